@@ -1,0 +1,64 @@
+# Everything a newcomer needs: `make run` to use sitewatch, `make test` to check it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test browser lint types imports unit lock clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "sitewatch needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "Making a virtual environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "Installing the locked dependencies (a minute or two the first time) …"
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@echo "Installing what the tests need …"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: $(VENV)/.runtime ## Install, migrate, load the sites and their history, and start watching
+	@$(BIN)/sitewatch run
+
+test: $(VENV)/.dev browser lint types imports unit ## Everything that CI checks
+
+browser: ## Install Chromium for the tests of the page, where Debian's packages can be had
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Chromium for the tests of the page …"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	  else echo "There is no Chromium: the tests of the page in a browser are skipped. Install it to run them."; fi; }
+
+lint: $(VENV)/.dev ## Style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## Types
+	@$(BIN)/mypy
+
+imports: $(VENV)/.dev ## The direction of imports
+	@$(BIN)/lint-imports
+
+unit: $(VENV)/.dev ## Tests, with the coverage gate
+	@rm -f .coverage .coverage.*
+	@OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q --numprocesses=2 --dist=loadgroup
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report
+
+lock: $(VENV)/.dev ## Renew the pinned versions
+	@for part in runtime dev; do \
+	  CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-emit-trusted-host -o requirements/$$part.txt requirements/$$part.in; done
+
+clean: ## Remove what was built, keep the database in var/
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -1,0 +1,1 @@
+"""What sitewatch remembers: the schema, records without SQL, and one store file per group of tables."""

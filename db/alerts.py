@@ -1,0 +1,170 @@
+"""Alerts and their events: the append-only life, and the current row as a cache over it."""
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, or_, select, update
+
+from db.records import Alert, AlertEvent, ObservationKey, SeriesKey
+from db.schema import alert, alert_event, silence
+
+
+def insert_alert(connection: Connection, record: Alert) -> None:
+    """Store a new alert; a second open one with its fingerprint is refused by the database."""
+    connection.execute(alert.insert(), _alert_row(record))
+
+
+def update_alert(connection: Connection, record: Alert) -> None:
+    """Refresh the current row of an alert."""
+    row = _alert_row(record)
+    connection.execute(update(alert).where(alert.c.id == row.pop("id")).values(**row))
+
+
+def append_event(connection: Connection, event: AlertEvent) -> None:
+    """Append one event; of the observation's key it stores what the alert does not say already."""
+    key = event.observation
+    connection.execute(
+        alert_event.insert(),
+        {
+            "alert_id": event.alert_id,
+            "seq": event.seq,
+            "kind": event.kind,
+            "at": event.at,
+            "reason": event.reason,
+            "value": event.value,
+            "subject": key.series.subject if key else None,
+            "procedure": key.series.procedure if key else None,
+            "period_start": key.period_start if key else None,
+            "look_key": key.look_key if key else None,
+            "revision": key.revision if key else None,
+            "visit_id": event.visit_id,
+            "visit_version": event.visit_version,
+            "details": dict(event.details),
+            "recorded_at": event.recorded_at,
+        },
+    )
+
+
+def alert_by_id(connection: Connection, alert_id: str) -> Alert | None:
+    """Read one alert."""
+    return _one(connection, select(alert).where(alert.c.id == alert_id))
+
+
+def open_alert(connection: Connection, fingerprint: str) -> Alert | None:
+    """Read the open alert with a fingerprint, if any."""
+    return _one(connection, select(alert).where(alert.c.fingerprint == fingerprint, alert.c.status == "open"))
+
+
+def newest_alert(connection: Connection, fingerprint: str) -> Alert | None:
+    """Read the alert that was last opened with a fingerprint, whatever became of it."""
+    query = select(alert).where(alert.c.fingerprint == fingerprint)
+    return _one(connection, query.order_by(alert.c.opened_at.desc(), alert.c.id).limit(1))
+
+
+def alerts_at(connection: Connection, site_id: str, area: str, metric: str) -> list[Alert]:
+    """Read the alerts about one metric in one place that a look could still change: all but withdrawn ones."""
+    query = select(alert).where(
+        alert.c.site_id == site_id,
+        alert.c.area == area,
+        alert.c.metric == metric,
+        alert.c.status != "withdrawn",
+    )
+    return _all(connection, query.order_by(alert.c.opened_at, alert.c.id))
+
+
+def open_since(connection: Connection, last_look_before: datetime) -> list[Alert]:
+    """Read the open alerts that no usable look has touched since then."""
+    query = select(alert).where(alert.c.status == "open", alert.c.last_look_at <= last_look_before)
+    return _all(connection, query.order_by(alert.c.last_look_at, alert.c.id))
+
+
+def alerts(
+    connection: Connection,
+    *,
+    site_id: str | None = None,
+    status: str | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
+) -> list[Alert]:
+    """Read alerts, oldest opening first."""
+    query = select(alert)
+    if site_id is not None:
+        query = query.where(alert.c.site_id == site_id)
+    if status is not None:
+        query = query.where(alert.c.status == status)
+    if since is not None:
+        query = query.where(or_(alert.c.opened_at >= since, alert.c.closed_at >= since))
+    return _all(connection, query.order_by(alert.c.opened_at, alert.c.site_id, alert.c.metric).limit(limit))
+
+
+def events(connection: Connection, alert_id: str) -> list[AlertEvent]:
+    """Read the whole life of an alert."""
+    record = alert_by_id(connection, alert_id)
+    query = select(alert_event).where(alert_event.c.alert_id == alert_id).order_by(alert_event.c.seq)
+    return [_event(row, record) for row in connection.execute(query)] if record else []
+
+
+def acknowledge(connection: Connection, alert_id: str, by: str, now: datetime) -> Alert | None:
+    """Note that a person has seen the alert; a second acknowledgement changes nothing. None: no such alert."""
+    record = alert_by_id(connection, alert_id)
+    if record is None or record.acknowledged_at is not None:
+        return record
+    seen = replace(record, acknowledged_at=now, acknowledged_by=by, events=record.events + 1)
+    event = AlertEvent(alert_id, seen.events, "acknowledged", now, now, f"Acknowledged by {by}.")
+    append_event(connection, event)
+    update_alert(connection, seen)
+    return seen
+
+
+def silenced(connection: Connection, site_id: str, metric: str, at: datetime) -> str | None:
+    """The reason of a silence in force for this site and metric, if any ('' when none was given)."""
+    query = select(silence.c.reason).where(
+        and_(
+            silence.c.site_id == site_id,
+            or_(silence.c.metric == "", silence.c.metric == metric),
+            silence.c.starts_at <= at,
+            silence.c.ends_at > at,
+        )
+    )
+    return connection.execute(query.limit(1)).scalar()
+
+
+def _alert_row(record: Alert) -> dict[str, Any]:
+    row = asdict(record)
+    row["subjects"], row["rules"] = list(record.subjects), list(record.rules)
+    return row
+
+
+def _one(connection: Connection, query: Select[Any]) -> Alert | None:
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _alert(row)
+
+
+def _all(connection: Connection, query: Select[Any]) -> list[Alert]:
+    return [_alert(row) for row in connection.execute(query)]
+
+
+def _alert(row: Row[Any]) -> Alert:
+    fields = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for a row as a mapping
+    return Alert(**{**fields, "subjects": tuple(fields["subjects"]), "rules": tuple(fields["rules"])})
+
+
+def _event(row: Row[Any], record: Alert) -> AlertEvent:
+    key = None
+    if row.look_key is not None:
+        series = SeriesKey(record.site_id, record.area, record.metric, row.subject, row.procedure)
+        key = ObservationKey(series, row.period_start, row.look_key, row.revision)
+    return AlertEvent(
+        alert_id=row.alert_id,
+        seq=row.seq,
+        kind=row.kind,
+        at=row.at,
+        recorded_at=row.recorded_at,
+        reason=row.reason,
+        value=row.value,
+        observation=key,
+        visit_id=row.visit_id,
+        visit_version=row.visit_version,
+        details=row.details,
+    )

@@ -1,0 +1,123 @@
+"""How long each provider really watched each site, hour by hour; a failed or lost poll watched nothing."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, case, select, update
+
+from db.records import CoverageHour
+from db.schema import coverage_hour
+from db.upsert import insert_ignore
+
+HOUR_S = 3600
+_HOUR = timedelta(hours=1)
+
+
+def accrue(
+    connection: Connection,
+    provider: str,
+    nearby: Mapping[str, int],
+    *,
+    parts: Mapping[str, int],
+    begins: datetime,
+    lasts_s: int,
+    observed: bool,
+) -> None:
+    """Add the time that one poll stands for to the hours of its sites; `nearby` counts the reports near each.
+
+    It is split where an hour ends, and no hour counts more than was expected of it. A site that is divided
+    into `parts` gets its share from the poll of each part.
+    """
+    for index, (hour, seconds) in enumerate(_hours(begins, lasts_s)):
+        for site_id, reports in nearby.items():
+            key = _Key(provider, site_id, hour)
+            _open_hour(connection, key, begins)
+            share_s = seconds // parts.get(site_id, 1) if observed else 0
+            _add(connection, key, share_s, reports if index == 0 else 0)
+
+
+def mark_degraded(connection: Connection, provider: str, site_id: str, hour: datetime) -> None:
+    """Say that what was heard in this hour cannot be trusted (jamming, spoofing); it stays said."""
+    key = _Key(provider, site_id, _floor(hour))
+    connection.execute(update(coverage_hour).where(*key.where).values(degraded=True))
+
+
+def coverage(
+    connection: Connection,
+    site_id: str,
+    since: datetime,
+    until: datetime,
+    *,
+    providers: Collection[str] | None = None,
+) -> list[CoverageHour]:
+    """The hours of a site that overlap [since, until), by hour and provider; an hour without a row was not watched."""
+    query = select(coverage_hour).where(
+        coverage_hour.c.site_id == site_id,
+        coverage_hour.c.hour > since - _HOUR,
+        coverage_hour.c.hour < until,
+    )
+    if providers is not None:
+        query = query.where(coverage_hour.c.provider.in_(sorted(providers)))
+    rows = connection.execute(query.order_by(coverage_hour.c.hour, coverage_hour.c.provider)).mappings()
+    return [CoverageHour(**row) for row in rows]
+
+
+def _hours(begins: datetime, lasts_s: int) -> Iterator[tuple[datetime, int]]:
+    at, ends = begins, begins + timedelta(seconds=lasts_s)
+    while at < ends:
+        hour = _floor(at)
+        piece = min(ends, hour + _HOUR)
+        yield hour, int((piece - at).total_seconds())
+        at = piece
+
+
+def _floor(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def _open_hour(connection: Connection, key: "_Key", begins: datetime) -> None:
+    if connection.execute(select(coverage_hour.c.hour).where(*key.where)).first():
+        return
+    # The first hour of all is expected only from its first poll on.
+    known = connection.execute(select(coverage_hour.c.hour).where(*key.where[:2]).limit(1)).first()
+    expected_s = HOUR_S if known else HOUR_S - int((max(begins, key.hour) - key.hour).total_seconds())
+    row = {
+        "provider": key.provider,
+        "site_id": key.site_id,
+        "hour": key.hour,
+        "expected_s": expected_s,
+        "observed_s": 0,
+        "degraded": False,
+        "reports_nearby": 0,
+    }
+    insert_ignore(connection, coverage_hour, [row])
+
+
+def _add(connection: Connection, key: "_Key", seconds: int, reports: int) -> None:
+    # Computed by the database, so that two writers cannot lose each other's seconds.
+    total = coverage_hour.c.observed_s + seconds
+    cap = coverage_hour.c.expected_s
+    connection.execute(
+        update(coverage_hour)
+        .where(*key.where)
+        .values(
+            observed_s=case((total > cap, cap), else_=total),
+            reports_nearby=coverage_hour.c.reports_nearby + reports,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    provider: str
+    site_id: str
+    hour: datetime
+
+    @property
+    def where(self) -> tuple[ColumnElement[bool], ...]:
+        return (
+            coverage_hour.c.provider == self.provider,
+            coverage_hour.c.site_id == self.site_id,
+            coverage_hour.c.hour == self.hour,
+        )

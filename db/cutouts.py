@@ -1,0 +1,69 @@
+"""Cut-outs: pictures of sites, and the pictures that could not be made; both can be made anew from the scenes."""
+
+from dataclasses import asdict, fields
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select, union_all
+
+from db.records import Cutout, CutoutFailure
+from db.schema import cutout, cutout_failure
+from db.upsert import upsert
+
+_CUTOUT = tuple(cutout.c[each.name] for each in fields(Cutout))
+_FAILURE = tuple(cutout_failure.c[each.name] for each in fields(CutoutFailure))
+_KEY = ("site_id", "provider", "collection", "item_id")
+
+
+def keep_cutout(connection: Connection, made: Cutout, *, keep: int) -> None:
+    """Store a picture, forget that it failed before, and drop all but the `keep` newest of its site."""
+    upsert(connection, cutout, asdict(made), _KEY)
+    same = (cutout_failure.c[name] == getattr(made, name) for name in _KEY)
+    connection.execute(delete(cutout_failure).where(*same))
+    here = select(cutout.c.acquired_at).where(cutout.c.site_id == made.site_id)
+    oldest_kept = here.order_by(cutout.c.acquired_at.desc()).limit(1).offset(keep - 1).scalar_subquery()
+    connection.execute(
+        delete(cutout).where(cutout.c.site_id == made.site_id, cutout.c.acquired_at < oldest_kept)
+    )
+
+
+def keep_failure(connection: Connection, failed: CutoutFailure) -> None:
+    """Store why a picture could not be made, in place of the reason given before."""
+    upsert(connection, cutout_failure, asdict(failed), _KEY)
+
+
+def newest_cutout(connection: Connection, site_id: str) -> Cutout | None:
+    """The picture of a site that was taken last, if there is one."""
+    here = select(*_CUTOUT).where(cutout.c.site_id == site_id)
+    row = connection.execute(here.order_by(cutout.c.acquired_at.desc(), *_CUTOUT[1:4]).limit(1)).first()
+    return None if row is None else Cutout(*row)
+
+
+def cutout_failures(
+    connection: Connection, site_id: str, *, since: datetime | None = None
+) -> list[CutoutFailure]:
+    """Which scenes of a site gave no picture, by time of acquisition; `since` leaves out older scenes."""
+    wanted = [] if since is None else [cutout_failure.c.acquired_at >= since]
+    query = select(*_FAILURE).where(cutout_failure.c.site_id == site_id, *wanted)
+    ordered = query.order_by(cutout_failure.c.acquired_at, *_FAILURE[1:4])
+    return [CutoutFailure(*row) for row in connection.execute(ordered)]
+
+
+def newest_made(connection: Connection) -> dict[str, tuple[datetime, str]]:
+    """When the newest picture of each site was taken, and the digest of the outline that it shows."""
+    query = select(cutout.c.site_id, cutout.c.acquired_at, cutout.c.outline).order_by(cutout.c.acquired_at)
+    return {site_id: (at, outline) for site_id, at, outline in connection.execute(query)}
+
+
+def last_attempts(connection: Connection) -> dict[str, datetime]:
+    """When a picture of each site was last made, or tried."""
+    both = union_all(
+        select(cutout.c.site_id, cutout.c.made_at.label("at")),
+        select(cutout_failure.c.site_id, cutout_failure.c.failed_at.label("at")),
+    ).subquery()
+    query = select(both.c.site_id, func.max(both.c.at)).group_by(both.c.site_id)
+    return {site_id: at for site_id, at in connection.execute(query)}  # noqa: C416 - rows are not pairs to mypy
+
+
+def drop_failures(connection: Connection, before: datetime) -> int:
+    """Forget the failures of scenes that are too old to be tried again, and give their number."""
+    return connection.execute(delete(cutout_failure).where(cutout_failure.c.acquired_at < before)).rowcount

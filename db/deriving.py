@@ -1,0 +1,95 @@
+"""What deriving visits and looks asks of the database: good polls, silent aircraft, days that are closed."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from db.observations import READ, from_row
+from db.records import Observation, Poll
+from db.schema import SERIES_KEY, coverage_hour, fix, observation, poll
+
+_HOUR = timedelta(hours=1)
+
+
+def first_coverage(connection: Connection, site_ids: Collection[str]) -> dict[str, datetime]:
+    """Give the first hour in which anybody watched each site, as far as anybody did."""
+    query = select(coverage_hour.c.site_id, func.min(coverage_hour.c.hour)).where(
+        coverage_hour.c.site_id.in_(sorted(site_ids))
+    )
+    return {row[0]: row[1] for row in connection.execute(query.group_by(coverage_hour.c.site_id))}
+
+
+def good_polls(connection: Connection, site_id: str, since: datetime, until: datetime) -> list[datetime]:
+    """Give the times in (since, until] at which a provider that covers the site answered well."""
+    providers = (
+        select(coverage_hour.c.provider)
+        .where(coverage_hour.c.site_id == site_id, coverage_hour.c.observed_s > 0)
+        .where(coverage_hour.c.hour > since - _HOUR, coverage_hour.c.hour <= until)
+        .distinct()
+    )
+    query = (
+        select(poll.c.started_at)
+        .where(poll.c.provider.in_(providers))
+        .where(poll.c.purpose == "data", poll.c.outcome.in_(("ok", "empty")))
+        .where(poll.c.started_at > since, poll.c.started_at <= until)
+        .order_by(poll.c.started_at)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def poll_before(connection: Connection, polls: Sequence[Poll]) -> datetime | None:
+    """Give the start of the newest data poll before these of any of their providers."""
+    query = (
+        select(func.max(poll.c.started_at))
+        .where(poll.c.provider.in_(sorted({each.provider for each in polls})), poll.c.purpose == "data")
+        .where(poll.c.started_at < min(each.started_at for each in polls))
+    )
+    before: datetime | None = connection.execute(query).scalar_one()
+    return before
+
+
+def last_heard(connection: Connection, since: datetime, until: datetime) -> list[tuple[str, datetime]]:
+    """Give the aircraft heard since `since` but not after `until`, each with the time of its last report."""
+    last = func.max(fix.c.at)
+    query = select(fix.c.icao24, last).where(fix.c.at >= since).group_by(fix.c.icao24).having(last <= until)
+    return [(row[0], row[1]) for row in connection.execute(query)]
+
+
+def looks_of_day(
+    connection: Connection, site_id: str, metrics: Collection[str], procedure: str, period_start: datetime
+) -> list[Observation]:
+    """Read the newest revisions of the looks of one day of a site, as far as they come from this procedure."""
+    later = observation.alias()
+    newest = select(func.max(later.c.revision)).where(
+        *(later.c[name] == observation.c[name] for name in (*SERIES_KEY, "period_start", "look_key"))
+    )
+    query = READ.where(
+        observation.c.site_id == site_id,
+        observation.c.metric.in_(sorted(metrics)),
+        observation.c.period_start == period_start,
+        observation.c.area == "",
+        observation.c.procedure == procedure,
+        observation.c.revision == newest.scalar_subquery(),
+    )
+    return [from_row(row) for row in connection.execute(query)]
+
+
+def last_closed(
+    connection: Connection, site_ids: Collection[str], metric: str, procedure: str, since: datetime | None
+) -> dict[str, datetime]:
+    """Give the end of the last day that was closed for all subjects together, for the sites that have one.
+
+    Only days that began at `since` or later are looked at, where it is given.
+    """
+    query = select(observation.c.site_id, func.max(observation.c.period_end)).where(
+        observation.c.site_id.in_(sorted(site_ids)),
+        observation.c.metric == metric,
+        observation.c.area == "",
+        observation.c.subject == "",
+        observation.c.procedure == procedure,
+        observation.c.closed,
+    )
+    if since is not None:
+        query = query.where(observation.c.period_start >= since)
+    return {row[0]: row[1] for row in connection.execute(query.group_by(observation.c.site_id))}

@@ -1,0 +1,68 @@
+"""Opening the database: one engine, and explicit reading and writing transactions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+
+BUSY_TIMEOUT_MS = 30_000
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    # FULL, not NORMAL: the outbox must survive a power cut.
+    "PRAGMA synchronous=FULL",
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA foreign_keys=ON",
+)
+
+
+def open_engine(url: str | URL) -> Engine:
+    """Open `sqlite:///…` or `postgresql+psycopg://…`; a missing SQLite folder is made."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args={"options": "-c timezone=utc", **_query_args(parsed)},
+        )
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _query_args(url: URL) -> dict[str, Any]:
+    return {"connect_timeout": 10} if "connect_timeout" not in url.query else {}
+
+
+def _prepare_sqlite(raw: Any, _record: Any) -> None:
+    # The driver must not begin transactions itself: its deferred BEGIN fails at once with
+    # "database is locked" when a reader turns writer, whatever the timeout.
+    raw.isolation_level = None
+    for pragma in _PRAGMAS:
+        raw.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One writing transaction: committed at the end, rolled back on any error."""
+    with engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent reading transaction that never blocks a writer; nothing in it is kept."""
+    connection = engine.connect().execution_options(read_only=True)
+    with connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()

@@ -1,0 +1,73 @@
+"""What the rules said of each look; a look without an evaluation is one that still waits to be judged."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, select
+
+from db.observations import READ, from_row
+from db.records import Evaluation, Observation, ObservationKey, SeriesKey
+from db.schema import evaluation, observation
+
+_KEY = ("site_id", "area", "metric", "subject", "procedure", "period_start", "look_key", "revision")
+
+
+def unjudged(connection: Connection, now: datetime, limit: int) -> list[Observation]:
+    """Read the revisions that were knowable by `now` and that nobody has judged, oldest knowledge first."""
+    joined = and_(*(observation.c[name] == evaluation.c[name] for name in _KEY))
+    query = (
+        READ.outerjoin(evaluation, joined)
+        .where(evaluation.c.rule.is_(None), observation.c.result_time <= now)
+        .order_by(observation.c.result_time, *(observation.c[name] for name in _KEY))
+        .limit(limit)
+    )
+    return [from_row(row) for row in connection.execute(query)]
+
+
+def record_evaluations(connection: Connection, records: Sequence[Evaluation]) -> None:
+    """Append what the rules said."""
+    if records:
+        connection.execute(evaluation.insert(), [_row(record) for record in records])
+
+
+def evaluations(connection: Connection, site_id: str, metric: str | None = None) -> list[Evaluation]:
+    """Read the verdicts about a site, by period."""
+    query = select(evaluation).where(evaluation.c.site_id == site_id)
+    if metric is not None:
+        query = query.where(evaluation.c.metric == metric)
+    order = (evaluation.c.period_start, evaluation.c.subject, evaluation.c.revision, evaluation.c.rule)
+    return [_evaluation(row) for row in connection.execute(query.order_by(*order))]
+
+
+def _row(record: Evaluation) -> dict[str, Any]:
+    key = record.observation
+    return {
+        "site_id": key.series.site_id,
+        "area": key.series.area,
+        "metric": key.series.metric,
+        "subject": key.series.subject,
+        "procedure": key.series.procedure,
+        "period_start": key.period_start,
+        "look_key": key.look_key,
+        "revision": key.revision,
+        "rule": record.rule,
+        "status": record.status,
+        "exceeded": record.exceeded,
+        "details": dict(record.details),
+        "as_of": record.as_of,
+        "recorded_at": record.recorded_at,
+    }
+
+
+def _evaluation(row: Row[Any]) -> Evaluation:
+    series = SeriesKey(row.site_id, row.area, row.metric, row.subject, row.procedure)
+    return Evaluation(
+        observation=ObservationKey(series, row.period_start, row.look_key, row.revision),
+        rule=row.rule,
+        status=row.status,
+        exceeded=row.exceeded,
+        details=row.details,
+        as_of=row.as_of,
+        recorded_at=row.recorded_at,
+    )

@@ -1,0 +1,101 @@
+"""Scenes: catalogue items over sites, append-only; a reprocessed or corrected item is a new version."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime
+
+from sqlalchemy import Connection, exists, select, tuple_
+
+from db.records import Scene
+from db.schema import scene
+
+_NAMES = tuple(each.name for each in fields(Scene))
+_COLUMNS = tuple(scene.c[name] for name in _NAMES)
+_ITEM = (scene.c.provider, scene.c.collection, scene.c.item_id, scene.c.site_id)
+_SAYS = (
+    "look_key",
+    "platform",
+    "sensor",
+    "acquired_at",
+    "published_at",
+    "cloud_share",
+    "covered_share",
+    "footprint",
+)
+_CHUNK = 200
+
+Item = tuple[str, str, str, str]
+
+
+def insert_scenes(connection: Connection, scenes: Sequence[Scene]) -> int:
+    """Append what is new and give its number: unknown items, and newer versions that say something else."""
+    stored = 0
+    for start in range(0, len(scenes), _CHUNK):
+        some = scenes[start : start + _CHUNK]
+        newest = _newest(connection, {_item(each) for each in some})
+        for each in some:
+            before = newest.get(_item(each))
+            if before is not None and not _is_news(before, each):
+                continue
+            version = 1 if before is None else before.version + 1
+            row = {name: getattr(each, name) for name in _NAMES} | {"version": version}
+            connection.execute(scene.insert(), row)
+            newest[_item(each)] = Scene(**row)
+            stored += 1
+    return stored
+
+
+def scenes(
+    connection: Connection,
+    *,
+    site_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    look_key: str | None = None,
+    poll_ids: Iterable[int] | None = None,
+    as_recorded: datetime | None = None,
+) -> list[Scene]:
+    """The newest version of each item acquired in [since, until), by time; `as_recorded` as known then."""
+    later = scene.alias("later")
+    known = [] if as_recorded is None else [scene.c.recorded_at <= as_recorded]
+    known_later = [] if as_recorded is None else [later.c.recorded_at <= as_recorded]
+    same_item = (later.c[column.name] == column for column in _ITEM)
+    replaced = exists().where(*same_item, later.c.version > scene.c.version, *known_later)
+    wanted = [
+        *([] if site_id is None else [scene.c.site_id == site_id]),
+        *([] if since is None else [scene.c.acquired_at >= since]),
+        *([] if until is None else [scene.c.acquired_at < until]),
+        *([] if look_key is None else [scene.c.look_key == look_key]),
+        *([] if poll_ids is None else [scene.c.poll_id.in_(sorted(poll_ids))]),
+    ]
+    query = select(*_COLUMNS).where(~replaced, *known, *wanted)
+    return [Scene(*row) for row in connection.execute(query.order_by(scene.c.acquired_at, *_ITEM))]
+
+
+def scene_versions(
+    connection: Connection, provider: str, collection: str, item_id: str, site_id: str
+) -> list[Scene]:
+    """Every version of one item over one site, oldest first."""
+    query = select(*_COLUMNS).where(
+        *(
+            column == value
+            for column, value in zip(_ITEM, (provider, collection, item_id, site_id), strict=True)
+        )
+    )
+    return [Scene(*row) for row in connection.execute(query.order_by(scene.c.version))]
+
+
+def _newest(connection: Connection, items: set[Item]) -> dict[Item, Scene]:
+    query = select(*_COLUMNS).where(tuple_(*_ITEM).in_(sorted(items))).order_by(scene.c.version)
+    return {_item(found): found for found in (Scene(*row) for row in connection.execute(query))}
+
+
+def _item(of: Scene) -> Item:
+    return of.provider, of.collection, of.item_id, of.site_id
+
+
+def _is_news(before: Scene, after: Scene) -> bool:
+    """Whether an item says something else, and is not an older answer that came late (from a cache)."""
+    if after.updated_at and before.updated_at and after.updated_at < before.updated_at:
+        return False
+    return any(getattr(before, name) != getattr(after, name) for name in _SAYS)

@@ -1,0 +1,64 @@
+"""The lease that says which running service schedules: one row with an owner, an expiry and a fencing token.
+
+Two services that both believe to lead do no harm (polls, observations and deliveries are keyed, so a
+second try changes nothing); the lease keeps them from asking every feed twice.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, select
+
+from db.schema import lease
+from db.upsert import insert_ignore
+
+LEADER = "leader"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds a lease until when; `token` grows with every change of holder."""
+
+    name: str
+    owner: str
+    token: int
+    expires_at: datetime
+
+
+def holder(connection: Connection, name: str = LEADER) -> Lease | None:
+    """The newest holder, expired or not; None where nobody ever held it or the last one let it go."""
+    row = connection.execute(select(lease).where(lease.c.name == name)).one_or_none()
+    return Lease(row.name, row.owner, row.token, row.expires_at) if row and row.owner else None
+
+
+def take(connection: Connection, owner: str, now: datetime, ttl_s: float, name: str = LEADER) -> Lease | None:
+    """Take the lease if it is free, expired or already one's own; None while another holds it."""
+    until = now + timedelta(seconds=ttl_s)
+    if insert_ignore(connection, lease, [{"name": name, "owner": owner, "token": 1, "expires_at": until}]):
+        return Lease(name, owner, 1, until)
+    # One conditional update decides between two services that try at the same moment.
+    free = (lease.c.owner == "") | (lease.c.owner == owner) | (lease.c.expires_at <= now)
+    row = connection.execute(
+        lease.update()
+        .where(lease.c.name == name, free)
+        .values(owner=owner, token=lease.c.token + 1, expires_at=until)
+        .returning(lease.c.token)
+    ).one_or_none()
+    return Lease(name, owner, row.token, until) if row else None
+
+
+def renew(connection: Connection, held: Lease, now: datetime, ttl_s: float) -> Lease | None:
+    """Move the expiry on; None if another has taken the lease since (a late renewal of a free one is fine)."""
+    until = now + timedelta(seconds=ttl_s)
+    changed = connection.execute(lease.update().where(_still(held)).values(expires_at=until)).rowcount
+    return Lease(held.name, held.owner, held.token, until) if changed else None
+
+
+def release(connection: Connection, held: Lease, now: datetime) -> bool:
+    """Let go, so that a waiting service takes over at once; False if it was lost already."""
+    update = lease.update().where(_still(held)).values(owner="", expires_at=now)
+    return connection.execute(update).rowcount == 1
+
+
+def _still(held: Lease) -> ColumnElement[bool]:
+    return and_(lease.c.name == held.name, lease.c.owner == held.owner, lease.c.token == held.token)

@@ -1,0 +1,164 @@
+"""The observations: recording looks as revisions, and reading them back as they were knowable."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, tuple_
+
+from db.records import Evidence, Observation, SeriesKey
+from db.revisions import in_force, next_revision
+from db.schema import SERIES_KEY, observation, series
+from db.upsert import insert_ignore
+
+CHUNK = 500
+_SERIES = tuple(series.c[name] for name in SERIES_KEY)
+_LOOK = (*(observation.c[name] for name in SERIES_KEY), observation.c.period_start, observation.c.look_key)
+_PLAIN = tuple(column.name for column in observation.columns if column.name not in {*SERIES_KEY, "evidence"})
+
+T = TypeVar("T")
+_LookId = tuple[SeriesKey, datetime, str]
+READ = select(observation, series.c.kind).join_from(observation, series)
+"""Every revision, with the kind of its series: what `from_row` reads."""
+
+
+def record(connection: Connection, observations: Sequence[Observation]) -> list[Observation]:
+    """Append a revision for each look whose finding changed and return those, with their revision numbers.
+
+    A finding is compared with what was in force at its own result time, so that a restatement stores
+    nothing and a correction that arrives before what it corrects still corrects it.
+    """
+    stored: list[Observation] = []
+    for chunk in _chunks(sorted(observations, key=lambda each: each.result_time)):
+        register_series(connection, chunk)
+        owed = list(_owed(chunk, _known(connection, chunk)))
+        if owed:
+            connection.execute(observation.insert(), [_to_row(each) for each in owed])
+        stored += owed
+    return stored
+
+
+def known_revisions(connection: Connection, like: Sequence[Observation]) -> list[list[Observation]]:
+    """For each look, all its revisions so far."""
+    found: list[list[Observation]] = []
+    for chunk in _chunks(like):
+        known = _known(connection, chunk)
+        found += [known.get(_look_id(each), []) for each in chunk]
+    return found
+
+
+def register_series(connection: Connection, observations: Iterable[Observation]) -> None:
+    """Insert the series that are new and lock them all, in one order, until the transaction ends."""
+    kinds = {each.series: each.kind for each in observations}
+    keys = sorted(kinds)
+    insert_ignore(connection, series, [{**_named(key), "kind": kinds[key]} for key in keys])
+    # Two writers of one series must not choose the same revision number. SQLite has one writer anyway.
+    if connection.dialect.name == "postgresql":
+        for chunk in _chunks(keys):
+            wanted = tuple_(*_SERIES).in_([_values(key) for key in chunk])
+            connection.execute(select(*_SERIES).where(wanted).order_by(*_SERIES).with_for_update()).all()
+
+
+def looks(
+    connection: Connection,
+    *,
+    site_id: str,
+    metric: str | None = None,
+    area: str | None = None,
+    subject: str | None = None,
+    procedure: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    as_of: datetime | None = None,
+    as_recorded: datetime | None = None,
+) -> list[Observation]:
+    """Read one revision per look: the newest that was knowable at `as_of` and recorded by `as_recorded`.
+
+    Looks whose period overlaps [since, until) come back, by period start and look key. A filter left at
+    None takes all; `area=""` is the whole site and `subject=""` is all of them, as written.
+    """
+    wanted = {"site_id": site_id, "metric": metric, "area": area, "subject": subject, "procedure": procedure}
+    query = READ.where(
+        *(observation.c[name] == value for name, value in wanted.items() if value is not None),
+        *_overlapping(since, until),
+        *_knowable(as_of, as_recorded),
+    )
+    by_look = _by_look(connection.execute(query))
+    chosen = [in_force(each, Observation.same_finding) for each in by_look.values()]
+    return sorted(chosen, key=lambda each: (each.period_start, each.look_key, each.series))
+
+
+def revisions(
+    connection: Connection, key: SeriesKey, period_start: datetime, look_key: str
+) -> list[Observation]:
+    """Read every revision of one look, in the order of recording."""
+    query = READ.where(tuple_(*_LOOK).in_([(*_values(key), period_start, look_key)]))
+    return [from_row(row) for row in connection.execute(query.order_by(observation.c.revision))]
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]
+
+
+def _owed(new: Sequence[Observation], known: dict[_LookId, list[Observation]]) -> Iterator[Observation]:
+    for each in new:
+        earlier = known[_look_id(each)]
+        number = next_revision(earlier, each, Observation.same_finding)
+        if number is not None:
+            earlier.append(each.revised(number))
+            yield earlier[-1]
+
+
+def _known(connection: Connection, new: Sequence[Observation]) -> dict[_LookId, list[Observation]]:
+    wanted = {(*_values(each.series), each.period_start, each.look_key) for each in new}
+    return _by_look(connection.execute(READ.where(tuple_(*_LOOK).in_(wanted))))
+
+
+def _by_look(rows: Iterable[Row[Any]]) -> dict[_LookId, list[Observation]]:
+    found: dict[_LookId, list[Observation]] = defaultdict(list)
+    for row in rows:
+        each = from_row(row)
+        found[_look_id(each)].append(each)
+    return found
+
+
+def _overlapping(since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
+    if since is not None:
+        yield or_(observation.c.period_end > since, observation.c.period_start >= since)
+    if until is not None:
+        yield observation.c.period_start < until
+
+
+def _knowable(as_of: datetime | None, as_recorded: datetime | None) -> Iterator[ColumnElement[bool]]:
+    if as_of is not None:
+        yield observation.c.result_time <= as_of
+    if as_recorded is not None:
+        yield observation.c.recorded_at <= as_recorded
+
+
+def _look_id(each: Observation) -> _LookId:
+    return each.series, each.period_start, each.look_key
+
+
+def _values(key: SeriesKey) -> tuple[str, ...]:
+    return tuple(getattr(key, name) for name in SERIES_KEY)
+
+
+def _named(key: SeriesKey) -> dict[str, str]:
+    return {name: getattr(key, name) for name in SERIES_KEY}
+
+
+def _to_row(each: Observation) -> dict[str, Any]:
+    evidence = [{"kind": item.kind, "ref": item.ref, "text": item.text} for item in each.evidence]
+    plain = {name: getattr(each, name) for name in _PLAIN}
+    return {**_named(each.series), **plain, "exposure_parts": dict(each.exposure_parts), "evidence": evidence}
+
+
+def from_row(row: Row[Any]) -> Observation:
+    """Read one row of the table as a record."""
+    values = dict(row._mapping)  # noqa: SLF001 - the documented way to read a row by name
+    key = SeriesKey(**{name: values.pop(name) for name in SERIES_KEY})
+    evidence = tuple(Evidence(**item) for item in values.pop("evidence"))
+    return Observation(series=key, evidence=evidence, **values)

@@ -1,0 +1,259 @@
+"""Polls: begun before the request, finished with everything it brought in one transaction.
+
+A poll is known by (provider, scope, slot, purpose, sequence). One that was begun and never finished (its
+process was killed) has no outcome; after `LOST_AFTER` it counts as lost: nothing was observed by it, and
+its slot may be asked again under the next sequence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, select, update
+
+from db.coverage import accrue
+from db.flights import insert_fixes
+from db.imagery import insert_scenes
+from db.payloads import store_payload
+from db.provider_states import note_failure, note_good
+from db.records import Fix, Outcome, Poll, Purpose, Scene
+from db.schema import poll
+from db.upsert import insert_ignore
+
+LOST_AFTER = timedelta(minutes=5)
+LOST = "lost: the program was stopped before the answer was stored"
+GOOD: tuple[Outcome, ...] = ("ok", "empty")
+_COLUMNS = tuple(poll.c[each.name] for each in fields(Poll))
+
+
+@dataclass(frozen=True, slots=True)
+class PollKey:
+    """What is asked of whom in which slot and why."""
+
+    provider: str
+    scope: str
+    slot: int
+    purpose: Purpose = "data"
+
+    @property
+    def where(self) -> tuple[ColumnElement[bool], ...]:
+        """The condition that finds every sequence of it."""
+        return (
+            poll.c.provider == self.provider,
+            poll.c.scope == self.scope,
+            poll.c.slot == self.slot,
+            poll.c.purpose == self.purpose,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """How a poll ended, with everything to be stored of it.
+
+    `nearby` names the sites that were being watched by it, with the number of reports near each; a
+    catalogue, which watches nothing, leaves it empty.
+    """
+
+    outcome: Outcome
+    http_status: int | None = None
+    item_count: int | None = None
+    feed_time: datetime | None = None
+    error: str | None = None
+    bodies: tuple[bytes, ...] = ()
+    content_type: str = "application/json"
+    redistribute: bool = False
+    fixes: tuple[Fix, ...] = ()
+    scenes: tuple[Scene, ...] = ()
+    nearby: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Into how many scopes a site is divided, where it is (a box each side of 180°)."""
+    retry_after_s: float | None = None
+    disable: bool = False
+
+
+def next_sequence(connection: Connection, key: PollKey, now: datetime, *, force: bool = False) -> int | None:
+    """The sequence under which a slot may be asked (again), None where it was asked or is being asked.
+
+    `force` asks again what was finished, but never what another process is asking right now.
+    """
+    query = select(poll.c.sequence, poll.c.outcome, poll.c.started_at).where(*key.where)
+    earlier = connection.execute(query.order_by(poll.c.sequence)).all()
+    if any(row.outcome is None and row.started_at > now - LOST_AFTER for row in earlier):
+        return None
+    if any(row.outcome is not None for row in earlier) and not force:
+        return None
+    return earlier[-1].sequence + 1 if earlier else 0
+
+
+def start_poll(connection: Connection, key: PollKey, sequence: int, now: datetime) -> int | None:
+    """Begin a poll and give its id, None where it was begun already (by this or another process)."""
+    row = {
+        "provider": key.provider,
+        "scope": key.scope,
+        "slot": key.slot,
+        "purpose": key.purpose,
+        "sequence": sequence,
+        "started_at": now,
+    }
+    if not insert_ignore(connection, poll, [row]):
+        return None
+    query = select(poll.c.id).where(*key.where, poll.c.sequence == sequence)
+    return int(connection.execute(query).scalar_one())
+
+
+def record_poll(
+    connection: Connection,
+    poll_id: int,
+    result: PollResult,
+    *,
+    interval_s: int,
+    now: datetime,
+    lasts_s: int | None = None,
+) -> bool:
+    """Finish a poll with all that it brought; False (and nothing is written) where it was finished already.
+
+    The poll stands for `lasts_s` of observed time from the start of its slot, `interval_s` if not given.
+    """
+    started = connection.execute(
+        select(*_COLUMNS).where(poll.c.id == poll_id, poll.c.outcome.is_(None)).with_for_update()
+    ).one_or_none()
+    if started is None:
+        return False
+    begun = Poll(*started)
+    sha256 = _store_answer(connection, begun, result, now)
+    connection.execute(
+        update(poll)
+        .where(poll.c.id == poll_id)
+        .values(
+            finished_at=now,
+            outcome=result.outcome,
+            http_status=result.http_status,
+            item_count=result.item_count,
+            feed_time=result.feed_time,
+            error=result.error,
+            payload_sha256=sha256,
+            # A failed poll has nothing that waits to become visits or looks.
+            derived=result.outcome == "failed",
+        )
+    )
+    if begun.purpose == "data":
+        begins = datetime.fromtimestamp(begun.slot * interval_s, UTC)
+        _account(connection, begun, result, begins, lasts_s or interval_s)
+    _note_health(connection, begun, result, interval_s, now)
+    return True
+
+
+def _store_answer(connection: Connection, begun: Poll, result: PollResult, now: datetime) -> str | None:
+    # A canary proves that the provider is alive; nobody watches the place that it asks about.
+    if begun.purpose != "data":
+        return None
+    insert_fixes(connection, [replace(each, poll_id=begun.id) for each in result.fixes])
+    insert_scenes(connection, [replace(each, poll_id=begun.id) for each in result.scenes])
+    return store_payload(
+        connection,
+        result.bodies,
+        provider=begun.provider,
+        redistribute=result.redistribute,
+        content_type=result.content_type,
+        now=now,
+    )
+
+
+def _account(connection: Connection, begun: Poll, result: PollResult, begins: datetime, lasts_s: int) -> None:
+    # A slot is watched once, however often it was asked.
+    again = _others(connection, begun, poll.c.outcome.in_(GOOD), poll.c.scope == begun.scope)
+    accrue(
+        connection,
+        begun.provider,
+        result.nearby,
+        parts=result.parts,
+        begins=begins,
+        lasts_s=lasts_s,
+        observed=result.outcome in GOOD and not again,
+    )
+
+
+def _note_health(
+    connection: Connection, begun: Poll, result: PollResult, interval_s: int, now: datetime
+) -> None:
+    if result.outcome in GOOD:
+        if begun.purpose == "data":
+            note_good(connection, begun.provider, now, result.feed_time)
+        return
+    note_failure(
+        connection,
+        begun.provider,
+        now,
+        error=result.error,
+        interval_s=interval_s,
+        # The health is that of the slot: one good answer makes it good, and it fails only once.
+        counts=begun.purpose == "data" and not _others(connection, begun, poll.c.outcome.is_not(None)),
+        retry_after_s=result.retry_after_s,
+        disable=result.disable,
+    )
+
+
+def _others(connection: Connection, begun: Poll, *where: ColumnElement[bool]) -> bool:
+    """Whether another data poll of the same slot ended so."""
+    query = select(poll.c.id).where(
+        poll.c.provider == begun.provider,
+        poll.c.slot == begun.slot,
+        poll.c.purpose == "data",
+        poll.c.id != begun.id,
+        *where,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def answered_since(connection: Connection, provider: str, slot: int, since: datetime) -> bool:
+    """Whether the provider gave a non-empty answer to anything in this slot or later, begun since then."""
+    query = select(poll.c.id).where(
+        poll.c.provider == provider,
+        poll.c.started_at >= since,
+        poll.c.slot >= slot,
+        poll.c.outcome == "ok",
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def last_good_poll(connection: Connection, provider: str, scope: str) -> Poll | None:
+    """The newest poll for data of this scope that did not fail."""
+    query = (
+        select(*_COLUMNS)
+        .where(
+            poll.c.provider == provider,
+            poll.c.scope == scope,
+            poll.c.purpose == "data",
+            poll.c.outcome.in_(GOOD),
+        )
+        .order_by(poll.c.started_at.desc(), poll.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Poll(*row)
+
+
+def polls(
+    connection: Connection,
+    *,
+    provider: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    purpose: Purpose | None = None,
+    limit: int | None = None,
+) -> list[Poll]:
+    """Polls begun in [since, until), newest first."""
+    wanted = [
+        *([] if provider is None else [poll.c.provider == provider]),
+        *([] if since is None else [poll.c.started_at >= since]),
+        *([] if until is None else [poll.c.started_at < until]),
+        *([] if purpose is None else [poll.c.purpose == purpose]),
+    ]
+    query = select(*_COLUMNS).where(and_(True, *wanted)).order_by(poll.c.started_at.desc(), poll.c.id.desc())
+    return [Poll(*row) for row in connection.execute(query.limit(limit))]
+
+
+def polls_by_id(connection: Connection, ids: list[int]) -> dict[int, Poll]:
+    """Polls by id, as evidence names them."""
+    found = connection.execute(select(*_COLUMNS).where(poll.c.id.in_(ids)))
+    return {row.id: Poll(*row) for row in found}

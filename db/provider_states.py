@@ -1,0 +1,100 @@
+"""What is known of each provider's health: a cache over its polls, with the back-off after failures."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from db.records import ProviderState
+from db.schema import provider_state
+from db.upsert import upsert
+
+LONGEST_BACK_OFF_S = 900
+
+
+def provider_states(connection: Connection) -> dict[str, ProviderState]:
+    """Every provider that was ever asked, by name."""
+    rows = connection.execute(select(provider_state).order_by(provider_state.c.provider)).mappings()
+    return {row["provider"]: ProviderState(**row) for row in rows}
+
+
+def read_state(connection: Connection, provider: str, now: datetime) -> ProviderState:
+    """One provider's state, `unknown` before its first poll."""
+    query = select(provider_state).where(provider_state.c.provider == provider)
+    row = connection.execute(query).mappings().one_or_none()
+    return ProviderState(**row) if row else ProviderState(provider, "unknown", now)
+
+
+def back_off_s(failures: int, interval_s: int) -> int:
+    """How long to leave a provider alone after so many failed slots on end: not at all, one slot, two, four."""
+    if failures <= 1:
+        return 0
+    # Beyond ten doublings the cap holds anyway.
+    return int(min(interval_s * 2 ** min(failures - 2, 10), LONGEST_BACK_OFF_S))
+
+
+def note_good(connection: Connection, provider: str, now: datetime, feed_time: datetime | None) -> None:
+    """A poll for data succeeded: the provider is well, whatever was before."""
+    before = read_state(connection, provider, now)
+    # Another scope may just have been told to wait.
+    retry_at = before.retry_at if before.retry_at and before.retry_at > now else None
+    _write(
+        connection,
+        before,
+        now,
+        health="ok",
+        not_before=retry_at,
+        retry_at=retry_at,
+        last_ok_at=now,
+        failing_since=None,
+        last_error=None,
+        failures=0,
+        feed_time=feed_time or before.feed_time,
+    )
+
+
+def note_failure(
+    connection: Connection,
+    provider: str,
+    now: datetime,
+    *,
+    error: str | None,
+    interval_s: int,
+    counts: bool,
+    retry_after_s: float | None = None,
+    disable: bool = False,
+) -> None:
+    """A poll failed; `counts` is False where the slot went well otherwise or its failure is counted already."""
+    before = read_state(connection, provider, now)
+    failures = before.failures + counts
+    retry_at = before.retry_at if retry_after_s is None else now + timedelta(seconds=retry_after_s)
+    own = now + timedelta(seconds=back_off_s(failures, interval_s)) if counts else before.not_before
+    health = before.health
+    if disable:
+        health = "disabled"
+    elif counts and health != "disabled":
+        health = "failing"
+    _write(
+        connection,
+        before,
+        now,
+        health=health,
+        not_before=max((each for each in (own, retry_at) if each), default=None),
+        retry_at=retry_at,
+        failing_since=before.failing_since or (now if health in ("failing", "disabled") else None),
+        last_error=error,
+        failures=failures,
+    )
+
+
+def _write(connection: Connection, before: ProviderState, now: datetime, **changes: Any) -> None:
+    row = {
+        "provider": before.provider,
+        "health": before.health,
+        "last_ok_at": before.last_ok_at,
+        "feed_time": before.feed_time,
+        "credits": before.credits,
+        "updated_at": now,
+        **changes,
+    }
+    upsert(connection, provider_state, row, ["provider"])

@@ -1,0 +1,137 @@
+"""What is forgotten, and when: raw answers, and the identity of every aircraft that nobody watches."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table, delete, select, update
+
+from db.polls import LOST
+from db.schema import fix, payload, poll, visit, visit_version
+
+_GIVEN_UP_AFTER = timedelta(days=1)
+_CHUNK = 400
+DROPPED = "(not kept)"
+
+
+class Identity(NamedTuple):
+    """What the reports said of one aircraft."""
+
+    icao24: str
+    callsign: str
+    registration: str
+    type_code: str
+    db_flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeReport:
+    """How much was forgotten: position reports, identities of visitors, raw answers; and polls given up as lost."""
+
+    fixes: int
+    visits: int
+    payloads: int
+    lost_polls: int
+
+
+def purge(
+    connection: Connection,
+    now: datetime,
+    *,
+    keep_identities: timedelta,
+    keep_payloads: timedelta,
+    watched: Callable[[Identity], bool],
+) -> PurgeReport:
+    """Forget what is older than it may be kept; counts stay, and so does what an alert rests on.
+
+    Of an aircraft that is not `watched` the position reports go, and its visits keep no name; one whose
+    departure was never heard loses it as well, or a missed take-off would keep a name for ever.
+    """
+    before = now - keep_identities
+    kept, gone = _sorted_out(connection, before, watched)
+    return PurgeReport(
+        _forget_fixes(connection, before, gone),
+        _forget_visitors(connection, before, lambda who: who.icao24 in kept or watched(who)),
+        _forget_payloads(connection, now - keep_payloads),
+        _give_up_lost(connection, now - _GIVEN_UP_AFTER),
+    )
+
+
+def _sorted_out(
+    connection: Connection, before: datetime, watched: Callable[[Identity], bool]
+) -> tuple[set[str], set[str]]:
+    """The addresses in old reports: those that are watched, and the others."""
+    columns = (fix.c.icao24, fix.c.callsign, fix.c.registration, fix.c.type_code, fix.c.db_flags)
+    rows = connection.execute(select(*columns).where(fix.c.received_at < before).distinct())
+    # One report without a callsign must not undo what another one said of the same aircraft.
+    names = {(row.icao24, watched(Identity(*row))) for row in rows}
+    kept = {icao24 for icao24, is_watched in names if is_watched}
+    return kept, {icao24 for icao24, _ in names} - kept
+
+
+def _forget_fixes(connection: Connection, before: datetime, gone: set[str]) -> int:
+    return sum(
+        connection.execute(delete(fix).where(fix.c.received_at < before, fix.c.icao24.in_(some))).rowcount
+        for some in _chunks(sorted(gone))
+    )
+
+
+def _forget_visitors(connection: Connection, before: datetime, watched: Callable[[Identity], bool]) -> int:
+    query = select(visit).where(visit.c.icao24 != "", visit.c.last_fix_at < before)
+    forgotten = 0
+    for row in connection.execute(query).mappings().all():
+        who = Identity(row["icao24"], row["callsign"], row["registration"], row["type_code"], 0)
+        if watched(who):
+            continue
+        for table in (visit, visit_version):
+            _anonymise(connection, table, row["visit_id"], who)
+        forgotten += 1
+    return forgotten
+
+
+def _anonymise(connection: Connection, table: Table, visit_id: str, who: Identity) -> None:
+    rows = connection.execute(select(table).where(table.c.visit_id == visit_id)).mappings().all()
+    for row in rows:
+        names = {who.icao24, who.callsign, who.registration, row["callsign"], row["registration"]} - {""}
+        connection.execute(
+            update(table)
+            .where(table.c.visit_id == visit_id, table.c.version == row["version"])
+            .values(
+                icao24="",
+                callsign="",
+                registration="",
+                subjects=[each for each in row["subjects"] if not any(name in each for name in names)],
+                candidates=_without(row["candidates"], names),
+                evidence=_without(row["evidence"], names),
+            )
+        )
+
+
+def _without(value: Any, names: Collection[str]) -> Any:
+    """The same document with these names struck out of every text."""
+    if isinstance(value, str):
+        for name in names:
+            value = value.replace(name, DROPPED)
+        return value
+    if isinstance(value, dict):
+        return {key: _without(each, names) for key, each in value.items()}
+    return [_without(each, names) for each in value] if isinstance(value, list) else value
+
+
+def _forget_payloads(connection: Connection, before: datetime) -> int:
+    old = delete(payload).where(payload.c.received_at < before, payload.c.cited.is_(False))
+    return connection.execute(old).rowcount
+
+
+def _give_up_lost(connection: Connection, before: datetime) -> int:
+    lost = (
+        update(poll)
+        .where(poll.c.outcome.is_(None), poll.c.started_at < before)
+        .values(outcome="failed", error=LOST, derived=True)
+    )
+    return connection.execute(lost).rowcount
+
+
+def _chunks(names: list[str]) -> list[list[str]]:
+    return [names[start : start + _CHUNK] for start in range(0, len(names), _CHUNK)]

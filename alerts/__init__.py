@@ -1,0 +1,1 @@
+"""Judging what was counted, and telling people when it is unusual."""

@@ -1,0 +1,1 @@
+"""What is normal here: rules over arrays of looks, pure numpy, `[series, time]`, the newest look last."""

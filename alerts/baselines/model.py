@@ -1,0 +1,204 @@
+"""The observation model: which looks count, what zero means, how dispersed a series is.
+
+Everywhere in this package: arrays `[series, time]`, oldest look first, NaN = not observed, exposure beside it
+(share of a look or period really observed, 0 to 1). The rules judge the last column against those before it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from alerts.baselines.special import BoolArray, FloatArray, IntArray
+
+Kind = Literal["flow", "stock"]
+GATES: dict[Kind, float] = {"stock": 0.3, "flow": 0.5}
+"""Least exposure at which a zero means something and a look belongs to a baseline."""
+
+LARGEST_COUNT = 1e6
+"""More than a million in one look is a defect of the source, not a count."""
+
+_PRIOR_DISPERSION = 2.0
+_PRIOR_LOOKS = 10.0
+_HIGH_SHARE, _CAP_SPREADS, _CAP_EVENTS = 0.95, 6.0, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """A batch of series in order of time, cleaned by `observe`."""
+
+    counts: FloatArray
+    exposure: FloatArray
+    kind: Kind
+    member: BoolArray
+    """Looks that belong to baselines: a count, seen with enough exposure."""
+    faults: BoolArray
+    """Looks left out because count or exposure cannot be true (negative, infinite, above a million, share > 1)."""
+
+    @property
+    def seen(self) -> BoolArray:
+        """Looks with a count: members, and positive counts of badly exposed looks, which mean "at least"."""
+        return np.isfinite(self.counts)
+
+    @property
+    def today(self) -> FloatArray:
+        """The newest look's counts."""
+        return self.counts[:, -1]
+
+    @property
+    def today_exposure(self) -> FloatArray:
+        """The newest look's exposure."""
+        return self.exposure[:, -1]
+
+    @property
+    def past(self) -> "Looks":
+        """All but the newest look."""
+        return self.window(slice(None, -1))
+
+    def window(self, columns: slice) -> "Looks":
+        """The looks of these columns."""
+        return Looks(
+            self.counts[:, columns],
+            self.exposure[:, columns],
+            self.kind,
+            self.member[:, columns],
+            self.faults[:, columns],
+        )
+
+    def rows(self, rows: slice | BoolArray | IntArray) -> "Looks":
+        """The looks of these series."""
+        return Looks(self.counts[rows], self.exposure[rows], self.kind, self.member[rows], self.faults[rows])
+
+
+def observe(
+    counts: ArrayLike,
+    exposure: ArrayLike | None = None,
+    *,
+    kind: Kind = "flow",
+    unknown_exposure: float | None = None,
+) -> Looks:
+    """Clean a batch: what cannot be true and zeros without enough exposure become "not observed".
+
+    A positive count is never discarded for want of exposure, but only looks at or above the gate belong to
+    baselines. `unknown_exposure` stands in for NaN exposure; without it such looks are like badly exposed
+    ones. Without `exposure` every look counts as whole. One series may be given as a flat array.
+    """
+    y = np.array(counts, dtype=np.float64, ndmin=2)
+    if y.shape[1] == 0:
+        # No look at all is one look that saw nothing, so that every rule has a newest look to answer about.
+        y, exposure = np.full((len(y), 1), np.nan), None
+    e = np.ones_like(y) if exposure is None else np.array(np.broadcast_to(exposure, y.shape), np.float64)
+    if unknown_exposure is not None:
+        e = np.where(np.isnan(e), unknown_exposure, e)
+    with np.errstate(invalid="ignore"):
+        false_count = (y < 0) | (y > LARGEST_COUNT)
+        false_share = (e < 0) | (e > 1)
+        faults = (false_count & ~np.isnan(y)) | (false_share & ~np.isnan(y))
+        y = np.where(faults, np.nan, y)
+        e = np.where(false_share, np.nan, e)
+        exposed = e >= GATES[kind]
+        y = np.where((y == 0) & ~exposed, np.nan, y)
+    member = np.isfinite(y) & exposed
+    return Looks(y, e, kind, member, faults)
+
+
+def stack(series: list[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    """Lay series of unequal length side by side, newest looks in the last column, NaN before the oldest."""
+    longest = max((len(counts) for counts, _ in series), default=0)
+    y = np.full((len(series), longest), np.nan)
+    e = np.full((len(series), longest), np.nan)
+    for row, (counts, exposure) in enumerate(series):
+        if len(counts):
+            y[row, -len(counts) :] = counts
+            e[row, -len(counts) :] = exposure
+    return y, e
+
+
+def fold(
+    times_s: ArrayLike, counts: ArrayLike, exposure: ArrayLike, within_s: float = 3600.0
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Make looks that begin within an hour of the first of them one look: the clearest, in order of time.
+
+    Equal clearness keeps the larger count, so that the order of arrival changes nothing; an unknown
+    exposure is the least clear, and a look without count gives way to any with one. Identical repeats vanish.
+    """
+    t, y, e = (np.atleast_1d(np.asarray(values, np.float64)) for values in (times_s, counts, exposure))
+    order = np.lexsort((-_last_if_nan(y), -_last_if_nan(e), t))
+    t, y, e = t[order], y[order], e[order]
+    group = np.zeros(t.size, dtype=np.int64)
+    start = 0
+    for i in range(1, t.size):
+        if t[i] - t[start] > within_s:
+            start = i
+        group[i] = start
+    # Within a group: with a count first, then the clearest, then the largest, then the earliest.
+    best = np.lexsort((t, -_last_if_nan(y), -_last_if_nan(e), np.isnan(y), group))
+    first = np.ones(t.size, dtype=bool)
+    first[1:] = group[best][1:] != group[best][:-1]
+    kept = best[first]
+    return t[kept], y[kept], e[kept]
+
+
+def _last_if_nan(values: FloatArray) -> FloatArray:
+    return np.where(np.isnan(values), -np.inf, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a series' usable past says: `events` S = Σy + ½ in `exposure` Σe over n looks, λ = S/Σe, φ shrunk."""
+
+    n: IntArray
+    events: FloatArray
+    exposure: FloatArray
+    per_exposure: FloatArray
+    dispersion: FloatArray
+
+
+def learn_rate(past: Looks, weights: FloatArray | None = None, scale: FloatArray | None = None) -> Rate:
+    """Learn rate and shrunk dispersion from member looks.
+
+    `scale` multiplies a look's exposure (a day-of-week factor), `weights` ≤ 1 weigh past surges down.
+    """
+    used = past.member.astype(np.float64)
+    weight = used if weights is None else used * weights
+    e = np.where(past.member, past.exposure, 0.0)
+    if scale is not None:
+        e = e * np.where(past.member, scale, 1.0)
+    y = np.where(past.member, past.counts, 0.0)
+    n = past.member.sum(axis=1)
+    events = (weight * y).sum(axis=1) + 0.5
+    exposure = (weight * e).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = np.where(exposure > 0, events / exposure, np.nan)
+        mean = rate[:, None] * e
+        part = np.where(past.member, weight * (y - mean) ** 2 / mean, 0.0)
+        dispersion = shrink_dispersion(part.sum(axis=1), n)
+    return Rate(n, events, exposure, rate, np.where(n > 0, dispersion, np.nan))
+
+
+def shrink_dispersion(pearson: FloatArray, n: IntArray) -> FloatArray:
+    """φ = max(1, (Σ(y-μ)²/μ + 10·2)/(n - 1 + 10)): ten looks of prior with variance twice the mean."""
+    shrunk: FloatArray = (pearson + _PRIOR_LOOKS * _PRIOR_DISPERSION) / (np.maximum(n, 1) - 1 + _PRIOR_LOOKS)
+    return np.maximum(1.0, shrunk)
+
+
+def tame(past: Looks) -> Looks:
+    """Cap counts far beyond a series' own upper range, so that one giant outlier blinds no rule for years.
+
+    The cap on count per exposure is q95 + 6·(q95 - median) + 10, quantiles taken from below and never the
+    maximum itself: a step or a season stays, a single defect or surge shrinks to the edge of the ordinary.
+    """
+    n = past.member.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rates = np.sort(np.where(past.member, past.counts / past.exposure, np.inf), axis=1)
+    if rates.shape[1] == 0:
+        return past
+    high = np.clip(np.minimum(np.floor(_HIGH_SHARE * (n - 1)), n - 2), 0, None).astype(np.int64)
+    middle = np.clip((n - 1) // 2, 0, None)
+    q95 = np.take_along_axis(rates, high[:, None], axis=1)
+    q50 = np.take_along_axis(rates, middle[:, None], axis=1)
+    with np.errstate(invalid="ignore"):
+        cap = q95 + _CAP_SPREADS * (q95 - q50) + _CAP_EVENTS
+        counts = np.where(past.member, np.minimum(past.counts, cap * past.exposure), past.counts)
+    return Looks(counts, past.exposure, past.kind, past.member, past.faults)

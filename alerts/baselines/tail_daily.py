@@ -1,0 +1,84 @@
+"""The daily expectation for R2: the newest eight weeks at the day of the week's usual level."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from alerts.baselines.model import Looks, learn_rate, tame
+from alerts.baselines.special import FloatArray, IntArray
+from alerts.baselines.tail import Expectation
+
+DAYS_A_WEEK = 7
+_MAD_TO_SD = 1.4826
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """Windows of the daily expectation, in looks of one day."""
+
+    level_days: int = 56
+    guard_days: int = 2
+    least_usable: int = 28
+    factor_days: int = 364
+    least_factor_days: int = 182
+    prior_events: float = 10.0
+    robust_sd: float = 3.0
+
+
+def daily(
+    looks: Looks, weekday: ArrayLike, options: Daily | None = None, *, window: int = 1
+) -> tuple[Expectation, FloatArray]:
+    """Expectation of the newest day and the factors [series, window] of the newest days, for `judge_tail`.
+
+    `looks` are consecutive days, `weekday` [time] is any number of the day, modulo 7. Days of the window
+    and the newest two before it are left out. Below 182 usable days all weekdays are alike; factors shrink
+    towards 1 by ten events. Counts over 3 robust standard deviations above the level are cut to that.
+    """
+    options = options or Daily()
+    day = np.asarray(weekday, np.int64) % DAYS_A_WEEK
+    end = max(0, looks.counts.shape[1] - window - options.guard_days)
+    longer = tame(looks.window(slice(max(0, end - options.factor_days), end)))
+    factors = weekday_factors(longer, day[max(0, end - options.factor_days) : end], options)
+    recent = slice(max(0, end - options.level_days), end)
+    past = looks.window(recent)
+    scale = factors[:, day[recent]]
+    rate = learn_rate(_cut(tame(past), scale, options), scale=scale)
+    needs = np.maximum(0, options.least_usable - rate.n)
+    se = np.sqrt(rate.dispersion / rate.events)
+    expectation = Expectation(rate.per_exposure, rate.dispersion, se, rate.n, needs)
+    return expectation, factors[:, day[-window:]]
+
+
+def weekday_factors(past: Looks, weekday: IntArray, options: Daily) -> FloatArray:
+    """Each weekday's level over the mean level, [series, 7], shrunk towards 1 by `prior_events`."""
+    used = past.member
+    y = np.where(used, past.counts, 0.0)
+    e = np.where(used, past.exposure, 0.0)
+    exposure = np.maximum(e.sum(axis=1), 1e-9)
+    expected = (y.sum(axis=1) / exposure)[:, None] * e
+    days = (weekday[:, None] == np.arange(DAYS_A_WEEK)).astype(np.float64)
+    factors = (y @ days + options.prior_events) / (expected @ days + options.prior_events)
+    known = used.sum(axis=1) >= options.least_factor_days
+    return np.where(known[:, None], factors, 1.0)
+
+
+def _cut(past: Looks, scale: FloatArray, options: Daily) -> Looks:
+    """Cut counts above level + 3 robust sd; where half the residuals are zero, Poisson's sd is the least."""
+    rate = learn_rate(past, scale=scale)
+    mean = rate.per_exposure[:, None] * np.where(past.member, past.exposure * scale, np.nan)
+    size = np.where(past.member, np.abs(past.counts - mean), np.nan)
+    sd = np.maximum(_MAD_TO_SD * _median(size)[:, None], np.sqrt(mean))
+    counts = np.where(past.member, np.minimum(past.counts, mean + options.robust_sd * sd), past.counts)
+    return Looks(counts, past.exposure, past.kind, past.member, past.faults)
+
+
+def _median(values: FloatArray) -> FloatArray:
+    """The median of each row's numbers, NaN where there are none."""
+    if values.shape[1] == 0:
+        return np.full(len(values), np.nan)
+    ordered = np.sort(values, axis=1)
+    n = np.isfinite(values).sum(axis=1)
+    low = np.take_along_axis(ordered, np.maximum(0, (n - 1) // 2)[:, None], axis=1)[:, 0]
+    high = np.take_along_axis(ordered, np.minimum(n // 2, np.maximum(0, n - 1))[:, None], axis=1)[:, 0]
+    return (low + high) / 2.0

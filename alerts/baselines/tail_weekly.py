@@ -1,0 +1,130 @@
+"""The seasonal expectation for R2: harmonics of the year and a trend, past surges weighed down."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from alerts.baselines.glm import Fit, fit, overlay, surge_weights, with_column, without_column
+from alerts.baselines.model import Looks, shrink_dispersion, tame
+from alerts.baselines.special import BoolArray, FloatArray
+from alerts.baselines.tail import Expectation, steady
+
+DAYS_A_YEAR = 365.25
+_TREND, _LEVEL = 0, 1
+_MOST_ETA = 50.0
+_RUNAWAY = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """How the seasonal expectation is learnt; the guard keeps the newest looks from hiding a surge."""
+
+    longest_years: float = 10.0
+    one_harmonic_years: float = 1.5
+    two_harmonics_years: float = 3.0
+    guard_days: float = 182.0
+    short_guard_days: float = 56.0
+    weights_threshold: float = 2.58
+    least_t: float = 1.96
+    most_promised: float = 2.0
+    """A trend may promise so many times the largest past count; one times would forbid ordinary growth."""
+    least_looks_a_column: int = 8
+    least_events_a_column: float = 3.0
+    """With fewer events a season is guesswork."""
+
+
+def seasonal(looks: Looks, days: ArrayLike, season: Season | None = None) -> Expectation:
+    """Expectation of the newest look; `days` [time] is when the looks were, in days from any origin.
+
+    Under 1.5 years of usable history there is no season, from 1.5 one harmonic, from 3 two. The trend stays
+    where its |t| exceeds 1.96 and it promises at most twice the largest past count.
+    """
+    season = season or Season()
+    at = np.asarray(days, np.float64)
+    now = at[-1]
+    recent = at >= now - season.longest_years * DAYS_A_YEAR
+    past = Looks(looks.counts, looks.exposure, looks.kind, looks.member & recent, looks.faults).past
+    oldest = np.min(np.where(past.member, at[:-1], np.inf), axis=1, initial=np.inf)
+    years = np.where(np.isfinite(oldest), (now - oldest) / DAYS_A_YEAR, 0.0)
+    outside = past.member & (at[:-1] < now - season.guard_days)
+    looks_outside = outside.sum(axis=1)
+    events_outside = np.where(outside, past.counts, 0.0).sum(axis=1)
+    harmonics = np.zeros(len(years), dtype=np.int64)
+    for m, least_years in ((1, season.one_harmonic_years), (2, season.two_harmonics_years)):
+        columns = 2 + 2 * m
+        enough = (looks_outside >= season.least_looks_a_column * columns) & (
+            events_outside >= season.least_events_a_column * columns
+        )
+        harmonics[(years >= least_years) & enough] = m
+    result = Expectation(*np.full((3, len(years)), np.nan), *np.zeros((2, len(years)), dtype=np.int64))
+    fitted_rows = np.zeros(len(years), dtype=bool)
+    for m in (1, 2):
+        rows = np.flatnonzero(harmonics == m)
+        if rows.size:
+            guard = season.guard_days if m == 2 else season.short_guard_days  # noqa: PLR2004 - two harmonics
+            use = at[:-1] < now - guard
+            fitted = _fit_rows(past.rows(rows), at[:-1] - now, use, m, season)
+            # A fit that ran away (all events in one season) promises nonsense: the steady rate stands.
+            sane = fitted["rate"] <= _RUNAWAY * np.where(past.member, past.counts, 0.0)[rows].max(axis=1)
+            for name, value in fitted.items():
+                getattr(result, name)[rows[sane]] = value[sane]
+            fitted_rows[rows[sane]] = True
+    if not fitted_rows.all():
+        plain = steady(past.rows(~fitted_rows))
+        for entry in fields(Expectation):
+            getattr(result, entry.name)[~fitted_rows] = getattr(plain, entry.name)
+    return result
+
+
+def _fit_rows(past: Looks, days: FloatArray, use: BoolArray, m: int, season: Season) -> dict[str, FloatArray]:
+    usable = past.member & use
+    columns = usable.any(axis=0)
+    tamed = tame(Looks(past.counts, past.exposure, past.kind, usable, past.faults))
+    y = np.where(usable, tamed.counts, np.nan)[:, columns]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        offset = np.log(tamed.exposure[:, columns])
+    design = _design(days[columns], m)
+    today = _design(np.zeros(1), m)[0]
+    model = _model(y, design, offset, today, season)
+    eta = model.coefficients @ today
+    pearson = model.dispersion * model.df
+    # One degree of freedom is put back: the shrunk φ counts n - 1.
+    dispersion = shrink_dispersion(pearson, model.df + 1)
+    se = np.sqrt(dispersion * np.einsum("i,sij,j->s", today, model.covariance, today))
+    return {
+        "rate": np.exp(np.minimum(eta, _MOST_ETA)),
+        "dispersion": dispersion,
+        "se_log": se,
+        "n": np.isfinite(y).sum(axis=1),
+    }
+
+
+def _design(days: FloatArray, harmonics: int) -> FloatArray:
+    """Trend in years, level, then cosine and sine of each harmonic; today is day 0."""
+    columns = [days / DAYS_A_YEAR, np.ones_like(days)]
+    for j in range(1, harmonics + 1):
+        angle = 2.0 * np.pi * j * days / DAYS_A_YEAR
+        columns += [np.cos(angle), np.sin(angle)]
+    return np.column_stack(columns)
+
+
+def _model(y: FloatArray, design: FloatArray, offset: FloatArray, today: FloatArray, season: Season) -> Fit:
+    """Fit, weigh past surges down, fit again, and once more without the trend where it does not stand."""
+    exposure = np.where(np.isfinite(y), np.exp(offset), 0.0).sum(axis=1)
+    start = np.zeros((len(y), design.shape[1]))
+    start[:, _LEVEL] = np.log((np.nansum(y, axis=1) + 0.5) / exposure)
+    first = fit(y, design, offset, np.ones_like(y), start=start)
+    weights = surge_weights(y, first, season.weights_threshold)
+    full = fit(y, design, offset, weights, start=first.coefficients)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        se = np.sqrt(np.maximum(1.0, full.dispersion) * full.covariance[:, _TREND, _TREND])
+        strong = np.abs(full.coefficients[:, _TREND]) > season.least_t * se
+        promise = np.exp(np.minimum(full.coefficients @ today, _MOST_ETA))
+        largest = np.nanmax(y / np.exp(offset), axis=1)
+    flat = ~(full.converged & strong & (promise <= season.most_promised * largest))
+    if not flat.any():
+        return full
+    near = np.delete(full.coefficients[flat], _TREND, axis=1)
+    reduced = fit(y[flat], without_column(design, _TREND), offset[flat], weights[flat], start=near)
+    return overlay(full, with_column(reduced, _TREND), flat)

@@ -1,0 +1,103 @@
+"""Telling that a site is blind: an alert about ourselves, so that silence is never taken for quiet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from alerts.outbox import notice_payload
+from alerts.words import listed
+from db.blindness import begin_period, end_period, open_periods, watched_until
+from db.deliveries import enqueue
+from db.engine import writing
+from db.records import BlindPeriod
+
+
+@dataclass(frozen=True, slots=True)
+class BlindReport:
+    """The sites that went blind, and those that are watched again, in this round."""
+
+    began: Sequence[BlindPeriod] = ()
+    ended: Sequence[BlindPeriod] = ()
+
+
+def watch_blindness(
+    engine: Engine, names: Mapping[str, str], channels: Sequence[str], after: timedelta, now: datetime
+) -> BlindReport:
+    """Note the sites (id → name) that no feed has watched for `after`, and those that recovered; tell each once."""
+    with writing(engine) as connection:
+        lasting = open_periods(connection)
+        until = watched_until(connection, names, now)
+        began = [
+            period
+            for site_id, at in until.items()
+            if site_id not in lasting and now - at >= after
+            if begin_period(connection, period := BlindPeriod(site_id, at, now))
+        ]
+        ended = [
+            period
+            for site_id, period in lasting.items()
+            if until.get(site_id, period.since) > period.since
+            if end_period(connection, period, until[site_id])
+        ]
+        _tell(connection, names, channels, began, now, blind=True)
+        _tell(connection, names, channels, ended, now, blind=False)
+    return BlindReport(tuple(began), tuple(ended))
+
+
+def _tell(
+    connection: Connection,
+    names: Mapping[str, str],
+    channels: Sequence[str],
+    periods: Sequence[BlindPeriod],
+    now: datetime,
+    *,
+    blind: bool,
+) -> None:
+    by_start: dict[datetime, list[BlindPeriod]] = {}
+    for period in periods:
+        by_start.setdefault(period.since, []).append(period)
+    for since, group in by_start.items():
+        who = listed([names.get(each.site_id, each.site_id) for each in group])
+        payload = _blind(who, since) if blind else _seeing(who, since)
+        for channel in channels:
+            enqueue(
+                connection,
+                identity=f"{'blind' if blind else 'seeing'}:{since.isoformat()}:{_mark(group)}:{channel}",
+                kind="notice",
+                channel=channel,
+                reason="blind" if blind else "seeing",
+                payload=payload,
+                now=now,
+            )
+
+
+def _mark(group: Sequence[BlindPeriod]) -> str:
+    return ",".join(sorted(each.site_id for each in group))
+
+
+def _blind(who: str, since: datetime) -> dict[str, object]:
+    return notice_payload(
+        subject=f"[sitewatch] Blind since {since:%Y-%m-%d %H:%M} UTC",
+        headline=f"Blind since {since:%Y-%m-%d %H:%M} UTC: {who}",
+        paragraphs=(
+            "No flight feed has answered for these sites since then. What flies there now is not seen.",
+            "No counts are made for this time: it is not a quiet time, and it raises, lowers and resolves no alert.",
+            "“sitewatch status” shows which feed fails and why; “sitewatch doctor” says how to mend it.",
+        ),
+        status="Blind",
+        thread=f"blind:{since.isoformat()}",
+    )
+
+
+def _seeing(who: str, since: datetime) -> dict[str, object]:
+    return notice_payload(
+        subject=f"[sitewatch] Blind since {since:%Y-%m-%d %H:%M} UTC",
+        headline=f"Watched again: {who}",
+        paragraphs=(
+            f"A feed answers again. The time since {since:%Y-%m-%d %H:%M} UTC stays without counts.",
+        ),
+        status="Seeing again",
+        thread=f"blind:{since.isoformat()}",
+    )

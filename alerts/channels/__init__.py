@@ -1,0 +1,99 @@
+"""The contract of a channel: one message in, one receipt out, one error type. Copy `log.py` to add one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+class SendError(Exception):
+    """A message was not accepted; `permanent` means that another try cannot help.
+
+    `retry_after_s` is the server's own wish (Retry-After). `counts` is False where the message cannot be at
+    fault (nobody answered, or a rate limit), so that the try is not held against it. The text never holds
+    a secret.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        permanent: bool = False,
+        retry_after_s: float | None = None,
+        counts: bool = True,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+        self.retry_after_s = retry_after_s
+        self.counts = counts
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that a reader can follow; only http and https."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is to be said, free of any channel's markup; every string in it is foreign and must be escaped.
+
+    `identity` stays the same over tries; `thread` is shared by all messages of one incident; `subject` is
+    stable within a thread (mail clients thread by it) and `status` says what this message changes.
+    """
+
+    identity: str
+    thread: str
+    subject: str
+    status: str
+    headline: str
+    paragraphs: tuple[str, ...]
+    created_at: datetime
+    facts: tuple[tuple[str, str], ...] = ()
+    links: tuple[Link, ...] = ()
+    footer: str = ""
+    image_png: bytes | None = None
+    image_alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the channel gave back: a Message-ID or nothing; `note` says who was left out, if anybody."""
+
+    provider_ref: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """An HTTP answer as a channel sees it."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class HttpPost(Protocol):
+    """How a channel reaches the web: the guarded client, handed in by the bootstrap.
+
+    Raises SendError (not permanent) where no answer came.
+    """
+
+    def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+        """Send one POST."""
+        ...
+
+
+class Channel(Protocol):
+    """A way to tell people; holds its own secrets and never prints them."""
+
+    name: str
+    min_interval_s: float
+    """Least seconds between two messages; the outbox keeps it, the channel never sleeps."""
+
+    def send(self, message: Message) -> Receipt:
+        """Send one message or raise SendError; never sleeps and never retries by itself."""
+        ...

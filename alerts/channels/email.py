@@ -1,0 +1,265 @@
+"""Email by SMTP, always encrypted unless the server is on this machine."""
+
+import re
+import smtplib
+import socket
+import ssl
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from email.utils import formataddr, getaddresses, parseaddr
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+
+from alerts.channels import Message, Receipt, SendError
+from alerts.channels.email_message import build, message_id
+from alerts.channels.safe_text import one_line, server_words
+
+Security = Literal["starttls", "tls", "none"]
+TIMEOUT_S = 20.0
+_TIMEOUTS_IN_ALL = 3
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_PERMANENT = range(500, 600)
+_ANSWERS = range(200, 600)
+
+
+class EmailChannel:
+    """Sends each message as one mail to all recipients; TLS certificates are always verified.
+
+    `security` "starttls" refuses a server that does not offer it; "none" is only for a server on loopback.
+    Raises ValueError, naming the setting, for what can never work.
+    """
+
+    min_interval_s = 0.0
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        *,
+        security: Security,
+        username: str | None,
+        password: str | None,
+        sender: str,
+        recipients: Sequence[str],
+        ca_file: Path | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        if security == "none" and not _is_loopback(host):
+            raise ValueError(
+                f"The channel “{name}” has security “none”, which is only allowed towards this machine, and its "
+                f"host is {one_line(host)!r}. Use “starttls” (port 587) or “tls” (port 465)."
+            )
+        if not _is_host(host):
+            raise ValueError(f"The channel “{name}” has the host {one_line(host)!r}, which cannot be one.")
+        if not recipients:
+            raise ValueError(f"The channel “{name}” has no recipients. Name at least one mail address.")
+        if not f"{username or ''}{password or ''}".isascii():
+            raise ValueError(
+                f"The user name or password of the channel “{name}” holds letters beyond ASCII, which mail "
+                "servers cannot be told. Choose another password."
+            )
+        self.name = name
+        self._server = (host, port)
+        self._security = security
+        self._login = (username or "", password or "") if username or password else None
+        display, self._sender = _address(name, "sender", sender)
+        self._from = formataddr((display, self._sender))
+        self._recipients = tuple(_address(name, "recipient", each)[1] for each in recipients)
+        self._domain = self._sender.rpartition("@")[2]
+        self._timeout_s = timeout_s
+        self._tls = _tls(name, ca_file)
+        self._secrets = (password or "", f"\0{username or ''}\0{password or ''}") if password else ()
+
+    def __repr__(self) -> str:
+        return f"EmailChannel({self.name!r})"
+
+    def send(self, message: Message) -> Receipt:
+        """Send one mail; it counts as sent when one recipient was accepted, and the note names the others."""
+        mail = build(message, self._from, self._recipients, self._domain).as_bytes()
+        deadline = _Deadline(self._timeout_s * _TIMEOUTS_IN_ALL)
+        opened = False
+        try:
+            with deadline:
+                smtp = self._open(deadline)
+                opened = True
+                refused = smtp.sendmail(self._sender, self._recipients, mail)
+                # The mail is accepted; how the server says goodbye cannot change that.
+                with suppress(OSError):
+                    smtp.quit()
+        except OSError as error:
+            # Half a line, cut off by our own hanging up, could look like any answer.
+            slow = smtplib.SMTPServerDisconnected("too slow")
+            raise self._failure(slow if deadline.passed else error, opened=opened) from None
+        return Receipt(message_id(message.identity, self._domain), self._left_out(refused))
+
+    def _open(self, deadline: "_Deadline") -> smtplib.SMTP:
+        host, port = self._server
+        if self._security == "tls":
+            smtp: smtplib.SMTP = _DeadlineTls(
+                deadline, host, port, self._domain, timeout=self._timeout_s, context=self._tls
+            )
+        else:
+            smtp = _DeadlineSmtp(deadline, host, port, self._domain, timeout=self._timeout_s)
+        if self._security == "starttls":
+            smtp.starttls(context=self._tls)
+        if self._login:
+            smtp.login(*self._login)
+        return smtp
+
+    def _left_out(self, refused: dict[str, tuple[int, bytes]]) -> str:
+        if not refused:
+            return ""
+        return (
+            f"The mail server of the channel “{self.name}” refused {self._who(refused)}; the others got the mail. "
+            "Correct or remove these addresses in the channel's recipients."
+        )
+
+    def _who(self, refused: dict[str, tuple[int, bytes]]) -> str:
+        return "; ".join(
+            f"{address} ({code} {self._quote(words)})" for address, (code, words) in refused.items()
+        )
+
+    def _quote(self, words: bytes | str) -> str:
+        text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+        return server_words(text, self._secrets)
+
+    def _failure(self, error: OSError, *, opened: bool) -> SendError:
+        """Say what failed and how to mend it; a failure before the session stood cannot be the message's fault."""
+        host, port = self._server
+        where = f"The mail server {one_line(host)}:{port} of the channel “{self.name}”"
+        if isinstance(error, smtplib.SMTPRecipientsRefused):
+            return self._nobody_accepted(where, error)
+        if isinstance(error, smtplib.SMTPResponseException):
+            return self._answer(where, error)
+        if isinstance(error, smtplib.SMTPServerDisconnected) or not isinstance(error, smtplib.SMTPException):
+            return SendError(f"{where} {self._no_answer(error)}", counts=opened)
+        return SendError(self._not_supported(where), permanent=True)
+
+    def _no_answer(self, error: OSError) -> str:
+        if isinstance(error, smtplib.SMTPServerDisconnected):
+            return "hung up in the middle or was too slow. sitewatch tries again by itself."
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return (
+                f"showed a certificate that cannot be trusted: {self._quote(error.verify_message)}. Check the "
+                "host name; for a private certificate authority set the channel's ca_file."
+            )
+        if isinstance(error, ssl.SSLError):
+            return (
+                f"does not speak TLS as expected ({self._quote(error.reason or 'no reason given')}). Use security "
+                "“tls” with port 465 and “starttls” with port 587."
+            )
+        return (
+            f"cannot be reached: {self._quote(error.strerror or 'timed out')}. Check host, port and network; "
+            "sitewatch tries again by itself."
+        )
+
+    def _nobody_accepted(self, where: str, error: smtplib.SMTPRecipientsRefused) -> SendError:
+        return SendError(
+            f"{where} refused every recipient: {self._who(error.recipients)}. Correct the channel's recipients.",
+            permanent=all(code in _PERMANENT for code, _ in error.recipients.values()),
+        )
+
+    def _not_supported(self, where: str) -> str:
+        if self._security == "starttls" and not self._login:
+            return (
+                f"{where} offers no STARTTLS, and sitewatch sends no mail unencrypted. Use security “tls” with "
+                "port 465, or another server."
+            )
+        return (
+            f"{where} offers no STARTTLS or no log-in. sitewatch sends neither mail nor password unencrypted: use "
+            "security “tls” with port 465, or leave user name and password out if the server wants none."
+        )
+
+    def _answer(self, where: str, error: smtplib.SMTPResponseException) -> SendError:
+        # smtplib makes up a 500 of its own for a line without end; its words are text, a server's are bytes.
+        if error.smtp_code not in _ANSWERS or isinstance(error.smtp_error, str):
+            return SendError(
+                f"{where} does not speak the mail protocol: {self._quote(error.smtp_error)}. Check host and port."
+            )
+        said = f"{where} answered {error.smtp_code} {self._quote(error.smtp_error)}."
+        permanent = error.smtp_code in _PERMANENT
+        if isinstance(error, smtplib.SMTPAuthenticationError):
+            mend = "Check the channel's user name and password; many providers want an app password."
+        elif permanent:
+            mend = "Check the channel's sender and recipients, and what its provider allows."
+        else:
+            mend = "sitewatch tries again by itself."
+        return SendError(f"{said} {mend}", permanent=permanent)
+
+
+class _Deadline:
+    """Hangs up when a whole sending takes too long: a timeout alone starts anew with every byte that drips in."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._timer = threading.Timer(limit_s, self._hang_up)
+        self._timer.daemon = True
+        self.passed = False
+        self.watched: list[smtplib.SMTP] = []
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        for smtp in self.watched:
+            smtp.close()
+
+    def _hang_up(self) -> None:
+        self.passed = True
+        for connection in [smtp.sock for smtp in self.watched if smtp.sock is not None]:
+            with suppress(OSError):
+                # The plain socket's own method: that of TLS would wait for the other side.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+class _DeadlineSmtp(smtplib.SMTP):
+    def __init__(self, deadline: _Deadline, *args: Any, **kwargs: Any) -> None:
+        deadline.watched.append(self)
+        super().__init__(*args, **kwargs)
+
+
+class _DeadlineTls(smtplib.SMTP_SSL):
+    def __init__(self, deadline: _Deadline, *args: Any, **kwargs: Any) -> None:
+        deadline.watched.append(self)
+        super().__init__(*args, **kwargs)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_host(host: str) -> bool:
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
+
+
+def _address(name: str, role: str, given: str) -> tuple[str, str]:
+    """Take a mail address apart, or raise ValueError; nothing that could end a header line gets through."""
+    display, address = parseaddr(given)
+    # parseaddr would take the first of several and drop the rest in silence.
+    alone = len(getaddresses([given])) == 1
+    if not alone or one_line(given) != given or not _ADDRESS.fullmatch(address):
+        raise ValueError(
+            f"The {role} {one_line(given)!r} of the channel “{name}” is not a mail address. Write it as name@example.org."
+        )
+    return display, address
+
+
+def _tls(name: str, ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except OSError as error:
+        fault = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ValueError(
+            f"The channel “{name}” names the ca_file {ca_file}, which cannot be used: {fault}."
+        ) from None

@@ -1,0 +1,27 @@
+"""Fetching what a delivery is about, for the pure words in `alerts.messages`."""
+
+from sqlalchemy import Engine
+
+from alerts.channels import Message
+from alerts.deliver import compose_notice
+from alerts.messages import compose_alert
+from db.alerts import alert_by_id, events
+from db.engine import reading
+from db.records import Delivery
+
+
+class ComposeError(LookupError):
+    """A delivery names something that the database does not hold."""
+
+
+def compose(engine: Engine, delivery: Delivery, public_url: str | None) -> Message:
+    """Compose the message of one delivery as things stand now; raises ComposeError where its alert is gone."""
+    if delivery.kind == "notice":
+        return compose_notice(delivery)
+    with reading(engine) as connection:
+        alert = alert_by_id(connection, delivery.alert_id or "")
+        life = events(connection, delivery.alert_id or "")
+    event = next((each for each in life if each.seq == delivery.event_seq), None)
+    if alert is None or event is None:
+        raise ComposeError(f"Delivery {delivery.identity} names an alert that is not in the database.")
+    return compose_alert(alert, event, delivery, public_url)

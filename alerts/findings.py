@@ -1,0 +1,78 @@
+"""Findings: looks with what the rules said of them, and their snapshots inside an alert. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.rules import counted
+from alerts.verdict import Verdict
+from db.records import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One look with what every rule said of it."""
+
+    look: Observation
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def fired(self) -> tuple[Verdict, ...]:
+        """The verdicts that exceeded."""
+        return tuple(each for each in self.verdicts if each.exceeded)
+
+    @property
+    def judged(self) -> bool:
+        """Whether at least one rule could judge the look as ordinary or not."""
+        return any(each.status == "evaluated" for each in self.verdicts)
+
+
+def entry(finding: Finding, site_names: Mapping[str, str]) -> dict[str, Any]:
+    """A snapshot of one finding in JSON types, so that a message never needs another table."""
+    look = finding.look
+    return {
+        "subject": look.series.subject,
+        "procedure": look.series.procedure,
+        "value": counted(look),
+        "low": look.low,
+        "high": look.high,
+        "qualifier": look.qualifier,
+        "exposure": look.exposure,
+        "period_start": look.period_start.isoformat(),
+        "period_end": look.period_end.isoformat(),
+        "precision": look.precision,
+        "result_time": look.result_time.isoformat(),
+        "look_key": look.look_key,
+        "revision": look.revision,
+        "publisher": look.publisher,
+        "via": look.via,
+        "certainty": look.certainty,
+        "note": look.note,
+        "evidence": [{"kind": each.kind, "ref": each.ref, "text": each.text} for each in look.evidence],
+        "site_names": dict(site_names),
+        "rules": {
+            each.rule: {"reason": each.reason, "details": dict(each.details)} for each in finding.fired
+        },
+    }
+
+
+def merged(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lay newer snapshots over older ones, look by look."""
+    merged = {look_id(each): each for each in old}
+    merged.update({look_id(each): each for each in new})
+    return list(merged.values())
+
+
+def look_id(each: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Name the look that a snapshot is of."""
+    return (each["subject"], each["procedure"], each["period_start"], each["look_key"])
+
+
+def same_look(each: Mapping[str, Any], look: Observation) -> bool:
+    """Whether a snapshot is of this look, in whichever revision."""
+    return look_id(each) == (
+        look.series.subject,
+        look.series.procedure,
+        look.period_start.isoformat(),
+        look.look_key,
+    )

@@ -1,0 +1,134 @@
+"""What an alert says: who reports it, what was counted, what is normal, how sure it is, what is unknown. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from alerts.channels import Link, Message
+from alerts.metrics import METRICS
+from alerts.words import capital, count, listed, local_day, period, subject
+from db.records import Alert, AlertEvent, Delivery
+
+STATUS = {
+    "opened": "New",
+    "amended": "Update",
+    "corroborated": "Also reported",
+    "acknowledged": "Acknowledged",
+    "resolved": "Resolved",
+    "withdrawn": "Withdrawn",
+    "lapsed": "Outcome unknown",
+}
+_UNKNOWN = {
+    "arrivals": "Not known from this: who or what was aboard, and why.",
+    "departures": "Not known from this: who or what was aboard, and why.",
+    "railcars": "Contents not visible.",
+    "containers": "Contents not visible.",
+    "ship_calls": "Cargo not visible.",
+    "ships_present": "Cargo not visible.",
+}
+_CLOSING = frozenset({"resolved", "withdrawn", "lapsed"})
+_FOOTER = "sitewatch repeats what was published or heard, with its source; it adds no claim of its own."
+
+
+def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_url: str | None) -> Message:
+    """Compose the message about one event of an alert, from the alert's current state."""
+    zone = alert.details["timezone"]
+    day = local_day(alert.phenomenon_time, zone)
+    return Message(
+        identity=delivery.identity,
+        thread=alert.incident_id,
+        subject=f"[sitewatch] {alert.site_name}: {METRICS[alert.metric].many}, {day}",
+        status=STATUS[event.kind],
+        headline=alert.headline,
+        paragraphs=tuple(_paragraphs(alert, event)),
+        created_at=event.recorded_at,
+        facts=tuple(_facts(alert)),
+        links=tuple(_links(alert, public_url)),
+        footer=f"{_FOOTER} Alert {alert.id}.",
+    )
+
+
+def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
+    if event.kind in _CLOSING:
+        yield event.reason
+        opened = local_day(alert.opened_at, alert.details["timezone"])
+        holds = " It no longer holds." if event.kind == "withdrawn" else ""
+        yield f"What was said on {opened}: {alert.headline}.{holds}"
+        return
+    if event.kind != "opened":
+        yield f"{STATUS[event.kind]}: {event.reason}"
+    entries = alert.details["entries"]
+    for each in entries:
+        yield _reported(each, alert)
+    for each in entries:
+        yield from _reasons(each, alert, several=len(entries) > 1)
+    for note in dict.fromkeys(each["note"] for each in entries if each["note"]):
+        yield f"From the record: {note}"
+    if alert.metric in _UNKNOWN:
+        yield _UNKNOWN[alert.metric]
+    if alert.status != "open":
+        yield f"Since then: {alert.details['closing']}"
+
+
+def _reported(entry: Mapping[str, Any], alert: Alert) -> str:
+    zone = alert.details["timezone"]
+    what = count(entry, alert.metric)
+    if entry["subject"]:
+        what = f"{what} ({subject(entry['subject'], entry['site_names'])})"
+    if entry["low"] is not None and entry["high"] is not None:
+        what += f", between {entry['low']:g} and {entry['high']:g}"
+    source = _source(entry)
+    known = f"known since {local_day(entry['result_time'], zone)}"
+    return f"{capital(source)}: {what} {period(entry, zone)}; {known}."
+
+
+def _source(entry: Mapping[str, Any]) -> str:
+    if not entry["publisher"]:
+        return f"counted by sitewatch ({entry['procedure']})"
+    via = f" (reached us via {entry['via']})" if entry["via"] else ""
+    return f"according to {entry['publisher']}{via}"
+
+
+def _reasons(entry: Mapping[str, Any], alert: Alert, *, several: bool) -> Iterator[str]:
+    for rule, said in sorted(entry["rules"].items(), key=lambda item: alert.rules.index(item[0])):
+        name = subject(entry["subject"], entry["site_names"]) if several and entry["subject"] else ""
+        lead = f"Why it is unusual ({rule.replace('_', ' ')}{', ' + name if name else ''}): "
+        ratio = said["details"].get("ratio")
+        times = f" That is {ratio:g} times as many." if ratio else ""
+        yield lead + said["reason"] + times
+
+
+def _facts(alert: Alert) -> Iterator[tuple[str, str]]:
+    baseline = alert.baseline
+    if alert.peak is not None:
+        yield "Counted", f"{alert.peak:g}"
+    threshold = baseline.get("threshold")
+    if threshold:
+        yield "Highest known before", f"{threshold:g}"
+    declared = baseline.get("declared")
+    if declared and (not threshold or threshold == declared["value"]):
+        yield "Baseline by", declared["publisher"] or "unnamed"
+        yield "Looks behind it", str(declared["n"]) if declared["n"] else "number of looks not published"
+    elif "n" in baseline:
+        yield "Usable earlier looks", str(baseline["n"])
+    if baseline.get("odds"):
+        yield "By chance", f"one look in {baseline['odds']:g}"
+    exposures = {each["exposure"] for each in alert.details["entries"]}
+    known = [each for each in exposures if each is not None]
+    yield "Exposure", f"{min(known):.0%} observed" if known else "not published"
+    yield "Certainty", alert.confidence or "not stated"
+    yield "Rules", listed([rule.replace("_", " ") for rule in alert.rules])
+
+
+def _links(alert: Alert, public_url: str | None) -> Iterator[Link]:
+    if public_url:
+        yield Link("Alert and evidence", f"{public_url}/alerts/{alert.id}")
+    seen = set()
+    for entry in alert.details["entries"]:
+        for evidence in entry["evidence"]:
+            url = evidence["ref"]
+            if evidence["kind"] == "url" and url.startswith(("http://", "https://")) and url not in seen:
+                seen.add(url)
+                yield Link(entry["publisher"] or "Source", url)
+    url = (alert.baseline.get("declared") or {}).get("url", "")
+    if url.startswith(("http://", "https://")) and url not in seen:
+        yield Link("Source of the baseline", url)

@@ -1,0 +1,177 @@
+"""Notices about the outbox itself: what could not be delivered, and channels that do not work.
+
+They go through every other channel, as deliveries of their own. Undelivered messages are gathered: one notice
+after a minute, then at most one a day for each channel, so that a dead webhook is not told once an alert.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from alerts.channels import Link, Message
+from db.deliveries import ChannelState, enqueue, newest_notice, rewrite_notice
+from db.records import Delivery, Json
+from db.schema import alert
+
+GATHER = timedelta(minutes=1)
+TELL_AGAIN = timedelta(days=1)
+TELL_FAILING_AFTER = timedelta(hours=1)
+_MOST_ITEMS = 20
+_RESORT = "Each alert is kept: “sitewatch alerts show” prints it. To try every channel, run “sitewatch alerts test”."
+_FOOTER = "sitewatch sends this because one of its own channels does not work."
+
+
+class NoticeError(ValueError):
+    """A notice's payload cannot be read; the text names the key."""
+
+
+def notice_payload(
+    subject: str,
+    headline: str,
+    paragraphs: Iterable[str],
+    *,
+    status: str = "Notice",
+    thread: str | None = None,
+    links: Iterable[Link] = (),
+    footer: str = "",
+) -> dict[str, Any]:
+    """Write down a notice for `enqueue(kind="notice", payload=…)`; `compose_notice` reads it back."""
+    return {
+        "subject": subject,
+        "headline": headline,
+        "paragraphs": list(paragraphs),
+        "status": status,
+        "thread": thread or subject,
+        "links": [[link.text, link.url] for link in links],
+        "footer": footer,
+    }
+
+
+def compose_notice(delivery: Delivery) -> Message:
+    """Turn a notice back into a message; NoticeError where its payload is not one."""
+    payload = delivery.payload
+    try:
+        return Message(
+            identity=delivery.identity,
+            thread=str(payload.get("thread") or payload["subject"]),
+            subject=str(payload["subject"]),
+            status=str(payload.get("status", "Notice")),
+            headline=str(payload["headline"]),
+            paragraphs=tuple(map(str, payload.get("paragraphs", ()))),
+            created_at=delivery.created_at,
+            links=tuple(Link(str(text), str(url)) for text, url in payload.get("links", ())),
+            footer=str(payload.get("footer", "")),
+        )
+    except KeyError as error:
+        raise NoticeError(f"The notice {delivery.identity} lacks {error} in its payload.") from None
+    except (TypeError, ValueError):
+        raise NoticeError(
+            f"The notice {delivery.identity} has links that are not pairs of text and URL."
+        ) from None
+
+
+def tell_undelivered(
+    connection: Connection, lost: Delivery, why: str, others: Iterable[str], now: datetime
+) -> None:
+    """Tell through the other channels that a message could not be delivered.
+
+    A lost notice is not told again: two broken channels would report each other for ever.
+    """
+    if lost.kind == "notice":
+        return
+    item = {"what": _what(connection, lost), "why": why}
+    for other in others:
+        _gather(connection, lost.channel, item, other, now)
+
+
+def tell_failing(connection: Connection, state: ChannelState, others: Iterable[str], now: datetime) -> None:
+    """Tell once for each outage that a channel has not worked for an hour."""
+    since = state.failing_since
+    if since is None or now - since < TELL_FAILING_AFTER:
+        return
+    payload = notice_payload(
+        subject=f"[sitewatch] The channel {state.channel} does not work",
+        headline=f"The channel “{state.channel}” has not worked since {since:%Y-%m-%d %H:%M} UTC",
+        paragraphs=(
+            state.last_error or "No reason is known.",
+            "Nothing is lost so far: its messages wait and are sent as soon as it works again.",
+            "To try every channel, run “sitewatch alerts test”.",
+        ),
+        status="Channel failing",
+        thread=f"failing:{state.channel}:{since.isoformat()}",
+        footer=_FOOTER,
+    )
+    identity = f"failing:{state.channel}:{since.isoformat()}"
+    for other in others:
+        enqueue(
+            connection,
+            identity=f"{identity}:{other}",
+            kind="notice",
+            channel=other,
+            reason="failing channel",
+            payload=payload,
+            now=now,
+        )
+
+
+def _what(connection: Connection, lost: Delivery) -> str:
+    query = select(alert.c.site_name, alert.c.headline).where(alert.c.id == lost.alert_id)
+    row = connection.execute(query).one_or_none()
+    return f"{row.site_name}: {row.headline} (alert {lost.alert_id})" if row else f"delivery {lost.identity}"
+
+
+def _gather(connection: Connection, failed: str, item: Mapping[str, str], target: str, now: datetime) -> None:
+    """Add to the notice that still waits, or open the next one; a race with another worker ends in adding."""
+    reason = f"undelivered:{failed}"
+    while True:
+        newest = newest_notice(connection, target, reason)
+        if newest is not None:
+            items = [*newest.payload["items"], item]
+            if rewrite_notice(connection, newest.id, _undelivered(failed, items, newest.payload["number"])):
+                return
+        if _open_notice(connection, failed, item, target=target, newest=newest, now=now):
+            return
+
+
+def _open_notice(
+    connection: Connection,
+    failed: str,
+    item: Mapping[str, str],
+    *,
+    target: str,
+    newest: Delivery | None,
+    now: datetime,
+) -> bool:
+    number = 1 if newest is None else newest.payload["number"] + 1
+    due = now + GATHER
+    if newest is not None:
+        due = max(due, newest.not_before + TELL_AGAIN)
+    return enqueue(
+        connection,
+        identity=f"undelivered:{failed}:{target}:{number}",
+        kind="notice",
+        channel=target,
+        reason=f"undelivered:{failed}",
+        payload=_undelivered(failed, [item], number),
+        now=now,
+        not_before=due,
+    )
+
+
+def _undelivered(failed: str, items: list[Mapping[str, str]], number: int) -> Json:
+    count = len(items)
+    messages = "1 message" if count == 1 else f"{count} messages"
+    listed = [f"{item['what']}. {item['why']}" for item in items[:_MOST_ITEMS]]
+    if count > _MOST_ITEMS:
+        listed.append(f"And {count - _MOST_ITEMS} more.")
+    payload = notice_payload(
+        subject=f"[sitewatch] Messages that the channel {failed} did not deliver",
+        headline=f"{messages} could not be delivered through the channel “{failed}”",
+        paragraphs=(*listed, _RESORT),
+        status="Not delivered",
+        thread=f"undelivered:{failed}",
+        footer=_FOOTER,
+    )
+    return {**payload, "items": [dict(item) for item in items], "number": number}

@@ -1,0 +1,101 @@
+"""When to tell: one file per rule, each a pure function of look and history. Copy `record.py` to add one.
+
+What several rules ask of a look or its history stands here.
+"""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from alerts.verdict import Context, History, Verdict
+from db.records import DeclaredBaseline, Observation
+
+HUMAN_METHODS = frozenset({"analyst", "published"})
+IDENTITY_PREFIXES = ("icao24:", "type:", "operator:", "ship:")
+
+
+def method(procedure: str) -> str:
+    """The method's name, without version and sensor."""
+    return procedure.split("@", 1)[0].split(":", 1)[0]
+
+
+def comparable(look: Observation, declared: DeclaredBaseline) -> bool:
+    """Whether a declared number may judge this look: people's counts by people's, a detector's only by its own."""
+    ours, theirs = look.series.procedure, declared.series.procedure
+    return ours == theirs or {method(ours), method(theirs)} <= HUMAN_METHODS
+
+
+def unjudgeable(rule: str, look: Observation) -> Verdict | None:
+    """The answer for a look that no rule can judge: nothing was observed, or the event was announced."""
+    if not look.usable:
+        return Verdict(rule, "not_observed", exceeded=False, reason=_why_not_observed(look))
+    if look.announced:
+        reason = "The event was announced beforehand: recorded, not told."
+        return Verdict(rule, "suppressed", exceeded=False, reason=reason)
+    return None
+
+
+def _why_not_observed(look: Observation) -> str:
+    if look.assessable is False:
+        return "The look was not assessable, so there is no count; this is not a zero."
+    return "Nothing was counted in this period; this is not a zero."
+
+
+def counted(look: Observation) -> float:
+    """What was surely there; a value known only as an upper bound proves nothing."""
+    if look.value is None or look.qualifier == "<=":
+        return look.low or 0.0
+    return look.value
+
+
+def seen_before(history: History) -> tuple[Observation, ...]:
+    """The earlier looks, by any procedure, at which this subject was there."""
+    return tuple(look for look in history.sightings if counted(look) > 0)
+
+
+def unlisted_identity(subject: str, watchlist: tuple[str, ...]) -> bool:
+    """Whether the subject is one of the endless identities that are news only when somebody listed them.
+
+    At a busy place most visitors are new: a share n₁/n of all identities was seen just once (Good–Turing).
+    """
+    return subject.startswith(IDENTITY_PREFIXES) and subject not in watchlist
+
+
+def attribution(declared: DeclaredBaseline) -> str:
+    """Whose statistic it is, as a reader must be told."""
+    return f"according to {declared.publisher or 'an unnamed source'}"
+
+
+def citation(declared: DeclaredBaseline) -> dict[str, object]:
+    """The declared baseline as evidence beside a verdict."""
+    return {
+        "statistic": declared.statistic,
+        "value": declared.value,
+        "n": declared.n_looks,
+        "window": [declared.window_start.isoformat(), declared.window_end.isoformat()],
+        "publisher": declared.publisher,
+        "via": declared.via,
+        "url": declared.url,
+        "note": declared.note,
+    }
+
+
+def day(at: datetime, context: Context) -> str:
+    """The site's own calendar day of an instant."""
+    return f"{at.astimezone(ZoneInfo(context.timezone)):%Y-%m-%d}"
+
+
+def window(declared: DeclaredBaseline, context: Context) -> str:
+    """A declared window in the site's own calendar: `2018-10-06 to 2023-09-17`, or by months."""
+    zone = ZoneInfo(context.timezone)
+    first = declared.window_start.astimezone(zone)
+    last = max(first, (declared.window_end - timedelta(microseconds=1)).astimezone(zone))
+    if declared.precision != "month":
+        return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first:%B %Y}"
+    return f"{first:%B} to {last:%B %Y}" if first.year == last.year else f"{first:%B %Y} to {last:%B %Y}"
+
+
+def looks_behind(declared: DeclaredBaseline) -> str:
+    """How many looks stand behind a declared statistic, or that nobody said."""
+    return f"{declared.n_looks} looks" if declared.n_looks else "number of looks not published"

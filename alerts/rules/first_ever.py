@@ -1,0 +1,94 @@
+"""`first_ever`: seen where it was never seen before."""
+
+from types import MappingProxyType
+
+from alerts.rules import (
+    attribution,
+    citation,
+    comparable,
+    counted,
+    day,
+    looks_behind,
+    seen_before,
+    unjudgeable,
+    unlisted_identity,
+    window,
+)
+from alerts.verdict import Context, History, Params, Verdict
+from db.records import DeclaredBaseline, Observation
+
+
+class FirstEver:
+    """Fires on the first sighting, if somebody published that there was none before, or enough looks saw none."""
+
+    name = "first_ever"
+    strength = 40
+    defaults: Params = MappingProxyType({"min_looks": 20, "min_observed_days": 90})
+
+    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+        """Judge one look against everything seen before it."""
+        refused = unjudgeable(self.name, look)
+        if refused:
+            return refused
+        if counted(look) <= 0:
+            return Verdict(self.name, "evaluated", exceeded=False, reason="Nothing was there.")
+        earlier = seen_before(history)
+        if earlier:
+            return Verdict(
+                self.name,
+                "evaluated",
+                exceeded=False,
+                reason=f"Seen before, last on {day(earlier[-1].period_start, context)}.",
+            )
+        return self._first(look, history, context, params)
+
+    def _first(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+        declared = _declared_none(look, history)
+        if declared is not None:
+            when = f"{window(declared, context)}, {looks_behind(declared)}"
+            return Verdict(
+                self.name,
+                "evaluated",
+                exceeded=True,
+                reason=f"None had been seen here before ({when}), {attribution(declared)}.",
+                details={"threshold": 0.0, "declared": citation(declared)},
+            )
+        if any(each.statistic == "last_seen" for each in history.declared):
+            return Verdict(
+                self.name, "evaluated", exceeded=False, reason="A source names an earlier sighting."
+            )
+        if unlisted_identity(look.series.subject, context.watchlist):
+            return Verdict(
+                self.name, "suppressed", exceeded=False, reason="New here, but not on the watch list."
+            )
+        return self._from_own_history(look, history, params)
+
+    def _from_own_history(self, look: Observation, history: History, params: Params) -> Verdict:
+        enough_looks = len(history.looks) >= params["min_looks"]
+        enough_days = look.kind == "flow" and history.observed_days >= params["min_observed_days"]
+        details = {"n": len(history.looks), "observed_days": round(history.observed_days, 1)}
+        seen = f"{len(history.looks)} usable looks and {history.observed_days:.0f} observed days"
+        if not (enough_looks or enough_days):
+            return Verdict(
+                self.name,
+                "cannot_tell",
+                exceeded=False,
+                reason=f"No history: {seen}, too few to say that it is the first.",
+                details=details,
+            )
+        return Verdict(
+            self.name,
+            "evaluated",
+            exceeded=True,
+            reason=f"The first in {seen}.",
+            details={**details, "threshold": 0.0},
+        )
+
+
+def _declared_none(look: Observation, history: History) -> DeclaredBaseline | None:
+    usable = [
+        each
+        for each in history.declared
+        if each.statistic == "none_before" and each.window_end <= look.period_start and comparable(look, each)
+    ]
+    return max(usable, key=lambda each: each.window_end, default=None)

@@ -1,0 +1,109 @@
+"""`first_since`: seen again after a long time without."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from alerts.rules import (
+    attribution,
+    citation,
+    counted,
+    day,
+    seen_before,
+    unjudgeable,
+    unlisted_identity,
+    window,
+)
+from alerts.verdict import Context, History, Params, Verdict
+from db.records import DeclaredBaseline, Observation
+
+DAYS_A_YEAR = 365.25
+
+
+@dataclass(frozen=True, slots=True)
+class _LastSeen:
+    at: datetime
+    words: str
+    declared: DeclaredBaseline | None
+
+
+class FirstSince:
+    """Fires after `min_gap_days` without a sighting.
+
+    At any steady rate such a gap ends by chance at most 1/(e·g) times a year, g in observed years; stated
+    only for gaps that we watched ourselves. A published "last seen" counts as history and gets no odds.
+    """
+
+    name = "first_since"
+    strength = 20
+    defaults: Params = MappingProxyType({"min_gap_days": 365, "min_observed_days": 90})
+
+    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+        """Judge one look against the last sighting before it."""
+        refused = unjudgeable(self.name, look)
+        if refused:
+            return refused
+        if counted(look) <= 0:
+            return Verdict(self.name, "evaluated", exceeded=False, reason="Nothing was there.")
+        last = _last_seen(look, history, context)
+        if last is None:
+            return Verdict(
+                self.name,
+                "cannot_tell",
+                exceeded=False,
+                reason="No history: no earlier sighting is known, here or in a publication.",
+            )
+        return self._after_gap(look, last, history, context, params)
+
+    def _after_gap(
+        self, look: Observation, last: _LastSeen, history: History, context: Context, params: Params
+    ) -> Verdict:
+        gap_days = (look.period_start - last.at).total_seconds() / 86_400
+        details: dict[str, object] = {
+            "threshold": 0.0,
+            "last_seen": last.at.isoformat(),
+            "last_seen_words": last.words,
+            "gap_days": round(gap_days, 1),
+        }
+        if gap_days < params["min_gap_days"]:
+            reason = (
+                f"Last seen {last.words}, {gap_days:.0f} days before; {params['min_gap_days']} are unusual."
+            )
+            return Verdict(self.name, "evaluated", exceeded=False, reason=reason, details=details)
+        years = f"{gap_days / DAYS_A_YEAR:.1f} years"
+        if last.declared is not None:
+            details["declared"] = citation(last.declared)
+            reason = f"The first in {years}: last seen {last.words}, {attribution(last.declared)}."
+            return Verdict(self.name, "evaluated", exceeded=True, reason=reason, details=details)
+        if unlisted_identity(look.series.subject, context.watchlist):
+            reason = f"Last seen {last.words}, but not on the watch list."
+            return Verdict(self.name, "suppressed", exceeded=False, reason=reason, details=details)
+        return _watched(last.words, min(history.observed_days, gap_days), params, details)
+
+
+def _watched(words: str, days: float, params: Params, details: dict[str, object]) -> Verdict:
+    details["observed_days"] = round(days, 1)
+    if days < params["min_observed_days"]:
+        reason = f"Last seen {words}, but only {days:.0f} days since then were observed."
+        return Verdict("first_since", "cannot_tell", exceeded=False, reason=reason, details=details)
+    chance = 1 / (math.e * days / DAYS_A_YEAR)
+    details["chance_a_year"] = round(chance, 3)
+    reason = (
+        f"The first since {words}: {days:.0f} observed days without one. "
+        f"At any steady rate such a gap ends by chance at most once in {1 / chance:.0f} years."
+    )
+    return Verdict("first_since", "evaluated", exceeded=True, reason=reason, details=details)
+
+
+def _last_seen(look: Observation, history: History, context: Context) -> _LastSeen | None:
+    candidates = [
+        _LastSeen(each.window_end, f"in {window(each, context)}", each)
+        for each in history.declared
+        if each.statistic == "last_seen" and each.window_end <= look.period_start
+    ]
+    candidates += [
+        _LastSeen(each.period_end, f"on {day(each.period_start, context)}", None)
+        for each in seen_before(history)
+    ]
+    return max(candidates, key=lambda each: each.at, default=None)

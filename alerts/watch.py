@@ -1,0 +1,63 @@
+"""What is watched at a site: metrics, subjects and rules, merged from kind, settings and the site itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+RuleParams = Mapping[str, Any]
+WatchSpec = Mapping[str, Mapping[str, Any]]
+"""As written in sites.geojson: `{metric: {"subjects": [...], "rules": {name: {params} | null}}}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricWatch:
+    """One metric's rules; `subjects` None watches every subject that appears."""
+
+    metric: str
+    subjects: tuple[str, ...] | None
+    rules: Mapping[str, RuleParams]
+
+    def covers(self, subject: str) -> bool:
+        """Whether looks of this subject are judged."""
+        return self.subjects is None or subject in self.subjects
+
+
+@dataclass(frozen=True, slots=True)
+class SiteWatch:
+    """All that judging needs to know of a site; the geometry stays with the monitor."""
+
+    site_id: str
+    name: str
+    kind: str
+    timezone: str
+    watchlist: tuple[str, ...] = ()
+    metrics: Mapping[str, MetricWatch] = field(default_factory=dict)
+    links: tuple[str, ...] = ()
+    lapse_after_days: float = 90.0
+
+
+def merge_watch(*layers: WatchSpec) -> dict[str, MetricWatch]:
+    """Merge specifications, later over earlier, rule by rule; a rule set to null is switched off."""
+    merged: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        for metric, spec in layer.items():
+            into = merged.setdefault(metric, {"subjects": None, "rules": {}})
+            if "subjects" in spec:
+                into["subjects"] = spec["subjects"]
+            _merge_rules(into["rules"], spec.get("rules", {}))
+    return {
+        metric: MetricWatch(
+            metric,
+            None if spec["subjects"] is None else tuple(spec["subjects"]),
+            {name: params for name, params in spec["rules"].items() if params is not None},
+        )
+        for metric, spec in merged.items()
+    }
+
+
+def _merge_rules(into: dict[str, Any], rules: Mapping[str, RuleParams | None]) -> None:
+    for name, params in rules.items():
+        if params is None:
+            into[name] = None
+        else:
+            into[name] = {**(into.get(name) or {}), **params}

@@ -1,0 +1,111 @@
+"""Adding sites to the file and removing them: checked before writing, in one step, with a backup."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from monitor.errors import WorkFailed
+from monitor.sites.check import feature_id
+from monitor.sites.faults import Fault, SitesError, did_you_mean, shown
+from monitor.sites.incoming import Feature
+from monitor.sites.load import SiteSet, load_sites, sites_from_bytes
+from monitor.sites.watching import RULES, RuleDefaults
+from monitor.sites.write import dumps, replace_file
+
+_NEW_FILE: Feature = {"type": "FeatureCollection", "features": []}
+
+
+def add_sites(
+    path: Path, features: Sequence[Any], *, replace: bool = False, rules: RuleDefaults = RULES
+) -> SiteSet:
+    """Add features to a sites file (made if it is missing) and give the sites now in it, or raise SitesError.
+
+    Nothing is written unless the whole new file passes the check; the earlier version stays as `.bak`.
+    """
+    before = load_sites(path, rules) if path.exists() else None
+    return _save(path, _with(path, before, features, replace=replace), before, rules)
+
+
+def try_sites(
+    path: Path, features: Sequence[Any], *, replace: bool = False, rules: RuleDefaults = RULES
+) -> SiteSet:
+    """As `add_sites`, but write nothing: the sites that would then be in the file, or SitesError."""
+    before = load_sites(path, rules) if path.exists() else None
+    text = _text(_with(path, before, features, replace=replace))
+    return sites_from_bytes(path, text.encode("utf-8"), rules)
+
+
+def _with(path: Path, before: SiteSet | None, features: Sequence[Any], *, replace: bool) -> Feature:
+    document = dict(before.document if before else _NEW_FILE)
+    kept = list(document["features"])
+    places = {feature_id(feature): index for index, feature in enumerate(kept)}
+    for feature in features:
+        place = places.get(feature_id(feature))
+        if place is None:
+            kept.append(feature)
+        elif replace:
+            kept[place] = feature
+        else:
+            mend = "Choose another id, or replace the site with --replace"
+            fault = Fault(feature_id(feature), "id", "there is a site with this id already", mend)
+            raise SitesError(str(path), [fault])
+    return {**document, "features": kept}
+
+
+def remove_site(path: Path, site_id: str, *, unlink: bool = False, rules: RuleDefaults = RULES) -> SiteSet:
+    """Remove a site and give the sites that stay, or raise SitesError where it is unknown or still linked.
+
+    `unlink` also takes it out of the links of the others.
+    """
+    before = load_sites(path, rules)
+    if site_id not in before.by_id:
+        fault = Fault(
+            "the file", "", f"no site has the id {shown(site_id)}", did_you_mean(site_id, before.by_id)
+        )
+        raise SitesError(str(path), [fault])
+    kept = [feature for feature in before.document["features"] if feature_id(feature) != site_id]
+    linking = [site.id for site in before if site_id in site.links and site.id != site_id]
+    if linking and not unlink:
+        fault = Fault(
+            site_id,
+            "",
+            f"{', '.join(linking)} is linked with it",
+            "Remove it with --unlink to drop the links",
+        )
+        raise SitesError(str(path), [fault])
+    kept = [_without_link(feature, site_id) for feature in kept]
+    return _save(path, {**before.document, "features": kept}, before, rules)
+
+
+def _without_link(feature: Feature, site_id: str) -> Feature:
+    links = feature["properties"].get("links")
+    if not links or site_id not in links:
+        return feature
+    rest = [link for link in links if link != site_id]
+    return {**feature, "properties": {**feature["properties"], "links": rest}}
+
+
+def _save(path: Path, document: Feature, before: SiteSet | None, rules: RuleDefaults) -> SiteSet:
+    text = _text(document)
+    after = sites_from_bytes(path, text.encode("utf-8"), rules)
+    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+    if found != (before.digest if before else None):
+        fault = Fault("the file", "", "somebody else changed it just now", "Try again")
+        raise SitesError(str(path), [fault])
+    try:
+        replace_file(path, text)
+    except OSError as error:
+        raise WorkFailed(
+            f"{path} cannot be written: {error.strerror}. It is as it was; check the disk and who may write there."
+        ) from None
+    return after
+
+
+def _text(document: Feature) -> str:
+    try:
+        return dumps(document)
+    except ValueError:
+        # Numbers that are not finite have no JSON; the check tells them by feature.
+        return json.dumps(document)

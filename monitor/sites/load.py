@@ -1,0 +1,71 @@
+"""Loading sites.geojson: a set of checked sites, or an error that holds every fault."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import geopandas
+
+from monitor.sites import Site
+from monitor.sites.check import check_document
+from monitor.sites.document import parse, read_bytes
+from monitor.sites.faults import SitesError
+from monitor.sites.watching import RULES, RuleDefaults
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSet:
+    """The watched sites of one file, in its order; `document` is the file as read, `digest` its SHA-256."""
+
+    path: Path
+    sites: tuple[Site, ...]
+    digest: str
+    document: Mapping[str, Any] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Site]:
+        return iter(self.sites)
+
+    def __len__(self) -> int:
+        return len(self.sites)
+
+    @property
+    def by_id(self) -> dict[str, Site]:
+        """Every site by its id."""
+        return {site.id: site for site in self.sites}
+
+    @property
+    def features(self) -> dict[str, Mapping[str, Any]]:
+        """Every GeoJSON feature as written, by site id: what the database keeps versions of."""
+        return {site.id: site.feature for site in self.sites}
+
+    def geodataframe(self) -> geopandas.GeoDataFrame:
+        """One row a site (id, name, kind, timezone, precision, outline in WGS 84), for joins and maps."""
+        return geopandas.GeoDataFrame(
+            {
+                "id": [site.id for site in self.sites],
+                "name": [site.name for site in self.sites],
+                "kind": [site.kind for site in self.sites],
+                "timezone": [site.timezone.key for site in self.sites],
+                "precision": [site.precision for site in self.sites],
+            },
+            geometry=[site.geometry for site in self.sites],
+            crs="EPSG:4326",
+        )
+
+
+def load_sites(path: Path, rules: RuleDefaults = RULES) -> SiteSet:
+    """Load and check a sites file or raise SitesError with every fault.
+
+    `rules` names the rules that may be watched, each with its default parameters where they are known.
+    """
+    return sites_from_bytes(path, read_bytes(path), rules)
+
+
+def sites_from_bytes(path: Path, data: bytes, rules: RuleDefaults = RULES) -> SiteSet:
+    """As `load_sites`, from the bytes of the file."""
+    document = parse(path, data)
+    sites, faults = check_document(document.value, rules)
+    if faults:
+        raise SitesError(str(path), faults)
+    return SiteSet(path, sites, document.digest, document.value)

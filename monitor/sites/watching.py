@@ -1,0 +1,128 @@
+"""What is watched at a site: checking `watch`, `watchlist` and the false-alarm budget, and merging the layers."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from alerts.metrics import METRICS
+from alerts.watch import RuleParams, SiteWatch, WatchSpec, merge_watch
+from monitor.kinds import KINDS
+from monitor.sites import Site
+from monitor.sites.faults import Spot, did_you_mean, shown
+from monitor.sites.fields import is_number, items, known_keys, mapping, no_repeats, number
+from monitor.sites.subjects import subject_fault
+
+RULE_NAMES = (
+    "record",
+    "first_ever",
+    "first_since",
+    "watchlist",
+    "tail",
+    "ears_c1",
+    "ears_c2",
+    "ears_c3",
+    "farrington",
+    "absence",
+    "step",
+    "rate_change",
+)
+RuleDefaults = Mapping[str, RuleParams | None]
+"""Each rule's parameters with their defaults; None where they are not known, so that any scalar passes."""
+RULES: RuleDefaults = dict.fromkeys(RULE_NAMES)
+MAX_FALSE_ALARMS = 366.0
+
+
+def check_watch(spot: Spot, value: Any, rules: RuleDefaults = RULES) -> WatchSpec:
+    """A `watch` block: `{metric: {"subjects": […], "rules": {name: {params} | null}}}`."""
+    watch = mapping(spot, value)
+    for metric, entry in watch.items():
+        here = spot.at(metric)
+        if metric not in METRICS:
+            here.fault("this metric is not known", did_you_mean(metric, METRICS))
+        spec = mapping(here, entry)
+        known_keys(here, spec, ("subjects", "rules"))
+        if spec.get("subjects") is not None:
+            check_subjects(here.at("subjects"), spec["subjects"])
+        for name, params in mapping(here.at("rules"), spec.get("rules", {})).items():
+            _check_rule(here.at("rules", name), name, params, rules)
+    return watch
+
+
+def _check_rule(spot: Spot, name: str, params: Any, rules: RuleDefaults) -> None:
+    if name not in rules:
+        spot.fault("this rule is not known", did_you_mean(name, rules))
+        return
+    if params is None:
+        return
+    defaults = rules[name]
+    for key, value in mapping(spot, params).items():
+        _check_param(spot.at(key), key, value, defaults)
+
+
+def _check_param(spot: Spot, key: str, value: Any, defaults: RuleParams | None) -> None:
+    if defaults is not None and key not in defaults:
+        advice = did_you_mean(key, defaults) if defaults else "It has none, so write {}"
+        spot.fault("the rule has no such parameter", advice)
+        return
+    default = defaults[key] if defaults is not None else None
+    if not _fits(value, default):
+        expected = "a number, a text, true or false" if default is None else f"as in {shown(default)}"
+        spot.fault(f"{shown(value)} is the wrong type", f"Write {expected}")
+
+
+def _fits(value: Any, default: Any) -> bool:
+    if default is None:
+        return isinstance(value, str | int | float)
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if is_number(default):
+        return is_number(value)
+    return isinstance(value, type(default)) or (isinstance(default, tuple) and isinstance(value, list))
+
+
+def check_subjects(spot: Spot, value: Any) -> tuple[str, ...]:
+    """A list of subjects, each rightly written and none twice."""
+    found: list[str] = []
+    for here, subject in items(spot, value):
+        if not isinstance(subject, str):
+            here.fault(f"it is {shown(subject)}, not a text", "Write it in quotation marks")
+            continue
+        fault = subject_fault(subject)
+        if fault is not None:
+            here.fault(f"{shown(subject)} is not a subject: {fault[0]}", fault[1])
+        else:
+            found.append(subject)
+    no_repeats(spot, found, "the subject")
+    return tuple(found)
+
+
+def check_false_alarms(spot: Spot, value: Any) -> Mapping[str, float] | float | None:
+    """How many false alarms a site and year may have: one number, or one per metric."""
+    if not isinstance(value, dict):
+        return number(spot, value, 0.001, MAX_FALSE_ALARMS)
+    found: dict[str, float] = {}
+    for metric, budget in value.items():
+        if metric not in METRICS:
+            spot.at(metric).fault("this metric is not known", did_you_mean(metric, METRICS))
+        checked = number(spot.at(metric), budget, 0.001, MAX_FALSE_ALARMS)
+        if checked is not None:
+            found[metric] = checked
+    return found
+
+
+def site_watches(
+    sites: Iterable[Site], layers: Mapping[str, WatchSpec], lapse_after_days: float = 90.0
+) -> dict[str, SiteWatch]:
+    """Every site's watch: the kind's defaults, under `layers` (settings by kind), under the site's own."""
+    return {
+        site.id: SiteWatch(
+            site_id=site.id,
+            name=site.name,
+            kind=site.kind,
+            timezone=site.timezone.key,
+            watchlist=site.watchlist,
+            metrics=merge_watch(KINDS[site.kind].watch, layers.get(site.kind, {}), site.watch),
+            links=site.links,
+            lapse_after_days=lapse_after_days,
+        )
+        for site in sites
+    }

@@ -1,0 +1,135 @@
+"""The contract of a feed: one kind of source, asked for one scope at a time. Copy `readsb.py` to add one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from db.records import Fix, Purpose, Scene
+from monitor.sites import Site
+
+
+class FeedError(Exception):
+    """A poll failed; the text says what, where and how to mend it, and never holds a secret.
+
+    `retry_after_s` moves the provider's `not_before`; `disable` stops polling it until a person acts (403).
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        disable: bool = False,
+        body: bytes = b"",
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.disable = disable
+        self.body = body
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One configured instance of a feed (`adsb.lol` is a `readsb`), with its manners and its terms."""
+
+    name: str
+    kind: str
+    base_url: str
+    interval_s: int
+    licence: str
+    attribution: str
+    enabled: bool = True
+    redistribute: bool = False
+    """Whether raw bodies may be passed on."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    options: Mapping[str, str] = field(default_factory=dict)
+    terms_url: str = ""
+    limits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one request asks for: a circle, a box, or the outlines of its sites; one may serve many sites."""
+
+    key: str
+    site_ids: tuple[str, ...]
+    lat: float | None = None
+    lon: float | None = None
+    radius_nm: int | None = None
+    box: tuple[float, float, float, float] | None = None
+    """South, west, north, east in degrees; never across 180°."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A good answer. `bodies` are the raw pages for the evidence store; `feed_time` is the feed's own clock."""
+
+    bodies: tuple[bytes, ...]
+    http_status: int
+    item_count: int
+    feed_time: datetime | None = None
+    fixes: tuple[Fix, ...] = ()
+    scenes: tuple[Scene, ...] = ()
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Items that were read but not believed, counted by reason."""
+    content_type: str = "application/json"
+
+
+class FeedClient(Protocol):
+    """The guarded HTTP client as a feed sees it; raises FeedError for every way a request can fail.
+
+    Only answers with a status in `accept` come back; 403, 429, 5xx and the rest are FeedErrors with
+    Retry-After read. Follows no redirect to another host, caps size and time, sends the User-Agent.
+    """
+
+    def request(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        *,
+        purpose: Purpose,
+        params: Mapping[str, str] | None = None,
+        json: object | None = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept: Sequence[int] = (200,),
+    ) -> "Answer":
+        """Send one request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer, already size-capped."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    url: str
+
+
+class Feed(Protocol):
+    """A kind of source. A feed parses and checks; it stores nothing, sleeps never and reads no clock."""
+
+    provider: Provider
+    watches: bool
+    """True where a good answer means that the sites were watched meanwhile, so that observed time is counted."""
+
+    def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
+        """Plan the fewest requests that cover these sites."""
+        ...
+
+    def canary(self, scope: Scope) -> Scope | None:
+        """Give a busy scope that must answer with something before an empty answer is believed, if any."""
+        ...
+
+    def fetch(
+        self, scope: Scope, sites: Sequence[Site], *, purpose: Purpose, now: datetime, since: datetime | None
+    ) -> Fetched:
+        """Ask once (following pages) or raise FeedError; `since` is the start of the last good poll of the scope."""
+        ...

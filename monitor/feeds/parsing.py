@@ -1,0 +1,68 @@
+"""Reading foreign JSON without trusting it: finite numbers, plain text, times with a zone."""
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from monitor.feeds import FeedError
+
+_YEARS = range(1970, 2200)
+_LONGEST_TIME = 40
+
+
+def parse_json(body: bytes, where: str) -> Any:
+    """Read a JSON document or raise FeedError; NaN, endless nesting and endless numbers are refused."""
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        what = "is empty" if not body.strip() else f"cannot be read as JSON ({_short(error)})"
+        raise FeedError(
+            f"{where}: the answer {what}. The provider has a fault, or base_url is wrong.", body=body
+        ) from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _short(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:100]
+
+
+def number(value: object, low: float, high: float) -> float | None:
+    """A finite number within bounds, or None; true and false are not numbers."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # Comparing first keeps huge integers from overflowing a float.
+    return float(value) if low <= value <= high and math.isfinite(value) else None
+
+
+def integer(value: object, low: int, high: int) -> int | None:
+    """A whole number within bounds, or None."""
+    found = number(value, low, high)
+    return int(found) if found is not None and found.is_integer() else None
+
+
+def plain(value: object, pattern: re.Pattern[str]) -> str | None:
+    """Text without padding that fits the pattern wholly; '' where there is none, None where it does not fit."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    return text if not text or pattern.fullmatch(text) else None
+
+
+def instant(value: object) -> datetime | None:
+    """An RFC 3339 time as aware UTC, or None; one without a zone is not believed."""
+    if not isinstance(value, str) or len(value) > _LONGEST_TIME:
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if parsed.tzinfo is None or parsed.year not in _YEARS:
+        return None
+    return parsed.astimezone(UTC)

@@ -1,0 +1,174 @@
+"""Reading parts of one large file on the web through the guarded client, with few requests and within a budget."""
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from monitor.feeds import Answer, FeedClient, FeedError
+
+BLOCK = 16 * 1024
+HEAD_BYTES = 128 * 1024
+"""The first request: the directories of a cloud-optimised picture fit into it."""
+_GAP = 4
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What reading one file may cost."""
+
+    size: int = 20 * 1024 * 1024
+    requests: int = 16
+
+
+class RemoteFile:
+    """One file that is asked for in ranges; what came is kept and not asked for again.
+
+    After a failure nothing more is asked, and reading gives nothing: the library that reads cannot carry our
+    errors. Whoever uses it raises `failure` afterwards.
+    """
+
+    def __init__(self, client: FeedClient, url: str, budget: Budget = Budget()) -> None:
+        self._client, self._url, self._budget = client, url, budget
+        self._where = urlsplit(url).hostname or url
+        self._blocks: dict[int, bytes] = {}
+        self._version: tuple[int, str] | None = None
+        self.failure: FeedError | None = None
+        self.spent = 0
+        """Bytes that came."""
+        self.requests = 0
+
+    @property
+    def size(self) -> int:
+        """The size of the whole file; 0 where it cannot be had."""
+        if self._version is None:
+            self.fetch([(0, HEAD_BYTES)])
+        return 0 if self._version is None else self._version[0]
+
+    def fetch(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Ask for what is missing of these parts (offset, size), near ones together."""
+        asked = list(ranges)
+        if sum(size for _, size in asked) > self._budget.size:
+            self._fail(self._too_much)
+            return
+        blocks = {block for offset, size in asked for block in _blocks(offset, size)}
+        for first, last in _runs(sorted(blocks - self._blocks.keys())):
+            self._ask(first * BLOCK, (last + 1) * BLOCK)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Give a part of the file, shorter at its end, and nothing after a failure."""
+        size = min(size, self.size - offset)
+        if size <= 0:
+            return b""
+        if any(block not in self._blocks for block in _blocks(offset, size)):
+            self.fetch([(offset, size)])
+        if self.failure is not None:
+            return b""
+        whole = b"".join(self._blocks[block] for block in _blocks(offset, size))
+        start = offset % BLOCK
+        return whole[start : start + size]
+
+    def open(self) -> io.RawIOBase:
+        """Give the file as one that can be read and sought."""
+        return _Reader(self)
+
+    @property
+    def _too_much(self) -> str:
+        return f"more than {_mb(self._budget.size)} would have to be read"
+
+    def _ask(self, start: int, stop: int) -> None:
+        if self._version is not None:
+            stop = min(stop, self._version[0])
+        if self.failure is not None or stop <= start:
+            return
+        if self.requests == self._budget.requests:
+            self._fail(f"more than {self._budget.requests} requests would be needed")
+            return
+        if stop - start > self._budget.size - self.spent:
+            self._fail(self._too_much)
+            return
+        self.requests += 1
+        headers = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
+        wanted = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)
+        try:
+            answer = self._client.request("GET", self._url, purpose="data", headers=headers, accept=wanted)
+        except FeedError as error:
+            self.failure = error
+            return
+        self.spent += len(answer.body)
+        self._take(answer, start, stop)
+
+    def _take(self, answer: Answer, start: int, stop: int) -> None:
+        """Check an answer and keep its bytes; a server without ranges sends the whole file at once."""
+        if answer.status == HTTPStatus.OK:
+            start, total = 0, len(answer.body)
+            if total > self._budget.size:
+                self._fail(f"it sends whole files only, and this one is larger than {_mb(self._budget.size)}")
+                return
+        else:
+            said = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+            first, last, total = (int(number) for number in said.groups()) if said else (-1, -1, 0)
+            if first != start or last != min(stop, total) - 1 or last - first + 1 != len(answer.body):
+                self._fail("it sent another part of the file than was asked for")
+                return
+        version = (total, answer.headers.get("etag", ""))
+        if self._version not in (None, version):
+            self._fail("the file changed while it was read")
+            return
+        self._version = version
+        for offset in range(0, len(answer.body), BLOCK):
+            self._blocks[(start + offset) // BLOCK] = answer.body[offset : offset + BLOCK]
+
+    def _fail(self, why: str) -> None:
+        self.failure = self.failure or FeedError(f"{self._where}: {why}.")
+
+
+class _Reader(io.RawIOBase):
+    """A remote file with a position; the position may lie beyond the end, as it may in any file."""
+
+    def __init__(self, remote: RemoteFile) -> None:
+        self._remote = remote
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._remote.size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._remote.read(self._at, size if size >= 0 else self._remote.size)
+        self._at += len(found)
+        return found
+
+
+def _blocks(offset: int, size: int) -> range:
+    return range(offset // BLOCK, -(-(offset + size) // BLOCK) if size else 0)
+
+
+def _runs(blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of blocks; a small gap is read along rather than asked around."""
+    if not blocks:
+        return
+    first = last = blocks[0]
+    for block in blocks[1:]:
+        if block - last > _GAP + 1:
+            yield first, last
+            first = block
+        last = block
+    yield first, last
+
+
+def _mb(size: int) -> str:
+    return f"{size / (1024 * 1024):g} MB"

@@ -1,0 +1,213 @@
+"""The readsb v2 family: adsb.lol, adsb.fi, airplanes.live, ADS-B Exchange and a receiver of one's own.
+
+Answers come as `{"ac": [...], "now": ms}` or, straight from readsb, `{"aircraft": [...], "now": seconds}`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from db.records import Purpose
+from monitor.feeds import FeedClient, FeedError, Fetched, Provider, Scope
+from monitor.feeds.aircraft import AircraftReader
+from monitor.feeds.circles import Circle, around, merge_near
+from monitor.feeds.parsing import number, parse_json
+from monitor.settings import SettingsError
+from monitor.sites import Site
+
+LARGEST_RADIUS_NM = 250
+MARGIN_NM = 40
+"""How far around a site aircraft are asked for: room for the approach and for the climb out."""
+MERGE_NM = 150
+"""Sites share one circle while its radius stays within this; the larger the circle, the larger each answer."""
+MAX_AGE_S = 120
+"""A feed clock or a last message older than this means that the feed has stopped."""
+MAX_POSITION_AGE_S = 60
+AHEAD_S = 300
+PATH_STYLES = ("point", "lat_lon_dist", "readsb", "aircraft_json")
+_LAST_SECOND = 1e11
+"""Larger numbers are milliseconds (this is the year 5138 in seconds, 1973 in milliseconds)."""
+_OWN_STYLES = ("readsb", "aircraft_json")
+BUSY_CIRCLES = "37.469,126.451,40; 40.08,116.585,40; 43.3963,132.1482,40"
+"""Incheon, Beijing, Vladivostok."""
+
+
+class ReadsbFeed:
+    """Asks one provider of the family for circles around the sites where aircraft come and go.
+
+    Options: `path_style`, `margin_nm`, `merge_nm`, `max_age_s`, `max_position_age_s`, `canaries`
+    (`lat,lon,radius; …`), and for one's own receiver `lat`, `lon`, `range_nm`.
+    """
+
+    watches = True
+
+    def __init__(self, provider: Provider, client: FeedClient) -> None:
+        self.provider = provider
+        self._client = client
+        self._style = provider.options.get("path_style", PATH_STYLES[0])
+        if self._style not in PATH_STYLES:
+            raise SettingsError(
+                f"{provider.name}: path_style {self._style!r} is not known. Use one of {', '.join(PATH_STYLES)}."
+            )
+        self._margin_nm = _option(provider, "margin_nm", MARGIN_NM)
+        self._merge_nm = min(_option(provider, "merge_nm", MERGE_NM), LARGEST_RADIUS_NM - 1)
+        self._max_age_s = _option(provider, "max_age_s", MAX_AGE_S)
+        self._max_position_age_s = _option(provider, "max_position_age_s", MAX_POSITION_AGE_S)
+        self._reach = _reach(provider) if self._style in _OWN_STYLES else None
+        self._canaries = [] if self._reach else _busy_circles(provider)
+
+    def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
+        """Plan few circles: each covers its sites and a margin around them; near sites share one."""
+        places = [(site.id, around(site)) for site in sites if site.flies]
+        if self._reach:
+            places = [(site_id, place) for site_id, place in places if self._reach.contains(place)]
+        if self._style == "aircraft_json":
+            names = tuple(sorted(site_id for site_id, _ in places))
+            return [Scope("receiver", names)] if names else []
+        wanted = [
+            (site_id, replace(place, radius_nm=place.radius_nm + self._margin_nm))
+            for site_id, place in places
+        ]
+        return [_scope(circle, names) for circle, names in merge_near(wanted, self._merge_nm)]
+
+    def canary(self, scope: Scope) -> Scope | None:
+        """A busy circle outside this one; one's own receiver has none, for it may truly hear nobody."""
+        if not self._canaries:
+            return None
+        asked = _circle(scope)
+        others = [each for each in self._canaries if asked is None or not asked.contains(each)]
+        return _scope((others or self._canaries)[0], ())
+
+    def fetch(
+        self, scope: Scope, sites: Sequence[Site], *, purpose: Purpose, now: datetime, since: datetime | None
+    ) -> Fetched:
+        """Ask for one circle; raises FeedError for a feed that has stopped, too."""
+        where = f"{self.provider.name} {scope.key}"
+        url, params = self._question(scope)
+        answer = self._client.request("GET", url, purpose=purpose, params=params)
+        document = parse_json(answer.body, where)
+        listed = _listed(document, where, answer.body)
+        feed_time = _feed_time(document, where, answer.body)
+        _check_clock(feed_time, now, self._max_age_s, where)
+        _check_heard(listed, self._max_age_s, where)
+        reader = AircraftReader(
+            self.provider.name,
+            feed_time=feed_time,
+            received_at=now,
+            max_age_s=self._max_position_age_s,
+            circle=_circle(scope),
+        )
+        fixes = reader.read(listed)
+        return Fetched(
+            bodies=(answer.body,),
+            http_status=answer.status,
+            item_count=len(listed),
+            feed_time=feed_time,
+            fixes=fixes,
+            rejected=reader.rejected,
+        )
+
+    def _question(self, scope: Scope) -> tuple[str, Mapping[str, str] | None]:
+        base = self.provider.base_url.rstrip("/")
+        if self._style == "aircraft_json":
+            return base, None
+        lat, lon, radius = scope.lat, scope.lon, scope.radius_nm
+        if lat is None or lon is None or radius is None or radius > LARGEST_RADIUS_NM:
+            raise FeedError(
+                f"{self.provider.name} {scope.key}: a circle of at most {LARGEST_RADIUS_NM} NM is needed. "
+                f"Make the site smaller ({', '.join(scope.site_ids)}), or lower margin_nm."
+            )
+        if self._style == "readsb":
+            return f"{base}/", {"circle": f"{lat:.4f},{lon:.4f},{radius}"}
+        if self._style == "lat_lon_dist":
+            return f"{base}/lat/{lat:.4f}/lon/{lon:.4f}/dist/{radius}", None
+        return f"{base}/point/{lat:.4f}/{lon:.4f}/{radius}", None
+
+
+def _scope(circle: Circle, site_ids: tuple[str, ...]) -> Scope:
+    # Rounding the centre may move it a few metres, so the radius is rounded up past that.
+    lat, lon, radius = round(circle.lat, 4), round(circle.lon, 4), math.ceil(circle.radius_nm + 0.01)
+    return Scope(f"circle:{lat:.4f},{lon:.4f},{radius}", site_ids, lat, lon, radius)
+
+
+def _circle(scope: Scope) -> Circle | None:
+    if scope.lat is None or scope.lon is None or scope.radius_nm is None:
+        return None
+    return Circle(scope.lat, scope.lon, float(scope.radius_nm))
+
+
+def _option(provider: Provider, name: str, default: float | None = None) -> float:
+    text = provider.options.get(name, "" if default is None else str(default))
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise SettingsError(f"{provider.name}: the option {name} must be a number (got {text!r}).")
+    return value
+
+
+def _reach(provider: Provider) -> Circle:
+    """How far one's own receiver is said to hear."""
+    return Circle(
+        _option(provider, "lat"), _option(provider, "lon"), _option(provider, "range_nm", LARGEST_RADIUS_NM)
+    )
+
+
+def _busy_circles(provider: Provider) -> list[Circle]:
+    text = provider.options.get("canaries", BUSY_CIRCLES)
+    try:
+        return [
+            Circle(*(float(part) for part in each.split(","))) for each in text.split(";") if each.strip()
+        ]
+    except (ValueError, TypeError):
+        raise SettingsError(
+            f"{provider.name}: the option canaries must look like 37.469,126.451,40; 40.08,116.585,40 "
+            f"(got {text!r})."
+        ) from None
+
+
+def _listed(document: Any, where: str, body: bytes) -> list[Any]:
+    found = None
+    if isinstance(document, dict):
+        found = document.get("ac", document.get("aircraft"))
+    if not isinstance(found, list):
+        raise FeedError(
+            f"{where}: the answer holds no list of aircraft (ac or aircraft). Check base_url and path_style.",
+            body=body,
+        )
+    return found
+
+
+def _feed_time(document: dict[str, Any], where: str, body: bytes) -> datetime:
+    """The feed's own clock, in milliseconds or in seconds: the magnitude tells which."""
+    found = number(document.get("now"), 1, 1e13)
+    if found is None:
+        raise FeedError(
+            f"{where}: the answer does not say its time (now), so nothing in it can be dated.", body=body
+        )
+    since = timedelta(milliseconds=found) if found > _LAST_SECOND else timedelta(seconds=found)
+    return datetime.fromtimestamp(0, UTC) + since
+
+
+def _check_clock(feed_time: datetime, now: datetime, max_age_s: float, where: str) -> None:
+    age_s = (now - feed_time).total_seconds()
+    if -AHEAD_S <= age_s <= max_age_s:
+        return
+    what = f"{age_s:.0f} s old" if age_s > 0 else f"{-age_s:.0f} s ahead"
+    raise FeedError(
+        f"{where}: the feed's clock is {what}: it has stopped, or the clock of this machine is wrong."
+    )
+
+
+def _check_heard(listed: Sequence[Any], max_age_s: float, where: str) -> None:
+    """Refuse a feed that still lists aircraft but has heard none of them for long: its receivers have stopped."""
+    heard = [number(each.get("seen"), 0, 1e9) for each in listed if isinstance(each, dict)]
+    ages = [age for age in heard if age is not None]
+    if ages and len(ages) == len(listed) and min(ages) > max_age_s:
+        raise FeedError(
+            f"{where}: the feed has heard no aircraft for {min(ages):.0f} s, though it lists {len(listed)}: "
+            "its receivers have stopped."
+        )

@@ -1,0 +1,73 @@
+"""What an answer, or the lack of one, is worth: made into the result that the database keeps."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from db.polls import PollResult
+from db.records import Fix, Outcome, Poll, ProviderState
+from monitor.feeds import FeedError, Fetched
+from monitor.feeds.circles import around
+from monitor.redact import visible
+from monitor.sites import Site
+
+NEARBY_NM = 40.0
+"""Reports this near to a site show how well the place is heard."""
+
+
+def held_back(state: ProviderState, now: datetime, *, force: bool) -> str:
+    """Why a provider is not to be asked now, '' where it may be."""
+    if force:
+        if state.retry_at and state.retry_at > now:
+            return f"{state.provider} asked to be left alone until {state.retry_at:%Y-%m-%d %H:%M} UTC."
+        return ""
+    if state.health == "disabled":
+        return f"{state.provider} refused this program: {state.last_error}"
+    return "held back" if state.not_before and state.not_before > now else ""
+
+
+def answered(fetched: Fetched, outcome: Outcome) -> PollResult:
+    """The result of a poll that was answered."""
+    return PollResult(
+        outcome,
+        http_status=fetched.http_status,
+        item_count=fetched.item_count,
+        feed_time=fetched.feed_time,
+        bodies=fetched.bodies,
+        content_type=fetched.content_type,
+        fixes=fetched.fixes,
+        scenes=fetched.scenes,
+    )
+
+
+def failed(error: FeedError) -> PollResult:
+    """The result of a poll that failed."""
+    return PollResult(
+        "failed",
+        http_status=error.status,
+        error=visible(error.reason),
+        bodies=(error.body,) if error.body else (),
+        content_type="",
+        retry_after_s=error.retry_after_s,
+        disable=error.disable,
+    )
+
+
+def check_advance(fetched: Fetched, earlier: Poll | None, slot: int, where: str) -> None:
+    """Refuse an answer that is no newer than that of an earlier slot: a frozen feed repeats itself."""
+    if earlier is None or earlier.slot == slot:
+        return
+    if fetched.feed_time and earlier.feed_time and fetched.feed_time <= earlier.feed_time:
+        raise FeedError(
+            f"{where}: the feed's clock has stood still since {earlier.feed_time:%Y-%m-%d %H:%M:%S} UTC, so its "
+            "answer is an old one.",
+            status=fetched.http_status,
+        )
+
+
+def count_nearby(sites: Sequence[Site], fixes: Sequence[Fix]) -> Mapping[str, int]:
+    """How many of the reports are near each site."""
+    circles = {site.id: around(site) for site in sites}
+    return {
+        name: sum(circle.distance_nm(fix.lat, fix.lon) <= circle.radius_nm + NEARBY_NM for fix in fixes)
+        for name, circle in circles.items()
+    }

@@ -1,0 +1,144 @@
+"""The providers that sitewatch knows, with their manners and terms, and how settings change them.
+
+docs/sources.md describes each of them for people.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from monitor.feeds import Provider
+from monitor.settings import ProviderSettings, Settings, SettingsError
+
+DEFAULT_PROVIDERS = (
+    Provider(
+        name="adsb.lol",
+        kind="readsb",
+        base_url="https://api.adsb.lol/v2/",
+        interval_s=60,
+        licence="ODbL 1.0",
+        attribution="adsb.lol contributors, ODbL 1.0",
+        redistribute=True,
+        options={"path_style": "point"},
+        terms_url="https://github.com/adsblol/globe_history",
+        limits="dynamic, none published; circles of at most 250 NM",
+    ),
+    Provider(
+        name="adsb.fi",
+        kind="readsb",
+        # One circle every ten seconds, in turn: the limit is one request a second.
+        base_url="https://opendata.adsb.fi/api/v2/",
+        interval_s=10,
+        licence="personal, non-commercial use",
+        attribution="adsb.fi (https://adsb.fi)",
+        enabled=False,
+        options={"path_style": "lat_lon_dist", "one_at_a_time": "true"},
+        terms_url="https://github.com/adsbfi/opendata",
+        limits="1 request a second; circles of at most 250 NM",
+    ),
+    Provider(
+        name="airplanes.live",
+        kind="readsb",
+        base_url="https://api.airplanes.live/v2/",
+        interval_s=60,
+        licence="by agreement with airplanes.live",
+        attribution="airplanes.live",
+        enabled=False,
+        options={"path_style": "point"},
+        terms_url="https://airplanes.live/",
+        limits="approval needed before the first request; circles of at most 250 NM",
+    ),
+    Provider(
+        name="adsbexchange",
+        kind="readsb",
+        base_url="https://gateway.adsbexchange.com/api/aircraft/v2/",
+        interval_s=300,
+        licence="commercial, by contract",
+        attribution="ADS-B Exchange",
+        enabled=False,
+        options={"path_style": "lat_lon_dist"},
+        terms_url="https://www.adsbexchange.com/terms-of-use/",
+        limits="by contract; needs a key in the header api-auth",
+    ),
+    Provider(
+        name="opensky",
+        kind="opensky",
+        base_url="https://opensky-network.org/api",
+        interval_s=300,
+        licence="research and non-commercial use",
+        attribution="The OpenSky Network, https://opensky-network.org",
+        enabled=False,
+        terms_url="https://opensky-network.org/about/terms-of-use",
+        limits="credits a day: 400 without account, 4,000 with one; 1 to 4 a request, by the size of the box",
+    ),
+    Provider(
+        name="receiver",
+        kind="readsb",
+        base_url="http://127.0.0.1/tar1090/data/aircraft.json",
+        interval_s=15,
+        licence="your own",
+        attribution="own receiver",
+        enabled=False,
+        redistribute=True,
+        options={"path_style": "aircraft_json"},
+        limits="none; hears only what its antenna reaches",
+    ),
+    Provider(
+        name="earth-search",
+        kind="stac",
+        base_url="https://earth-search.aws.element84.com/v1",
+        interval_s=3600,
+        licence="Copernicus Sentinel data: free, full and open",
+        attribution="Contains modified Copernicus Sentinel data, found through Earth Search by Element 84",
+        redistribute=True,
+        options={"collections": "sentinel-2-l2a"},
+        terms_url="https://github.com/element84/earth-search",
+        limits="none published and no guaranteed service",
+    ),
+)
+"""Every provider known by name; only those that need neither key nor agreement are on."""
+
+_NEEDED = ("kind", "base_url", "interval_s", "licence", "attribution")
+
+
+def configured_providers(settings: Settings) -> tuple[Provider, ...]:
+    """The default providers as the settings change them, then the operator's own, switched off ones included.
+
+    Raises SettingsError for one that is new and incomplete.
+    """
+    known = {provider.name: provider for provider in DEFAULT_PROVIDERS}
+    made = {name: _merged(known.get(name), name, changes) for name, changes in settings.providers.items()}
+    return tuple((known | made).values())
+
+
+def _merged(provider: Provider | None, name: str, changes: ProviderSettings) -> Provider:
+    values: dict[str, Any] = changes.model_dump(
+        exclude_none=True, exclude={"headers", "credentials", "options"}
+    )
+    headers = {key: value.get_secret_value() for key, value in changes.headers.items()}
+    values["credentials"] = {key: value.get_secret_value() for key, value in changes.credentials.items()}
+    if provider is None:
+        return _new(name, values, headers, changes.options)
+    moved = "base_url" in values and values["base_url"] != provider.base_url
+    if moved and "redistribute" not in values:
+        # What one server lets pass on says nothing about another.
+        values["redistribute"] = False
+    return replace(
+        provider,
+        **values,
+        headers={**provider.headers, **headers},
+        options={**provider.options, **changes.options},
+    )
+
+
+def _new(
+    name: str, values: Mapping[str, Any], headers: Mapping[str, str], options: Mapping[str, str]
+) -> Provider:
+    missing = [key for key in _NEEDED if key not in values]
+    if missing:
+        known = ", ".join(provider.name for provider in DEFAULT_PROVIDERS)
+        raise SettingsError(
+            f"[providers.{name!r}] lacks {', '.join(missing)}. sitewatch knows {known}; any other provider must say "
+            "what it is, where it is, how often it may be asked and under which terms. docs/sources.md shows how."
+        )
+    return Provider(name=name, headers=headers, options=options, **values)

@@ -1,0 +1,165 @@
+"""Position reports become visits, in one transaction of the caller: choose aircraft, read their tracks, record."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from db.coverage import mark_degraded
+from db.deriving import good_polls, last_heard, poll_before
+from db.flights import fixes, record_visits, visits
+from db.payloads import cite_polls
+from db.records import Fix, Poll, Visit
+from monitor.flights.coverage import watched_s
+from monitor.flights.identity import UNNAMED_FLAGS, Classes, is_icao
+from monitor.flights.integrity import clean, spoofed
+from monitor.flights.matching import Place, positions
+from monitor.flights.stays import SILENCE, SILENCE_JUDGED
+from monitor.flights.triage import ends_near, triage
+from monitor.flights.visits import belongs_to, derive_visits
+
+WINDOW = timedelta(hours=24)
+"""How far back a track is read again; a visit that began before is continued."""
+_AROUND_NM = 10.0
+_CROWD_TIME = timedelta(seconds=30)
+_CROWD_DEG = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A visit before and after; `before` is None for a new one."""
+
+    before: Visit | None
+    after: Visit
+
+
+@dataclass(frozen=True, slots=True)
+class TrackReader:
+    """What it takes to read tracks: an open transaction, the places, the classes and the time of recording."""
+
+    connection: Connection
+    places: Sequence[Place]
+    classes: Classes
+    now: datetime
+
+    def derive(self, polls: Sequence[Poll], at: datetime) -> list[Change]:
+        """Record the visits that these polls change; `at` is the time of the newest of them."""
+        new = fixes(self.connection, poll_ids=[poll.id for poll in polls])
+        spoof = self._degrade_spoofed(new)
+        believed = [fix for fix in new if fix.icao24 not in spoof]
+        chosen = triage(believed, self.places, self._known(believed, at))
+        record_visits(self.connection, chosen.heard)
+        first = {fix.icao24: fix.at for fix in reversed(new)}
+        wanted = {icao24: min(first[icao24], at) for icao24 in chosen.read}
+        if self._new_minute(polls, at):
+            wanted |= dict.fromkeys(self._silent(at) - wanted.keys(), at)
+        return [
+            change for icao24, since in sorted(wanted.items()) for change in self._read(icao24, since, at)
+        ]
+
+    def _read(self, icao24: str, first: datetime, at: datetime) -> list[Change]:
+        since = first - WINDOW
+        track = clean(fixes(self.connection, icao24s=[icao24], since=since))
+        known = [visit for visit in self._known(track.fixes, since) if belongs_to(visit, icao24)]
+        found = derive_visits(
+            track,
+            self._around(track.fixes, known),
+            known=known,
+            since=since,
+            watched=self._watched,
+            classes=self.classes,
+            now=at,
+        )
+        before = {visit.visit_id: visit for visit in known}
+        true = [
+            replace(visit, recorded_at=self.now)
+            for visit in found
+            if visit.visit_id in before or not self._in_a_crowd(visit, track.fixes)
+        ]
+        stored = record_visits(self.connection, true)
+        cite_polls(self.connection, {poll_id for visit in stored for poll_id in _cited(visit)})
+        return [Change(before.get(each.visit_id), each) for each in stored]
+
+    def _around(self, track: Sequence[Fix], known: Sequence[Visit]) -> list[Place]:
+        """Give the places that the track comes near: the others cannot matter."""
+        lat, lon = positions(track)
+        visited = {visit.site_id for visit in known}
+        return [
+            place for place in self.places if place.id in visited or place.near(lat, lon, _AROUND_NM).any()
+        ]
+
+    def _known(self, reports: Collection[Fix], since: datetime) -> list[Visit]:
+        """Read the visits that may be of these aircraft, and nameless ones where one of them has no name."""
+        names = {fix.icao24 for fix in reports}
+        if any(fix.db_flags & UNNAMED_FLAGS for fix in reports):
+            names.add("")
+        watched = {place.id for place in self.places}
+        found = visits(self.connection, icao24s=names, since=since - WINDOW)
+        return [visit for visit in found if visit.site_id in watched]
+
+    def _watched(self, place: Place, since: datetime, until: datetime) -> float:
+        return watched_s(good_polls(self.connection, place.id, since, until), since, until)
+
+    def _new_minute(self, polls: Sequence[Poll], at: datetime) -> bool:
+        """Whether no poll began in this minute before: silences are looked for once a minute."""
+        before = poll_before(self.connection, polls)
+        return before is None or before.replace(second=0, microsecond=0) < at.replace(second=0, microsecond=0)
+
+    def _silent(self, at: datetime) -> set[str]:
+        """Find the aircraft that fell silent low near a place and are not held to be there."""
+        heard = dict(last_heard(self.connection, at - SILENCE_JUDGED, at - SILENCE))
+        gone = [icao24 for icao24 in heard if is_icao(icao24)]
+        last = [
+            fix
+            for fix in fixes(
+                self.connection, icao24s=gone, since=at - SILENCE_JUDGED, times=set(heard.values())
+            )
+            if fix.at == heard[fix.icao24]
+        ]
+        near = ends_near(last, self.places)
+        there = [visit for visit in self._known(near, at) if visit.state == "present"]
+        return {fix.icao24 for fix in near if not any(belongs_to(visit, fix.icao24) for visit in there)}
+
+    def _degrade_spoofed(self, new: Sequence[Fix]) -> frozenset[str]:
+        """Mark the hours in which many aircraft are put on one point near a place, and name those aircraft."""
+        false = spoofed(new)
+        crowd = [fix for fix in new if fix.icao24 in false]
+        if crowd:
+            lat, lon = positions(crowd)
+            for place in self.places:
+                near = place.near(lat, lon, _AROUND_NM)
+                told = {(fix.provider, _hour(fix.at)) for fix, mask in zip(crowd, near, strict=True) if mask}
+                for provider, hour in sorted(told):
+                    mark_degraded(self.connection, provider, place.id, hour)
+        return false
+
+    def _in_a_crowd(self, visit: Visit, track: Sequence[Fix]) -> bool:
+        """Whether a new visit begins on a point where too many aircraft were at the time."""
+        first = next(fix for fix in track if fix.at == visit.first_fix_at)
+        box = (
+            first.lon - _CROWD_DEG,
+            first.lat - _CROWD_DEG,
+            first.lon + _CROWD_DEG,
+            first.lat + _CROWD_DEG,
+        )
+        around = fixes(self.connection, since=first.at - _CROWD_TIME, until=first.at + _CROWD_TIME, box=box)
+        return first.icao24 in spoofed(around)
+
+
+def _cited(visit: Visit) -> Iterator[int]:
+    """Give the polls that a visit of a watched aircraft rests on; the others' raw answers need not outlive them."""
+    if f"icao24:{visit.icao24}" in visit.subjects:
+        yield from (int(each.ref) for each in visit.evidence if each.kind == "poll")
+
+
+def by_site(changes: Iterable[Change]) -> Mapping[str, list[Change]]:
+    """Group the changes by site."""
+    grouped: dict[str, list[Change]] = {}
+    for change in changes:
+        grouped.setdefault(change.after.site_id, []).append(change)
+    return grouped
+
+
+def _hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)

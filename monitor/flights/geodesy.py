@@ -1,0 +1,46 @@
+"""Distances, bearings and speeds on the sphere, in nautical miles, degrees and knots."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.records import Fix
+
+EARTH_RADIUS_NM = 3440.065
+SECONDS_PER_HOUR = 3600.0
+
+
+def great_circle_nm(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float:
+    """Give the great-circle distance (haversine)."""
+    north, east = math.radians(lat_b - lat_a) / 2, math.radians(lon_b - lon_a) / 2
+    both = math.cos(math.radians(lat_a)) * math.cos(math.radians(lat_b))
+    half_chord = math.sin(north) ** 2 + both * math.sin(east) ** 2
+    return 2 * EARTH_RADIUS_NM * math.asin(min(1.0, math.sqrt(half_chord)))
+
+
+def seconds_between(earlier: Fix, later: Fix) -> float:
+    """Give the time from one report to the other."""
+    return (later.at - earlier.at).total_seconds()
+
+
+def apart_nm(one: Fix, other: Fix) -> float:
+    """Give the distance between two reports."""
+    return great_circle_nm(one.lat, one.lon, other.lat, other.lon)
+
+
+def steps_nm(fixes: Sequence[Fix]) -> NDArray[np.float64]:
+    """Give the distance of each report from the one before it; one fewer than there are reports."""
+    lat = np.radians([fix.lat for fix in fixes])
+    lon = np.radians([fix.lon for fix in fixes])
+    north, east = np.diff(lat) / 2, np.diff(lon) / 2
+    half_chord = np.sin(north) ** 2 + np.cos(lat[:-1]) * np.cos(lat[1:]) * np.sin(east) ** 2
+    steps: NDArray[np.float64] = 2 * EARTH_RADIUS_NM * np.arcsin(np.minimum(1.0, np.sqrt(half_chord)))
+    return steps
+
+
+def steps_s(fixes: Sequence[Fix]) -> NDArray[np.float64]:
+    """Give the time of each report after the one before it; one fewer than there are reports."""
+    times = np.array([fix.at.timestamp() for fix in fixes], dtype=np.float64)
+    return np.diff(times)

@@ -1,0 +1,187 @@
+"""Which position reports are believed: stale, repeated, impossible and spoofed ones are dropped and counted."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from statistics import median
+
+import numpy as np
+
+from db.records import Fix
+from monitor.flights.geodesy import SECONDS_PER_HOUR, apart_nm, seconds_between, steps_nm, steps_s
+from monitor.flights.identity import is_icao
+
+MAX_AHEAD = timedelta(minutes=5)
+MAX_SPEED_KT = 900.0
+# Two providers' clocks differ by a second or two; at 450 m/s that moves a position by less than this.
+_SPEED_SLACK_NM = 1.0
+_REPEAT_S = 2.0
+_MOVING_KT = 80.0
+_MIN_NAC_P = 6
+"""Below it the position is known no better than 0.3 NM."""
+_MIN_NIC_AIRBORNE = 4
+_RANGED = frozenset({"mlat", "tisb_icao", "tisb_other", "tisb_trackfile"})
+"""Positions computed on the ground, which jump; three that agree are needed."""
+_MIN_RANGED = 3
+_RANGED_GAP_S = 120.0
+_MAX_CLIMB_FPM = 12_000.0
+_ALTITUDE_SLACK_FT = 1_000.0
+_ALTITUDE_WINDOW = 2
+_CROWD_AIRBORNE = 4
+_CROWD_GROUND = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The believed reports of one aircraft by time, and how many were dropped or mended, by reason."""
+
+    fixes: tuple[Fix, ...]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+def clean(fixes: Sequence[Fix], *, max_age_s: float | None = None) -> Track:
+    """Sort the reports of one aircraft and keep those that are believed.
+
+    `max_age_s` drops reports that were older when they came; live feeds refuse those themselves, and what
+    comes late from an archive is welcome.
+
+    The reasons counted: not_icao, future, stale, low_integrity, repeat, frozen, altitude_jump (the report
+    stays, without its altitude), teleport, twin (a second aircraft under the same address), few_ranged.
+    """
+    dropped: Counter[str] = Counter()
+    kept: list[Fix] = []
+    for fix in sorted(fixes, key=lambda each: (each.at, each.provider)):
+        reason = _unbelievable(fix, max_age_s) or (_repeated(kept[-1], fix) if kept else "")
+        if reason:
+            dropped[reason] += 1
+        else:
+            kept.append(fix)
+    kept = _without_altitude_jumps(kept, dropped)
+    kept = _one_aircraft(kept, dropped)
+    kept = _agreeing(kept, dropped)
+    return Track(tuple(kept), dict(+dropped))
+
+
+def spoofed(fixes: Sequence[Fix]) -> frozenset[str]:
+    """Give the addresses that one moment's reports put on one point, too many to be true.
+
+    Four aircraft in flight within 100 m, or five on the ground within 10 m. Such reports come from jammed
+    or spoofed receivers; the hour is degraded and the aircraft have not arrived.
+    """
+    cells: dict[tuple[bool, float, float], set[str]] = defaultdict(set)
+    for fix in fixes:
+        ground = bool(fix.on_ground)
+        digits = 4 if ground else 3
+        if is_icao(fix.icao24) and (ground or (fix.ground_speed_kt or 0) > _MOVING_KT):
+            cells[ground, round(fix.lat, digits), round(fix.lon, digits)].add(fix.icao24)
+    crowds = [
+        hexes
+        for (ground, _, _), hexes in cells.items()
+        if len(hexes) >= (_CROWD_GROUND if ground else _CROWD_AIRBORNE)
+    ]
+    return frozenset().union(*crowds)
+
+
+def _unbelievable(fix: Fix, max_age_s: float | None) -> str:
+    if not is_icao(fix.icao24):
+        return "not_icao"
+    if fix.at > fix.received_at + MAX_AHEAD:
+        return "future"
+    if max_age_s is not None and (fix.received_at - fix.at).total_seconds() > max_age_s:
+        return "stale"
+    return "low_integrity" if _low_integrity(fix) else ""
+
+
+def _low_integrity(fix: Fix) -> bool:
+    """Judge ADS-B reports alone, and only where the transponder gives its accuracy (nac_p).
+
+    Other sources report nic 0 for sound positions, and so do transponders of the first version.
+    """
+    if not fix.source.startswith("ads") or fix.nac_p is None:
+        return False
+    # On the ground a nic of 0 is usual.
+    poor_nic = fix.nic is not None and fix.nic < _MIN_NIC_AIRBORNE and not fix.on_ground
+    return fix.nac_p < _MIN_NAC_P or poor_nic
+
+
+def _repeated(last: Fix, fix: Fix) -> str:
+    same_place = last.lat == fix.lat and last.lon == fix.lon
+    if last.at == fix.at or (same_place and seconds_between(last, fix) <= _REPEAT_S):
+        return "repeat"
+    # A decoder that lost the position may repeat the last one with new times, even with another ground flag.
+    return "frozen" if same_place and (_flies(last) or _flies(fix)) else ""
+
+
+def _flies(fix: Fix) -> bool:
+    return fix.on_ground is False and (fix.ground_speed_kt or 0) > _MOVING_KT
+
+
+def _without_altitude_jumps(fixes: list[Fix], dropped: Counter[str]) -> list[Fix]:
+    mended = []
+    for n, fix in enumerate(fixes):
+        if fix.altitude_ft is not None and _jumps(fixes, n):
+            dropped["altitude_jump"] += 1
+            mended.append(replace(fix, altitude_ft=None))
+        else:
+            mended.append(fix)
+    return mended
+
+
+def _jumps(fixes: Sequence[Fix], n: int) -> bool:
+    """Whether the altitude is far from the median of its neighbours' (a misread reply)."""
+    around = fixes[max(0, n - _ALTITUDE_WINDOW) : n + _ALTITUDE_WINDOW + 1]
+    known = [fix.altitude_ft for fix in around if fix.altitude_ft is not None]
+    if len(known) < _MIN_RANGED:
+        return False
+    span_min = seconds_between(around[0], around[-1]) / 60
+    altitude = fixes[n].altitude_ft
+    assert altitude is not None
+    return abs(altitude - median(known)) > _ALTITUDE_SLACK_FT + _MAX_CLIMB_FPM * span_min / 2
+
+
+def _one_aircraft(fixes: list[Fix], dropped: Counter[str]) -> list[Fix]:
+    """Keep the longest chain of reports that one aircraft can have flown."""
+    if len(fixes) < _MIN_RANGED or not (steps_nm(fixes) > _reach_nm(steps_s(fixes))).any():
+        return fixes
+    chains: list[list[Fix]] = []
+    for fix in fixes:
+        chain = next((each for each in reversed(chains) if _can_follow(each[-1], fix)), None)
+        if chain is None:
+            chains.append([fix])
+        else:
+            chain.append(fix)
+    chains.sort(key=len, reverse=True)
+    for other in chains[1:]:
+        dropped["twin" if len(other) >= _MIN_RANGED else "teleport"] += len(other)
+    return chains[0]
+
+
+def _can_follow(last: Fix, fix: Fix) -> bool:
+    return apart_nm(last, fix) <= float(_reach_nm(np.float64(seconds_between(last, fix))))
+
+
+def _reach_nm(seconds: "np.float64 | np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":
+    return np.asarray(seconds * MAX_SPEED_KT / SECONDS_PER_HOUR + _SPEED_SLACK_NM)
+
+
+def _agreeing(fixes: list[Fix], dropped: Counter[str]) -> list[Fix]:
+    """Drop computed positions that fewer than three reports within two minutes of each other bear out."""
+    if not any(fix.source in _RANGED for fix in fixes):
+        return fixes
+    kept: list[Fix] = []
+    for group in _groups(fixes):
+        alone = [fix for fix in group if fix.source in _RANGED] if len(group) < _MIN_RANGED else []
+        dropped["few_ranged"] += len(alone)
+        kept += [fix for fix in group if fix not in alone]
+    return kept
+
+
+def _groups(fixes: Sequence[Fix]) -> Iterator[list[Fix]]:
+    group = [fixes[0]]
+    for fix in fixes[1:]:
+        if seconds_between(group[-1], fix) > _RANGED_GAP_S:
+            yield group
+            group = []
+        group.append(fix)
+    yield group

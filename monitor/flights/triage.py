@@ -1,0 +1,141 @@
+"""Which aircraft of a poll can have changed a visit: only their tracks are read again."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.records import Fix, Visit
+from monitor.flights.identity import is_icao
+from monitor.flights.matching import Floats, Place, positions
+from monitor.flights.phases import STILL_KT, height_ft
+from monitor.flights.stays import AWAY_NM
+from monitor.flights.visits import belongs_to
+
+NEAR_NM = 6.0
+"""Beyond it no end of a flight is looked for."""
+_CLIMBED_FT = 7_000.0
+_RISING_FPM = 200.0
+_CLIMB_OUT = timedelta(minutes=10)
+_TOUCH = timedelta(minutes=1)
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """The aircraft to read, and the open visits whose aircraft were merely heard again on the ground."""
+
+    read: frozenset[str]
+    heard: tuple[Visit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """One new report and the places around it."""
+
+    fix: Fix
+    inside: frozenset[str]
+    near: tuple[Place, ...]
+    apron: frozenset[str]
+
+
+def triage(fixes: Sequence[Fix], places: Sequence[Place], known: Sequence[Visit]) -> Triage:
+    """Sort the aircraft of new reports; `known` are the visits of these aircraft."""
+    read: set[str] = set()
+    heard: list[Visit] = []
+    named: dict[str, list[Visit]] = defaultdict(list)
+    for visit in known:
+        named[visit.icao24].append(visit)
+    for icao24, sightings in _sightings(fixes, places).items():
+        mine = [*named[icao24], *(visit for visit in named[""] if belongs_to(visit, icao24))]
+        still = next((visit for visit in mine if visit.state == "present"), None)
+        if still is None:
+            if any(_may_begin(each, mine) for each in sightings):
+                read.add(icao24)
+        elif not all(_is_parked(each, still) for each in sightings):
+            read.add(icao24)
+        elif (later := _heard_again(sightings, still)) is not None:
+            heard.append(later)
+    return Triage(frozenset(read), tuple(heard))
+
+
+def ends_near(last: Sequence[Fix], places: Sequence[Place]) -> list[Fix]:
+    """Choose the last reports of silent aircraft that lie near a place, whatever altitude they give.
+
+    A lost signal often ends in a report with a misread altitude.
+    """
+    lat, lon = positions(last)
+    near = np.zeros(len(last), dtype=np.bool_)
+    for place in places:
+        near |= place.near(lat, lon, NEAR_NM)
+    return [fix for fix, mask in zip(last, near, strict=True) if mask]
+
+
+def _may_begin(sighting: _Sighting, mine: Sequence[Visit]) -> bool:
+    fix = sighting.fix
+    if not sighting.near:
+        return False
+    if any(visit.last_fix_at and fix.at <= visit.last_fix_at for visit in mine):
+        return True
+    if fix.on_ground:
+        return bool(sighting.inside)
+    if any(
+        visit.departed_at and visit.departed_at <= fix.at <= visit.departed_at + _CLIMB_OUT for visit in mine
+    ):
+        return False
+    rising = fix.vertical_rate_fpm is None or fix.vertical_rate_fpm > _RISING_FPM
+    return rising and any(_is_low(fix, place) for place in sighting.near)
+
+
+def _is_low(fix: Fix, place: Place) -> bool:
+    """Whether the height may be that of a minute after take-off."""
+    height = height_ft(fix, place)
+    return height is None or height < _CLIMBED_FT
+
+
+def _is_parked(sighting: _Sighting, visit: Visit) -> bool:
+    fix = sighting.fix
+    if visit.last_fix_at is not None and fix.at <= visit.last_fix_at:
+        return False
+    if fix.on_ground:
+        # Without a ground report so far, this one confirms the landing.
+        return visit.site_id in sighting.apron and bool(visit.candidates.get("grounded"))
+    still = fix.ground_speed_kt is not None and fix.ground_speed_kt < STILL_KT
+    return still and visit.site_id in sighting.inside
+
+
+def _heard_again(sightings: Sequence[_Sighting], visit: Visit) -> Visit | None:
+    times = [each.fix.at for each in sightings if each.fix.on_ground and visit.site_id in each.inside]
+    if not times or (visit.last_fix_at is not None and max(times) - visit.last_fix_at < _TOUCH):
+        return None
+    return replace(visit, last_fix_at=max(times))
+
+
+def _sightings(fixes: Sequence[Fix], places: Sequence[Place]) -> dict[str, list[_Sighting]]:
+    counted = [fix for fix in fixes if is_icao(fix.icao24)]
+    if not counted:
+        return {}
+    lat, lon = positions(counted)
+    near = [place.near(lat, lon, NEAR_NM) for place in places]
+    apron = [_within(place, lat, lon) for place in places]
+    inside = [place.contains(lat, lon) for place in places]
+    found: dict[str, list[_Sighting]] = defaultdict(list)
+    for n, fix in enumerate(counted):
+        around = tuple(place for place, mask in zip(places, near, strict=True) if mask[n])
+        found[fix.icao24].append(_Sighting(fix, _ids(places, inside, n), around, _ids(places, apron, n)))
+    return found
+
+
+def _within(place: Place, lat: Floats, lon: Floats) -> Mask:
+    mask = place.near(lat, lon, AWAY_NM)
+    if mask.any():
+        mask[mask] = place.distance_nm(lat[mask], lon[mask]) < AWAY_NM
+    return mask
+
+
+def _ids(places: Sequence[Place], masks: Sequence[Mask], n: int) -> frozenset[str]:
+    return frozenset(place.id for place, mask in zip(places, masks, strict=True) if mask[n])

@@ -1,0 +1,218 @@
+"""Stays become versions of visits: stable ids, confidence, bounds, and the withdrawal of what later data refutes."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from db.records import Fix, Visit
+from monitor.flights.geodesy import SECONDS_PER_HOUR, great_circle_nm
+from monitor.flights.identity import Aircraft, Classes, aircraft_of, subjects
+from monitor.flights.integrity import Track
+from monitor.flights.matching import Place
+from monitor.flights.phases import steps
+from monitor.flights.stays import CRUISE_KT, SILENCE, Arrival, Stay, Watched, stays
+from monitor.flights.wording import evidence
+
+PROCEDURE = "adsb:1"
+"""Method and version of everything derived here; a change of rules is another procedure."""
+
+SAME_VISIT = timedelta(minutes=15)
+"""Two readings of one track may place the beginning of a visit this far apart."""
+_LEG = timedelta(minutes=30)
+_DEPARTURE_KEYS = frozenset({"departure", "departed_between"})
+
+
+def derive_visits(
+    track: Track,
+    places: Sequence[Place],
+    *,
+    known: Sequence[Visit],
+    since: datetime,
+    watched: Watched,
+    classes: Classes,
+    now: datetime,
+) -> list[Visit]:
+    """Read the visits out of the believed reports of one aircraft since `since`.
+
+    `known` are its visits so far: an open one that began before `since` is continued, later ones are read
+    again under their own ids, and those that the reports no longer bear out come back as withdrawn.
+    """
+    if not track.fixes:
+        return []
+    by_id = {place.id: place for place in places}
+    mine = [
+        visit for visit in known if visit.site_id in by_id and visit.candidates.get("procedure") == PROCEDURE
+    ]
+    prior = _begun_before(mine, by_id, track.fixes, since)
+    found = [
+        _visit(stay, track.fixes, classes, now)
+        for stay in stays(steps(track.fixes, places), places, prior=prior, watched=watched, now=now)
+    ]
+    again = [visit for visit in mine if _began(visit) >= since]
+    return _reconciled(found, again, now)
+
+
+def visit_id(icao24: str, site_id: str, first: datetime) -> str:
+    """Give the id of a visit from its aircraft, its site and the minute of its first sign."""
+    return hashlib.sha256(f"{icao24}|{site_id}|{first:%Y-%m-%dT%H:%M}".encode()).hexdigest()[:20]
+
+
+def belongs_to(visit: Visit, icao24: str) -> bool:
+    """Whether a visit is this aircraft's, also where the aircraft is not named in it."""
+    if visit.icao24:
+        return visit.icao24 == icao24
+    first = visit.candidates.get("first_sign")
+    return isinstance(first, str) and visit.visit_id == visit_id(
+        icao24, visit.site_id, datetime.fromisoformat(first)
+    )
+
+
+def _begun_before(
+    known: Sequence[Visit], places: Mapping[str, Place], fixes: Sequence[Fix], since: datetime
+) -> Stay | None:
+    """Give the stay that was going on at `since`, to be read on from there, as if it had not ended yet."""
+    earlier = [
+        visit
+        for visit in known
+        if visit.state in {"present", "departed"} and _began(visit) < since
+        if visit.state == "present" or _ended(visit) >= since
+    ]
+    if not earlier:
+        return None
+    visit = max(earlier, key=_began)
+    place = places[visit.site_id]
+    kept = {key: value for key, value in visit.candidates.items() if key not in _DEPARTURE_KEYS}
+    open_again = replace(
+        visit, state="present", departed_at=None, candidates=kept, evidence=visit.evidence[:1]
+    )
+    last = replace(
+        fixes[0],
+        at=min(visit.last_fix_at or _began(visit), fixes[0].at),
+        lat=place.lat,
+        lon=place.lon,
+    )
+    return Stay(
+        place,
+        _arrival(kept.get("arrival")),
+        replace(last, at=_began(visit)),
+        last,
+        grounded=bool(kept.get("grounded")),
+        prior=open_again,
+    )
+
+
+def _arrival(name: object) -> Arrival:
+    if name == "ground":
+        return "ground"
+    return "approach" if name == "approach" else "unseen"
+
+
+def _began(visit: Visit) -> datetime:
+    return visit.first_fix_at or visit.arrived_at or visit.recorded_at
+
+
+def _visit(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) -> Visit:
+    visit = _begun(stay, fixes, classes, now) if stay.prior is None else stay.prior
+    visit = replace(visit, recorded_at=now, last_fix_at=max(stay.last.at, visit.last_fix_at or stay.last.at))
+    grounded = stay.grounded or bool(visit.candidates.get("grounded"))
+    both = stay.arrival != "unseen" and stay.departure == "first_fixes"
+    return replace(
+        visit,
+        state="departed" if stay.departure else "present",
+        confidence=4 if grounded or both else 3,
+        departed_at=_departed_at(stay),
+        last_fix_at=_departed_at(stay) or visit.last_fix_at,
+        candidates={**visit.candidates, "grounded": grounded, **_departure_candidates(stay)},
+        evidence=(*visit.evidence, *evidence(stay)) if stay.prior else evidence(stay),
+    )
+
+
+def _begun(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) -> Visit:
+    aircraft = _aircraft(stay, fixes)
+    first = stay.first.at
+    candidates: dict[str, Any] = {
+        "procedure": PROCEDURE,
+        "first_sign": first.isoformat(timespec="minutes"),
+        "arrival": stay.arrival,
+    }
+    if stay.arrival != "unseen" and stay.before is not None and first - stay.before.at > SILENCE:
+        candidates["arrived_between"] = [_stamp(stay.before.at), _stamp(first)]
+    return Visit(
+        visit_id=visit_id(aircraft.icao24, stay.place.id, first),
+        version=1,
+        site_id=stay.place.id,
+        icao24="" if aircraft.unnamed else aircraft.icao24,
+        state="present",
+        confidence=3,
+        arrived_at=None if stay.arrival == "unseen" else first,
+        departed_at=None,
+        first_fix_at=first,
+        last_fix_at=stay.last.at,
+        recorded_at=now,
+        callsign="" if aircraft.unnamed else aircraft.callsign,
+        registration="" if aircraft.unnamed else aircraft.registration,
+        type_code="" if aircraft.unnamed else aircraft.type_code,
+        subjects=subjects(aircraft, classes, stay.place.site.watchlist),
+        candidates=candidates,
+    )
+
+
+def _aircraft(stay: Stay, fixes: Sequence[Fix]) -> Aircraft:
+    """Collect who it is, with the callsign of the flight that brought it, else of the one that left."""
+    coming = [fix for fix in fixes if stay.first.at - _LEG <= fix.at <= stay.first.at]
+    after = [fix for fix in fixes if fix.at > stay.first.at]
+    leg = aircraft_of([*reversed(coming), *after] or fixes)
+    return replace(aircraft_of(fixes), callsign=leg.callsign)
+
+
+def _departed_at(stay: Stay) -> datetime | None:
+    seen = stay.departure in {"ground", "first_fixes"}
+    return stay.off.at if seen and stay.off is not None else None
+
+
+def _departure_candidates(stay: Stay) -> dict[str, Any]:
+    """Give how the departure was seen and, where it was not, the times it lies between."""
+    if stay.off is None:
+        return {}
+    found: dict[str, Any] = {"departure": stay.departure}
+    if stay.departure in {"gap", "elsewhere"}:
+        away = great_circle_nm(stay.last.lat, stay.last.lon, stay.off.lat, stay.off.lon)
+        latest = stay.off.at - timedelta(seconds=away / CRUISE_KT * SECONDS_PER_HOUR)
+        found["departed_between"] = [_stamp(stay.last.at), _stamp(max(latest, stay.last.at))]
+    return found
+
+
+def _stamp(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
+
+
+def _reconciled(found: Sequence[Visit], again: Sequence[Visit], now: datetime) -> list[Visit]:
+    """Give each reading the id it had before, and withdraw the visits that no reading bears out."""
+    left = {visit.visit_id: visit for visit in again}
+    settled: list[Visit] = []
+    for visit in found:
+        earlier = _same_visit(visit, left)
+        if earlier is not None:
+            del left[earlier.visit_id]
+            first = earlier.candidates.get("first_sign", visit.candidates["first_sign"])
+            visit = replace(  # noqa: PLW2901 - the same visit under its first id
+                visit, visit_id=earlier.visit_id, candidates={**visit.candidates, "first_sign": first}
+            )
+        settled.append(visit)
+    gone = [visit for visit in left.values() if visit.state != "withdrawn"]
+    return [*settled, *(replace(visit, state="withdrawn", recorded_at=now) for visit in gone)]
+
+
+def _same_visit(visit: Visit, known: Mapping[str, Visit]) -> Visit | None:
+    near = [other for other in known.values() if other.site_id == visit.site_id and _touch(visit, other)]
+    return min(near, key=lambda other: abs(_began(other) - _began(visit)), default=None)
+
+
+def _touch(one: Visit, other: Visit) -> bool:
+    return _began(one) - SAME_VISIT <= _ended(other) and _began(other) - SAME_VISIT <= _ended(one)
+
+
+def _ended(visit: Visit) -> datetime:
+    return visit.departed_at or visit.last_fix_at or _began(visit)

@@ -1,0 +1,1 @@
+"""Scenes become looks: pure functions over records, without SQL, HTTP, clock or logging."""

@@ -1,0 +1,123 @@
+"""When satellites are due over a site again, from when they came: each flies its track anew after whole days."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from db.records import Scene
+from monitor.imagery.looks import GATE
+
+WINDOW = timedelta(days=60)
+REPEATS = (
+    (re.compile(r"sentinel-1[a-d]"), 12),
+    (re.compile(r"sentinel-2[a-d]"), 10),
+    (re.compile(r"landsat-[89]"), 16),
+)
+"""Days after which a satellite flies the same track again (ESA's and USGS's mission pages)."""
+_SAME_TRACK = timedelta(minutes=45)
+"""Neighbouring tracks over one place are at least an orbit of some 100 minutes apart; tiles of one pass, less."""
+_ORBITS = 143
+_DATATAKE = re.compile(r"GS(2[AB])_(\d{4})\d{4}T\d{6}_(\d{6})")
+_OFFSETS = {"2A": 3, "2B": -26}
+_LAST_YEAR_OF_2A = 2024
+
+
+@dataclass(frozen=True, slots=True)
+class NextPass:
+    """One satellite due over one site; `basis` says in words what that rests on."""
+
+    platform: str
+    at: datetime
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    platform: str
+    at: datetime
+    repeat: timedelta
+    track: str
+
+
+def next_passes(scenes: Iterable[Scene], now: datetime) -> list[NextPass]:
+    """The next pass of each satellite and track that was seen in the last 60 days, the soonest first.
+
+    `scenes` are newest versions over one site; times are good to a minute where the catalogue's are. Empty means
+    that nobody can tell yet: no scene, or only of satellites whose repeat is not known.
+    """
+    newest: list[_Seen] = []
+    for seen in sorted(_seen(scenes, now), key=lambda each: each.at, reverse=True):
+        if not any(_same_track(seen, other) for other in newest):
+            newest.append(seen)
+    return sorted((_next(seen, now) for seen in newest), key=lambda each: (each.at, each.platform))
+
+
+def describe(passes: Sequence[NextPass]) -> str:
+    """Say in a sentence when the next pass is due, or that nobody can tell."""
+    if not passes:
+        return f"Cannot tell yet when the next pass is due: no usable scene in the last {WINDOW.days} days."
+    first = passes[0]
+    return f"The next pass is due about {_minute(first.at)}, {first.basis}. Cloud may hide the site."
+
+
+def _seen(scenes: Iterable[Scene], now: datetime) -> list[_Seen]:
+    """One pass for each look that showed enough of the site, whatever the cloud."""
+    tiles: dict[str, list[Scene]] = {}
+    for scene in scenes:
+        if now - WINDOW <= scene.acquired_at <= now:
+            tiles.setdefault(scene.look_key, []).append(scene)
+    found = []
+    for some in tiles.values():
+        first = min(some, key=lambda scene: scene.acquired_at)
+        days = _repeat_days(first.platform)
+        if days and sum(scene.covered_share for scene in some) >= GATE:
+            track = next((named for scene in some if (named := _track(scene))), "")
+            found.append(_Seen(first.platform, first.acquired_at, timedelta(days=days), track))
+    return found
+
+
+def _repeat_days(platform: str) -> int | None:
+    return next((days for name, days in REPEATS if name.fullmatch(platform)), None)
+
+
+def _same_track(one: _Seen, other: _Seen) -> bool:
+    if one.platform != other.platform:
+        return False
+    apart = (one.at - other.at) % one.repeat
+    return min(apart, one.repeat - apart) < _SAME_TRACK
+
+
+def _next(seen: _Seen, now: datetime) -> NextPass:
+    times = (now - seen.at) // seen.repeat + 1
+    days = seen.repeat.days
+    after = f"{days} days" if times == 1 else f"{times * days} days ({times} times {days})"
+    by = f"{seen.platform}, {seen.track}" if seen.track else seen.platform
+    return NextPass(seen.platform, seen.at + times * seen.repeat, f"{after} after {_minute(seen.at)} by {by}")
+
+
+def _track(scene: Scene) -> str:
+    """The name of the track: what the catalogue says, else what the number of the orbit says."""
+    told = scene.properties.get("sat:relative_orbit")
+    if isinstance(told, int) and not isinstance(told, bool):
+        return f"orbit {told}"
+    path = scene.properties.get("landsat:wrs_path")
+    if path is not None:
+        return f"path {int(path)}" if str(path).isdecimal() else ""
+    orbit = relative_orbit(str(scene.properties.get("s2:datatake_id", "")))
+    return f"orbit {orbit}" if orbit else ""
+
+
+def relative_orbit(datatake: str) -> int | None:
+    """The relative orbit of a Sentinel-2 datatake, from its absolute one; None where the two are not in step.
+
+    Sentinel-2A was moved along its orbit in 2025, and Sentinel-2C has no number here that was checked.
+    """
+    said = _DATATAKE.match(datatake)
+    if said is None or (said[1] == "2A" and int(said[2]) > _LAST_YEAR_OF_2A):
+        return None
+    return (int(said[3]) + _OFFSETS[said[1]] - 1) % _ORBITS + 1
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

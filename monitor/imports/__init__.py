@@ -1,0 +1,25 @@
+"""Bringing counts in from files: CSV or GeoJSON in the columns of docs/importing.md."""
+
+from monitor.imports.faults import Fault, UnreadableFile
+from monitor.imports.fields import Clock
+from monitor.imports.load import ImportReport, Progress, import_file, load_published, store
+from monitor.imports.rows import Record, parse_row, parse_rows
+from monitor.imports.sources import RawRow, csv_rows, feature_rows, open_rows
+
+__all__ = [
+    "Clock",
+    "Fault",
+    "ImportReport",
+    "Progress",
+    "RawRow",
+    "Record",
+    "UnreadableFile",
+    "csv_rows",
+    "feature_rows",
+    "import_file",
+    "load_published",
+    "open_rows",
+    "parse_row",
+    "parse_rows",
+    "store",
+]

@@ -1,0 +1,81 @@
+"""The import columns, and what the properties of a pipeline's features are called in them."""
+
+from collections.abc import Iterable, Iterator
+
+from monitor.imports.faults import Fault
+from monitor.sites.faults import did_you_mean, shown
+
+REQUIRED = ("site_id", "start", "metric", "value")
+COLUMNS = (
+    "site_id",
+    "area",
+    "start",
+    "end",
+    "precision",
+    "metric",
+    "subject",
+    "value",
+    "comparator",
+    "low",
+    "high",
+    "assessable",
+    "exposure",
+    "method",
+    "method_version",
+    "sensor",
+    "published",
+    "announced",
+    "publisher",
+    "via",
+    "url",
+    "scene",
+    "certainty",
+    "reviewer",
+    "note",
+)
+"""As in docs/importing.md; `id` may stand beside them."""
+NUMERIC = ("value", "low", "high", "exposure")
+ID = "id"
+OWN_PREFIX = "x-"
+"""Columns of one's own, which are not read."""
+
+FEATURE_ALIASES = {
+    "datetime": "start",
+    "start_datetime": "start",
+    "end_datetime": "end",
+    "datetime_precision": "precision",
+    "result_time": "published",
+    "class": "metric",
+    "count": "value",
+    "count_low": "low",
+    "count_high": "high",
+    "qualifier": "comparator",
+    "aoi_coverage": "exposure",
+    "version": "method_version",
+    "source": "publisher",
+}
+"""Properties of a detection pipeline's features by the column that they mean."""
+FEATURE_EXTRAS = ("cloud_fraction", "gsd_m", "evidence", "review", "score", "supersedes")
+"""Properties of such features that no column holds."""
+
+
+def header_faults(names: Iterable[str], row: str, known: Iterable[str] = (*COLUMNS, ID)) -> Iterator[Fault]:
+    """Find unknown and repeated names."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield Fault(row, shown(name), "this column stands there twice", "Keep one of them")
+        elif name not in known and not name.startswith(OWN_PREFIX):
+            advice = did_you_mean(name, known)
+            stop = "" if advice.endswith("?") else "."
+            own = f"{advice}{stop} A column of your own must begin with {OWN_PREFIX}"
+            yield Fault(row, shown(name), "this column is not known", own)
+        seen.add(name)
+
+
+def missing_faults(names: Iterable[str], row: str) -> Iterator[Fault]:
+    """Find the required columns that are not there."""
+    present = set(names)
+    for name in REQUIRED:
+        if name not in present:
+            yield Fault(row, name, "this column is missing", f"Required are {', '.join(REQUIRED)}")

@@ -1,0 +1,248 @@
+"""What one row says, column by column, checked against the sites and the metrics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from alerts.metrics import NOTE_METRIC
+from monitor.imports import periods, values
+from monitor.imports.faults import BadCell, Fault
+from monitor.imports.reader import Reader
+from monitor.imports.sources import RawRow
+from monitor.imports.values import Comparator
+from monitor.sites import Site
+from monitor.sites.faults import did_you_mean, shown
+
+# A date may already be tomorrow's where the publisher lives.
+_DATES_AHEAD = timedelta(hours=26)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`recorded_at` is stamped on every record; with `latest`, nothing may happen or be published after it."""
+
+    recorded_at: datetime
+    latest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The period that a row is about, and when it was knowable."""
+
+    period: periods.Period
+    result_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The numbers of a row."""
+
+    says: Comparator
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    assessable: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Who says it and where it can be read."""
+
+    publisher: str
+    via: str
+    url: str
+    links: tuple[str, ...]
+    scene: str
+    certainty: str
+    reviewer: str
+    review: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """One good row; shares are 0 to 1, `gsd_m` is the size of a pixel."""
+
+    site_id: str
+    area: str
+    metric: str
+    subject: str
+    procedure: str
+    when: When
+    finding: Finding
+    citation: Citation
+    exposure: float | None
+    cloud_fraction: float | None
+    gsd_m: float | None
+    announced: bool
+    row_id: str
+    file: str
+    label: str
+
+
+def read_fields(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Fields | tuple[Fault, ...]:
+    """Read every cell of a row; gives its fields, or all its faults."""
+    if raw.faults:
+        return raw.faults
+    reader = Reader(raw)
+    site = reader.required("site_id", lambda text: _site(text, sites))
+    metric = reader.required("metric", values.metric_name)
+    says = reader.attempt("comparator", lambda: values.comparator(reader.text("comparator")))
+    when = _when(reader, site.timezone if site else UTC, clock)
+    finding = _finding(reader, metric, says) if metric and says else None
+    citation = _citation(reader)
+    area = reader.optional("area", lambda text: _area(text, site)) or ""
+    subject = reader.optional("subject", values.subject) or ""
+    procedure = _procedure(reader, "published" if citation.publisher or citation.url else "analyst")
+    exposure = reader.optional("exposure", values.share)
+    cloud_fraction = reader.optional("cloud_fraction", values.share)
+    gsd_m = reader.optional("gsd_m", values.number)
+    announced = reader.optional("announced", values.yes_no) or False
+    row_id = reader.text("id")
+    if reader.faults or not (site and metric and when and finding):
+        return tuple(reader.faults)
+    return Fields(
+        site_id=site.id,
+        area=area,
+        metric=metric,
+        subject=subject,
+        procedure=procedure,
+        when=when,
+        finding=finding,
+        citation=citation,
+        exposure=exposure,
+        cloud_fraction=cloud_fraction,
+        gsd_m=gsd_m,
+        announced=announced,
+        row_id=row_id,
+        file=raw.source,
+        label=raw.label,
+    )
+
+
+def _site(text: str, sites: Mapping[str, Site]) -> Site:
+    if text not in sites:
+        raise BadCell(f"{shown(text)} is not a watched site", did_you_mean(text, sites))
+    return sites[text]
+
+
+def _area(text: str, site: Site | None) -> str:
+    named = [area.id for area in site.areas] if site else [text]
+    if text in named:
+        return text
+    where = f"{shown(text)} is not an area of this site"
+    if not named:
+        raise BadCell(where, "It has none: leave area empty, or add the area to the sites file")
+    raise BadCell(where, did_you_mean(text, named))
+
+
+def _procedure(reader: Reader, default: str) -> str:
+    method = reader.optional("method", values.method_part) or default
+    version = reader.optional("method_version", values.method_part)
+    sensor = reader.optional("sensor", values.method_part)
+    return f"{method}{f':{version}' if version else ''}{f'@{sensor}' if sensor else ''}"
+
+
+def _citation(reader: Reader) -> Citation:
+    return Citation(
+        publisher=reader.text("publisher"),
+        via=reader.text("via"),
+        url=reader.optional("url", values.web_address) or "",
+        links=tuple(_link(reader, each) for each in reader.raw.links),
+        scene=reader.text("scene"),
+        certainty=reader.optional("certainty", values.certainty) or "",
+        reviewer=reader.text("reviewer"),
+        review=reader.text("review"),
+        note=reader.text("note"),
+    )
+
+
+def _link(reader: Reader, text: str) -> str:
+    return reader.attempt("evidence", lambda: values.web_address(values.plain_text(text))) or ""
+
+
+def _when(reader: Reader, zone: tzinfo, clock: Clock) -> When | None:
+    start = reader.required("start", lambda text: periods.moment(text, zone))
+    if start is None:
+        reader.optional("end", lambda text: periods.moment(text, zone))
+        return None
+    had = len(reader.faults)
+    end = reader.optional("end", lambda text: periods.moment(text, zone))
+    precision = reader.attempt("precision", lambda: periods.precision_of(reader.text("precision"), start))
+    if precision is None or len(reader.faults) > had:
+        return None
+    period = reader.attempt("end", lambda: periods.period(start, end or start, precision, zone))
+    if period is None:
+        return None
+    published = reader.text("published")
+    known = reader.attempt("published", lambda: periods.result_time(published, period, zone))
+    return None if known is None else _bounded(reader, When(period, known), clock, published=bool(published))
+
+
+def _bounded(reader: Reader, when: When, clock: Clock, *, published: bool) -> When:
+    """The same, knowable no later than it is recorded; times to come are faults."""
+    latest = clock.latest
+    if latest is None:
+        return when
+    now = f"{latest:%Y-%m-%d %H:%M} UTC"
+    if when.period.start > latest:
+        reader.fault("start", f"it lies in the future (it is {now})", "Check the year and the month")
+    elif published and when.result_time > latest + _DATES_AHEAD:
+        reader.fault("published", f"it lies in the future (it is {now})", "Check the year and the month")
+    return When(when.period, max(when.period.start, min(when.result_time, latest)))
+
+
+def _finding(reader: Reader, metric: str, says: Comparator) -> Finding:
+    assessable = reader.optional("assessable", values.yes_no)
+    value = reader.optional("value", lambda text: values.count(text, metric))
+    low, high = reader.optional("low", values.number), reader.optional("high", values.number)
+    found = Finding(says, value, low, high, assessable)
+    if metric == NOTE_METRIC:
+        _check_note(reader, found)
+    elif says.says == "count":
+        _check_count(reader, found)
+    else:
+        _check_statement(reader, found)
+    if says.statistic == "none_before" and says.says == "statistic":
+        return Finding(says, 0.0)
+    return found
+
+
+def _check_note(reader: Reader, found: Finding) -> None:
+    if found.says.says != "count":
+        reader.fault("comparator", "a note carries no statistic", "Leave it empty, or name a metric")
+
+
+def _check_count(reader: Reader, found: Finding) -> None:
+    if found.assessable is False:
+        for column in ("value", "low", "high"):
+            if reader.text(column):
+                problem = "a look that could not be assessed has no count"
+                reader.fault(column, problem, "Leave it empty, or write assessable yes")
+        return
+    if not reader.text("value"):
+        mend = "Write the count (0 where none was there), or assessable no where nothing could be counted"
+        reader.fault("value", "it is empty", mend)
+    order = [each for each in (found.low, found.value, found.high) if each is not None]
+    if order != sorted(order):
+        reader.fault("low", "low, value and high are not in this order", "Check the three numbers")
+
+
+def _check_statement(reader: Reader, found: Finding) -> None:
+    says = found.says
+    for column in ("low", "high", "assessable"):
+        if reader.text(column):
+            mend = "Leave it empty; only counts of single looks have it"
+            reader.fault(column, "a statement about a whole window has none", mend)
+    given = reader.text("value")
+    if says.says == "trend" and given:
+        reader.fault(
+            "value", "trend_up carries no number", "Leave it empty, or write a comparator such as = or max"
+        )
+    elif says.statistic in {"max", "share"} and says.says == "statistic" and not given:
+        reader.fault("value", "it is empty", "Write the number that was published")
+    elif says.statistic == "none_before" and says.says == "statistic" and (found.value or 0) > 0:
+        reader.fault("value", "none_before means 0", "Leave it empty, or write 0")
+    elif says.n_looks is not None and found.value is not None and found.value > says.n_looks:
+        problem = f"{given} of {says.n_looks} is more than all looks"
+        reader.fault("value", problem, "Check both numbers")

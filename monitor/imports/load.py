@@ -1,0 +1,216 @@
+"""Importing a file of counts: checked wholly first, then stored in one transaction."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from db import observations
+from db.declared import record_declared
+from db.engine import writing
+from db.notes import record_notes
+from db.records import DeclaredBaseline, Note, Observation, SeriesKey
+from monitor.imports.faults import MAX_FAULTS, Fault, UnreadableFile
+from monitor.imports.fields import Clock
+from monitor.imports.rows import Record, parse_row
+from monitor.imports.sources import RawRow, Rows, open_rows
+from monitor.sites import Site
+
+CHUNK = 1_000
+R = TypeVar("R", Observation, DeclaredBaseline, Note)
+Progress = Callable[[str, int], None]
+"""Called with "checked" or "stored" and the number of rows so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did: new looks, new revisions, rows that said nothing new, and every fault."""
+
+    stored: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    declared: int = 0
+    notes: int = 0
+    faults: tuple[Fault, ...] = ()
+
+
+def import_file(
+    engine: Engine,
+    path: Path,
+    sites: Mapping[str, Site],
+    now: datetime,
+    *,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import a CSV or GeoJSON file; with a fault nothing is stored, unless `skip_bad` leaves bad rows out.
+
+    What it brings was knowable by `now` at the latest, since now it is recorded.
+    """
+    clock = Clock(now, latest=now)
+    return _import(engine, path, sites, clock, skip_bad=skip_bad, progress=progress)
+
+
+def load_published(engine: Engine, path: Path, sites: Mapping[str, Site], now: datetime) -> ImportReport:
+    """Load the published facts; harmless at every start. A clock in the past (a replay) is no fault here.
+
+    Facts about sites that are no longer watched are left out.
+    """
+    return _import(engine, path, sites, Clock(now), skip_bad=True, progress=None)
+
+
+def _import(
+    engine: Engine,
+    path: Path,
+    sites: Mapping[str, Site],
+    clock: Clock,
+    *,
+    skip_bad: bool,
+    progress: Progress | None,
+) -> ImportReport:
+    say = progress or (lambda _stage, _rows: None)
+    try:
+        rows = open_rows(path)
+        check = _check(rows, sites, clock, say)
+    except UnreadableFile as error:
+        return ImportReport(faults=error.faults)
+    faults = tuple(check.faults)
+    if faults and not skip_bad:
+        return ImportReport(faults=faults)
+    done: Counter[str] = Counter()
+    with writing(engine) as connection:
+        observations.register_series(connection, check.series.values())
+        for chunk in _chunks(_good(rows, sites, clock, check)):
+            done.update(_store_rows(connection, chunk, clock))
+            say("stored", done["rows"])
+    return ImportReport(
+        done["stored"], done["revised"], done["unchanged"], done["declared"], done["notes"], faults
+    )
+
+
+@dataclass(slots=True)
+class _Checked:
+    """What the first pass found: the bad rows, and one look of every series among the good ones."""
+
+    faults: list[Fault] = field(default_factory=list)
+    bad: set[int] = field(default_factory=set)
+    series: dict[SeriesKey, Observation] = field(default_factory=dict)
+    seen: dict[int, tuple[int, str]] = field(default_factory=dict)
+    dated: set[int] = field(default_factory=set)
+
+
+def _check(rows: Rows, sites: Mapping[str, Site], clock: Clock, say: Progress) -> _Checked:
+    # The file is read twice rather than kept: a large one would not fit into memory as records, and
+    # checking inside the transaction would keep every other writer waiting.
+    check = _Checked()
+    count = 0
+    for count, raw in enumerate(rows(), start=1):
+        parsed = parse_row(raw, sites, clock)
+        faults = parsed if isinstance(parsed, tuple) else _repeats(check, parsed, raw)
+        if faults:
+            check.bad.add(raw.number)
+            check.faults += faults[: MAX_FAULTS - len(check.faults)]
+        if count % CHUNK == 0:
+            say("checked", count)
+    say("checked", count)
+    return check
+
+
+def _repeats(check: _Checked, record: Record, raw: RawRow) -> tuple[Fault, ...]:
+    """Find a row that contradicts an earlier one about the same look, known at the same time."""
+    if isinstance(record, Observation):
+        check.series.setdefault(record.series, record)
+    if _dated(raw):
+        check.dated.add(hash(_thing(record)))
+    # Hashes, since a large file has more keys than one wants to keep.
+    identity, says = hash((_thing(record), record.result_time)), hash(_says(record))
+    earlier_says, earlier_label = check.seen.setdefault(identity, (says, raw.label))
+    if earlier_says == says:
+        return ()
+    mend = (
+        "Delete one of them; for a correction give each its time in published, for two things give each an id"
+    )
+    return (Fault(raw.label, "", f"it contradicts {earlier_label} about the same look", mend),)
+
+
+def _thing(record: Record) -> object:
+    if isinstance(record, Observation):
+        return record.series, record.period_start, record.look_key
+    return record.key
+
+
+def _says(record: Record) -> tuple[object, ...]:
+    if isinstance(record, Observation):
+        bounds = record.value, record.low, record.high, record.qualifier
+        return *bounds, record.assessable, record.announced
+    if isinstance(record, Note):
+        return record.text, record.announced
+    return record.value, record.n_looks
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    record: Record
+    dated: bool
+    """Whether the file says when it, or a correction of it, was published."""
+
+
+def _good(rows: Rows, sites: Mapping[str, Site], clock: Clock, check: _Checked) -> Iterator[_Good]:
+    for raw in rows():
+        parsed = () if raw.number in check.bad else parse_row(raw, sites, clock)
+        if not isinstance(parsed, tuple):
+            yield _Good(parsed, _dated(raw) or hash(_thing(parsed)) in check.dated)
+
+
+def _dated(raw: RawRow) -> bool:
+    return bool(raw.cells.get("published", "").strip())
+
+
+def _chunks(records: Iterator[_Good]) -> Iterator[list[_Good]]:
+    while chunk := list(islice(records, CHUNK)):
+        yield chunk
+
+
+def store(connection: Connection, records: Sequence[Record]) -> Counter[str]:
+    """Store checked records of any kind; count what was new."""
+    looks = observations.record(connection, _of(records, Observation))
+    declared = record_declared(connection, _of(records, DeclaredBaseline))
+    notes = record_notes(connection, _of(records, Note))
+    new = len(looks) + len(declared) + len(notes)
+    return Counter(
+        rows=len(records),
+        stored=sum(each.revision == 1 for each in looks),
+        revised=sum(each.revision > 1 for each in looks),
+        declared=len(declared),
+        notes=len(notes),
+        unchanged=len(records) - new,
+    )
+
+
+def _store_rows(connection: Connection, rows: Sequence[_Good], clock: Clock) -> Counter[str]:
+    undated = [each.record for each in rows if isinstance(each.record, Observation) and not each.dated]
+    others = [each.record for each in rows if each.dated or not isinstance(each.record, Observation)]
+    owed = list(_corrections(connection, undated, clock))
+    left_out = len(undated) - len(owed)
+    return store(connection, [*others, *owed]) + Counter(rows=left_out, unchanged=left_out)
+
+
+def _corrections(
+    connection: Connection, undated: Sequence[Observation], clock: Clock
+) -> Iterator[Observation]:
+    """Leave out what was said before; a correction that gives no date is known from now on, not all along."""
+    known = observations.known_revisions(connection, undated)
+    for each, revisions in zip(undated, known, strict=True):
+        if not revisions or clock.latest is None:
+            yield each
+        elif not any(each.same_finding(earlier) for earlier in revisions):
+            yield replace(each, result_time=max(each.period_start, clock.latest))
+
+
+def _of(records: Sequence[Record], kind: type[R]) -> list[R]:
+    return [each for each in records if isinstance(each, kind)]

@@ -1,0 +1,165 @@
+"""From one row to one record: an observation, a declared baseline or a note."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from alerts.metrics import METRICS, NOTE_METRIC
+from db.records import DeclaredBaseline, Evidence, Note, Observation, SeriesKey
+from monitor.imports.faults import Fault
+from monitor.imports.fields import Citation, Clock, Fields, read_fields
+from monitor.imports.sources import RawRow
+from monitor.sites import Site
+
+Record = Observation | DeclaredBaseline | Note
+
+
+def parse_rows(
+    rows: Iterable[RawRow], sites: Mapping[str, Site], clock: Clock
+) -> tuple[list[Record], list[Fault]]:
+    """Read all rows: the records of the good ones, and every fault of the bad ones."""
+    records: list[Record] = []
+    faults: list[Fault] = []
+    for raw in rows:
+        parsed = parse_row(raw, sites, clock)
+        if isinstance(parsed, tuple):
+            faults += parsed
+        else:
+            records.append(parsed)
+    return records, faults
+
+
+def parse_row(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Record | tuple[Fault, ...]:
+    """Read one row: its record, or all its faults."""
+    fields = read_fields(raw, sites, clock)
+    if isinstance(fields, tuple):
+        return fields
+    says = fields.finding.says.says
+    if fields.metric == NOTE_METRIC or says == "trend":
+        return _note(fields, clock)
+    return _declared(fields, clock) if says == "statistic" else _observation(fields, clock)
+
+
+def _observation(fields: Fields, clock: Clock) -> Observation:
+    citation, finding, period = fields.citation, fields.finding, fields.when.period
+    return Observation(
+        series=_series(fields),
+        kind=METRICS[fields.metric].kind,
+        period_start=period.start,
+        period_end=period.end,
+        look_key=_look_key(fields),
+        value=finding.value,
+        result_time=fields.when.result_time,
+        recorded_at=clock.recorded_at,
+        precision=period.precision,
+        low=finding.low,
+        high=finding.high,
+        qualifier=finding.says.qualifier,
+        assessable=finding.assessable,
+        exposure=fields.exposure,
+        exposure_parts={} if fields.cloud_fraction is None else {"cloud_fraction": fields.cloud_fraction},
+        publisher=citation.publisher,
+        origin=citation.publisher,
+        via=citation.via,
+        certainty=citation.certainty,
+        announced=fields.announced,
+        evidence=tuple(_evidence(fields)),
+        note=citation.note,
+    )
+
+
+def _declared(fields: Fields, clock: Clock) -> DeclaredBaseline:
+    citation, says, period = fields.citation, fields.finding.says, fields.when.period
+    return DeclaredBaseline(
+        key=f"{fields.site_id}/{fields.metric}/{says.statistic}/{_identity(fields, says.statistic)}",
+        series=_series(fields),
+        statistic=says.statistic,
+        value=fields.finding.value,
+        n_looks=says.n_looks,
+        window_start=period.start,
+        window_end=period.end,
+        precision=period.precision,
+        result_time=fields.when.result_time,
+        recorded_at=clock.recorded_at,
+        publisher=citation.publisher,
+        via=citation.via,
+        url=citation.url,
+        certainty=citation.certainty,
+        note=citation.note,
+    )
+
+
+def _note(fields: Fields, clock: Clock) -> Note:
+    citation, period = fields.citation, fields.when.period
+    says = fields.finding.says.says
+    text = citation.note
+    if says == "trend":
+        text = f"Rising, no numbers published. {text}".strip()
+    return Note(
+        key=f"{fields.site_id}/{fields.metric}/{says}/{_identity(fields, says)}",
+        site_id=fields.site_id,
+        area=fields.area,
+        metric=fields.metric,
+        subject=fields.subject,
+        starts_at=period.start,
+        ends_at=period.end,
+        precision=period.precision,
+        result_time=fields.when.result_time,
+        recorded_at=clock.recorded_at,
+        publisher=citation.publisher,
+        via=citation.via,
+        url=citation.url,
+        certainty=citation.certainty,
+        announced=fields.announced,
+        text=text,
+    )
+
+
+def _series(fields: Fields) -> SeriesKey:
+    return SeriesKey(fields.site_id, fields.area, fields.metric, fields.subject, fields.procedure)
+
+
+def _look_key(fields: Fields) -> str:
+    """Name the look by its source, never by its count, so that a corrected count is a revision of it."""
+    source = _source(fields.citation)
+    if fields.row_id:
+        return f"{source}/{fields.row_id}" if source else fields.row_id
+    if fields.citation.scene:
+        return f"scene-{_digest(source, fields.citation.scene)}"
+    return f"import-{_digest(source, *_period_parts(fields))}"
+
+
+def _identity(fields: Fields, says: str) -> str:
+    source = _source(fields.citation)
+    if fields.row_id:
+        return _digest(source, fields.row_id)
+    return _digest(source, says, fields.area, fields.subject, fields.procedure, *_period_parts(fields))
+
+
+def _period_parts(fields: Fields) -> tuple[str, str, str]:
+    period = fields.when.period
+    return period.start.isoformat(), period.end.isoformat(), period.precision
+
+
+def _source(citation: Citation) -> str:
+    """Who said it first; retellers and addresses are left out, so that a retelling is the same look."""
+    return citation.publisher or (urlsplit(citation.url).hostname or "").removeprefix("www.")
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _evidence(fields: Fields) -> Iterator[Evidence]:
+    citation = fields.citation
+    for url in (citation.url, *citation.links):
+        if url:
+            yield Evidence("url", url, citation.publisher)
+    if citation.scene:
+        yield Evidence("scene", citation.scene, "" if fields.gsd_m is None else f"{fields.gsd_m:g} m a pixel")
+    for what in ("reviewer", "review"):
+        if text := getattr(citation, what):
+            yield Evidence("note", what, text)
+    if fields.file:
+        yield Evidence("import", fields.file, fields.label)

@@ -1,0 +1,165 @@
+"""What single cells say: numbers, yes or no, comparators, subjects, addresses. Each raises BadCell."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from alerts.metrics import METRICS, NOTE_METRIC
+from db.records import Qualifier, Statistic
+from monitor.imports.faults import BadCell
+from monitor.sites.faults import did_you_mean, shown
+from monitor.sites.subjects import subject_fault
+
+MAX_COUNT = 1_000_000
+MAX_TEXT = 2_000
+FRACTIONAL = frozenset({"container_stack_length_m"})
+"""Metrics that are measured, not counted."""
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_LONGEST_METHOD = 100
+_OF = re.compile(r"of ([0-9]{1,7})")
+_PROTECTED = tuple("=+-@")
+_YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_QUALIFIERS: dict[str, Qualifier] = {
+    "": "=",
+    **{name: name for name in get_args(Qualifier)},
+    "exactly": "=",
+    "approximately": "~=",
+    "at_least": ">=",
+    "at_most": "<=",
+}
+_STATISTICS: dict[str, Statistic] = {"max": "max", "none_before": "none_before", "last_seen": "last_seen"}
+_SINGULAR = {
+    **{metric.one: name for name, metric in METRICS.items()},
+    **{name.rstrip("s"): name for name in METRICS},
+    "aircraft": "aircraft_present",
+    "plane": "aircraft_present",
+    "ship": "ships_present",
+    "vessel": "ships_present",
+}
+_BREAKS = re.compile(r"[\r\n\t]")
+# Controls, halves of surrogate pairs (which no database stores) and marks that turn the reading direction.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
+def plain_text(cell: str) -> str:
+    """A cell without outer blanks, line breaks and the apostrophe that protects spreadsheets."""
+    text = cell.strip()
+    if not text.isprintable():
+        text = " ".join(text.split()) if _BREAKS.search(text) else text
+        if _CONTROL.search(text):
+            raise BadCell(f"{shown(text)} holds control characters", "Remove them")
+    if len(text) > MAX_TEXT:
+        raise BadCell(f"it has {len(text)} characters", f"Cut it to {MAX_TEXT}")
+    return text[1:] if text[:1] == "'" and text[1:2] in _PROTECTED else text
+
+
+def number(text: str) -> float:
+    """A finite number from 0 to a million, in plain digits."""
+    if not _NUMBER.fullmatch(text):
+        raise BadCell(
+            f"{shown(text)} is not a number", "Write digits, with a point before decimals, as in 73 or 0.5"
+        )
+    if text.startswith("-"):
+        raise BadCell(
+            f"{text} is negative", "A count is 0 or more; where nothing could be counted, write assessable no"
+        )
+    value = float(text)
+    if value > MAX_COUNT:
+        raise BadCell(f"{shown(text)} is more than {MAX_COUNT:,}", "Check the digits")
+    return value
+
+
+def count(text: str, metric: str) -> float:
+    """A number, whole for everything that is counted."""
+    value = number(text)
+    if metric not in FRACTIONAL and not value.is_integer():
+        raise BadCell(
+            f"{text} is not a whole number",
+            f"{metric} are counted; put an average's interval into low and high",
+        )
+    return value
+
+
+def share(text: str) -> float:
+    """A share from 0 to 1."""
+    value = number(text)
+    if value > 1:
+        raise BadCell(f"{text} is not a share", "Write 0.8 for 80 %, and nothing where it is not known")
+    return value
+
+
+def yes_no(text: str) -> bool:
+    """Yes or no."""
+    try:
+        return _YES_NO[text.lower()]
+    except KeyError:
+        raise BadCell(f"{shown(text)} is neither yes nor no", "Write yes, no or nothing") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparator:
+    """What kind of statement the row makes."""
+
+    says: Literal["count", "statistic", "trend"]
+    qualifier: Qualifier = "="
+    statistic: Statistic = "max"
+    n_looks: int | None = None
+
+
+def comparator(text: str) -> Comparator:
+    """Read `=`, `~=`, `>=`, `<=`, `max`, `none_before`, `last_seen`, `of N` or `trend_up`."""
+    if text in _QUALIFIERS:
+        return Comparator("count", qualifier=_QUALIFIERS[text])
+    if text in _STATISTICS:
+        return Comparator("statistic", statistic=_STATISTICS[text])
+    if text == "trend_up":
+        return Comparator("trend")
+    if looks := _OF.fullmatch(text):
+        return Comparator("statistic", statistic="share", n_looks=int(looks[1]))
+    known = ", ".join([*get_args(Qualifier), *_STATISTICS, "of 109", "trend_up"])
+    raise BadCell(f"{shown(text)} is not known", f"Write one of {known}")
+
+
+def metric_name(text: str) -> str:
+    """A known metric, or `note`; a detector's class in the singular is understood."""
+    name = _SINGULAR.get(text.lower(), text)
+    if name not in METRICS and name != NOTE_METRIC:
+        raise BadCell(f"{shown(text)} is not a metric", did_you_mean(name, [*METRICS, NOTE_METRIC]))
+    return name
+
+
+def subject(text: str) -> str:
+    """Nothing for all, or which of them, such as `type:Tu-160`."""
+    if fault := subject_fault(text):
+        raise BadCell(f"{shown(text)} is not a subject: {fault[0]}", fault[1])
+    return text
+
+
+def method_part(text: str) -> str:
+    """A method, version or sensor: short, and free of the signs that join them."""
+    if any(sign in text for sign in ":@") or len(text) > _LONGEST_METHOD:
+        raise BadCell(f"{shown(text)} cannot be used", "Use at most 100 characters, without : and @")
+    return text
+
+
+def certainty(text: str) -> str:
+    """How sure the source or the person who wrote the row is."""
+    known = ("high", "medium", "low")
+    if text.lower() not in known:
+        raise BadCell(f"{shown(text)} is not known", "Write high, medium, low or nothing")
+    return text.lower()
+
+
+def web_address(text: str) -> str:
+    """An http or https address without name and password."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable or " " in text:
+        # Not shown: it may hold a password.
+        raise BadCell("it is not a web address", "Write one that begins with https:// and holds no password")
+    return text

@@ -1,0 +1,159 @@
+"""Running a scenario: a discrete-event loop that steps to the next timer or arrival, through the real pipeline."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from db.alerts import alerts
+from db.engine import reading, writing
+from db.migrate import migrate
+from db.sites import record_sites
+from monitor import pipeline
+from monitor.bootstrap import App, build
+from monitor.imports import Clock as ImportClock
+from monitor.imports import Record, open_rows, parse_rows
+from monitor.imports.load import store
+from monitor.providers import DEFAULT_PROVIDERS
+from monitor.replay.scenario import Scenario, ScenarioError, load_scenario, read_recordings
+from monitor.replay.timeline import Wakes, lapse_moments, poll_timer, slot_of
+from monitor.replay.transport import RecordedTransport
+from monitor.settings import LogSettings, ProviderSettings, Settings
+from monitor.sites import Site
+
+OWNER = "replay"
+Progress = Callable[[float], None]
+"""Called with the share of the scenario's time that has passed, 0 to 1."""
+
+
+@dataclass(slots=True)
+class SteppedClock:
+    """The scenario's clock: it moves only when the loop steps it."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        """The moment that the loop is at."""
+        return self.now
+
+
+def run_scenario(folder: Path, database_url: str, progress: Progress | None = None) -> App:
+    """Run a whole scenario on an empty database; give the program as it stands at the end, still open."""
+    scenario = load_scenario(folder)
+    clock = SteppedClock(scenario.start)
+    app = _build(scenario, database_url, clock)
+    try:
+        migrate(app.engine)
+        with writing(app.engine) as connection:
+            record_sites(connection, app.sites_file.sites.features, scenario.start)
+        _Loop(app, scenario, clock, progress or (lambda _share: None)).run()
+    except BaseException:
+        app.close()
+        raise
+    return app
+
+
+def _build(scenario: Scenario, database_url: str, clock: SteppedClock) -> App:
+    intervals: dict[str, int] = {}
+    transport = RecordedTransport(
+        read_recordings(scenario), lambda name, at: slot_of(at, intervals[name]), clock
+    )
+    app = build(scenario_settings(scenario, database_url), transport=transport)
+    intervals.update({name: feed.provider.interval_s for name, feed in app.feeds.items()})
+    return app
+
+
+def scenario_settings(scenario: Scenario, database_url: str) -> Settings:
+    """The settings under which a scenario runs: its own providers and sites, and no channel but the log."""
+    off = {provider.name: ProviderSettings(enabled=False) for provider in DEFAULT_PROVIDERS}
+    on = {
+        name: ProviderSettings.model_validate(
+            {**each.model_dump(exclude={"active", "sites"}, exclude_unset=True), "enabled": True}
+        )
+        for name, each in scenario.providers.items()
+    }
+    return Settings(
+        database_url=SecretStr(database_url),
+        sites_file=scenario.sites,
+        log_channel=False,
+        channels={name: LogSettings(kind="log") for name in scenario.channels},
+        providers=off | on,
+        lapse_after_days=scenario.lapse_after_days,
+    )
+
+
+class _Loop:
+    def __init__(self, app: App, scenario: Scenario, clock: SteppedClock, progress: Progress) -> None:
+        self._app, self._scenario, self._clock, self._progress = app, scenario, clock, progress
+        self._arrivals = _arrivals(scenario, app.sites)
+        self._due = Wakes(sorted(self._arrivals))
+        whole = (scenario.start, scenario.end)
+        recorded = read_recordings(scenario)
+        self._timers = [
+            poll_timer(name, scenario.providers[name], feed.provider.interval_s, whole, recorded)
+            for name, feed in app.feeds.items()
+        ]
+
+    def run(self) -> None:
+        """Step from moment to moment until the scenario ends."""
+        self._load_what_was_known()
+        while (moment := self._next()) is not None and moment <= self._scenario.end:
+            self._clock.now = moment
+            self._step(moment)
+            whole = self._scenario.end - self._scenario.start
+            self._progress((moment - self._scenario.start) / whole)
+        self._clock.now = self._scenario.end
+        self._finish()
+        self._progress(1.0)
+
+    def _load_what_was_known(self) -> None:
+        start = self._scenario.start
+        for moment in [each for each in self._due.moments if each < start]:
+            self._take_in(moment, start)
+        self._finish()
+
+    def _next(self) -> datetime | None:
+        now = self._clock.now
+        with reading(self._app.engine) as connection:
+            open_alerts = alerts(connection, status="open")
+        lapses = lapse_moments((each.last_look_at for each in open_alerts), self._scenario.lapse_after_days)
+        nexts = [self._due.next_after(now), lapses.next_after(now)]
+        nexts += [timer.next_after(now) for timer in self._timers]
+        return min((each for each in nexts if each is not None), default=None)
+
+    def _step(self, moment: datetime) -> None:
+        self._take_in(moment, moment)
+        for timer in self._timers:
+            # Ask the timer itself: another event may fall on the very moment of a poll.
+            if timer.is_due(moment):
+                for site in self._scenario.providers[timer.provider].sites or (None,):
+                    pipeline.poll(self._app, moment, timer.provider, site)
+        self._finish()
+
+    def _finish(self) -> None:
+        now = self._clock.now
+        pipeline.derive(self._app, now)
+        pipeline.judge(self._app, now, not_before=self._scenario.start)
+        pipeline.deliver(self._app, self._clock, OWNER)
+
+    def _take_in(self, moment: datetime, recorded_at: datetime) -> None:
+        records = [replace(each, recorded_at=recorded_at) for each in self._arrivals.get(moment, ())]
+        if records:
+            with writing(self._app.engine) as connection:
+                store(connection, records)
+
+
+def _arrivals(scenario: Scenario, sites: Mapping[str, Site]) -> dict[datetime, list[Record]]:
+    records = [record for path in scenario.observations for record in _read(path, sites, scenario)]
+    records.sort(key=lambda each: each.result_time)
+    return {moment: list(group) for moment, group in groupby(records, key=lambda each: each.result_time)}
+
+
+def _read(path: Path, sites: Mapping[str, Site], scenario: Scenario) -> Sequence[Record]:
+    records, faults = parse_rows(open_rows(path)(), sites, ImportClock(scenario.end))
+    if faults:
+        raise ScenarioError(f"{path}: {'; '.join(str(fault) for fault in faults)}")
+    return records

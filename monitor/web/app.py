@@ -1,0 +1,127 @@
+"""The web application: routes behind one guard, errors as sentences, and streams that end with the server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from monitor.bootstrap import App
+from monitor.web import actions, adding_routes, api, health, pages, streams
+from monitor.web.context import Web
+from monitor.web.events import Pulse
+from monitor.web.files import BUILT, NOT_BUILT, Assets, Files
+from monitor.web.rendering import Renderer, make_environment
+from monitor.web.security import Clock, Guard, Keys, add_headers, check_bind
+
+API = "/api/"
+OPENAPI_URL = "/api/v1/openapi.json"
+_ROUTERS = (pages.router, actions.router, adding_routes.router, api.router, streams.router, health.router)
+
+log = structlog.get_logger()
+
+
+def create_app(app: App, clock: Clock, built: Path = BUILT) -> FastAPI:
+    """Build the page and the API over a program that is put together; nothing is read or written yet.
+
+    `built` holds the built scripts. Raises ValueError where others could reach it without a token.
+    """
+    settings = app.settings
+    check_bind(settings)
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    assets = Assets(built)
+    if not assets.built:
+        log.warning(NOT_BUILT)
+    keys = Keys(token)
+    https = (settings.public_url or "").startswith("https:")
+    renderer = Renderer(make_environment(assets), assets, keys, clock, https)
+    web = Web(app, clock, keys, renderer, Pulse(app.engine))
+    site = FastAPI(
+        title="sitewatch",
+        version="1",
+        # Their documentation pages load scripts from elsewhere; docs/api.md describes the API.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=OPENAPI_URL,
+        lifespan=_lifespan,
+    )
+    site.state.web = web
+    site.mount("/static", Files(built), name="static")
+    for router in _ROUTERS:
+        site.include_router(router)
+    _handle_errors(site, web)
+    site.add_middleware(
+        Guard, settings=settings, keys=keys, clock=clock, refuse=lambda request: _refuse(request, web)
+    )
+    return site
+
+
+@asynccontextmanager
+async def _lifespan(site: FastAPI) -> AsyncIterator[None]:
+    yield
+    await site.state.web.pulse.close()
+
+
+def _refuse(request: HTTPConnection, web: Web) -> Response:
+    if request.url.path.startswith(API) or "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse(
+            {
+                "error": "This needs the token of this sitewatch: send the header “Authorization: Bearer TOKEN” "
+                "(SITEWATCH_API_TOKEN)."
+            },
+            HTTPStatus.UNAUTHORIZED,
+            {"WWW-Authenticate": "Bearer"},
+        )
+    return actions.login_page(request, web, HTTPStatus.UNAUTHORIZED)
+
+
+def _handle_errors(site: FastAPI, web: Web) -> None:
+    def say(request: Request, status: int, text: str) -> Response:
+        if request.url.path.startswith(API):
+            return JSONResponse({"error": text}, status)
+        return web.renderer.problem(request, status, HTTPStatus(status).phrase, text)
+
+    @site.exception_handler(HTTPException)
+    def on_http(request: Request, error: HTTPException) -> Response:
+        plain = error.detail == HTTPStatus(error.status_code).phrase
+        text = _PLAIN.get(error.status_code, error.detail) if plain else error.detail
+        response = say(request, error.status_code, text)
+        response.headers.update(error.headers or {})
+        return response
+
+    @site.exception_handler(RequestValidationError)
+    def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        faults = (f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
+        return say(
+            request, HTTPStatus.UNPROCESSABLE_ENTITY, f"The request cannot be answered. {'; '.join(faults)}."
+        )
+
+    @site.exception_handler(SQLAlchemyError)
+    def on_database(request: Request, error: SQLAlchemyError) -> Response:
+        log.error("the page could not read the database", path=request.url.path, exc_info=error)
+        text = "The database cannot be read just now. “sitewatch doctor” says why; then load this page again."
+        return say(request, HTTPStatus.SERVICE_UNAVAILABLE, text)
+
+    @site.exception_handler(Exception)
+    def on_fault(request: Request, error: Exception) -> Response:
+        log.error("the page failed", path=request.url.path, exc_info=error)
+        text = (
+            "This is a fault in sitewatch, not in your settings. The log has the details; please report it."
+        )
+        response = say(request, HTTPStatus.INTERNAL_SERVER_ERROR, text)
+        # Such an answer does not pass the guard again.
+        add_headers(response.headers, https=web.renderer.https)
+        return response
+
+
+_PLAIN: dict[int, str] = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this address. The first page is at /.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address cannot be used in this way.",
+}

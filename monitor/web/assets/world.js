@@ -1,0 +1,237 @@
+// A map of the watched sites: shape and colour say how a site stands, hollow that nobody can see it now.
+import { AttributionControl, Map, NavigationControl, Popup, ScaleControl, setWorkerUrl } from "maplibre-gl";
+
+const FIT = { padding: { top: 60, bottom: 70, left: 90, right: 90 }, maxZoom: 7, animate: false };
+const FONT = ['"Source Sans 3 Variable"', "sans-serif"]; // quoted: a family that holds a digit is no plain word in CSS
+const URGENCY = ["match", ["slice", ["get", "state"], 0, 7], "unusual", 3, "ordinar", 2, 1];
+// Where a name may stand beside its mark, in letter heights: far enough not to collide with it.
+const ANCHORS = [
+  "left", [1.25, 0],
+  "right", [-1.25, 0],
+  "top", [0, 1.5],
+  "bottom", [0, -1.5],
+  "top-left", [1.1, 1.1],
+  "bottom-left", [1.1, -1.1],
+  "top-right", [-1.1, 1.1],
+  "bottom-right", [-1.1, -1.1],
+];
+const FOCUS_ZOOM = 5.5;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const read = (name) => style.getPropertyValue(`--${name}`).trim();
+  return Object.fromEntries(
+    ["paper", "card", "ink", "soft", "land", "sea", "border", "unusual", "ordinary", "unknown"].map((name) => [
+      name,
+      read(name),
+    ]),
+  );
+}
+
+function readData() {
+  return JSON.parse(document.querySelector("#map-data").textContent);
+}
+
+function style(host, data) {
+  const c = colours();
+  const version = host.dataset.version;
+  const tiles = new URL(`${host.dataset.tiles}/{z}/{x}/{y}.pbf?v=${version}`, location.href).href;
+  return {
+    version: 8,
+    // No glyphs: the labels are drawn with the fonts of this machine.
+    sources: {
+      atlas: {
+        type: "vector",
+        tiles: [tiles.replaceAll("%7B", "{").replaceAll("%7D", "}")],
+        maxzoom: 5,
+        attribution: "Natural Earth",
+      },
+      countries: { type: "geojson", data: new URL(`${host.dataset.tiles}/countries.json?v=${version}`, location.href).href },
+      outlines: { type: "geojson", data: data.outlines },
+      sites: { type: "geojson", data: data.points },
+    },
+    layers: [
+      { id: "sea", type: "background", paint: { "background-color": c.sea } },
+      { id: "land", type: "fill", source: "atlas", "source-layer": "land", paint: { "fill-color": c.land } },
+      {
+        id: "coast",
+        type: "line",
+        source: "atlas",
+        "source-layer": "land",
+        paint: { "line-color": c.border, "line-width": 0.7 },
+      },
+      {
+        id: "borders",
+        type: "line",
+        source: "atlas",
+        "source-layer": "borders",
+        paint: { "line-color": c.border, "line-width": 1, "line-dasharray": [4, 2] },
+      },
+      {
+        id: "countries",
+        type: "symbol",
+        source: "countries",
+        filter: [">", ["get", "rank"], ["step", ["zoom"], 150, 2.5, 60, 4, 25, 6, 0]],
+        layout: {
+          "text-field": ["get", "name"],
+          "text-font": FONT,
+          "text-size": 13,
+          "text-letter-spacing": 0.12,
+          "text-transform": "uppercase",
+        },
+        paint: { "text-color": c.soft, "text-opacity": 0.75, "text-halo-color": c.land, "text-halo-width": 1.2 },
+      },
+      {
+        id: "outlines",
+        type: "line",
+        source: "outlines",
+        minzoom: 8,
+        paint: { "line-color": c.ink, "line-width": 1.5 },
+      },
+      {
+        id: "names",
+        type: "symbol",
+        source: "sites",
+        layout: {
+          "symbol-sort-key": ["-", URGENCY], // the first one gets its place
+          "text-field": ["get", "name"],
+          "text-font": FONT,
+          "text-size": 13,
+          "text-max-width": 11,
+          "text-variable-anchor-offset": ANCHORS,
+          "text-justify": "auto",
+        },
+        paint: { "text-color": c.ink, "text-halo-color": c.paper, "text-halo-width": 1.6 },
+      },
+      {
+        id: "sites",
+        type: "symbol",
+        source: "sites",
+        layout: {
+          "icon-image": ["get", "state"],
+          "icon-allow-overlap": true,
+          "icon-padding": 0,
+          "symbol-sort-key": URGENCY, // the last one is drawn on top
+        },
+      },
+    ],
+  };
+}
+
+/** Draw the marks of the legend as pictures for the map: a diamond, a disc or a square, full or hollow. */
+function picture(state, c, size = 48) {
+  const canvas = new OffscreenCanvas(size, size);
+  const pen = canvas.getContext("2d");
+  const [finding, blind] = state.split("-");
+  pen.translate(size / 2, size / 2);
+  pen.scale(size / 24, size / 24);
+  pen.beginPath();
+  if (finding === "unusual") {
+    pen.moveTo(0, -9);
+    pen.lineTo(9, 0);
+    pen.lineTo(0, 9);
+    pen.lineTo(-9, 0);
+    pen.closePath();
+  } else if (finding === "ordinary") pen.arc(0, 0, 6.6, 0, 2 * Math.PI);
+  else pen.rect(-5.4, -5.4, 10.8, 10.8);
+  pen.lineWidth = 5;
+  pen.strokeStyle = c.card;
+  pen.stroke();
+  pen.fillStyle = blind ? c.card : c[finding];
+  pen.fill();
+  pen.lineWidth = blind ? 2.8 : 2.2;
+  pen.strokeStyle = c[finding];
+  pen.stroke();
+  return pen.getImageData(0, 0, size, size);
+}
+
+function addPictures(map) {
+  const c = colours();
+  for (const finding of ["unusual", "ordinary", "unknown"])
+    for (const state of [finding, `${finding}-blind`])
+      if (!map.hasImage(state)) map.addImage(state, picture(state, c), { pixelRatio: 2 });
+}
+
+/** The box around the sites: around the unusual ones, unless all are asked for or none is. */
+function bounds(points, view = "unusual") {
+  const unusual = points.features.filter((each) => each.properties.state.startsWith("unusual"));
+  const shown = view === "unusual" && unusual.length ? unusual : points.features;
+  const all = shown.map((each) => each.geometry.coordinates);
+  if (!all.length) return [[-170, -55], [170, 70]];
+  const lons = all.map(([lon]) => lon);
+  const lats = all.map(([, lat]) => lat);
+  return [
+    [Math.min(...lons), Math.min(...lats)],
+    [Math.max(...lons), Math.max(...lats)],
+  ];
+}
+
+function popup(map, feature) {
+  const { id, name, words, headline } = feature.properties;
+  const box = document.createElement("div");
+  const link = document.createElement("a");
+  link.href = `/sites/${encodeURIComponent(id)}`;
+  link.textContent = name; // textContent: names are foreign
+  box.append(link);
+  for (const text of [words, headline].filter(Boolean)) {
+    const line = document.createElement("p");
+    line.textContent = text;
+    line.dir = "auto";
+    box.append(line);
+  }
+  new Popup({ offset: 12, maxWidth: "20rem" }).setLngLat(feature.geometry.coordinates).setDOMContent(box).addTo(map);
+}
+
+function view(host, data) {
+  const focus = data.points.features.find((each) => each.properties.id === host.dataset.focus);
+  if (focus) return { center: focus.geometry.coordinates, zoom: FOCUS_ZOOM };
+  return { bounds: bounds(data.points), fitBoundsOptions: FIT };
+}
+
+/** Show the map in `host` and give it; without WebGL there is none, and every site stands in the list. */
+export function showMap(host) {
+  try {
+    return start(host);
+  } catch (error) {
+    console.info("no map:", error.message);
+    host.hidden = true;
+    return undefined;
+  }
+}
+
+function start(host) {
+  host.hidden = false;
+  setWorkerUrl(new URL(host.dataset.worker, location.href).href);
+  const data = readData();
+  const map = new Map({
+    container: host,
+    style: style(host, data),
+    attributionControl: false,
+    cooperativeGestures: matchMedia("(pointer: coarse)").matches,
+    dragRotate: false,
+    pitchWithRotate: false,
+    touchPitch: false,
+    renderWorldCopies: true,
+    maxZoom: 14,
+    ...view(host, data),
+  });
+  map.addControl(new NavigationControl({ showCompass: false }), "top-right");
+  map.addControl(new ScaleControl(), "bottom-left");
+  map.addControl(new AttributionControl({ compact: false }), "bottom-right");
+  map.on("style.load", () => addPictures(map));
+  map.on("styleimagemissing", () => addPictures(map));
+  map.on("click", "sites", (event) => popup(map, event.features[0]));
+  map.on("mouseenter", "sites", () => (map.getCanvas().style.cursor = "pointer"));
+  map.on("mouseleave", "sites", () => (map.getCanvas().style.cursor = ""));
+  for (const each of document.querySelectorAll("[data-view]"))
+    each.addEventListener("click", () => map.fitBounds(bounds(readData().points, each.dataset.view), FIT));
+  map.once("idle", () => (host.dataset.ready = "true"));
+  host.map = map; // for the console, and for whoever extends the page
+  document.body.addEventListener("htmx:after:swap", () => map.getSource("sites")?.setData(readData().points));
+  dark.addEventListener("change", () => {
+    for (const state of map.listImages()) map.removeImage(state);
+    map.setStyle(style(host, readData()));
+  });
+  return map;
+}

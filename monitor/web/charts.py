@@ -1,0 +1,100 @@
+"""Charts of counts that need no script: one subject's counts over time, with bounds, baselines and gaps. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from db.records import DeclaredBaseline, Observation
+from monitor.web import wording
+from monitor.web.axis import Span
+from monitor.web.marks import (
+    BOTTOM_PX,
+    Block,
+    Chart,
+    Mark,
+    Scale,
+    Told,
+    condense,
+    describe,
+    mark_of,
+    shade_gaps,
+    shade_silence,
+    span_of,
+)
+
+TOP_PX = 22
+_LETTER_PX, _LABEL_GAP_PX, _LABEL_HEIGHT_PX = 7.5, 4, 14
+_NARROWEST_PX = 330
+"""Labels must not touch on a phone."""
+
+
+def value_chart(told: Told, title: str, height: int = 170) -> Chart | None:
+    """Draw one subject's counts over time; None where there is nothing to draw."""
+    span = span_of(told)
+    if span is None:
+        return None
+    counts = [each for each in told.looks if each.value is not None]
+    top = _top([each.high or each.value or 0.0 for each in counts], told.declared)
+    plot_px = height - TOP_PX - BOTTOM_PX
+    floor = float(height - BOTTOM_PX)
+
+    def y(value: float) -> float:
+        return round(floor - plot_px * value / top, 1)
+
+    shown, condensed = condense(counts)
+    marks = [mark_of(each, told, span, y) for each in shown]
+    return Chart(
+        title=title,
+        description=describe(told, title),
+        height=height,
+        floor_y=floor,
+        ticks=span.ticks(),
+        blocks=(
+            *shade_gaps(told, span, (TOP_PX, plot_px)),
+            *shade_silence(told, span, (TOP_PX, plot_px)),
+            *_baselines(told, span, y, floor),
+        ),
+        marks=tuple(_labelled(marks, shown)),
+        condensed=condensed,
+    )
+
+
+def _top(values: Sequence[float], declared: Iterable[DeclaredBaseline]) -> float:
+    highest = max([1.0, *values, *(each.value or 0.0 for each in declared if each.statistic == "max")])
+    return highest * 1.06
+
+
+def _baselines(told: Told, span: Span, y: Scale, floor: float) -> Iterator[Block]:
+    for each in told.declared:
+        title = (
+            f"{wording.statement(each)}, {wording.window(each, told.zone)}, according to "
+            f"{each.publisher or 'an unnamed source'} ({wording.looks_behind(each)})"
+        )
+        left, right = span.x(each.window_start), span.x(each.window_end)
+        width = round(max(0.6, right - left), 2)
+        if each.statistic == "max" and each.value is not None:
+            top = y(each.value)
+            yield Block(left, width, "declared", title, top, floor - top, wording.statement(each))
+        elif each.statistic == "none_before":
+            yield Block(left, width, "declared", title, floor - 3, 3, wording.statement(each))
+
+
+def _labelled(marks: Sequence[Mark], looks: Sequence[Observation]) -> Iterator[Mark]:
+    """Write the count beside a mark, where its words touch no other: alerts first, then the newest, then the highest."""
+    order = sorted(
+        range(len(marks)),
+        key=lambda place: (
+            marks[place].kind != "alert",
+            place != len(marks) - 1,
+            -(looks[place].value or 0.0),
+        ),
+    )
+    taken: list[tuple[float, float, float]] = []
+    labels: dict[int, str] = {}
+    for place in order:
+        text = wording.short_count(looks[place])
+        half = (len(text) * _LETTER_PX + _LABEL_GAP_PX) / 2
+        x_px, y_px = marks[place].x / 100 * _NARROWEST_PX, marks[place].y
+        if all(abs(x_px - x) > half + other or abs(y_px - y) > _LABEL_HEIGHT_PX for x, y, other in taken):
+            taken.append((x_px, y_px, half))
+            labels[place] = text
+    return (replace(mark, label=labels.get(place, "")) for place, mark in enumerate(marks))

@@ -1,0 +1,114 @@
+"""Is it alive, is it ready, and its figures for Prometheus."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import PlainTextResponse, Response
+
+from db.alerts import alerts
+from db.engine import reading
+from db.look_pages import series_summaries
+from db.migrate import current_revision, newest_revision
+from monitor.status import Status, gather
+from monitor.web.context import Here, Web
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/healthz")
+def healthz() -> Response:
+    """Whether the process answers at all."""
+    return PlainTextResponse("ok\n")
+
+
+@router.get("/readyz")
+def readyz(here: Here) -> Response:
+    """Whether the database can be read and has the version that this program needs."""
+    try:
+        found, needed = current_revision(here.app.engine), newest_revision()
+    except SQLAlchemyError:
+        return _not_ready("The database cannot be read; “sitewatch doctor” says why.")
+    if found != needed:
+        return _not_ready(f"The database has the version {found}, this sitewatch needs {needed}.")
+    return PlainTextResponse("ready\n")
+
+
+def _not_ready(text: str) -> Response:
+    return PlainTextResponse(f"{text}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@router.get("/metrics")
+def metrics(here: Here) -> Response:
+    """Figures of this process (jobs, polls, sends) and of the database, in the text format of Prometheus."""
+    text = generate_latest(REGISTRY) + generate_latest(_database_figures(here))
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _database_figures(here: Web) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    status = gather(here.app, here.clock())
+    _feeds(registry, status)
+    _outbox(registry, status)
+    watched = Gauge(
+        "sitewatch_site_watched_ratio",
+        "Share of the last 24 hours in which a working feed covered the site.",
+        ["site"],
+        registry=registry,
+    )
+    for site in status.sites:
+        if site.watched_share_24h is not None:
+            watched.labels(site.id).set(site.watched_share_24h)
+    _counts(registry, here)
+    return registry
+
+
+def _feeds(registry: CollectorRegistry, status: Status) -> None:
+    ok = Gauge(
+        "sitewatch_provider_last_ok_timestamp_seconds",
+        "When the provider last gave a good answer.",
+        ["provider"],
+        registry=registry,
+    )
+    failing = Gauge(
+        "sitewatch_provider_failing", "1 while the provider fails.", ["provider"], registry=registry
+    )
+    for each in status.providers:
+        failing.labels(each.name).set(each.state.health in {"failing", "disabled"})
+        if each.state.last_ok_at:
+            ok.labels(each.name).set(each.state.last_ok_at.timestamp())
+
+
+def _outbox(registry: CollectorRegistry, status: Status) -> None:
+    deliveries = Gauge("sitewatch_outbox_deliveries", "Messages by state.", ["state"], registry=registry)
+    for state, number in status.outbox.counts.items():
+        deliveries.labels(state).set(number)
+    oldest = Gauge(
+        "sitewatch_outbox_oldest_seconds", "Age of the oldest message that waits.", registry=registry
+    )
+    oldest.set(status.outbox.oldest_waiting_s or 0)
+    waiting = Gauge(
+        "sitewatch_looks_waiting", "Looks that wait to be judged (counted up to 1000).", registry=registry
+    )
+    waiting.set(status.waiting_looks)
+
+
+def _counts(registry: CollectorRegistry, here: Web) -> None:
+    by_status = Gauge("sitewatch_alerts", "Alerts by status.", ["status"], registry=registry)
+    newest = Gauge(
+        "sitewatch_site_newest_count_timestamp_seconds",
+        "Start of the newest counted period at the site.",
+        ["site"],
+        registry=registry,
+    )
+    with reading(here.app.engine) as connection:
+        for alert in alerts(connection):
+            by_status.labels(alert.status).inc()
+        counted: dict[str, float] = {}
+        for each in series_summaries(connection, list(here.app.sites)):
+            if each.newest_counted_at:
+                at = each.newest_counted_at.timestamp()
+                counted[each.key.site_id] = max(at, counted.get(each.key.site_id, at))
+    for site_id, at in counted.items():
+        newest.labels(site_id).set(at)

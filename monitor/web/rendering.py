@@ -1,0 +1,111 @@
+"""Turning views into HTML: templates with escaping that cannot be forgotten, and the pages for errors."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse, Response
+
+from alerts.channels.safe_text import clean, safe_url
+from alerts.metrics import METRICS
+from alerts.words import capital, listed
+from monitor.redact import visible
+from monitor.web import wording
+from monitor.web.files import Assets
+from monitor.web.security import CSRF_COOKIE, Clock, Keys
+
+_FORM_COOKIE_BYTES = 24
+
+
+def address(request: HTTPConnection) -> str:
+    """The path and query of a request, to come back to."""
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Renders templates with what every page needs."""
+
+    environment: Environment
+    assets: Assets
+    keys: Keys
+    clock: Clock
+    https: bool
+
+    def page(
+        self, request: HTTPConnection, template: str, *, status: int = HTTPStatus.OK, **context: Any
+    ) -> Response:
+        """One page; whoever reads it gets the cookie that its forms need."""
+        cookie = request.cookies.get(CSRF_COOKIE, "")
+        fresh = cookie or token_urlsafe(_FORM_COOKIE_BYTES)
+        html = self.environment.get_template(template).render(
+            {
+                "now": self.clock(),
+                "path": request.url.path,
+                "address": address(request),
+                "form_token": self.keys.form_token(fresh),
+                "guarded": self.keys.api_token is not None,
+                **context,
+            }
+        )
+        response = HTMLResponse(html, status)
+        if not cookie:
+            response.set_cookie(CSRF_COOKIE, fresh, httponly=True, samesite="strict", secure=self.https)
+        return response
+
+    def problem(self, request: HTTPConnection, status: int, title: str, text: str) -> Response:
+        """An error as a page: what happened, and what to do."""
+        return self.page(request, "problem.html", status=status, title=title, text=text)
+
+
+def make_environment(assets: Assets) -> Environment:
+    """The templates: everything printed is escaped, and control characters in it are written out."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["assets"] = assets
+    environment.filters |= {
+        "utc": _time_tag,
+        "ago": wording.ago,
+        "capital": capital,
+        "listed": listed,
+        "lines": _lines,
+        "verbatim": escape,
+        "safe_url": safe_url,
+        "metric": wording.metric_words,
+        "local": wording.local_time,
+        "known": _known_tag,
+        "every": wording.every,
+    }
+    environment.tests["event_metric"] = lambda metric: metric in METRICS and METRICS[metric].event
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    # Foreign text may hold marks that turn the reading direction or pose as lines of ours.
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _time_tag(at: datetime) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), wording.utc(at))
+
+
+def _known_tag(at: datetime, zone: str) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), wording.known_since(at, zone))
+
+
+def _lines(text: str) -> Markup:
+    """Text with its own line ends, for `pre`."""
+    return Markup(escape(clean(text)))  # noqa: S704 - escaped just now

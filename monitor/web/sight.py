@@ -1,0 +1,125 @@
+"""What the feeds can and cannot see at a site, in plain words: silence is not zero. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from db.records import BlindPeriod, CoverageHour, Observation, Scene
+from monitor.feeds import Provider
+from monitor.sites import Site
+from monitor.web import wording
+
+DAY = timedelta(days=1)
+PASSES = timedelta(days=30)
+CURRENT = timedelta(days=30)
+"""A look older than this says nothing of today."""
+_HOUR_S = 3600
+_CLOUDY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One thing that is seen or not: `kind` is seen, blind or unknown, and is drawn as well as said."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """What the flight feeds heard near every site in the last day."""
+
+    hours: Mapping[str, Sequence[CoverageHour]]
+    names: Mapping[str, str]
+
+    def of(self, site_id: str, provider: str) -> list[CoverageHour]:
+        """One provider's hours at one site."""
+        return [each for each in self.hours.get(site_id, ()) if each.provider == provider]
+
+    def busiest_other(self, site_id: str, provider: str) -> tuple[str, int]:
+        """Where else the same provider heard most, and how many reports."""
+        heard = {
+            self.names.get(other, other): sum(each.reports_nearby for each in self.of(other, provider))
+            for other in self.hours
+            if other != site_id
+        }
+        return max(heard.items(), key=lambda item: item[1], default=("", 0))
+
+
+def flight_sentence(site: Site, provider: Provider, ears: Ears) -> Sentence:
+    """Say what one flight feed heard near a site in the last 24 hours, and what its silence means."""
+    hours = ears.of(site.id, provider.name)
+    observed_s = sum(each.observed_s for each in hours)
+    reports = sum(each.reports_nearby for each in hours)
+    name = provider.name
+    if not hours:
+        return Sentence("unknown", f"{name} has not been asked about this place in the last 24 hours.")
+    if observed_s == 0:
+        return Sentence(
+            "blind",
+            f"{name} gave no good answer in the last 24 hours. Nothing is known of flights here in that time, "
+            "which is not the same as no flights.",
+        )
+    answered = f"{name} answered for {_hours(observed_s)} of the last 24 hours"
+    if any(each.degraded for each in hours):
+        answered += " (some of them disturbed by jamming or spoofing)"
+    if reports:
+        return Sentence("seen", f"{answered} and passed on {reports:,} position reports near this place.")
+    where, elsewhere = ears.busiest_other(site.id, name)
+    if elsewhere:
+        return Sentence(
+            "blind",
+            f"{answered}: {elsewhere:,} position reports near {where}, none near {site.name}. "
+            "No receiver hears this place: no coverage, not no flights.",
+        )
+    return Sentence("blind", f"{answered} and heard nothing here or near any other watched place.")
+
+
+def _hours(seconds: int) -> str:
+    hours = seconds / _HOUR_S
+    return f"{hours:.0f}" if hours >= 1 else f"{max(1, round(seconds / 60))} minutes"
+
+
+def outage_sentence(period: BlindPeriod) -> Sentence:
+    """Say since when no working feed has watched a site."""
+    return Sentence(
+        "blind",
+        f"No working feed has watched this place since {wording.utc(period.since)}. What happened meanwhile is not "
+        "known, and nothing is concluded from it.",
+    )
+
+
+def imagery_sentence(provider: Provider, scenes: Sequence[Scene], now: datetime) -> Sentence:
+    """Say how many satellite passes a catalogue lists of the last month, and how clear the newest was."""
+    days = PASSES // DAY
+    passes = {each.look_key: each for each in scenes if each.provider == provider.name}
+    if not passes:
+        return Sentence("unknown", f"{provider.name} lists no satellite pass of the last {days} days.")
+    newest = max(passes.values(), key=lambda each: each.acquired_at)
+    clear = sum(each.cloud_share is not None and each.cloud_share < _CLOUDY for each in passes.values())
+    cloud = (
+        "cloud cover not stated" if newest.cloud_share is None else f"{newest.cloud_share:.0%} under cloud"
+    )
+    plural = "pass" if len(passes) == 1 else "passes"
+    return Sentence(
+        "seen" if clear else "blind",
+        f"{provider.name} lists {len(passes)} satellite {plural} of the last {days} days, {clear} of them mostly clear; "
+        f"the newest {wording.ago(newest.acquired_at, now)} ({newest.platform}, {cloud}). "
+        "A pass is a picture that can be looked at, not a count.",
+    )
+
+
+def published_sentence(newest: Observation | None, zone: str, now: datetime) -> Sentence:
+    """Say how old the newest count is, and whose."""
+    if newest is None:
+        return Sentence("unknown", "Nobody has counted anything here yet.")
+    kind = "seen" if now - newest.period_end < CURRENT else "blind"
+    when = wording.look_period(newest, zone)
+    age = wording.ago(newest.period_end, now)
+    return Sentence(kind, f"The newest count is from {when}, {age} ({wording.source(newest)}).")
+
+
+def last_heard(hours: Iterable[CoverageHour]) -> datetime | None:
+    """When a flight feed last heard anything near a site."""
+    heard = [each.hour + timedelta(hours=1) for each in hours if each.reports_nearby]
+    return max(heard, default=None)

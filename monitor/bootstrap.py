@@ -1,0 +1,250 @@
+"""The one place that names concrete classes: feeds, channels and rules, and how settings become a program."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+import structlog
+from sqlalchemy import Engine, make_url
+
+from alerts.channels import Channel, HttpPost
+from alerts.channels.email import EmailChannel
+from alerts.channels.log import LogChannel
+from alerts.channels.slack import SlackChannel
+from alerts.rules.first_ever import FirstEver
+from alerts.rules.first_since import FirstSince
+from alerts.rules.record import Record
+from alerts.rules.watchlist import Watchlist
+from alerts.verdict import Rule
+from alerts.watch import SiteWatch
+from db.engine import open_engine
+from monitor.errors import InputError
+from monitor.feeds import Feed, FeedClient, Provider
+from monitor.feeds.http import GuardedClient
+from monitor.feeds.opensky import OpenSkyFeed
+from monitor.feeds.readsb import ReadsbFeed
+from monitor.feeds.stac import StacFeed
+from monitor.kinds import KINDS
+from monitor.providers import configured_providers
+from monitor.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
+from monitor.sites import Site
+from monitor.sites.faults import Fault, Spot
+from monitor.sites.reload import SitesFile
+from monitor.sites.watching import check_watch
+
+FEEDS: Mapping[str, Callable[[Provider, FeedClient], Feed]] = {
+    "readsb": ReadsbFeed,
+    "opensky": OpenSkyFeed,
+    "stac": StacFeed,
+}
+"""Every kind of source by the name that `[providers.NAME] kind = …` uses."""
+
+RULES: Mapping[str, Rule] = {
+    rule.name: rule
+    for rule in (
+        Record(),
+        FirstEver(),
+        FirstSince(),
+        Watchlist(),
+    )
+}
+"""Every rule by name."""
+
+
+def _slack(name: str, options: SlackSettings, post: HttpPost) -> Channel:
+    return SlackChannel(name, options.webhook_url.get_secret_value(), post)
+
+
+def _email(name: str, options: EmailSettings, _post: HttpPost) -> Channel:
+    return EmailChannel(
+        name,
+        options.host,
+        options.port,
+        security=options.security,
+        username=options.username,
+        password=options.password.get_secret_value() if options.password else None,
+        sender=options.sender,
+        recipients=options.recipients,
+        ca_file=options.ca_file,
+    )
+
+
+def _log(name: str, _options: LogSettings, _post: HttpPost) -> Channel:
+    log = structlog.get_logger("alerts.channels.log")
+    return LogChannel(name, lambda line: log.warning("alert", channel=name, text=line))
+
+
+CHANNELS: Mapping[str, Callable[[str, Any, HttpPost], Channel]] = {
+    "slack": _slack,
+    "email": _email,
+    "log": _log,
+}
+"""Every kind of channel by the name that `[channels.NAME] kind = …` uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The program, put together: everything that the straight line in `monitor.pipeline` needs."""
+
+    settings: Settings
+    engine: Engine
+    sites_file: SitesFile
+    feeds: Mapping[str, Feed]
+    channels: Mapping[str, Channel]
+    rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
+    clients: Sequence[GuardedClient] = ()
+
+    @property
+    def sites(self) -> Mapping[str, Site]:
+        """The watched sites by id, as they are now."""
+        return self.sites_file.sites.by_id
+
+    @property
+    def watches(self) -> Mapping[str, SiteWatch]:
+        """What is watched at each site, with the rules that apply there."""
+        return self.sites_file.watches(self.settings.watch, self.settings.lapse_after_days)
+
+    @property
+    def database(self) -> str:
+        """Where the database is, in words and without password."""
+        return describe_database(self.settings)
+
+    def known_site(self, site_id: str) -> Site:
+        """The site with this id; raises InputError that names those there are."""
+        site = self.sites.get(site_id)
+        if site is None:
+            raise InputError(
+                f"No watched site has the id {site_id!r}. There are: {', '.join(sorted(self.sites))}."
+            )
+        return site
+
+    def close(self) -> None:
+        """Close every connection."""
+        for client in self.clients:
+            client.close()
+        self.engine.dispose()
+
+
+def describe_database(settings: Settings) -> str:
+    """Where the database is, in words and without password."""
+    url = make_url(settings.database_url.get_secret_value())
+    if url.get_backend_name() == "sqlite":
+        return f"SQLite file {url.database}"
+    return f"PostgreSQL database {url.database} on {url.host or url.query.get('host') or 'this machine'}"
+
+
+def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> App:
+    """Put the program together; raises SettingsError or SitesError. Nothing is asked or written yet.
+
+    `transport` replaces the network for feeds (a replay of recorded answers).
+    """
+    sites_file = SitesFile(settings.sites_file, rule_defaults())
+    _check_watch_layers(settings)
+    clients: list[GuardedClient] = []
+    feeds = {
+        provider.name: build_feed(provider, settings, clients, transport)
+        for provider in configured_providers(settings)
+        if provider.enabled
+    }
+    channels = build_channels(settings, clients)
+    return App(settings, _engine(settings), sites_file, feeds, channels, RULES, tuple(clients))
+
+
+def _engine(settings: Settings) -> Engine:
+    try:
+        return open_engine(settings.database_url.get_secret_value())
+    except OSError as error:
+        raise SettingsError(
+            f"The folder for the {describe_database(settings)} cannot be made: {error.strerror}. Make it, or set "
+            "SITEWATCH_DATABASE_URL to another place."
+        ) from None
+
+
+def rule_defaults() -> dict[str, Any]:
+    """Every rule's parameters with their defaults, against which sites and settings are checked."""
+    return {name: rule.defaults for name, rule in RULES.items()}
+
+
+def build_feed(
+    provider: Provider,
+    settings: Settings,
+    clients: list[GuardedClient],
+    transport: httpx.BaseTransport | None = None,
+) -> Feed:
+    """One feed with its own guarded client, which is added to `clients`; raises SettingsError."""
+    if provider.kind not in FEEDS:
+        raise SettingsError(
+            f"providers.{provider.name}.kind is {provider.kind!r}, which is no kind of feed. Use one of "
+            f"{', '.join(FEEDS)}."
+        )
+    client = _client(provider.name, settings, headers=provider.headers, transport=transport)
+    clients.append(client)
+    return FEEDS[provider.kind](provider, client)
+
+
+def build_channels(settings: Settings, clients: list[GuardedClient]) -> dict[str, Channel]:
+    """Every configured channel by name: `slack`, `email` and `log` from plain settings, and `[channels.NAME]`."""
+    wanted: dict[str, SlackSettings | EmailSettings | LogSettings] = {}
+    if settings.slack_webhook_url:
+        wanted["slack"] = SlackSettings(kind="slack", webhook_url=settings.slack_webhook_url)
+    if email := settings.email_channel():
+        wanted["email"] = email
+    if twice := wanted.keys() & settings.channels.keys():
+        name = min(twice)
+        raise SettingsError(
+            f"The channel {name!r} is set twice: by [channels.{name}] and by the plain settings for {name}. Rename "
+            "or remove one."
+        )
+    if settings.log_channel:
+        wanted["log"] = LogSettings(kind="log")
+    wanted |= settings.channels
+    return {name: _channel(name, options, settings, clients) for name, options in wanted.items()}
+
+
+def _channel(
+    name: str,
+    options: SlackSettings | EmailSettings | LogSettings,
+    settings: Settings,
+    clients: list[GuardedClient],
+) -> Channel:
+    client = _client(name, settings)
+    clients.append(client)
+    try:
+        return CHANNELS[options.kind](name, options, client.post)
+    except ValueError as error:
+        raise SettingsError(f"The channel {name!r} cannot be used. {error}") from None
+
+
+def _client(
+    name: str,
+    settings: Settings,
+    *,
+    headers: Mapping[str, str] | None = None,
+    transport: httpx.BaseTransport | None = None,
+) -> GuardedClient:
+    return GuardedClient(
+        name=name,
+        user_agent=f"sitewatch/{version('sitewatch')} (+{settings.contact})",
+        secrets=settings.secrets,
+        headers=headers,
+        transport=transport,
+        allowed_networks=settings.allowed_networks,
+    )
+
+
+def _check_watch_layers(settings: Settings) -> None:
+    faults: list[Fault] = []
+    spot = Spot(faults, "watch")
+    for kind, layer in settings.watch.items():
+        if kind not in KINDS:
+            raise SettingsError(
+                f"watch.{kind}: there is no such kind of site. Use one of {', '.join(KINDS)}."
+            )
+        check_watch(spot.at(kind), layer, rule_defaults())
+    if faults:
+        listed = "\n  ".join(map(str, faults))
+        raise SettingsError(
+            f"The settings cannot be used:\n  {listed}\ndocs/settings.md describes each setting."
+        )

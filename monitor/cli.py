@@ -1,0 +1,76 @@
+"""The command line: what `sitewatch` understands, and how a command ends (0 done, 1 failed, 2 wrong input)."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from monitor.commands.alerts import alerts_app
+from monitor.commands.doctor import doctor
+from monitor.commands.history import history
+from monitor.commands.observations import observations_app
+from monitor.commands.poll import poll
+from monitor.commands.replay import replay
+from monitor.commands.run import run
+from monitor.commands.sites import sites_app
+from monitor.commands.status import status
+from monitor.commands.visits import visits
+from monitor.errors import InputError, WorkFailed
+
+app = typer.Typer(
+    name="sitewatch",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    # Boxes would cost a third of a second for every --help and error.
+    rich_markup_mode=None,
+    help="Watches places: counts what flight feeds and imagery show, compares it with history, and tells "
+    "people when it is unusual. Begin with “sitewatch run”.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(run)
+app.command()(poll)
+app.add_typer(sites_app, name="sites")
+app.add_typer(observations_app, name="observations")
+app.command(short_help="Show what was counted at a site, and how it is known.")(history)
+app.command(short_help="Show which aircraft were at a site, and how sure that is.")(visits)
+app.add_typer(alerts_app, name="alerts")
+app.command(short_help="Replay a recorded scenario with its own clock.")(replay)
+app.command()(status)
+app.command()(doctor)
+
+
+def _print_version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"sitewatch {version('sitewatch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _sitewatch(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _print_version(asked=value),
+            is_eager=True,
+            help="Print the version.",
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; an expected failure is one plain text on stderr, never a traceback."""
+    try:
+        app(args=arguments, prog_name="sitewatch")
+    except InputError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+    except WorkFailed as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)

@@ -1,0 +1,120 @@
+"""What every command shares: opening the program, the clock, and how results are shown.
+
+Command modules import nothing heavy at the top, so that `--help` stays fast; their bodies do.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.errors import InputError, WorkFailed
+
+if TYPE_CHECKING:
+    from monitor.bootstrap import App
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def now() -> datetime:
+    """The clock, read here for all commands."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def opened(*, prepared: bool = True) -> "Iterator[App]":
+    """The program, with a database of the right version unless the caller prepares it."""
+    from sqlalchemy.exc import OperationalError
+
+    from monitor.bootstrap import build
+    from monitor.logs import configure
+    from monitor.pipeline import prepare
+    from monitor.redact import redact
+    from monitor.settings import load_settings
+
+    settings = load_settings()
+    configure(settings.log_format, settings.secrets)
+    app = build(settings)
+    try:
+        if prepared:
+            prepare(app, now())
+        yield app
+    except OperationalError as error:
+        why = redact(str(error.orig).strip(), settings.secrets)
+        raise WorkFailed(
+            f"The database ({app.database}) does not work: {why}\n"
+            "Check SITEWATCH_DATABASE_URL, that the server runs and that the disk is not full; "
+            "“sitewatch doctor” checks all of it."
+        ) from None
+    finally:
+        app.close()
+
+
+def say(text: str) -> None:
+    """Print one line for a person, at once."""
+    print(text, flush=True)  # noqa: T201 - this is how commands speak
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document; records become objects, instants ISO 8601 in UTC."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, default=_plain, allow_nan=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return str(value)
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under titles; foreign text stays plain text."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from monitor.redact import visible
+
+    table = Table(*titles, box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for row in rows:
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    terminal = Console()
+    # A pipe has no width: there a line is a row, whole.
+    console = terminal if terminal.is_terminal else Console(width=10_000)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        say(line.rstrip())
+
+
+def instant(value: datetime | None) -> str:
+    """An instant as a person reads it; `–` where there is none."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if value else "–"
+
+
+_SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[mhdw])")
+_SPAN_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def span(text: str) -> timedelta:
+    """Read a length of time such as 30m, 12h, 2d or 1w; raises InputError."""
+    found = _SPAN.fullmatch(text.strip().lower())
+    if found is None or float(found["number"]) == 0 or float(found["number"]) > _LONGEST_SPAN:
+        raise InputError(f"{text!r} is not a length of time. Write it as 30m, 12h, 2d or 1w.")
+    return timedelta(**{_SPAN_UNITS[found["unit"]]: float(found["number"])})
+
+
+_LONGEST_SPAN = 5_000

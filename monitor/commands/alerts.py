@@ -1,0 +1,227 @@
+"""`sitewatch alerts`: read alerts, say that one was seen, keep a site quiet, try the channels."""
+
+import getpass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.commands import JsonFlag, instant, now, opened, print_json, print_table, say, span
+from monitor.errors import InputError, WorkFailed
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from db.records import Alert, AlertEvent, Delivery
+
+alerts_app = typer.Typer(
+    no_args_is_help=True, help="Read alerts, acknowledge, silence, and test the channels."
+)
+AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="The alert's id, or the beginning of it.")]
+SiteOption = Annotated[str | None, typer.Option("--site", metavar="ID", help="Only this site.")]
+By = Annotated[
+    str, typer.Option(metavar="NAME", help="Who does this; else your user name.", show_default=False)
+]
+
+
+@alerts_app.command("list")
+def list_alerts(
+    *,
+    site: SiteOption = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only these: open, resolved, withdrawn or lapsed.", metavar="STATUS")
+    ] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many, the newest.")] = 100,
+    as_json: JsonFlag = False,
+) -> None:
+    """List alerts, the newest first."""
+    from db.alerts import alerts
+    from db.engine import reading
+
+    if status not in {None, "open", "resolved", "withdrawn", "lapsed"}:
+        raise InputError(f"{status!r} is not a status. Use open, resolved, withdrawn or lapsed.")
+    with opened() as app:
+        if site is not None:
+            app.known_site(site)
+        with reading(app.engine) as connection:
+            found = alerts(connection, site_id=site, status=status)[::-1][:limit]
+    if as_json:
+        print_json({"items": found})
+    elif not found:
+        say("No alerts. “sitewatch status” shows what is watched and whether the feeds answer.")
+    else:
+        print_table(
+            ("alert", "status", "opened", "headline"),
+            ((each.id, _status(each), instant(each.opened_at), each.headline) for each in found),
+        )
+
+
+@alerts_app.command()
+def show(alert: AlertId, *, as_json: JsonFlag = False) -> None:
+    """Show one alert: how it is known and who was told."""
+    from db.alerts import events
+    from db.deliveries import deliveries
+    from db.engine import reading
+
+    with opened() as app, reading(app.engine) as connection:
+        found = _find(connection, alert)
+        life, owed = events(connection, found.id), deliveries(connection, found.id)
+    if as_json:
+        print_json({"alert": found, "events": life, "deliveries": owed})
+    else:
+        _print_alert(found, life, owed)
+
+
+def _print_alert(alert: "Alert", life: "list[AlertEvent]", owed: "list[Delivery]") -> None:
+    from alerts.messages import compose_alert
+    from db.records import Delivery
+    from monitor.redact import visible
+
+    at = life[-1].recorded_at
+    blank = Delivery(0, "", "alert", "", "queued", at, at)
+    message = compose_alert(alert, life[0], blank, None)
+    say(visible(f"{alert.id}  {_status(alert)}  {message.headline}"))
+    for text in (*message.paragraphs, *(f"{name}: {value}" for name, value in message.facts)):
+        say(visible(f"  {text}"))
+    for link in message.links:
+        say(visible(f"  {link.text}: {link.url}"))
+    say("\nWhat happened")
+    print_table(("when", "what", "why"), ((instant(each.at), each.kind, each.reason) for each in life))
+    say("\nWho was told")
+    print_table(
+        ("when", "channel", "state", "tries", "why not"),
+        (
+            (
+                instant(each.sent_at or each.not_before),
+                each.channel,
+                each.state,
+                str(each.attempts),
+                each.last_error or "",
+            )
+            for each in owed
+        ),
+    )
+
+
+@alerts_app.command()
+def ack(alert: AlertId, *, by: By = "", as_json: JsonFlag = False) -> None:
+    """Acknowledge an alert: somebody has seen it. It stays open until the facts close it."""
+    from db.alerts import acknowledge
+    from db.engine import writing
+
+    with opened() as app, writing(app.engine) as connection:
+        found = _find(connection, alert)
+        seen = acknowledge(connection, found.id, by or _me(), now())
+    if as_json:
+        print_json({"alert": seen})
+    elif found.acknowledged_at is not None:
+        say(
+            f"{found.id} was acknowledged before, by {found.acknowledged_by} on {instant(found.acknowledged_at)}."
+        )
+    else:
+        say(f"{found.id} is acknowledged: {found.headline}")
+
+
+@alerts_app.command()
+def silence(
+    site: Annotated[
+        str | None,
+        typer.Argument(metavar="SITE", help="The site's id; without it the silences are listed."),
+    ] = None,
+    metric: Annotated[
+        str, typer.Argument(metavar="METRIC", help="Only this metric.", show_default=False)
+    ] = "",
+    *,
+    length: Annotated[
+        str, typer.Option("--for", metavar="TIME", help="How long: 30m, 12h, 2d or 1w.")
+    ] = "1d",
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why, for those who wonder later.", show_default=False)
+    ] = "",
+    by: By = "",
+    lift: Annotated[bool, typer.Option("--lift", help="End the silence now instead.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Send no messages about a site for a while. Alerts are still recorded and shown."""
+    from alerts.metrics import METRICS
+    from db.engine import writing
+    from db.silences import add_silence, silences
+    from db.silences import lift as lift_silences
+
+    at, until = now(), now() + span(length)
+    if metric and metric not in METRICS:
+        raise InputError(f"{metric!r} is not a metric. Use one of {', '.join(METRICS)}.")
+    with opened() as app, writing(app.engine) as connection:
+        lifted = 0
+        if site is not None:
+            app.known_site(site)
+            if lift:
+                lifted = lift_silences(connection, site, metric, at)
+            else:
+                add_silence(connection, site, metric, at, until, reason=reason, by=by or _me())
+        left = silences(connection, at)
+    if as_json:
+        print_json({"items": left, "lifted": lifted})
+        return
+    if lift:
+        say(f"{lifted} {'silence was' if lifted == 1 else 'silences were'} lifted.")
+    if not left:
+        say("Nothing is silenced.")
+    for each in left:
+        why = f" ({each.reason})" if each.reason else ""
+        say(
+            f"{each.site_id} {each.metric or 'every metric'}: silent until {instant(each.ends_at)}, by {each.created_by}{why}"
+        )
+
+
+@alerts_app.command("test")
+def try_channels(
+    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Only this channel.")] = None,
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Send a test message through every channel.
+
+    Says what each channel answered; ends with 1 unless all took the message.
+    """
+    from alerts.deliver import send_test
+
+    with opened() as app:
+        if channel is not None and channel not in app.channels:
+            raise InputError(
+                f"No channel is named {channel!r}. Configured: {', '.join(app.channels) or 'none'}. docs/settings.md "
+                "says how to add one."
+            )
+        chosen = {name: each for name, each in app.channels.items() if channel in {None, name}}
+        results = send_test(chosen, now())
+    if as_json:
+        print_json({"items": [each._asdict() for each in results]})
+    else:
+        for each in results:
+            say(f"{each.name}: {'' if each.ok else 'NOT sent. '}{each.words}")
+    if not all(each.ok for each in results):
+        raise WorkFailed("Not every channel took the test message; the reasons stand above.")
+
+
+def _me() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # pragma: no cover - a container may run as a user without a name
+        return "somebody"
+
+
+def _status(alert: "Alert") -> str:
+    return f"{alert.status}, acknowledged" if alert.acknowledged_at else alert.status
+
+
+def _find(connection: "Connection", text: str) -> "Alert":
+    from db.alerts import alert_by_id, alerts
+
+    if exact := alert_by_id(connection, text):
+        return exact
+    alike = [each for each in alerts(connection) if each.id.startswith((text, f"al_{text}"))]
+    if len(alike) == 1:
+        return alike[0]
+    if alike:
+        some = ", ".join(each.id for each in alike[:5])
+        raise InputError(f"{text!r} fits {len(alike)} alerts ({some} …). Write more of the id.")
+    raise InputError(f"No alert has the id {text!r}. “sitewatch alerts list” shows them.")

@@ -1,0 +1,247 @@
+"""`sitewatch history`: what was counted at a site, with exposure and evidence."""
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TextIO
+
+import typer
+
+from monitor.commands import JsonFlag, instant, opened, print_json, print_table, say
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
+
+    from monitor.history import HistoryQuery, SiteHistory
+    from monitor.imports.periods import Period
+
+Format = Literal["table", "csv", "json", "geojson", "parquet"]
+
+
+def history(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")],
+    metric: Annotated[
+        str | None, typer.Argument(metavar="[METRIC]", help="As in railcars; else all.", show_default=False)
+    ] = None,
+    *,
+    subject: Annotated[
+        str | None,
+        typer.Option(metavar="SUBJECT", help="As in type:Tu-160; empty text for the counts of all."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="From this local day, month or time on.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="To the end of this local day or month.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Only what was knowable by the end of this UTC day.")
+    ] = None,
+    as_recorded: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Only what this database knew by the end of this UTC day."),
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = "table",
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what was counted at a site, how it was seen and who says so.
+
+    WHEN is a day (2023-10-05), a month (2023-10) or a time with its zone (2023-10-05T01:24Z).
+    """
+    from datetime import UTC
+
+    from db.engine import reading
+    from monitor.history import HistoryQuery, read_history
+
+    if as_json and form not in {"table", "json"}:
+        raise InputError(f"--json and --format {form} cannot both be meant. Leave one out.")
+    _check_metric(metric)
+    with opened() as app:
+        found = app.known_site(site)
+        query = HistoryQuery(
+            metric=metric,
+            subject=subject,
+            since=_from("--since", since, found.timezone),
+            until=_until("--until", until, found.timezone),
+            as_of=_by("--as-of", as_of, UTC),
+            as_recorded=_by("--as-recorded", as_recorded, UTC),
+        )
+        with reading(app.engine) as connection:
+            known = read_history(connection, found, query)
+        attributions = {feed.provider.name: feed.provider.attribution for feed in app.feeds.values()}
+    _print(known, "json" if as_json else form, attributions)
+
+
+def _check_metric(metric: str | None) -> None:
+    from alerts.metrics import METRICS, NOTE_METRIC
+    from monitor.sites.faults import did_you_mean
+
+    if metric is not None and metric not in METRICS and metric != NOTE_METRIC:
+        raise InputError(f"{metric!r} is not a metric. {did_you_mean(metric, [*METRICS, NOTE_METRIC])}")
+
+
+def _period(option: str, text: str, zone: "tzinfo") -> "Period":
+    from monitor.imports.faults import BadCell
+    from monitor.imports.periods import moment, period
+
+    try:
+        when = moment(text, zone)
+        return period(when, when, "window", zone)
+    except BadCell as bad:
+        raise InputError(f"{option}: {bad.problem}. {bad.mend}.") from None
+
+
+def _from(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
+    return None if text is None else _period(option, text, zone).start
+
+
+def _until(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
+    return None if text is None else _period(option, text, zone).end
+
+
+def _by(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
+    """The last instant of a day or month, or the instant itself."""
+    from datetime import timedelta
+
+    if text is None:
+        return None
+    when = _period(option, text, zone)
+    return max(when.start, when.end - timedelta(microseconds=1))
+
+
+def _print(known: "SiteHistory", form: Format, attributions: Mapping[str, str]) -> None:
+    from monitor.export import csv_text, feature_collection, history_document, history_rows, parquet_bytes
+
+    if form == "json":
+        print_json(history_document(known))
+    elif form == "geojson":
+        print_json(feature_collection(known, attributions))
+    elif form == "csv":
+        sys.stdout.write(csv_text(history_rows(known, attributions)))
+    elif form == "parquet":
+        _for_bytes(sys.stdout).write(parquet_bytes(known, attributions))
+    else:
+        _print_tables(known)
+
+
+def _for_bytes(stream: TextIO) -> BinaryIO:
+    if stream.isatty():
+        raise InputError("Parquet is not for the screen. Send it to a file: … --format parquet > FILE")
+    return stream.buffer
+
+
+def _print_tables(known: "SiteHistory") -> None:
+    if known.empty:
+        say(_nothing(known))
+        return
+    say(f"{known.site.name} ({known.site.id}), days of {known.site.timezone.key}{_limits(known.query)}")
+    if known.looks:
+        _print_looks(known)
+    else:
+        say("\nNo looks recorded: that is not zero, nobody counted.")
+    if known.declared:
+        _print_declared(known)
+    if known.notes:
+        _print_notes(known)
+
+
+def _nothing(known: "SiteHistory") -> str:
+    what = f"{known.query.metric} at " if known.query.metric else ""
+    return (
+        f"Nothing recorded for {what}{known.site.name} ({known.site.id}){_limits(known.query)}. That is not zero: "
+        "nobody counted, or nobody told. “sitewatch observations import FILE” brings counts in."
+    )
+
+
+def _limits(query: "HistoryQuery") -> str:
+    known = f", as knowable at {instant(query.as_of)}" if query.as_of else ""
+    recorded = f", as recorded by {instant(query.as_recorded)}" if query.as_recorded else ""
+    return f"{known}{recorded}"
+
+
+def _what(metric: str, subject: str, area: str) -> str:
+    return f"{metric}{f' {subject}' if subject else ''}{f' ({area})' if area else ''}"
+
+
+def _print_looks(known: "SiteHistory") -> None:
+    from monitor.history import (
+        count_words,
+        exposure_words,
+        first_url,
+        interval_words,
+        period_words,
+        source_words,
+        status_words,
+    )
+
+    titles = (
+        "when",
+        "what",
+        "count",
+        "interval",
+        "observed",
+        "status",
+        "procedure",
+        "says",
+        "knowable since",
+    )
+    say("\nLooks")
+    print_table(
+        titles,
+        (
+            (
+                period_words(each.period_start, each.period_end, each.precision, known.site.timezone),
+                _what(each.series.metric, each.series.subject, each.series.area),
+                count_words(each),
+                interval_words(each),
+                exposure_words(each.exposure),
+                status_words(each),
+                each.series.procedure,
+                source_words(each.publisher, each.via) or "–",
+                instant(each.result_time),
+                first_url(each),
+            )
+            for each in known.looks
+        ),
+    )
+
+
+def _print_declared(known: "SiteHistory") -> None:
+    from monitor.history import looks_words, period_words, source_words, statement_words
+
+    say("\nDeclared by others")
+    print_table(
+        ("window", "what", "statement", "looks behind it", "says", "knowable since", "source"),
+        (
+            (
+                period_words(each.window_start, each.window_end, each.precision, known.site.timezone),
+                _what(each.series.metric, each.series.subject, each.series.area),
+                statement_words(each),
+                looks_words(each),
+                source_words(each.publisher, each.via) or "–",
+                instant(each.result_time),
+                each.url,
+            )
+            for each in known.declared
+        ),
+    )
+
+
+def _print_notes(known: "SiteHistory") -> None:
+    from monitor.history import period_words, source_words
+
+    say("\nNotes")
+    print_table(
+        ("when", "what", "note", "says", "knowable since", "source"),
+        (
+            (
+                period_words(each.starts_at, each.ends_at, each.precision, known.site.timezone),
+                _what(each.metric, each.subject, each.area),
+                each.text,
+                source_words(each.publisher, each.via) or "–",
+                instant(each.result_time),
+                each.url,
+            )
+            for each in known.notes
+        ),
+    )

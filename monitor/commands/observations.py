@@ -1,0 +1,77 @@
+"""`sitewatch observations`: bring counts in from files."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.commands import JsonFlag, now, opened, print_json, say
+
+if TYPE_CHECKING:
+    from monitor.imports import ImportReport, Progress
+
+observations_app = typer.Typer(no_args_is_help=True, help="Bring counts in from files.")
+_SHOWN_FAULTS = 50
+
+
+@observations_app.callback()
+def _observations() -> None:
+    """Bring counts in from files."""
+
+
+@observations_app.command("import")
+def import_counts(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, or GeoJSON (.geojson or .json).")],
+    *,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Import the good rows although there are bad ones.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Import counts, declared baselines and notes; docs/importing.md describes the columns.
+
+    Importing a file again stores nothing twice. Bad rows are listed, and then no row is imported.
+    """
+    from monitor.imports import import_file
+
+    with opened() as app:
+        told = None if as_json else _progress()
+        report = import_file(app.engine, file, app.sites, now(), skip_bad=skip_bad, progress=told)
+    refused = bool(report.faults) and not (skip_bad and _imported(report))
+    if as_json:
+        print_json({"file": str(file), "ok": not report.faults, **asdict(report)})
+    else:
+        _tell(file, report, refused=refused)
+    if refused:
+        raise typer.Exit(2)
+
+
+def _imported(report: "ImportReport") -> int:
+    return report.stored + report.revised + report.unchanged + report.declared + report.notes
+
+
+def _progress() -> "Progress":
+    def told(stage: str, rows: int) -> None:
+        # Small files are done before anybody can read this.
+        if rows and rows % 10_000 == 0:
+            typer.echo(f"  {rows:,} rows {stage} …", err=True)
+
+    return told
+
+
+def _tell(file: Path, report: "ImportReport", *, refused: bool) -> None:
+    for fault in report.faults[:_SHOWN_FAULTS]:
+        typer.echo(str(fault), err=True)
+    if len(report.faults) > _SHOWN_FAULTS:
+        typer.echo(f"and {len(report.faults) - _SHOWN_FAULTS} more faults.", err=True)
+    if refused:
+        typer.echo(
+            f"Nothing was imported from {file}. Mend the rows above, or leave them out with --skip-bad.",
+            err=True,
+        )
+        return
+    say(
+        f"Imported {file}: {report.stored} new looks, {report.revised} corrected, {report.unchanged} known already, "
+        f"{report.declared} declared baselines, {report.notes} notes."
+    )

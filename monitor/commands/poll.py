@@ -1,0 +1,43 @@
+"""`sitewatch poll`: ask the feeds now."""
+
+from typing import Annotated
+
+import typer
+
+from monitor.commands import JsonFlag, now, opened, print_json, say
+from monitor.commands.progress import progress_bar
+from monitor.errors import WorkFailed
+
+
+def poll(
+    provider: Annotated[
+        str | None, typer.Argument(metavar="PROVIDER", help="Only this provider.", show_default=False)
+    ] = None,
+    *,
+    site: Annotated[str | None, typer.Option(metavar="ID", help="Only this site.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Poll once, now, and judge what came.
+
+    A running service goes on beside it. A provider that asked us to wait is not asked before its time.
+    """
+    from monitor import pipeline
+    from monitor.redact import visible
+
+    with opened() as app:
+        pipeline.note_sites(app, now())
+        with progress_bar("Asking the feeds") as progress:
+            reports = pipeline.poll(app, now(), provider, site, force=True, progress=progress)
+        pipeline.derive(app, now())
+        pipeline.judge(app, now())
+    if as_json:
+        print_json({"items": reports})
+    else:
+        for report in reports:
+            say(visible(report.text))
+        if not reports:
+            say("There was nothing to ask: no provider is switched on that covers these sites.")
+    if reports and all(report.outcome in {"failed", "skipped"} for report in reports):
+        raise WorkFailed(
+            "No provider gave an answer. What was not observed is stored as such, never as a zero."
+        )

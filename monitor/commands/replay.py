@@ -1,0 +1,82 @@
+"""`sitewatch replay`: a recorded scenario through the real program, on a database of its own."""
+
+import json
+import tempfile
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.commands import JsonFlag, print_json, print_table, say
+from monitor.errors import InputError, WorkFailed
+
+if TYPE_CHECKING:
+    from monitor.replay.run import Progress
+
+EXPECTED = "expected.json"
+
+
+def replay(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The scenario: a folder with a scenario.toml.")
+    ],
+    *,
+    database: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the database in this new SQLite file.", show_default=False),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Replay a recorded scenario with its own clock, and compare with its expected.json if it has one.
+
+    Nothing leaves this machine: recorded answers stand in for the network, and messages go to the log only.
+    """
+    from monitor.logs import configure
+    from monitor.replay.report import differences, report
+    from monitor.replay.run import run_scenario
+
+    if database is not None and database.exists():
+        raise InputError(f"{database} exists already. A replay needs a new file: name another, or delete it.")
+    configure("auto", ())
+    with tempfile.TemporaryDirectory(prefix="sitewatch-replay-") as scratch, _bar(folder) as progress:
+        path = database or Path(scratch) / "replay.db"
+        app = run_scenario(folder, f"sqlite:///{path}", progress)
+        try:
+            found = report(app.engine)
+        finally:
+            app.close()
+    differing = differences(found, _expected(folder)) if (folder / EXPECTED).exists() else None
+    if as_json:
+        print_json(found)
+    else:
+        _show(found, differing)
+    if differing:
+        raise WorkFailed("The replay differs from expected.json:\n  " + "\n  ".join(differing))
+
+
+def _bar(folder: Path) -> "AbstractContextManager[Progress | None]":
+    from monitor.commands.progress import progress_bar
+
+    return progress_bar(f"Replaying {folder.name}")
+
+
+def _expected(folder: Path) -> dict[str, Any]:
+    try:
+        wanted: dict[str, Any] = json.loads((folder / EXPECTED).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{folder / EXPECTED} is not JSON: {error}.") from None
+    return wanted
+
+
+def _show(found: dict[str, Any], differing: list[str] | None) -> None:
+    print_table(
+        ("opened", "status", "headline"),
+        ((each["opened_at"][:10], each["status"], each["headline"]) for each in found["alerts"]),
+    )
+    say(
+        f"{len(found['alerts'])} alerts, {found['observations']} observations, {len(found['visits'])} visits, "
+        f"{len(found['deliveries'])} messages."
+    )
+    if differing == []:
+        say("This is what expected.json says.")

@@ -1,0 +1,32 @@
+"""`sitewatch run`: the service."""
+
+from typing import Annotated
+
+import typer
+
+from monitor.commands import opened, say
+
+
+def run(
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="Poll, derive, judge and deliver once, then end (for cron).")
+    ] = False,
+    no_web: Annotated[bool, typer.Option("--no-web", help="Do not serve the page.")] = False,
+) -> None:
+    """Watch until stopped: poll, judge and tell.
+
+    Before that the database is brought up to date and the sites and their history are loaded. The first SIGTERM or Ctrl-C finishes what is in hand; a second one stops at once. Of several services on one
+    database one watches, and the others wait to take over.
+    """
+    from monitor import service
+
+    with opened(prepared=False) as app:
+        if once:
+            service.run_once(app, say)
+        elif no_web:
+            service.run(app, say)
+        else:
+            from monitor.serving import serve
+
+            service.run(app, say, serve)

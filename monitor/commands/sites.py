@@ -1,0 +1,283 @@
+"""`sitewatch sites`: list, show and check the watched sites, add one, remove one."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.commands import JsonFlag, print_json, print_table, say
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from alerts.watch import SiteWatch
+    from monitor.settings import Settings
+    from monitor.sites import Site
+
+sites_app = typer.Typer(no_args_is_help=True, help="List, show, check, add and remove watched sites.")
+SitesFileOption = Annotated[
+    Path | None,
+    typer.Option("--file", metavar="PATH", help="Another sites file than the one in the settings."),
+]
+SiteId = Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")]
+
+
+def _settings() -> "Settings":
+    from monitor.settings import load_settings
+
+    return load_settings()
+
+
+def _path(file: Path | None) -> Path:
+    return file if file is not None else _settings().sites_file
+
+
+def _rules() -> dict[str, Any]:
+    from monitor.bootstrap import rule_defaults
+
+    return rule_defaults()
+
+
+@sites_app.command("list")
+def list_sites(*, file: SitesFileOption = None, as_json: JsonFlag = False) -> None:
+    """List the watched sites."""
+    from monitor.sites.load import load_sites
+
+    sites = load_sites(_path(file), _rules())
+    if as_json:
+        print_json({"items": [_row(site) for site in sites]})
+    elif not len(sites):
+        say("No sites yet. “sitewatch sites add --airport ZKPY” adds an airport by its code.")
+    else:
+        print_table(
+            ("site", "name", "kind", "time zone", "outline"),
+            ((site.id, site.name, site.kind, site.timezone.key, site.precision) for site in sites),
+        )
+
+
+def _row(site: "Site") -> dict[str, Any]:
+    from monitor.sites.geometry import area_km2
+
+    return {
+        "id": site.id,
+        "name": site.name,
+        "kind": site.kind,
+        "timezone": site.timezone.key,
+        "codes": dict(site.codes),
+        "areas": [
+            {"id": area.id, "name": area.name, "kind": area.kind, "located": area.geometry is not None}
+            for area in site.areas
+        ],
+        "watchlist": list(site.watchlist),
+        "links": list(site.links),
+        "precision": site.precision,
+        "area_km2": round(area_km2(site.geometry), 3),
+    }
+
+
+@sites_app.command()
+def show(site: SiteId, *, file: SitesFileOption = None, as_json: JsonFlag = False) -> None:
+    """Show one site: where it is, and what is watched there once kind, settings and site are merged."""
+    from monitor.sites.faults import did_you_mean
+    from monitor.sites.geometry import bounding_circle
+    from monitor.sites.load import load_sites
+    from monitor.sites.watching import site_watches
+
+    settings = _settings()
+    path = file or settings.sites_file
+    sites = load_sites(path, _rules())
+    found = sites.by_id.get(site)
+    if found is None:
+        raise InputError(f"No site in {path} has the id {site!r}. {did_you_mean(site, sites.by_id)}")
+    watch = site_watches([found], settings.watch, settings.lapse_after_days)[found.id]
+    circle = bounding_circle(found.geometry)
+    if as_json:
+        document = {**_row(found), "circle": asdict(circle), "watch": _watch(watch), "feature": found.feature}
+        print_json(document)
+        return
+    around = f"{circle.lat:.4f}, {circle.lon:.4f}, within {circle.radius_nm:.1f} NM"
+    _print_site(found, [("middle", around)])
+    say("\nWatched")
+    print_table(
+        ("metric", "subjects", "rules"),
+        (
+            (metric, ", ".join(each["subjects"] or ["all"]), ", ".join(map(_rule, each["rules"].items())))
+            for metric, each in _watch(watch).items()
+        ),
+    )
+
+
+def _watch(watch: "SiteWatch") -> dict[str, Any]:
+    return {
+        name: {
+            "subjects": None if metric.subjects is None else list(metric.subjects),
+            "rules": {rule: dict(params) for rule, params in metric.rules.items()},
+        }
+        for name, metric in watch.metrics.items()
+    }
+
+
+def _rule(named: tuple[str, dict[str, Any]]) -> str:
+    name, params = named
+    given = ", ".join(f"{key} {value}" for key, value in params.items())
+    return f"{name} ({given})" if given else name
+
+
+def _print_site(site: "Site", more: list[tuple[str, str]]) -> None:
+    row = _row(site)
+    facts = [
+        ("kind", site.kind),
+        ("time zone", site.timezone.key),
+        ("codes", ", ".join(f"{key} {code}" for key, code in site.codes.items())),
+        ("outline", f"{row['area_km2']:g} km², {site.precision or 'precision not stated'}"),
+        *more,
+        ("elevation", f"{site.elevation_ft:g} ft" if site.elevation_ft is not None else ""),
+        ("watch list", ", ".join(site.watchlist)),
+        ("belongs with", ", ".join(site.links)),
+        ("areas", ", ".join(_area(area) for area in row["areas"])),
+        ("notes", site.notes),
+        ("source", site.source),
+    ]
+    say(f"{site.id}  {site.name}")
+    for label, value in facts:
+        if value:
+            say(f"  {label}: {value}")
+
+
+def _area(area: dict[str, Any]) -> str:
+    return f"{area['name']} ({area['id']}{'' if area['located'] else ', not yet located'})"
+
+
+@sites_app.command()
+def check(*, file: SitesFileOption = None, as_json: JsonFlag = False) -> None:
+    """Check the sites file and report every fault at once, by feature; exit code 2 if there is one."""
+    from monitor.sites.faults import SitesError
+    from monitor.sites.load import load_sites
+
+    path = _path(file)
+    try:
+        sites = load_sites(path, _rules())
+    except SitesError as error:
+        if not as_json:
+            raise
+        faults = [asdict(fault) for fault in error.faults]
+        print_json({"file": str(path), "ok": False, "sites": None, "faults": faults})
+        raise typer.Exit(2) from None
+    if as_json:
+        print_json({"file": str(path), "ok": True, "sites": len(sites), "faults": []})
+    else:
+        say(f"{path}: {_count(len(sites))}, no faults.")
+
+
+def _count(sites: int) -> str:
+    return "1 site" if sites == 1 else f"{sites} sites"
+
+
+@sites_app.command()
+def add(
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="GEOJSON", help="A FeatureCollection, Feature, Polygon or MultiPolygon."),
+    ] = None,
+    *,
+    airport: Annotated[
+        str | None, typer.Option(metavar="CODE", help="An airport's ICAO or IATA code, as in ZKPY.")
+    ] = None,
+    lat: Annotated[float | None, typer.Option(help="Latitude of a round site's middle, degrees.")] = None,
+    lon: Annotated[float | None, typer.Option(help="Longitude of a round site's middle, degrees.")] = None,
+    radius: Annotated[
+        float | None,
+        typer.Option("--radius", metavar="METRES", help="Radius of a round site; an airport has 4000."),
+    ] = None,
+    site_id: Annotated[
+        str | None, typer.Option("--id", help="The site's id, as in kp-sunan.", metavar="ID")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="airport, airbase, railhead, port … (docs/sites.md).")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="IANA time zone; else the one at the place.", metavar="ZONE")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a site that has this id.")] = False,
+    file: SitesFileOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add sites from a GeoJSON file, a point with a radius, or an airport code.
+
+    Nothing is written unless the whole file passes the check. The earlier version stays beside it as .bak.
+    """
+    from monitor.sites.add import add_sites
+    from monitor.sites.check import feature_id
+    from monitor.sites.incoming import feature_from_airport, features_from_file
+
+    if sum([source is not None, airport is not None, lat is not None or lon is not None]) != 1:
+        raise InputError(
+            "Say one thing to add: a GeoJSON file, or --airport CODE, or --lat, --lon and --radius with --id, "
+            "--name and --kind."
+        )
+    if source is not None and radius is not None:
+        raise InputError("--radius goes with --airport or with --lat and --lon, not with a GeoJSON file.")
+    told = {"site_id": site_id, "name": name, "kind": kind, "timezone": timezone}
+    if source is not None:
+        features = features_from_file(source, **told)
+    elif airport is not None:
+        features = [feature_from_airport(airport, radius_m=radius, **told)]
+    else:
+        features = [_round_site(told, lat, lon, radius)]
+    path = _path(file)
+    sites = add_sites(path, features, replace=replace, rules=_rules())
+    added = [feature_id(feature) for feature in features]
+    if as_json:
+        print_json({"file": str(path), "added": added, "sites": len(sites)})
+    else:
+        say(f"Added {', '.join(added) or 'nothing'} to {path}, which now has {_count(len(sites))}.")
+
+
+def _round_site(
+    told: dict[str, str | None], lat: float | None, lon: float | None, radius_m: float | None
+) -> dict[str, Any]:
+    from monitor.sites.incoming import feature_from_point
+
+    site_id, name, kind = told["site_id"], told["name"], told["kind"]
+    if not (site_id and name and kind) or lat is None or lon is None or radius_m is None:
+        given = {
+            "--id": site_id,
+            "--name": name,
+            "--kind": kind,
+            "--lat": lat,
+            "--lon": lon,
+            "--radius": radius_m,
+        }
+        missing = [option for option, value in given.items() if value is None or value == ""]
+        raise InputError(f"A round site also needs {', '.join(missing)}.")
+    return feature_from_point(
+        site_id=site_id,
+        name=name,
+        kind=kind,
+        lat=lat,
+        lon=lon,
+        radius_m=radius_m,
+        timezone=told["timezone"],
+    )
+
+
+@sites_app.command()
+def remove(
+    site: SiteId,
+    *,
+    unlink: Annotated[
+        bool, typer.Option("--unlink", help="Also take it out of the links of other sites.")
+    ] = False,
+    file: SitesFileOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Stop watching a site. Its observations, visits and alerts stay in the database."""
+    from monitor.sites.add import remove_site
+
+    path = _path(file)
+    sites = remove_site(path, site, unlink=unlink, rules=_rules())
+    if as_json:
+        print_json({"file": str(path), "removed": [site], "sites": len(sites)})
+    else:
+        say(f"Removed {site} from {path}, which now has {_count(len(sites))}.")

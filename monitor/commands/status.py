@@ -1,0 +1,85 @@
+"""`sitewatch status`: how the watch is going."""
+
+from typing import TYPE_CHECKING
+
+from monitor.commands import JsonFlag, instant, now, opened, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from monitor.status import ProviderStatus, SiteStatus, Status
+
+
+def status(*, as_json: JsonFlag = False) -> None:
+    """Show feeds, sites, outbox, and which service watches.
+
+    Works beside a running service and without one.
+    """
+    from monitor.status import gather
+
+    with opened() as app:
+        found = gather(app, now())
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+
+
+def _print(found: "Status") -> None:
+    from monitor.redact import visible
+
+    say(f"sitewatch {found.version}, {found.database}")
+    if found.leader is not None and found.leader_alive:
+        say(f"Watching: {found.leader.owner}.")
+    else:
+        say("No service is watching now. Start one with “sitewatch run”.")
+    say("")
+    print_table(
+        ("provider", "health", "last good answer", "last poll", "not before"), map(_provider, found.providers)
+    )
+    for each in found.providers:
+        if each.state.last_error and each.state.health != "ok":
+            say(visible(f"  {each.state.last_error}"))
+    say("")
+    print_table(("site", "name", "kind", "watched, last 24 h", "open alerts"), map(_site, found.sites))
+    say("")
+    for line in _outbox(found):
+        say(line)
+
+
+def _provider(each: "ProviderStatus") -> tuple[str, ...]:
+    state = each.state
+    last = (
+        "never asked"
+        if each.last_poll_at is None
+        else f"{each.last_outcome or 'under way'}, {instant(each.last_poll_at)}"
+    )
+    if each.last_items is not None and each.last_outcome == "ok":
+        last += f", {each.last_items} items"
+    health = f"failing since {instant(state.failing_since)}" if state.health == "failing" else state.health
+    return (each.name, health, instant(state.last_ok_at), last, instant(state.not_before))
+
+
+def _site(each: "SiteStatus") -> tuple[str, ...]:
+    share = each.watched_share_24h
+    watched = "no feed covers it" if share is None else f"{share:.0%}"
+    return (each.id, each.name, each.kind, watched, str(each.open_alerts))
+
+
+def _outbox(found: "Status") -> "list[str]":
+    outbox = found.outbox
+    waiting = sum(outbox.waiting.values())
+    lines = [
+        f"Channels: {', '.join(found.channels) or 'none'}. Messages sent: {outbox.counts.get('sent', 0)}, waiting: {waiting}, given up: {outbox.dead}."
+    ]
+    if outbox.oldest_waiting_s is not None:
+        lines.append(f"The oldest waits for {outbox.oldest_waiting_s:.0f} s.")
+    lines += [
+        f"Channel {each.channel} fails since {instant(each.failing_since)}: {each.last_error}"
+        for each in outbox.failing
+    ]
+    lines += [
+        f"Silent until {instant(each.ends_at)}: {each.site_id} {each.metric or 'every metric'}"
+        for each in found.silences
+    ]
+    if found.waiting_looks:
+        lines.append(f"Looks that wait to be judged: {found.waiting_looks}.")
+    return lines

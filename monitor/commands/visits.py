@@ -1,0 +1,86 @@
+"""`sitewatch visits`: which aircraft were at a site, how sure that is and why."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.commands import JsonFlag, opened, print_json, say
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from db.records import Visit
+    from monitor.imports.periods import Period
+    from monitor.sites import Site
+
+
+def visits(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")],
+    *,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="There on this local day, month or time, or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="There before the end of this local day or month.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show which aircraft were at a site, how sure that is and why.
+
+    WHEN is a day (2023-08-01), a month (2023-08) or a time with its zone (2023-08-01T12:00Z).
+    """
+    from db import flights
+    from db.engine import reading
+
+    with opened() as app:
+        found = app.known_site(site)
+        start = None if since is None else _period("--since", since, found.timezone).start
+        end = None if until is None else _period("--until", until, found.timezone).end
+        with reading(app.engine) as connection:
+            known = flights.visits(connection, site_id=found.id, since=start, until=end)
+        attributions = {feed.provider.name: feed.provider.attribution for feed in app.feeds.values()}
+    if as_json:
+        print_json({"site": found.id, "name": found.name, "visits": known, "attributions": attributions})
+    elif known:
+        _print(found, known)
+    else:
+        say(_nothing(found))
+
+
+def _period(option: str, text: str, zone: "tzinfo") -> "Period":
+    from monitor.imports.faults import BadCell
+    from monitor.imports.periods import moment, period
+
+    try:
+        when = moment(text, zone)
+        return period(when, when, "window", zone)
+    except BadCell as bad:
+        raise InputError(f"{option}: {bad.problem}. {bad.mend}.") from None
+
+
+def _print(site: "Site", known: "Sequence[Visit]") -> None:
+    from monitor.flights import telling
+    from monitor.redact import visible
+
+    say(f"{site.name} ({site.id}): {len(known)} observed visits. What no feed heard is not among them.")
+    for visit in known:
+        classes = ", ".join(
+            each.removeprefix("class:") for each in visit.subjects if each.startswith("class:")
+        )
+        say("")
+        say(visible(telling.who(visit) + (f" – {classes}" if classes else "")))
+        say(f"  {telling.arrival(visit)}; {telling.departure(visit)} ({telling.state(visit)})")
+        say(f"  {telling.confidence(visit)}")
+        for each in visit.evidence:
+            say(visible(f"  – {each.text}"))
+
+
+def _nothing(site: "Site") -> str:
+    if not site.flies:
+        return f"{site.name} ({site.id}) is no airfield: flight feeds are not asked about it."
+    return (
+        f"No visit recorded at {site.name} ({site.id}). That is not zero: “sitewatch history {site.id} arrivals” "
+        "says which days were watched."
+    )

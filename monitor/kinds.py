@@ -1,0 +1,46 @@
+"""The kinds of site, each with the metrics and rules that it watches unless settings or the site say otherwise."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from alerts.watch import WatchSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of site: what people call it, and its default watch."""
+
+    name: str
+    label: str
+    watch: WatchSpec
+
+
+_JUDGED: dict[str, Any] = {"rules": {"record": {}, "first_ever": {}, "first_since": {}, "watchlist": {}}}
+
+_AIRFIELD: WatchSpec = {
+    "arrivals": _JUDGED,
+    "departures": {"rules": {"record": {}}},
+    "aircraft_present": _JUDGED,
+}
+_RAIL: WatchSpec = {"railcars": _JUDGED, "locomotives": _JUDGED, "containers": _JUDGED}
+_PORT: WatchSpec = {
+    "ships_present": _JUDGED,
+    "ship_calls": _JUDGED,
+    "containers": _JUDGED,
+    "container_stack_length_m": _JUDGED,
+}
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("airport", "airport", _AIRFIELD),
+        Kind("airbase", "air base", _AIRFIELD),
+        Kind("railhead", "railhead", _RAIL),
+        Kind("rail_crossing", "rail crossing", _RAIL),
+        Kind("port", "port", _PORT),
+        Kind("naval_base", "naval base", _PORT),
+        Kind("factory", "factory", {**_AIRFIELD, "vehicles": _JUDGED, "railcars": _JUDGED}),
+        Kind("launch_site", "launch site", {"vehicles": _JUDGED}),
+    )
+}
+"""Every kind by name. A new kind is one entry here and one line in docs/sites.md."""

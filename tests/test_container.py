@@ -1,0 +1,55 @@
+"""The container files: no engine builds them here, so they are linted and checked against the settings."""
+
+import re
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from monitor.settings import PREFIX, Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+COMPOSE = ("compose.yaml", "compose.postgres.yaml")
+
+
+def variables(text: str) -> set[str]:
+    return set(re.findall(rf"{PREFIX}[A-Z_]+", text))
+
+
+def test_the_dockerfile_passes_its_linter() -> None:
+    hadolint = Path(sysconfig.get_path("scripts")) / "hadolint"
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_image_runs_without_root_and_says_when_it_is_ill() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert "USER 10001" in text
+    assert "HEALTHCHECK" in text
+    assert "--require-hashes" in text
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "container/start", *COMPOSE])
+def test_every_setting_in_it_exists(name: str) -> None:
+    for variable in variables((ROOT / name).read_text()):
+        key = variable.removeprefix(PREFIX).lower()
+        assert key in Settings.model_fields or key.removesuffix("_file") in Settings.model_fields, variable
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_a_folder_is_mounted_never_a_file(name: str) -> None:
+    services: dict[str, Any] = yaml.safe_load((ROOT / name).read_text())["services"]
+    mounts = [mount.split(":")[0] for each in services.values() for mount in each.get("volumes", [])]
+    assert all(not Path(mount).suffix for mount in mounts)
+
+
+def test_what_the_image_sets_can_be_loaded(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("a-long-random-text-of-thirty-two-characters")
+    text = (ROOT / "Dockerfile").read_text()
+    environment = dict(re.findall(rf"({PREFIX}[A-Z_]+)=(\S+)", text))
+    settings = load_settings({**environment, f"{PREFIX}API_TOKEN_FILE": str(tmp_path / "token")}, None)
+    assert settings.host == "0.0.0.0"
+    assert str(settings.sites_file) == "/data/sites.geojson"

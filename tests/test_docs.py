@@ -1,0 +1,96 @@
+"""The docs name every setting, command, metric, rule, channel, feed, provider and kind of site."""
+
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from alerts.metrics import METRICS
+from monitor.bootstrap import CHANNELS, FEEDS, RULES
+from monitor.kinds import KINDS
+from monitor.providers import DEFAULT_PROVIDERS
+from monitor.reference import reference
+from monitor.settings import EmailSettings, ProviderSettings, Settings, SlackSettings, load_settings
+from tests.program import environment
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+@cache
+def text(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+@cache
+def everything() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(DOCS.rglob("*.md")))
+
+
+def settings_table() -> dict[str, str]:
+    """The default as written, by setting."""
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| .* \|$", text("settings.md"), re.MULTILINE)
+    return dict(rows)
+
+
+def test_the_commands_are_documented_as_they_are() -> None:
+    assert text("commands.md") == reference(), (
+        "write it anew: .venv/bin/python -m monitor.reference > docs/commands.md"
+    )
+
+
+def test_the_page_of_commands_is_written_by_one_command() -> None:
+    command = [sys.executable, "-m", "monitor.reference"]
+    written = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
+    assert written.stdout == reference()
+
+
+def test_every_setting_has_its_row() -> None:
+    assert settings_table().keys() == Settings.model_fields.keys() - {"providers", "channels", "watch"}
+
+
+@pytest.mark.parametrize("name", sorted(settings_table()))
+def test_a_documented_default_is_the_default(name: str) -> None:
+    written = settings_table()[name]
+    if written == "the project's page":
+        return
+    default = getattr(Settings(), name)
+    if written == "none":
+        assert not default
+    else:
+        assert default == getattr(load_settings({f"SITEWATCH_{name.upper()}": written.strip("`")}), name)
+
+
+@pytest.mark.parametrize("model", [ProviderSettings, SlackSettings, EmailSettings])
+def test_every_key_of_a_table_is_named(
+    model: type[ProviderSettings | SlackSettings | EmailSettings],
+) -> None:
+    assert [key for key in model.model_fields if f"`{key}`" not in text("settings.md")] == []
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        ("metric", METRICS),
+        ("rule", RULES),
+        ("kind of channel", CHANNELS),
+        ("kind of feed", FEEDS),
+        ("provider", [provider.name for provider in DEFAULT_PROVIDERS]),
+        ("kind of site", KINDS),
+    ],
+)
+def test_everything_that_can_be_chosen_is_described(what: str, names: list[str]) -> None:
+    missing = [name for name in names if f"`{name}`" not in everything()]
+    assert missing == [], f"describe each {what} somewhere under docs/, in backquotes"
+
+
+def test_every_link_between_the_docs_leads_somewhere() -> None:
+    broken = [
+        f"{path.relative_to(DOCS)}: {target}"
+        for path in sorted(DOCS.rglob("*.md"))
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
+        if not (path.parent / target).exists()
+    ]
+    assert broken == []

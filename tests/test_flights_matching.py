@@ -1,0 +1,115 @@
+"""Which positions lie in which site, and which reports are worth storing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db.records import Fix
+from monitor.flights.geodesy import great_circle_nm
+from monitor.flights.keep import keep_fix
+from monitor.flights.matching import place_of, places_of
+from monitor.sites import Site
+from tests.cast import CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
+from tests.flying import NOON
+
+ALL = pytest.mark.parametrize("site", CAST, ids=lambda site: site.id)
+
+
+def inside(site: Site, lat: float, lon: float) -> bool:
+    return bool(place_of(site).contains(np.array([lat]), np.array([lon]))[0])
+
+
+def fix_at(lat: float, lon: float, icao24: str = "3950c7", **values: object) -> Fix:
+    return replace(Fix("adsb.lol", icao24, NOON, NOON, lat, lon), **values)  # type: ignore[arg-type]
+
+
+@ALL
+def test_a_site_contains_a_point_of_each_of_its_parts(site: Site) -> None:
+    for part in getattr(site.geometry, "geoms", [site.geometry]):
+        point = part.representative_point()
+        assert inside(site, point.y, point.x)
+
+
+def test_only_sites_where_aircraft_come_and_go_are_prepared() -> None:
+    assert [place.id for place in places_of(CAST)] == ["quiet-field", "dateline-strip", "donut-base"]
+
+
+def test_a_hole_is_outside() -> None:
+    assert inside(DONUT_BASE, 65.485, -150.0)
+    assert not inside(DONUT_BASE, 65.5, -150.0)
+
+
+@pytest.mark.parametrize("lon", [179.985, 179.9999, 180.0, -180.0, -179.9999, -179.985])
+def test_a_strip_across_180_has_no_seam(lon: float) -> None:
+    assert inside(DATELINE_STRIP, -16.8, lon)
+
+
+@pytest.mark.parametrize("lon", [179.97, -179.97, 0.0, 0.01])
+def test_what_lies_beside_the_strip_is_outside(lon: float) -> None:
+    assert not inside(DATELINE_STRIP, -16.8, lon)
+
+
+@ALL
+@given(data=st.data())
+def test_containment_is_that_of_the_outline_as_drawn(site: Site, data: st.DataObject) -> None:
+    west, south, east, north = site.geometry.bounds
+    lon = data.draw(st.floats(west, east))
+    lat = data.draw(st.floats(south - 0.01, north + 0.01))
+    point = shapely.Point(lon, lat)
+    if shapely.distance(site.geometry.boundary, point) > 1e-9:
+        assert inside(site, lat, lon) == bool(site.geometry.contains(point))
+
+
+@ALL
+@given(east=st.floats(-30, 30), north=st.floats(-30, 30))
+def test_distances_are_good_to_one_percent_near_a_site(site: Site, east: float, north: float) -> None:
+    place = place_of(site)
+    lat = place.lat + north / 60
+    lon = (place.lon + east / place.east_scale + 180) % 360 - 180
+    x, y = place.plane(np.array([lat]), np.array([lon]))
+    assert np.hypot(x[0], y[0]) == pytest.approx(
+        great_circle_nm(place.lat, place.lon, lat, lon), rel=0.01, abs=0.02
+    )
+
+
+def test_the_distance_inside_is_nothing_and_a_hole_has_an_edge() -> None:
+    place = place_of(DONUT_BASE)
+    base, town = place.distance_nm(np.array([65.485, 65.5]), np.array([-150.0, -150.0]))
+    assert base == 0
+    assert town == pytest.approx(0.3, abs=0.01)
+
+
+def test_nothing_near_needs_no_geometry() -> None:
+    far = place_of(QUIET_FIELD).contains(np.array([10.0, -51.9]), np.array([10.0, 110.0]))
+    assert not far.any()
+
+
+# --- what is stored -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "kept"),
+    [
+        (-51.9, -70.6, True),
+        (-51.9 + 39 / 60, -70.6, True),
+        (-51.9 + 42 / 60, -70.6, False),
+        (-16.8, 179.5, True),
+        (-16.8, -179.5, True),
+        (-16.8, 178.0, False),
+        (69.66, 18.96, False),
+    ],
+)
+def test_reports_within_40_miles_of_an_airfield_are_kept(lat: float, lon: float, kept: bool) -> None:
+    assert keep_fix(CAST)(fix_at(lat, lon)) is kept
+
+
+def test_watched_aircraft_are_kept_wherever_they_are() -> None:
+    keep = keep_fix(CAST)
+    assert keep(fix_at(0, 0, "15521f"))
+    assert keep(fix_at(0, 0, type_code="T160"))
+    assert not keep(fix_at(0, 0, type_code="A320"))
+    assert not keep(fix_at(0, 0, "15521f", db_flags=8))

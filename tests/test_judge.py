@@ -1,0 +1,280 @@
+"""Judging as stories on a timeline, on both databases."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, func, select
+
+from alerts.judge import Bench, JudgeReport, judge_pending
+from alerts.watch import SiteWatch, merge_watch
+from db import schema
+from db.alerts import acknowledge, alerts, events
+from db.declared import record_declared
+from db.engine import open_engine, reading, writing
+from db.evaluations import evaluations, unjudged
+from db.migrate import migrate
+from db.observations import record
+from db.records import Alert, DeclaredBaseline, Observation
+from monitor.bootstrap import RULES
+from monitor.kinds import KINDS
+from tests.builders import DAY, at, look, stated
+
+PORT = SiteWatch(
+    "busy-port",
+    "Busy Port",
+    "railhead",
+    "UTC",
+    watchlist=("class:vip_military", "type:Tu-160", "type:Tu-95MS"),
+    metrics=merge_watch(KINDS["railhead"].watch, KINDS["airport"].watch),
+)
+BENCH = Bench({"busy-port": PORT}, RULES, ("slack", "email"), too_old=timedelta(days=7))
+MAX_20 = stated("max", 20, ("2018-10-06", "2023-09-18"), known="2022-01-01")
+
+
+def store(engine: Engine, *looks: Observation, declared: Sequence[DeclaredBaseline] = ()) -> None:
+    with writing(engine) as connection:
+        record_declared(connection, declared)
+        record(connection, looks)
+
+
+def judge(engine: Engine, day: str, bench: Bench = BENCH) -> JudgeReport:
+    return judge_pending(engine, bench, at(day))
+
+
+def all_alerts(engine: Engine) -> list[Alert]:
+    with reading(engine) as connection:
+        return alerts(connection)
+
+
+def life(engine: Engine, alert: Alert) -> list[str]:
+    with reading(engine) as connection:
+        return [each.kind for each in events(connection, alert.id)]
+
+
+def owed(engine: Engine) -> dict[str, int]:
+    with reading(engine) as connection:
+        query = select(schema.delivery.c.state, func.count()).group_by(schema.delivery.c.state)
+        return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def test_quiet_weeks_a_burst_one_alert_two_messages(engine: Engine) -> None:
+    store(engine, *[look(f"2023-09-{n:02}", 3 + n % 5) for n in range(1, 29)])
+    assert judge(engine, "2023-10-01").judged == 28
+    assert all_alerts(engine) == []
+    store(engine, look("2023-10-05", 73))
+    report = judge(engine, "2023-10-06")
+    (alert,) = all_alerts(engine)
+    assert (alert.status, alert.rule, alert.value) == ("open", "record", 73)
+    assert alert.baseline["odds"] == 29
+    assert report.told == [f"opened: {alert.headline}"]
+    assert owed(engine) == {"queued": 2}
+
+
+def test_judging_again_changes_nothing(engine: Engine) -> None:
+    store(engine, look("2023-10-05", 73), declared=(MAX_20,))
+    judge(engine, "2023-10-06")
+    before = all_alerts(engine)
+    again = judge(engine, "2023-10-06")
+    assert (again.judged, again.changes) == (0, {})
+    assert all_alerts(engine) == before
+    assert owed(engine) == {"queued": 2}
+
+
+def test_a_wrong_count_is_withdrawn_and_forgotten_by_the_record(engine: Engine) -> None:
+    store(engine, look("2024-07-10", 300, known="2024-07-10"), declared=(MAX_20,))
+    judge(engine, "2024-07-10")
+    store(engine, look("2024-07-10", 12, known="2024-07-12"))
+    judge(engine, "2024-07-12")
+    (wrong,) = all_alerts(engine)
+    assert (wrong.status, life(engine, wrong)) == ("withdrawn", ["opened", "withdrawn"])
+    store(engine, look("2024-07-20", 90, known="2024-07-21"))
+    judge(engine, "2024-07-21")
+    later = [each for each in all_alerts(engine) if each.status == "open"]
+    assert [each.baseline["threshold"] for each in later] == [20]
+
+
+def test_a_corrected_count_that_is_still_unusual_is_told_and_stays_open(engine: Engine) -> None:
+    store(engine, look("2024-07-10", 300, known="2024-07-10"), declared=(MAX_20,))
+    judge(engine, "2024-07-10")
+    store(engine, look("2024-07-10", 30, known="2024-07-12"))
+    judge(engine, "2024-07-12")
+    (alert,) = all_alerts(engine)
+    assert (alert.status, alert.peak, life(engine, alert)) == ("open", 30, ["opened", "amended"])
+    assert owed(engine) == {"queued": 4}
+
+
+def test_a_look_that_saw_nothing_neither_raises_nor_resolves(engine: Engine) -> None:
+    store(engine, look("2023-10-05", 73), declared=(MAX_20,))
+    judge(engine, "2023-10-06")
+    store(engine, *[look(f"2023-10-{n:02}", None, assessable=False) for n in range(7, 20)])
+    judge(engine, "2023-10-25")
+    (alert,) = all_alerts(engine)
+    assert (alert.status, alert.last_look_at) == ("open", at("2023-10-06"))
+
+
+def test_an_alert_nobody_can_follow_lapses_and_the_next_one_opens_anew(engine: Engine) -> None:
+    store(engine, look("2023-10-05", 73), declared=(MAX_20,))
+    judge(engine, "2023-10-06")
+    judge(engine, "2024-03-01")
+    store(engine, look("2024-06-17", 258))
+    judge(engine, "2024-06-18")
+    first, second = all_alerts(engine)
+    assert (first.status, first.closed_at) == ("lapsed", at("2024-01-04"))
+    assert (second.status, second.baseline["threshold"]) == ("open", 73)
+
+
+def test_a_late_report_of_what_is_over_says_so_at_once(engine: Engine) -> None:
+    store(engine, look("2024-07-10", 12), declared=(MAX_20,))
+    judge(engine, "2024-07-11")
+    store(engine, look("2024-06-17", 258, known="2024-08-08"))
+    judge(engine, "2024-08-08")
+    (alert,) = all_alerts(engine)
+    assert (alert.status, life(engine, alert)) == ("resolved", ["opened", "resolved"])
+    assert owed(engine) == {"queued": 2}
+
+
+def test_old_news_is_kept_and_not_sent(engine: Engine) -> None:
+    store(engine, look("2023-10-05", 73), declared=(MAX_20,))
+    judge(engine, "2026-01-01")
+    assert owed(engine) == {"too_old": 4}
+    (alert,) = all_alerts(engine)
+    assert (alert.opened_at, alert.status) == (at("2023-10-06"), "lapsed")
+
+
+def test_what_was_known_before_the_watch_began_is_not_sent(engine: Engine) -> None:
+    store(engine, look("2023-10-05", 73), declared=(MAX_20,))
+    judge(engine, "2023-10-07", replace(BENCH, not_before=at("2023-10-07")))
+    assert owed(engine) == {"too_old": 2}
+
+
+def test_a_silence_keeps_messages_back_but_not_the_alert(engine: Engine) -> None:
+    with writing(engine) as connection:
+        row = {
+            "site_id": "busy-port",
+            "starts_at": at("2023-10-01"),
+            "ends_at": at("2023-11-01"),
+            "reason": "maintenance",
+        }
+        connection.execute(schema.silence.insert(), row)
+    store(engine, look("2023-10-05", 73), declared=(MAX_20,))
+    judge(engine, "2023-10-06")
+    assert owed(engine) == {"silenced": 2}
+    assert len(all_alerts(engine)) == 1
+
+
+def test_several_listed_types_of_one_look_are_one_alert(engine: Engine) -> None:
+    store(
+        engine,
+        *[
+            look("2023-09-16", 1, "aircraft_present", f"type:{name}", qualifier=">=")
+            for name in ("Tu-160", "Tu-95MS")
+        ],
+    )
+    judge(engine, "2023-09-17")
+    (alert,) = all_alerts(engine)
+    assert alert.subjects == ("type:Tu-160", "type:Tu-95MS")
+    assert "no history" in alert.headline
+
+
+def test_each_arrival_is_its_own_alert(engine: Engine) -> None:
+    store(engine, *[look(f"2023-09-{n}", 1, "arrivals", "class:vip_military") for n in (11, 26)])
+    judge(engine, "2023-10-01")
+    assert [each.phenomenon_time for each in all_alerts(engine)] == [at("2023-09-11"), at("2023-09-26")]
+
+
+def test_too_little_history_is_said_and_not_silent(engine: Engine) -> None:
+    store(engine, look("2022-11-29", 8))
+    judge(engine, "2022-12-01")
+    with reading(engine) as connection:
+        said = {
+            each.rule: (each.status, each.details["reason"]) for each in evaluations(connection, "busy-port")
+        }
+    assert said["record"] == ("cannot_tell", "Too little history: 0 usable earlier looks, needs 20 more.")
+    assert said["watchlist"][0] == "evaluated"
+
+
+def test_looks_of_unwatched_sites_and_metrics_do_not_wait_for_ever(engine: Engine) -> None:
+    store(engine, look("2023-10-05", 9, site_id="nowhere"), look("2023-10-05", 9, "ships_present"))
+    judge(engine, "2023-10-06")
+    with reading(engine) as connection:
+        assert unjudged(connection, at("2023-10-07"), 10) == []
+
+
+def test_a_count_of_the_future_waits(engine: Engine) -> None:
+    store(engine, look("2023-10-05", 73, known="2023-10-06"), declared=(MAX_20,))
+    assert judge(engine, "2023-10-05").judged == 0
+    assert judge(engine, "2023-10-06").judged == 1
+
+
+def test_a_declared_maximum_counts_only_once_it_was_published(engine: Engine) -> None:
+    late = stated("max", 20, ("2018-10-06", "2022-10-01"), known="2023-10-06")
+    store(engine, look("2022-11-30", 33), declared=(late,))
+    judge(engine, "2024-01-01")
+    assert all_alerts(engine) == []
+
+
+def test_an_acknowledgement_is_an_attribute(engine: Engine) -> None:
+    store(engine, look("2023-10-05", 73), declared=(MAX_20,))
+    judge(engine, "2023-10-06")
+    (alert,) = all_alerts(engine)
+    with writing(engine) as connection:
+        acknowledge(connection, alert.id, "night desk", at("2023-10-07"))
+        seen = acknowledge(connection, alert.id, "day desk", at("2023-10-08"))
+    assert seen is not None
+    assert (seen.status, seen.acknowledged_by, life(engine, seen)) == (
+        "open",
+        "night desk",
+        ["opened", "acknowledged"],
+    )
+    with writing(engine) as connection:
+        assert acknowledge(connection, "al_none", "desk", at("2023-10-08")) is None
+
+
+COUNTS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 120), st.integers(0, 3)), max_size=25)
+
+
+@settings(max_examples=25, deadline=None)
+@given(counts=COUNTS)
+def test_a_backlog_says_what_would_have_been_said_at_the_time(counts: list[tuple[int, int, int]]) -> None:
+    looks = [
+        look(
+            f"{(at('2023-01-01') + day * DAY):%Y-%m-%d}",
+            value,
+            result_time=at("2023-01-01") + (day + 1 + delay) * DAY,
+        )
+        for day, value, delay in counts
+    ]
+    lives = [_judged_daily(looks), _judged_at_the_end(looks)]
+    assert lives[0] == lives[1]
+
+
+def _judged_daily(looks: list[Observation]) -> list[tuple[str, str, datetime]]:
+    engine = open_engine("sqlite://")
+    migrate(engine)
+    for when in sorted({each.result_time for each in looks}):
+        store(engine, *[each for each in looks if each.result_time == when], declared=(MAX_20,))
+        judge_pending(engine, BENCH, when)
+    return _whole_life(engine)
+
+
+def _judged_at_the_end(looks: list[Observation]) -> list[tuple[str, str, datetime]]:
+    engine = open_engine("sqlite://")
+    migrate(engine)
+    ordered = sorted(looks, key=lambda each: each.result_time)
+    store(engine, *ordered, declared=(MAX_20,))
+    judge_pending(engine, BENCH, max((each.result_time for each in looks), default=at("2023-01-01")))
+    return _whole_life(engine)
+
+
+def _whole_life(engine: Engine) -> list[tuple[str, str, datetime]]:
+    with reading(engine) as connection:
+        found = [
+            (alert.id, event.kind, event.at)
+            for alert in alerts(connection)
+            for event in events(connection, alert.id)
+        ]
+    engine.dispose()
+    return sorted(found)

@@ -1,0 +1,140 @@
+"""Watching over itself: blind sites and the weekly digest are told once, and never as quiet."""
+
+from datetime import timedelta
+
+from sqlalchemy import Engine, select
+
+from alerts.blindness import BlindReport, watch_blindness
+from alerts.digest import digest_payload, tell_week
+from alerts.outbox import compose_notice
+from db import schema
+from db.blindness import blind_periods
+from db.deliveries import deliveries
+from db.engine import reading, writing
+from db.observations import record
+from db.records import BlindPeriod
+from db.weeks import ProviderWeek, Week
+from tests.builders import at, look
+
+NAMES = {"quiet-field": "Quiet Field", "busy-port": "Busy Port"}
+AFTER = timedelta(hours=6)
+
+
+def know_sites(engine: Engine, day: str = "2023-01-01") -> None:
+    with writing(engine) as connection:
+        for site_id in NAMES:
+            row = {
+                "site_id": site_id,
+                "version": 1,
+                "digest": "x",
+                "removed": False,
+                "feature": {},
+                "recorded_at": at(day),
+            }
+            connection.execute(schema.site_version.insert(), row)
+
+
+def watch_hour(engine: Engine, site_id: str, hour: str, observed_s: int) -> None:
+    row = {
+        "provider": "adsb.lol",
+        "site_id": site_id,
+        "hour": at(hour),
+        "expected_s": 3600,
+        "observed_s": observed_s,
+    }
+    with writing(engine) as connection:
+        connection.execute(schema.coverage_hour.insert(), row)
+
+
+def round_at(engine: Engine, moment: str) -> BlindReport:
+    return watch_blindness(engine, NAMES, ("slack", "email"), AFTER, at(moment))
+
+
+def owed(engine: Engine) -> list[str]:
+    with reading(engine) as connection:
+        return [compose_notice(each).headline for each in deliveries(connection) if each.channel == "slack"]
+
+
+def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(engine: Engine) -> None:
+    know_sites(engine)
+    for site_id in NAMES:
+        watch_hour(engine, site_id, "2023-01-01T10:00", 3600)
+        watch_hour(engine, site_id, "2023-01-01T11:00", 0)
+    assert round_at(engine, "2023-01-01T16:59") == BlindReport()
+    began = round_at(engine, "2023-01-01T17:00").began
+    assert [(each.site_id, each.since) for each in began] == [
+        ("busy-port", at("2023-01-01T11:00")),
+        ("quiet-field", at("2023-01-01T11:00")),
+    ]
+    assert round_at(engine, "2023-01-01T20:00") == BlindReport()
+    assert owed(engine) == ["Blind since 2023-01-01 11:00 UTC: Busy Port and Quiet Field"]
+    watch_hour(engine, "busy-port", "2023-01-02T03:00", 60)
+    ended = round_at(engine, "2023-01-02T03:10").ended
+    assert [(each.site_id, each.since) for each in ended] == [("busy-port", at("2023-01-01T11:00"))]
+    assert owed(engine)[1:] == ["Watched again: Busy Port"]
+    with reading(engine) as connection:
+        lasting = [each.site_id for each in blind_periods(connection) if each.ended_at is None]
+    assert lasting == ["quiet-field"]
+
+
+def test_a_site_that_was_never_watched_is_blind_since_it_is_known(engine: Engine) -> None:
+    know_sites(engine, "2023-01-05")
+    assert {each.since for each in round_at(engine, "2023-01-06").began} == {at("2023-01-05")}
+
+
+def test_the_notice_never_calls_it_quiet(engine: Engine) -> None:
+    know_sites(engine)
+    round_at(engine, "2023-01-03")
+    with reading(engine) as connection:
+        text = " ".join(compose_notice(deliveries(connection)[0]).paragraphs)
+    assert "not a quiet time" in text
+    assert "No counts are made" in text
+
+
+def test_the_digest_comes_once_a_week(engine: Engine) -> None:
+    with writing(engine) as connection:
+        record(
+            connection,
+            [
+                look("2023-10-04", 5, recorded_at=at("2023-10-04")),
+                look("2023-10-05", None, recorded_at=at("2023-10-05")),
+            ],
+        )
+    assert tell_week(engine, 14, ("slack",), at("2023-10-09T00:05"))
+    assert not tell_week(engine, 14, ("slack",), at("2023-10-12"))
+    with reading(engine) as connection:
+        (only,) = deliveries(connection)
+    message = compose_notice(only)
+    assert message.headline == "Still watching: 14 sites, 2 looks, 0 working providers, nothing unusual"
+    assert message.subject == "[sitewatch] Still watching, 2023-10-02 to 2023-10-08"
+    assert "1 gave a count and 1 did not" in message.paragraphs[0]
+
+
+def test_a_program_that_did_not_run_tells_no_digest(engine: Engine) -> None:
+    assert not tell_week(engine, 14, ("slack",), at("2023-10-09"))
+    with reading(engine) as connection:
+        assert connection.execute(select(schema.delivery)).all() == []
+
+
+def test_the_digest_says_what_chance_alone_would_give() -> None:
+    week = Week(
+        at("2023-10-02"),
+        at("2023-10-09"),
+        sites=3,
+        looks=12,
+        counted=9,
+        providers=[ProviderWeek("adsb.lol", 100, 7), ProviderWeek("earth-search", 7, 7)],
+        opened=["73 railcars"],
+        closed=1,
+        chance=0.31,
+    )
+    blind = [BlindPeriod("busy-port", at("2023-10-03"), at("2023-10-03"))]
+    text = str(digest_payload(week, blind)["paragraphs"])
+    for words in (
+        "Chance alone would have given 0.3 records",
+        "100 polls, 7 of them failed",
+        "Alert: 73 railcars",
+        "Blind for a time: busy-port",
+    ):
+        assert words in text
+    assert "3 sites, 12 looks, 1 working provider, 1 alert" in str(digest_payload(week, [])["headline"])

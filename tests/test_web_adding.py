@@ -1,0 +1,162 @@
+"""Adding a site from the page: shown before it is written, refused with every fault, watched from then on."""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from db.engine import reading
+from db.sites import site_names
+from monitor.web.security import MOST_BYTES
+from tests.web_rig import Rig, rig
+
+SQUARE = {
+    "type": "Polygon",
+    "coordinates": [[[10.0, 55.0], [10.02, 55.0], [10.02, 55.01], [10.0, 55.01], [10.0, 55.0]]],
+}
+
+
+@pytest.fixture
+def made(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Rig]:
+    with rig(sqlite_engine, tmp_path) as page:
+        yield page
+
+
+def check(made: Rig, **fields: str) -> tuple[int, str]:
+    form = {"form_token": made.client.form_token("/add-site"), **fields}
+    response = made.client.post("/add-site/check", data=form)
+    return response.status_code, response.text
+
+
+def confirm(made: Rig, page: str, **changes: str) -> Any:
+    found = re.search(r'name="features" value="([^"]*)"', page)
+    assert found
+    features = html.unescape(found[1])
+    form = {"form_token": made.client.form_token("/add-site"), "features": features, **changes}
+    return made.client.post("/add-site", data=form)
+
+
+def written(made: Rig) -> list[str]:
+    document = json.loads(made.app.sites_file.path.read_text(encoding="utf-8"))
+    return [feature["id"] for feature in document["features"]]
+
+
+def test_an_airport_is_shown_then_written_then_watched(made: Rig) -> None:
+    status, page = check(made, airport="EKBI")
+    assert status == 200
+    assert "Billund" in page
+    assert "Europe/Copenhagen" in page
+    assert "Arrivals (record" in page
+    assert "adsb.lol" in page
+    assert "dk-ekbi" not in written(made)
+    response = confirm(made, page)
+    assert (response.status_code, response.headers["location"]) == (303, "/sites/dk-ekbi")
+    assert written(made)[-1] == "dk-ekbi"
+    assert "dk-ekbi" in made.app.sites
+    with reading(made.app.engine) as connection:
+        assert "dk-ekbi" in site_names(connection)
+    assert "Billund" in made.client.get("/sites/dk-ekbi").text
+    assert made.app.sites_file.path.with_suffix(".geojson.bak").exists()
+
+
+def test_a_pasted_outline_is_watched_as_what_it_is(made: Rig) -> None:
+    status, page = check(
+        made, geojson=json.dumps(SQUARE), site_id="new-quay", name="New Quay <b>", kind="port", timezone=""
+    )
+    assert status == 200
+    assert "New Quay &lt;b&gt;" in page
+    assert "1.42 km²" in page
+    assert "Ships present" in page
+    assert confirm(made, page).status_code == 303
+    assert made.app.sites["new-quay"].timezone.key == "Europe/Copenhagen"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "names no single place"),
+        ({"airport": "EKBI", "geojson": "{}"}, "names no single place"),
+        ({"airport": "QQQQ"}, "no airport in the packaged table"),
+        ({"geojson": "nonsense"}, "the file"),
+        ({"geojson": json.dumps({"type": "Point", "coordinates": [1, 2]})}, "no outline of a site"),
+        ({"geojson": json.dumps(SQUARE)}, "new site"),
+        (
+            {"geojson": json.dumps(SQUARE), "site_id": "busy-port", "name": "x", "kind": "port"},
+            "there is a site with this id already",
+        ),
+        ({"geojson": json.dumps(SQUARE), "site_id": "Bad Id", "name": "x", "kind": "port"}, "id"),
+        ({"geojson": "[" * 100_000, "site_id": "deep", "name": "x", "kind": "port"}, "the file"),
+    ],
+)
+def test_what_cannot_be_added_says_why_and_keeps_what_was_typed(
+    made: Rig, fields: dict[str, str], said: str
+) -> None:
+    before = written(made)
+    status, page = check(made, **fields)
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    assert status == 422
+    assert "This cannot be added yet" in text
+    if said != "new site":
+        assert said in text
+    assert 'name="features"' not in page
+    if "site_id" in fields:
+        assert f'value="{fields["site_id"]}"' in page
+    assert written(made) == before
+
+
+def test_every_fault_is_told_at_once(made: Rig) -> None:
+    bad = {
+        "type": "Feature",
+        "id": "bad",
+        "geometry": SQUARE,
+        "properties": {"kind": "castle", "elevation_ft": "high"},
+    }
+    _, page = check(made, geojson=json.dumps(bad))
+    found = re.search(r'<div class="faults".*?</div>', page, re.DOTALL)
+    assert found
+    assert found[0].count("<li") >= 3
+
+
+def test_a_changed_dry_run_is_checked_again(made: Rig) -> None:
+    _, page = check(made, airport="EKBI")
+    response = confirm(
+        made, page, features='{"type": "Feature", "id": "x", "geometry": null, "properties": {}}'
+    )
+    assert response.status_code == 422
+    assert "This cannot be added yet" in response.text
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(made: Rig) -> None:
+    _, page = check(made, airport="EKBI")
+    path = made.app.sites_file.path
+    keep = path.read_text(encoding="utf-8")
+    path.unlink()
+    path.mkdir()
+    response = confirm(made, page)
+    assert response.status_code in {422, 500}
+    assert "read" in response.text or "written" in response.text
+    path.rmdir()
+    path.write_text(keep, encoding="utf-8")
+
+
+def test_only_our_own_form_adds(made: Rig) -> None:
+    before = written(made)
+    for path in ("/add-site", "/add-site/check"):
+        assert made.client.post(path, data={"features": "{}", "airport": "EKBI"}).status_code == 403
+    assert written(made) == before
+
+
+def test_a_body_without_end_is_refused(made: Rig) -> None:
+    token = made.client.form_token("/add-site")
+    response = made.client.post(
+        "/add-site/check", data={"form_token": token, "geojson": "x" * (MOST_BYTES + 1)}
+    )
+    assert response.status_code == 413
+    assert "more than sitewatch takes" in response.text
+    longer_than_a_field = {"form_token": token, "geojson": "x" * 2_000_000}
+    assert made.client.post("/add-site/check", data=longer_than_a_field).status_code == 400

@@ -1,0 +1,45 @@
+"""The API against its own description: whatever is asked, the answer is one that the description promises."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import CheckFunction
+from schemathesis.specs.openapi import checks
+from sqlalchemy import Engine
+
+from tests.web_rig import Rig, rig, tell_story
+
+# Not among them: “accepts whatever the schema allows”. Which times, cursors and sites exist is more than JSON Schema
+# can say, and those that do not are refused with a sentence.
+CHECKS: list[CheckFunction] = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    schemathesis.checks.not_a_server_error,
+]
+
+
+@pytest.fixture
+def told(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Rig]:
+    with rig(sqlite_engine, tmp_path) as made:
+        tell_story(made.app)
+        yield made
+
+
+@pytest.mark.parametrize("name", ["sites", "observations", "visits", "alerts", "status"])
+def test_every_answer_is_one_that_the_description_promises(told: Rig, name: str) -> None:
+    schema = schemathesis.openapi.from_dict(told.page.openapi())
+    operation = schema[f"/api/v1/{name}"]["GET"]
+
+    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy())
+    def ask(case: "schemathesis.Case[Any]") -> None:
+        response = told.client.request("GET", case.formatted_path, params=case.query or {})
+        case.validate_response(response, checks=CHECKS)
+
+    ask()

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser lint types imports unit lock clean
+.PHONY: help run demo test browser lint types imports unit lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -29,6 +29,9 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 
 run: $(VENV)/.runtime ## Install, migrate, load the sites and their history, and start watching
 	@$(BIN)/sitewatch run
+
+demo: $(VENV)/.runtime ## Replay 2022 to 2024 at speed, with the page open on it; nothing leaves this machine
+	@$(BIN)/sitewatch demo
 
 test: $(VENV)/.dev browser lint types imports unit ## Everything that CI checks
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from monitor.commands.alerts import alerts_app
+from monitor.commands.demo import demo
 from monitor.commands.doctor import doctor
 from monitor.commands.history import history
 from monitor.commands.observations import observations_app
@@ -38,6 +39,7 @@ app.command(short_help="Show what was counted at a site, and how it is known.")(
 app.command(short_help="Show which aircraft were at a site, and how sure that is.")(visits)
 app.add_typer(alerts_app, name="alerts")
 app.command(short_help="Replay a recorded scenario with its own clock.")(replay)
+app.command(short_help="Show sitewatch at work on a recorded scenario.")(demo)
 app.command()(status)
 app.command()(doctor)
 

@@ -1,5 +1,6 @@
 """Cut-outs: pictures of sites, and the pictures that could not be made; both can be made anew from the scenes."""
 
+from collections.abc import Collection
 from dataclasses import asdict, fields
 from datetime import datetime
 
@@ -62,6 +63,12 @@ def last_attempts(connection: Connection) -> dict[str, datetime]:
     ).subquery()
     query = select(both.c.site_id, func.max(both.c.at)).group_by(both.c.site_id)
     return {site_id: at for site_id, at in connection.execute(query)}  # noqa: C416 - rows are not pairs to mypy
+
+
+def drop_sites(connection: Connection, watched: Collection[str]) -> int:
+    """Forget the pictures of every site but these, and what failed there; give the number of pictures."""
+    connection.execute(delete(cutout_failure).where(cutout_failure.c.site_id.not_in(watched)))
+    return connection.execute(delete(cutout).where(cutout.c.site_id.not_in(watched))).rowcount
 
 
 def drop_failures(connection: Connection, before: datetime) -> int:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, select, update
 
+from db.cutouts import drop_sites
 from db.polls import LOST
 from db.schema import fix, payload, poll, visit, visit_version
 
@@ -27,12 +28,13 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PurgeReport:
-    """How much was forgotten: position reports, identities of visitors, raw answers; and polls given up as lost."""
+    """How much was forgotten: position reports, identities of visitors, raw answers, pictures; and polls lost."""
 
     fixes: int
     visits: int
     payloads: int
     lost_polls: int
+    pictures: int
 
 
 def purge(
@@ -42,8 +44,11 @@ def purge(
     keep_identities: timedelta,
     keep_payloads: timedelta,
     watched: Callable[[Identity], bool],
+    sites: Collection[str],
 ) -> PurgeReport:
     """Forget what is older than it may be kept; counts stay, and so does what an alert rests on.
+
+    Of a site that is not among `sites` any more the pictures go: they can be made anew.
 
     Of an aircraft that is not `watched` the position reports go, and its visits keep no name; one whose
     departure was never heard loses it as well, or a missed take-off would keep a name for ever.
@@ -55,6 +60,7 @@ def purge(
         _forget_visitors(connection, before, lambda who: who.icao24 in kept or watched(who)),
         _forget_payloads(connection, now - keep_payloads),
         _give_up_lost(connection, now - _GIVEN_UP_AFTER),
+        drop_sites(connection, sites),
     )
 
 

@@ -20,9 +20,10 @@ from alerts.rules.watchlist import Watchlist
 from alerts.verdict import Rule
 from alerts.watch import SiteWatch
 from db.engine import open_engine
+from monitor.cutouts import CAPS, Hosts, picture_hosts
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedClient, Provider
-from monitor.feeds.http import GuardedClient
+from monitor.feeds.http import Caps, GuardedClient
 from monitor.feeds.opensky import OpenSkyFeed
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
@@ -33,6 +34,7 @@ from monitor.sites import Site
 from monitor.sites.faults import Fault, Spot
 from monitor.sites.reload import SitesFile
 from monitor.sites.watching import check_watch
+from monitor.trouble import Troubles
 
 FEEDS: Mapping[str, Callable[[Provider, FeedClient], Feed]] = {
     "readsb": ReadsbFeed,
@@ -83,6 +85,8 @@ CHANNELS: Mapping[str, Callable[[str, Any, HttpPost], Channel]] = {
 }
 """Every kind of channel by the name that `[channels.NAME] kind = …` uses."""
 
+_FEED_CAPS = Caps()
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -93,8 +97,12 @@ class App:
     sites_file: SitesFile
     feeds: Mapping[str, Feed]
     channels: Mapping[str, Channel]
+    pictures: FeedClient
+    """Reads the files of scenes, from these hosts of each provider and no other."""
+    picture_hosts: Hosts
     rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
     clients: Sequence[GuardedClient] = ()
+    troubles: Troubles = field(default_factory=Troubles)
 
     @property
     def sites(self) -> Mapping[str, Site]:
@@ -138,7 +146,7 @@ def describe_database(settings: Settings) -> str:
 def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> App:
     """Put the program together; raises SettingsError or SitesError. Nothing is asked or written yet.
 
-    `transport` replaces the network for feeds (a replay of recorded answers).
+    `transport` replaces the network for feeds and pictures (a replay of recorded answers).
     """
     sites_file = SitesFile(settings.sites_file, rule_defaults())
     _check_watch_layers(settings)
@@ -148,8 +156,12 @@ def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -
         for provider in configured_providers(settings)
         if provider.enabled
     }
+    hosts = picture_hosts(feed.provider for feed in feeds.values())
+    pictures = _client("pictures", settings, transport=transport, caps=CAPS)
     channels = build_channels(settings, clients)
-    return App(settings, _engine(settings), sites_file, feeds, channels, RULES, tuple(clients))
+    clients.append(pictures)
+    engine = _engine(settings)
+    return App(settings, engine, sites_file, feeds, channels, pictures, hosts, RULES, tuple(clients))
 
 
 def _engine(settings: Settings) -> Engine:
@@ -223,6 +235,7 @@ def _client(
     *,
     headers: Mapping[str, str] | None = None,
     transport: httpx.BaseTransport | None = None,
+    caps: Caps = _FEED_CAPS,
 ) -> GuardedClient:
     return GuardedClient(
         name=name,
@@ -231,6 +244,7 @@ def _client(
         headers=headers,
         transport=transport,
         allowed_networks=settings.allowed_networks,
+        caps=caps,
     )
 
 

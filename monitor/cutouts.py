@@ -95,7 +95,7 @@ def refresh_cutouts(
     limit: int,
     hosts: Hosts | None = None,
 ) -> list[CutoutReport]:
-    """Make the pictures that are due, at most `limit`, the sites first that waited longest.
+    """Make the pictures that are due, at most `limit`: the sites first that waited longest, else as they are given.
 
     `hosts` is what `picture_hosts` gives. The database is not held while a picture is read.
     """
@@ -110,9 +110,8 @@ def refresh_cutouts(
         report = _make(engine, due, client, now, allowed)
         if report.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
             busy.add(host)
-        log.info(
-            "cutout", site=report.site_id, scene=report.item_id, made=report.made, bytes=report.spent_bytes
-        )
+        if report.made:
+            log.info("picture", site=report.site_id, scene=report.item_id, bytes=report.spent_bytes)
         reports.append(report)
     with writing(engine) as connection:
         drop_failures(connection, now - LOOK_BACK)
@@ -123,7 +122,7 @@ def _all_due(engine: Engine, sites: Collection[Site], now: datetime) -> list[_Du
     with reading(engine) as connection:
         tried, made = last_attempts(connection), newest_made(connection)
         found = [due for site in sites if (due := _due(connection, site, made.get(site.id), now))]
-    return sorted(found, key=lambda due: (tried.get(due.site.id, _NEVER), due.site.id))
+    return sorted(found, key=lambda due: tried.get(due.site.id, _NEVER))
 
 
 def _due(

@@ -28,7 +28,6 @@ from monitor.telemetry import JOB_RUNS, SCHEDULER_LAG_S
 
 log = structlog.get_logger()
 _WATCH_S = 5.0
-_THREADS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +63,23 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # the library ships no ty
 
 
 class Jobs:
-    """The scheduler and its jobs; they wait until `lead` is called, save those that run always."""
+    """The scheduler and its jobs; they wait until `lead` is called, save those that run always.
+
+    `stopping` is set once nothing new can start.
+    """
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = {job.id: job for job in jobs}
         self._hand = _Hand()
-        self._stopped = threading.Event()
+        self.stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
         self._outcomes = _Outcomes()
         place = random.random()  # noqa: S311 - spreads load, hides nothing
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
-            executors={"default": ThreadPoolExecutor(_THREADS), "lease": ThreadPoolExecutor(1)},
+            # A thread for each, so that none that hangs holds up another.
+            executors={"default": ThreadPoolExecutor(len(jobs)), "lease": ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         for job in jobs:
@@ -107,13 +110,20 @@ class Jobs:
             if not job.always:
                 self._scheduler.pause_job(job.id)
 
+    def soon(self, job_id: str, at: datetime) -> None:
+        """Run a job at this moment rather than in its next slot, unless it waits for the lead."""
+        planned = self._scheduler.get_job(job_id)
+        if planned is not None and planned.next_run_time is not None and planned.next_run_time > at:
+            self._scheduler.modify_job(job_id, next_run_time=at)
+
     def stop(self) -> None:
         """Start nothing more, and return when what is in hand has ended."""
-        self._stopped.set()
+        self._hand.close()
+        self.stopping.set()
         self._watcher.join()
         # The library's shutdown holds the lock that `lead` and `stand_by` need, so a heartbeat in
         # hand would wait for it for ever: first let everything in hand end, then shut down.
-        self._hand.close()
+        self._hand.wait_until_empty()
         self._scheduler.shutdown(wait=True)
 
     def mend_clock(self, now: datetime) -> list[str]:
@@ -132,7 +142,7 @@ class Jobs:
 
     def _watch_clock(self) -> None:
         # The scheduler itself sleeps until the next planned run, however far ahead that now is.
-        while not self._stopped.wait(_WATCH_S):
+        while not self.stopping.wait(_WATCH_S):
             self.mend_clock(utc_now())
 
 
@@ -164,6 +174,9 @@ class _Hand:
     def close(self) -> None:
         with self._changed:
             self._closed = True
+
+    def wait_until_empty(self) -> None:
+        with self._changed:
             self._changed.wait_for(lambda: self._running == 0)
 
 

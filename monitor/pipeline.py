@@ -21,6 +21,7 @@ from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import PurgeReport, purge
 from db.sites import record_sites
 from monitor.bootstrap import App
+from monitor.cutouts import CutoutReport, refresh_cutouts
 from monitor.derive import DeriveReport, close_days, derive_pending
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.identity import Aircraft, default_classes, subjects
@@ -30,6 +31,7 @@ from monitor.sites.reload import Reload
 from monitor.telemetry import JUDGED, POLLS, SENDS
 
 log = structlog.get_logger()
+PICTURES_AT_ONCE = 4
 _NAMED = 20
 
 
@@ -171,6 +173,19 @@ def judge(app: App, now: datetime, *, not_before: datetime | None = None) -> Jud
     return report
 
 
+def picture(app: App, now: datetime) -> list[CutoutReport]:
+    """Make a few of the pictures of sites that are due; one that cannot be made is a report, not an error."""
+    sites = list(app.sites.values())
+    reports = refresh_cutouts(
+        app.engine, sites, app.pictures, now, limit=PICTURES_AT_ONCE, hosts=app.picture_hosts
+    )
+    if any(report.made for report in reports):
+        app.troubles.worked("pictures")
+    elif reports:
+        app.troubles.failed("pictures", reports[0].text, now)
+    return reports
+
+
 def watch_self(app: App, now: datetime) -> BlindReport:
     """Tell once that sites went blind or are watched again, and weekly that the watch goes on."""
     channels = tuple(app.channels)
@@ -227,6 +242,7 @@ def retain(app: App, now: datetime) -> PurgeReport:
             watched=lambda who: (
                 f"icao24:{who.icao24}" in subjects(Aircraft(*who), default_classes(), watchlist)
             ),
+            sites=app.sites,
         )
     if any(astuple(report)):
         log.info("forgotten", **asdict(report))

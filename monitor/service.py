@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from types import FrameType
 
@@ -25,7 +25,10 @@ JUDGE_EVERY_S = 10
 DELIVER_EVERY_S = 2
 SELF_EVERY_S = 300
 RETAIN_EVERY_S = 3600
+PICTURE_EVERY_S = 3600
 RELOAD_EVERY_S = 5
+NEXT_PICTURES = timedelta(seconds=10)
+"""Between new scenes and their pictures, and between a few pictures and the next few."""
 BEATS_PER_LEASE = 3
 SAME_SIGNAL_S = 0.5
 """`timeout` and some supervisors send one signal to the process and to its group: that is still one wish."""
@@ -57,6 +60,8 @@ def run_once(app: App, say: Say) -> None:
         say(f"Poll: {report.text}")
     changes = ", ".join(f"{number} {what}" for what, number in done.judged.changes.items()) or "no change"
     say(f"Judged: {done.judged.judged} looks; alerts: {changes}.")
+    for made in pipeline.picture(app, utc_now()):
+        say(f"Picture: {made.text}")
     pipeline.watch_self(app, utc_now())
     delivered = pipeline.deliver(app, utc_now, owner_name())
     pipeline.retain(app, utc_now())
@@ -72,7 +77,7 @@ class Service:
         self.owner = owner_name()
         ttl_s = app.settings.lease_s
         beat = Job("lease", ttl_s / BEATS_PER_LEASE, self._beat, always=True, executor="lease")
-        self.jobs = Jobs([beat, *jobs_of(app, self.owner)])
+        self.jobs = Jobs([beat, *jobs_of(app, self.owner, self._soon)])
         self._leader = Leader(app.engine, self.owner, ttl_s, self, say)
 
     def start(self) -> None:
@@ -96,25 +101,40 @@ class Service:
     def _beat(self, now: datetime) -> None:
         self._leader.beat(now)
 
+    def _soon(self, job_id: str) -> None:
+        self.jobs.soon(job_id, utc_now() + NEXT_PICTURES)
 
-def jobs_of(app: App, owner: str) -> list[Job]:
-    """Everything that is done by the clock: one job a provider, so that a slow one holds up no other."""
+
+def jobs_of(app: App, owner: str, soon: Callable[[str], None]) -> list[Job]:
+    """Everything that is done by the clock: one job a provider, so that a slow one holds up no other.
+
+    `soon` has a job done before its time.
+    """
     polls = [
-        Job(f"poll {name}", feed.provider.interval_s, partial(_poll, app, name))
+        Job(f"poll {name}", feed.provider.interval_s, partial(_poll, app, name, soon))
         for name, feed in app.feeds.items()
     ]
     return [
         Job("sites", RELOAD_EVERY_S, partial(pipeline.reload_sites, app), always=True),
         *polls,
         Job("judge", JUDGE_EVERY_S, partial(_judge, app)),
+        Job("pictures", PICTURE_EVERY_S, partial(_picture, app, soon)),
         Job("self", SELF_EVERY_S, partial(pipeline.watch_self, app)),
         Job("retain", RETAIN_EVERY_S, partial(pipeline.retain, app)),
         Job("deliver", DELIVER_EVERY_S, partial(_deliver, app, owner)),
     ]
 
 
-def _poll(app: App, provider: str, now: datetime) -> None:
-    pipeline.poll(app, now, provider)
+def _poll(app: App, provider: str, soon: Callable[[str], None], now: datetime) -> None:
+    if any(report.scenes for report in pipeline.poll(app, now, provider)):
+        soon("pictures")
+
+
+def _picture(app: App, soon: Callable[[str], None], now: datetime) -> None:
+    made = [report.made for report in pipeline.picture(app, now)]
+    # Where none could be made, the next few would hardly fare better now.
+    if len(made) == pipeline.PICTURES_AT_ONCE and any(made):
+        soon("pictures")
 
 
 def _judge(app: App, now: datetime) -> None:

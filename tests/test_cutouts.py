@@ -194,13 +194,13 @@ def test_the_sites_that_waited_longest_come_first(sqlite_engine: Engine) -> None
         store(sqlite_engine, scene(site, day=2))
     with web(by_site) as (pictures, _, _):
         first = refresh(sqlite_engine, pictures, limit=2)
-        store(sqlite_engine, scene(BUSY_PORT, day=1), scene(DATELINE_STRIP, day=1))
+        store(sqlite_engine, scene(BUSY_PORT, day=1), scene(QUIET_FIELD, day=1))
         second = refresh(sqlite_engine, pictures, limit=2, now=NOON + HOUR)
         third = refresh(sqlite_engine, pictures, limit=9, now=NOON + 2 * HOUR)
     assert [[report.site_id for report in run] for run in (first, second, third)] == [
-        ["busy-port", "dateline-strip"],
-        ["donut-base", "quiet-field"],
-        ["busy-port", "dateline-strip"],
+        ["quiet-field", "busy-port"],
+        ["dateline-strip", "donut-base"],
+        ["quiet-field", "busy-port"],
     ]
 
 

@@ -56,7 +56,7 @@ def test_the_page_names_no_provider_and_no_option_that_does_not_exist() -> None:
     options = " ".join(re.findall(r"^\| (?:readsb|opensky|stac) \| (.+?) \|", SOURCES, re.MULTILINE))
     source = "".join(
         (Path(__file__).resolve().parents[1] / "monitor" / name).read_text(encoding="utf-8")
-        for name in ("feeds/readsb.py", "feeds/opensky.py", "feeds/stac.py", "polling.py")
+        for name in ("feeds/readsb.py", "feeds/opensky.py", "feeds/stac.py", "polling.py", "cutouts.py")
     )
     documented = re.findall(r"`(\w+)`", options)
     assert len(documented) > 10

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, func, select
 
+from db.cutouts import cutout_failures, keep_cutout, keep_failure, newest_cutout
 from db.engine import reading, writing
 from db.flights import fixes, insert_fixes, record_visits, visits
 from db.payloads import cite_polls
 from db.polls import LOST, PollKey, PollResult, polls, record_poll, start_poll
-from db.records import Evidence, Fix, Visit
+from db.records import Cutout, CutoutFailure, Evidence, Fix, Visit
 from db.retention import DROPPED, Identity, PurgeReport, purge
 from db.schema import payload, visit_version
 from tests.fake_feeds import NOON
@@ -54,7 +55,14 @@ def is_watched(who: Identity) -> bool:
 
 def run(engine: Engine) -> PurgeReport:
     with writing(engine) as connection:
-        return purge(connection, NOON, keep_identities=48 * HOUR, keep_payloads=14 * DAY, watched=is_watched)
+        return purge(
+            connection,
+            NOON,
+            keep_identities=48 * HOUR,
+            keep_payloads=14 * DAY,
+            watched=is_watched,
+            sites=["sunan"],
+        )
 
 
 def store(engine: Engine, *reports: Fix) -> None:
@@ -65,13 +73,13 @@ def store(engine: Engine, *reports: Fix) -> None:
 def test_reports_of_aircraft_that_nobody_watches_go_after_their_time(engine: Engine) -> None:
     recent = replace(OTHER, at=NOON - HOUR, received_at=NOON - HOUR)
     store(engine, WATCHED, OTHER, recent)
-    assert run(engine) == PurgeReport(fixes=1, visits=0, payloads=0, lost_polls=0)
+    assert run(engine) == PurgeReport(fixes=1, visits=0, payloads=0, lost_polls=0, pictures=0)
     with reading(engine) as connection:
         assert {(fix.icao24, fix.at) for fix in fixes(connection)} == {
             ("15521f", WATCHED.at),
             ("3985a2", recent.at),
         }
-    assert run(engine) == PurgeReport(0, 0, 0, 0)
+    assert run(engine) == PurgeReport(0, 0, 0, 0, 0)
 
 
 def test_one_report_without_a_registration_does_not_undo_the_others(engine: Engine) -> None:
@@ -151,3 +159,23 @@ def test_polls_that_never_ended_are_given_up(engine: Engine) -> None:
         newest, oldest = polls(connection)
     assert (oldest.outcome, oldest.error) == ("failed", LOST)
     assert newest.outcome is None
+
+
+def test_the_pictures_of_a_site_that_is_watched_no_more_go_with_it(engine: Engine) -> None:
+    pictures = [
+        Cutout(
+            site_id, "earth-search", "sentinel-2-l2a", "S2B", 1, "sentinel-2b", NOON - DAY, b"png", 4, 4, 10.0, {},
+            1.0, "outline", "Contains modified Copernicus Sentinel data 2023", NOON,
+        )
+        for site_id in ("sunan", "left")
+    ]  # fmt: skip
+    failed = CutoutFailure("left", "earth-search", "sentinel-2-l2a", "S2A", NOON - DAY, "404", 1, NOON, NOON)
+    with writing(engine) as connection:
+        for each in pictures:
+            keep_cutout(connection, each, keep=3)
+        keep_failure(connection, failed)
+    assert run(engine).pictures == 1
+    with reading(engine) as connection:
+        assert newest_cutout(connection, "sunan") == pictures[0]
+        assert newest_cutout(connection, "left") is None
+        assert cutout_failures(connection, "left") == []

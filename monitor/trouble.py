@@ -1,0 +1,31 @@
+"""What goes wrong for a while: told in the log once when it begins and once when it is over, never every time."""
+
+import threading
+from datetime import datetime
+
+import structlog
+
+log = structlog.get_logger()
+
+
+class Troubles:
+    """The troubles of one process, by what fails; may be used from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._since: dict[str, datetime] = {}
+
+    def failed(self, what: str, error: str, now: datetime) -> None:
+        """Note that something failed; only the first failure on end is logged."""
+        with self._lock:
+            first = what not in self._since
+            self._since.setdefault(what, now)
+        if first:
+            log.warning("failing", what=what, error=error)
+
+    def worked(self, what: str) -> None:
+        """Note that something worked; logged where it had failed before."""
+        with self._lock:
+            since = self._since.pop(what, None)
+        if since is not None:
+            log.info("works again", what=what, failed_since=since)

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test browser lint types imports unit lock clean
+.PHONY: help run demo pictures test browser lint types imports unit lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,6 +32,9 @@ run: $(VENV)/.runtime ## Install, migrate, load the sites and their history, and
 
 demo: $(VENV)/.runtime ## Replay 2022 to 2024 at speed, with the page open on it; nothing leaves this machine
 	@$(BIN)/sitewatch demo
+
+pictures: $(VENV)/.dev browser ## Pictures of every page after the demo, in build/pictures, and the one in the README
+	@$(BIN)/python -m tests.screenshots
 
 test: $(VENV)/.dev browser lint types imports unit ## Everything that CI checks
 

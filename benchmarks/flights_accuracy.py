@@ -1,0 +1,136 @@
+"""Landings and take-offs at three fields around Paris: ours beside naive counting of ground flags.
+
+Run: python -m benchmarks.flights_accuracy
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+from benchmarks.flights_paris import DATA, NAMES, aligned, labels, ours, places, polls, runways, tracks
+from db.records import Fix
+from monitor.flights.matching import Place, positions
+from monitor.flights.scoring import Event, Score, Share, events_of, flag_events, score
+
+SETTLED = timedelta(minutes=1)
+CUT_OFF = timedelta(minutes=2)
+"""Landings begun so shortly before the recording ends are no errors: the reference needs more of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: the truth, where it comes from, and what each way of counting makes of the reports."""
+
+    site_id: str
+    truth_from: str
+    visits: Score
+    flags: Score
+    settled_flags: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Paris:
+    """Everything the table needs: the three fields, and the label that the reports refute."""
+
+    fields: tuple[Field, ...]
+    reports: int
+    refuted: tuple[Event, ...]
+
+
+def measure(data: Path = DATA) -> Paris:
+    """Read the recording and score every way of counting at every field."""
+    recording = list(polls(data))
+    by_aircraft = tracks([fix for _, fixes in recording for fix in fixes or ()])
+    end = recording[-1][0]
+    fields = places(data)
+    found = events_of(
+        [
+            visit
+            for track in by_aircraft.values()
+            for visit in ours(track, fields, end + timedelta(minutes=30))
+        ]
+    )
+    directions = runways(data)
+    reference = [event for track in by_aircraft.values() for event in aligned(track, directions)]
+    given = labels(data)
+    refuted = tuple(event for event in given if stands_still(by_aircraft[event.icao24], event.at))
+    mended = [event for event in given if event not in refuted]
+    mended += [event for event in reference if any(_takes_the_place(event, each) for each in refuted)]
+    truths = [("lfpo", "labels as given", given), ("lfpo", "labels, the refuted one set right", mended)]
+    truths += [(name, "runway alignment", [e for e in reference if e.site_id == name]) for name in NAMES]
+    by_id = {place.id: place for place in fields}
+    rows = [
+        Field(
+            site_id,
+            source,
+            score(_whole([event for event in found if event.site_id == site_id], truth, end), truth),
+            *(score(_flags(by_aircraft, by_id[site_id], kept), truth) for kept in (timedelta(0), SETTLED)),
+        )
+        for site_id, source, truth in truths
+    ]
+    return Paris(tuple(rows), sum(map(len, by_aircraft.values())), refuted)
+
+
+def stands_still(track: Sequence[Fix], at: datetime) -> bool:
+    """Whether the aircraft does not move at all from half a minute before to a minute and a half after."""
+    around = [fix for fix in track if timedelta(seconds=-30) <= fix.at - at <= timedelta(seconds=90)]
+    lat, lon = {round(fix.lat, 4) for fix in around}, {round(fix.lon, 4) for fix in around}
+    return len(around) > 1 and len(lat) == 1 and len(lon) == 1
+
+
+def _takes_the_place(event: Event, label: Event) -> bool:
+    later = timedelta(0) <= event.at - label.at <= timedelta(minutes=15)
+    return later and replace(event, at=label.at) == label
+
+
+def _whole(found: Sequence[Event], truth: Sequence[Event], end: datetime) -> list[Event]:
+    """Leave out what the end of the recording cuts off before the truth can tell."""
+    known = {(event.kind, event.icao24) for event in truth}
+    return [each for each in found if end - each.at > CUT_OFF or (each.kind, each.icao24) in known]
+
+
+def _flags(by_aircraft: dict[str, list[Fix]], place: Place, kept_for: timedelta) -> list[Event]:
+    return [
+        event
+        for track in by_aircraft.values()
+        for event in flag_events(track, place.id, list(place.near(*positions(track), 1.0)), kept_for)
+    ]
+
+
+def lines(paris: Paris) -> Iterator[str]:
+    """Write the table."""
+    yield "| field | truth | way of counting | recall | precision | false | median delay |"
+    yield "|---|---|---|---|---|---|---|"
+    for field in paris.fields:
+        ways = {
+            "sitewatch": field.visits,
+            "each flip of the ground flag": field.flags,
+            "flips that last a minute": field.settled_flags,
+        }
+        for way, result in ways.items():
+            delay = median((each.at - true.at).total_seconds() for true, each in result.matched)
+            yield (
+                f"| {NAMES[field.site_id]} | {field.truth_from} | {way} | {_share(result.recall)} "
+                f"| {_share(result.precision)} | {len(result.false)} | {delay:+.0f} s |"
+            )
+
+
+def _share(share: Share) -> str:
+    low, high = share.interval
+    return f"{share.hits}/{share.of} = {share.value or 0:.3f} ({low:.2f}–{high:.2f})"
+
+
+def main() -> None:
+    """Print the table."""
+    paris = measure()
+    print(f"{paris.reports} reports of three hours; within two minutes; 95 % intervals\n")
+    for line in lines(paris):
+        print(line)
+    for event in paris.refuted:
+        print(f"\nRefuted by the reports: {event.kind} {event.icao24} {event.at:%H:%M:%S}: it does not move.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""How well visits fit a truth: events matched one to one within a tolerance, and intervals for the shares found."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Literal
+
+from db.records import Fix, Visit
+
+WITHIN = timedelta(minutes=2)
+_Z95 = 1.959964
+
+Kind = Literal["arrival", "departure"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Event:
+    """One aircraft that landed or took off at a place."""
+
+    at: datetime
+    kind: Kind
+    icao24: str
+    site_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of so many; None where there were none to count."""
+
+    hits: int
+    of: int
+
+    @property
+    def value(self) -> float | None:
+        """The share itself."""
+        return self.hits / self.of if self.of else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval (Wilson's score), which holds near 0 and 1 and for few cases too."""
+        if not self.of:
+            return 0.0, 1.0
+        share, weight = self.hits / self.of, _Z95**2 / self.of
+        middle = share + weight / 2
+        half = _Z95 * math.sqrt((share * (1 - share) + weight / 4) / self.of)
+        return max(0.0, (middle - half) / (1 + weight)), min(1.0, (middle + half) / (1 + weight))
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What was found of a truth, what was missed, and what was found beside it."""
+
+    matched: tuple[tuple[Event, Event], ...]
+    """Pairs of the true event and the one found."""
+    missed: tuple[Event, ...]
+    false: tuple[Event, ...]
+
+    @property
+    def recall(self) -> Share:
+        """The share of the true events that were found."""
+        return Share(len(self.matched), len(self.matched) + len(self.missed))
+
+    @property
+    def precision(self) -> Share:
+        """The share of the events found that are true."""
+        return Share(len(self.matched), len(self.matched) + len(self.false))
+
+
+def score(found: Sequence[Event], truth: Sequence[Event], within: timedelta = WITHIN) -> Score:
+    """Match each true event with the nearest one found of its kind, aircraft and place, each used once."""
+    left = sorted(found)
+    matched, missed = [], []
+    for event in sorted(truth):
+        near = [each for each in left if _same(each, event) and abs(each.at - event.at) <= within]
+        if near:
+            best = min(near, key=lambda each: abs(each.at - event.at))
+            left.remove(best)
+            matched.append((event, best))
+        else:
+            missed.append(event)
+    return Score(tuple(matched), tuple(missed), tuple(left))
+
+
+def events_of(visits: Sequence[Visit]) -> list[Event]:
+    """Give the arrivals and departures that visits tell, in order of time."""
+    return sorted(_events(each for each in visits if each.state in {"present", "departed", "confirmed"}))
+
+
+def flag_events(
+    track: Sequence[Fix], site_id: str, inside: Sequence[bool], kept_for: timedelta = timedelta(0)
+) -> list[Event]:
+    """Count landings and take-offs as naive programs do: each flip of the raw ground flag at a place is one.
+
+    `track` holds the reports of one aircraft by time, `inside` says of each whether it lies at the place. With
+    `kept_for` only those flips count after which the flag stays as it is for so long.
+    """
+    told = [(fix, there) for fix, there in zip(track, inside, strict=True) if fix.on_ground is not None]
+    flips = [
+        (after, there)
+        for (before, _), (after, there) in pairwise(told)
+        if before.on_ground != after.on_ground
+    ]
+    ends = [fix.at for fix, _ in flips[1:]] + ([told[-1][0].at] if told else [])
+    return [
+        Event(fix.at, "arrival" if fix.on_ground else "departure", fix.icao24, site_id)
+        for (fix, there), end in zip(flips, ends, strict=False)
+        if there and end - fix.at >= kept_for
+    ]
+
+
+def _same(one: Event, other: Event) -> bool:
+    # An aircraft that asked not to be named is told by place and time alone.
+    nameless = not one.icao24 or not other.icao24
+    return (one.kind, one.site_id) == (other.kind, other.site_id) and (nameless or one.icao24 == other.icao24)
+
+
+def _events(visits: Iterator[Visit]) -> Iterator[Event]:
+    for each in visits:
+        if each.arrived_at is not None:
+            yield Event(each.arrived_at, "arrival", each.icao24, each.site_id)
+        if each.departed_at is not None:
+            yield Event(each.departed_at, "departure", each.icao24, each.site_id)

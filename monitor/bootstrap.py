@@ -21,6 +21,7 @@ from alerts.verdict import Rule
 from alerts.watch import SiteWatch
 from db.engine import open_engine
 from monitor.cutouts import CAPS, Hosts, picture_hosts
+from monitor.deadman import DeadMan
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedClient, Provider
 from monitor.feeds.http import Caps, GuardedClient
@@ -100,6 +101,7 @@ class App:
     pictures: FeedClient
     """Reads the files of scenes, from these hosts of each provider and no other."""
     picture_hosts: Hosts
+    deadman: DeadMan | None = None
     rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
     clients: Sequence[GuardedClient] = ()
     troubles: Troubles = field(default_factory=Troubles)
@@ -160,8 +162,9 @@ def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -
     pictures = _client("pictures", settings, transport=transport, caps=CAPS)
     channels = build_channels(settings, clients)
     clients.append(pictures)
+    deadman = build_deadman(settings, clients)
     engine = _engine(settings)
-    return App(settings, engine, sites_file, feeds, channels, pictures, hosts, RULES, tuple(clients))
+    return App(settings, engine, sites_file, feeds, channels, pictures, hosts, deadman, RULES, tuple(clients))
 
 
 def _engine(settings: Settings) -> Engine:
@@ -194,6 +197,15 @@ def build_feed(
     client = _client(provider.name, settings, headers=provider.headers, transport=transport)
     clients.append(client)
     return FEEDS[provider.kind](provider, client)
+
+
+def build_deadman(settings: Settings, clients: list[GuardedClient]) -> DeadMan | None:
+    """Whoever waits outside for signs of life, with a guarded client that is added to `clients`; None: nobody."""
+    if settings.deadman_url is None:
+        return None
+    client = _client("dead-man ping", settings)
+    clients.append(client)
+    return DeadMan(settings.deadman_url.get_secret_value(), client)
 
 
 def build_channels(settings: Settings, clients: list[GuardedClient]) -> dict[str, Channel]:

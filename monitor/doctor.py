@@ -15,7 +15,8 @@ from sqlalchemy.exc import OperationalError
 from db.engine import open_engine, reading
 from db.leases import holder
 from db.migrate import current_revision, is_known, newest_revision
-from monitor.bootstrap import build_channels, build_feed, describe_database, rule_defaults
+from monitor.bootstrap import build_channels, build_deadman, build_feed, describe_database, rule_defaults
+from monitor.deadman import PingError
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError
 from monitor.feeds.http import GuardedClient
@@ -59,6 +60,7 @@ def examine(clock: Callable[[], datetime], *, network: bool = True) -> Iterator[
     yield _disk(settings)
     yield _channels(settings)
     yield from _links(settings)
+    yield _deadman(settings, network=network)
     yield from _providers(settings, clock, network=network)
 
 
@@ -199,6 +201,28 @@ def _links(settings: Settings) -> Iterator[Finding]:
             "Messages hold no link to an alert, because the page's public address is not known.",
             "Set SITEWATCH_PUBLIC_URL to the address under which readers reach the page.",
         )
+
+
+def _deadman(settings: Settings, *, network: bool) -> Finding:
+    clients: list[GuardedClient] = []
+    try:
+        deadman = build_deadman(settings, clients)
+        if deadman is None:
+            return Finding(
+                "dead man",
+                "warning",
+                "Nobody outside would notice if this machine died.",
+                "Set SITEWATCH_DEADMAN_URL to an address that raises the alarm when no ping comes (docs/settings.md).",
+            )
+        if not network:
+            return Finding("dead man", "ok", "Configured; not pinged (--offline).")
+        return Finding("dead man", "ok", f"The ping was taken (HTTP {deadman.ping()}): one sign of life.")
+    except PingError as error:
+        return Finding(
+            "dead man", "broken", str(error), "Check SITEWATCH_DEADMAN_URL and this machine's network."
+        )
+    finally:
+        _close(clients)
 
 
 def _providers(settings: Settings, clock: Callable[[], datetime], *, network: bool) -> Iterator[Finding]:

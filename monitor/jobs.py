@@ -25,6 +25,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from monitor.telemetry import JOB_RUNS, SCHEDULER_LAG_S
+from monitor.vitals import Vitals
 
 log = structlog.get_logger()
 _WATCH_S = 5.0
@@ -32,12 +33,13 @@ _WATCH_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One thing to do every so often; `always` runs it in a waiting service too."""
+    """One thing to do every so often; `always` runs it in a waiting service too, `vital` is missed when it stops."""
 
     id: str
     interval_s: float
     work: Callable[[datetime], object]
     always: bool = False
+    vital: bool = False
     executor: str = "default"
 
 
@@ -73,6 +75,7 @@ class Jobs:
         self._hand = _Hand()
         self.stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
+        self._vitals = Vitals({job.id: job.interval_s for job in jobs if job.vital})
         self._outcomes = _Outcomes()
         place = random.random()  # noqa: S311 - spreads load, hides nothing
         self._scheduler = BackgroundScheduler(
@@ -84,7 +87,7 @@ class Jobs:
         )
         for job in jobs:
             self._scheduler.add_job(
-                self._hand.run,
+                self._run,
                 SlotTrigger(job.interval_s, place),
                 args=[job],
                 id=job.id,
@@ -100,6 +103,7 @@ class Jobs:
 
     def lead(self) -> None:
         """Run every job now, and from then on in its slots; called from a job or before the start."""
+        self._vitals.start_over()
         for job in self._jobs.values():
             if not job.always:
                 self._scheduler.modify_job(job.id, next_run_time=utc_now())
@@ -109,6 +113,20 @@ class Jobs:
         for job in self._jobs.values():
             if not job.always:
                 self._scheduler.pause_job(job.id)
+
+    def _run(self, job: Job) -> None:
+        # The scheduler's own event of a start can come after a short run has ended.
+        self._vitals.began(job.id, utc_now())
+        well = False
+        try:
+            self._hand.run(job)
+            well = True
+        finally:
+            self._vitals.ended(job.id, utc_now(), well=well)
+
+    def ailments(self, now: datetime) -> list[str] | None:
+        """What is wrong with the vital jobs, in words; None until each has run."""
+        return self._vitals.ailments(now)
 
     def soon(self, job_id: str, at: datetime) -> None:
         """Run a job at this moment rather than in its next slot, unless it waits for the lead."""

@@ -3,7 +3,7 @@
 Each step hands over by rows in the database and may be repeated or killed at any point. `now` is an argument.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,15 +16,17 @@ from alerts.composing import compose
 from alerts.deliver import DeliverReport, deliver_due
 from alerts.digest import tell_week
 from alerts.judge import Bench, JudgeReport, judge_pending
-from db.engine import writing
+from db.engine import reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import PurgeReport, purge
 from db.sites import record_sites
 from monitor.bootstrap import App
 from monitor.cutouts import CutoutReport, refresh_cutouts
+from monitor.deadman import PingError, stuck_outbox
 from monitor.derive import DeriveReport, close_days, derive_pending
 from monitor.errors import InputError, WorkFailed
-from monitor.flights.identity import Aircraft, default_classes, subjects
+from monitor.flights.classes import default_classes
+from monitor.flights.identity import Aircraft, subjects
 from monitor.imports import load_published
 from monitor.polling import PollReport, poll_provider
 from monitor.sites.reload import Reload
@@ -199,6 +201,25 @@ def watch_self(app: App, now: datetime) -> BlindReport:
     if app.settings.weekly_digest:
         tell_week(app.engine, len(app.sites), channels, now)
     return report
+
+
+def sign_of_life(app: App, ailments: Sequence[str], now: datetime) -> str:
+    """Ping whoever waits outside, if all is well here; say in words what was done, '' where nobody waits."""
+    if app.deadman is None:
+        return ""
+    with reading(app.engine) as connection:
+        wrong = [*ailments, *stuck_outbox(connection, list(app.channels), now)]
+    if wrong:
+        app.troubles.failed("signs of life, withheld", "; ".join(wrong), now)
+        return f"Withheld, so that the alarm is raised outside: {'; '.join(wrong)}."
+    app.troubles.worked("signs of life, withheld")
+    try:
+        status = app.deadman.ping()
+    except PingError as error:
+        app.troubles.failed("dead-man ping", str(error), now)
+        return f"Not taken: {error}"
+    app.troubles.worked("dead-man ping")
+    return f"Taken (HTTP {status})."
 
 
 class Tick(NamedTuple):

@@ -24,6 +24,7 @@ Serve = Callable[[App, threading.Event, Say], None]
 JUDGE_EVERY_S = 10
 DELIVER_EVERY_S = 2
 SELF_EVERY_S = 300
+PING_EVERY_S = 300
 RETAIN_EVERY_S = 3600
 PICTURE_EVERY_S = 3600
 RELOAD_EVERY_S = 5
@@ -77,7 +78,8 @@ class Service:
         self.owner = owner_name()
         ttl_s = app.settings.lease_s
         beat = Job("lease", ttl_s / BEATS_PER_LEASE, self._beat, always=True, executor="lease")
-        self.jobs = Jobs([beat, *jobs_of(app, self.owner, self._soon)])
+        ping = Job("ping", PING_EVERY_S, self._ping)
+        self.jobs = Jobs([beat, *jobs_of(app, self.owner, self._soon), ping])
         self._leader = Leader(app.engine, self.owner, ttl_s, self, say)
 
     def start(self) -> None:
@@ -101,6 +103,11 @@ class Service:
     def _beat(self, now: datetime) -> None:
         self._leader.beat(now)
 
+    def _ping(self, now: datetime) -> None:
+        ailments = self.jobs.ailments(now)
+        if ailments is not None:
+            pipeline.sign_of_life(self._app, ailments, now)
+
     def _soon(self, job_id: str) -> None:
         self.jobs.soon(job_id, utc_now() + NEXT_PICTURES)
 
@@ -111,17 +118,17 @@ def jobs_of(app: App, owner: str, soon: Callable[[str], None]) -> list[Job]:
     `soon` has a job done before its time.
     """
     polls = [
-        Job(f"poll {name}", feed.provider.interval_s, partial(_poll, app, name, soon))
+        Job(f"poll {name}", feed.provider.interval_s, partial(_poll, app, name, soon), vital=True)
         for name, feed in app.feeds.items()
     ]
     return [
         Job("sites", RELOAD_EVERY_S, partial(pipeline.reload_sites, app), always=True),
         *polls,
-        Job("judge", JUDGE_EVERY_S, partial(_judge, app)),
+        Job("judge", JUDGE_EVERY_S, partial(_judge, app), vital=True),
         Job("pictures", PICTURE_EVERY_S, partial(_picture, app, soon)),
         Job("self", SELF_EVERY_S, partial(pipeline.watch_self, app)),
         Job("retain", RETAIN_EVERY_S, partial(pipeline.retain, app)),
-        Job("deliver", DELIVER_EVERY_S, partial(_deliver, app, owner)),
+        Job("deliver", DELIVER_EVERY_S, partial(_deliver, app, owner), vital=True),
     ]
 
 

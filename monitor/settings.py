@@ -118,6 +118,7 @@ class Settings(_Strict):
     lapse_after_days: float = Field(default=90, gt=0)
     blind_after_hours: float = Field(default=6, ge=1)
     weekly_digest: bool = True
+    deadman_url: SecretStr | None = None
     keep_identities_hours: float = Field(default=48, gt=0)
     keep_payloads_days: float = Field(default=14, gt=0)
     max_attempts: int = Field(default=12, ge=1)
@@ -139,7 +140,7 @@ class Settings(_Strict):
     def _http_only(cls, value: str | None) -> str | None:
         return web_address(value)
 
-    @field_validator("slack_webhook_url")
+    @field_validator("slack_webhook_url", "deadman_url")
     @classmethod
     def _secret_http_only(cls, value: SecretStr | None) -> SecretStr | None:
         web_address(value.get_secret_value() if value else None)

@@ -1,6 +1,7 @@
 """What the service does unasked: pictures of sites once there are scenes, and one word when they fail or work again."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,17 +10,22 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from alerts.outbox import notice_payload
 from db.cutouts import newest_cutout
-from db.engine import reading
+from db.deliveries import channel_failed, enqueue
+from db.engine import reading, writing
 from db.records import Cutout
 from monitor import pipeline
 from monitor.bootstrap import App, build
-from monitor.service import jobs_of
-from monitor.settings import Settings, SettingsError
+from monitor.doctor import Finding, _deadman
+from monitor.service import Service, jobs_of
+from monitor.settings import Settings, SettingsError, load_settings
+from monitor.vitals import Vitals
 from tests.cast import QUIET_FIELD, write_cast
-from tests.fake_feeds import Asked
+from tests.fake_feeds import Asked, Loopback, loopback
 from tests.feed_contract import stac_item, stac_page
 from tests.pictures import cog, noise, origin_of, ranged, utm_of
+from tests.program import closed_port
 
 NOW = datetime(2026, 7, 6, 12, 30, tzinfo=UTC)
 TILES = "sentinel-cogs.s3.us-west-2.amazonaws.com"
@@ -124,3 +130,128 @@ def test_pictures_that_fail_are_told_once_and_once_that_they_work_again(
 def test_a_host_of_pictures_that_cannot_be_one_stops_the_start(make: Callable[..., App], web: Web) -> None:
     with pytest.raises(SettingsError, match="picture_hosts must name hosts"):
         make(web, providers={"earth-search": {"options": {"picture_hosts": "https://tiles.example"}}})
+
+
+# --- the dead-man ping
+
+PAYLOAD = notice_payload(subject="s", headline="h", paragraphs=("p",), status="Test", thread="t")
+PINGED = "/ping/4c0ffee0-secret"
+
+
+@contextmanager
+def outside(*statuses: int) -> Iterator[tuple[str, Loopback]]:
+    """Somebody who waits for signs of life, and answers with these statuses in turn."""
+    answers = iter(statuses)
+    with loopback(lambda _: (next(answers), {}, b"")) as server:
+        yield f"{server.url}{PINGED}", server
+
+
+def waiting(make: Callable[..., App], web: Web, url: str) -> App:
+    return make(web, deadman_url=url, allowed_networks=["127.0.0.0/8"])
+
+
+def test_a_sign_of_life_is_given_and_its_failure_told_once_without_the_address(
+    make: Callable[..., App], web: Web
+) -> None:
+    with outside(200, 404, 500, 200) as (url, server), capture_logs() as logs:
+        app = waiting(make, web, url)
+        words = [pipeline.sign_of_life(app, [], NOW) for _ in range(4)]
+    assert words[0] == words[3] == "Taken (HTTP 200)."
+    assert "404 Not Found" in words[1]
+    assert [asked.path for asked in server.asked] == [PINGED] * 4
+    told = [each for each in logs if "what" in each]
+    assert [(each["event"], each["what"]) for each in told] == [
+        ("failing", "dead-man ping"),
+        ("works again", "dead-man ping"),
+    ]
+    with closed_port() as port:
+        app = waiting(make, web, f"http://127.0.0.1:{port}{PINGED}")
+        refused = pipeline.sign_of_life(app, [], NOW)
+    assert "Connection refused" in refused
+    assert "secret" not in f"{words}{told}{refused}{app.settings!r}"
+
+
+def test_no_sign_of_life_is_given_while_something_ails(make: Callable[..., App], web: Web) -> None:
+    with outside(200) as (url, server), capture_logs() as logs:
+        app = waiting(make, web, url)
+        assert "“judge” hangs" in pipeline.sign_of_life(app, ["the job “judge” hangs"], NOW)
+        with writing(app.engine) as connection:
+            enqueue(
+                connection,
+                identity="x",
+                kind="notice",
+                channel="log",
+                payload=PAYLOAD,
+                now=NOW - timedelta(minutes=61),
+            )
+        assert "nobody sends it" in pipeline.sign_of_life(app, [], NOW)
+        with writing(app.engine) as connection:
+            channel_failed(connection, "log", not_before=NOW, error="full", now=NOW - timedelta(minutes=61))
+        assert "the channel “log” fails since" in pipeline.sign_of_life(app, [], NOW)
+        assert server.asked == []
+        pipeline.deliver(app, lambda: NOW, "me")
+        assert pipeline.sign_of_life(app, [], NOW) == "Taken (HTTP 200)."
+    told = [each["event"] for each in logs if each.get("what") == "signs of life, withheld"]
+    assert told == ["failing", "works again"]
+
+
+def test_a_channel_that_is_configured_no_more_does_not_stop_the_signs_of_life(
+    make: Callable[..., App], web: Web
+) -> None:
+    with outside(200) as (url, _):
+        app = waiting(make, web, url)
+        with writing(app.engine) as connection:
+            enqueue(connection, identity="x", kind="notice", channel="left", now=NOW - timedelta(days=2))
+        assert pipeline.sign_of_life(app, [], NOW) == "Taken (HTTP 200)."
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_the_vital_jobs_are_well_once_each_has_run_and_ill_when_one_hangs_fails_or_rests() -> None:
+    vitals = Vitals({"poll": 60, "judge": 10})
+    assert vitals.ailments(NOW) is None
+    for job in ("poll", "judge", "pictures"):
+        vitals.began(job, NOW)
+    vitals.ended("poll", NOW, well=True)
+    assert vitals.ailments(NOW + MINUTE) is None, "judging has not run yet"
+    assert vitals.ailments(NOW + 11 * MINUTE) == ["the job “judge” hangs since 2026-07-06 12:30 UTC"]
+    vitals.ended("judge", NOW + 11 * MINUTE, well=True)
+    assert vitals.ailments(NOW + 11 * MINUTE) == [], "pictures that hang ail nobody"
+    assert vitals.ailments(NOW + 13 * MINUTE) == ["the job “poll” has not run since 2026-07-06 12:30 UTC"]
+    vitals.ended("poll", NOW + 13 * MINUTE, well=False)
+    assert vitals.ailments(NOW + 13 * MINUTE) == ["the job “poll” fails"]
+    vitals.start_over()
+    assert vitals.ailments(NOW + 13 * MINUTE) is None
+
+
+def test_a_service_pings_after_its_first_whole_round(make: Callable[..., App], web: Web) -> None:
+    with outside(200) as (url, server):
+        app = waiting(make, web, url)
+        service = Service(app, lambda _: None)
+        service._ping(NOW)
+        assert server.asked == []
+        for job in ("poll earth-search", "judge", "deliver"):
+            service.jobs._vitals.ended(job, NOW, well=True)
+        service._ping(NOW)
+        assert len(server.asked) == 1
+
+
+def test_the_doctor_tries_the_ping(
+    make: Callable[..., App], web: Web, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SITEWATCH_ALLOWED_NETWORKS", "127.0.0.0/8")
+
+    def found(*, network: bool = True) -> Finding:
+        settings = load_settings()
+        return _deadman(settings, network=network)
+
+    assert found().state == "warning"
+    with outside(200, 404) as (url, server):
+        monkeypatch.setenv("SITEWATCH_DEADMAN_URL", url)
+        assert found(network=False).state == "ok"
+        assert server.asked == []
+        assert found() == Finding("dead man", "ok", "The ping was taken (HTTP 200): one sign of life.")
+        refused = found()
+    assert (refused.state, "404" in refused.found, "secret" in str(refused)) == ("broken", True, False)

@@ -17,7 +17,7 @@ def doctor(
 ) -> None:
     """Check everything, and say how to mend what is wrong.
 
-    Looks at settings, sites, database, disk, channels, providers and clock. Changes nothing and sends nothing. Ends with 1 if something is broken.
+    Looks at settings, sites, database, disk, channels, providers and clock. Changes nothing and sends no message; a dead-man ping that is set is tried. Ends with 1 if something is broken.
     """
     from monitor.doctor import examine
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import FrameType
 
+from db.deliveries import outbox_summary
 from db.engine import reading
 from db.look_pages import series_summaries
 from monitor import pipeline
@@ -31,6 +32,9 @@ RELOAD_EVERY_S = 5
 NEXT_PICTURES = timedelta(seconds=10)
 """Between new scenes and their pictures, and between a few pictures and the next few."""
 BEATS_PER_LEASE = 3
+SENDING_LASTS = timedelta(minutes=2)
+"""How long a single run waits for messages that are due soon."""
+_SHORTEST_WAIT_S = 1.0
 SAME_SIGNAL_S = 0.5
 """`timeout` and some supervisors send one signal to the process and to its group: that is still one wish."""
 
@@ -52,22 +56,56 @@ def run(app: App, say: Say, serve: Serve | None = None) -> None:
     say("Stopped. Nothing is lost: what was not sent yet waits in the database.")
 
 
-def run_once(app: App, say: Say) -> None:
-    """Do everything once (poll, derive, judge, deliver) and return; for cron, and for a first look."""
-    for line in [*pipeline.start(app, utc_now()), *describe(app)]:
+def run_once(
+    app: App, say: Say, clock: Callable[[], datetime] = utc_now, wait: Callable[[float], None] = time.sleep
+) -> None:
+    """Do everything once (poll, derive, judge, deliver) and return; for cron, and for a first look.
+
+    A channel takes one message after another with a pause between, so this waits for its turn, within limits.
+    """
+    for line in [*pipeline.start(app, clock()), *describe(app)]:
         say(line)
-    done = pipeline.tick(app, utc_now())
+    done = pipeline.tick(app, clock())
     for report in done.polls:
         say(f"Poll: {report.text}")
     changes = ", ".join(f"{number} {what}" for what, number in done.judged.changes.items()) or "no change"
     say(f"Judged: {done.judged.judged} looks; alerts: {changes}.")
-    for made in pipeline.picture(app, utc_now()):
+    for made in pipeline.picture(app, clock()):
         say(f"Picture: {made.text}")
-    pipeline.watch_self(app, utc_now())
-    delivered = pipeline.deliver(app, utc_now, owner_name())
-    pipeline.retain(app, utc_now())
-    sent, waiting = delivered.count("sent"), delivered.count("requeued")
-    say(f"Done once: {sent} messages sent" + (f", {waiting} to be tried again." if waiting else "."))
+    pipeline.watch_self(app, clock())
+    sent = _send_all(app, say, clock, wait)
+    pipeline.retain(app, clock())
+    if told := pipeline.sign_of_life(app, (), clock()):
+        say(f"Dead-man ping: {told}")
+    say(f"Done once: {messages(sent)} sent.{_left(app, clock())}")
+
+
+def _send_all(app: App, say: Say, clock: Callable[[], datetime], wait: Callable[[float], None]) -> int:
+    """Send what is owed, waiting for the next turn of each channel as long as it comes soon; give how many went."""
+    owner, until = owner_name(), clock() + SENDING_LASTS
+    report = pipeline.deliver(app, clock, owner)
+    sent = report.count("sent")
+    if report.next_due is not None and report.next_due <= until:
+        say(
+            "More messages are owed; each channel takes them one by one. They are waited for, at most two minutes."
+        )
+    while report.next_due is not None and report.next_due <= until:
+        wait(max(_SHORTEST_WAIT_S, (report.next_due - clock()).total_seconds()))
+        report = pipeline.deliver(app, clock, owner)
+        sent += report.count("sent")
+    return sent
+
+
+def _left(app: App, now: datetime) -> str:
+    with reading(app.engine) as connection:
+        waiting = outbox_summary(connection, now).waiting
+    left = sum(number for channel, number in waiting.items() if channel in app.channels)
+    return f" {messages(left)} still owed, for the next run or a running service." if left else ""
+
+
+def messages(number: int) -> str:
+    """So many messages, in words."""
+    return "1 message" if number == 1 else f"{number} messages"
 
 
 class Service:

@@ -78,7 +78,7 @@ def test_an_alert_is_told_through_the_log_channel(folder: Path) -> None:
     once = run(folder, "run", "--once")
     assert once.returncode == 0, once.stderr
     assert "1 opened" in once.stdout
-    assert "1 messages sent" in once.stdout
+    assert "1 message sent" in once.stdout
     told = [json.loads(line) for line in once.stderr.splitlines() if '"alert"' in line]
     assert any("Quiet Field" in each.get("text", "") for each in told)
     again = run(folder, "run", "--once")

@@ -18,11 +18,12 @@ from db.records import Cutout
 from monitor import pipeline
 from monitor.bootstrap import App, build
 from monitor.doctor import Finding, _deadman
-from monitor.service import Service, jobs_of
+from monitor.service import Service, jobs_of, run_once
 from monitor.settings import Settings, SettingsError, load_settings
 from monitor.vitals import Vitals
 from tests.cast import QUIET_FIELD, write_cast
 from tests.fake_feeds import Asked, Loopback, loopback
+from tests.fakes.slack import FakeSlack
 from tests.feed_contract import stac_item, stac_page
 from tests.pictures import cog, noise, origin_of, ranged, utm_of
 from tests.program import closed_port
@@ -146,8 +147,8 @@ def outside(*statuses: int) -> Iterator[tuple[str, Loopback]]:
         yield f"{server.url}{PINGED}", server
 
 
-def waiting(make: Callable[..., App], web: Web, url: str) -> App:
-    return make(web, deadman_url=url, allowed_networks=["127.0.0.0/8"])
+def waiting(make: Callable[..., App], web: Web, url: str, **values: object) -> App:
+    return make(web, deadman_url=url, allowed_networks=["127.0.0.0/8"], **values)
 
 
 def test_a_sign_of_life_is_given_and_its_failure_told_once_without_the_address(
@@ -255,3 +256,66 @@ def test_the_doctor_tries_the_ping(
         assert found() == Finding("dead man", "ok", "The ping was taken (HTTP 200): one sign of life.")
         refused = found()
     assert (refused.state, "404" in refused.found, "secret" in str(refused)) == ("broken", True, False)
+
+
+# --- a single run
+
+
+@dataclass
+class Clock:
+    """A clock that moves by being waited for."""
+
+    now: datetime = NOW
+    waits: int = 0
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def seconds(self) -> float:
+        """The same as a number that grows."""
+        return self.now.timestamp()
+
+    def wait(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self.now += timedelta(seconds=seconds)
+        self.waits += 1
+
+
+def owe(app: App, number: int, not_before: datetime = NOW) -> None:
+    with writing(app.engine) as connection:
+        for each in range(number):
+            identity = f"{each}:{not_before}"
+            enqueue(
+                connection, identity=identity, kind="notice", channel="slack", payload=PAYLOAD, now=NOW, not_before=not_before
+            )  # fmt: skip
+
+
+def test_a_single_run_waits_for_each_turn_of_a_channel_and_sends_all_that_is_due(
+    make: Callable[..., App], web: Web
+) -> None:
+    clock, said = Clock(), list[str]()
+    with FakeSlack(rate_limited=True, clock=clock.seconds) as slack, outside(200) as (url, _):
+        app = waiting(make, web, url, slack_webhook_url=slack.url)
+        owe(app, 5)
+        owe(app, 2, NOW + timedelta(hours=1))
+        run_once(app, said.append, clock, clock.wait)
+        assert (len(slack.accepted), slack.refused) == (5, [])
+    assert clock.waits == 4
+    assert clock.now - NOW < timedelta(seconds=10)
+    assert sum("waited for" in line for line in said) == 1
+    assert any(line.startswith("Picture: Quiet Field: picture of 2026-07-04") for line in said)
+    assert said[-2:] == [
+        "Dead-man ping: Taken (HTTP 200).",
+        "Done once: 5 messages sent. 2 messages still owed, for the next run or a running service.",
+    ]
+
+
+def test_a_single_run_does_not_wait_for_ever(make: Callable[..., App], web: Web) -> None:
+    clock, said = Clock(), list[str]()
+    with closed_port() as port:
+        slack = f"http://127.0.0.1:{port}/services/T0/B0/secretpart"
+        app = make(web, slack_webhook_url=slack, allowed_networks=["127.0.0.0/8"])
+        owe(app, 3)
+        run_once(app, said.append, clock, clock.wait)
+    assert clock.now - NOW <= timedelta(minutes=2)
+    assert said[-1].endswith("0 messages sent. 3 messages still owed, for the next run or a running service.")

@@ -10,7 +10,12 @@ from monitor.commands import opened, say
 def run(
     *,
     once: Annotated[
-        bool, typer.Option("--once", help="Poll, derive, judge and deliver once, then end (for cron); waits up to two minutes for channels that take one message after another."
+        bool,
+        typer.Option(
+            "--once",
+            help="Poll, derive, judge and deliver once, then end (for cron). Channels that take one message after "
+            "another are waited for, at most two minutes.",
+        ),
     ] = False,
     no_web: Annotated[bool, typer.Option("--no-web", help="Do not serve the page.")] = False,
 ) -> None:

@@ -255,6 +255,15 @@ def next_due(connection: Connection, channels: Sequence[str]) -> datetime | None
     return min((max(filter(None, row)) for row in connection.execute(query)), default=None)
 
 
+def told_alerts(connection: Connection) -> frozenset[str]:
+    """The ids of the alerts of which a message was sent, or still is to be sent, through any channel."""
+    told = delivery.c.state.in_(("queued", "sending", "sent"))
+    found = connection.execute(
+        select(delivery.c.alert_id).where(told, delivery.c.alert_id.is_not(None)).distinct()
+    )
+    return frozenset(found.scalars())
+
+
 def deliveries(
     connection: Connection,
     alert_id: str | None = None,

@@ -1,5 +1,6 @@
 """What charts, plans and sentences are made of: pure functions over records."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from monitor.web.lanes import lane_chart
 from monitor.web.marks import Told, look_key
 from monitor.web.plan import draw_plan
 from monitor.web.sight import (
+    Crowd,
     Ears,
     flight_sentence,
     imagery_sentence,
@@ -201,21 +203,22 @@ def hours(
     ]
 
 
-NAMES = {site.id: site.name for site in CAST}
-
-
-def heard(*found: list[CoverageHour]) -> Ears:
-    return Ears({each[0].site_id: each for each in found if each}, NAMES)
+def heard(*found: list[CoverageHour], crowds: Sequence[Crowd] = ()) -> Ears:
+    return Ears({each[0].site_id: each for each in found if each}, crowds)
 
 
 def test_no_coverage_is_not_no_flights() -> None:
-    said = flight_sentence(
-        QUIET_FIELD, FEED, heard(hours("quiet-field", 3600, 0), hours("donut-base", 3600, 6))
+    crowds = (
+        Crowd("adsb.lol", "Donut Base", 6, ("donut-base",)),
+        Crowd("adsb.lol", "Incheon International Airport", 143),
+        Crowd("other", "Busy Port", 900, ("busy-port",)),
+        Crowd("adsb.lol", "Quiet Field", 999, ("quiet-field", "busy-port")),
     )
+    said = flight_sentence(QUIET_FIELD, FEED, heard(hours("quiet-field", 3600, 0), crowds=crowds))
     assert said.kind == "blind"
     assert said.text == (
-        "adsb.lol answered for 24 of the last 24 hours: 144 position reports near Donut Base, none near Quiet Field. "
-        "No receiver hears this place: no coverage, not no flights."
+        "adsb.lol answered for 24 of the last 24 hours: 143 aircraft heard near Incheon International Airport when it was "
+        "last asked there, none near Quiet Field. No receiver hears this place: no coverage, not no flights."
     )
 
 
@@ -231,14 +234,14 @@ def test_a_feed_that_failed_all_day_leaves_nothing_known() -> None:
 
 
 def test_a_feed_never_asked_claims_nothing() -> None:
-    assert flight_sentence(QUIET_FIELD, FEED, Ears({}, NAMES)).kind == "unknown"
+    assert flight_sentence(QUIET_FIELD, FEED, Ears({})).kind == "unknown"
 
 
 def test_a_feed_that_heard_nothing_anywhere_blames_no_place() -> None:
     said = flight_sentence(
         QUIET_FIELD, FEED, heard(hours("quiet-field", 60, 0, 3), hours("donut-base", 3600, 0))
     )
-    assert "answered for 3 minutes of the last 24 hours and heard nothing here or near any other" in said.text
+    assert "answered for 3 minutes of the last 24 hours and heard nothing here or anywhere else" in said.text
 
 
 def test_disturbed_hours_are_told() -> None:

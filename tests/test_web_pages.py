@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import Engine
 
 from db.alerts import alerts
+from db.cutouts import keep_cutout, keep_failure
 from db.engine import reading, writing
 from db.observations import record
-from db.records import Alert
+from db.records import Alert, CutoutFailure
 from tests.builders import look
-from tests.web_rig import Rig, rig, tell_story
+from tests.web_rig import NOW, Rig, picture, rig, tell_story
 
 
 @pytest.fixture
@@ -56,8 +57,10 @@ def test_the_first_page_says_what_was_counted_against_what_and_by_whom(told: Rig
 
 def test_the_first_page_says_what_silence_means(told: Rig) -> None:
     text = words(read(told, "/"))
-    assert "none near Quiet Field. No receiver hears this place: no coverage, not no flights." in text
-    assert "position reports near Donut Base" in text
+    assert (
+        "143 aircraft heard near Donut Base when it was last asked there, none near Quiet Field. No receiver hears this "
+        "place: no coverage, not no flights." in text
+    )
     assert "blind since" in text
 
 
@@ -67,6 +70,86 @@ def test_the_first_page_without_anything_counted_claims_nothing(empty: Rig) -> N
     assert "Nothing has been counted here yet" in text
     assert "not that nothing happened" in text
     assert "adsb.lol has not been asked about this place" in text
+
+
+def test_a_card_shows_the_newest_picture_with_its_licence_and_when_the_next_pass_is_due(told: Rig) -> None:
+    text = words(read(told, "/"))
+    assert (
+        "Sentinel-2B, 2023-10-05 12:00 UTC, 2 days ago. Contains modified Copernicus Sentinel data 2023."
+        in text
+    )
+    assert "The next pass is due about 2023-10-15 12:00 UTC, 10 days after 2023-10-05 12:00 UTC by" in text
+    assert "No picture yet: no catalogue has listed a scene of this place." in text
+    assert "Cannot tell yet when the next pass is due" in text
+
+
+def test_a_picture_is_sent_as_it_is_kept_and_may_stay_in_the_browser(told: Rig) -> None:
+    (address,) = set(re.findall(r'<img src="(/sites/[^"]+)"', read(told, "/")))
+    response = told.client.get(address.replace("&amp;", "&"))
+    assert response.content == picture(NOW).png
+    assert response.headers["content-type"] == "image/png"
+    assert response.headers["content-disposition"] == 'inline; filename="quiet-field-2023-10-05.png"'
+    assert "max-age" in response.headers["cache-control"]
+    with writing(told.app.engine) as connection:
+        keep_cutout(connection, picture(NOW, acquired_at=NOW, item_id="S2A_NEXT"), keep=3)
+    assert address not in read(told, "/")
+
+
+@pytest.mark.parametrize("site_id", ["busy-port", "nowhere"])
+def test_a_picture_that_is_not_there_is_a_sentence(told: Rig, site_id: str) -> None:
+    response = told.client.get(f"/sites/{site_id}/picture")
+    assert response.status_code == 404
+    assert "There is no picture with this address." in response.text
+
+
+def test_why_there_is_no_picture_is_said(told: Rig) -> None:
+    reason = "pictures.example answered 503 Service Unavailable."
+    failed = CutoutFailure(
+        "busy-port", "earth-search", "sentinel-2-l2a", "S2A_TEST", NOW, reason, 1, NOW, NOW
+    )
+    with writing(told.app.engine) as connection:
+        keep_failure(connection, failed)
+    said = f"No picture: the scene of 2023-10-07 could not be read. {reason}"
+    assert said in words(read(told, "/sites/busy-port"))
+
+
+def test_verdicts_that_nobody_was_sent_say_so_everywhere(told: Rig) -> None:
+    past, sent = alert_about(told, "quiet-field"), alert_about(told, "busy-port")
+    for path in ("/", "/alerts", "/sites/quiet-field"):
+        marks = re.findall(rf'href="/alerts/{past.id}" dir="auto">.*?</a>(.{{0,400}})', read(told, path))
+        assert marks
+        assert all("not sent" in each for each in marks), path
+    assert '<span class="chip">not sent</span>' in read(told, f"/alerts/{past.id}")
+    assert "The message that would have gone out: new" in words(read(told, f"/alerts/{past.id}"))
+    for path in ("/sites/busy-port", f"/alerts/{sent.id}"):
+        assert "not sent" not in read(told, path), path
+
+
+def test_without_any_channel_an_alert_is_not_sent_and_its_message_can_be_read(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    with rig(sqlite_engine, tmp_path, log_channel=False) as made:
+        tell_story(made.app)
+        text = words(read(made, f"/alerts/{alert_about(made, 'busy-port').id}"))
+    assert "Not sent: no channel was set up when it was judged." in text
+    assert "The message that would have gone out: new" in text
+    assert "[sitewatch] Busy Port: containers" in text
+
+
+def test_the_mail_in_its_frame_is_the_very_mail_and_can_do_nothing(told: Rig) -> None:
+    alert = alert_about(told, "busy-port")
+    page = read(told, f"/alerts/{alert.id}")
+    (frame,) = re.findall(r"<iframe ([^>]*)>", page)
+    assert " sandbox " in frame
+    assert "sandbox=" not in frame
+    address = frame.split('src="')[1].split('"')[0]
+    response = told.client.get(address)
+    assert alert.headline in response.text
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox;" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert told.client.get("/alerts/al_none/email").status_code == 404
 
 
 def test_the_chart_draws_every_count_the_baseline_and_the_looks_that_could_not_be_used(told: Rig) -> None:

@@ -6,14 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 from fastapi import FastAPI
+from matplotlib.image import imsave
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from db.cutouts import keep_cutout
 from db.declared import record_declared
 from db.engine import writing
 from db.flights import record_visits
@@ -21,8 +25,8 @@ from db.imagery import insert_scenes
 from db.notes import record_notes
 from db.observations import record
 from db.provider_states import note_failure, note_good
-from db.records import CoverageHour, DeclaredBaseline, Evidence, Note, Observation, Scene, Visit
-from db.schema import coverage_hour
+from db.records import CoverageHour, Cutout, DeclaredBaseline, Evidence, Note, Observation, Scene, Visit
+from db.schema import coverage_hour, poll
 from db.sites import record_sites
 from monitor import pipeline
 from monitor.bootstrap import App, build
@@ -148,12 +152,46 @@ def tell_story(app: App, now: datetime = NOW) -> None:
         record_notes(connection, [_note()])
         record_visits(connection, [_visit()])
         connection.execute(coverage_hour.insert(), [asdict(each) for each in _hours(now)])
+        connection.execute(poll.insert(), list(_polls(app, now)))
         note_good(connection, "adsb.lol", now, now)
         note_failure(
             connection, "earth-search", now, error="It answered HTTP 503.", interval_s=3600, counts=True
         )
         insert_scenes(connection, [_scene(now)])
+        keep_cutout(connection, picture(now), keep=3)
     pipeline.judge(app, now)
+
+
+def picture(now: datetime, **fields: Any) -> Cutout:
+    """A made-up picture of Quiet Field, two days old."""
+    values: dict[str, Any] = {
+        "site_id": "quiet-field",
+        "provider": "earth-search",
+        "collection": "sentinel-2-l2a",
+        "item_id": "S2B_TEST",
+        "scene_version": 1,
+        "platform": "sentinel-2b",
+        "acquired_at": now - timedelta(days=2),
+        "png": png(480, 300),
+        "width_px": 480,
+        "height_px": 300,
+        "metres_per_pixel": 10.0,
+        "bounds": {},
+        "shown_share": 1.0,
+        "outline": "0123456789abcdef",
+        "attribution": "Contains modified Copernicus Sentinel data 2023",
+        "made_at": now,
+    }
+    return Cutout(**{**values, **fields})
+
+
+def png(width: int, height: int) -> bytes:
+    """A green field with a grey strip."""
+    pixels = np.full((height, width, 3), (88, 104, 70), dtype=np.uint8)
+    pixels[height // 2 - 4 : height // 2 + 4, width // 6 : -width // 6] = 150
+    packed = BytesIO()
+    imsave(packed, pixels, format="png")
+    return packed.getvalue()
 
 
 def _hours(now: datetime) -> Iterator[CoverageHour]:
@@ -161,6 +199,23 @@ def _hours(now: datetime) -> Iterator[CoverageHour]:
     for site_id, reports in {"quiet-field": 0, "dateline-strip": 0, "donut-base": 6}.items():
         for hour in range(1, 25):
             yield CoverageHour("adsb.lol", site_id, now - timedelta(hours=hour), 3600, 3600, False, reports)
+
+
+def _polls(app: App, now: datetime) -> Iterator[dict[str, Any]]:
+    """The newest answers of the flight feed, with 143 aircraft around Donut Base and none elsewhere."""
+    for scope in app.feeds["adsb.lol"].scopes(list(app.sites.values())):
+        heard = 143 if "donut-base" in scope.site_ids else 0
+        yield {
+            "provider": "adsb.lol",
+            "scope": scope.key,
+            "slot": 1,
+            "purpose": "data",
+            "sequence": 0,
+            "started_at": now - timedelta(minutes=1),
+            "finished_at": now - timedelta(minutes=1),
+            "outcome": "ok" if heard else "empty",
+            "item_count": heard,
+        }
 
 
 def _note() -> Note:

@@ -6,10 +6,11 @@ counts as swapped where its mirror image has a word from every witness, and a st
 Places whose latitude and longitude are alike (40° N, 44° E) cannot be told apart this way.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -71,6 +72,18 @@ def find_airport(code: str) -> Airport | None:
         elevation_ft=numbers["elevation"],
         timezone=str(row["tz"]),
     )
+
+
+@lru_cache(maxsize=256)
+def nearest_airport(lat: float, lon: float) -> str:
+    """The name of the airport of the packaged table that is nearest to a point."""
+    known = (
+        (float(str(row["lat"])), float(str(row["lon"])), row["name"]) for row in _airports("ICAO").values()
+    )
+    # Degrees of longitude shrink with latitude; near airports need no better measure.
+    east = math.cos(math.radians(lat))
+    found = min(known, key=lambda each: math.hypot(each[0] - lat, ((each[1] - lon + 180) % 360 - 180) * east))
+    return str(found[2])
 
 
 def time_zones_at(lat: float, lon: float) -> tuple[str, ...]:

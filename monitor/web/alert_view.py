@@ -1,25 +1,30 @@
 """One alert's page: its life, its evidence, what was sent to whom, and how the messages look."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from html import unescape
 from typing import Any
 
 from sqlalchemy import Connection
 
-from alerts.channels import Message
-from alerts.channels.email_message import build
 from alerts.channels.safe_text import safe_url
-from alerts.channels.slack_blocks import payload
-from alerts.messages import STATUS, compose_alert
+from alerts.composing import composed
+from alerts.messages import STATUS
 from db.alerts import alert_by_id, events
-from db.deliveries import deliveries
+from db.deliveries import deliveries, told_alerts
 from db.records import Alert, AlertEvent, Delivery
 from db.silences import Silence, silences
 from db.sites import site_names
 from monitor.bootstrap import App
 from monitor.web import wording
+from monitor.web.message_previews import (
+    EmailPreview,
+    SlackPreview,
+    delivery_of,
+    email_preview,
+    slack_preview,
+    told_event,
+)
 from monitor.web.panels import Desk, Panel, Topic
 from monitor.web.rows import Source, subject_words
 
@@ -32,7 +37,6 @@ _DELIVERY_WORDS = {
     "silenced": "not sent: silenced",
 }
 CHART_HEIGHT = 220
-_NO_SENDER = "sitewatch@localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +68,6 @@ class DeliveryRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SlackPreview:
-    """A Slack message as blocks of plain text: what Slack is given, without its drawing."""
-
-    header: str
-    parts: tuple[tuple[str, tuple[str, ...]], ...]
-    links: tuple[Source, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EmailPreview:
-    """An email's head lines and its plain text."""
-
-    head: tuple[tuple[str, str], ...]
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class AlertPage:
     """All that the page of an alert shows."""
 
@@ -96,6 +83,8 @@ class AlertPage:
     panel: Panel | None
     """The counts that the alert is about, where the site is still watched."""
     status_words: Mapping[str, str]
+    sent: bool
+    """Whether any message about it went, or still goes, to somebody."""
 
 
 def alert_page(
@@ -107,8 +96,8 @@ def alert_page(
         return None
     life = events(connection, alert_id)
     owed = deliveries(connection, alert_id)
-    told = _told_event(life, owed, seq)
-    message = compose_alert(alert, told, _delivery_of(told, owed), app.settings.public_url)
+    told = told_event(life, owed, seq)
+    message = composed(connection, delivery_of(told, owed), app.settings.public_url)
     kinds = {each.seq: STATUS[each.kind] for each in life}
     return AlertPage(
         alert=alert,
@@ -126,13 +115,8 @@ def alert_page(
         zone=alert.details["timezone"],
         panel=_panel(connection, app, alert, now),
         status_words=STATUS,
+        sent=alert.id in told_alerts(connection),
     )
-
-
-def _told_event(life: Sequence[AlertEvent], owed: Sequence[Delivery], seq: int | None) -> AlertEvent:
-    told = {each.event_seq for each in owed}
-    chosen = [each for each in life if each.seq == seq] or [each for each in life if each.seq in told]
-    return chosen[0] if chosen else life[0]
 
 
 def _panel(connection: Connection, app: App, alert: Alert, now: datetime) -> Panel | None:
@@ -141,24 +125,6 @@ def _panel(connection: Connection, app: App, alert: Alert, now: datetime) -> Pan
         return None
     topic = Topic(alert.area, alert.metric, alert.subjects or ("",))
     return Desk(connection, site, site_names(connection), now).panel(topic, [alert], height=CHART_HEIGHT)
-
-
-def _delivery_of(event: AlertEvent, owed: Sequence[Delivery]) -> Delivery:
-    found = [each for each in owed if each.event_seq == event.seq]
-    if found:
-        return found[0]
-    # Nobody was owed this one; the preview shows what it would have been.
-    return Delivery(
-        id=0,
-        identity=f"{event.alert_id}:{event.seq}:preview",
-        kind="alert",
-        channel="preview",
-        state="queued",
-        created_at=event.recorded_at,
-        not_before=event.recorded_at,
-        alert_id=event.alert_id,
-        event_seq=event.seq,
-    )
 
 
 def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
@@ -193,43 +159,3 @@ def _links(entry: Mapping[str, Any]) -> Iterator[Source]:
 def _delivery(each: Delivery, kinds: Mapping[int, str]) -> DeliveryRow:
     why = each.last_error or (each.reason if each.state in {"too_old", "silenced"} else "")
     return DeliveryRow(each, _DELIVERY_WORDS[each.state], why, kinds.get(each.event_seq or 0, "Notice"))
-
-
-def slack_preview(message: Message) -> SlackPreview:
-    """Read the very blocks that Slack is sent back into plain text."""
-    header = ""
-    parts: list[tuple[str, tuple[str, ...]]] = []
-    links: list[Source] = []
-    for block in payload(message)["blocks"]:
-        match block["type"]:
-            case "header":
-                header = unescape(block["text"]["text"])
-            case "section" if "fields" in block:
-                parts.append(("fields", tuple(unescape(each["text"]) for each in block["fields"])))
-            case "section":
-                parts.append(("section", (unescape(block["text"]["text"]),)))
-            case "context":
-                parts.append(("context", tuple(unescape(each["text"]) for each in block["elements"])))
-            case "rich_text":
-                links += [
-                    Source(each.get("text") or each["url"], safe_url(each["url"]))
-                    for section in block["elements"]
-                    for each in section["elements"]
-                    if each["type"] == "link"
-                ]
-    return SlackPreview(header, tuple(parts), tuple(links))
-
-
-def email_preview(message: Message, app: App) -> EmailPreview:
-    """Build the very email and show its head and its plain text."""
-    settings = app.settings.email_channel()
-    sender = settings.sender if settings else _NO_SENDER
-    recipients = settings.recipients if settings else (_NO_SENDER,)
-    mail = build(message, sender, recipients, "sitewatch.invalid")
-    body = mail.get_body(("plain",))
-    head = (
-        ("From", sender if settings else "(no email is set up)"),
-        ("To", f"{len(recipients)} recipients" if settings else "(no email is set up)"),
-        ("Subject", str(mail["Subject"])),
-    )
-    return EmailPreview(head, body.get_content() if body else "")

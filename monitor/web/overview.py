@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from db.alerts import alerts
 from db.blindness import open_periods
 from db.coverage import coverage
+from db.deliveries import told_alerts
 from db.imagery import scenes
 from db.look_pages import SeriesSummary, series_summaries
 from db.observations import looks
@@ -21,12 +22,12 @@ from monitor.bootstrap import App
 from monitor.kinds import KINDS
 from monitor.sites import Site
 from monitor.web import wording
+from monitor.web.imagery_view import SitePicture, site_picture
+from monitor.web.listening import ears
 from monitor.web.panels import Desk, Panel, topics
 from monitor.web.sight import (
     CURRENT,
-    DAY,
     PASSES,
-    Ears,
     Sentence,
     flight_sentence,
     imagery_sentence,
@@ -70,6 +71,7 @@ class SiteCard:
     kind: str
     state: State
     alert: Alert | None
+    picture: SitePicture | None
     panel: Panel | None
     newest: Observation | None
     sight: tuple[Sentence, ...]
@@ -81,6 +83,8 @@ class Overview:
 
     cards: tuple[SiteCard, ...]
     open_alerts: int
+    told: frozenset[str]
+    """The alerts of which a message went, or still goes, to somebody."""
 
     @property
     def featured(self) -> tuple[SiteCard, ...]:
@@ -99,18 +103,13 @@ class Surveyor:
     def __init__(self, connection: Connection, app: App, now: datetime) -> None:
         self._connection, self._now = connection, now
         self._sites = app.sites
-        self._imagery = [feed.provider for feed in app.feeds.values() if not feed.watches]
-        self._flights = [feed.provider for feed in app.feeds.values() if feed.watches]
+        feeds = list(app.feeds.values())
+        self._imagery = [feed.provider for feed in feeds if not feed.watches]
+        self._flights = [feed.provider for feed in feeds if feed.watches]
         self.names = {**site_names(connection), **{site.id: site.name for site in self._sites.values()}}
         self._blind = open_periods(connection)
-        self._ears = Ears(
-            {
-                site.id: coverage(connection, site.id, now - DAY, now)
-                for site in self._sites.values()
-                if site.flies
-            },
-            self.names,
-        )
+        self._ears = ears(connection, self._sites.values(), feeds, self.names, now)
+        self.sent = told_alerts(connection)
         self._told: dict[str, list[Alert]] = defaultdict(list)
         for each in reversed(alerts(connection)):
             self._told[each.site_id].append(each)
@@ -121,12 +120,11 @@ class Surveyor:
     def overview(self) -> Overview:
         """The whole first page."""
         cards = [self.card(site, charted=place < FEATURED) for place, site in enumerate(self._sites.values())]
-        return Overview(
-            tuple(cards), sum(each.status == "open" for told in self._told.values() for each in told)
-        )
+        opened = sum(each.status == "open" for told in self._told.values() for each in told)
+        return Overview(tuple(cards), opened, self.sent)
 
     def card(self, site: Site, *, charted: bool = True) -> SiteCard:
-        """One site; only those `charted` get a panel."""
+        """One site; only those `charted` get a picture and a panel."""
         told = self._told[site.id]
         newest = self._newest(site)
         panel = self._panel(site, told) if charted else None
@@ -135,6 +133,7 @@ class Surveyor:
             kind=KINDS[site.kind].label,
             state=self._state(site, told, newest),
             alert=told[0] if told else None,
+            picture=site_picture(self._connection, site, self._now) if charted else None,
             panel=panel,
             newest=newest,
             sight=tuple(self._sight(site, newest)),

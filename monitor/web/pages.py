@@ -4,14 +4,19 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import HTMLResponse
 
 from db.alerts import alerts
+from db.cutouts import newest_cutout
+from db.deliveries import told_alerts
 from db.engine import reading
 from monitor.web.alert_view import alert_page
 from monitor.web.context import Here
 from monitor.web.feeds_view import feeds_page
 from monitor.web.map_data import map_data
+from monitor.web.message_previews import mail_html
 from monitor.web.overview import Surveyor
+from monitor.web.security import FRAMED
 from monitor.web.site_view import Asked, site_page
 
 router = APIRouter(include_in_schema=False)
@@ -43,15 +48,31 @@ def site(request: Request, here: Here, site_id: str, asked: Annotated[Asked, Dep
     return here.renderer.page(request, "site.html", view=view, map=map_data([view.card]))
 
 
+@router.get("/sites/{site_id}/picture")
+def picture(request: Request, here: Here, site_id: str) -> Response:
+    """Send the newest picture of a site; its address changes with the picture, so that browsers may keep it."""
+    with reading(here.app.engine) as connection:
+        made = newest_cutout(connection, site_id) if site_id in here.app.sites else None
+    if made is None:
+        return _unknown(request, here, "picture", "The list of sites is on the first page.")
+    headers = {
+        "Cache-Control": "private, max-age=604800",
+        "Content-Disposition": f'inline; filename="{site_id}-{made.acquired_at:%Y-%m-%d}.png"',
+    }
+    return Response(made.png, media_type="image/png", headers=headers)
+
+
 @router.get("/alerts")
 def alert_list(request: Request, here: Here, status: str = "", site: str = "") -> Response:
     """List the alerts, the newest first."""
     with reading(here.app.engine) as connection:
         found = alerts(connection, site_id=site or None, status=status or None)[::-1]
+        told = told_alerts(connection)
     return here.renderer.page(
         request,
         "alerts.html",
         alerts=found[:MOST_ALERTS],
+        told=told,
         left_out=max(0, len(found) - MOST_ALERTS),
         chosen_status=status,
         chosen_site=site,
@@ -69,6 +90,18 @@ def alert(
     if view is None:
         return _unknown(request, here, "alert", "The list of alerts is at /alerts.")
     return here.renderer.page(request, "alert.html", view=view)
+
+
+@router.get("/alerts/{alert_id}/email")
+def email(
+    request: Request, here: Here, alert_id: str, event: Annotated[int | None, Query(ge=1)] = None
+) -> Response:
+    """Send the HTML of the mail about an alert, to be shown in a frame of its page where nothing of it can run."""
+    with reading(here.app.engine) as connection:
+        html = mail_html(connection, here.app, alert_id, event)
+    if html is None:
+        return _unknown(request, here, "alert", "The list of alerts is at /alerts.")
+    return HTMLResponse(html, headers=FRAMED)
 
 
 @router.get("/feeds")

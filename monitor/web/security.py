@@ -34,6 +34,7 @@ _POLICY = {
     "img-src": "'self' data: blob:",
     "font-src": "'self'",
     "connect-src": "'self'",
+    "frame-src": "'self'",
     "worker-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'self'",
@@ -49,6 +50,11 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+FRAMED = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+"""For a mail inside its frame: it has the styles that mails carry, and can neither run, load nor send anything."""
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
 Clock = Callable[[], datetime]
@@ -157,9 +163,9 @@ def _our_hosts(settings: Settings) -> frozenset[str]:
 
 
 def add_headers(headers: MutableHeaders, *, https: bool) -> None:
-    """Add the security headers, and forbid caching unless the answer says otherwise."""
+    """Add the security headers where the answer has none of its own, and forbid caching likewise."""
     for name, value in HEADERS.items():
-        headers[name] = value
+        headers.setdefault(name, value)
     if https:
         headers["Strict-Transport-Security"] = "max-age=31536000"
     headers.setdefault("Cache-Control", "no-store")

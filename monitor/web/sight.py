@@ -26,24 +26,30 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many aircraft a feed heard around one place when it was last asked there."""
+
+    provider: str
+    place: str
+    aircraft: int
+    site_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ears:
-    """What the flight feeds heard near every site in the last day."""
+    """What the flight feeds heard near every site in the last day, and around which places they heard most."""
 
     hours: Mapping[str, Sequence[CoverageHour]]
-    names: Mapping[str, str]
+    crowds: Sequence[Crowd] = ()
 
     def of(self, site_id: str, provider: str) -> list[CoverageHour]:
         """One provider's hours at one site."""
         return [each for each in self.hours.get(site_id, ()) if each.provider == provider]
 
-    def busiest_other(self, site_id: str, provider: str) -> tuple[str, int]:
-        """Where else the same provider heard most, and how many reports."""
-        heard = {
-            self.names.get(other, other): sum(each.reports_nearby for each in self.of(other, provider))
-            for other in self.hours
-            if other != site_id
-        }
-        return max(heard.items(), key=lambda item: item[1], default=("", 0))
+    def busiest_other(self, site_id: str, provider: str) -> Crowd | None:
+        """Where else the same provider heard most aircraft."""
+        others = (each for each in self.crowds if each.provider == provider and site_id not in each.site_ids)
+        return max(others, key=lambda each: each.aircraft, default=None)
 
 
 def flight_sentence(site: Site, provider: Provider, ears: Ears) -> Sentence:
@@ -65,14 +71,14 @@ def flight_sentence(site: Site, provider: Provider, ears: Ears) -> Sentence:
         answered += " (some of them disturbed by jamming or spoofing)"
     if reports:
         return Sentence("seen", f"{answered} and passed on {reports:,} position reports near this place.")
-    where, elsewhere = ears.busiest_other(site.id, name)
-    if elsewhere:
+    other = ears.busiest_other(site.id, name)
+    if other is not None and other.aircraft:
         return Sentence(
             "blind",
-            f"{answered}: {elsewhere:,} position reports near {where}, none near {site.name}. "
-            "No receiver hears this place: no coverage, not no flights.",
+            f"{answered}: {other.aircraft:,} aircraft heard near {other.place} when it was last asked there, none near "
+            f"{site.name}. No receiver hears this place: no coverage, not no flights.",
         )
-    return Sentence("blind", f"{answered} and heard nothing here or near any other watched place.")
+    return Sentence("blind", f"{answered} and heard nothing here or anywhere else that it was asked about.")
 
 
 def _hours(seconds: int) -> str:

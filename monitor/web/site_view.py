@@ -15,6 +15,7 @@ from monitor.bootstrap import App
 from monitor.sites import Site
 from monitor.web import wording
 from monitor.web.chart_data import chart_data
+from monitor.web.imagery_view import SitePicture, site_picture
 from monitor.web.overview import SiteCard, Surveyor
 from monitor.web.panels import Desk, Panel, Topic, topics
 from monitor.web.plan import Plan, draw_plan
@@ -67,6 +68,7 @@ class SitePage:
     """All that the page of a site shows."""
 
     card: SiteCard
+    picture: SitePicture
     links: tuple[TopicLink, ...]
     subjects: tuple[SubjectLink, ...]
     panel: Panel | None
@@ -74,6 +76,7 @@ class SitePage:
     visits: tuple[VisitRow, ...]
     notes: tuple[NoteRow, ...]
     alerts: tuple[Alert, ...]
+    told: frozenset[str]
     plan: Plan
     area_names: dict[str, str]
     watched: tuple[tuple[str, tuple[str, ...]], ...]
@@ -97,6 +100,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     watch = app.watches[site.id]
     return SitePage(
         card=surveyor.card(site, charted=False),
+        picture=site_picture(connection, site, now),
         links=tuple(_links(known, chosen)),
         subjects=tuple(_subject_links(known, chosen, surveyor.names)),
         panel=panel,
@@ -104,6 +108,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         visits=tuple(visit_row(each, surveyor.names) for each in visits),
         notes=tuple(_note(each, site.timezone.key) for each in reversed(notes(connection, site.id))),
         alerts=tuple(told),
+        told=surveyor.sent,
         plan=draw_plan(site),
         area_names={area.id: area.name for area in site.areas},
         watched=tuple(

@@ -1,0 +1,74 @@
+"""The newest clear picture of a site as the pages show it, or why there is none, and when the next pass is due."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from db.cutouts import cutout_failures, newest_cutout
+from db.imagery import scenes
+from db.records import Cutout, Scene
+from monitor.imagery.cutout import LOOK_BACK, clear_scenes
+from monitor.imagery.next_pass import WINDOW, describe, next_passes
+from monitor.sites import Site
+from monitor.web import wording
+
+_SATELLITES: Mapping[str, str] = {
+    "sentinel-2a": "Sentinel-2A",
+    "sentinel-2b": "Sentinel-2B",
+    "sentinel-2c": "Sentinel-2C",
+}
+_WHOLE = 0.995
+"""A larger share of a site rounds to all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SitePicture:
+    """What a page shows of a site's newest picture; `url` empty: there is none, and `missing` says why."""
+
+    url: str
+    width_px: int
+    height_px: int
+    alt: str
+    caption: str
+    attribution: str
+    missing: str
+    next_pass: str
+
+
+def site_picture(connection: Connection, site: Site, now: datetime) -> SitePicture:
+    """Read the newest picture of one site and the scenes from which the next pass follows."""
+    known = scenes(connection, site_id=site.id, since=now - LOOK_BACK, until=now)
+    due = describe(next_passes([each for each in known if each.acquired_at >= now - WINDOW], now))
+    made = newest_cutout(connection, site.id)
+    if made is None:
+        return SitePicture("", 0, 0, "", "", "", _why_none(connection, site, known, now), due)
+    return SitePicture(
+        url=f"/sites/{site.id}/picture?taken={made.acquired_at:%Y%m%dT%H%M%S}-{made.outline}",
+        width_px=made.width_px,
+        height_px=made.height_px,
+        alt=f"Satellite picture of {site.name} with its outline, {made.metres_per_pixel:g} m a pixel",
+        caption=_caption(made, now),
+        attribution=made.attribution,
+        missing="",
+        next_pass=due,
+    )
+
+
+def _caption(made: Cutout, now: datetime) -> str:
+    satellite = _SATELLITES.get(made.platform, made.platform)
+    part = "" if made.shown_share >= _WHOLE else f", {made.shown_share:.0%} of the site"
+    return f"{satellite}, {wording.utc(made.acquired_at)}, {wording.ago(made.acquired_at, now)}{part}"
+
+
+def _why_none(connection: Connection, site: Site, known: list[Scene], now: datetime) -> str:
+    failures = cutout_failures(connection, site.id, since=now - LOOK_BACK)
+    if failures:
+        last = max(failures, key=lambda each: each.failed_at)
+        return f"No picture: the scene of {last.acquired_at:%Y-%m-%d} could not be read. {last.reason}"
+    if not known:
+        return "No picture yet: no catalogue has listed a scene of this place."
+    if not clear_scenes(known, now):
+        return f"No picture: none of the scenes of the last {LOOK_BACK.days} days is clear."
+    return "No picture yet: the newest clear scene waits to be read."

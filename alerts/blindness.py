@@ -82,7 +82,7 @@ def _blind(who: str, since: datetime) -> dict[str, object]:
         subject=f"[sitewatch] Blind since {since:%Y-%m-%d %H:%M} UTC",
         headline=f"Blind since {since:%Y-%m-%d %H:%M} UTC: {who}",
         paragraphs=(
-            "No flight feed has answered for these sites since then. What flies there now is not seen.",
+            "Since then no flight feed has answered for these sites, or sitewatch did not run. What flies there now is not seen.",
             "No counts are made for this time: it is not a quiet time, and it raises, lowers and resolves no alert.",
             "“sitewatch status” shows which feed fails and why; “sitewatch doctor” says how to mend it.",
         ),

@@ -50,12 +50,13 @@ def digest_payload(week: Week, blind: Sequence[BlindPeriod]) -> dict[str, object
     """Say in words what a week brought. Pure."""
     last = week.until - timedelta(days=1)
     unusual = _number(len(week.opened), "alert") if week.opened else "nothing unusual"
+    chance = "" if week.chance is None else f"; chance alone would have given {week.chance:.1f}"
     providers = [each for each in week.providers if each.failed < each.polls]
     return notice_payload(
         subject=f"[sitewatch] Still watching, {week.since:%Y-%m-%d} to {last:%Y-%m-%d}",
         headline=(
             f"Still watching: {_number(week.sites, 'site')}, {_number(week.looks, 'look')}, "
-            f"{_number(len(providers), 'working provider')}, {unusual}"
+            f"{_number(len(providers), 'working provider')}, {unusual}{chance}"
         ),
         paragraphs=tuple(_paragraphs(week, blind)),
         status="Digest",
@@ -76,7 +77,10 @@ def _paragraphs(week: Week, blind: Sequence[BlindPeriod]) -> Iterator[str]:
     if week.chance is None:
         yield "No rule had enough history of its own to say what chance alone would give."
     else:
-        yield f"Chance alone would have given {week.chance:.1f} records among the looks judged by our own history."
+        yield (
+            f"Chance alone would have given {week.chance:.1f} alarms among the {_number(week.judged, 'look')} that could "
+            "be judged by our own history."
+        )
     for each in week.providers:
         failed = f", {each.failed} of them failed" if each.failed else ", all answered"
         yield f"{each.provider}: {_number(each.polls, 'poll')}{failed}."

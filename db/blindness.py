@@ -6,26 +6,41 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select, update
 
 from db.records import BlindPeriod
-from db.schema import blind_period, coverage_hour, site_version
+from db.schema import blind_period, coverage_hour, provider_state, site_version
 from db.upsert import insert_ignore
 
 _HOUR = timedelta(hours=1)
 
 
 def watched_until(connection: Connection, site_ids: Collection[str], now: datetime) -> dict[str, datetime]:
-    """Until when each site was watched (to the hour), or since when it is in the registry if it never was."""
+    """Until when each site was watched, or since when it is in the registry if it never was.
+
+    That is the last good answer of a provider that watched it in its last hour, at most the end of that hour:
+    a provider may go on to answer for other sites.
+    """
     known = (
         select(site_version.c.site_id, func.min(site_version.c.recorded_at))
         .where(site_version.c.site_id.in_(sorted(site_ids)))
         .group_by(site_version.c.site_id)
     )
-    seen = (
-        select(coverage_hour.c.site_id, func.max(coverage_hour.c.hour))
-        .where(coverage_hour.c.site_id.in_(sorted(site_ids)), coverage_hour.c.observed_s > 0)
+    here = coverage_hour.c.site_id.in_(sorted(site_ids)), coverage_hour.c.observed_s > 0
+    newest = (
+        select(coverage_hour.c.site_id, func.max(coverage_hour.c.hour).label("hour"))
+        .where(*here)
         .group_by(coverage_hour.c.site_id)
+        .subquery()
+    )
+    seen = (
+        select(coverage_hour.c.site_id, coverage_hour.c.hour, func.max(provider_state.c.last_ok_at))
+        .join(newest, (newest.c.site_id == coverage_hour.c.site_id) & (newest.c.hour == coverage_hour.c.hour))
+        .outerjoin(provider_state, provider_state.c.provider == coverage_hour.c.provider)
+        .where(*here)
+        .group_by(coverage_hour.c.site_id, coverage_hour.c.hour)
     )
     until = {row[0]: row[1] for row in connection.execute(known)}
-    return until | {row[0]: min(row[1] + _HOUR, now) for row in connection.execute(seen)}
+    for site_id, hour, answered in connection.execute(seen):
+        until[site_id] = min(hour + _HOUR, now, max(answered or now, hour))
+    return until
 
 
 def open_periods(connection: Connection) -> dict[str, BlindPeriod]:

@@ -1,13 +1,17 @@
 """What a stretch of time brought, in figures: looks, polls, verdicts and alerts, for the digest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, select
 
+from db.schema import SERIES_KEY, evaluation, observation, poll
 from db.schema import alert as alert_table
-from db.schema import evaluation, observation, poll
+
+_NEWS = timedelta(days=7)
+"""What was knowable so long before the stretch is history, whenever it was loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,10 @@ class ProviderWeek:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """The figures of one stretch; `chance` is the number of records that chance alone gives, None if untold."""
+    """The figures of one stretch; `chance` is the number of alarms that chance alone gives among the `judged` looks.
+
+    None where no rule could say so.
+    """
 
     since: datetime
     until: datetime
@@ -31,12 +38,17 @@ class Week:
     providers: Sequence[ProviderWeek]
     opened: Sequence[str]
     closed: int
+    judged: int
     chance: float | None
 
 
 def read_week(connection: Connection, since: datetime, until: datetime, sites: int) -> Week:
-    """Gather the figures of [since, until) by when things were recorded here."""
+    """Gather the figures of [since, until) by when things were recorded here.
+
+    A published fact about the past that was loaded then is no look of that time.
+    """
     looks, counted = _looks(connection, since, until)
+    chances = _chances(connection, since, until)
     return Week(
         since=since,
         until=until,
@@ -46,12 +58,17 @@ def read_week(connection: Connection, since: datetime, until: datetime, sites: i
         providers=_providers(connection, since, until),
         opened=_opened(connection, since, until),
         closed=_closed(connection, since, until),
-        chance=_chance(connection, since, until),
+        judged=len(chances),
+        chance=sum(chances) if chances else None,
     )
 
 
 def _looks(connection: Connection, since: datetime, until: datetime) -> tuple[int, int]:
-    seen = and_(observation.c.recorded_at >= since, observation.c.recorded_at < until)
+    seen = and_(
+        observation.c.recorded_at >= since,
+        observation.c.recorded_at < until,
+        observation.c.result_time >= since - _NEWS,
+    )
     first = observation.c.revision == 1
     usable = case((observation.c.value.is_not(None), 1))
     row = connection.execute(select(func.count(), func.count(usable)).where(seen, first)).one()
@@ -81,13 +98,33 @@ def _closed(connection: Connection, since: datetime, until: datetime) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _chance(connection: Connection, since: datetime, until: datetime) -> float | None:
-    """Sum the chances of a record, 1/(n + 1) each, over the looks judged by our own history alone."""
-    query = select(evaluation.c.details).where(
-        evaluation.c.recorded_at >= since,
-        evaluation.c.recorded_at < until,
-        evaluation.c.rule == "record",
-        evaluation.c.status == "evaluated",
+def _chances(connection: Connection, since: datetime, until: datetime) -> list[float]:
+    """For each look that was judged by our own history, the chance of a false alarm by any of its rules."""
+    look = [evaluation.c[name] for name in (*SERIES_KEY, "period_start", "look_key")]
+    query = (
+        select(*look, evaluation.c.rule, evaluation.c.details)
+        .where(
+            evaluation.c.recorded_at >= since,
+            evaluation.c.recorded_at < until,
+            evaluation.c.as_of >= since - _NEWS,
+            evaluation.c.status == "evaluated",
+        )
+        .order_by(evaluation.c.revision)
     )
-    ours = [each for each in connection.execute(query).scalars() if "declared" not in each and "n" in each]
-    return sum(1 / (each["n"] + 1) for each in ours) if ours else None
+    found: dict[tuple[Any, ...], dict[str, float]] = {}
+    for *key, rule, details in connection.execute(query):
+        chance = _chance(rule, details)
+        if chance is not None:
+            # A later revision of the look is judged anew: it is one look all the same.
+            found.setdefault(tuple(key), {})[rule] = chance
+    return [min(1.0, sum(chances.values())) for chances in found.values()]
+
+
+def _chance(rule: str, details: Mapping[str, Any]) -> float | None:
+    """The chance that a rule gave for a false alarm; the n + 1 equal places of a record speak for themselves."""
+    for name in ("chance", "alpha"):
+        if isinstance(value := details.get(name), float):
+            return value
+    if rule == "record" and "declared" not in details and "n" in details:
+        return 1.0 / (int(details["n"]) + 1)
+    return None

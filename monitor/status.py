@@ -8,6 +8,7 @@ from importlib.metadata import version
 from sqlalchemy import Connection
 
 from db.alerts import alerts
+from db.blindness import open_periods
 from db.coverage import coverage
 from db.deliveries import OutboxSummary, outbox_summary
 from db.engine import reading
@@ -42,13 +43,17 @@ class ProviderStatus:
 
 @dataclass(frozen=True, slots=True)
 class SiteStatus:
-    """One site; `watched_share_24h` is the share of the last day that a working feed covered, None: no feed does."""
+    """One site; `watched_share_24h` is the share of the last day that a working feed covered, None: no feed does.
+
+    `blind_since` is set while no feed has watched it for so long that this was told.
+    """
 
     id: str
     name: str
     kind: str
     watched_share_24h: float | None
     open_alerts: int
+    blind_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,7 @@ def _provider(connection: Connection, provider: Provider, now: datetime) -> Prov
 
 def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus, ...]:
     opened = [each.site_id for each in alerts(connection, status="open")]
+    blind = open_periods(connection)
     return tuple(
         SiteStatus(
             id=site.id,
@@ -112,6 +118,7 @@ def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus,
             kind=site.kind,
             watched_share_24h=watched_share(coverage(connection, site.id, now - _DAY, now)),
             open_alerts=opened.count(site.id),
+            blind_since=blind[site.id].since if site.id in blind else None,
         )
         for site in app.sites.values()
     )

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import Engine, select
 
 from alerts.blindness import BlindReport, watch_blindness
@@ -13,7 +14,7 @@ from db.deliveries import deliveries
 from db.engine import reading, writing
 from db.observations import record
 from db.records import BlindPeriod
-from db.weeks import ProviderWeek, Week
+from db.weeks import ProviderWeek, Week, read_week
 from tests.builders import at, look
 
 NAMES = {"quiet-field": "Quiet Field", "busy-port": "Busy Port"}
@@ -110,6 +111,54 @@ def test_the_digest_comes_once_a_week(engine: Engine) -> None:
     assert "1 gave a count and 1 did not" in message.paragraphs[0]
 
 
+def test_the_past_that_was_loaded_in_a_week_is_no_look_of_that_week(engine: Engine) -> None:
+    """52 published facts come with the first start."""
+    with writing(engine) as connection:
+        record(
+            connection, [look("2019-06-30", 1, recorded_at=at("2023-10-04"), result_time=at("2019-07-02"))]
+        )
+    assert not tell_week(engine, 14, ("slack",), at("2023-10-09T00:05"))
+
+
+def test_chance_is_added_up_over_looks_each_counted_once(engine: Engine) -> None:
+    judged = [
+        ("2023-10-04", 1, "record", {"n": 9}),
+        ("2023-10-05", 1, "record", {"n": 9}),
+        ("2023-10-05", 2, "record", {"n": 9}),
+        ("2023-10-05", 2, "tail", {"chance": 0.05}),
+        ("2023-10-06", 1, "record", {"n": 9, "declared": "at most 20"}),
+    ]
+    with writing(engine) as connection:
+        for day, revision, rule, details in judged:
+            connection.execute(
+                schema.evaluation.insert().values(
+                    site_id="quiet-field", area="", metric="arrivals", subject="", procedure="adsb", period_start=at(day),
+                    look_key=day, revision=revision, rule=rule, status="evaluated", exceeded=False, details=details,
+                    as_of=at(day), recorded_at=at(day),
+                )
+            )  # fmt: skip
+    with reading(engine) as connection:
+        week = read_week(connection, at("2023-10-02"), at("2023-10-09"), 3)
+    assert week.judged == 2
+    assert week.chance == pytest.approx(0.25)
+
+
+def test_a_site_is_blind_since_the_last_answer_not_since_the_end_of_that_hour(engine: Engine) -> None:
+    know_sites(engine)
+    state = {
+        "provider": "adsb.lol",
+        "health": "failing",
+        "last_ok_at": at("2023-01-01T11:19"),
+        "updated_at": at("2023-01-01"),
+    }
+    with writing(engine) as connection:
+        connection.execute(schema.provider_state.insert(), state)
+    for site_id in NAMES:
+        watch_hour(engine, site_id, "2023-01-01T11:00", 1200)
+    assert round_at(engine, "2023-01-01T17:18") == BlindReport()
+    assert {each.since for each in round_at(engine, "2023-01-01T17:19").began} == {at("2023-01-01T11:19")}
+
+
 def test_a_program_that_did_not_run_tells_no_digest(engine: Engine) -> None:
     assert not tell_week(engine, 14, ("slack",), at("2023-10-09"))
     with reading(engine) as connection:
@@ -126,15 +175,18 @@ def test_the_digest_says_what_chance_alone_would_give() -> None:
         providers=[ProviderWeek("adsb.lol", 100, 7), ProviderWeek("earth-search", 7, 7)],
         opened=["73 railcars"],
         closed=1,
+        judged=4,
         chance=0.31,
     )
     blind = [BlindPeriod("busy-port", at("2023-10-03"), at("2023-10-03"))]
     text = str(digest_payload(week, blind)["paragraphs"])
     for words in (
-        "Chance alone would have given 0.3 records",
+        "Chance alone would have given 0.3 alarms among the 4 looks",
         "100 polls, 7 of them failed",
         "Alert: 73 railcars",
         "Blind for a time: busy-port",
     ):
         assert words in text
-    assert "3 sites, 12 looks, 1 working provider, 1 alert" in str(digest_payload(week, [])["headline"])
+    assert "3 sites, 12 looks, 1 working provider, 1 alert; chance alone would have given 0.3" in str(
+        digest_payload(week, [])["headline"]
+    )

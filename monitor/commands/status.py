@@ -61,6 +61,8 @@ def _provider(each: "ProviderStatus") -> tuple[str, ...]:
 def _site(each: "SiteStatus") -> tuple[str, ...]:
     share = each.watched_share_24h
     watched = "no feed covers it" if share is None else f"{share:.0%}"
+    if each.blind_since is not None:
+        watched += f", blind since {instant(each.blind_since)}"
     return (each.id, each.name, each.kind, watched, str(each.open_alerts))
 
 

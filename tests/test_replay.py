@@ -39,7 +39,6 @@ def expected() -> dict[str, Any]:
     return wanted
 
 
-@pytest.mark.xdist_group("seeds")  # one process replays them once for all
 class TestTheReferenceStories:
     def test_they_say_exactly_what_is_expected(self, seeds: tuple[dict[str, Any], Any]) -> None:
         assert differences(seeds[0], expected()) == []

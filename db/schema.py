@@ -206,6 +206,100 @@ visit = Table(
     Index("ix_visit_site_id_state", "site_id", "state"),
 )
 
+aircraft = Table(
+    "aircraft",
+    metadata,
+    Column("icao24", Text, primary_key=True),
+    # Several databases may speak of one aircraft; which is believed first is decided where they are read.
+    Column("source", Text, primary_key=True),
+    Column("registration", Text, nullable=False, server_default=""),
+    Column("type_code", Text, nullable=False, server_default=""),
+    Column("operator", Text, nullable=False, server_default=""),
+    Column("flags", Integer, nullable=False, server_default="0"),
+    Column("imported_at", UtcDateTime, nullable=False),
+    Index("ix_aircraft_registration", "registration"),
+)
+
+flight_claim = Table(
+    "flight_claim",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("flight_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("icao24", Text, nullable=False, server_default=""),
+    Column("callsign", Text, nullable=False, server_default=""),
+    Column("registration", Text, nullable=False, server_default=""),
+    Column("type_code", Text, nullable=False, server_default=""),
+    Column("operator", Text, nullable=False, server_default=""),
+    Column("origin", Text, nullable=False, server_default=""),
+    Column("destination", Text, nullable=False, server_default=""),
+    Column("actual_destination", Text, nullable=False, server_default=""),
+    Column("took_off_at", UtcDateTime),
+    Column("landed_at", UtcDateTime),
+    Column("first_seen_at", UtcDateTime),
+    Column("last_seen_at", UtcDateTime),
+    Column("ended", Boolean),
+    Column("estimated", Boolean, nullable=False),
+    Column("quality", Json, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("poll_id", BigId),
+    Index("ix_flight_claim_icao24_first_seen_at", "icao24", "first_seen_at"),
+    Index("ix_flight_claim_received_at", "received_at"),
+)
+
+# Kept apart from `fix`, so that nothing extrapolated can be counted.
+estimated_position = Table(
+    "estimated_position",
+    metadata,
+    Column("icao24", Text, primary_key=True),
+    Column("at", UtcDateTime, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("lat", Float, nullable=False),
+    Column("lon", Float, nullable=False),
+    Column("altitude_ft", Float),
+    Column("ground_speed_kt", Float),
+    Column("track_deg", Float),
+    Column("callsign", Text, nullable=False, server_default=""),
+    Column("registration", Text, nullable=False, server_default=""),
+    Column("type_code", Text, nullable=False, server_default=""),
+    Column("origin", Text, nullable=False, server_default=""),
+    Column("destination", Text, nullable=False, server_default=""),
+    Column("eta", UtcDateTime),
+    Column("poll_id", BigId),
+    Index("ix_estimated_position_received_at", "received_at"),
+)
+
+# A day of an archive that is being loaded, part by part; emptied once its polls are recorded.
+backfill_part = Table(
+    "backfill_part",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("aircraft", Integer, nullable=False),
+    Column("fixes", Integer, nullable=False),
+    Column("heard", Json, nullable=False),
+    Column("nearby", Json, nullable=False),
+    Column("rejected", Json, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("read_at", UtcDateTime, nullable=False),
+)
+
+backfill_day = Table(
+    "backfill_day",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("plan", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("aircraft", Integer),
+    Column("fixes", Integer),
+    CheckConstraint("state in ('reading', 'recording', 'done')", name="state"),
+)
+
 # --- imagery ------------------------------------------------------------------------------------
 
 scene = Table(

@@ -34,6 +34,8 @@ from monitor.settings import EmailSettings, LogSettings, Settings, SettingsError
 from monitor.sites import Site
 from monitor.sites.faults import Fault, Spot
 from monitor.sites.reload import SitesFile
+from monitor.flights.classes import CLASSES_FILE, ClassesError, default_classes, load_classes
+from monitor.flights.identity import Classes
 from monitor.sites.watching import check_watch
 from monitor.trouble import Troubles
 
@@ -118,6 +120,7 @@ class App:
 
     @property
     def database(self) -> str:
+    classes: Classes = field(default_factory=default_classes)
         """Where the database is, in words and without password."""
         return describe_database(self.settings)
 
@@ -164,9 +167,22 @@ def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -
     clients.append(pictures)
     deadman = build_deadman(settings, clients)
     engine = _engine(settings)
-    return App(settings, engine, sites_file, feeds, channels, pictures, hosts, deadman, RULES, tuple(clients))
+    return App(
+        settings,
+        engine,
+        sites_file,
+        feeds,
+        channels,
+        pictures,
+        hosts,
+        deadman,
+        RULES,
+        tuple(clients),
+        classes,
+    )
 
 
+    classes = build_classes(settings)
 def _engine(settings: Settings) -> Engine:
     try:
         return open_engine(settings.database_url.get_secret_value())
@@ -224,6 +240,20 @@ def build_channels(settings: Settings, clients: list[GuardedClient]) -> dict[str
     if settings.log_channel:
         wanted["log"] = LogSettings(kind="log")
     wanted |= settings.channels
+def build_classes(settings: Settings) -> Classes:
+    """The classes of aircraft, with the user's own; raises SettingsError."""
+    own = [settings.classes_file] if settings.classes_file else []
+    try:
+        return load_classes(CLASSES_FILE, *own)
+    except ClassesError as error:
+        raise SettingsError(str(error)) from None
+
+
+def build_downloader(settings: Settings) -> GuardedClient:
+    """A client for large files that a person names; it sends no header of any provider."""
+    return _client("download", settings, caps=Caps(body_bytes=1 << 30, total_s=3600))
+
+
     return {name: _channel(name, options, settings, clients) for name, options in wanted.items()}
 
 

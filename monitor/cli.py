@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from monitor.commands.aircraft import aircraft_app
 from monitor.commands.alerts import alerts_app
 from monitor.commands.demo import demo
 from monitor.commands.doctor import doctor
@@ -37,6 +38,7 @@ app.add_typer(sites_app, name="sites")
 app.add_typer(observations_app, name="observations")
 app.command(short_help="Show what was counted at a site, and how it is known.")(history)
 app.command(short_help="Show which aircraft were at a site, and how sure that is.")(visits)
+app.add_typer(aircraft_app, name="aircraft")
 app.add_typer(alerts_app, name="alerts")
 app.command(short_help="Replay a recorded scenario with its own clock.")(replay)
 app.command(short_help="Show sitewatch at work on a recorded scenario.")(demo)

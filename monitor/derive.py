@@ -13,7 +13,8 @@ from db.records import Poll
 from monitor.derive_days import close_ended, record_changed
 from monitor.derive_scenes import derive_scenes
 from monitor.derive_tracks import TrackReader, by_site
-from monitor.flights.identity import Classes, default_classes
+from monitor.flights.classes import default_classes
+from monitor.flights.identity import Classes
 from monitor.flights.matching import Place, places_of
 from monitor.sites import Site
 

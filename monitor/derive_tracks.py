@@ -3,16 +3,18 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
+from db.aircraft import known_aircraft
 from db.coverage import mark_degraded
 from db.deriving import good_polls, last_heard, poll_before
 from db.flights import fixes, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Poll, Visit
 from monitor.flights.coverage import watched_s
-from monitor.flights.identity import UNNAMED_FLAGS, Classes, is_icao
+from monitor.flights.identity import UNNAMED_FLAGS, Classes, completed_fixes, is_icao
 from monitor.flights.integrity import clean, spoofed
 from monitor.flights.matching import Place, positions
 from monitor.flights.stays import SILENCE, SILENCE_JUDGED
@@ -45,7 +47,7 @@ class TrackReader:
 
     def derive(self, polls: Sequence[Poll], at: datetime) -> list[Change]:
         """Record the visits that these polls change; `at` is the time of the newest of them."""
-        new = fixes(self.connection, poll_ids=[poll.id for poll in polls])
+        new = self._fixes(poll_ids=[poll.id for poll in polls])
         spoof = self._degrade_spoofed(new)
         believed = [fix for fix in new if fix.icao24 not in spoof]
         chosen = triage(believed, self.places, self._known(believed, at))
@@ -60,7 +62,7 @@ class TrackReader:
 
     def _read(self, icao24: str, first: datetime, at: datetime) -> list[Change]:
         since = first - WINDOW
-        track = clean(fixes(self.connection, icao24s=[icao24], since=since))
+        track = clean(self._fixes(icao24s=[icao24], since=since))
         known = [visit for visit in self._known(track.fixes, since) if belongs_to(visit, icao24)]
         found = derive_visits(
             track,
@@ -80,6 +82,11 @@ class TrackReader:
         stored = record_visits(self.connection, true)
         cite_polls(self.connection, {poll_id for visit in stored for poll_id in _cited(visit)})
         return [Change(before.get(each.visit_id), each) for each in stored]
+
+    def _fixes(self, **wanted: Any) -> list[Fix]:
+        """Read reports, with what the aircraft database adds to them."""
+        found = fixes(self.connection, **wanted)
+        return completed_fixes(found, known_aircraft(self.connection, {fix.icao24 for fix in found}))
 
     def _around(self, track: Sequence[Fix], known: Sequence[Visit]) -> list[Place]:
         """Give the places that the track comes near: the others cannot matter."""

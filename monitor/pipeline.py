@@ -10,23 +10,24 @@ from functools import partial
 from typing import NamedTuple
 
 import structlog
+from sqlalchemy import Connection
 
 from alerts.blindness import BlindReport, watch_blindness
 from alerts.composing import compose
 from alerts.deliver import DeliverReport, deliver_due
 from alerts.digest import tell_week
 from alerts.judge import Bench, JudgeReport, judge_pending
+from db.aircraft import known_aircraft
 from db.engine import reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
-from db.retention import PurgeReport, purge
+from db.retention import Identity, PurgeReport, purge
 from db.sites import record_sites
 from monitor.bootstrap import App
 from monitor.cutouts import CutoutReport, refresh_cutouts
 from monitor.deadman import PingError, stuck_outbox
 from monitor.derive import DeriveReport, close_days, derive_pending
 from monitor.errors import InputError, WorkFailed
-from monitor.flights.classes import default_classes
-from monitor.flights.identity import Aircraft, subjects
+from monitor.flights.identity import Aircraft, completed, subjects
 from monitor.imports import load_published
 from monitor.polling import PollReport, poll_provider
 from monitor.sites.reload import Reload
@@ -61,7 +62,7 @@ def prepare(app: App, now: datetime) -> None:
         start(app, now)
     elif revision != newest_revision():
         _refuse_newer(app, revision)
-        raise WorkFailed(  # pragma: no cover - there is no second migration yet
+        raise WorkFailed(
             f"The database ({app.database}) belongs to an older sitewatch. Stop the service if one runs, then start "
             "the new one with “sitewatch run”: it brings the database up to date."
         )
@@ -144,7 +145,7 @@ def poll(
     reports = []
     asked = [feed for name, feed in app.feeds.items() if provider in {None, name}]
     for number, feed in enumerate(asked, start=1):
-        reports += poll_provider(app.engine, feed, sites, now, force=force)
+        reports += poll_provider(app.engine, feed, sites, now, force=force, classes=app.classes)
         if progress is not None:
             progress(number / len(asked))
     for report in reports:
@@ -155,7 +156,7 @@ def poll(
 def derive(app: App, now: datetime) -> DeriveReport:
     """Turn position reports and scenes into visits and looks, and close the days that ended."""
     sites = list(app.sites.values())
-    report = derive_pending(app.engine, sites, now) + close_days(app.engine, sites, now)
+    report = derive_pending(app.engine, sites, now, classes=app.classes) + close_days(app.engine, sites, now)
     if report.visits or report.looks:
         log.info("derived", polls=report.polls, visits=report.visits, looks=report.looks)
     return report
@@ -261,10 +262,15 @@ def retain(app: App, now: datetime) -> PurgeReport:
             keep_identities=timedelta(hours=settings.keep_identities_hours),
             keep_payloads=timedelta(days=settings.keep_payloads_days),
             watched=lambda who: (
-                f"icao24:{who.icao24}" in subjects(Aircraft(*who), default_classes(), watchlist)
+                f"icao24:{who.icao24}" in subjects(_completed(connection, who), app.classes, watchlist)
             ),
             sites=app.sites,
         )
     if any(astuple(report)):
         log.info("forgotten", **asdict(report))
     return report
+
+
+def _completed(connection: Connection, who: Identity) -> Aircraft:
+    """What is remembered of an aircraft, with what the aircraft database adds."""
+    return completed(Aircraft(*who), known_aircraft(connection, [who.icao24]).get(who.icao24))

@@ -3,10 +3,16 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy import Engine
+
+from db.aircraft import known_aircraft
+from db.engine import reading
 from db.polls import PollResult
 from db.records import Fix, Outcome, Poll, ProviderState
 from monitor.feeds import FeedError, Fetched
 from monitor.feeds.circles import around
+from monitor.flights.identity import Classes, completed_fixes
+from monitor.flights.keep import keep_fix
 from monitor.redact import visible
 from monitor.sites import Site
 
@@ -71,3 +77,15 @@ def count_nearby(sites: Sequence[Site], fixes: Sequence[Fix]) -> Mapping[str, in
         name: sum(circle.distance_nm(fix.lat, fix.lon) <= circle.radius_nm + NEARBY_NM for fix in fixes)
         for name, circle in circles.items()
     }
+
+
+def worth_keeping(
+    engine: Engine, sites: Sequence[Site], classes: Classes | None, fixes: Sequence[Fix]
+) -> tuple[Fix, ...]:
+    """Give the position reports to be stored: those near a site, and those of watched aircraft anywhere."""
+    keep = keep_fix(sites, classes)
+    # A feed that sends no types must not lose the bombers that are told by theirs.
+    typeless = {fix.icao24 for fix in fixes if not fix.type_code}
+    with reading(engine) as connection:
+        named = completed_fixes(fixes, known_aircraft(connection, typeless))
+    return tuple(fix for fix, full in zip(fixes, named, strict=True) if keep(full))

@@ -27,8 +27,8 @@ from db.polls import (
 from db.provider_states import read_state
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.feeds import Feed, FeedError, Fetched, Scope
-from monitor.flights.keep import keep_fix
-from monitor.poll_answers import answered, check_advance, count_nearby, failed, held_back
+from monitor.flights.identity import Classes
+from monitor.poll_answers import answered, check_advance, count_nearby, failed, held_back, worth_keeping
 from monitor.sites import Site
 
 log = structlog.get_logger()
@@ -60,7 +60,13 @@ class _Begun:
 
 
 def poll_provider(
-    engine: Engine, feed: Feed, sites: Sequence[Site], now: datetime, *, force: bool = False
+    engine: Engine,
+    feed: Feed,
+    sites: Sequence[Site],
+    now: datetime,
+    *,
+    force: bool = False,
+    classes: Classes | None = None,
 ) -> list[PollReport]:
     """Ask a provider about these sites unless this slot was asked already; nothing that fails is raised.
 
@@ -73,7 +79,7 @@ def poll_provider(
     held = held_back(before, now, force=force)
     if held:
         return [PollReport(name, "", "data", "skipped", held)] if force else []
-    reports = _Run(engine, feed, sites, now, force=force).ask_all()
+    reports = _Run(engine, feed, sites, now, classes, force=force).ask_all()
     with reading(engine) as connection:
         after = read_state(connection, name, now)
     _log(before, after, reports)
@@ -105,13 +111,21 @@ class _Run:
     """One round of questions to one provider in one slot."""
 
     def __init__(
-        self, engine: Engine, feed: Feed, sites: Sequence[Site], now: datetime, *, force: bool
+        self,
+        engine: Engine,
+        feed: Feed,
+        sites: Sequence[Site],
+        now: datetime,
+        classes: Classes | None,
+        *,
+        force: bool,
     ) -> None:
         self._engine = engine
         self._feed = feed
         self._provider = feed.provider
         self._sites = {site.id: site for site in sites}
         self._now = now
+        self._classes = classes
         self._force = force
         self._slot = int(now.timestamp()) // self._provider.interval_s
         self._turns = 1
@@ -280,8 +294,7 @@ class _Run:
             )
 
     def _worth_keeping(self, fixes: Sequence[Fix]) -> tuple[Fix, ...]:
-        keep = keep_fix(list(self._sites.values()))
-        return tuple(fix for fix in fixes if keep(fix))
+        return worth_keeping(self._engine, list(self._sites.values()), self._classes, fixes)
 
     def _watched(self, scope: Scope, fixes: Sequence[Fix]) -> Mapping[str, int]:
         sites = [self._sites[name] for name in scope.site_ids if name in self._sites]

@@ -107,6 +107,7 @@ class Settings(_Strict):
     sites_file: Path = Path("sites.geojson")
     history_file: Path = Path("history/published.csv")
     public_url: str | None = None
+    classes_file: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     api_token: SecretStr | None = None

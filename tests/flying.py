@@ -13,7 +13,8 @@ from db.flights import visits
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix, Outcome, Visit
 from monitor.derive import DeriveReport, close_days, derive_pending
-from monitor.flights.identity import default_classes
+from monitor.flights.classes import default_classes
+from monitor.flights.geodesy import EARTH_RADIUS_NM
 from monitor.flights.integrity import clean
 from monitor.flights.matching import Place, place_of
 from monitor.flights.visits import derive_visits
@@ -24,6 +25,7 @@ VIP = "15521f"
 """RA-86559, an aircraft of a watched class."""
 AIRLINER = "3950c7"
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+CLASSES = default_classes()
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import http
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -18,23 +18,30 @@ class NoAnswerError(Exception):
 
 def read_body(response: httpx.Response, limit: int, deadline: Deadline) -> bytes:
     """Read the body within `limit` bytes and in time; a packed one is unpacked here, so that it cannot burst."""
+    return b"".join(stream_body(response, limit, deadline))
+
+
+def stream_body(response: httpx.Response, limit: int, deadline: Deadline) -> Iterator[bytes]:
+    """Read the body piece by piece, within the same bounds."""
     if response.is_stream_consumed:
         # A transport may hand over an answer that it has read and unpacked already, as a replay does.
         _check_size(len(response.content), limit)
-        return response.content
+        yield response.content
+        return
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity", "gzip"):
         raise NoAnswerError("the answer is packed in a way that was not asked for")
     unpack = _Unpacker(limit) if coding == "gzip" else None
-    body = bytearray()
+    size = 0
     for chunk in response.iter_raw():
-        body += unpack.feed(chunk) if unpack else chunk
-        _check_size(len(body), limit)
+        piece = unpack.feed(chunk) if unpack else chunk
+        size += len(piece)
+        _check_size(size, limit)
         if deadline.left_s <= 0:
             raise httpx.ReadTimeout("the answer took too long in all")
+        yield piece
     if unpack:
         unpack.finish()
-    return bytes(body)
 
 
 class _Unpacker:

@@ -3,17 +3,18 @@
 import http
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import httpx
 
 from alerts.channels import HttpAnswer, SendError
 from db.records import Purpose
 from monitor.feeds import Answer, FeedError
-from monitor.feeds.answers import NoAnswerError, advice, phrase, read_body, retry_after_s
+from monitor.feeds.answers import NoAnswerError, advice, phrase, read_body, retry_after_s, stream_body
 from monitor.feeds.guard import Deadline, GuardedTransport, Resolve, parse_networks, resolve
 from monitor.feeds.redact import Redactor
 from monitor.settings import SettingsError
@@ -105,6 +106,36 @@ class GuardedClient:
         text = answer.body.decode("utf-8", "replace")
         return HttpAnswer(answer.status, self._redact.text(text), answer.headers)
 
+    def download(self, url: str, into: BinaryIO) -> None:
+        """Fetch a file that a person asked for, from wherever its address leads; raises FeedError.
+
+        Only for clients without headers of their own: they would follow a redirect to another host.
+        """
+        where = f"{self.name}: GET {self._shown(url)}"
+        try:
+            request = self._build("GET", url, "data")
+            for _ in range(_REDIRECTS + 1):
+                target = self._pour(request, into, where)
+                if target is None:
+                    return
+                request = self._build("GET", str(request.url.join(target)), "data")
+        except NoAnswerError as error:
+            raise FeedError(self._redact.text(f"{where}: {error}.")) from None
+        raise FeedError(f"{where}: redirected more than {_REDIRECTS} times. Check the address.")
+
+    def _pour(self, request: httpx.Request, into: BinaryIO, where: str) -> str | None:
+        """Send; write a good answer's body, or give the address to which it is redirected."""
+        with self._sent(request) as response:
+            target: str | None = response.headers.get("location")
+            if target is not None and response.status_code in _redirect_statuses("GET"):
+                return target
+            if response.status_code != http.HTTPStatus.OK:
+                body = read_body(response, self._caps.body_bytes, self._deadline)
+                answer = Answer(response.status_code, body, response.headers, str(response.url))
+                raise self._refusal(where, answer)
+            into.writelines(stream_body(response, self._caps.body_bytes, self._deadline))
+        return None
+
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
@@ -174,10 +205,17 @@ class GuardedClient:
         )
 
     def _exchange(self, request: httpx.Request) -> Answer:
+        with self._sent(request) as response:
+            body = read_body(response, self._caps.body_bytes, self._deadline)
+        return Answer(response.status_code, body, response.headers, str(response.url))
+
+    @contextmanager
+    def _sent(self, request: httpx.Request) -> Iterator[httpx.Response]:
+        """Send, and turn every way in which no answer comes, also while it is read, into NoAnswerError."""
         try:
             response = self._client.send(request, stream=True)
             try:
-                body = read_body(response, self._caps.body_bytes, self._deadline)
+                yield response
             finally:
                 response.close()
         except httpx.TimeoutException:
@@ -187,7 +225,6 @@ class GuardedClient:
         except httpx.HTTPError:
             # Their texts can quote what was sent.
             raise NoAnswerError("the connection broke off, or what came was not HTTP") from None
-        return Answer(response.status_code, body, response.headers, str(response.url))
 
     def _refusal(self, where: str, answer: Answer) -> FeedError:
         status = answer.status

@@ -1,56 +1,59 @@
-"""Which aircraft this is: state of registry, classes, and the subjects under which it is counted."""
+"""Which aircraft this is: what reports and the aircraft database say of it, and the subjects it is counted under."""
 
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
+from db.flight_records import KnownAircraft
 from db.records import Fix
+from monitor.flights.designators import listed_types
+from monitor.flights.registers import is_icao, registration_of, state_of
+
+__all__ = [
+    "UNNAMED_FLAGS",
+    "Aircraft",
+    "Classes",
+    "Rule",
+    "aircraft_of",
+    "completed",
+    "completed_fixes",
+    "is_icao",
+    "state_of",
+    "subjects",
+]
 
 UNNAMED_FLAGS = 4 | 8
 """PIA and LADD: aircraft whose operators asked not to be named."""
 
-CLASSES_FILE = Path(__file__).with_name("classes.toml")
-
-# ICAO's blocks of addresses, first and last (tar1090 flags.js). A hint only: JY-RAO of Jordan sits in KP's.
-_BLOCKS = (
-    ("RU", 0x100000, 0x1FFFFF),
-    ("KP", 0x720000, 0x727FFF),
-    ("KR", 0x718000, 0x71FFFF),
-    ("CN", 0x780000, 0x7BFFFF),
-    ("JP", 0x840000, 0x87FFFF),
-    ("MN", 0x682000, 0x6827FF),
-    ("BY", 0x510000, 0x5107FF),
-)
-_STATES = frozenset(state for state, _, _ in _BLOCKS)
-_FLAGS = {"military": 1}
-_ICAO24 = re.compile(r"[0-9a-f]{6}")
 # ICAO's airline designator and a flight number; a registration flown as a callsign has no such shape.
 _AIRLINE_CALLSIGN = re.compile(r"([A-Z]{3})[0-9][0-9A-Z]*")
 
 
-class ClassesError(Exception):
-    """The file of aircraft classes cannot be used; the text names the entry at fault."""
-
-
 @dataclass(frozen=True, slots=True)
 class Aircraft:
-    """What the reports say of one aircraft; everything but the address may be missing."""
+    """What is said of one aircraft; everything but the address may be missing.
+
+    `listed_operator` is what an aircraft database says, `operator` what the callsign of this flight says.
+    """
 
     icao24: str
     callsign: str = ""
     registration: str = ""
     type_code: str = ""
     db_flags: int = 0
+    listed_operator: str = ""
 
     @property
     def operator(self) -> str:
         """The three letters of an airline callsign, or nothing."""
         match = _AIRLINE_CALLSIGN.fullmatch(self.callsign)
         return match.group(1) if match else ""
+
+    @property
+    def state(self) -> str:
+        """The state of registry, as far as registration or address hint at it."""
+        return state_of(self.icao24, self.registration)
 
     @property
     def unnamed(self) -> bool:
@@ -60,24 +63,33 @@ class Aircraft:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way to belong to a class: every condition that is given must hold."""
+    """One way to belong to a class: every condition that is given must hold, and no class in `unless` be given."""
 
     name: str
     hex: frozenset[str] = frozenset()
     block: str = ""
     types: frozenset[str] = frozenset()
     operators: frozenset[str] = frozenset()
+    registrations: tuple[str, ...] = ()
     flags: int = 0
+    unless: frozenset[str] = frozenset()
 
     def holds(self, aircraft: Aircraft) -> bool:
-        """Whether the aircraft meets every condition."""
+        """Whether the aircraft meets every condition; `unless` is not looked at."""
+        operators = {aircraft.operator, aircraft.listed_operator}
         return (
             (not self.hex or aircraft.icao24 in self.hex)
-            and (not self.block or state_of(aircraft.icao24) == self.block)
+            and (not self.block or aircraft.state == self.block)
             and (not self.types or aircraft.type_code in self.types)
-            and (not self.operators or aircraft.operator in self.operators)
+            and (not self.operators or not operators.isdisjoint(self.operators))
+            and (not self.registrations or self._registered(aircraft))
             and (not self.flags or bool(aircraft.db_flags & self.flags))
         )
+
+    def _registered(self, aircraft: Aircraft) -> bool:
+        """Whether the registration, else the one that the address implies, is one of the list (`RF-*` is a pattern)."""
+        name = aircraft.registration or registration_of(aircraft.icao24)
+        return bool(name) and any(fnmatchcase(name, pattern) for pattern in self.registrations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +101,19 @@ class Classes:
     watched: frozenset[str]
 
     def of(self, aircraft: Aircraft) -> tuple[str, ...]:
-        """Give the classes of an aircraft, sorted."""
-        return tuple(sorted({rule.name for rule in self.rules if rule.holds(aircraft)}))
+        """Give the classes of an aircraft, sorted; rules with `unless` are asked last, of what the others gave."""
+        given = {rule.name for rule in self.rules if not rule.unless and rule.holds(aircraft)}
+        late = (rule for rule in self.rules if rule.unless and rule.unless.isdisjoint(given))
+        return tuple(sorted(given | {rule.name for rule in late if rule.holds(aircraft)}))
 
     def watches(self, aircraft: Aircraft) -> bool:
         """Whether reports and identity of this aircraft are kept wherever it is."""
         return not aircraft.unnamed and not self.watched.isdisjoint(self.of(aircraft))
 
-
-def is_icao(icao24: str) -> bool:
-    """Whether this is an ICAO 24-bit address; `~` marks one that is not, and such are never counted."""
-    return _ICAO24.fullmatch(icao24) is not None
-
-
-def state_of(icao24: str) -> str:
-    """Give the state to which ICAO gave this address (ISO 3166), or nothing; a hint, not a proof."""
-    if not is_icao(icao24):
-        return ""
-    number = int(icao24, 16)
-    return next((state for state, first, last in _BLOCKS if first <= number <= last), "")
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that the rules of watched classes name one by one, sorted."""
+        return tuple(sorted({each for rule in self.rules if rule.name in self.watched for each in rule.hex}))
 
 
 def aircraft_of(fixes: Sequence[Fix]) -> Aircraft:
@@ -119,6 +125,41 @@ def aircraft_of(fixes: Sequence[Fix]) -> Aircraft:
         _first(fix.type_code for fix in fixes),
         _union(fix.db_flags for fix in fixes),
     )
+
+
+def completed(aircraft: Aircraft, known: KnownAircraft | None) -> Aircraft:
+    """Fill in what the reports leave out from the aircraft database; what a report says stands, flags add up."""
+    if known is None:
+        return aircraft
+    return replace(
+        aircraft,
+        registration=aircraft.registration or known.registration,
+        type_code=aircraft.type_code or known.type_code,
+        db_flags=aircraft.db_flags | known.flags,
+        listed_operator=aircraft.listed_operator or known.operator,
+    )
+
+
+def completed_fixes(fixes: Iterable[Fix], known: Mapping[str, KnownAircraft]) -> list[Fix]:
+    """Fill in reports from the aircraft database (rows of `db.aircraft.known_aircraft`) before they are read.
+
+    So a feed without types (OpenSky) gives `type:` subjects and classes too, and an aircraft that asked not to
+    be named stays unnamed whichever feed it came from.
+    """
+    return [_completed_fix(fix, known.get(fix.icao24)) for fix in fixes]
+
+
+def _completed_fix(fix: Fix, known: KnownAircraft | None) -> Fix:
+    if known is None:
+        return fix
+    named = (
+        fix.registration or known.registration,
+        fix.type_code or known.type_code,
+        fix.db_flags | known.flags,
+    )
+    if named == (fix.registration, fix.type_code, fix.db_flags):
+        return fix
+    return replace(fix, registration=named[0], type_code=named[1], db_flags=named[2])
 
 
 def _first(values: Iterable[str]) -> str:
@@ -135,7 +176,8 @@ def _union(flags: Iterable[int]) -> int:
 def subjects(aircraft: Aircraft, classes: Classes, watchlist: Collection[str] = ()) -> tuple[str, ...]:
     """Give the subjects under which a visit is counted beside '': class, operator, type, and address if watched.
 
-    An aircraft that asked not to be named has none.
+    The type is the ICAO designator that the feed sent (`type:T160`), and also the watch list's own word for it
+    (`type:Tu-160`). An aircraft that asked not to be named has no subject.
     """
     if aircraft.unnamed:
         return ()
@@ -144,67 +186,8 @@ def subjects(aircraft: Aircraft, classes: Classes, watchlist: Collection[str] = 
         found.append(f"operator:{aircraft.operator}")
     if aircraft.type_code:
         found.append(f"type:{aircraft.type_code}")
+    found += listed_types(aircraft.type_code, watchlist)
     address = f"icao24:{aircraft.icao24}"
     if classes.watches(aircraft) or not {address, *found}.isdisjoint(watchlist):
         found.append(address)
-    return tuple(sorted(found))
-
-
-@cache
-def default_classes() -> Classes:
-    """Read the classes that come with the program."""
-    return load_classes(CLASSES_FILE)
-
-
-def load_classes(path: Path) -> Classes:
-    """Read a file of classes or raise ClassesError that says which entry to mend."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ClassesError(f"The aircraft classes in {path} cannot be read: {error}.") from None
-    named: dict[str, dict[str, Any]] = document.get("class", {})
-    _refuse_unknown(path, "at the top", document, {"class", "rule"})
-    for name, entry in named.items():
-        _refuse_unknown(path, f"in class.{name}", entry, {"label", "watch"})
-    rules = tuple(_rule(path, n, entry, named) for n, entry in enumerate(document.get("rule", ()), start=1))
-    labels = {name: str(entry.get("label", name)) for name, entry in named.items()}
-    return Classes(rules, labels, frozenset(name for name, entry in named.items() if entry.get("watch")))
-
-
-def _rule(path: Path, number: int, entry: Mapping[str, Any], named: Mapping[str, Any]) -> Rule:
-    where = f"in rule {number}"
-    _refuse_unknown(path, where, entry, {"class", "hex", "block", "types", "operators", "flags"})
-    name = entry.get("class", "")
-    if name not in named:
-        raise ClassesError(
-            f"{path}, {where}: there is no class {name!r}. Add a table [class.{name or 'NAME'}]."
-        )
-    rule = Rule(
-        name,
-        frozenset(entry.get("hex", ())),
-        entry.get("block", ""),
-        frozenset(entry.get("types", ())),
-        frozenset(entry.get("operators", ())),
-        sum(_FLAGS.get(flag, 0) for flag in entry.get("flags", ())),
-    )
-    bad = sorted(str(each) for each in rule.hex if not is_icao(str(each)))
-    if bad:
-        raise ClassesError(f"{path}, {where}: {', '.join(bad)} is not six lower-case hexadecimal digits.")
-    if rule.block and rule.block not in _STATES:
-        raise ClassesError(
-            f"{path}, {where}: block {rule.block!r} is not one of {', '.join(sorted(_STATES))}."
-        )
-    unknown = sorted({str(flag) for flag in entry.get("flags", ())} - _FLAGS.keys())
-    if unknown:
-        raise ClassesError(f"{path}, {where}: flag {', '.join(unknown)} is not one of {', '.join(_FLAGS)}.")
-    if rule == Rule(name):
-        raise ClassesError(f"{path}, {where}: it has no condition and would fit every aircraft. Give it one.")
-    return rule
-
-
-def _refuse_unknown(path: Path, where: str, entry: Mapping[str, Any], known: Collection[str]) -> None:
-    unknown = sorted(set(entry) - set(known))
-    if unknown:
-        raise ClassesError(
-            f"{path}, {where}: {', '.join(unknown)} is not known. Known are {', '.join(sorted(known))}."
-        )
+    return tuple(sorted(set(found)))

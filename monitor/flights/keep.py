@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from db.records import Fix
-from monitor.flights.identity import Aircraft, Classes, default_classes
+from monitor.flights.classes import default_classes
+from monitor.flights.identity import Aircraft, Classes
 from monitor.flights.matching import HALF_TURN_DEG, NM_PER_DEGREE, Place, places_of
 from monitor.sites import Site
 

@@ -1,0 +1,89 @@
+"""The aircraft database: what public registers say of each address, as the user imported them."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from db.flight_records import KnownAircraft
+from db.schema import aircraft
+
+SOURCES = ("tar1090-db", "mictronics", "opensky")
+"""The kinds of database that can be imported, the one that is believed first in front."""
+_SAYS = ("registration", "type_code", "operator", "flags")
+_CHUNK = 400
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterSize:
+    """How many aircraft one source names, and when it was last imported."""
+
+    source: str
+    aircraft: int
+    imported_at: datetime
+
+
+def import_aircraft(connection: Connection, source: str, rows: Sequence[KnownAircraft], now: datetime) -> int:
+    """Store what one source says of these aircraft, over what it said before; give the number that is new or changed."""
+    if not rows:
+        return 0
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(aircraft)
+    says = {name: insert.excluded[name] for name in (*_SAYS, "imported_at")}
+    differs = or_(*(aircraft.c[name] != insert.excluded[name] for name in _SAYS))
+    statement = insert.on_conflict_do_update(index_elements=["icao24", "source"], set_=says, where=differs)
+    values = [
+        {"icao24": row.icao24, "source": source, "imported_at": now, **{name: getattr(row, name) for name in _SAYS}}
+        for row in {row.icao24: row for row in rows}.values()
+    ]  # fmt: skip
+    return connection.execute(statement.execution_options(preserve_rowcount=True), values).rowcount
+
+
+def known_aircraft(connection: Connection, icao24s: Collection[str]) -> dict[str, KnownAircraft]:
+    """Read what the sources together say of these addresses: the first that says anything has it, flags add up."""
+    return dict(_merged(connection, sorted(set(icao24s))))
+
+
+def aircraft_by_registration(connection: Connection, registration: str) -> list[str]:
+    """Read the addresses that carry this registration in any source."""
+    found = select(aircraft.c.icao24).where(aircraft.c.registration == registration).distinct()
+    return list(connection.execute(found.order_by(aircraft.c.icao24)).scalars())
+
+
+def sources_of(connection: Connection, icao24s: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Read which sources name each of these addresses."""
+    query = select(aircraft.c.icao24, aircraft.c.source).where(aircraft.c.icao24.in_(sorted(set(icao24s))))
+    found: dict[str, tuple[str, ...]] = {}
+    for icao24, source in connection.execute(query.order_by(aircraft.c.source)):
+        found[icao24] = (*found.get(icao24, ()), source)
+    return found
+
+
+def register_sizes(connection: Connection) -> list[RegisterSize]:
+    """Read how many aircraft each source names."""
+    query = select(aircraft.c.source, func.count(), func.max(aircraft.c.imported_at))
+    rows = connection.execute(query.group_by(aircraft.c.source).order_by(aircraft.c.source))
+    return [RegisterSize(*row) for row in rows]
+
+
+def _merged(connection: Connection, icao24s: Sequence[str]) -> Iterator[tuple[str, KnownAircraft]]:
+    for start in range(0, len(icao24s), _CHUNK):
+        some = icao24s[start : start + _CHUNK]
+        query = select(aircraft).where(aircraft.c.icao24.in_(some)).order_by(aircraft.c.icao24)
+        for icao24, rows in groupby(connection.execute(query).mappings(), key=lambda row: row["icao24"]):
+            yield icao24, _merge(icao24, sorted(rows, key=_rank))
+
+
+def _merge(icao24: str, rows: Sequence[Any]) -> KnownAircraft:
+    said = {name: next((row[name] for row in rows if row[name]), "") for name in _SAYS if name != "flags"}
+    flags = 0
+    for row in rows:
+        flags |= row["flags"]
+    return KnownAircraft(icao24, flags=flags, **said)
+
+
+def _rank(row: Any) -> int:
+    return SOURCES.index(row["source"]) if row["source"] in SOURCES else len(SOURCES)

@@ -28,14 +28,14 @@ from monitor.feeds.http import Caps, GuardedClient
 from monitor.feeds.opensky import OpenSkyFeed
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
+from monitor.flights.classes import CLASSES_FILE, ClassesError, default_classes, load_classes
+from monitor.flights.identity import Classes
 from monitor.kinds import KINDS
 from monitor.providers import configured_providers
 from monitor.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
 from monitor.sites import Site
 from monitor.sites.faults import Fault, Spot
 from monitor.sites.reload import SitesFile
-from monitor.flights.classes import CLASSES_FILE, ClassesError, default_classes, load_classes
-from monitor.flights.identity import Classes
 from monitor.sites.watching import check_watch
 from monitor.trouble import Troubles
 
@@ -106,6 +106,7 @@ class App:
     deadman: DeadMan | None = None
     rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
     clients: Sequence[GuardedClient] = ()
+    classes: Classes = field(default_factory=default_classes)
     troubles: Troubles = field(default_factory=Troubles)
 
     @property
@@ -120,7 +121,6 @@ class App:
 
     @property
     def database(self) -> str:
-    classes: Classes = field(default_factory=default_classes)
         """Where the database is, in words and without password."""
         return describe_database(self.settings)
 
@@ -154,6 +154,7 @@ def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -
     `transport` replaces the network for feeds and pictures (a replay of recorded answers).
     """
     sites_file = SitesFile(settings.sites_file, rule_defaults())
+    classes = build_classes(settings)
     _check_watch_layers(settings)
     clients: list[GuardedClient] = []
     feeds = {
@@ -182,7 +183,6 @@ def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -
     )
 
 
-    classes = build_classes(settings)
 def _engine(settings: Settings) -> Engine:
     try:
         return open_engine(settings.database_url.get_secret_value())
@@ -224,6 +224,20 @@ def build_deadman(settings: Settings, clients: list[GuardedClient]) -> DeadMan |
     return DeadMan(settings.deadman_url.get_secret_value(), client)
 
 
+def build_classes(settings: Settings) -> Classes:
+    """The classes of aircraft, with the user's own; raises SettingsError."""
+    own = [settings.classes_file] if settings.classes_file else []
+    try:
+        return load_classes(CLASSES_FILE, *own)
+    except ClassesError as error:
+        raise SettingsError(str(error)) from None
+
+
+def build_downloader(settings: Settings) -> GuardedClient:
+    """A client for large files that a person names; it sends no header of any provider."""
+    return _client("download", settings, caps=Caps(body_bytes=1 << 30, total_s=3600))
+
+
 def build_channels(settings: Settings, clients: list[GuardedClient]) -> dict[str, Channel]:
     """Every configured channel by name: `slack`, `email` and `log` from plain settings, and `[channels.NAME]`."""
     wanted: dict[str, SlackSettings | EmailSettings | LogSettings] = {}
@@ -240,20 +254,6 @@ def build_channels(settings: Settings, clients: list[GuardedClient]) -> dict[str
     if settings.log_channel:
         wanted["log"] = LogSettings(kind="log")
     wanted |= settings.channels
-def build_classes(settings: Settings) -> Classes:
-    """The classes of aircraft, with the user's own; raises SettingsError."""
-    own = [settings.classes_file] if settings.classes_file else []
-    try:
-        return load_classes(CLASSES_FILE, *own)
-    except ClassesError as error:
-        raise SettingsError(str(error)) from None
-
-
-def build_downloader(settings: Settings) -> GuardedClient:
-    """A client for large files that a person names; it sends no header of any provider."""
-    return _client("download", settings, caps=Caps(body_bytes=1 << 30, total_s=3600))
-
-
     return {name: _channel(name, options, settings, clients) for name, options in wanted.items()}
 
 

@@ -106,8 +106,8 @@ class Settings(_Strict):
     database_url: SecretStr = SecretStr("sqlite:///var/sitewatch.db")
     sites_file: Path = Path("sites.geojson")
     history_file: Path = Path("history/published.csv")
-    public_url: str | None = None
     classes_file: Path | None = None
+    public_url: str | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     api_token: SecretStr | None = None

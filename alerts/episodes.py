@@ -10,9 +10,19 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
-from alerts.findings import Finding, entry, look_id, merged, same_look
+from alerts.findings import (
+    Finding,
+    entry,
+    is_event,
+    is_low,
+    look_id,
+    merged,
+    same_look,
+    still_unusual,
+    threshold,
+)
 from alerts.metrics import METRICS
-from alerts.rules import counted
+from alerts.series import counted
 from alerts.watch import SiteWatch
 from alerts.words import headline, local_day
 from db.records import Alert, AlertEvent, EventKind, Observation
@@ -49,6 +59,9 @@ class Step:
 def group_of(finding: Finding, site: SiteWatch) -> str:
     """The part of the fingerprint below site and metric."""
     look = finding.look
+    if all(each.details.get("side") == "low" for each in finding.fired):
+        # What is missing lasts, and is another story than what is there too much.
+        return f"low:{look.series.subject}"
     if METRICS[look.series.metric].event:
         return f"@{local_day(look.period_start, site.timezone)}"
     if any(each.rule == "watchlist" for each in finding.fired):
@@ -141,18 +154,19 @@ def settle(
     kept = [each for each in entries if not same_look(each, look)]
     if len(kept) < len(entries):
         return _correct(alert, kept, look, desk, moment)
-    watching = alert.status == "open" and not METRICS[alert.metric].event
+    watching = alert.status == "open" and not is_event(alert)
     if not (watching and look.usable and not look.announced and _about(alert, look)):
         return None
     refreshed = replace(alert, last_look_at=max(alert.last_look_at, moment.at))
-    if look.period_start <= _latest(entries) or counted(look) > _threshold(alert):
+    if look.period_start <= _latest(entries) or still_unusual(alert, look):
         return None if refreshed == alert else Step(refreshed, None)
     gone = sorted({*alert.details["gone"], look.series.subject})
     if not set(alert.subjects or ("",)) <= set(gone):
         details = {**alert.details, "gone": gone}
         return Step(replace(refreshed, details=details), None)
     day = local_day(look.period_start, alert.details["timezone"])
-    reason = f"Back to {counted(look):g} on {day}, not above {_threshold(alert):g}."
+    bound = "more than" if is_low(alert) else "not above"
+    reason = f"Back to {counted(look):g} on {day}, {bound} {threshold(alert):g}."
     # What was over before it became known is one message, not two.
     return _close(refreshed, "resolved", moment, reason, look, tell=moment.at > alert.opened_at)
 
@@ -162,7 +176,7 @@ def lapse(alert: Alert, lapse_after: timedelta, recorded_at: datetime) -> Step:
     moment = Moment(alert.last_look_at + lapse_after, recorded_at)
     reason = f"No usable look for {lapse_after.days} days: the outcome is unknown."
     # One past event (an arrival) leaves nobody waiting for an outcome.
-    return _close(alert, "lapsed", moment, reason, None, tell=not METRICS[alert.metric].event)
+    return _close(alert, "lapsed", moment, reason, None, tell=not is_event(alert))
 
 
 def _correct(
@@ -226,7 +240,7 @@ def _is_news(before: Alert, after: Alert) -> bool:
     if set(after.subjects) - set(before.subjects) or after.rule != before.rule:
         return True
     grown, told = after.peak or 0.0, before.peak or 0.0
-    return grown > told if METRICS[after.metric].event else grown >= told * PEAK_GROWTH and grown > told
+    return grown > told if is_event(after) else grown >= told * PEAK_GROWTH and grown > told
 
 
 def _news(before: Alert, after: Alert) -> str:
@@ -251,10 +265,6 @@ def _about(alert: Alert, look: Observation) -> bool:
 
 def _latest(entries: Iterable[Mapping[str, Any]]) -> datetime:
     return max(datetime.fromisoformat(each["period_start"]) for each in entries)
-
-
-def _threshold(alert: Alert) -> float:
-    return float(alert.baseline.get("threshold", 0.0))
 
 
 def _close(

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.rules import counted
+from alerts.metrics import METRICS
+from alerts.series import counted
 from alerts.verdict import Verdict
-from db.records import Observation
+from db.records import Alert, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +77,25 @@ def same_look(each: Mapping[str, Any], look: Observation) -> bool:
         look.period_start.isoformat(),
         look.look_key,
     )
+
+
+def is_event(alert: Alert) -> bool:
+    """Whether the alert is about something that happened once, so that nothing can end it."""
+    return METRICS[alert.metric].event and alert.group_key.startswith("@")
+
+
+def is_low(alert: Alert) -> bool:
+    """Whether too few were seen."""
+    return alert.baseline.get("side") == "low"
+
+
+def threshold(alert: Alert) -> float:
+    """The last ordinary count above which, or the last unusual count up to which, the alert holds."""
+    return float(alert.baseline.get("threshold", 0.0))
+
+
+def still_unusual(alert: Alert, look: Observation) -> bool:
+    """Whether a look's count would still be what the alert is about."""
+    if is_low(alert):
+        return counted(look) <= threshold(alert)
+    return counted(look) > threshold(alert)

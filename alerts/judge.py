@@ -11,19 +11,31 @@ from itertools import groupby
 
 from sqlalchemy import Connection, Engine
 
-from alerts.episodes import Desk, Moment, Step, advance, fingerprint, group_of, lapse, open_alert, settle
-from alerts.findings import Finding
-from alerts.history import history_of
-from alerts.metrics import METRICS
-from alerts.verdict import Context, History, Rule, Verdict
-from alerts.watch import MetricWatch, SiteWatch
+from alerts.episodes import (
+    Desk,
+    Moment,
+    Step,
+    advance,
+    fingerprint,
+    group_of,
+    lapse,
+    open_alert,
+    settle,
+)
+from alerts.findings import Finding, is_event
+from alerts.recalibration import scores_at
+from alerts.verdict import Rule, Verdict
+from alerts.verdicts import Known, context_of, verdicts_on
+from alerts.watch import SiteWatch
 from db.alerts import alerts_at, append_event, insert_alert, newest_alert, open_since, silenced, update_alert
 from db.declared import declared
 from db.deliveries import enqueue
 from db.engine import reading, writing
 from db.evaluations import record_evaluations, unjudged
 from db.observations import looks
-from db.records import Alert, AlertEvent, DeclaredBaseline, DeliveryState, Evaluation, Observation
+from db.records import Alert, AlertEvent, DeliveryState, Evaluation, Observation
+from db.rule_states import keep_state, states
+from db.sites import site_changes
 
 BATCH = 500
 
@@ -114,6 +126,7 @@ class _Sitting:
             record_evaluations(
                 self.connection, [each for one in findings for each in _evaluations(one, self.moment)]
             )
+            self._keep_states(findings)
             self.report.judged += len(findings)
             site = self.bench.watches.get(findings[0].look.series.site_id)
             if site is not None:
@@ -138,33 +151,39 @@ class _Sitting:
         if site is None or watch is None:
             yield from (Finding(look, ()) for look in waiting)
             return
-        known, stated = self._past(waiting)
-        context = Context(METRICS[metric], site.watchlist, site.timezone)
+        known = self._known(waiting)
+        context = context_of(site, metric, known)
         for look in waiting:
-            history = history_of(look, known, stated, self.moment.at)
-            yield Finding(look, self._verdicts(look, history, context, watch))
+            yield Finding(look, verdicts_on(look, known, site, self.bench.rules, context))
 
-    def _past(self, waiting: list[Observation]) -> tuple[list[Observation], list[DeclaredBaseline]]:
+    def _known(self, waiting: list[Observation]) -> Known:
+        at = self.moment.at
         if not any(look.usable and not look.announced for look in waiting):
             # Every rule refuses such looks without asking history, and most hours of most places are blind.
-            return [], []
+            return Known(at)
         site_id, area, metric = _place(waiting[0])
         latest = max(look.period_start for look in waiting)
-        at = self.moment.at
-        known = looks(self.connection, site_id=site_id, area=area, metric=metric, until=latest, as_of=at)
         stated = declared(self.connection, site_id, metric, as_of=at)
-        return known, [each for each in stated if each.series.area == area]
-
-    def _verdicts(
-        self, look: Observation, history: History, context: Context, watch: MetricWatch
-    ) -> tuple[Verdict, ...]:
-        if not watch.covers(look.series.subject):
-            return ()
-        return tuple(
-            rule.judge(look, history, context, {**rule.defaults, **watch.rules[name]})
-            for name, rule in self.bench.rules.items()
-            if name in watch.rules
+        return Known(
+            at,
+            looks(self.connection, site_id=site_id, area=area, metric=metric, until=latest, as_of=at),
+            [each for each in stated if each.series.area == area],
+            site_changes(self.connection, [site_id]),
+            states(self.connection, site_id, area, metric),
+            scores_at(self.connection, at),
         )
+
+    def _keep_states(self, findings: list[Finding]) -> None:
+        for finding in findings:
+            for verdict in finding.verdicts:
+                if verdict.state is not None:
+                    keep_state(
+                        self.connection,
+                        finding.look.series,
+                        verdict.rule,
+                        verdict.state,
+                        self.moment.recorded_at,
+                    )
 
     def _change_alerts(self, site: SiteWatch, findings: list[Finding]) -> None:
         groups = _grouped(findings, site)
@@ -175,14 +194,15 @@ class _Sitting:
             else:
                 self._apply(open_alert(members, site, self.bench.desk, self.moment))
         for finding in findings:
-            if not finding.fired:
-                self._settle(finding)
+            self._settle(finding, group_of(finding, site) if finding.fired else None)
         for members in groups.values():
             self._settle_by_later_looks(members)
 
-    def _settle(self, finding: Finding) -> None:
+    def _settle(self, finding: Finding, own_group: str | None = None) -> None:
+        """Let a look settle the alerts that it did not raise itself."""
         for alert in alerts_at(self.connection, *_place(finding.look)):
-            self._apply(settle(alert, finding, self.bench.desk, self.moment))
+            if alert.group_key != own_group:
+                self._apply(settle(alert, finding, self.bench.desk, self.moment))
 
     def _settle_by_later_looks(self, members: list[Finding]) -> None:
         """Let looks that were known before a late report of an earlier time say how it went on."""
@@ -262,4 +282,4 @@ def _grouped(findings: Iterable[Finding], site: SiteWatch) -> dict[str, list[Fin
 
 def _continues(alert: Alert) -> bool:
     # One past event stays one alert even when a source reports it after the alert was closed.
-    return alert.status == "open" or (METRICS[alert.metric].event and alert.status != "withdrawn")
+    return alert.status == "open" or (is_event(alert) and alert.status != "withdrawn")

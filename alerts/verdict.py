@@ -3,21 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 from alerts.metrics import Metric
-from db.records import DeclaredBaseline, EvaluationStatus, Observation
+from alerts.promise import Promise
+from alerts.series import PastLooks, past_looks
+from db.records import Change, DeclaredBaseline, EvaluationStatus, Observation
 
 Params = Mapping[str, Any]
+State = Mapping[str, Any]
+"""What a rule remembers of a series between looks, in JSON types; it can always be rebuilt from history."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class History:
     """What was knowable at `as_of` about the series of one look: newest revisions, the look itself left out.
 
     `looks` share the look's site, area, metric, subject and procedure; `sightings` are the looks of any
-    procedure for the same subject; both end before the look's period and leave announced rows out.
-    `observed_days` is the sum of exposure, in days, of the flow looks of this metric without subject.
+    procedure for the same subject; both end before the look's period and leave announced rows out. Looks
+    before a change that breaks the baseline, and those in excluded periods, are sightings only.
+    `observed_days` is the sum of exposure, in days, of the looks that could have shown the subject.
     """
 
     as_of: datetime
@@ -25,6 +31,25 @@ class History:
     sightings: tuple[Observation, ...] = ()
     declared: tuple[DeclaredBaseline, ...] = ()
     observed_days: float = 0.0
+    observed_days_since: float | None = None
+    """Those since the last sighting, None where they were not counted apart."""
+    implied: tuple[Observation, ...] = ()
+    """Looks by the same procedure at which this subject would have been counted, and was not."""
+    changes: tuple[Change, ...] = ()
+    """The changes on record that concern this look or its baseline."""
+    broken_by: Change | None = None
+    """The last change that began the baseline anew."""
+    excluded_by: Change | None = None
+    """The change whose excluded period holds this look."""
+    identities: tuple[float, ...] = ()
+    """For an identity: how often each identity of its sort was counted here before."""
+    states: Mapping[str, State] = field(default_factory=dict)
+    """What each rule remembered, by rule."""
+
+    @cached_property
+    def past(self) -> PastLooks:
+        """The earlier looks as arrays."""
+        return past_looks(self.looks, self.implied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +59,7 @@ class Context:
     metric: Metric
     watchlist: tuple[str, ...] = ()
     timezone: str = "UTC"
+    promise: Promise = field(default_factory=Promise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +75,8 @@ class Verdict:
     exceeded: bool
     reason: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    state: State | None = None
+    """What the rule wants to remember of the history it was given; kept in a row, not with the verdict."""
 
 
 class Rule(Protocol):

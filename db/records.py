@@ -144,6 +144,26 @@ class DeclaredBaseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Something that changed at a site ('' = everywhere): it breaks a baseline, excludes a period or is a note.
+
+    The period runs from `starts_at` up to, not including, `ends_at` (None: still so).
+    """
+
+    key: str
+    site_id: str
+    what: str
+    effect: str
+    starts_at: datetime
+    ends_at: datetime | None
+    note: str
+
+    def covers(self, start: datetime, end: datetime) -> bool:
+        """Whether a period lies at least partly within it."""
+        return start < (self.ends_at or datetime.max.replace(tzinfo=start.tzinfo)) and end > self.starts_at
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A dated remark about a site that carries no count."""
 

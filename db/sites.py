@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.sql import Select
 
+from db.records import Change
 from db.schema import change, site_version
 from db.upsert import insert_ignore
 
@@ -19,22 +19,6 @@ Feature = Mapping[str, Any]
 _FROM_FILE = "site:"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MONTH = re.compile(r"\d{4}-\d\d")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something that changed at a site ('' = everywhere): it breaks a baseline, excludes a period or is a note.
-
-    The period runs from `starts_at` up to, not including, `ends_at` (None: still so).
-    """
-
-    key: str
-    site_id: str
-    what: str
-    effect: str
-    starts_at: datetime
-    ends_at: datetime | None
-    note: str
 
 
 def record_sites(connection: Connection, features: Mapping[str, Feature], now: datetime) -> list[str]:
@@ -123,6 +107,21 @@ def _moment_after(text: str, zone: ZoneInfo) -> datetime:
         after = date.fromisoformat(text) + timedelta(days=1)
         return datetime.combine(after, datetime.min.time(), zone)
     return datetime.fromisoformat(text)
+
+
+def register_change(connection: Connection, registered: Change, now: datetime) -> bool:
+    """Append a change that the program itself found (a feed added); False where its key is known."""
+    row = {
+        "key": registered.key,
+        "site_id": registered.site_id,
+        "what": registered.what,
+        "effect": registered.effect,
+        "starts_at": registered.starts_at,
+        "ends_at": registered.ends_at,
+        "note": registered.note,
+        "recorded_at": now,
+    }
+    return insert_ignore(connection, change, [row]) == 1
 
 
 def site_names(connection: Connection) -> dict[str, str]:

@@ -13,9 +13,15 @@ from alerts.channels import Channel, HttpPost
 from alerts.channels.email import EmailChannel
 from alerts.channels.log import LogChannel
 from alerts.channels.slack import SlackChannel
+from alerts.rules.absence import Absence
+from alerts.rules.ears import Ears
+from alerts.rules.farrington import FarringtonRule
 from alerts.rules.first_ever import FirstEver
 from alerts.rules.first_since import FirstSince
+from alerts.rules.rate_change import RateChange
 from alerts.rules.record import Record
+from alerts.rules.step import StepRule
+from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import Watchlist
 from alerts.verdict import Rule
 from alerts.watch import SiteWatch
@@ -53,6 +59,14 @@ RULES: Mapping[str, Rule] = {
         FirstEver(),
         FirstSince(),
         Watchlist(),
+        TailRule(),
+        Ears("ears_c1", 24),
+        Ears("ears_c2", 23),
+        Ears("ears_c3", 22),
+        FarringtonRule(),
+        Absence(),
+        StepRule(),
+        RateChange(),
     )
 }
 """Every rule by name."""
@@ -117,7 +131,9 @@ class App:
     @property
     def watches(self) -> Mapping[str, SiteWatch]:
         """What is watched at each site, with the rules that apply there."""
-        return self.sites_file.watches(self.settings.watch, self.settings.lapse_after_days)
+        return self.sites_file.watches(
+            self.settings.watch, self.settings.lapse_after_days, self.settings.false_alarms_per_site_year
+        )
 
     @property
     def database(self) -> str:

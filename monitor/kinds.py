@@ -15,12 +15,14 @@ class Kind:
     watch: WatchSpec
 
 
-_JUDGED: dict[str, Any] = {"rules": {"record": {}, "first_ever": {}, "first_since": {}, "watchlist": {}}}
+_FIRSTS: dict[str, Any] = {"record": {}, "first_ever": {}, "first_since": {}, "watchlist": {}}
+_JUDGED: dict[str, Any] = {"rules": {**_FIRSTS, "tail": {}, "absence": {}, "step": {}, "rate_change": {}}}
 
 _AIRFIELD: WatchSpec = {
     "arrivals": _JUDGED,
-    "departures": {"rules": {"record": {}}},
-    "aircraft_present": _JUDGED,
+    "departures": {"rules": {"record": {}, "tail": {}}},
+    # Arrivals already say that nothing comes any more.
+    "aircraft_present": {"rules": {**_FIRSTS, "tail": {}, "step": {}, "rate_change": {}}},
 }
 _RAIL: WatchSpec = {"railcars": _JUDGED, "locomotives": _JUDGED, "containers": _JUDGED}
 _PORT: WatchSpec = {

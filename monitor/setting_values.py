@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from alerts.promise import SEVERITIES, whole_budget
+
 
 def without_false(layer: Any) -> Any:
     """A layer of watches in which a rule that is false is switched off: TOML has no null."""
@@ -18,6 +20,33 @@ def without_false(layer: Any) -> Any:
         else spec
         for metric, spec in layer.items()
     }
+
+
+def severities(value: Any) -> Any:
+    """A budget for every severity: from a number (alerts), from `notify=0.5,urgent=0.05`, or from a table."""
+    if isinstance(value, Mapping):
+        return _known(value)
+    if isinstance(value, str) and "=" in value:
+        pairs = [part.partition("=") for part in value.split(",")]
+        return _known({name.strip(): _positive(number) for name, _, number in pairs})
+    return whole_budget(_positive(value))
+
+
+def _known(given: Mapping[str, Any]) -> Mapping[str, float]:
+    unknown = sorted(given.keys() - set(SEVERITIES))
+    if unknown:
+        raise ValueError(f"knows {', '.join(SEVERITIES)}, not {', '.join(unknown)}")
+    return whole_budget(given)
+
+
+def _positive(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError("must be a number of false alarms a year, or one for each severity") from None
+    if not 0 < number < float("inf"):
+        raise ValueError("must be more than 0")
+    return number
 
 
 def web_address(value: str | None) -> str | None:

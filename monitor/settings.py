@@ -16,9 +16,10 @@ from pydantic import (
     model_validator,
 )
 
+from alerts.promise import DEFAULT_BUDGET
 from monitor.errors import InputError
 from monitor.redact import secret_forms
-from monitor.setting_values import is_database_url, web_address, without_false
+from monitor.setting_values import is_database_url, severities, web_address, without_false
 from monitor.settings_source import RawSettings, explain, read_environment, read_toml
 
 PREFIX = "SITEWATCH_"
@@ -120,6 +121,9 @@ class Settings(_Strict):
     blind_after_hours: float = Field(default=6, ge=1)
     weekly_digest: bool = True
     deadman_url: SecretStr | None = None
+    false_alarms_per_site_year: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=lambda: dict(DEFAULT_BUDGET)
+    )
     keep_identities_hours: float = Field(default=48, gt=0)
     keep_payloads_days: float = Field(default=14, gt=0)
     max_attempts: int = Field(default=12, ge=1)
@@ -153,6 +157,11 @@ class Settings(_Strict):
         if not is_database_url(value.get_secret_value()):
             raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME")
         return value
+
+    @field_validator("false_alarms_per_site_year", mode="before")
+    @classmethod
+    def _every_severity(cls, value: Any) -> Any:
+        return severities(value)
 
     @field_validator("watch", mode="before")
     @classmethod

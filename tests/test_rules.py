@@ -3,18 +3,20 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.metrics import METRICS
+from alerts.rules.combined import combine
 from alerts.rules.first_ever import FirstEver
 from alerts.rules.first_since import FirstSince
 from alerts.rules.record import Record
+from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import Watchlist
 from alerts.verdict import Context, History, Rule, Verdict
 from db.records import Observation
 from monitor.bootstrap import RULES
-from tests.builders import at, look, stated
+from tests.builders import DAY, at, look, stated
 
 RAILCARS = Context(METRICS["railcars"], ("class:vip_military", "type:Tu-160"), "Asia/Pyongyang")
 ARRIVALS = Context(METRICS["arrivals"], ("class:vip_military", "type:Tu-160"), "Asia/Pyongyang")
@@ -67,7 +69,8 @@ def test_what_was_announced_is_recorded_and_not_told(rule: Rule) -> None:
 
 def test_zero_is_never_unusual_on_the_high_side(rule: Rule) -> None:
     for looks in ((), past(*[0.0] * 40), past(*[9.0] * 40)):
-        assert not judge(rule, look("2023-10-05", 0), history(looks)).exceeded
+        verdict = judge(rule, look("2023-10-05", 0), history(looks))
+        assert not verdict.exceeded or verdict.details["side"] == "low"
 
 
 def test_without_history_only_the_watch_list_speaks(rule: Rule) -> None:
@@ -78,6 +81,7 @@ def test_without_history_only_the_watch_list_speaks(rule: Rule) -> None:
         assert "history" in verdict.reason
 
 
+@settings(max_examples=15, deadline=None)
 @given(values=st.lists(st.integers(0, 50), max_size=60), value=st.integers(0, 60), seed=st.randoms())
 def test_the_order_of_history_changes_no_verdict(values: list[int], value: int, seed: object) -> None:
     ordered = past(*values)
@@ -91,11 +95,14 @@ def test_the_order_of_history_changes_no_verdict(values: list[int], value: int, 
         assert one == other
 
 
+@settings(max_examples=15, deadline=None)
 @given(values=st.lists(st.integers(0, 50), max_size=60), value=st.integers(0, 60))
 def test_no_rule_fires_at_or_below_its_threshold(values: list[int], value: int) -> None:
     for each in RULES.values():
         verdict = judge(each, look("2023-10-05", value), history(past(*values)))
-        if verdict.exceeded:
+        if verdict.exceeded and verdict.details.get("side") == "low":
+            assert value <= verdict.details["threshold"]
+        elif verdict.exceeded:
             assert value > verdict.details["threshold"]
 
 
@@ -140,8 +147,22 @@ class TestRecord:
 
     def test_own_history_gives_odds_by_the_exact_law(self) -> None:
         verdict = judge(Record(), look("2023-10-05", 73), history(past(*range(40))))
-        assert verdict.exceeded
-        assert verdict.details["odds"] == 41
+        assert (verdict.details["odds"], verdict.details["is_record"]) == (41, True)
+        assert "by chance 1 in 41 looks" in verdict.reason
+
+    def test_odds_that_the_promise_does_not_allow_are_told_only_with_an_unusual_margin(self) -> None:
+        for value, told in ((8, False), (73, True)):
+            seen, before = look("2023-10-05", value), history(past(*[float(n % 8) for n in range(40)]))
+            both = combine([judge(Record(), seen, before), judge(TailRule(), seen, before)], RAILCARS.promise)
+            assert [each.exceeded for each in both] == [told, told]
+
+    def test_a_record_of_very_many_looks_is_news_by_itself(self) -> None:
+        start = at("2003-01-01")
+        many = tuple(
+            look("2003-01-01", n % 8, period_start=start + n * DAY, period_end=start + (n + 1) * DAY)
+            for n in range(0, 7_500, 7)
+        )
+        assert judge(Record(), look("2023-10-05", 8), history(many)).exceeded
 
     def test_an_upper_bound_is_no_record(self) -> None:
         seen = look("2023-10-05", 73, qualifier="<=")
@@ -165,8 +186,30 @@ class TestFirstEver:
         assert not judge(FirstEver(), look("2023-10-05", 4), history(past(*[0.0] * 40, 1.0))).exceeded
 
     def test_twenty_looks_that_saw_none_are_history(self) -> None:
-        assert judge(FirstEver(), look("2023-10-05", 4), history(past(*[0.0] * 20))).exceeded
-        assert judge(FirstEver(), look("2023-10-05", 4), history(past(*[0.0] * 19))).status == "cannot_tell"
+        listed = {"metric": "aircraft_present", "subject": "type:Tu-160"}
+        seen = look("2023-10-05", 4, **listed)
+        assert judge(FirstEver(), seen, history(past(*[0.0] * 20, **listed))).exceeded
+        assert judge(FirstEver(), seen, history(past(*[0.0] * 19, **listed))).status == "cannot_tell"
+
+    def test_an_unlisted_first_must_fit_the_promise(self) -> None:
+        """At any steady rate a silence of g years ends by chance at most 1/(2.718·g) times a year."""
+        for years, told in ((7, False), (8, True)):
+            verdict = judge(
+                FirstEver(), look("2023-10-05", 1), history(past(*[0.0] * 20), observed_days=365.25 * years)
+            )
+            assert verdict.exceeded == told
+            assert verdict.details["chance_a_year"] == pytest.approx(1 / (math.e * years), abs=0.001)
+
+    def test_new_identities_are_news_where_they_are_rare(self) -> None:
+        seen = look("2023-10-05", 1, "arrivals", "type:B738")
+        busy = history(observed_days=400, identities=(1.0, 1.0, 1.0, 40.0))
+        verdict = judge(FirstEver(), seen, busy)
+        assert (verdict.status, verdict.details["chance_new"]) == (
+            "suppressed",
+            pytest.approx(0.07, abs=0.001),
+        )
+        closed = history(observed_days=400 * 20, identities=(2000.0, 3000.0))
+        assert judge(FirstEver(), seen, closed).exceeded
 
     def test_a_named_last_sighting_contradicts_a_first(self) -> None:
         seen = stated("last_seen", 1, ("2019-06-01", "2019-08-01"), "arrivals", "class:vip_military")

@@ -130,7 +130,7 @@ def test_a_watch_is_kind_under_settings_under_site(tmp_path: Path) -> None:
     }
     path = tmp_path / "sites.geojson"
     rewrite(path, document)
-    layers = {"airport": {"arrivals": {"rules": {"record": {"min_looks": 40, "by": "week"}, "tail": {}}}}}
+    layers = {"airport": {"arrivals": {"rules": {"record": {"min_looks": 40, "by": "week"}, "ears_c2": {}}}}}
     watches = SitesFile(path).watches(layers, lapse_after_days=30)
 
     quiet = watches["quiet-field"]
@@ -148,7 +148,7 @@ def test_a_watch_is_kind_under_settings_under_site(tmp_path: Path) -> None:
     assert arrivals.subjects == ("class:vip_military",)
     assert arrivals.rules["record"] == {"min_looks": 5, "by": "week"}
     assert "first_ever" not in arrivals.rules
-    assert "tail" in arrivals.rules
-    assert "tail" not in watches["donut-base"].metrics["arrivals"].rules
+    assert "ears_c2" in arrivals.rules
+    assert "ears_c2" not in watches["donut-base"].metrics["arrivals"].rules
     assert "railcars" not in watches["busy-port"].metrics
     assert list(watches) == IDS

@@ -53,7 +53,7 @@ def judge_absence(looks: Looks, looks_a_year: ArrayLike, false_alarms_a_year: Ar
     stretches = share * np.asarray(looks_a_year, np.float64)
     with np.errstate(divide="ignore"):
         alpha = np.minimum(np.asarray(false_alarms_a_year, np.float64) / stretches, 0.05)
-    events = np.where(active, y, 0.0).sum(axis=1)
+    events = np.where(active[:, :-1], y[:, :-1], 0.0).sum(axis=1)
     needs = np.ceil(np.maximum(0.0, LEAST_EVENTS - events)).astype(np.int64)
     # A look with something in it ends the stretch: nothing is absent.
     p = np.where(y[:, -1] > 0, 1.0, p)

@@ -189,4 +189,4 @@ def threshold(
         return np.maximum(0.0, centre + z * spread) ** 1.5, p
     centre = mean * np.exp(z * se) if options.threshold_method == "muan" else mean
     size = nb.size_of_dispersion(centre, dispersion)
-    return nb.quantile(options.alpha, centre, size), nb.sf(today, centre, size)
+    return nb.quantile(options.alpha, centre, size), nb.sf(np.floor(today), centre, size)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def reference(
     last = now - weeks_excluded - 1
     weeks: list[int] = []
     levels: list[int] = []
-    for start, end in zip(whole, [*whole[1:], now], strict=True):
+    for start, end in pairwise([*whole, now]):
         weeks.extend(range(start - half_window, start + half_window + 1))
         levels.extend([periods - 1] * (2 * half_window + 1))
         if periods > 1:

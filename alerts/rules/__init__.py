@@ -6,6 +6,7 @@ What several rules ask of a look or its history stands here.
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from alerts.series import counted
 from alerts.verdict import Context, History, Verdict
 from db.records import DeclaredBaseline, Observation
 
@@ -24,12 +25,15 @@ def comparable(look: Observation, declared: DeclaredBaseline) -> bool:
     return ours == theirs or {method(ours), method(theirs)} <= HUMAN_METHODS
 
 
-def unjudgeable(rule: str, look: Observation) -> Verdict | None:
-    """The answer for a look that no rule can judge: nothing was observed, or the event was announced."""
+def unjudgeable(rule: str, look: Observation, history: History | None = None) -> Verdict | None:
+    """The answer for a look that no rule can judge: nothing was observed, the event was announced or excluded."""
     if not look.usable:
         return Verdict(rule, "not_observed", exceeded=False, reason=_why_not_observed(look))
     if look.announced:
         reason = "The event was announced beforehand: recorded, not told."
+        return Verdict(rule, "suppressed", exceeded=False, reason=reason)
+    if history is not None and history.excluded_by is not None:
+        reason = f"Excluded from judging: {history.excluded_by.what}."
         return Verdict(rule, "suppressed", exceeded=False, reason=reason)
     return None
 
@@ -38,13 +42,6 @@ def _why_not_observed(look: Observation) -> str:
     if look.assessable is False:
         return "The look was not assessable, so there is no count; this is not a zero."
     return "Nothing was counted in this period; this is not a zero."
-
-
-def counted(look: Observation) -> float:
-    """What was surely there; a value known only as an upper bound proves nothing."""
-    if look.value is None or look.qualifier == "<=":
-        return look.low or 0.0
-    return look.value
 
 
 def seen_before(history: History) -> tuple[Observation, ...]:

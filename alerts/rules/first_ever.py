@@ -6,7 +6,6 @@ from alerts.rules import (
     attribution,
     citation,
     comparable,
-    counted,
     day,
     looks_behind,
     seen_before,
@@ -14,12 +13,18 @@ from alerts.rules import (
     unlisted_identity,
     window,
 )
+from alerts.rules.chance import by_law, new_identity
+from alerts.series import counted
 from alerts.verdict import Context, History, Params, Verdict
 from db.records import DeclaredBaseline, Observation
 
 
 class FirstEver:
-    """Fires on the first sighting, if somebody published that there was none before, or enough looks saw none."""
+    """Fires on the first sighting, if somebody published that there was none before, or so long a watch saw none.
+
+    A listed subject is told after the least history. Others must fit the promise: by the law 1/(e·g), and for a
+    new identity by the share of identities that were seen just once (Good–Turing).
+    """
 
     name = "first_ever"
     strength = 40
@@ -27,7 +32,7 @@ class FirstEver:
 
     def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
         """Judge one look against everything seen before it."""
-        refused = unjudgeable(self.name, look)
+        refused = unjudgeable(self.name, look, history)
         if refused:
             return refused
         if counted(look) <= 0:
@@ -58,15 +63,18 @@ class FirstEver:
                 self.name, "evaluated", exceeded=False, reason="A source names an earlier sighting."
             )
         if unlisted_identity(look.series.subject, context.watchlist):
-            return Verdict(
-                self.name, "suppressed", exceeded=False, reason="New here, but not on the watch list."
-            )
-        return self._from_own_history(look, history, params)
+            return new_identity(self.name, history, context, params["min_observed_days"])
+        return self._from_own_history(look, history, context, params)
 
-    def _from_own_history(self, look: Observation, history: History, params: Params) -> Verdict:
+    def _from_own_history(
+        self, look: Observation, history: History, context: Context, params: Params
+    ) -> Verdict:
         enough_looks = len(history.looks) >= params["min_looks"]
         enough_days = look.kind == "flow" and history.observed_days >= params["min_observed_days"]
-        details = {"n": len(history.looks), "observed_days": round(history.observed_days, 1)}
+        details: dict[str, object] = {
+            "n": len(history.looks),
+            "observed_days": round(history.observed_days, 1),
+        }
         seen = f"{len(history.looks)} usable looks and {history.observed_days:.0f} observed days"
         if not (enough_looks or enough_days):
             return Verdict(
@@ -74,13 +82,14 @@ class FirstEver:
                 "cannot_tell",
                 exceeded=False,
                 reason=f"No history: {seen}, too few to say that it is the first.",
-                details=details,
+                details={**details, "missing": int(params["min_looks"]) - len(history.looks)},
             )
-        return Verdict(
+        return by_law(
             self.name,
-            "evaluated",
-            exceeded=True,
-            reason=f"The first in {seen}.",
+            f"The first in {seen}",
+            look=look,
+            days=history.observed_days,
+            context=context,
             details={**details, "threshold": 0.0},
         )
 

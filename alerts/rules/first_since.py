@@ -1,24 +1,24 @@
 """`first_since`: seen again after a long time without."""
 
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
+from alerts.baselines.since import DAYS_A_YEAR
 from alerts.rules import (
     attribution,
     citation,
-    counted,
     day,
     seen_before,
     unjudgeable,
     unlisted_identity,
     window,
 )
+from alerts.rules.chance import by_law
+from alerts.series import counted
 from alerts.verdict import Context, History, Params, Verdict
 from db.records import DeclaredBaseline, Observation
-
-DAYS_A_YEAR = 365.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class FirstSince:
     """Fires after `min_gap_days` without a sighting.
 
     At any steady rate such a gap ends by chance at most 1/(e·g) times a year, g in observed years; stated
-    only for gaps that we watched ourselves. A published "last seen" counts as history and gets no odds.
+    only for gaps that we watched ourselves. A listed subject is told with these odds, any other only where they
+    fit the promise. A published "last seen" counts as history and gets no odds.
     """
 
     name = "first_since"
@@ -41,7 +42,7 @@ class FirstSince:
 
     def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
         """Judge one look against the last sighting before it."""
-        refused = unjudgeable(self.name, look)
+        refused = unjudgeable(self.name, look, history)
         if refused:
             return refused
         if counted(look) <= 0:
@@ -60,7 +61,7 @@ class FirstSince:
         self, look: Observation, last: _LastSeen, history: History, context: Context, params: Params
     ) -> Verdict:
         gap_days = (look.period_start - last.at).total_seconds() / 86_400
-        details: dict[str, object] = {
+        details: dict[str, Any] = {
             "threshold": 0.0,
             "last_seen": last.at.isoformat(),
             "last_seen_words": last.words,
@@ -79,21 +80,22 @@ class FirstSince:
         if unlisted_identity(look.series.subject, context.watchlist):
             reason = f"Last seen {last.words}, but not on the watch list."
             return Verdict(self.name, "suppressed", exceeded=False, reason=reason, details=details)
-        return _watched(last.words, min(history.observed_days, gap_days), params, details)
+        watched = history.observed_days_since
+        days = min(history.observed_days, gap_days) if watched is None else watched
+        least = float(params["min_observed_days"])
+        return _watched(last.words, days, look, context, {**details, "least_days": least})
 
 
-def _watched(words: str, days: float, params: Params, details: dict[str, object]) -> Verdict:
+def _watched(
+    words: str, days: float, look: Observation, context: Context, details: dict[str, Any]
+) -> Verdict:
     details["observed_days"] = round(days, 1)
-    if days < params["min_observed_days"]:
+    if days < details["least_days"]:
         reason = f"Last seen {words}, but only {days:.0f} days since then were observed."
+        details["missing_days"] = round(details["least_days"] - days)
         return Verdict("first_since", "cannot_tell", exceeded=False, reason=reason, details=details)
-    chance = 1 / (math.e * days / DAYS_A_YEAR)
-    details["chance_a_year"] = round(chance, 3)
-    reason = (
-        f"The first since {words}: {days:.0f} observed days without one. "
-        f"At any steady rate such a gap ends by chance at most once in {1 / chance:.0f} years."
-    )
-    return Verdict("first_since", "evaluated", exceeded=True, reason=reason, details=details)
+    first = f"The first since {words}: {days:.0f} observed days without one"
+    return by_law("first_since", first, look=look, days=days, context=context, details=details)
 
 
 def _last_seen(look: Observation, history: History, context: Context) -> _LastSeen | None:

@@ -1,26 +1,21 @@
 """`record`: more than at any earlier look, or than a published maximum."""
 
 from types import MappingProxyType
+from typing import Any
 
-from alerts.rules import (
-    attribution,
-    citation,
-    comparable,
-    counted,
-    day,
-    looks_behind,
-    unjudgeable,
-    window,
-)
+from alerts.rules import attribution, citation, comparable, day, looks_behind, unjudgeable, window
+from alerts.rules.figures import Case, Finding, open_case, settle, too_little
+from alerts.series import counted
 from alerts.verdict import Context, History, Params, Verdict
 from db.records import DeclaredBaseline, Observation
 
 
 class Record:
-    """Fires when the count passes every comparable earlier look and every declared maximum.
+    """Fires when the count passes every earlier look and every declared maximum.
 
     Odds by the exact law P ≤ (1 + number at least as high) / (n + 1), over n looks at least as exposed as
-    this one. With a declared maximum the number of looks behind it is seldom published: then no odds.
+    this one. They seldom fit the promise alone; then a record is told where another rule says that the margin
+    is unusual. With a declared maximum the number of looks behind it is seldom published: then no odds.
     """
 
     name = "record"
@@ -29,22 +24,21 @@ class Record:
 
     def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
         """Judge one look against the highest count known."""
-        refused = unjudgeable(self.name, look)
+        refused = unjudgeable(self.name, look, history)
         if refused:
             return refused
         declared = _declared_maximum(look, history)
         past = [each for each in history.looks if (each.exposure or 1.0) >= (look.exposure or 0.0)]
-        if declared is None and len(past) < params["min_looks"]:
-            missing = int(params["min_looks"]) - len(past)
-            return Verdict(
-                self.name,
-                "cannot_tell",
-                exceeded=False,
-                reason=f"Too little history: {len(past)} usable earlier looks, needs {missing} more.",
-                details={"n": len(past), "missing": missing},
-            )
-        highest = max(past, key=counted, default=None)
-        return _compare(look, highest, declared, past, context)
+        # Before "the most" every look is asked: a cloudy one may show more.
+        highest = max(history.looks, key=counted, default=None)
+        if declared is not None:
+            return _against_declared(look, highest, declared, past, context)
+        case = open_case(self.name, look, history, context)
+        if isinstance(case, Verdict):
+            return case
+        if len(past) < params["min_looks"]:
+            return too_little(case, int(params["min_looks"]) - len(past), n=len(past))
+        return _by_odds(case, highest, past)
 
 
 def _declared_maximum(look: Observation, history: History) -> DeclaredBaseline | None:
@@ -59,38 +53,68 @@ def _declared_maximum(look: Observation, history: History) -> DeclaredBaseline |
     return max(usable, key=lambda each: each.value or 0.0, default=None)
 
 
-def _compare(
+def _against_declared(
     look: Observation,
     highest: Observation | None,
-    declared: DeclaredBaseline | None,
+    declared: DeclaredBaseline,
     past: list[Observation],
     context: Context,
 ) -> Verdict:
+    """A published maximum lies outside the promise: nobody knows its odds."""
     own = counted(highest) if highest else 0.0
-    threshold = max(own, (declared.value or 0.0) if declared else 0.0)
+    threshold = max(own, declared.value or 0.0)
     value = counted(look)
-    details: dict[str, object] = {"threshold": threshold, "n": len(past)}
+    details: dict[str, object] = {"value": value, "threshold": threshold, "n": len(past)}
     if threshold > 0:
         details["ratio"] = round(value / threshold, 2)
-    if declared is not None:
-        details["declared"] = citation(declared)
-        basis = (
-            f"at most {declared.value:g} from {window(declared, context)} {attribution(declared)}, "
-            f"{looks_behind(declared)}"
-        )
-    else:
-        at_least = sum(counted(each) >= value for each in past)
-        details["odds"] = round((len(past) + 1) / (1 + at_least), 1)
-        basis = f"in {len(past)} usable looks"
+    details["declared"] = citation(declared)
+    basis = (
+        f"at most {declared.value:g} from {window(declared, context)} {attribution(declared)}, "
+        f"{looks_behind(declared)}"
+    )
     if highest is not None and own >= threshold:
-        details["previous"] = {
-            "value": own,
-            "at": highest.period_start.isoformat(),
-            "publisher": highest.publisher,
-        }
-        source = f", {highest.publisher}" if highest.publisher else ""
-        basis = f"{own:g} on {day(highest.period_start, context)}{source}; {basis}"
-    metric = context.metric.many
-    comparison = "more than" if value > threshold else "not more than"
-    reason = f"{value:g} {metric}: {comparison} the highest known before, {threshold:g} ({basis})."
+        details["previous"] = _previous(highest)
+        basis = f"{_named(highest, context)}; {basis}"
+    reason = f"{_comparison(value, threshold, context)} ({basis})."
     return Verdict("record", "evaluated", exceeded=value > threshold, reason=reason, details=details)
+
+
+def _by_odds(case: Case, highest: Observation | None, past: list[Observation]) -> Verdict:
+    """Our own looks have odds: a record of n looks comes by chance at one look in n + 1."""
+    value, threshold = counted(case.look), counted(highest) if highest else 0.0
+    reached = sum(counted(each) >= value for each in past)
+    n = len(past) + 1
+    more: dict[str, Any] = {"n": len(past), "is_record": value > threshold}
+    if threshold > 0:
+        more["ratio"] = round(value / threshold, 2)
+    basis = f"in {len(past)} usable looks"
+    if highest is not None:
+        more["previous"] = _previous(highest)
+        basis = f"{_named(highest, case.context)}; {basis}"
+    odds = f"; by chance 1 in {n / (1 + reached):,.0f} looks" if value > threshold else ""
+    sentence = f"{_comparison(value, threshold, case.context)} ({basis}{odds})."
+    alpha = case.context.promise.alpha("record", case.a_year)
+    chance = int(n * alpha + 1e-9) / n
+    p = (1 + reached) / n
+    return settle(
+        case,
+        Finding(p, "high", threshold, sentence, chance=chance, eligible=value > threshold, more=more),
+    )
+
+
+def _comparison(value: float, threshold: float, context: Context) -> str:
+    comparison = "more than" if value > threshold else "not more than"
+    return f"{value:g} {context.metric.many}: {comparison} the highest known before, {threshold:g}"
+
+
+def _named(highest: Observation, context: Context) -> str:
+    source = f", {highest.publisher}" if highest.publisher else ""
+    return f"{counted(highest):g} on {day(highest.period_start, context)}{source}"
+
+
+def _previous(highest: Observation) -> dict[str, object]:
+    return {
+        "value": counted(highest),
+        "at": highest.period_start.isoformat(),
+        "publisher": highest.publisher,
+    }

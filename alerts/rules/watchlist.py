@@ -2,7 +2,8 @@
 
 from types import MappingProxyType
 
-from alerts.rules import counted, day, seen_before, unjudgeable
+from alerts.rules import day, seen_before, unjudgeable
+from alerts.series import counted
 from alerts.verdict import Context, History, Params, Verdict
 from db.records import Observation
 

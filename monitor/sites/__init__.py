@@ -49,7 +49,7 @@ class Site:
     elevation_ft: float | None = None
     runways: tuple[Mapping[str, Any], ...] = ()
     changes: tuple[Mapping[str, Any], ...] = ()
-    false_alarms_per_site_year: Mapping[str, float] | float | None = None
+    false_alarms_per_site_year: Mapping[str, float | Mapping[str, float]] | float | None = None
     precision: str = ""
     notes: str = ""
     source: str = ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from alerts.promise import DEFAULT_BUDGET, Budget
 from alerts.watch import SiteWatch, WatchSpec
 from monitor.sites.document import read_bytes
 from monitor.sites.faults import Fault, SitesError
@@ -43,10 +44,13 @@ class SitesFile:
         return self._sites
 
     def watches(
-        self, layers: Mapping[str, WatchSpec], lapse_after_days: float = 90.0
+        self,
+        layers: Mapping[str, WatchSpec],
+        lapse_after_days: float = 90.0,
+        budget: Budget = DEFAULT_BUDGET,
     ) -> dict[str, SiteWatch]:
         """Every site's watch, with `layers` (settings by kind) between the kind's defaults and the site's own."""
-        return site_watches(self._sites, layers, lapse_after_days)
+        return site_watches(self._sites, layers, lapse_after_days, budget)
 
     def refresh(self) -> Reload:
         """Read the file again if it changed; the same bad content is refused with its faults only once."""

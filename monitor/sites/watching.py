@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from alerts.metrics import METRICS
+from alerts.promise import DEFAULT_BUDGET, SEVERITIES, Budget
 from alerts.watch import RuleParams, SiteWatch, WatchSpec, merge_watch
 from monitor.kinds import KINDS
 from monitor.sites import Site
@@ -28,7 +29,7 @@ RULE_NAMES = (
 RuleDefaults = Mapping[str, RuleParams | None]
 """Each rule's parameters with their defaults; None where they are not known, so that any scalar passes."""
 RULES: RuleDefaults = dict.fromkeys(RULE_NAMES)
-MAX_FALSE_ALARMS = 366.0
+LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS = 0.001, 366.0
 
 
 def check_watch(spot: Spot, value: Any, rules: RuleDefaults = RULES) -> WatchSpec:
@@ -95,22 +96,41 @@ def check_subjects(spot: Spot, value: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
-def check_false_alarms(spot: Spot, value: Any) -> Mapping[str, float] | float | None:
-    """How many false alarms a site and year may have: one number, or one per metric."""
+FalseAlarms = Mapping[str, float | Mapping[str, float]] | float | None
+
+
+def check_false_alarms(spot: Spot, value: Any) -> FalseAlarms:
+    """How many false alarms a site and year may have: one number, one per severity, or either for each metric."""
     if not isinstance(value, dict):
-        return number(spot, value, 0.001, MAX_FALSE_ALARMS)
-    found: dict[str, float] = {}
+        return number(spot, value, LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS)
+    if value and value.keys() <= set(SEVERITIES):
+        return _check_severities(spot, value)
+    found: dict[str, float | Mapping[str, float]] = {}
     for metric, budget in value.items():
+        here = spot.at(metric)
         if metric not in METRICS:
-            spot.at(metric).fault("this metric is not known", did_you_mean(metric, METRICS))
-        checked = number(spot.at(metric), budget, 0.001, MAX_FALSE_ALARMS)
-        if checked is not None:
+            here.fault("this metric is not known", did_you_mean(metric, METRICS))
+        if isinstance(budget, dict):
+            found[metric] = _check_severities(here, budget)
+        elif (checked := number(here, budget, LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS)) is not None:
             found[metric] = checked
     return found
 
 
+def _check_severities(spot: Spot, value: Mapping[str, Any]) -> dict[str, float]:
+    known_keys(spot, value, SEVERITIES)
+    found = {
+        name: number(spot.at(name), budget, LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS)
+        for name, budget in value.items()
+    }
+    return {name: budget for name, budget in found.items() if budget is not None}
+
+
 def site_watches(
-    sites: Iterable[Site], layers: Mapping[str, WatchSpec], lapse_after_days: float = 90.0
+    sites: Iterable[Site],
+    layers: Mapping[str, WatchSpec],
+    lapse_after_days: float = 90.0,
+    budget: Budget = DEFAULT_BUDGET,
 ) -> dict[str, SiteWatch]:
     """Every site's watch: the kind's defaults, under `layers` (settings by kind), under the site's own."""
     return {
@@ -123,6 +143,8 @@ def site_watches(
             metrics=merge_watch(KINDS[site.kind].watch, layers.get(site.kind, {}), site.watch),
             links=site.links,
             lapse_after_days=lapse_after_days,
+            budget=budget,
+            false_alarms=site.false_alarms_per_site_year,
         )
         for site in sites
     }

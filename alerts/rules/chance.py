@@ -1,0 +1,72 @@
+"""The odds of firsts: how often a silence ends by chance, and how likely the next visitor is a new one."""
+
+from dataclasses import replace
+from typing import Any
+
+from alerts.baselines.since import DAYS_A_YEAR, chance_a_year, chance_new
+from alerts.promise import SEVERITIES, Severity
+from alerts.verdict import Context, History, Verdict
+from db.records import Observation
+
+_ROUND = 3
+
+
+def by_law(
+    rule: str,
+    first: str,
+    *,
+    look: Observation,
+    days: float,
+    context: Context,
+    details: dict[str, Any],
+) -> Verdict:
+    """Tell a first after so many observed days: always of a listed subject, else where 1/(e·g) fits the promise."""
+    chance = float(chance_a_year(max(days, 1.0)))
+    details = {**details, "chance_a_year": round(chance, _ROUND), "value": look.value}
+    odds = f"at most once in {1 / chance:.0f} years" if chance < 1 else f"up to {chance:.0f} times a year"
+    reason = f"{first}. At any steady rate such a gap ends by chance {odds}."
+    if look.series.subject in context.watchlist:
+        return Verdict(
+            rule, "evaluated", exceeded=True, reason=reason, details={**details, "severity": "notify"}
+        )
+    return _within(rule, chance, reason, context, details)
+
+
+def new_identity(rule: str, history: History, context: Context, least_days: float) -> Verdict:
+    """Tell a new identity that nobody listed only where new ones are so rare that it fits the promise."""
+    said = "New here, but not on the watch list"
+    chance = chance_new(history.identities)
+    # Without any earlier visit, or too short a watch, nothing is known of how often new ones come.
+    if not history.identities or history.observed_days < least_days:
+        return Verdict(rule, "suppressed", exceeded=False, reason=f"{said}.")
+    visits_a_year = sum(history.identities) * DAYS_A_YEAR / history.observed_days
+    expected = chance * visits_a_year
+    if expected == 0:
+        # None was seen just once: the next new one is at most as likely as after one more visit.
+        expected = visits_a_year / (sum(history.identities) + 1.0)
+    details: dict[str, Any] = {
+        "threshold": 0.0,
+        "chance_new": round(chance, _ROUND),
+        "chance_a_year": round(expected, _ROUND),
+        "n": len(history.identities),
+    }
+    reason = (
+        f"{said}: {chance:.0%} of {sum(history.identities):g} earlier visits were by identities seen just once, so "
+        f"about {expected:.1f} new ones a year come by chance."
+    )
+    verdict = _within(rule, expected, reason, context, details)
+    return verdict if verdict.exceeded else replace(verdict, status="suppressed")
+
+
+def _within(rule: str, chance: float, reason: str, context: Context, details: dict[str, Any]) -> Verdict:
+    allowed = context.promise.a_year(rule)
+    severity: Severity | None = next(
+        (name for name in SEVERITIES if chance <= context.promise.a_year(rule, name)), None
+    )
+    details = {**details, "promised_a_year": round(allowed, 4), "is_first": True}
+    if severity:
+        details["severity"] = severity
+    exceeded = severity in ("urgent", "notify")
+    if not exceeded:
+        reason += f" The promise allows {allowed:.2g} a year."
+    return Verdict(rule, "evaluated", exceeded=exceeded, reason=reason, details=details)

@@ -1,0 +1,58 @@
+"""One verdict from the rules of one series: what fires together, how strong it is, and what chance alone gives."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from alerts.promise import ALTERNATIVES, BUDGETED, Promise
+from alerts.verdict import Verdict
+
+_SUPPORTED = {"record": "is_record", "first_ever": "is_first", "first_since": "is_first"}
+"""Statements whose odds seldom fit the promise; they are told where the margin does."""
+
+
+def combine(verdicts: Sequence[Verdict], promise: Promise) -> tuple[Verdict, ...]:
+    """Let a record or a first be told with an unusual count, and note the combined p on the leading verdict.
+
+    The combined p is the smallest p over its rule's share of the budget; `chance` is the real chance of any
+    alarm by this look, summed over the rules.
+    """
+    unusual = any(
+        each.exceeded and each.rule in ALTERNATIVES and each.details.get("side") == "high"
+        for each in verdicts
+    )
+    told = [_support(each) if unusual else each for each in verdicts]
+    judged = [
+        each for each in told if each.rule in BUDGETED and each.status == "evaluated" and "p" in each.details
+    ]
+    if not judged:
+        return tuple(told)
+    leading = min(judged, key=lambda each: _relative(each, promise))
+    combined: dict[str, Any] = {
+        "p": min(1.0, _relative(leading, promise)),
+        "rules": [each.rule for each in judged],
+        "chance": sum(_chance(each) for each in judged),
+        "alpha": sum(each.details["alpha"] for each in judged),
+    }
+    return tuple(
+        replace(each, details={**each.details, "combined": combined}) if each is leading else each
+        for each in told
+    )
+
+
+def _relative(verdict: Verdict, promise: Promise) -> float:
+    share = promise.shares.get(verdict.rule, 0.0)
+    return float(verdict.details["p"]) / share if share > 0 else float("inf")
+
+
+def _chance(verdict: Verdict) -> float:
+    """The real chance of an alarm, or what is promised where it is not worked out."""
+    return float(verdict.details.get("chance", verdict.details["alpha"]))
+
+
+def _support(verdict: Verdict) -> Verdict:
+    first = _SUPPORTED.get(verdict.rule)
+    if first is None or verdict.exceeded or not verdict.details.get(first):
+        return verdict
+    details = {**verdict.details, "supported": True}
+    return replace(verdict, exceeded=True, details=details)

@@ -1,0 +1,219 @@
+"""What the rules with a probability have in common: refusing, settling a p, and saying it in figures and words."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+from alerts.baselines.answers import CANNOT_TELL, NOT_OBSERVED, Answers
+from alerts.rules import day, unjudgeable, unlisted_identity
+from alerts.series import Series, series_of
+from alerts.verdict import Context, History, State, Verdict
+from db.records import Observation
+
+Side = Literal["high", "low"]
+_SMALLEST = 1e-300
+_LARGE = ((1e9, "billion"), (1e6, "million"))
+_SURE = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One look before one rule: the look, its history, what is promised, and the arrays."""
+
+    rule: str
+    look: Observation
+    history: History
+    context: Context
+    series: Series
+
+    @property
+    def a_year(self) -> float:
+        """Usable looks a year, which the promise is spread over."""
+        return self.series.a_year
+
+    def p_bound(self) -> float:
+        """The p at or below which an alert opens."""
+        return self.context.promise.p_bound(self.rule, self.a_year, self.series.kind)
+
+    @property
+    def noun(self) -> str:
+        """What is counted."""
+        return self.context.metric.many
+
+
+def open_case(rule: str, look: Observation, history: History, context: Context) -> "Case | Verdict":
+    """The look as a case, or the answer where no rule with a probability can judge it."""
+    refused = unjudgeable(rule, look, history)
+    if refused:
+        return refused
+    if unlisted_identity(look.series.subject, context.watchlist):
+        reason = "Identities that nobody listed have no baseline of their own."
+        return Verdict(rule, "suppressed", exceeded=False, reason=reason)
+    return Case(rule, look, history, context, series_of(look, history.past))
+
+
+def refuse(
+    case: Case, answers: Answers, what: str = "usable looks", state: State | None = None
+) -> Verdict | None:
+    """The answer where the rule cannot judge: too little history, or a zero that nobody could have seen."""
+    status, needs = int(answers.status[0]), int(answers.needs[0])
+    if status == NOT_OBSERVED:
+        reason = (
+            f"A count of zero at {_percent(case.series.exposure)} exposure says nothing: this is not a zero."
+        )
+        return Verdict(case.rule, "not_observed", exceeded=False, reason=reason, state=state)
+    if status == CANNOT_TELL:
+        return too_little(case, needs, what, state)
+    return None
+
+
+def too_little(
+    case: Case, needs: int, what: str = "usable looks", state: State | None = None, n: int | None = None
+) -> Verdict:
+    """Say “cannot tell yet, needs n more”, or that a change began the baseline anew; `n` are the looks there are."""
+    missing, n = max(1, needs), case.series.usable if n is None else n
+    details: dict[str, Any] = {"n": n, "missing": missing, "missing_what": what}
+    more = f"{missing} more" if what == "usable looks" else f"{missing} more {what}"
+    have = f"{n} usable earlier looks, needs {more}"
+    broken = case.history.broken_by
+    if broken is not None:
+        details["change"] = broken.what
+        since = day(broken.starts_at, case.context)
+        reason = f"The history before {since} no longer counts ({broken.what}): {have}."
+        return Verdict(
+            case.rule, "baseline_broken", exceeded=False, reason=reason, details=details, state=state
+        )
+    reason = f"Too little history: {have}."
+    return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, details=details, state=state)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found: p, the side, the most ordinary count, and the sentence that says why."""
+
+    p: float
+    side: Side
+    threshold: float
+    sentence: str
+    expected: float | None = None
+    band: tuple[float, float] | None = None
+    chance: float | None = None
+    """The real chance of an alarm by this look, which whole counts keep below what is promised."""
+    eligible: bool = True
+    """False where a small p alone is no news: no record, a stretch that goes on."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def settle(case: Case, found: Finding, state: State | None = None) -> Verdict:
+    """The verdict of one finding, with every figure that a reader needs."""
+    promise = case.context.promise
+    severity = promise.severity(case.rule, found.p, case.a_year, case.series.kind) if found.eligible else None
+    alpha = promise.alpha(case.rule, case.a_year)
+    details: dict[str, Any] = {
+        "value": case.series.looks.today[0].item(),
+        "side": found.side,
+        "threshold": found.threshold,
+        **_basis(case),
+        "p": found.p,
+        "score": round(-math.log10(max(found.p, _SMALLEST)), 4),
+        "class": case.series.kind,
+        "alpha": alpha,
+        "looks_a_year": round(case.a_year, 1),
+        "promised_a_year": round(promise.a_year(case.rule), 4),
+        "recalibrated": promise.recalibrated(case.rule, case.a_year, case.series.kind),
+        **found.more,
+    }
+    if found.expected is not None:
+        details["expected"] = _short(found.expected)
+    if found.band is not None:
+        details["low"], details["high"] = found.band
+    if found.chance is not None:
+        details["chance"] = found.chance
+        details["attainable_a_year"] = round(found.chance * case.a_year, 4)
+    if found.p < 1:
+        details["odds"] = _short(1 / max(found.p, _SMALLEST))
+    if severity:
+        details["severity"] = severity
+    notes = "".join(
+        f" On record since {day(each.starts_at, case.context)}: {each.what}." for each in _noted(case)
+    )
+    return Verdict(
+        case.rule,
+        "evaluated",
+        exceeded=severity in ("urgent", "notify"),
+        reason=found.sentence + notes,
+        details=details,
+        state=state,
+    )
+
+
+def _noted(case: Case) -> list[Any]:
+    """Changes that a reader should know of: notes in force, and a break within the last quarter of the baseline."""
+    return [
+        each
+        for each in case.history.changes
+        if each.effect == "note" and each.covers(case.look.period_start, case.look.period_end)
+    ]
+
+
+def _basis(case: Case) -> dict[str, Any]:
+    member = case.series.looks.past.member[0]
+    details: dict[str, Any] = {"n": int(member.sum())}
+    if member.any():
+        first, last = (case.series.days[:-1][member][at] for at in (0, -1))
+        start = case.look.period_start
+        details["window"] = [(start + timedelta(days=float(each))).isoformat() for each in (first, last)]
+    if case.series.exposure is not None:
+        details["exposure"] = round(case.series.exposure, 4)
+    return details
+
+
+def since(case: Case) -> str:
+    """How much history stands behind it: `in 121 usable looks since 2019-05-03`."""
+    basis = _basis(case)
+    if "window" not in basis:
+        return "without usable looks"
+    first = case.look.period_start + timedelta(
+        days=float(case.series.days[:-1][case.series.looks.past.member[0]][0])
+    )
+    return f"{basis['n']} usable looks since {day(first, case.context)}"
+
+
+def at_exposure(case: Case) -> str:
+    """How much of today was seen, for a sentence."""
+    if case.series.alike:
+        return "exposure not published, taken as alike"
+    exposure = case.series.exposure
+    return "at unknown exposure" if exposure is None else f"at {exposure:.0%} exposure"
+
+
+def one_in(p: float) -> str:
+    """A small chance as odds: `1 in 45,000`, `1 in 3 million`."""
+    odds = 1 / max(p, _SMALLEST)
+    if odds >= _SURE:
+        return "less than 1 in a million million"
+    for size, name in _LARGE:
+        if odds >= size:
+            return f"1 in {_two_digits(odds / size):g} {name}"
+    return f"1 in {_two_digits(odds):,.0f}" if odds >= 10 else f"1 in {odds:.1f}"  # noqa: PLR2004 - two digits
+
+
+def number(value: float) -> str:
+    """A figure for a sentence: two significant digits below ten, whole above."""
+    if value >= 10:  # noqa: PLR2004 - two digits
+        return f"{value:,.0f}"
+    return f"{_two_digits(value):g}"
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.0%}"

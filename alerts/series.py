@@ -1,0 +1,174 @@
+"""One series' looks as arrays: from records to what `alerts.baselines` judges. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alerts.baselines.calibrate import usable_looks_a_year
+from alerts.baselines.model import Looks, fold, observe
+from alerts.baselines.special import FloatArray, IntArray
+from db.records import Observation, SeriesKind
+
+DAY_S = 86_400.0
+HOUR_S = 3_600.0
+DAYS_A_WEEK = 7
+LONGEST_SPAN_DAYS = 30.0
+"""A snapshot stands for the time since the one before it, but for no more than this."""
+_DAILY_WINDOW, _DAILY_LEAST = 56, 28
+_ALIKE = 0.5
+"""Periods of a flow may differ by so much of their length and still be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastLooks:
+    """Earlier looks as arrays, by time: counts, and exposure NaN where it is unknown or the count is a bound."""
+
+    start_s: FloatArray
+    end_s: FloatArray
+    counts: FloatArray
+    exposure: FloatArray
+    bounds: FloatArray
+    """1 where the count is only a lower or an upper bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series in order of time with the judged look last, in days before it (0 or less)."""
+
+    days: FloatArray
+    spans: FloatArray
+    """Days that each look stands for."""
+    looks: Looks
+    daily: bool
+    """Columns are consecutive days."""
+    alike: bool
+    """No look says how much was seen, so all are taken as alike."""
+
+    @property
+    def weekday(self) -> IntArray:
+        """A number of the day of the week: the judged day is 0."""
+        return np.mod(np.rint(self.days), DAYS_A_WEEK).astype(np.int64)
+
+    @property
+    def a_year(self) -> float:
+        """Usable looks in the last year, at least one."""
+        return max(1.0, float(usable_looks_a_year(self.looks.member, self.days)[0]))
+
+    @property
+    def usable(self) -> int:
+        """Earlier looks that belong to the baseline."""
+        return int(self.looks.past.member.sum())
+
+    @property
+    def kind(self) -> str:
+        """The class whose past scores this series shares: `flow, daily`."""
+        return f"{self.looks.kind}, {'daily' if self.daily else 'by look'}"
+
+    @property
+    def exposure(self) -> float | None:
+        """The judged look's exposure, None where it is unknown."""
+        value = float(self.looks.today_exposure[0])
+        return None if np.isnan(value) or self.alike else value
+
+    def newest(self, columns: int) -> "Series":
+        """The newest columns alone."""
+        part = slice(max(0, len(self.days) - columns), None)
+        return Series(self.days[part], self.spans[part], self.looks.window(part), self.daily, self.alike)
+
+
+def counted(look: Observation) -> float:
+    """What was surely there; a value known only as an upper bound proves nothing."""
+    if look.value is None or look.qualifier == "<=":
+        return look.low or 0.0
+    return look.value
+
+
+def past_looks(looks: Sequence[Observation], implied: Sequence[Observation] = ()) -> PastLooks:
+    """Read earlier looks into arrays.
+
+    `implied` are looks of the same procedure that would have shown the subject and did not: they count as zero.
+    """
+    rows = [_row(look, counted(look)) for look in looks] + [_row(look, 0.0) for look in implied]
+    rows.sort()
+    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    return PastLooks(*(table[:, column] for column in range(5)))
+
+
+def _row(look: Observation, count: float) -> tuple[float, float, float, float, float]:
+    bound = look.qualifier in (">=", "<=")
+    return (
+        look.period_start.timestamp(),
+        look.period_end.timestamp(),
+        count,
+        exposure_of(look),
+        float(bound),
+    )
+
+
+def exposure_of(look: Observation) -> float:
+    """Share of period or area really observed times what such a sensor detects; NaN where unknown.
+
+    A source that says it looked saw all of it; a bound is no measurement of anything that can be shared out.
+    """
+    if look.qualifier in (">=", "<="):
+        return np.nan
+    if look.exposure is None:
+        return 1.0 if look.assessable else np.nan
+    return look.exposure * (1.0 if look.detectability is None else look.detectability)
+
+
+def series_of(look: Observation, past: PastLooks) -> Series:
+    """Lay the judged look behind its past: one look an hour, periods of like length, days on a calendar."""
+    start = look.period_start.timestamp()
+    length = max(look.period_end.timestamp() - start, 1.0)
+    like = past.start_s < start
+    if look.kind == "flow":
+        lengths = np.maximum(past.end_s - past.start_s, 1.0)
+        like &= np.abs(np.log(lengths / length)) <= np.log1p(_ALIKE)
+    else:
+        # The same opportunity as today's look: a second tile of one pass.
+        like &= past.start_s < start - HOUR_S
+    counts = np.append(past.counts[like], counted(look))
+    exposure = np.append(past.exposure[like], exposure_of(look))
+    bounds = np.append(past.bounds[like], float(look.qualifier in (">=", "<=")))
+    alike = bool(np.isnan(exposure[bounds == 0]).all())
+    exposure = np.where((bounds == 0) & alike, 1.0, exposure)
+    days = (np.append(past.start_s[like], start) - start) / DAY_S
+    if _is_daily(look, days):
+        return _on_calendar(look.kind, days, counts, exposure, alike=alike)
+    if look.kind == "stock":
+        earlier = fold(days[:-1], counts[:-1], exposure[:-1], HOUR_S / DAY_S)
+        days, counts, exposure = (
+            np.append(part, last) for part, last in zip(earlier, (0.0, counts[-1], exposure[-1]), strict=True)
+        )
+    spans = _spans(look.kind, days, length / DAY_S)
+    return Series(days, spans, observe(counts, exposure, kind=look.kind), daily=False, alike=alike)
+
+
+def _is_daily(look: Observation, days: FloatArray) -> bool:
+    recent = np.unique(np.rint(days[days > -_DAILY_WINDOW - DAYS_A_WEEK]))
+    return look.precision == "day" and len(recent) > _DAILY_LEAST
+
+
+def _on_calendar(
+    kind: SeriesKind, days: FloatArray, counts: FloatArray, exposure: FloatArray, *, alike: bool
+) -> Series:
+    """Columns are days; two rows of one day keep the better seen one, then the larger."""
+    day = np.rint(days).astype(np.int64)
+    order = np.lexsort((counts, np.nan_to_num(exposure, nan=-1.0), day))
+    width = int(-day[0]) + 1 if len(day) else 1
+    y, e = np.full((2, width), np.nan)
+    column = day[order] + width - 1
+    y[column], e[column] = counts[order], exposure[order]
+    # Today's look is the judged one, whatever else is known of today.
+    y[-1], e[-1] = counts[-1], exposure[-1]
+    at = np.arange(1 - width, 1, dtype=np.float64)
+    return Series(at, np.ones(width), observe(y, e, kind=kind), daily=True, alike=alike)
+
+
+def _spans(kind: SeriesKind, days: FloatArray, length_days: float) -> FloatArray:
+    if kind == "flow":
+        return np.full(len(days), length_days)
+    gaps = np.diff(days, prepend=days[0] - 1.0)
+    return np.clip(gaps, 0.0, LONGEST_SPAN_DAYS)

@@ -22,7 +22,7 @@ import shapely
 from db.records import Fix, Visit
 from monitor.feeds import Answer, FeedError, Provider, Scope
 from monitor.feeds.readsb import ReadsbFeed
-from monitor.flights.identity import default_classes
+from monitor.flights.classes import default_classes
 from monitor.flights.integrity import clean
 from monitor.flights.matching import Place, place_of
 from monitor.flights.scoring import Event, Kind

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
+from db.flights import Box, inside
 from db.observations import READ, from_row
 from db.records import Observation, Poll
 from db.schema import SERIES_KEY, coverage_hour, fix, observation, poll
@@ -36,6 +37,41 @@ def good_polls(connection: Connection, site_id: str, since: datetime, until: dat
         .order_by(poll.c.started_at)
     )
     return list(connection.execute(query).scalars())
+
+
+def good_polls_like(connection: Connection, poll_id: int, since: datetime, until: datetime) -> list[datetime]:
+    """Give the times in (since, until] at which the provider of a poll answered the same question well."""
+    same = poll.alias()
+    query = (
+        select(poll.c.started_at)
+        .join(same, (same.c.provider == poll.c.provider) & (same.c.scope == poll.c.scope))
+        .where(same.c.id == poll_id)
+        .where(poll.c.purpose == "data", poll.c.outcome.in_(("ok", "empty")))
+        .where(poll.c.started_at > since, poll.c.started_at <= until)
+        .order_by(poll.c.started_at)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def heard_before(connection: Connection, icao24: str, before: datetime) -> datetime | None:
+    """Give the time of the last report of one aircraft before another time."""
+    query = select(func.max(fix.c.at)).where(fix.c.icao24 == icao24, fix.c.at < before)
+    found: datetime | None = connection.execute(query).scalar_one()
+    return found
+
+
+def heard_low(
+    connection: Connection, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str
+) -> bool:
+    """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
+    query = select(fix.c.icao24).where(
+        fix.c.at >= since,
+        fix.c.at <= until,
+        *inside(box),
+        fix.c.icao24 != but,
+        or_(fix.c.on_ground, fix.c.altitude_ft < below_ft),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def poll_before(connection: Connection, polls: Sequence[Poll]) -> datetime | None:

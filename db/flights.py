@@ -53,7 +53,7 @@ def fixes(
     times: Collection[datetime] | None = None,
 ) -> list[Fix]:
     """Read the fixes of [since, until) by time; a filter left at None takes all."""
-    common = [*_between(fix.c.at, since, until), *_inside(box), *_at(times)]
+    common = [*_between(fix.c.at, since, until), *inside(box), *_at(times)]
     found: list[Fix] = []
     for some in _filters(icao24s, poll_ids):
         query = select(*_FIX_COLUMNS).where(*common, *some)
@@ -126,6 +126,12 @@ def visits(
     return ordered if limit is None else ordered[-limit:]
 
 
+def awaited_visits(connection: Connection) -> list[Visit]:
+    """Read the visits whose aircraft was lost on the way and has not been heard again."""
+    query = select(visit).where(visit.c.state.in_(("lost_toward", "presumed")))
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
 def visits_by_id(connection: Connection, visit_ids: Collection[str]) -> list[Visit]:
     """Read the newest version of each of these visits."""
     found: list[Visit] = []
@@ -176,7 +182,8 @@ def _at(times: Collection[datetime] | None) -> Iterator[ColumnElement[bool]]:
         yield fix.c.at.in_(sorted(times))
 
 
-def _inside(box: Box | None) -> Iterator[ColumnElement[bool]]:
+def inside(box: Box | None) -> Iterator[ColumnElement[bool]]:
+    """Give the conditions under which a report lies in a box; none where there is no box."""
     if box is None:
         return
     west, south, east, north = box

@@ -13,6 +13,7 @@ from db.deriving import good_polls, last_heard, poll_before
 from db.flights import fixes, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Poll, Visit
+from monitor.derive_dark import DarkReader
 from monitor.flights.coverage import watched_s
 from monitor.flights.identity import UNNAMED_FLAGS, Classes, completed_fixes, is_icao
 from monitor.flights.integrity import clean, spoofed
@@ -54,11 +55,14 @@ class TrackReader:
         record_visits(self.connection, chosen.heard)
         first = {fix.icao24: fix.at for fix in reversed(new)}
         wanted = {icao24: min(first[icao24], at) for icao24 in chosen.read}
-        if self._new_minute(polls, at):
+        new_minute = self._new_minute(polls, at)
+        if new_minute:
             wanted |= dict.fromkeys(self._silent(at) - wanted.keys(), at)
-        return [
+        heard = [
             change for icao24, since in sorted(wanted.items()) for change in self._read(icao24, since, at)
         ]
+        dark = DarkReader(self.connection, self._fixes, self.places, self.classes, self.now)
+        return heard + [Change(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
 
     def _read(self, icao24: str, first: datetime, at: datetime) -> list[Change]:
         since = first - WINDOW

@@ -120,6 +120,71 @@ class Pilot:
         return self.fly(seconds, kt=170, fpm=fpm, **values)
 
 
+@dataclass
+class Cruise:
+    """Flies one aircraft in cruise on the straight way to a position or from it.
+
+    `bearing` is where the aircraft is as seen from there; `off_deg` turns its way from the straight one.
+    """
+
+    lat: float
+    lon: float
+    bearing: float
+    icao24: str = VIP
+    at: datetime = NOON
+    every_s: float = 20
+    kt: float = 450
+    height_ft: float = 33_000
+    off_deg: float = 0.0
+    type_code: str = "IL62"
+    values: dict[str, Any] = field(default_factory=dict)
+    fixes: list[Fix] = field(default_factory=list)
+
+    def towards(self, until_nm: float, seconds: float = 600) -> "Cruise":
+        """Fly in for a while and fall silent at a distance."""
+        return self._fly(until_nm, -1, seconds)
+
+    def away(self, from_nm: float, seconds: float = 300) -> "Cruise":
+        """Be heard first at a distance and fly on."""
+        return self._fly(from_nm, 1, seconds)
+
+    def _fly(self, edge_nm: float, way: int, seconds: float) -> "Cruise":
+        edge = destination(self.lat, self.lon, self.bearing, edge_nm)
+        course = (self.bearing + (180 if way < 0 else 0) + self.off_deg) % 360
+        steps = int(seconds // self.every_s)
+        for n in range(steps):
+            left_nm = (steps - 1 - n if way < 0 else -n) * self.kt * self.every_s / 3600
+            lat, lon = destination(*edge, (course + 180) % 360, left_nm)
+            self.at += timedelta(seconds=self.every_s)
+            fix = Fix(
+                provider="adsb.lol",
+                icao24=self.icao24,
+                at=self.at,
+                received_at=self.at + timedelta(seconds=1),
+                lat=lat,
+                lon=lon,
+                on_ground=False,
+                altitude_ft=self.height_ft,
+                ground_speed_kt=self.kt,
+                track_deg=course,
+                vertical_rate_fpm=0.0,
+                source="adsb_icao",
+                type_code=self.type_code,
+            )
+            self.fixes.append(replace(fix, **self.values))
+        return self
+
+
+def destination(lat: float, lon: float, course: float, distance_nm: float) -> tuple[float, float]:
+    """Where one comes to on a great circle; a negative distance goes back."""
+    angle, turn, phi = distance_nm / EARTH_RADIUS_NM, math.radians(course), math.radians(lat)
+    there = math.asin(math.sin(phi) * math.cos(angle) + math.cos(phi) * math.sin(angle) * math.cos(turn))
+    east = math.atan2(
+        math.sin(turn) * math.sin(angle) * math.cos(phi), math.cos(angle) - math.sin(phi) * math.sin(there)
+    )
+    return math.degrees(there), (lon + math.degrees(east) + 180) % 360 - 180
+
+
 def always_watched(place: Place, since: datetime, until: datetime) -> float:
     """A feed that never fails."""
     return (until - since).total_seconds()

@@ -61,7 +61,7 @@ def printed(result: Result) -> str:
 def test_a_visit_is_told_with_confidence_and_evidence(run: Run) -> None:
     said = printed(run("quiet-field"))
     assert "Quiet Field (quiet-field): 2 observed visits." in said
-    assert "RA-86559 (ICAO address 15521f, IL62, RFF7051) – vip_military" in said
+    assert "RA-86559 (ICAO address 15521f, IL62, RFF7051) – military, vip, vip_military" in said
     assert "arrived 2023-08-01 12:03 UTC; left 2023-08-01 12:14 UTC (has left)" in said
     assert "confidence 4 of 4: reported from the ground here" in said
     assert "– Last on the ground at 2023-08-01 12:14" in said

@@ -44,3 +44,17 @@ def steps_s(fixes: Sequence[Fix]) -> NDArray[np.float64]:
     """Give the time of each report after the one before it; one fewer than there are reports."""
     times = np.array([fix.at.timestamp() for fix in fixes], dtype=np.float64)
     return np.diff(times)
+
+
+def course_deg(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float:
+    """Give the initial true course of the great circle from one position to another."""
+    east = math.radians(lon_b - lon_a)
+    phi_a, phi_b = math.radians(lat_a), math.radians(lat_b)
+    y = math.sin(east) * math.cos(phi_b)
+    x = math.cos(phi_a) * math.sin(phi_b) - math.sin(phi_a) * math.cos(phi_b) * math.cos(east)
+    return math.degrees(math.atan2(y, x)) % 360
+
+
+def turn_deg(one_deg: float, other_deg: float) -> float:
+    """Give the angle between two courses, 0 to 180."""
+    return abs((one_deg - other_deg + 180) % 360 - 180)

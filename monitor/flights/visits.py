@@ -18,6 +18,9 @@ from monitor.flights.wording import evidence
 PROCEDURE = "adsb:1"
 """Method and version of everything derived here; a change of rules is another procedure."""
 
+INFERRED = "inferred"
+"""The key of a visit's candidates that says how it was inferred: `lost` on the way here, or only `emerged`."""
+
 SAME_VISIT = timedelta(minutes=15)
 """Two readings of one track may place the beginning of a visit this far apart."""
 _LEG = timedelta(minutes=30)
@@ -42,16 +45,32 @@ def derive_visits(
     if not track.fixes:
         return []
     by_id = {place.id: place for place in places}
-    mine = [
+    ours = [
         visit for visit in known if visit.site_id in by_id and visit.candidates.get("procedure") == PROCEDURE
     ]
+    mine = [visit for visit in ours if not is_inferred(visit)]
     prior = _begun_before(mine, by_id, track.fixes, since)
     found = [
         _visit(stay, track.fixes, classes, now)
         for stay in stays(steps(track.fixes, places), places, prior=prior, watched=watched, now=now)
     ]
     again = [visit for visit in mine if _began(visit) >= since]
-    return _reconciled(found, again, now)
+    settled = _reconciled(found, again, now)
+    return confirmed_by_ear(settled, [visit for visit in ours if is_inferred(visit)])
+
+
+def is_inferred(visit: Visit) -> bool:
+    """Whether nobody heard this visit: it rests on a loss of signal."""
+    return INFERRED in visit.candidates
+
+
+def confirmed_by_ear(heard: Sequence[Visit], inferred: Sequence[Visit]) -> list[Visit]:
+    """Let a visit that was heard continue the inferred one of the same stay: under its id, with its evidence."""
+    found: list[Visit] = []
+    for visit in heard:
+        same = next((each for each in inferred if _same_stay(visit, each)), None)
+        found.append(visit if same is None else _continued(visit, same))
+    return found
 
 
 def visit_id(icao24: str, site_id: str, first: datetime) -> str:
@@ -84,8 +103,9 @@ def _begun_before(
     visit = max(earlier, key=_began)
     place = places[visit.site_id]
     kept = {key: value for key, value in visit.candidates.items() if key not in _DEPARTURE_KEYS}
+    told = 1 + kept.get("gap", {}).get("told", 0)
     open_again = replace(
-        visit, state="present", departed_at=None, candidates=kept, evidence=visit.evidence[:1]
+        visit, state="present", departed_at=None, candidates=kept, evidence=visit.evidence[:told]
     )
     last = replace(
         fixes[0],
@@ -100,6 +120,28 @@ def _begun_before(
         last,
         grounded=bool(kept.get("grounded")),
         prior=open_again,
+    )
+
+
+def _same_stay(heard: Visit, inferred: Visit) -> bool:
+    if inferred.site_id != heard.site_id or inferred.state in {"withdrawn", "through_flight", "diverted"}:
+        return False
+    ended = inferred.departed_at
+    return _began(inferred) <= _began(heard) and (ended is None or _began(heard) <= ended + SAME_VISIT)
+
+
+def _continued(heard: Visit, inferred: Visit) -> Visit:
+    """Keep what the loss of signal told; an arrival or departure that was heard is better than its estimate."""
+    gap = {**inferred.candidates["gap"], "told": len(inferred.evidence)}
+    first = inferred.candidates["first_sign"]
+    kept = {key: inferred.candidates[key] for key in ("arrived_between",) if heard.arrived_at is None}
+    return replace(
+        heard,
+        visit_id=inferred.visit_id,
+        arrived_at=heard.arrived_at or inferred.arrived_at,
+        confidence=4,
+        candidates={**heard.candidates, **kept, "first_sign": first, "gap": gap},
+        evidence=(*inferred.evidence, *heard.evidence),
     )
 
 
@@ -196,13 +238,26 @@ def _reconciled(found: Sequence[Visit], again: Sequence[Visit], now: datetime) -
         earlier = _same_visit(visit, left)
         if earlier is not None:
             del left[earlier.visit_id]
-            first = earlier.candidates.get("first_sign", visit.candidates["first_sign"])
-            visit = replace(  # noqa: PLW2901 - the same visit under its first id
-                visit, visit_id=earlier.visit_id, candidates={**visit.candidates, "first_sign": first}
-            )
+            visit = _under_first_id(visit, earlier)  # noqa: PLW2901 - the same visit
         settled.append(visit)
     gone = [visit for visit in left.values() if visit.state != "withdrawn"]
     return [*settled, *(replace(visit, state="withdrawn", recorded_at=now) for visit in gone)]
+
+
+def _under_first_id(visit: Visit, earlier: Visit) -> Visit:
+    first = earlier.candidates.get("first_sign", visit.candidates["first_sign"])
+    visit = replace(visit, visit_id=earlier.visit_id, candidates={**visit.candidates, "first_sign": first})
+    gap = earlier.candidates.get("gap")
+    if gap is None:
+        return visit
+    # It began as an inferred visit: what the loss of signal told stays told.
+    return replace(
+        visit,
+        arrived_at=visit.arrived_at or earlier.arrived_at,
+        confidence=4,
+        candidates={**earlier.candidates, **visit.candidates},
+        evidence=(*earlier.evidence[: gap["told"]], *visit.evidence),
+    )
 
 
 def _same_visit(visit: Visit, known: Mapping[str, Visit]) -> Visit | None:

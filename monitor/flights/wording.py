@@ -1,5 +1,7 @@
 """The words of a visit's evidence: what was seen at its two ends, by whom, and what was not."""
 
+from datetime import datetime
+
 from db.records import Evidence, Fix
 from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.stays import SILENCE, Stay
@@ -7,13 +9,14 @@ from monitor.flights.stays import SILENCE, Stay
 
 def evidence(stay: Stay) -> tuple[Evidence, ...]:
     """Tell both ends of a stay, each with the poll that it rests on."""
-    told = [] if stay.prior is not None else [_note(stay.first, _arrival(stay))]
+    told = [] if stay.prior is not None else [note(stay.first, _arrival(stay))]
     if stay.off is not None and (stay.departure or stay.prior):
-        told.append(_note(stay.off, _departure(stay, stay.off)))
+        told.append(note(stay.off, _departure(stay, stay.off)))
     return tuple(told)
 
 
-def _note(fix: Fix, text: str) -> Evidence:
+def note(fix: Fix, text: str) -> Evidence:
+    """A sentence with the poll that it rests on."""
     if fix.poll_id is None:
         return Evidence("note", "", text)
     return Evidence("poll", str(fix.poll_id), text)
@@ -23,20 +26,20 @@ def _arrival(stay: Stay) -> str:
     first, before = stay.first, stay.before
     if stay.arrival == "unseen" and not stay.grounded:
         return (
-            f"First heard {_state(first)} at {_clock(first)} ({first.provider}), climbing away from the site. "
+            f"First heard {state(first)} at {clock(first.at)} ({first.provider}), climbing away from the site. "
             "Its arrival was not observed."
         )
     if stay.arrival == "unseen":
         return (
-            f"Already on the ground inside the site when first heard, at {_clock(first)} ({first.provider}). "
+            f"Already on the ground inside the site when first heard, at {clock(first.at)} ({first.provider}). "
             "Its arrival was not observed."
         )
     if stay.arrival == "approach":
-        how = "rolling on the ground" if first.on_ground else f"{_state(first)}, descending towards the site"
-        return f"Last heard at {_clock(first)} ({first.provider}) {how}, {_silence(stay)}"
+        how = "rolling on the ground" if first.on_ground else f"{state(first)}, descending towards the site"
+        return f"Last heard at {clock(first.at)} ({first.provider}) {how}, {_silence(stay)}"
     # Only a stay whose aircraft was heard before can have this kind of arrival.
     assert before is not None
-    return f"{_coming(before, first)}on the ground inside the site at {_clock(first)} ({first.provider})."
+    return f"{_coming(before, first)}on the ground inside the site at {clock(first.at)} ({first.provider})."
 
 
 def _silence(stay: Stay) -> str:
@@ -48,25 +51,26 @@ def _silence(stay: Stay) -> str:
 
 def _coming(before: Fix, first: Fix) -> str:
     if first.at - before.at <= SILENCE:
-        return f"In the air at {_clock(before)}, "
+        return f"In the air at {clock(before.at)}, "
     away = great_circle_nm(before.lat, before.lon, first.lat, first.lon)
-    return f"Heard {away:.0f} NM away at {_clock(before)}, then silent until heard "
+    return f"Heard {away:.0f} NM away at {clock(before.at)}, then silent until heard "
 
 
 def _departure(stay: Stay, off: Fix) -> str:
     if stay.departure == "ground":
-        return f"Last on the ground at {_clock(stay.last)}, in the air at {_clock(off)} ({off.provider})."
+        return f"Last on the ground at {clock(stay.last.at)}, in the air at {clock(off.at)} ({off.provider})."
     if stay.departure == "first_fixes":
-        return f"Heard {_state(off)} at {_clock(off)} ({off.provider}), climbing away from the site."
+        return f"Heard {state(off)} at {clock(off.at)} ({off.provider}), climbing away from the site."
     away = great_circle_nm(stay.last.lat, stay.last.lon, off.lat, off.lon)
     where = "on the ground" if stay.departure == "elsewhere" else "in the air"
     return (
-        f"Next heard {where} {away:.0f} NM away at {_clock(off)} ({off.provider}). "
-        f"It left at an unknown time after {_clock(stay.last)}."
+        f"Next heard {where} {away:.0f} NM away at {clock(off.at)} ({off.provider}). "
+        f"It left at an unknown time after {clock(stay.last.at)}."
     )
 
 
-def _state(fix: Fix) -> str:
+def state(fix: Fix) -> str:
+    """How an aircraft flew, as far as the report says."""
     known = []
     if fix.altitude_ft is not None:
         known.append(f"at {fix.altitude_ft:.0f} ft (pressure altitude)")
@@ -75,5 +79,6 @@ def _state(fix: Fix) -> str:
     return " and ".join(known) or "in the air"
 
 
-def _clock(fix: Fix) -> str:
-    return f"{fix.at:%Y-%m-%d %H:%M:%S} UTC"
+def clock(at: datetime) -> str:
+    """A time as evidence gives it."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,159 @@
+"""Losses of signal become inferred visits, in one transaction of the caller: aircraft of watched classes alone."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from db.deriving import good_polls_like, heard_before, heard_low, last_heard
+from db.flights import awaited_visits, record_visits, visits
+from db.payloads import cite_polls
+from db.records import Fix, Visit
+from monitor.flights.coverage import watched_s
+from monitor.flights.dark import Outlook
+from monitor.flights.gap_notes import lost_at
+from monitor.flights.gaps import LOST_AFTER, Gap
+from monitor.flights.gates import Gate, gates_of
+from monitor.flights.identity import Aircraft, Classes, aircraft_of, is_icao
+from monitor.flights.inferred import infer
+from monitor.flights.integrity import clean
+from monitor.flights.matching import HALF_TURN_DEG, NM_PER_DEGREE, Place
+from monitor.flights.visits import is_inferred
+
+HEARD_AGAIN_WITHIN = timedelta(days=60)
+"""An aircraft that was silent for longer is met anew."""
+_LOST_WITHIN = timedelta(minutes=30)
+_RUN_UP = timedelta(hours=1)
+_COVERED_FOR = timedelta(hours=24)
+_LOW_FT = 5000.0
+_LOW_NM = 15.0
+
+Reports = Callable[..., list[Fix]]
+"""Reads reports: `fixes` of db.flights without its connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class DarkReader:
+    """What it takes to judge silences: an open transaction, reports, places, classes, the time of recording."""
+
+    connection: Connection
+    fixes: Reports
+    places: Sequence[Place]
+    classes: Classes
+    now: datetime
+    _outlooks: dict[frozenset[str], tuple[dict[str, tuple[Gate, ...]], dict[str, int]]] = field(
+        default_factory=dict
+    )
+
+    def derive(self, new: Sequence[Fix], at: datetime, *, silences: bool) -> list[tuple[Visit | None, Visit]]:
+        """Record the inferred visits that these reports or the time change, each with its earlier version.
+
+        `silences` says that it is time to look for aircraft that have fallen silent, once a minute or so.
+        """
+        first = {fix.icao24: fix.at for fix in reversed(new)}
+        wanted = {
+            visit.icao24: min(first.get(visit.icao24, at), at)
+            for visit in awaited_visits(self.connection)
+            if silences or visit.icao24 in first
+        }
+        if silences:
+            wanted |= self._watched_ones(new, first)
+            wanted |= {icao24: at for icao24 in self._silent(at) if icao24 not in wanted}
+        return [pair for icao24, since in sorted(wanted.items()) for pair in self._read(icao24, since, at)]
+
+    def _watched_ones(self, new: Sequence[Fix], first: Mapping[str, datetime]) -> dict[str, datetime]:
+        return {fix.icao24: first[fix.icao24] for fix in new if self._is_watched(fix)}
+
+    def _is_watched(self, fix: Fix) -> bool:
+        return is_icao(fix.icao24) and self.classes.watches(
+            Aircraft(fix.icao24, fix.callsign, fix.registration, fix.type_code, fix.db_flags)
+        )
+
+    def _silent(self, at: datetime) -> set[str]:
+        """Find the watched aircraft that fell silent in flight a few minutes ago."""
+        heard = dict(last_heard(self.connection, at - _LOST_WITHIN, at - LOST_AFTER))
+        last = self.fixes(icao24s=heard.keys(), since=at - _LOST_WITHIN, times=set(heard.values()))
+        return {
+            fix.icao24
+            for fix in last
+            if fix.at == heard[fix.icao24] and fix.on_ground is not True and self._is_watched(fix)
+        }
+
+    def _read(self, icao24: str, first: datetime, at: datetime) -> Iterator[tuple[Visit | None, Visit]]:
+        known = visits(self.connection, icao24s=[icao24], since=first - HEARD_AGAIN_WITHIN)
+        track = clean(self.fixes(icao24s=[icao24], since=self._since(icao24, first, known)))
+        if not track.fixes:
+            return
+        gates, before = self._past(icao24, track.fixes)
+        outlook = Outlook(
+            gates, before, lambda place, when: self._covered(place, icao24, when), self._watched
+        )
+        found = infer(
+            track,
+            self.places,
+            aircraft_of(list(reversed(track.fixes))),
+            known=known,
+            outlook=outlook,
+            classes=self.classes,
+            now=at,
+        )
+        earlier = {visit.visit_id: visit for visit in known}
+        changed = [replace(each, recorded_at=self.now) for each in found]
+        stored = record_visits(self.connection, changed)
+        cited = {int(each.ref) for visit in stored for each in visit.evidence if each.kind == "poll"}
+        cite_polls(self.connection, cited)
+        yield from ((earlier.get(each.visit_id), each) for each in stored)
+
+    def _since(self, icao24: str, first: datetime, known: Sequence[Visit]) -> datetime:
+        """Say from when on the track is read: from before the loss that these reports may end or change."""
+        since = heard_before(self.connection, icao24, first - _RUN_UP) or first
+        touched = [
+            began
+            for visit in known
+            if is_inferred(visit) and (began := lost_at(visit)) is not None
+            if visit.departed_at is None or (visit.last_fix_at or began) >= first
+        ]
+        return max(min([since, *touched]), first - HEARD_AGAIN_WITHIN) - _RUN_UP
+
+    def _past(
+        self, icao24: str, track: Sequence[Fix]
+    ) -> tuple[Mapping[str, tuple[Gate, ...]], Mapping[str, int]]:
+        """Give each site's gates, and how many visits of this aircraft or its classes it had."""
+        classes = frozenset(self.classes.of(aircraft_of(track)))
+        kinds = frozenset({f"icao24:{icao24}", *(f"class:{name}" for name in classes)})
+        if kinds not in self._outlooks:
+            gates, before = {}, {}
+            for place in self.places:
+                earlier = visits(self.connection, site_id=place.id, until=track[0].at)
+                gates[place.id] = gates_of(place.site, earlier)
+                before[place.id] = _count(earlier, kinds)
+            self._outlooks[kinds] = gates, before
+        return self._outlooks[kinds]
+
+    def _covered(self, place: Place, icao24: str, at: datetime) -> bool:
+        """Whether others were heard low at the place in the day before, or the hour after."""
+        height, width = _LOW_NM / NM_PER_DEGREE, _LOW_NM / place.east_scale
+        west, east = (_turned(place.lon + each) for each in (-width, width))
+        box = (west, place.lat - height, east, place.lat + height)
+        below_ft = (place.elevation_ft or 0.0) + _LOW_FT
+        since, until = at - _COVERED_FOR, at + _RUN_UP
+        return heard_low(self.connection, box, since, until, below_ft=below_ft, but=icao24)
+
+    def _watched(self, gap: Gap, until: datetime) -> float:
+        """How long a feed listened where the signal was lost; reports of an archive have no poll to tell."""
+        lost = gap.lost.fix
+        if lost.poll_id is None:
+            return 0.0
+        polls = good_polls_like(self.connection, lost.poll_id, lost.at, until)
+        return watched_s(polls, lost.at, until)
+
+
+def _count(earlier: Collection[Visit], kinds: frozenset[str]) -> int:
+    there = {"present", "departed", "confirmed"}
+    return sum(visit.state in there and not kinds.isdisjoint(visit.subjects) for visit in earlier)
+
+
+def _turned(lon: float) -> float:
+    """Bring a longitude back between -180 and 180."""
+    return (lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG

@@ -1,0 +1,128 @@
+"""Losses of signal: from the last reliable report of an aircraft to the first reliable one after it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from db.records import Fix
+from monitor.flights.geodesy import apart_nm, course_deg, seconds_between
+
+LOST_AFTER = timedelta(minutes=5)
+"""So long must an aircraft be silent, and twice as long as it was in the hour before."""
+RELIABLE_REPORTS = 3
+RELIABLE_S = 30.0
+"""A report that stands alone may be a ghost: these many, over so long, make a flight."""
+_HOUR = timedelta(hours=1)
+_MOVED_S = 60.0
+_AROUND_S = 180.0
+_MOVED_NM = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a gap: the report, and how the aircraft moved there as far as its reports tell."""
+
+    fix: Fix
+    course_deg: float | None
+    rate_fpm: float | None
+    airborne: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A loss of signal; `back` is None while it is open."""
+
+    lost: End
+    back: End | None
+    longest_before: timedelta
+    """The longest silence in the hour before: how densely the aircraft was heard."""
+
+    @property
+    def id(self) -> str:
+        """A name that stays: aircraft, time and place of the last report."""
+        fix = self.lost.fix
+        text = f"{fix.icao24}|{fix.at:%Y-%m-%dT%H:%M:%S}|{fix.lat:.3f}|{fix.lon:.3f}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def length(self, now: datetime) -> timedelta:
+        """How long it lasted, or has lasted so far."""
+        return (self.back.fix.at if self.back else now) - self.lost.fix.at
+
+    @property
+    def settled_after(self) -> timedelta:
+        """How long this aircraft must be silent before the silence means anything."""
+        return max(LOST_AFTER, 2 * self.longest_before)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Reports without a loss of signal between them."""
+
+    fixes: tuple[Fix, ...]
+
+    @property
+    def reliable(self) -> bool:
+        """Whether it is more than a ghost: enough reports over enough time."""
+        return (
+            len(self.fixes) >= RELIABLE_REPORTS
+            and seconds_between(self.fixes[0], self.fixes[-1]) >= RELIABLE_S
+        )
+
+
+def legs(fixes: Sequence[Fix]) -> list[Leg]:
+    """Split the believed reports of one aircraft where it fell silent, and leave out what may be ghosts."""
+    return [leg for leg in map(Leg, _split(fixes)) if leg.reliable]
+
+
+def gaps(fixes: Sequence[Fix]) -> list[Gap]:
+    """Give every loss of signal in the believed reports of one aircraft; the last is open."""
+    flown = legs(fixes)
+    closed = [Gap(_end(leg), beginning(after), _longest(leg.fixes)) for leg, after in pairwise(flown)]
+    return [*closed, *(Gap(_end(leg), None, _longest(leg.fixes)) for leg in flown[-1:])]
+
+
+def beginning(leg: Leg) -> End:
+    """How an aircraft moved when it was first heard."""
+    first = leg.fixes[0]
+    around = [fix for fix in leg.fixes if seconds_between(first, fix) <= _AROUND_S]
+    return _moving(first, first, around[-1])
+
+
+def _end(leg: Leg) -> End:
+    last = leg.fixes[-1]
+    around = [fix for fix in leg.fixes if seconds_between(fix, last) <= _AROUND_S]
+    return _moving(last, around[0], last)
+
+
+def _moving(fix: Fix, first: Fix, last: Fix) -> End:
+    seconds = seconds_between(first, last)
+    moved = seconds >= _MOVED_S and apart_nm(first, last) >= _MOVED_NM
+    course = course_deg(first.lat, first.lon, last.lat, last.lon) if moved else fix.track_deg
+    rate = fix.vertical_rate_fpm
+    if first.altitude_ft is not None and last.altitude_ft is not None and seconds >= _MOVED_S:
+        rate = (last.altitude_ft - first.altitude_ft) / seconds * 60
+    return End(fix, course, rate, airborne=fix.on_ground is not True)
+
+
+def _split(fixes: Sequence[Fix]) -> Iterator[tuple[Fix, ...]]:
+    leg: list[Fix] = []
+    for fix in fixes:
+        silent = leg and fix.at - leg[-1].at
+        if silent and silent >= LOST_AFTER and silent >= 2 * _longest(leg):
+            yield tuple(leg)
+            leg = []
+        leg.append(fix)
+    if leg:
+        yield tuple(leg)
+
+
+def _longest(leg: Sequence[Fix]) -> timedelta:
+    """Give the longest silence in the last hour of a leg."""
+    longest = timedelta(0)
+    for earlier, later in zip(reversed(leg[:-1]), reversed(leg[1:]), strict=True):
+        if leg[-1].at - earlier.at > _HOUR:
+            break
+        longest = max(longest, later.at - earlier.at)
+    return longest

@@ -1,0 +1,46 @@
+"""How fast a type cruises and how long it can stay in the air: what a silence can and cannot be."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from monitor.flights.geodesy import SECONDS_PER_HOUR
+
+PERFORMANCE_FILE = Path(__file__).with_name("performance.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """Cruise in knots; endurance None where the type is refuelled in flight, so that no silence proves a landing."""
+
+    cruise_kt: float
+    endurance: timedelta | None
+
+    def flight(self, distance_nm: float) -> timedelta:
+        """How long the type takes for a distance at cruise."""
+        return timedelta(seconds=distance_nm / self.cruise_kt * SECONDS_PER_HOUR)
+
+    def outlasted_by(self, silence: timedelta) -> bool:
+        """Whether no aircraft of the type can have stayed in the air for so long."""
+        return self.endurance is not None and silence > self.endurance
+
+
+def performance_of(type_code: str) -> Performance:
+    """Give what is known of a type by its ICAO designator, else cautious values for any."""
+    known = _table()
+    return known.get(type_code, known[""])
+
+
+@cache
+def _table() -> Mapping[str, Performance]:
+    document = tomllib.loads(PERFORMANCE_FILE.read_text(encoding="utf-8"))
+    return {"": _read(document["other"])} | {name: _read(each) for name, each in document["types"].items()}
+
+
+def _read(entry: Mapping[str, Any]) -> Performance:
+    hours = entry.get("endurance_h")
+    return Performance(float(entry["cruise_kt"]), None if hours is None else timedelta(hours=hours))

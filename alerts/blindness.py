@@ -1,6 +1,6 @@
-"""Telling that a site is blind: an alert about ourselves, so that silence is never taken for quiet."""
+"""Telling that a site is blind, or that a provider refuses us: alerts about ourselves, as silence is not quiet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from alerts.words import listed
 from db.blindness import begin_period, end_period, open_periods, watched_until
 from db.deliveries import enqueue
 from db.engine import writing
+from db.provider_states import provider_states
 from db.records import BlindPeriod
 
 
@@ -44,6 +45,25 @@ def watch_blindness(
         _tell(connection, names, channels, began, now, blind=True)
         _tell(connection, names, channels, ended, now, blind=False)
     return BlindReport(tuple(began), tuple(ended))
+
+
+def tell_refusals(engine: Engine, providers: Collection[str], channels: Sequence[str], now: datetime) -> None:
+    """Tell once of each provider that refuses this program: it is not asked again until a person acts."""
+    with writing(engine) as connection:
+        for name, state in provider_states(connection).items():
+            if name not in providers or state.health != "disabled":
+                continue
+            since = state.failing_since or state.updated_at
+            for channel in channels:
+                enqueue(
+                    connection,
+                    identity=f"refused:{name}:{since.isoformat()}:{channel}",
+                    kind="notice",
+                    channel=channel,
+                    reason="refused",
+                    payload=_refused(name, since, state.last_error or ""),
+                    now=now,
+                )
 
 
 def _tell(
@@ -100,4 +120,18 @@ def _seeing(who: str, since: datetime) -> dict[str, object]:
         ),
         status="Seeing again",
         thread=f"blind:{since.isoformat()}",
+    )
+
+
+def _refused(provider: str, since: datetime, error: str) -> dict[str, object]:
+    return notice_payload(
+        subject=f"[sitewatch] {provider} refuses this program",
+        headline=f"{provider} refuses this program and is not asked any more",
+        paragraphs=(
+            error,
+            f"It was asked last at {since:%Y-%m-%d %H:%M} UTC. What only {provider} watches is not seen from then on.",
+            f"Read its terms first. “sitewatch poll {provider}” asks it again, and goes on if it answers.",
+        ),
+        status="Refused",
+        thread=f"refused:{provider}:{since.isoformat()}",
     )

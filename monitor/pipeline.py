@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import Connection
 
-from alerts.blindness import BlindReport, watch_blindness
+from alerts.blindness import BlindReport, tell_refusals, watch_blindness
 from alerts.composing import compose
 from alerts.deliver import DeliverReport, deliver_due
 from alerts.digest import tell_week
@@ -190,12 +190,13 @@ def picture(app: App, now: datetime) -> list[CutoutReport]:
 
 
 def watch_self(app: App, now: datetime) -> BlindReport:
-    """Tell once that sites went blind or are watched again, and weekly that the watch goes on."""
+    """Tell once that sites went blind or are watched again or a provider refuses, and weekly that the watch goes on."""
     channels = tuple(app.channels)
     heard = any(feed.watches for feed in app.feeds.values())
     names = {site.id: site.name for site in app.sites.values() if site.flies and heard}
     after = timedelta(hours=app.settings.blind_after_hours)
     report = watch_blindness(app.engine, names, channels, after, now)
+    tell_refusals(app.engine, app.feeds, channels, now)
     if report.began or report.ended:
         began, ended = ([each.site_id for each in periods] for periods in (report.began, report.ended))
         log.warning("blind sites", began=began, ended=ended)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Engine, func, select
 
 from db.engine import reading
-from db.schema import alert_event, delivery, observation, poll, site_version, visit_version
+from db.schema import alert_event, cutout, delivery, observation, poll, site_version, visit_version
 
 Marks = Mapping[str, str]
 """A text for each topic, which differs when something was added there."""
@@ -17,6 +17,7 @@ _QUERIES = {
     # Found from the newest on, by the key.
     "feeds": select(poll.c.id).where(poll.c.outcome.is_not(None)).order_by(poll.c.id.desc()).limit(1),
     "messages": select(func.max(delivery.c.id), func.max(delivery.c.sent_at)),
+    "pictures": select(func.max(cutout.c.made_at)),
     "sites": select(func.count(), func.max(site_version.c.recorded_at)).select_from(site_version),
 }
 

@@ -28,7 +28,7 @@ from monitor.deadman import PingError, stuck_outbox
 from monitor.derive import DeriveReport, close_days, derive_pending
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.identity import Aircraft, completed, subjects
-from monitor.imports import load_published
+from monitor.imports import Clock, load_declared, load_published
 from monitor.polling import PollReport, poll_provider
 from monitor.sites.reload import Reload
 from monitor.telemetry import JUDGED, POLLS, SENDS
@@ -87,9 +87,12 @@ def _refuse_newer(app: App, revision: str) -> None:
 
 
 def note_sites(app: App, now: datetime) -> None:
-    """Record the sites as they are watched from now on; nothing is written where nothing changed."""
+    """Record the sites as they are watched from now on, and what they declare; only what changed is written."""
     with writing(app.engine) as connection:
         record_sites(connection, app.sites_file.sites.features, now)
+        faults = load_declared(connection, app.sites.values(), Clock(now))
+    for fault in faults:
+        log.warning("declared baseline left out", file=str(app.sites_file.path), fault=str(fault))
 
 
 def _load_history(app: App, now: datetime) -> Iterator[str]:

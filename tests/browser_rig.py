@@ -99,9 +99,9 @@ class Served:
             self.said.append(message.text)
 
     def _failed(self, request: Request) -> None:
-        # Leaving a page ends its event stream.
-        if not request.url.endswith("/events"):
-            self.said.append(f"failed: {request.url}")
+        # Leaving a page ends its event stream and whatever it still loads.
+        if request.failure != "net::ERR_ABORTED":
+            self.said.append(f"{request.failure}: {request.url}")
 
     def _answered(self, response: Response) -> None:
         if response.status >= HTTPStatus.BAD_REQUEST:
@@ -133,11 +133,14 @@ def serving(page: FastAPI) -> Iterator[str]:
 @contextmanager
 def reader(served: Served, browser: Browser, **options: Any) -> Iterator[Page]:
     """One person's browser window; at its end nothing may have gone wrong."""
+    served.said.clear()
+    served.asked.clear()
     context = browser.new_context(locale="en-US", **{"viewport": DESKTOP, **options})
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     served.watch(page)
     yield page
     context.close()
-    assert served.said == []
-    assert served.elsewhere == []
+    # Written out here, for pytest explains only what stands in a test itself.
+    assert not served.said, served.said
+    assert not served.elsewhere, served.elsewhere

@@ -18,6 +18,8 @@ from tests.web_rig import Rig, containers, rig, tell_story
 
 # Playwright talks with its driver over a pipe of asyncio, and the driver with Chromium over a socket of its own.
 pytestmark = pytest.mark.enable_socket
+# What is recorded later has a later time, in whichever order the tests run.
+LATER = (f"2023-10-{day:02}" for day in range(8, 30))
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +153,7 @@ def test_a_new_count_appears_by_itself(served: Served, browser: Browser) -> None
         page.wait_for_selector("#map[data-ready=true]")
         page.evaluate("document.querySelector('#map').dataset.mine = 'kept'")
         with writing(served.made.app.engine) as connection:
-            seen = look("2023-10-06", 4, "aircraft_present", site_id="dateline-strip", known="2023-10-08")
+            seen = look("2023-10-06", 4, "aircraft_present", site_id="dateline-strip", known=next(LATER))
             record(connection, [seen])
         page.get_by_text("Nothing has been counted here yet").wait_for(state="detached")
         page.wait_for_selector("table.looks")
@@ -250,6 +252,6 @@ def test_the_cards_follow_what_changed_and_the_map_stays(served: Served, browser
         page.wait_for_selector("[data-live]:not([hidden])")
         page.evaluate("document.querySelector('#map canvas').dataset.mine = 'kept'")
         with writing(served.made.app.engine) as connection:
-            record(connection, [containers("2023-10-07", 41, known="2023-10-09")])
+            record(connection, [containers("2023-10-07", 41, known=next(LATER))])
         page.locator("#site-busy-port", has_text="41").wait_for()
         assert page.locator("#map canvas").get_attribute("data-mine") == "kept"

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from db.engine import reading
+from db.declared import declared
+from db.engine import reading, writing
+from db.observations import record
 from db.sites import site_names
 from monitor.web.security import MOST_BYTES
+from tests.builders import look
 from tests.web_rig import Rig, rig
 
 SQUARE = {
@@ -51,7 +54,9 @@ def test_an_airport_is_shown_then_written_then_watched(made: Rig) -> None:
     assert status == 200
     assert "Billund" in page
     assert "Europe/Copenhagen" in page
-    assert "Arrivals (record" in page
+    assert "3 more a day from flights" in page
+    assert "one look a day, from adsb.lol" in page
+    assert "cannot tell yet, needs 20 more looks (at least 20 days)." in page
     assert "adsb.lol" in page
     assert "dk-ekbi" not in written(made)
     response = confirm(made, page)
@@ -79,12 +84,13 @@ def test_a_pasted_outline_is_watched_as_what_it_is(made: Rig) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({}, "names no single place"),
-        ({"airport": "EKBI", "geojson": "{}"}, "names no single place"),
+        ({}, "names no place at all"),
+        ({"airport": "EKBI", "geojson": "{}"}, "names two places"),
         ({"airport": "QQQQ"}, "no airport in the packaged table"),
         ({"geojson": "nonsense"}, "the file"),
         ({"geojson": json.dumps({"type": "Point", "coordinates": [1, 2]})}, "no outline of a site"),
-        ({"geojson": json.dumps(SQUARE)}, "new site"),
+        ({"geojson": json.dumps(SQUARE)}, "It is missing. Name the site as people do."),
+        ({"geojson": '{"type": "FeatureCollection", "features": []}'}, "it holds no feature"),
         (
             {"geojson": json.dumps(SQUARE), "site_id": "busy-port", "name": "x", "kind": "port"},
             "there is a site with this id already",
@@ -101,12 +107,95 @@ def test_what_cannot_be_added_says_why_and_keeps_what_was_typed(
     text = html.unescape(re.sub(r"<[^>]+>", " ", page))
     assert status == 422
     assert "This cannot be added yet" in text
-    if said != "new site":
-        assert said in text
+    assert said in text
     assert 'name="features"' not in page
     if "site_id" in fields:
         assert f'value="{fields["site_id"]}"' in page
     assert written(made) == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "beside"),
+    [
+        ({}, {"airport"}),
+        ({"airport": "QQQQ"}, {"airport"}),
+        ({"geojson": "nonsense"}, {"geojson"}),
+        ({"geojson": json.dumps(SQUARE)}, {"site_id", "name", "kind"}),
+        (
+            {"geojson": json.dumps(SQUARE), "site_id": "q", "name": "Q", "kind": "port", "timezone": "Mars"},
+            {"timezone"},
+        ),
+        ({"airport": "EKBI", "site_id": "busy-port"}, {"site_id"}),
+    ],
+)
+def test_each_fault_stands_beside_the_field_where_it_is_mended(
+    made: Rig, fields: dict[str, str], beside: set[str]
+) -> None:
+    _, page = check(made, **fields)
+    told = set(re.findall(r'aria-invalid="true" aria-describedby="(\w+)-wrong"', page))
+    assert told == beside
+    assert {name for name in told if f'id="{name}-wrong"' in page} == beside
+    assert set(re.findall(r'<li dir="auto"><a href="#(\w+)"', page)) == beside
+
+
+DECLARED = {
+    "metric": "railcars",
+    "comparator": "max",
+    "value": 20,
+    "start": "2018-10-06",
+    "end": "2023-09-17",
+    "publisher": "Institute <b>of</b> Yards",
+}
+
+
+def yard(**properties: Any) -> str:
+    feature = {
+        "type": "Feature",
+        "id": "new-yard",
+        "geometry": SQUARE,
+        "properties": {"name": "New yard", "kind": "railhead", **properties},
+    }
+    return json.dumps(feature)
+
+
+def test_a_declared_baseline_is_told_before_and_holds_after(made: Rig) -> None:
+    _, page = check(made, geojson=yard(declared_baselines=[DECLARED]))
+    assert (
+        "At most 20 railcars, 2018-10-06 to 2023-09-17, according to Institute &lt;b&gt;of&lt;/b&gt; Yards"
+        in page
+    )
+    assert "number of looks not published" in page
+    assert '<strong>Record</strong>: <span dir="auto">tells above 20.</span>' in page
+    confirm(made, page)
+    with reading(made.app.engine) as connection:
+        (stored,) = declared(connection, "new-yard")
+    assert (stored.value, stored.publisher) == (20, "Institute <b>of</b> Yards")
+
+
+def test_history_that_is_there_counts_in_the_dry_run(made: Rig) -> None:
+    with writing(made.app.engine) as connection:
+        counts = [look(f"2023-09-{day:02}", day, site_id="new-yard") for day in range(1, 26)]
+        record(connection, counts)
+    _, page = check(made, geojson=yard(watchlist=["type:Tu-160"]))
+    text = re.sub(r"<[^>]+>", "", page)
+    assert "25 looks known already" in text
+    assert "tells above 25." in text
+    assert "tells whenever one of these is seen: Tu-160." in text
+
+
+@pytest.mark.parametrize(
+    ("options", "requests"),
+    [({}, "5,760 (1,440 more)"), ({"one_at_a_time": "true"}, "1,440 (as before)")],
+)
+def test_what_more_is_asked_is_told(
+    sqlite_engine: Engine, tmp_path: Path, options: dict[str, str], requests: str
+) -> None:
+    providers = {"adsb.lol": {"options": {"path_style": "point", **options}}}
+    with rig(sqlite_engine, tmp_path, providers=providers) as made:
+        _, page = check(made, airport="EKBI")
+    assert requests in page
+    assert ("every 4 minutes, one place after the other" in page) == bool(options)
+    assert "24 (as before)" in page
 
 
 def test_every_fault_is_told_at_once(made: Rig) -> None:

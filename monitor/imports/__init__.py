@@ -4,6 +4,7 @@ from monitor.imports.faults import Fault, UnreadableFile
 from monitor.imports.fields import Clock
 from monitor.imports.load import ImportReport, Progress, import_file, load_published, store
 from monitor.imports.rows import Record, parse_row, parse_rows
+from monitor.imports.site_baselines import declared_of, load_declared
 from monitor.imports.sources import RawRow, csv_rows, feature_rows, open_rows
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "Record",
     "UnreadableFile",
     "csv_rows",
+    "declared_of",
     "feature_rows",
     "import_file",
+    "load_declared",
     "load_published",
     "open_rows",
     "parse_row",

@@ -11,7 +11,6 @@ from pydantic import SecretStr
 from db.alerts import alerts
 from db.engine import reading, writing
 from db.migrate import migrate
-from db.sites import record_sites
 from monitor import pipeline
 from monitor.bootstrap import App, build
 from monitor.imports import Clock as ImportClock
@@ -47,8 +46,7 @@ def run_scenario(folder: Path, database_url: str, progress: Progress | None = No
     app = _build(scenario, database_url, clock)
     try:
         migrate(app.engine)
-        with writing(app.engine) as connection:
-            record_sites(connection, app.sites_file.sites.features, scenario.start)
+        pipeline.note_sites(app, scenario.start)
         _Loop(app, scenario, clock, progress or (lambda _share: None)).run()
     except BaseException:
         app.close()

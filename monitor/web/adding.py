@@ -1,11 +1,20 @@
 """Adding a site from the page: first a look at what it would be, then the writing; the file stays the only source."""
 
 import json
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
+from db.declared import declared
+from db.engine import reading
+from db.observations import looks
 from monitor.bootstrap import App, rule_defaults
+from monitor.imports import Clock, declared_of
 from monitor.kinds import KINDS
 from monitor.sites import Site
 from monitor.sites.add import add_sites, try_sites
@@ -14,10 +23,14 @@ from monitor.sites.faults import Fault, SitesError
 from monitor.sites.geometry import area_km2
 from monitor.sites.incoming import feature_from_airport, features_from_bytes
 from monitor.sites.watching import site_watches
-from monitor.web import wording
+from monitor.web.asking import Asking, askings
+from monitor.web.foretelling import MetricPlan, Past, foretell
 from monitor.web.plan import Plan, draw_plan
 
-_PASTED = Path("the pasted GeoJSON")
+_PASTED = Path("the outline")
+_FORM = "the form"
+# Where on the form a fault is mended, by the key in the file that it names.
+_FIELDS = {"name": "name", "kind": "kind", "timezone": "timezone", "id": "site_id", "code": "airport"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,13 @@ class Wish:
     kind: str = ""
     timezone: str = ""
 
+    def field_of(self, fault: Fault) -> str:
+        """The field beside which a fault is told."""
+        key = fault.path.removeprefix("properties.")
+        if fault.feature == _FORM or key == "code":
+            return "airport"
+        return _FIELDS.get(key) or ("airport" if self.airport else "geojson")
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -40,8 +60,8 @@ class Preview:
     kind: str
     plan: Plan
     area_km2: float
-    watched: tuple[tuple[str, tuple[str, ...]], ...]
-    feeds: tuple[str, ...]
+    metrics: tuple[MetricPlan, ...]
+    looks_a_day: int
     written: str
 
 
@@ -50,22 +70,36 @@ class DryRun:
     """What adding would do: previews to look at, or the faults to mend."""
 
     previews: tuple[Preview, ...] = ()
+    asked: tuple[Asking, ...] = ()
     faults: tuple[Fault, ...] = ()
+    beside: Mapping[str, Sequence[Fault]] = field(default_factory=dict)
+    """The faults by the field of the form where they are mended."""
     features: str = ""
     """What the second step sends back, as GeoJSON text."""
 
 
-def try_wish(app: App, wish: Wish) -> DryRun:
+def refused(wish: Wish, faults: Iterable[Fault]) -> DryRun:
+    """A dry run that found faults."""
+    found = tuple(faults)
+    beside: dict[str, list[Fault]] = defaultdict(list)
+    for fault in found:
+        beside[wish.field_of(fault)].append(fault)
+    return DryRun(faults=found, beside=beside)
+
+
+def try_wish(app: App, wish: Wish, now: datetime) -> DryRun:
     """Say what adding would do, writing nothing."""
     try:
         features = _features(wish)
         after = try_sites(app.sites_file.path, features, rules=rule_defaults())
     except SitesError as error:
-        return DryRun(faults=error.faults)
-    ids = [feature_id(each) for each in features]
-    previews = tuple(_preview(app, after.by_id[each]) for each in ids)
+        return refused(wish, error.faults)
+    added = [after.by_id[feature_id(each)] for each in features]
+    with reading(app.engine) as connection:
+        previews = tuple(_preview(connection, app, site, now) for site in added)
     text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
-    return DryRun(previews, (), text)
+    asked = askings(app.feeds.values(), list(app.sites.values()), added)
+    return DryRun(previews, asked, features=text)
 
 
 def write_sites(app: App, text: str) -> list[str]:
@@ -77,41 +111,35 @@ def write_sites(app: App, text: str) -> list[str]:
 
 def _features(wish: Wish) -> list[dict[str, Any]]:
     if bool(wish.airport) == bool(wish.geojson):
-        fault = Fault(
-            "the form", "", "it names no single place", "Give either an airport code or an outline, not both"
+        problem = (
+            "it names two places, an airport and an outline" if wish.airport else "it names no place at all"
         )
-        raise SitesError("the form", [fault])
-    if wish.airport:
-        return [
-            feature_from_airport(
-                wish.airport,
-                site_id=wish.site_id or None,
-                name=wish.name or None,
-                kind=wish.kind or None,
-                timezone=wish.timezone or None,
-            )
-        ]
-    return features_from_bytes(
-        _PASTED,
-        wish.geojson.encode("utf-8"),
-        site_id=wish.site_id or None,
-        name=wish.name or None,
-        kind=wish.kind or None,
-        timezone=wish.timezone or None,
+        raise SitesError(_FORM, [Fault(_FORM, "", problem, "Give either an airport code or an outline")])
+    site_id, name, kind, timezone = (
+        each or None for each in (wish.site_id, wish.name, wish.kind, wish.timezone)
     )
+    if wish.airport:
+        return [feature_from_airport(wish.airport, site_id=site_id, name=name, kind=kind, timezone=timezone)]
+    data = wish.geojson.encode("utf-8")
+    found = features_from_bytes(_PASTED, data, site_id=site_id, name=name, kind=kind, timezone=timezone)
+    if not found:
+        mend = "Give at least one feature with a Polygon or a MultiPolygon"
+        raise SitesError(_FORM, [Fault("the outline", "features", "it holds no feature", mend)])
+    return found
 
 
-def _preview(app: App, site: Site) -> Preview:
+def _preview(connection: Connection, app: App, site: Site, now: datetime) -> Preview:
     watch = site_watches([site], app.settings.watch, app.settings.lapse_after_days)[site.id]
+    flight_feeds = [name for name, feed in app.feeds.items() if feed.watches and feed.scopes([site])]
+    stated, _ = declared_of(site, Clock(now))
+    past = Past(looks(connection, site_id=site.id), [*declared(connection, site.id), *stated])
+    metrics = foretell(watch, app.rules, past, flight_feeds, now)
     return Preview(
         site=site,
         kind=KINDS[site.kind].label,
         plan=draw_plan(site),
         area_km2=area_km2(site.geometry),
-        watched=tuple(
-            (wording.metric_words(each.metric), tuple(rule.replace("_", " ") for rule in each.rules))
-            for each in watch.metrics.values()
-        ),
-        feeds=tuple(name for name, feed in app.feeds.items() if site.flies or not feed.watches),
+        metrics=metrics,
+        looks_a_day=sum(len(each.metrics) for each in metrics if each.counted_daily),
         written=json.dumps(site.feature, ensure_ascii=False, indent=1),
     )

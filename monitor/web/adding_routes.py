@@ -12,9 +12,9 @@ from monitor.errors import WorkFailed
 from monitor.kinds import KINDS
 from monitor.sites.faults import SitesError
 from monitor.web.actions import OwnForm
-from monitor.web.adding import DryRun, Wish, try_wish, write_sites
+from monitor.web.adding import DryRun, Wish, refused, try_wish, write_sites
 from monitor.web.context import Here, Web
-from monitor.web.map_data import plain_map_data
+from monitor.web.map_data import draft_map_data, plain_map_data
 
 router = APIRouter(include_in_schema=False)
 _LONGEST_TEXT = 1_000_000
@@ -44,7 +44,7 @@ def check(  # noqa: PLR0917 - the fields of the form
 ) -> Response:
     """Show what adding would do; nothing is written."""
     wish = Wish(*(each.strip() for each in (airport, geojson, site_id, name, kind, timezone)))
-    found = try_wish(here.app, wish)
+    found = try_wish(here.app, wish, here.clock())
     return _form(request, here, wish, found)
 
 
@@ -54,7 +54,8 @@ def add(request: Request, here: Here, features: Long) -> Response:
     try:
         added = write_sites(here.app, features)
     except SitesError as error:
-        return _form(request, here, Wish(geojson=features), DryRun(faults=error.faults))
+        wish = Wish(geojson=features)
+        return _form(request, here, wish, refused(wish, error.faults))
     except WorkFailed as error:
         return here.renderer.problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Not added", str(error))
     pipeline.reload_sites(here.app, here.clock())
@@ -72,5 +73,6 @@ def _form(request: Request, here: Web, wish: Wish, found: DryRun) -> Response:
         found=found,
         kinds=KINDS,
         map=plain_map_data(here.app.sites.values()),
+        draft=draft_map_data(here.app.sites.values(), [each.site for each in found.previews]),
         file=here.app.sites_file.path.name,
     )

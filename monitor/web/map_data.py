@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import shapely
 from shapely.geometry import mapping
 
 from monitor.sites import Site
@@ -30,6 +31,20 @@ def plain_map_data(sites: Iterable[Site]) -> dict[str, Collection]:
     known = list(sites)
     points = [_point(site, state="unknown", words="", headline="") for site in known]
     return {"points": _collection(points), "outlines": _outlines(known)}
+
+
+def draft_map_data(sites: Iterable[Site], drafts: Sequence[Site]) -> dict[str, Any]:
+    """The same with sites that are not added yet, and the box around these: [[west, south], [east, north]]."""
+    ids = {site.id for site in drafts}
+    data: dict[str, Any] = plain_map_data([*(site for site in sites if site.id not in ids), *drafts])
+    corners = [(x, y) for site in drafts for x, y in shapely.get_coordinates(site.geometry).tolist()]
+    if corners:
+        # Around one corner, so that a box across 180° stays small.
+        first = corners[0][0]
+        lons = [first + (x - first + 180) % 360 - 180 for x, _ in corners]
+        lats = [y for _, y in corners]
+        data["bounds"] = [[min(lons), min(lats)], [max(lons), max(lats)]]
+    return {**data, "drafts": _outlines(drafts)}
 
 
 def _point(site: Site, **properties: str) -> dict[str, Any]:

@@ -48,11 +48,30 @@ function press(pressed) {
   begin.setAttribute("aria-pressed", String(pressed));
 }
 
+/** Take up an outline that stands in the field already, so that it can be changed after a dry run. */
+function takeUp(draw, map) {
+  let outline;
+  try {
+    outline = JSON.parse(field.value);
+  } catch {
+    return; // a text that is no JSON is told by the dry run
+  }
+  if (outline?.type !== "Polygon") return;
+  const [taken] = draw.addFeatures([{ type: "Feature", properties: { mode: "polygon" }, geometry: outline }]);
+  if (!taken?.valid) return;
+  const lons = outline.coordinates[0].map(([lon]) => lon);
+  const lats = outline.coordinates[0].map(([, lat]) => lat);
+  const box = [[Math.min(...lons), Math.min(...lats)], [Math.max(...lons), Math.max(...lats)]];
+  map.fitBounds(box, { padding: 80, maxZoom: 10, animate: false });
+  draw.setMode("select");
+}
+
 const map = host && showMap(host);
 if (map)
   map.once("load", () => {
     const draw = tool(map);
     draw.start();
+    takeUp(draw, map);
     begin.addEventListener("click", () => {
       draw.setMode("polygon");
       press(true);

@@ -1,5 +1,4 @@
-// The map on the first page and on the page of a site.
+// The maps that show where sites are: on the first page, on the page of a site, and before one is added.
 import { showMap } from "./world.js";
 
-const host = document.querySelector("#map");
-if (host) showMap(host);
+for (const host of document.querySelectorAll("[data-map]")) showMap(host);

@@ -16,6 +16,7 @@ const ANCHORS = [
   "bottom-right", [-1.1, -1.1],
 ];
 const FOCUS_ZOOM = 5.5;
+const DRAFT_ZOOM = 9.5; // nearer, the coarse coast would say nothing of where it is
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 function colours() {
@@ -29,8 +30,8 @@ function colours() {
   );
 }
 
-function readData() {
-  return JSON.parse(document.querySelector("#map-data").textContent);
+function readData(host) {
+  return JSON.parse(document.getElementById(host.dataset.source ?? "map-data").textContent);
 }
 
 function style(host, data) {
@@ -50,6 +51,7 @@ function style(host, data) {
       countries: { type: "geojson", data: new URL(`${host.dataset.tiles}/countries.json?v=${version}`, location.href).href },
       outlines: { type: "geojson", data: data.outlines },
       sites: { type: "geojson", data: data.points },
+      drafts: { type: "geojson", data: data.drafts ?? { type: "FeatureCollection", features: [] } },
     },
     layers: [
       { id: "sea", type: "background", paint: { "background-color": c.sea } },
@@ -89,6 +91,8 @@ function style(host, data) {
         minzoom: 8,
         paint: { "line-color": c.ink, "line-width": 1.5 },
       },
+      { id: "draft-areas", type: "fill", source: "drafts", paint: { "fill-color": c.unusual, "fill-opacity": 0.18 } },
+      { id: "drafts", type: "line", source: "drafts", paint: { "line-color": c.unusual, "line-width": 2.2 } },
       {
         id: "names",
         type: "symbol",
@@ -184,6 +188,7 @@ function popup(map, feature) {
 }
 
 function view(host, data) {
+  if (data.bounds) return { bounds: data.bounds, fitBoundsOptions: { ...FIT, maxZoom: DRAFT_ZOOM } };
   const focus = data.points.features.find((each) => each.properties.id === host.dataset.focus);
   if (focus) return { center: focus.geometry.coordinates, zoom: FOCUS_ZOOM };
   return { bounds: bounds(data.points), fitBoundsOptions: FIT };
@@ -203,7 +208,7 @@ export function showMap(host) {
 function start(host) {
   host.hidden = false;
   setWorkerUrl(new URL(host.dataset.worker, location.href).href);
-  const data = readData();
+  const data = readData(host);
   const map = new Map({
     container: host,
     style: style(host, data),
@@ -225,13 +230,13 @@ function start(host) {
   map.on("mouseenter", "sites", () => (map.getCanvas().style.cursor = "pointer"));
   map.on("mouseleave", "sites", () => (map.getCanvas().style.cursor = ""));
   for (const each of document.querySelectorAll("[data-view]"))
-    each.addEventListener("click", () => map.fitBounds(bounds(readData().points, each.dataset.view), FIT));
+    each.addEventListener("click", () => map.fitBounds(bounds(readData(host).points, each.dataset.view), FIT));
   map.once("idle", () => (host.dataset.ready = "true"));
   host.map = map; // for the console, and for whoever extends the page
-  document.body.addEventListener("htmx:after:swap", () => map.getSource("sites")?.setData(readData().points));
+  document.body.addEventListener("htmx:after:swap", () => map.getSource("sites")?.setData(readData(host).points));
   dark.addEventListener("change", () => {
     for (const state of map.listImages()) map.removeImage(state);
-    map.setStyle(style(host, readData()));
+    map.setStyle(style(host, readData(host)));
   });
   return map;
 }

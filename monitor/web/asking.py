@@ -1,0 +1,62 @@
+"""How often the feeds would be asked once a site is added, and what that adds in requests a day. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.feeds import Feed, Scope
+from monitor.sites import Site
+from monitor.web import wording
+
+DAY_S = 86_400
+_IN_TURN = "one_at_a_time"
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What one feed would do for a new site; the requests are those of a whole day, for all sites together."""
+
+    feed: str
+    words: str
+    limits: str
+    before: int
+    after: int
+
+
+def askings(feeds: Iterable[Feed], sites: Sequence[Site], added: Sequence[Site]) -> tuple[Asking, ...]:
+    """Compare each feed's plan for the sites there are with its plan for these and the added ones."""
+    together = [*(site for site in sites if site.id not in {each.id for each in added}), *added]
+    names = {site.id: site.name for site in together}
+    return tuple(
+        asking
+        for feed in feeds
+        for asking in _asking(feed, feed.scopes(list(sites)), feed.scopes(together), added, names)
+    )
+
+
+def _asking(
+    feed: Feed,
+    before: Sequence[Scope],
+    after: Sequence[Scope],
+    added: Sequence[Site],
+    names: Mapping[str, str],
+) -> Iterator[Asking]:
+    provider = feed.provider
+    ids = {site.id for site in added}
+    new = [scope for scope in after if ids & set(scope.site_ids)]
+    if not new:
+        return
+    in_turn = provider.options.get(_IN_TURN) == "true"
+    cadence_s = provider.interval_s * (len(after) if in_turn else 1)
+    requests = [_a_day(provider.interval_s, scopes, in_turn=in_turn) for scopes in (before, after)]
+    shared = sorted({names[name] for scope in new for name in scope.site_ids if name not in ids})
+    words = f"asks about it every {wording.every(cadence_s)}"
+    if in_turn:
+        words += ", one place after the other"
+    elif shared:
+        words += f", together with {', '.join(shared[:3])}{' and others' if len(shared) > 3 else ''}"  # noqa: PLR2004
+    yield Asking(provider.name, words, provider.limits, *requests)
+
+
+def _a_day(interval_s: int, scopes: Sequence[Scope], *, in_turn: bool) -> int:
+    asked_at_once = min(1, len(scopes)) if in_turn else len(scopes)
+    return asked_at_once * DAY_S // interval_s

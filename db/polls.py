@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
 from db.coverage import accrue
+from db.flight_claims import insert_claims, insert_estimates
+from db.flight_records import EstimatedPosition, FlightClaim
 from db.flights import insert_fixes
 from db.imagery import insert_scenes
 from db.payloads import store_payload
@@ -64,6 +66,8 @@ class PollResult:
     redistribute: bool = False
     fixes: tuple[Fix, ...] = ()
     scenes: tuple[Scene, ...] = ()
+    claims: tuple[FlightClaim, ...] = ()
+    estimates: tuple[EstimatedPosition, ...] = ()
     nearby: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[str, int] = field(default_factory=dict)
     """Into how many scopes a site is divided, where it is (a box each side of 180°)."""
@@ -149,6 +153,8 @@ def _store_answer(connection: Connection, begun: Poll, result: PollResult, now: 
         return None
     insert_fixes(connection, [replace(each, poll_id=begun.id) for each in result.fixes])
     insert_scenes(connection, [replace(each, poll_id=begun.id) for each in result.scenes])
+    insert_claims(connection, [replace(each, poll_id=begun.id) for each in result.claims])
+    insert_estimates(connection, [replace(each, poll_id=begun.id) for each in result.estimates])
     return store_payload(
         connection,
         result.bodies,
@@ -257,3 +263,9 @@ def polls_by_id(connection: Connection, ids: list[int]) -> dict[int, Poll]:
     """Polls by id, as evidence names them."""
     found = connection.execute(select(*_COLUMNS).where(poll.c.id.in_(ids)))
     return {row.id: Poll(*row) for row in found}
+
+
+def requests_since(connection: Connection, since: datetime) -> dict[str, int]:
+    """How many requests of every purpose were begun since then, by provider."""
+    query = select(poll.c.provider, func.count()).where(poll.c.started_at >= since).group_by(poll.c.provider)
+    return {provider: number for provider, number in connection.execute(query)}  # noqa: C416 - rows are not pairs to mypy

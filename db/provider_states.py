@@ -1,5 +1,6 @@
 """What is known of each provider's health: a cache over its polls, with the back-off after failures."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,6 +86,17 @@ def note_failure(
         last_error=error,
         failures=failures,
     )
+
+
+def note_credits(
+    connection: Connection, provider: str, credits_left: Mapping[str, Any], now: datetime
+) -> None:
+    """Remember what a provider's ledger says."""
+    before = read_state(connection, provider, now)
+    if before.credits != credits_left:
+        names = ("not_before", "retry_at", "failing_since", "last_error", "failures")
+        same = {name: getattr(before, name) for name in names}
+        _write(connection, before, now, **same, credits=dict(credits_left))
 
 
 def _write(connection: Connection, before: ProviderState, now: datetime, **changes: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, delete, select, update
 
 from db.cutouts import drop_sites
+from db.flight_claims import forget_claims
 from db.polls import LOST
 from db.schema import fix, payload, poll, visit, visit_version
 
@@ -28,13 +29,14 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PurgeReport:
-    """How much was forgotten: position reports, identities of visitors, raw answers, pictures; and polls lost."""
+    """How much was forgotten: position reports, identities of visitors, raw answers, pictures, claims; and polls lost."""
 
     fixes: int
     visits: int
     payloads: int
     lost_polls: int
     pictures: int
+    claims: int = 0
 
 
 def purge(
@@ -61,6 +63,7 @@ def purge(
         _forget_payloads(connection, now - keep_payloads),
         _give_up_lost(connection, now - _GIVEN_UP_AFTER),
         drop_sites(connection, sites),
+        forget_claims(connection, before, lambda who: who[0] in kept or watched(Identity(*who, 0))),
     )
 
 

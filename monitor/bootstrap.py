@@ -30,8 +30,12 @@ from monitor.cutouts import CAPS, Hosts, picture_hosts
 from monitor.deadman import DeadMan
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedClient, Provider
+from monitor.feeds.fr24_flights import Fr24FlightsFeed
+from monitor.feeds.fr24_live import Fr24AirportsFeed, Fr24LiveFeed
 from monitor.feeds.http import Caps, GuardedClient
 from monitor.feeds.opensky import OpenSkyFeed
+from monitor.feeds.opensky_flights import OpenSkyFlightsFeed
+from monitor.feeds.opensky_tracks import OpenSkyTracksFeed
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
 from monitor.flights.classes import CLASSES_FILE, ClassesError, default_classes, load_classes
@@ -48,6 +52,11 @@ from monitor.trouble import Troubles
 FEEDS: Mapping[str, Callable[[Provider, FeedClient], Feed]] = {
     "readsb": ReadsbFeed,
     "opensky": OpenSkyFeed,
+    "opensky_flights": OpenSkyFlightsFeed,
+    "opensky_tracks": OpenSkyTracksFeed,
+    "flightradar24": Fr24LiveFeed,
+    "flightradar24_airports": Fr24AirportsFeed,
+    "flightradar24_flights": Fr24FlightsFeed,
     "stac": StacFeed,
 }
 """Every kind of source by the name that `[providers.NAME] kind = …` uses."""

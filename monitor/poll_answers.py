@@ -9,7 +9,7 @@ from db.aircraft import known_aircraft
 from db.engine import reading
 from db.polls import PollResult
 from db.records import Fix, Outcome, Poll, ProviderState
-from monitor.feeds import FeedError, Fetched
+from monitor.feeds import FeedError, Fetched, Provider, Scope
 from monitor.feeds.circles import around
 from monitor.flights.identity import Classes, completed_fixes
 from monitor.flights.keep import keep_fix
@@ -18,6 +18,14 @@ from monitor.sites import Site
 
 NEARBY_NM = 40.0
 """Reports this near to a site show how well the place is heard."""
+_THINGS = {
+    "stac": "scenes over",
+    "opensky_flights": "flights claimed for",
+    "opensky_tracks": "waypoints for",
+    "flightradar24_airports": "aircraft on their way to or from airports, for",
+    "flightradar24_flights": "flights claimed for",
+}
+"""What each kind of feed lists, where it is not aircraft around a place."""
 
 
 def held_back(state: ProviderState, now: datetime, *, force: bool) -> str:
@@ -42,6 +50,8 @@ def answered(fetched: Fetched, outcome: Outcome) -> PollResult:
         content_type=fetched.content_type,
         fixes=fetched.fixes,
         scenes=fetched.scenes,
+        claims=fetched.claims,
+        estimates=fetched.estimates,
     )
 
 
@@ -89,3 +99,15 @@ def worth_keeping(
     with reading(engine) as connection:
         named = completed_fixes(fixes, known_aircraft(connection, typeless))
     return tuple(fix for fix, full in zip(fixes, named, strict=True) if keep(full))
+
+
+def describe(provider: Provider, scope: Scope, fetched: Fetched) -> str:
+    """Say in words what a good answer brought."""
+    said = f"{provider.name}: {fetched.item_count} {_THINGS.get(provider.kind, 'aircraft around')} {where_of(scope)}."
+    reasons = ", ".join(f"{count} × {reason}" for reason, count in sorted(fetched.rejected.items()))
+    return f"{said} Not believed: {reasons}." if reasons else said
+
+
+def where_of(scope: Scope) -> str:
+    """Which sites, or which busy place, a scope is about."""
+    return ", ".join(scope.site_ids) or scope.key

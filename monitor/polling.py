@@ -24,11 +24,20 @@ from db.polls import (
     record_poll,
     start_poll,
 )
-from db.provider_states import read_state
+from db.provider_states import note_credits, read_state
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.feeds import Feed, FeedError, Fetched, Scope
 from monitor.flights.identity import Classes
-from monitor.poll_answers import answered, check_advance, count_nearby, failed, held_back, worth_keeping
+from monitor.poll_answers import (
+    answered,
+    check_advance,
+    count_nearby,
+    describe,
+    failed,
+    held_back,
+    where_of,
+    worth_keeping,
+)
 from monitor.sites import Site
 
 log = structlog.get_logger()
@@ -79,11 +88,21 @@ def poll_provider(
     held = held_back(before, now, force=force)
     if held:
         return [PollReport(name, "", "data", "skipped", held)] if force else []
+    if feed.ledger is not None:
+        feed.ledger.restore(before.credits or {}, now)
     reports = _Run(engine, feed, sites, now, classes, force=force).ask_all()
-    with reading(engine) as connection:
-        after = read_state(connection, name, now)
+    after = _after(engine, feed, now)
     _log(before, after, reports)
     return reports
+
+
+def _after(engine: Engine, feed: Feed, now: datetime) -> ProviderState:
+    """The provider's state after a round, with the credits that it has spent."""
+    if feed.ledger is not None:
+        with writing(engine) as connection:
+            note_credits(connection, feed.provider.name, feed.ledger.stored(now), now)
+    with reading(engine) as connection:
+        return read_state(connection, feed.provider.name, now)
 
 
 def _log(before: ProviderState, after: ProviderState, reports: Sequence[PollReport]) -> None:
@@ -189,7 +208,7 @@ class _Run:
     def _skipped(self, scope: Scope) -> list[PollReport]:
         if not self._force:
             return []
-        text = f"{self._provider.name}: {_where(scope)} is being asked by another process right now."
+        text = f"{self._provider.name}: {where_of(scope)} is being asked by another process right now."
         return [PollReport(self._provider.name, scope.key, "data", "skipped", text, scope.site_ids)]
 
     def _fetch(self, begun: _Begun) -> Fetched:
@@ -254,7 +273,7 @@ class _Run:
             nearby=self._watched(begun.scope, fetched.fixes),
             parts=self._parts,
         )
-        return self._report(begun, result, self._say(begun.scope, fetched), fetched.rejected)
+        return self._report(begun, result, describe(self._provider, begun.scope, fetched), fetched.rejected)
 
     def _fail(self, begun: _Begun, error: FeedError) -> PollReport:
         result = replace(
@@ -299,13 +318,3 @@ class _Run:
     def _watched(self, scope: Scope, fixes: Sequence[Fix]) -> Mapping[str, int]:
         sites = [self._sites[name] for name in scope.site_ids if name in self._sites]
         return count_nearby(sites, fixes) if self._feed.watches else {}
-
-    def _say(self, scope: Scope, fetched: Fetched) -> str:
-        what = "aircraft around" if self._feed.watches else "scenes over"
-        said = f"{self._provider.name}: {fetched.item_count} {what} {_where(scope)}."
-        reasons = ", ".join(f"{count} × {reason}" for reason, count in sorted(fetched.rejected.items()))
-        return f"{said} Not believed: {reasons}." if reasons else said
-
-
-def _where(scope: Scope) -> str:
-    return ", ".join(scope.site_ids) or scope.key

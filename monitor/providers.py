@@ -72,6 +72,43 @@ DEFAULT_PROVIDERS = (
         limits="credits a day: 400 without account, 4,000 with one; 1 to 4 a request, by the size of the box",
     ),
     Provider(
+        name="opensky-flights",
+        kind="opensky_flights",
+        base_url="https://opensky-network.org/api",
+        # A day is worked out in the night after it; asked more than once, in case that took long.
+        interval_s=21_600,
+        licence="research and non-commercial use",
+        attribution="The OpenSky Network, https://opensky-network.org",
+        enabled=False,
+        terms_url="https://opensky-network.org/about/terms-of-use",
+        limits="credits a day of their own: 400 without account, 4,000 with one; 4 a request, two requests an airport",
+    ),
+    Provider(
+        name="opensky-tracks",
+        kind="opensky_tracks",
+        base_url="https://opensky-network.org/api",
+        interval_s=7_200,
+        licence="research and non-commercial use",
+        attribution="The OpenSky Network, https://opensky-network.org",
+        enabled=False,
+        terms_url="https://opensky-network.org/about/terms-of-use",
+        limits="credits a day of their own: 400 without account, 4,000 with one; 4 a request, one request an aircraft",
+    ),
+    *(
+        Provider(
+            name=f"flightradar24{part}",
+            kind=f"flightradar24{part.replace('-', '_')}",
+            base_url="https://fr24api.flightradar24.com",
+            interval_s=interval_s,
+            licence="commercial, by subscription",
+            attribution="Flightradar24, https://www.flightradar24.com",
+            enabled=False,
+            terms_url="https://fr24api.flightradar24.com/terms-and-conditions",
+            limits="credits by the row, and requests a minute, by plan; needs a token",
+        )
+        for part, interval_s in (("", 600), ("-airports", 600), ("-flights", 21_600))
+    ),
+    Provider(
         name="receiver",
         kind="readsb",
         base_url="http://127.0.0.1/tar1090/data/aircraft.json",

@@ -66,10 +66,46 @@ def opensky_body(*rows: Any) -> bytes:
     return json.dumps({"time": int(NOON.timestamp()), "states": list(rows)}).encode()
 
 
+OPENSKY_FLIGHT: dict[str, Any] = {
+    "icao24": "15521f", "firstSeen": int(NOON.timestamp()) - 90_000, "estDepartureAirport": "UHWW",
+    "lastSeen": int(NOON.timestamp()) - 80_000, "estArrivalAirport": "XQUF", "callsign": "RFF7092 ",
+    "estDepartureAirportHorizDistance": 1_200, "estDepartureAirportVertDistance": 90,
+    "estArrivalAirportHorizDistance": 31_000, "estArrivalAirportVertDistance": 2_900,
+    "departureAirportCandidatesCount": 1, "arrivalAirportCandidatesCount": 4,
+}  # fmt: skip
+OPENSKY_TRACK: dict[str, Any] = {
+    "icao24": "154f53", "callsign": "RFF7092 ", "startTime": int(NOON.timestamp()) - 900, "endTime": int(NOON.timestamp()),
+    "path": [[int(NOON.timestamp()) - 60, -51.9, -70.6, 3_000, 171.0, False]],
+}  # fmt: skip
+FR24_POSITION: dict[str, Any] = {
+    "fr24_id": "321a0cc3", "flight": "AF1463", "callsign": "RFF7092", "lat": -51.9, "lon": -70.6, "track": 219, "alt": 38_000,
+    "gspeed": 500, "vspeed": -64, "squawk": "6135", "timestamp": "2023-08-01T11:59:46Z", "source": "ADSB", "hex": "15521F",
+    "type": "IL62", "reg": "RA-86559", "painted_as": None, "operating_as": "RFF", "orig_iata": "VVO", "orig_icao": "UHWW",
+    "dest_iata": "FNJ", "dest_icao": "ZKPY", "eta": "2023-08-01T12:40:00Z",
+}  # fmt: skip
+FR24_FLIGHT: dict[str, Any] = {
+    "fr24_id": "391fdd79", "flight": None, "callsign": "RFF7092", "operating_as": "RFF", "painted_as": None, "type": "IL62",
+    "reg": "RA-86559", "orig_icao": "UHWW", "orig_iata": "VVO", "datetime_takeoff": "2023-08-01T10:01:02", "runway_takeoff": "25L",
+    "dest_icao": "ZKPY", "dest_iata": "FNJ", "dest_icao_actual": None, "dest_iata_actual": None, "datetime_landed": None,
+    "runway_landed": None, "flight_time": 4_000.0, "actual_distance": 610.5, "circle_distance": 712.0, "category": "M",
+    "hex": "15521F", "first_seen": "2023-08-01T09:58:00", "last_seen": "2023-08-01T10:48:00", "flight_ended": True,
+}  # fmt: skip
+
+
+def fr24_body(*rows: Any) -> bytes:
+    """An answer of Flightradar24."""
+    return json.dumps({"data": list(rows)}).encode()
+
+
 GOOD_ANSWERS: Mapping[str, bytes] = {
     "readsb": v2_body(aircraft(lat=-51.9, lon=-70.6)),
     "opensky": opensky_body(OPENSKY_ROW),
     "stac": stac_page(stac_item()),
+    "opensky_flights": json.dumps([OPENSKY_FLIGHT]).encode(),
+    "opensky_tracks": json.dumps(OPENSKY_TRACK).encode(),
+    "flightradar24": fr24_body(FR24_POSITION),
+    "flightradar24_airports": fr24_body(FR24_POSITION),
+    "flightradar24_flights": fr24_body(FR24_FLIGHT),
 }
 """One answer of each kind that holds one thing over Quiet Field."""
 
@@ -94,7 +130,8 @@ class Case:
 def _provider(kind: str) -> Provider:
     known = next(provider for provider in DEFAULT_PROVIDERS if provider.kind == kind)
     return Provider(
-        f"test.{kind}", kind, f"https://{HOST}/api", known.interval_s, known.licence, known.attribution, options=known.options
+        f"test.{kind}", kind, f"https://{HOST}/api", known.interval_s, known.licence, known.attribution, options=known.options,
+        credentials={"token": SECRET},
     )  # fmt: skip
 
 
@@ -109,6 +146,11 @@ def scope_of(feed: Feed, sites: Sequence[Site] = SITES) -> Scope:
 def fetch(feed: Feed, now: datetime = NOON) -> Fetched:
     """Ask about Quiet Field."""
     return feed.fetch(scope_of(feed), SITES, purpose="data", now=now, since=None)
+
+
+def things(fetched: Fetched) -> int:
+    """How many things of any kind the answer gave."""
+    return len(fetched.fixes) + len(fetched.scenes) + len(fetched.claims) + len(fetched.estimates)
 
 
 def with_extras(value: Any) -> Any:

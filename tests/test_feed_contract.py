@@ -24,6 +24,7 @@ from tests.feed_contract import (
     places,
     replaced,
     scope_of,
+    things,
     with_extras,
 )
 
@@ -46,11 +47,13 @@ def test_every_kind_has_a_provider_and_a_good_answer() -> None:
 def test_a_good_answer_gives_something(case: Case) -> None:
     fetched = fetch(case.answering(GOOD_ANSWERS[case.kind]))
     assert fetched.item_count == 1
-    assert len(fetched.fixes) + len(fetched.scenes) == 1
+    assert things(fetched) == 1
     assert not any(fetched.rejected.values())
     assert fetched.bodies == (GOOD_ANSWERS[case.kind],)
     assert {each.provider for each in fetched.fixes} <= {case.provider.name}
     assert {each.provider for each in fetched.scenes} <= {case.provider.name}
+    assert {each.provider for each in fetched.claims} <= {case.provider.name}
+    assert {each.provider for each in fetched.estimates} <= {case.provider.name}
 
 
 @every_kind
@@ -178,7 +181,8 @@ def test_unknown_fields_change_nothing(case: Case) -> None:
     body = GOOD_ANSWERS[case.kind]
     grown = json.dumps(with_extras(json.loads(body))).encode()
     before, after = fetch(case.answering(body)), fetch(case.answering(grown))
-    assert (before.fixes, before.scenes, before.item_count) == (after.fixes, after.scenes, after.item_count)
+    assert (before.fixes, before.scenes, before.claims) == (after.fixes, after.scenes, after.claims)
+    assert (before.estimates, before.item_count) == (after.estimates, after.item_count)
 
 
 def endings(case: Case, document: Any) -> Iterator[Fetched]:
@@ -201,7 +205,7 @@ def test_any_part_can_be_missing(case: Case) -> None:
                 lambda value, key=key: {k: v for k, v in value.items() if k != key},  # type: ignore[misc]
             )
             for fetched in endings(case, without):
-                assert len(fetched.fixes) + len(fetched.scenes) <= 1
+                assert things(fetched) <= 1
 
 
 JSON = st.recursive(
@@ -228,7 +232,7 @@ def test_any_part_can_be_anything(case: Case, data: st.DataObject) -> None:
     for fetched in endings(case, document):
         texts = [
             str(getattr(each, name))
-            for each in (*fetched.fixes, *fetched.scenes)
+            for each in (*fetched.fixes, *fetched.scenes, *fetched.claims, *fetched.estimates)
             for name in (
                 "callsign",
                 "registration",
@@ -238,6 +242,11 @@ def test_any_part_can_be_anything(case: Case, data: st.DataObject) -> None:
                 "platform",
                 "sensor",
                 "look_key",
+                "flight_id",
+                "operator",
+                "origin",
+                "destination",
+                "actual_destination",
             )
             if hasattr(each, name)
         ]

@@ -407,6 +407,7 @@ class Catalogue:
     """A feed that watches nothing."""
 
     watches = False
+    ledger = None
 
     def __init__(self) -> None:
         self.provider = readsb_provider(name="catalogue", kind="stac", interval_s=3600)

@@ -51,13 +51,13 @@ def test_each_provider_states_its_terms_and_the_page_says_the_same(provider: Pro
 
 
 def test_the_page_names_no_provider_and_no_option_that_does_not_exist() -> None:
-    rows = re.findall(r"^\| `([^`]+)` \| (?:readsb|opensky|stac) \|", SOURCES, re.MULTILINE)
-    assert rows == [provider.name for provider in DEFAULT_PROVIDERS]
-    options = " ".join(re.findall(r"^\| (?:readsb|opensky|stac) \| (.+?) \|", SOURCES, re.MULTILINE))
-    source = "".join(
-        (Path(__file__).resolve().parents[1] / "monitor" / name).read_text(encoding="utf-8")
-        for name in ("feeds/readsb.py", "feeds/opensky.py", "feeds/stac.py", "polling.py", "cutouts.py")
-    )
+    rows = re.findall(r"^\| `([^`]+)` \| (\w+) \| (?:yes|no) \|", SOURCES, re.MULTILINE)
+    assert rows == [(provider.name, provider.kind) for provider in DEFAULT_PROVIDERS]
+    table = SOURCES[SOURCES.index("| kind | option |") :]
+    options = " ".join(re.findall(r"^\| [a-z0-9_, ]+ \| (.+?) \|", table, re.MULTILINE))
+    monitor = Path(__file__).resolve().parents[1] / "monitor"
+    read = [*sorted((monitor / "feeds").glob("*.py")), monitor / "polling.py", monitor / "cutouts.py"]
+    source = "".join(path.read_text(encoding="utf-8") for path in read)
     documented = re.findall(r"`(\w+)`", options)
     assert len(documented) > 10
     assert [name for name in documented if f'"{name}"' not in source] == []

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from db.flight_records import EstimatedPosition, FlightClaim
 from db.records import Fix, Purpose, Scene
 from monitor.sites import Site
 
@@ -75,6 +76,10 @@ class Fetched:
     feed_time: datetime | None = None
     fixes: tuple[Fix, ...] = ()
     scenes: tuple[Scene, ...] = ()
+    claims: tuple[FlightClaim, ...] = ()
+    """What the provider says of flights: evidence, never counts."""
+    estimates: tuple[EstimatedPosition, ...] = ()
+    """Positions that nobody heard: stored apart, never counted."""
     rejected: Mapping[str, int] = field(default_factory=dict)
     """Items that were read but not believed, counted by reason."""
     content_type: str = "application/json"
@@ -113,12 +118,29 @@ class Answer:
     url: str
 
 
+class Ledger(Protocol):
+    """The credits of a provider that charges for requests, as far as polling keeps them over restarts."""
+
+    def restore(self, stored: Mapping[str, Any], now: datetime) -> None:
+        """Take up what the database remembers."""
+        ...
+
+    def stored(self, now: datetime) -> Mapping[str, Any]:
+        """Give what the database is to remember."""
+        ...
+
+
 class Feed(Protocol):
     """A kind of source. A feed parses and checks; it stores nothing, sleeps never and reads no clock."""
 
     provider: Provider
     watches: bool
     """True where a good answer means that the sites were watched meanwhile, so that observed time is counted."""
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """What it has spent, where it charges."""
+        ...
 
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Plan the fewest requests that cover these sites."""

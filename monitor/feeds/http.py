@@ -57,7 +57,9 @@ class GuardedClient:
     ) -> None:
         self.name = name
         self._caps = caps
-        self._redact = Redactor([*secrets, *(headers or {}).values()])
+        self._secrets = (*secrets, *(headers or {}).values())
+        self._sent_along = ""
+        self._redact = Redactor(self._secrets)
         self._deadline = Deadline(monotonic)
         _quieten_libraries()
         try:
@@ -87,6 +89,7 @@ class GuardedClient:
     ) -> Answer:
         """Send one request and give an answer whose status is in `accept`, or raise FeedError."""
         where = f"{self.name}: {method} {self._shown(url)}"
+        self._keep_secret(headers or {})
         try:
             request = self._build(method, url, purpose, params=params, json=json, form=form, headers=headers)
             answer = self._follow(request)
@@ -139,6 +142,13 @@ class GuardedClient:
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
+
+    def _keep_secret(self, headers: Mapping[str, str]) -> None:
+        """Mask a token that was fetched a moment ago as well: a server may repeat what it was sent."""
+        sent = headers.get("Authorization", "")
+        if sent and sent != self._sent_along:
+            self._sent_along = sent
+            self._redact = Redactor([*self._secrets, sent, sent.rpartition(" ")[2]])
 
     def _shown(self, url: str) -> str:
         """A URL as errors show it: no user, no query, no fragment."""

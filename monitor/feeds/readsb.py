@@ -13,6 +13,7 @@ from db.records import Purpose
 from monitor.feeds import FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.aircraft import AircraftReader
 from monitor.feeds.circles import Circle, around, merge_near
+from monitor.feeds.options import number_option
 from monitor.feeds.parsing import number, parse_json
 from monitor.settings import SettingsError
 from monitor.sites import Site
@@ -42,6 +43,7 @@ class ReadsbFeed:
     """
 
     watches = True
+    ledger = None
 
     def __init__(self, provider: Provider, client: FeedClient) -> None:
         self.provider = provider
@@ -51,10 +53,10 @@ class ReadsbFeed:
             raise SettingsError(
                 f"{provider.name}: path_style {self._style!r} is not known. Use one of {', '.join(PATH_STYLES)}."
             )
-        self._margin_nm = _option(provider, "margin_nm", MARGIN_NM)
-        self._merge_nm = min(_option(provider, "merge_nm", MERGE_NM), LARGEST_RADIUS_NM - 1)
-        self._max_age_s = _option(provider, "max_age_s", MAX_AGE_S)
-        self._max_position_age_s = _option(provider, "max_position_age_s", MAX_POSITION_AGE_S)
+        self._margin_nm = number_option(provider, "margin_nm", MARGIN_NM)
+        self._merge_nm = min(number_option(provider, "merge_nm", MERGE_NM), LARGEST_RADIUS_NM - 1)
+        self._max_age_s = number_option(provider, "max_age_s", MAX_AGE_S)
+        self._max_position_age_s = number_option(provider, "max_position_age_s", MAX_POSITION_AGE_S)
         self._reach = _reach(provider) if self._style in _OWN_STYLES else None
         self._canaries = [] if self._reach else _busy_circles(provider)
 
@@ -138,21 +140,12 @@ def _circle(scope: Scope) -> Circle | None:
     return Circle(scope.lat, scope.lon, float(scope.radius_nm))
 
 
-def _option(provider: Provider, name: str, default: float | None = None) -> float:
-    text = provider.options.get(name, "" if default is None else str(default))
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise SettingsError(f"{provider.name}: the option {name} must be a number (got {text!r}).")
-    return value
-
-
 def _reach(provider: Provider) -> Circle:
     """How far one's own receiver is said to hear."""
     return Circle(
-        _option(provider, "lat"), _option(provider, "lon"), _option(provider, "range_nm", LARGEST_RADIUS_NM)
+        number_option(provider, "lat"),
+        number_option(provider, "lon"),
+        number_option(provider, "range_nm", LARGEST_RADIUS_NM),
     )
 
 

@@ -61,6 +61,7 @@ class StacFeed:
     """
 
     watches = False
+    ledger = None
 
     def __init__(self, provider: Provider, client: FeedClient) -> None:
         self.provider = provider

@@ -1,0 +1,203 @@
+"""Flightradar24 flight summaries: which flights it says came to and left the sites' airports, and their tracks.
+
+A summary is evidence, never a count. `flight_ended` without a time of landing is a flight that it lost.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from db.flight_records import EstimatedPosition, FlightClaim
+from db.records import Fix, Purpose
+from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
+from monitor.feeds.claims import (
+    AIRPORT,
+    CALLSIGN,
+    OPERATOR,
+    REGISTRATION,
+    TYPE,
+    address,
+    airports,
+    utc_instant,
+    word,
+)
+from monitor.feeds.credits import CreditLedger
+from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, parted, read_position
+from monitor.feeds.options import list_option, number_option
+from monitor.feeds.parsing import number, parse_json
+from monitor.sites import Site
+
+PATH = "api/flight-summary/full"
+TRACKS_PATH = "api/flight-tracks"
+INITIAL_HOURS = 48.0
+OVERLAP_HOURS = 18.0
+"""A summary changes until its flight has landed, and the longest flights last this long."""
+CREDITS_A_ROW, CREDITS_A_TRACK = 3.0, 40.0
+BUSY_AIRPORT = "both:RKSI"
+_ID = frozenset("0123456789abcdefABCDEF")
+_LONGEST_ID = 16
+_FIGURES = ("flight_time", "actual_distance", "circle_distance")
+
+
+@dataclass
+class _Track:
+    """What the tracks of one answer brought."""
+
+    bodies: list[bytes] = field(default_factory=list)
+    fixes: list[Fix] = field(default_factory=list)
+    estimates: list[EstimatedPosition] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+class Fr24FlightsFeed:
+    """Asks for the flights of the sites' airports since the last time, and for the tracks of those that ended.
+
+    Options: `airports` (more of them, `both:KP`), `initial_hours`, `overlap_hours`, `tracks` (`true`),
+    `max_tracks`, `credits_a_row`, `credits_a_track`, and those of `Fr24Access`.
+    """
+
+    watches = False
+
+    def __init__(self, provider: Provider, client: FeedClient) -> None:
+        self.provider = provider
+        self._access = Fr24Access(provider, client)
+        self._more = list_option(provider, "airports")
+        self._initial = timedelta(hours=number_option(provider, "initial_hours", INITIAL_HOURS))
+        self._overlap = timedelta(hours=number_option(provider, "overlap_hours", OVERLAP_HOURS))
+        self._row_price = number_option(provider, "credits_a_row", CREDITS_A_ROW)
+        self._track_price = number_option(provider, "credits_a_track", CREDITS_A_TRACK)
+        tracks = provider.options.get("tracks", "") == "true"
+        self._max_tracks = int(number_option(provider, "max_tracks", 20)) if tracks else 0
+
+    @property
+    def ledger(self) -> CreditLedger:
+        """The plan's credits."""
+        return self._access.ledger
+
+    def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
+        """One request for each fifteen airports."""
+        codes = [(f"both:{code}", names) for code, names in airports(sites).items()]
+        every = tuple(sorted(site.id for site in sites if site.flies))
+        codes += [(each, every) for each in self._more if every]
+        found = []
+        for start in range(0, len(codes), MOST_IN_A_LIST):
+            some = codes[start : start + MOST_IN_A_LIST]
+            names = tuple(sorted({name for _, sites_of in some for name in sites_of}))
+            found.append(Scope("flights:" + ",".join(code for code, _ in some), names))
+        return found
+
+    def canary(self, scope: Scope) -> Scope | None:
+        """A busy airport; one row of it is enough."""
+        return Scope(f"flights:{BUSY_AIRPORT}", ())
+
+    def fetch(
+        self, scope: Scope, sites: Sequence[Site], *, purpose: Purpose, now: datetime, since: datetime | None
+    ) -> Fetched:
+        """Ask for the summaries that may have changed since the last time, then for the tracks that are new."""
+        where = f"{self.provider.name} {scope.key}"
+        begins = now - self._initial if since is None else since - self._overlap
+        params = {
+            "flight_datetime_from": f"{begins.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+            "flight_datetime_to": f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+            "airports": scope.key.partition(":")[2],
+            **({"limit": "1"} if purpose == "canary" else {}),
+        }
+        answer = self._access.get(PATH, params, purpose=purpose, now=now, where=where)
+        rows = self._access.rows(answer, where, may_be_cut=purpose == "canary")
+        self.ledger.charge(self._row_price * len(rows), now)
+        rejected: Counter[str] = Counter()
+        claims = tuple(_claims(rows, self.provider.name, now, rejected))
+        after = begins if since is None else since
+        track = self._tracks([each for each in claims if _ended_after(each, after)], now, where)
+        return Fetched(
+            bodies=(answer.body, *track.bodies),
+            http_status=answer.status,
+            item_count=len(rows),
+            claims=claims,
+            fixes=tuple(track.fixes),
+            estimates=tuple(track.estimates),
+            rejected=rejected + track.rejected,
+        )
+
+    def _tracks(self, ended: Sequence[FlightClaim], now: datetime, where: str) -> _Track:
+        found = _Track()
+        for claim in ended[: self._max_tracks]:
+            self.ledger.check(self._track_price, now, where)
+            params = {"flight_id": claim.flight_id}
+            answer = self._access.get(TRACKS_PATH, params, purpose="page", now=now, where=where)
+            self.ledger.charge(self._track_price, now)
+            points = _points(answer.body, claim.flight_id, where)
+            read = [read_position(point, self.provider.name, claim.icao24, now) for point in points]
+            fixes, estimates, reasons = parted(read)
+            found.bodies.append(answer.body)
+            found.fixes += fixes
+            found.estimates += estimates
+            found.rejected.update(reasons)
+        missed = len(ended) - self._max_tracks
+        if self._max_tracks and missed > 0:
+            found.rejected["tracks beyond max_tracks"] += missed
+        return found
+
+
+def _fits(feed: Fr24FlightsFeed) -> Feed:
+    return feed
+
+
+def _claims(
+    rows: Sequence[Any], provider: str, now: datetime, rejected: Counter[str]
+) -> Iterator[FlightClaim]:
+    seen: set[str] = set()
+    for row in rows:
+        claim = _claim(row, provider, now) if isinstance(row, dict) else None
+        if claim is None:
+            rejected["unusable flight"] += 1
+        elif claim.flight_id in seen:
+            rejected["the same flight twice"] += 1
+        else:
+            seen.add(claim.flight_id)
+            yield claim
+
+
+def _claim(row: Mapping[str, Any], provider: str, now: datetime) -> FlightClaim | None:
+    flight_id = row.get("fr24_id")
+    if not isinstance(flight_id, str) or not 0 < len(flight_id) <= _LONGEST_ID or not set(flight_id) <= _ID:
+        return None
+    quality: dict[str, Any] = {
+        key: value for key in _FIGURES if (value := number(row.get(key), 0, 1e7)) is not None
+    }
+    ended = row.get("flight_ended")
+    return FlightClaim(
+        provider=provider,
+        flight_id=flight_id,
+        received_at=now,
+        icao24=address(row.get("hex")),
+        callsign=word(row, "callsign", CALLSIGN),
+        registration=word(row, "reg", REGISTRATION),
+        type_code=word(row, "type", TYPE),
+        operator=word(row, "operating_as", OPERATOR),
+        origin=word(row, "orig_icao", AIRPORT),
+        destination=word(row, "dest_icao", AIRPORT),
+        actual_destination=word(row, "dest_icao_actual", AIRPORT),
+        took_off_at=utc_instant(row.get("datetime_takeoff")),
+        landed_at=utc_instant(row.get("datetime_landed")),
+        first_seen_at=utc_instant(row.get("first_seen")),
+        last_seen_at=utc_instant(row.get("last_seen")),
+        ended=ended if isinstance(ended, bool) else None,
+        quality=quality,
+    )
+
+
+def _ended_after(claim: FlightClaim, when: datetime) -> bool:
+    return bool(claim.ended and claim.icao24 and claim.last_seen_at is not None and claim.last_seen_at > when)
+
+
+def _points(body: bytes, flight_id: str, where: str) -> list[Any]:
+    """The points of `[{"fr24_id", "tracks": […]}]`: a bare list, unlike the other answers."""
+    document = parse_json(body, where)
+    first = document[0] if isinstance(document, list) and document else None
+    points = first.get("tracks") if isinstance(first, dict) and first.get("fr24_id") == flight_id else None
+    if not isinstance(points, list):
+        raise FeedError(f"{where}: the answer holds no track of flight {flight_id}.", body=body)
+    return points

@@ -81,6 +81,9 @@ def _paragraphs(week: Week, blind: Sequence[BlindPeriod]) -> Iterator[str]:
             f"Chance alone would have given {week.chance:.1f} alarms among the {_number(week.judged, 'look')} that could "
             "be judged by our own history."
         )
+    if week.unusual:
+        yield "Unusual, but not enough for an alert:"
+        yield from week.unusual
     for each in week.providers:
         failed = f", {each.failed} of them failed" if each.failed else ", all answered"
         yield f"{each.provider}: {_number(each.polls, 'poll')}{failed}."

@@ -17,6 +17,7 @@ from alerts.findings import (
     is_low,
     look_id,
     merged,
+    most_severe,
     same_look,
     still_unusual,
     threshold,
@@ -24,7 +25,7 @@ from alerts.findings import (
 from alerts.metrics import METRICS
 from alerts.series import counted
 from alerts.watch import SiteWatch
-from alerts.words import headline, local_day
+from alerts.words import headline, is_doubtful, local_day
 from db.records import Alert, AlertEvent, EventKind, Observation
 
 PEAK_GROWTH = 1.25
@@ -136,6 +137,8 @@ def advance(
     if _publishers(after) - _publishers(alert):
         who = " and ".join(sorted(_publishers(after) - _publishers(alert)))
         return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
+    if _is_confirmed(alert, after):
+        return _step(after, "amended", moment, f"Now confirmed: {after.headline}", look, tell=True)
     if _revised(alert, after):
         return _step(after, "amended", moment, f"A count was corrected: {after.headline}", look, tell=True)
     refreshed = replace(_back(alert, findings), last_look_at=after.last_look_at)
@@ -216,7 +219,7 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], desk: Desk) -> Al
         headline=headline(
             (alert.site_name, alert.details["timezone"]), alert.metric, entries, rules[0], baseline
         ),
-        details={**alert.details, "entries": entries},
+        details={**alert.details, "entries": entries, "severity": most_severe(entries)},
     )
 
 
@@ -234,6 +237,12 @@ def _back(alert: Alert, findings: Sequence[Finding]) -> Alert:
 def _revised(before: Alert, after: Alert) -> bool:
     known = {look_id(each): each["value"] for each in before.details["entries"]}
     return any(known.get(look_id(each), each["value"]) != each["value"] for each in after.details["entries"])
+
+
+def _is_confirmed(before: Alert, after: Alert) -> bool:
+    """Whether a count that might have been nothing is now known to stand."""
+    doubted = {look_id(each) for each in before.details["entries"] if is_doubtful(each)}
+    return any(look_id(each) in doubted and not is_doubtful(each) for each in after.details["entries"])
 
 
 def _is_news(before: Alert, after: Alert) -> bool:

@@ -57,6 +57,12 @@ def entry(finding: Finding, site_names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def most_severe(entries: Sequence[Mapping[str, Any]]) -> str:
+    """`urgent` where any rule says so; rules outside the promise only notify."""
+    said = {rule["details"].get("severity") for each in entries for rule in each["rules"].values()}
+    return "urgent" if "urgent" in said else "notify"
+
+
 def merged(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Lay newer snapshots over older ones, look by look."""
     merged = {look_id(each): each for each in old}

@@ -28,6 +28,7 @@ def history_of(
     `known` holds the newest revision of each look that was knowable at `as_of`, `declared` likewise; `changes`
     are those in force at the site, `states` what the rules remember of the look's series.
     """
+    changes = [each for each in changes if _concerns(each, look)]
     before = [
         each for each in known if each.period_end <= look.period_start and each.usable and not each.announced
     ]
@@ -63,6 +64,12 @@ def watched_series(known: Iterable[Observation], watchlist: Sequence[str]) -> in
         and (not each.series.subject.startswith(IDENTITY_PREFIXES) or each.series.subject in watchlist)
     )
     return sum(n >= LEAST_SERIES_LOOKS for n in found.values())
+
+
+def _concerns(change: Change, look: Observation) -> bool:
+    """Whether a change is about this series: a feed (`feed:METHOD:NAME`) changes only what is counted from it."""
+    kind, _, rest = change.key.partition(":")
+    return kind != "feed" or rest.split(":", 1)[0] == method(look.series.procedure)
 
 
 def _last_break(changes: Sequence[Change], look: Observation) -> Change | None:

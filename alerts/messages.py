@@ -5,6 +5,7 @@ from typing import Any
 
 from alerts.channels import Link, Message
 from alerts.metrics import METRICS
+from alerts.rules.figures import number
 from alerts.words import capital, count, listed, local_day, period, subject
 from db.records import Alert, AlertEvent, Delivery
 
@@ -99,24 +100,54 @@ def _reasons(entry: Mapping[str, Any], alert: Alert, *, several: bool) -> Iterat
 
 def _facts(alert: Alert) -> Iterator[tuple[str, str]]:
     baseline = alert.baseline
+    if alert.details.get("severity") == "urgent":
+        yield "Severity", "urgent"
     if alert.peak is not None:
         yield "Counted", f"{alert.peak:g}"
-    threshold = baseline.get("threshold")
-    if threshold:
-        yield "Highest known before", f"{threshold:g}"
-    declared = baseline.get("declared")
-    if declared and (not threshold or threshold == declared["value"]):
-        yield "Baseline by", declared["publisher"] or "unnamed"
-        yield "Looks behind it", str(declared["n"]) if declared["n"] else "number of looks not published"
-    elif "n" in baseline:
-        yield "Usable earlier looks", str(baseline["n"])
-    if baseline.get("odds"):
-        yield "By chance", f"one look in {baseline['odds']:g}"
+    yield from _usual(baseline)
+    yield from _behind(baseline, alert.details["timezone"])
+    yield from _chance(baseline)
     exposures = {each["exposure"] for each in alert.details["entries"]}
     known = [each for each in exposures if each is not None]
     yield "Exposure", f"{min(known):.0%} observed" if known else "not published"
     yield "Certainty", alert.confidence or "not stated"
     yield "Rules", listed([rule.replace("_", " ") for rule in alert.rules])
+
+
+def _usual(baseline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if "expected" in baseline:
+        band = f" (95 %: {baseline['low']:g}–{baseline['high']:g})" if "low" in baseline else ""
+        yield "Expected", f"{number(baseline['expected'])}{band}"
+    threshold = baseline.get("threshold")
+    if threshold:
+        yield _threshold_words(baseline), f"{threshold:g}"
+
+
+def _behind(baseline: Mapping[str, Any], zone: str) -> Iterator[tuple[str, str]]:
+    """What history stands behind it."""
+    declared, threshold = baseline.get("declared"), baseline.get("threshold")
+    if declared and (not threshold or threshold == declared["value"]):
+        yield "Baseline by", declared["publisher"] or "unnamed"
+        yield "Looks behind it", str(declared["n"]) if declared["n"] else "number of looks not published"
+    elif "n" in baseline:
+        yield "Usable earlier looks", str(baseline["n"])
+    if "window" in baseline:
+        yield "Window", " to ".join(local_day(each, zone) for each in baseline["window"])
+
+
+def _chance(baseline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if baseline.get("odds"):
+        yield "By chance", f"one look in {baseline['odds']:,.0f}"
+    elif baseline.get("chance_a_year"):
+        yield "By chance", f"at most {baseline['chance_a_year']:g} a year"
+    if "promised_a_year" in baseline:
+        yield "False alarms promised", f"at most {baseline['promised_a_year']:g} a year by this rule here"
+
+
+def _threshold_words(baseline: Mapping[str, Any]) -> str:
+    if baseline.get("side") == "low":
+        return "Unusual up to"
+    return "Usual up to" if "expected" in baseline else "Highest known before"
 
 
 def _links(alert: Alert, public_url: str | None) -> Iterator[Link]:

@@ -36,8 +36,15 @@ def subject(name: str, site_names: Mapping[str, str] | None = None) -> str:
     return f"{prefix} {rest}".strip()
 
 
+def is_doubtful(entry: Entry) -> bool:
+    """Whether what was counted may be nothing at all: a flight that was lost on the way."""
+    return bool(entry["value"]) and entry["low"] == 0
+
+
 def count(entry: Entry, metric: str) -> str:
     """A count with its qualifier: `about 73 railcars`."""
+    if is_doubtful(entry):
+        return f"{METRICS[metric].count(entry['value'])} (not confirmed)"
     return _QUALIFIERS.get(entry["qualifier"], "") + METRICS[metric].count(entry["value"])
 
 
@@ -79,7 +86,9 @@ def headline(
 
 
 def _what(metric: str, entries: Sequence[Entry]) -> str:
-    names = [subject(entry["subject"], entry.get("site_names")) for entry in entries if entry["subject"]]
+    said = [subject(entry["subject"], entry.get("site_names")) for entry in entries if entry["subject"]]
+    # Two sources may tell of the same.
+    names = list(dict.fromkeys(said))
     if not names:
         return count(entries[0], metric)
     if len(names) == 1:
@@ -88,6 +97,23 @@ def _what(metric: str, entries: Sequence[Entry]) -> str:
 
 
 def _why(rule: str, details: Mapping[str, Any]) -> str:
+    return _seen(rule, details) or _reckoned(rule, details) or "more than history says is normal"
+
+
+def _reckoned(rule: str, details: Mapping[str, Any]) -> str:
+    """Why, by the rules that expect a number."""
+    match rule:
+        case "absence" if details.get("silent_looks"):
+            return f"none in {details['silent_looks']} usable looks, where {details['expected']:.3g} were expected"
+        case "step" if details.get("rate_ratio"):
+            return f"about {details['rate_ratio']:.2g} times the usual rate since {details['since'][:10]}"
+    if "expected" in details and "low" in details:
+        return f"expected {details['expected']:.3g} (95 %: {details['low']:.3g}–{details['high']:.3g})"
+    return ""
+
+
+def _seen(rule: str, details: Mapping[str, Any]) -> str:
+    """Why, by the rules that ask what was ever seen."""
     match rule:
         case "record" if details.get("ratio"):
             return f"{details['ratio']:g} times the highest known before ({details['threshold']:g})"
@@ -95,8 +121,6 @@ def _why(rule: str, details: Mapping[str, Any]) -> str:
             return "never seen there before"
         case "first_since" if details.get("last_seen_words"):
             return f"the first since {details['last_seen_words'].removeprefix('in ').removeprefix('on ')}"
-        case "watchlist" if not details.get("n"):
-            return "on the watch list, no history there"
         case "watchlist":
-            return "on the watch list"
-    return "more than history says is normal"
+            return "on the watch list" if details.get("n") else "on the watch list, no history there"
+    return ""

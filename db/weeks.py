@@ -14,6 +14,9 @@ _NEWS = timedelta(days=7)
 """What was knowable so long before the stretch is history, whenever it was loaded."""
 
 
+_MOST_UNUSUAL = 20
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderWeek:
     """How one provider answered: polls for data, and how many of them failed or were lost."""
@@ -40,6 +43,8 @@ class Week:
     closed: int
     judged: int
     chance: float | None
+    unusual: Sequence[str] = ()
+    """What the rules said of looks that were unusual, but not enough for an alert."""
 
 
 def read_week(connection: Connection, since: datetime, until: datetime, sites: int) -> Week:
@@ -60,6 +65,7 @@ def read_week(connection: Connection, since: datetime, until: datetime, sites: i
         closed=_closed(connection, since, until),
         judged=len(chances),
         chance=sum(chances) if chances else None,
+        unusual=_unusual(connection, since, until),
     )
 
 
@@ -128,3 +134,21 @@ def _chance(rule: str, details: Mapping[str, Any]) -> float | None:
     if rule == "record" and "declared" not in details and "n" in details:
         return 1.0 / (int(details["n"]) + 1)
     return None
+
+
+def _unusual(connection: Connection, since: datetime, until: datetime) -> list[str]:
+    """One sentence for each series and rule, the newest first."""
+    query = (
+        select(evaluation)
+        .where(
+            evaluation.c.recorded_at >= since,
+            evaluation.c.recorded_at < until,
+            evaluation.c.details["severity"].as_string() == "digest",
+        )
+        .order_by(evaluation.c.period_start.desc(), evaluation.c.site_id, evaluation.c.rule)
+    )
+    told: dict[tuple[str, ...], str] = {}
+    for row in connection.execute(query):
+        key = (*(getattr(row, name) for name in SERIES_KEY), row.rule)
+        told.setdefault(key, f"{row.site_id}, {row.period_start:%Y-%m-%d}: {row.details['reason']}")
+    return list(told.values())[:_MOST_UNUSUAL]

@@ -30,6 +30,7 @@ from monitor.errors import InputError, WorkFailed
 from monitor.flights.identity import Aircraft, completed, subjects
 from monitor.imports import Clock, load_declared, load_published
 from monitor.polling import PollReport, poll_provider
+from monitor.registry import note_feeds
 from monitor.sites.reload import Reload
 from monitor.telemetry import JUDGED, POLLS, SENDS
 
@@ -42,6 +43,7 @@ def start(app: App, now: datetime) -> list[str]:
     """Bring the database up to date, record the sites, load the published history; say in words what was done."""
     done = list(_migrate(app))
     note_sites(app, now)
+    done += [f"Baselines begin anew: {what}." for what in note_feeds(app, now)]
     done.append(f"Sites: {len(app.sites)} watched, from {app.sites_file.path}: {_some(app.sites)}.")
     return [*done, *_load_history(app, now)]
 

@@ -19,7 +19,7 @@ from db.leases import holder
 from db.polls import polls
 from db.records import CoverageHour, Fix
 from db.schema import lease
-from db.sites import site_names
+from db.sites import site_changes, site_names
 from monitor import pipeline
 from monitor.bootstrap import CHANNELS, FEEDS, RULES, App, build, describe_database
 from monitor.service import Service, describe, every
@@ -357,3 +357,17 @@ def test_a_service_that_loses_its_lease_stops_and_takes_over_again(make: Make) -
 
 def test_a_site_that_no_feed_covered_has_no_watched_share() -> None:
     assert watched_share([]) is None
+
+
+def test_a_feed_that_joins_others_is_registered_once_as_a_break(make: Make) -> None:
+    alone = make()
+    assert not [each for each in pipeline.start(alone, NOW) if "anew" in each]
+    pipeline.poll(alone, NOW)
+    both = make(providers={"earth-search": {"enabled": False}, "adsb.fi": {"enabled": True}})
+    assert [each for each in pipeline.start(both, NOW) if "anew" in each] == [
+        "Baselines begin anew: the feed adsb.fi was added."
+    ]
+    with reading(both.engine) as connection:
+        (change,) = site_changes(connection, ["quiet-field"])
+    assert (change.key, change.effect, change.starts_at) == ("feed:adsb:adsb.fi", "break", NOW)
+    assert not [each for each in pipeline.start(both, NOW) if "anew" in each]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ STATISTICAL = ("tail", "ears_c1", "ears_c2", "ears_c3", "farrington", "absence",
 
 
 def every(
-    step: timedelta, values: Sequence[float | None], metric: str = "railcars", **fields: object
+    step: timedelta, values: Sequence[float | None], metric: str = "railcars", **fields: Any
 ) -> list[Observation]:
     return [
         look(
@@ -144,6 +145,13 @@ def test_excluded_periods_leave_the_baseline_and_are_not_judged() -> None:
     assert judge("record", every(WEEK, fair), [period]).details["is_record"]
     assert not judge("record", every(WEEK, fair)).details["is_record"]
     assert judge("tail", every(WEEK, fair[:105]), [period]).status == "suppressed"
+
+
+def test_a_feed_that_is_added_breaks_only_what_was_counted_from_feeds() -> None:
+    added = replace(change("break", START + 236 * WEEK), key="feed:adsb:second.example", site_id="")
+    counted = every(WEEK, [*CALM, 60.0], "arrivals", procedure="adsb:1")
+    assert judge("tail", counted, [added]).status == "baseline_broken"
+    assert judge("tail", every(WEEK, [*CALM, 60.0], "arrivals"), [added]).exceeded
 
 
 def test_a_note_is_told_with_the_verdict() -> None:

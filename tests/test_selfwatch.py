@@ -177,10 +177,12 @@ def test_the_digest_says_what_chance_alone_would_give() -> None:
         closed=1,
         judged=4,
         chance=0.31,
+        unusual=["busy-port, 2023-10-04: Twice the quarter before."],
     )
     blind = [BlindPeriod("busy-port", at("2023-10-03"), at("2023-10-03"))]
     text = str(digest_payload(week, blind)["paragraphs"])
     for words in (
+        "Twice the quarter before.",
         "Chance alone would have given 0.3 alarms among the 4 looks",
         "100 polls, 7 of them failed",
         "Alert: 73 railcars",

@@ -23,11 +23,14 @@ class RateChange:
     high: FloatArray
 
 
-def judge_rate_change(looks: Looks, newest: int, before: int, alpha: FloatArray | float = 0.01) -> RateChange:
+def judge_rate_change(
+    looks: Looks, newest: int, before: int, alpha: FloatArray | float = 0.01, *, interval: bool = True
+) -> RateChange:
     """Compare the newest `newest` looks with the `before` looks preceding them.
 
     Of N events so many fall in the newest part by Binomial(N, E_A/(E_A + E_B)); counts are divided by the
-    dispersion, which makes fewer independent events of clustered ones. Two-sided.
+    dispersion, which makes fewer independent events of clustered ones. Two-sided. Without `interval`, which
+    takes most of the time, low and high are NaN.
     """
     width = looks.counts.shape[1]
     split, start = max(0, width - newest), max(0, width - newest - before)
@@ -45,7 +48,7 @@ def judge_rate_change(looks: Looks, newest: int, before: int, alpha: FloatArray 
         share = e_a / (e_a + e_b)
         ratio = (x_a / x_b) / odds
     p = np.minimum(1.0, 2.0 * np.minimum(_at_least(a, b, share), _at_least(b, a, 1.0 - share)))
-    low, high = _interval(a, b)
+    low, high = _interval(a, b) if interval else np.full((2, *a.shape), np.nan)
     needs = np.ceil(np.maximum(0.0, LEAST_EVENTS - (x_a + x_b))).astype(np.int64)
     observed = (e_a > 0) & (e_b > 0)
     settled = answer("rate_change", p, observed=observed, needs=needs, alpha=alpha)

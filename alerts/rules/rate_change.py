@@ -1,5 +1,6 @@
 """`rate_change`: this quarter against the one before, at equal exposure. For digests: it opens no alert."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -28,21 +29,28 @@ class RateChange:
         days = float(params["days"])
         newest = int((case.series.days > -days).sum())
         before = int((case.series.days > -2 * days).sum()) - newest
-        found = judge_rate_change(case.series.looks, newest, before, _ALPHA)
+        found = judge_rate_change(case.series.looks, newest, before, _ALPHA, interval=False)
         if found.answers.say(0) != "evaluated" or np.isnan(found.ratio[0]):
             return too_little(case, int(found.answers.needs[0]), "events in two spans")
-        ratio, low, high = (float(part[0]) for part in (found.ratio, found.low, found.high))
-        p = float(found.answers.p[0])
+        ratio, p = float(found.ratio[0]), float(found.answers.p[0])
+        if not found.answers.fires[0]:
+            sentence = f"{number(ratio)} times the {days:g} days before, at equal exposure: no difference to speak of."
+            return settle(case, _finding(p, ratio, sentence, {}))
+        told = judge_rate_change(case.series.looks, newest, before, _ALPHA)
+        low, high = float(told.low[0]), float(told.high[0])
         sentence = (
             f"{number(ratio)} times the {days:g} days before, at equal exposure (95 %: {number(low)}–{number(high)}), "
             f"from {since(case)}; such a difference by chance: {one_in(p)}."
         )
-        more = {"rate_ratio": round(ratio, _DIGITS), "rate_ratio_low": round(low, _DIGITS)}
+        more = {"rate_ratio_low": round(low, _DIGITS)}
         if np.isfinite(high):
             more["rate_ratio_high"] = round(high, _DIGITS)
-        side: Side = "high" if ratio > 1 else "low"
-        verdict = settle(case, Finding(p, side, 0.0, sentence, eligible=False, more=more))
-        if not found.answers.fires[0]:
-            return verdict
+        verdict = settle(case, _finding(p, ratio, sentence, more))
         details = {**verdict.details, "severity": "digest"}
-        return Verdict(self.name, "evaluated", exceeded=False, reason=verdict.reason, details=details)
+        return replace(verdict, details=details)
+
+
+def _finding(p: float, ratio: float, sentence: str, more: dict[str, float]) -> Finding:
+    side: Side = "high" if ratio > 1 else "low"
+    told = {"rate_ratio": round(ratio, _DIGITS), **more} if np.isfinite(ratio) else more
+    return Finding(p, side, 0.0, sentence, eligible=False, more=told)

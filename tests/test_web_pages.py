@@ -11,6 +11,7 @@ from db.alerts import alerts
 from db.cutouts import keep_cutout, keep_failure
 from db.engine import reading, writing
 from db.observations import record
+from db.provider_states import note_credits
 from db.records import Alert, CutoutFailure
 from tests.builders import look
 from tests.web_rig import NOW, Rig, picture, rig, tell_story
@@ -167,7 +168,7 @@ def test_a_site_tells_each_look_with_its_source_and_its_verdict(told: Rig) -> No
     text = words(html)
     assert 'href="https://harbour.example/2023-10-05" rel="noopener noreferrer"' in html
     assert "unusual: record" in text
-    assert "cannot tell yet, needs 18 more looks" in text
+    assert "cannot tell yet, needs 10 more looks" in text
     assert "not assessable" in text
     assert "Covered by tarps." in text
     assert "Rising, no numbers published." in text
@@ -227,6 +228,17 @@ def test_alerts_are_listed_newest_first_and_by_status(told: Rig) -> None:
     assert html.index("Busy Port") < html.index("2023-07-31")
     assert alert_about(told, "busy-port").id in read(told, "/alerts?status=open&site=busy-port")
     assert "No alerts of this kind" in words(read(told, "/alerts?status=withdrawn"))
+
+
+def test_the_feeds_page_tells_what_is_left_of_a_budget(told: Rig) -> None:
+    text = words(read(told, "/feeds"))
+    assert "3 requests in the last 24 hours; the plan needs 4,320 a day " in text
+    with writing(told.app.engine) as connection:
+        note_credits(
+            connection, "adsb.lol", {"since": "2023-10-07T00:00:00+00:00", "spent": 12.0, "left": 388.0}, NOW
+        )
+    text = words(read(told, "/feeds"))
+    assert "the plan needs 4,320 a day; 12 credits spent since 2023-10-07, 388 left" in text
 
 
 def test_the_feeds_page_tells_health_terms_and_limits(told: Rig) -> None:

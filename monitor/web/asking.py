@@ -45,9 +45,9 @@ def _asking(
     new = [scope for scope in after if ids & set(scope.site_ids)]
     if not new:
         return
-    in_turn = provider.options.get(_IN_TURN) == "true"
+    in_turn = _in_turn(feed)
     cadence_s = provider.interval_s * (len(after) if in_turn else 1)
-    requests = [_a_day(provider.interval_s, scopes, in_turn=in_turn) for scopes in (before, after)]
+    requests = [_a_day(feed, scopes) for scopes in (before, after)]
     shared = sorted({names[name] for scope in new for name in scope.site_ids if name not in ids})
     words = f"asks about it every {wording.every(cadence_s)}"
     if in_turn:
@@ -57,6 +57,15 @@ def _asking(
     yield Asking(provider.name, words, provider.limits, *requests)
 
 
-def _a_day(interval_s: int, scopes: Sequence[Scope], *, in_turn: bool) -> int:
-    asked_at_once = min(1, len(scopes)) if in_turn else len(scopes)
-    return asked_at_once * DAY_S // interval_s
+def requests_a_day(feed: Feed, sites: Sequence[Site]) -> int:
+    """How many requests for data a whole day takes."""
+    return _a_day(feed, feed.scopes(list(sites)))
+
+
+def _a_day(feed: Feed, scopes: Sequence[Scope]) -> int:
+    asked_at_once = min(1, len(scopes)) if _in_turn(feed) else len(scopes)
+    return asked_at_once * DAY_S // feed.provider.interval_s
+
+
+def _in_turn(feed: Feed) -> bool:
+    return feed.provider.options.get(_IN_TURN) == "true"

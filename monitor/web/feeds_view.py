@@ -1,15 +1,19 @@
 """The page about the feeds: who is asked, how they are, under which terms, and what they heard where."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from db.coverage import coverage
 from db.engine import reading
+from db.polls import requests_since
 from monitor.bootstrap import App
 from monitor.feeds import Provider
 from monitor.providers import configured_providers
 from monitor.sites import Site
 from monitor.status import ProviderStatus, Status, gather, watched_share
+from monitor.web.asking import requests_a_day
 from monitor.web.sight import DAY
 
 _HEALTH = {
@@ -28,6 +32,7 @@ class FeedRow:
     status: ProviderStatus
     health: str
     resting: bool
+    budget: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +60,44 @@ def feeds_page(app: App, now: datetime) -> FeedsPage:
     """Gather the page of the feeds."""
     status = gather(app, now)
     by_name = {each.name: each for each in status.providers}
+    with reading(app.engine) as connection:
+        asked = requests_since(connection, now - DAY)
     return FeedsPage(
         status=status,
-        feeds=tuple(_feed(feed.provider, by_name[name], now) for name, feed in app.feeds.items()),
+        feeds=tuple(
+            _feed(
+                by_name[name],
+                feed.provider,
+                _budget(
+                    by_name[name].state.credits,
+                    asked.get(name, 0),
+                    requests_a_day(feed, list(app.sites.values())),
+                ),
+                now,
+            )
+            for name, feed in app.feeds.items()
+        ),
         off=tuple(each for each in configured_providers(app.settings) if not each.enabled),
         heard=tuple(_heard(app, now)),
     )
 
 
-def _feed(provider: Provider, status: ProviderStatus, now: datetime) -> FeedRow:
+def _feed(status: ProviderStatus, provider: Provider, budget: str, now: datetime) -> FeedRow:
     until = status.state.not_before
-    return FeedRow(provider, status, _HEALTH[status.state.health], until is not None and until > now)
+    resting = until is not None and until > now
+    return FeedRow(provider, status, _HEALTH[status.state.health], resting, budget)
+
+
+def _budget(left: Mapping[str, Any] | None, asked: int, planned: int) -> str:
+    """What was asked of what is planned, and the credits where the provider counts them."""
+    said = f"{asked:,} requests in the last 24 hours; the plan needs {planned:,} a day"
+    if not left:
+        return said
+    spent = f"{left['spent']:,g} credits spent since {left['since'][:10]}"
+    remaining = left.get("left")
+    return (
+        f"{said}; {spent}, {'it is not known how many are' if remaining is None else f'{remaining:,g}'} left"
+    )
 
 
 def _heard(app: App, now: datetime) -> list[HeardRow]:

@@ -168,8 +168,8 @@ def _needs(verdict: Verdict, *, daily: bool) -> str:
     missing = verdict.details.get("missing")
     if not isinstance(missing, int):
         return ""
-    what = verdict.details.get("missing_what", "usable looks")
-    if what != "usable looks":
+    what = verdict.details.get("missing_what", wording.USABLE_LOOKS)
+    if what != wording.USABLE_LOOKS:
         return f"needs {missing} more {what}"
     wait = f" (at least {missing} {'day' if missing == 1 else 'days'})" if daily else ""
     return f"needs {missing} more {'look' if missing == 1 else 'looks'}{wait}"

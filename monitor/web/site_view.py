@@ -97,7 +97,6 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     desk = Desk(connection, site, surveyor.names, now)
     panel = desk.panel(chosen, told, height=CHART_HEIGHT) if chosen else None
     visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if site.flies else []
-    watch = app.watches[site.id]
     return SitePage(
         card=surveyor.card(site, charted=False),
         picture=site_picture(connection, site, now),
@@ -111,10 +110,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         told=surveyor.sent,
         plan=draw_plan(site),
         area_names={area.id: area.name for area in site.areas},
-        watched=tuple(
-            (wording.metric_words(each.metric), tuple(rule.replace("_", " ") for rule in each.rules))
-            for each in watch.metrics.values()
-        ),
+        watched=wording.rules_by_metric(app.watches[site.id]),
         site_names=surveyor.names,
     )
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.metrics import METRICS
+from alerts.watch import SiteWatch
 from alerts.words import capital, local_day
 from db.records import DeclaredBaseline, Evaluation, Observation
 
@@ -28,6 +29,8 @@ _STATUS_WORDS = {
 _STATUS_ORDER = ("not_observed", "suppressed", "baseline_broken", "cannot_tell", "evaluated", "no_rule")
 # These say whether something was there before, not whether a count is ordinary.
 _PRESENCE_RULES = frozenset({"watchlist", "first_ever", "first_since"})
+USABLE_LOOKS = "usable looks"
+"""What rules mean that say how many are missing, unless they name another thing."""
 STATE_WORDS = {
     "lost_toward": "lost on the way here",
     "presumed": "presumed here",
@@ -186,16 +189,32 @@ def status(evaluations: Sequence[Evaluation]) -> str:
 
 
 def missing_looks(evaluations: Iterable[Evaluation]) -> int | None:
-    """How many more looks the nearest rule needs before it can tell."""
-    known = [each.details["missing"] for each in evaluations if isinstance(each.details.get("missing"), int)]
+    """How many more looks the nearest rule needs before it can tell; rules that need other things are left out."""
+    known = [
+        each.details["missing"]
+        for each in evaluations
+        if isinstance(each.details.get("missing"), int)
+        and each.details.get("missing_what", USABLE_LOOKS) == USABLE_LOOKS
+    ]
     return min(known, default=None)
 
 
 def reasons(evaluations: Iterable[Evaluation]) -> list[str]:
-    """Each rule's own sentence, the exceeded ones first."""
-    ordered = sorted(evaluations, key=lambda each: not each.exceeded)
+    """Each rule's own sentence, the exceeded ones first; rules that say the same are named together."""
+    said: dict[str, list[str]] = {}
+    for each in sorted(evaluations, key=lambda each: not each.exceeded):
+        if reason := each.details.get("reason"):
+            said.setdefault(reason, []).append(each.rule.replace("_", " "))
     return [
-        f"{each.rule.replace('_', ' ')}: {each.details['reason']}" if each.rule else each.details["reason"]
-        for each in ordered
-        if each.details.get("reason")
+        f"{named}: {reason}" if (named := ", ".join(filter(None, rules))) else reason
+        for reason, rules in said.items()
     ]
+
+
+def rules_by_metric(watch: SiteWatch) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What is watched at a site: metrics that share the same rules, and these rules."""
+    shared: dict[tuple[str, ...], list[str]] = {}
+    for each in watch.metrics.values():
+        rules = tuple(rule.replace("_", " ") for rule in each.rules)
+        shared.setdefault(rules, []).append(metric_words(each.metric))
+    return tuple((", ".join(metrics), rules) for rules, metrics in shared.items())

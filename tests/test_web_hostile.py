@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
@@ -195,3 +196,50 @@ def test_in_an_address_it_is_not_echoed_as_code(sqlite_engine: Engine, tmp_path:
             assert tags.images == 0
             assert all(each.get("src") or each.get("type") == "application/json" for each in tags.scripts)
             assert all(link.startswith(("/", "?", "#")) for link in tags.links)
+
+
+def test_in_a_site_to_be_added_it_is_text_before_and_after(
+    sqlite_engine: Engine, tmp_path: Path, hostile: str
+) -> None:
+    square = [[[10.0, 55.0], [10.02, 55.0], [10.02, 55.01], [10.0, 55.01], [10.0, 55.0]]]
+    stated = {
+        "metric": "railcars",
+        "comparator": "max",
+        "value": 20,
+        "start": "2018-10-06",
+        "publisher": hostile,
+    }
+    feature = {
+        "type": "Feature",
+        "id": "new-yard",
+        "geometry": {"type": "Polygon", "coordinates": square},
+        "properties": {
+            "name": hostile,
+            "kind": "railhead",
+            "notes": hostile,
+            "source": hostile,
+            "x-own": hostile,
+            "areas": [{"id": "a", "name": hostile, "kind": "yard", "geometry": None}],
+            "declared_baselines": [{**stated, "url": hostile, "note": hostile}],
+        },
+    }
+    with rig(sqlite_engine, tmp_path) as made:
+        form = {"form_token": made.client.form_token("/add-site")}
+        wishes = (
+            {"geojson": json.dumps(feature)},
+            {"geojson": hostile, "site_id": hostile[:100], "name": hostile[:200], "timezone": hostile[:60]},
+            {"airport": hostile[:10], "kind": hostile[:60]},
+        )
+        pages = [made.client.post("/add-site/check", data={**form, **each}).text for each in wishes]
+        if found := re.search(r'name="features" value="([^"]*)"', pages[0]):
+            made.client.post("/add-site", data={**form, "features": unescape(found[1])})
+            pages += [made.client.get(path).text for path in ("/", "/sites/new-yard", "/feeds")]
+    for page in pages:
+        tags = parsed(page)
+        assert tags.handlers == []
+        assert tags.images == 0
+        assert all(each.get("src") or each.get("type") == "application/json" for each in tags.scripts)
+        assert all(link.startswith(("/", "?", "#", "http://", "https://")) for link in tags.links)
+        # What was typed comes back as it was typed, or the second step would add another thing.
+        shown = re.sub(r"<textarea.*?</textarea>|<input[^>]*>", "", page, flags=re.DOTALL)
+        assert not TURNING.search(shown)

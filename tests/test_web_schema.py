@@ -31,7 +31,14 @@ def told(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Rig]:
         yield made
 
 
-@pytest.mark.parametrize("name", ["sites", "observations", "visits", "alerts", "status"])
+LISTS = ("sites", "observations", "visits", "alerts", "status")
+
+
+def test_every_route_of_the_api_is_asked(told: Rig) -> None:
+    assert set(told.page.openapi()["paths"]) == {f"/api/v1/{name}" for name in LISTS}
+
+
+@pytest.mark.parametrize("name", LISTS)
 def test_every_answer_is_one_that_the_description_promises(told: Rig, name: str) -> None:
     schema = schemathesis.openapi.from_dict(told.page.openapi())
     operation = schema[f"/api/v1/{name}"]["GET"]

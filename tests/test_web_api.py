@@ -289,3 +289,19 @@ def test_the_openapi_document_describes_every_list(empty: Rig) -> None:
     assert set(document["paths"]) == {
         f"/api/v1/{name}" for name in ("sites", "observations", "visits", "alerts", "status")
     }
+
+
+def test_the_documentation_names_every_list_parameter_and_field(empty: Rig) -> None:
+    described = empty.page.openapi()
+    text = (Path(__file__).resolve().parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
+    items = [
+        name
+        for name in described["components"]["schemas"]
+        if name.endswith("Item") and name != "EvidenceItem"
+    ]
+    named = {
+        *described["paths"],
+        *(each["name"] for path in described["paths"].values() for each in path["get"].get("parameters", ())),
+        *(field for name in items for field in described["components"]["schemas"][name]["properties"]),
+    } - {"located"}
+    assert {each for each in named if f"`{each}`" not in text} == set()

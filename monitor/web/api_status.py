@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from monitor.bootstrap import App
+from monitor.flights.telling import rejected
 from monitor.status import ProviderStatus, Status, gather
 from monitor.web.api_models import AreaItem, SiteItem, StatusItem
 from monitor.web.overview import SiteCard, Surveyor
@@ -74,6 +75,7 @@ def _provider(each: ProviderStatus) -> StatusItem:
     state = each.state
     since = state.last_ok_at if state.health == "ok" else state.failing_since
     text = state.last_error or f"{each.kind}, asked every {each.interval_s} s; {each.attribution}."
+    text = " ".join(part for part in (text, rejected(each.rejected_24h)) if part)
     return StatusItem(part=f"provider:{each.name}", state=state.health, since=since, text=text)
 
 

@@ -213,6 +213,7 @@ function start(host) {
     container: host,
     style: style(host, data),
     attributionControl: false,
+    locale: { "Map.Title": host.dataset.title }, // the canvas is a region of its own
     cooperativeGestures: matchMedia("(pointer: coarse)").matches,
     dragRotate: false,
     pitchWithRotate: false,

@@ -53,6 +53,12 @@ def good_polls_like(connection: Connection, poll_id: int, since: datetime, until
     return list(connection.execute(query).scalars())
 
 
+def scope_of(connection: Connection, poll_id: int) -> str:
+    """Give the scope that a poll asked for, or nothing where the poll is not known."""
+    found = connection.execute(select(poll.c.scope).where(poll.c.id == poll_id)).scalar_one_or_none()
+    return found or ""
+
+
 def heard_before(connection: Connection, icao24: str, before: datetime) -> datetime | None:
     """Give the time of the last report of one aircraft before another time."""
     query = select(func.max(fix.c.at)).where(fix.c.icao24 == icao24, fix.c.at < before)

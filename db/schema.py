@@ -100,6 +100,15 @@ coverage_hour = Table(
     Index("ix_coverage_hour_site_id_hour", "site_id", "hour"),
 )
 
+rejection = Table(
+    "rejection",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
 blind_period = Table(
     "blind_period",
     metadata,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from db.deriving import good_polls_like, heard_before, heard_low, last_heard
+from db.deriving import good_polls_like, heard_before, heard_low, last_heard, scope_of
 from db.flights import awaited_visits, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Visit
@@ -19,6 +19,8 @@ from monitor.flights.identity import Aircraft, Classes, aircraft_of, is_icao
 from monitor.flights.inferred import infer
 from monitor.flights.integrity import clean
 from monitor.flights.matching import HALF_TURN_DEG, NM_PER_DEGREE, Place
+from monitor.flights.performance import Performance, performance_of
+from monitor.flights.reach import flies_out
 from monitor.flights.visits import is_inferred
 
 HEARD_AGAIN_WITHIN = timedelta(days=60)
@@ -85,14 +87,18 @@ class DarkReader:
         track = clean(self.fixes(icao24s=[icao24], since=self._since(icao24, first, known)))
         if not track.fixes:
             return
+        aircraft = aircraft_of(list(reversed(track.fixes)))
         gates, before = self._past(icao24, track.fixes)
         outlook = Outlook(
-            gates, before, lambda place, when: self._covered(place, icao24, when), self._watched
+            gates,
+            before,
+            lambda place, when: self._covered(place, icao24, when),
+            lambda gap, until: self._watched(gap, until, performance_of(aircraft.type_code)),
         )
         found = infer(
             track,
             self.places,
-            aircraft_of(list(reversed(track.fixes))),
+            aircraft,
             known=known,
             outlook=outlook,
             classes=self.classes,
@@ -140,10 +146,12 @@ class DarkReader:
         since, until = at - _COVERED_FOR, at + _RUN_UP
         return heard_low(self.connection, box, since, until, below_ft=below_ft, but=icao24)
 
-    def _watched(self, gap: Gap, until: datetime) -> float:
+    def _watched(self, gap: Gap, until: datetime, performance: Performance) -> float:
         """How long a feed listened where the signal was lost; reports of an archive have no poll to tell."""
         lost = gap.lost.fix
         if lost.poll_id is None:
+            return 0.0
+        if flies_out(gap.lost, scope_of(self.connection, lost.poll_id), performance, gap.settled_after):
             return 0.0
         polls = good_polls_like(self.connection, lost.poll_id, lost.at, until)
         return watched_s(polls, lost.at, until)

@@ -8,15 +8,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from db.aircraft import known_aircraft
-from db.coverage import mark_degraded
 from db.deriving import good_polls, last_heard, poll_before
 from db.flights import fixes, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Poll, Visit
 from monitor.derive_dark import DarkReader
+from monitor.derive_guard import Guard
 from monitor.flights.coverage import watched_s
 from monitor.flights.identity import UNNAMED_FLAGS, Classes, completed_fixes, is_icao
 from monitor.flights.integrity import clean, spoofed
+from monitor.flights.links import linked
 from monitor.flights.matching import Place, positions
 from monitor.flights.stays import SILENCE, SILENCE_JUDGED
 from monitor.flights.triage import ends_near, triage
@@ -49,7 +50,9 @@ class TrackReader:
     def derive(self, polls: Sequence[Poll], at: datetime) -> list[Change]:
         """Record the visits that these polls change; `at` is the time of the newest of them."""
         new = self._fixes(poll_ids=[poll.id for poll in polls])
-        spoof = self._degrade_spoofed(new)
+        guard = Guard(self.connection, self.places, frozenset(poll.id for poll in polls))
+        spoof = guard.spoofed(new)
+        guard.jammed(new)
         believed = [fix for fix in new if fix.icao24 not in spoof]
         chosen = triage(believed, self.places, self._known(believed, at))
         record_visits(self.connection, chosen.heard)
@@ -59,14 +62,32 @@ class TrackReader:
         if new_minute:
             wanted |= dict.fromkeys(self._silent(at) - wanted.keys(), at)
         heard = [
-            change for icao24, since in sorted(wanted.items()) for change in self._read(icao24, since, at)
+            change
+            for icao24, since in sorted(wanted.items())
+            for change in self._read(icao24, since, at, guard)
         ]
+        guard.settle(at)
         dark = DarkReader(self.connection, self._fixes, self.places, self.classes, self.now)
-        return heard + [Change(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
+        found = heard + [Change(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
+        return found + self._linked({change.after.icao24 for change in found} - {""}, at)
 
-    def _read(self, icao24: str, first: datetime, at: datetime) -> list[Change]:
+    def _linked(self, changed: Collection[str], at: datetime) -> list[Change]:
+        """Join the visits of these aircraft that are two ends of one flight."""
+        places = {place.id: place for place in self.places}
+        changes = []
+        for icao24 in sorted(changed):
+            known = visits(self.connection, icao24s=[icao24], since=at - WINDOW)
+            before = {visit.visit_id: visit for visit in known}
+            joined = [replace(visit, recorded_at=self.now) for visit in linked(known, places)]
+            changes += [
+                Change(before[each.visit_id], each) for each in record_visits(self.connection, joined)
+            ]
+        return changes
+
+    def _read(self, icao24: str, first: datetime, at: datetime, guard: Guard) -> list[Change]:
         since = first - WINDOW
         track = clean(self._fixes(icao24s=[icao24], since=since))
+        guard.note(track)
         known = [visit for visit in self._known(track.fixes, since) if belongs_to(visit, icao24)]
         found = derive_visits(
             track,
@@ -132,19 +153,6 @@ class TrackReader:
         there = [visit for visit in self._known(near, at) if visit.state == "present"]
         return {fix.icao24 for fix in near if not any(belongs_to(visit, fix.icao24) for visit in there)}
 
-    def _degrade_spoofed(self, new: Sequence[Fix]) -> frozenset[str]:
-        """Mark the hours in which many aircraft are put on one point near a place, and name those aircraft."""
-        false = spoofed(new)
-        crowd = [fix for fix in new if fix.icao24 in false]
-        if crowd:
-            lat, lon = positions(crowd)
-            for place in self.places:
-                near = place.near(lat, lon, _AROUND_NM)
-                told = {(fix.provider, _hour(fix.at)) for fix, mask in zip(crowd, near, strict=True) if mask}
-                for provider, hour in sorted(told):
-                    mark_degraded(self.connection, provider, place.id, hour)
-        return false
-
     def _in_a_crowd(self, visit: Visit, track: Sequence[Fix]) -> bool:
         """Whether a new visit begins on a point where too many aircraft were at the time."""
         first = next(fix for fix in track if fix.at == visit.first_fix_at)
@@ -170,7 +178,3 @@ def by_site(changes: Iterable[Change]) -> Mapping[str, list[Change]]:
     for change in changes:
         grouped.setdefault(change.after.site_id, []).append(change)
     return grouped
-
-
-def _hour(at: datetime) -> datetime:
-    return at.replace(minute=0, second=0, microsecond=0)

@@ -1,6 +1,6 @@
 """How the watch is going: feeds, sites, outbox and leader, read from the database alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -16,6 +16,7 @@ from db.evaluations import unjudged
 from db.leases import Lease, holder
 from db.polls import polls
 from db.provider_states import read_state
+from db.rejections import rejected
 from db.records import CoverageHour, Outcome, ProviderState
 from db.silences import Silence, silences
 from monitor.bootstrap import App
@@ -39,6 +40,8 @@ class ProviderStatus:
     last_poll_at: datetime | None
     last_outcome: Outcome | None
     last_items: int | None
+    rejected_24h: Mapping[str, int]
+    """Position reports of the last day that were not believed, by reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def gather(app: App, now: datetime) -> Status:
             database=app.database,
             leader=leader,
             leader_alive=leader is not None and leader.expires_at > now,
-            providers=tuple(_provider(connection, feed.provider, now) for feed in app.feeds.values()),
+            providers=_providers(connection, app, now),
             sites=_sites(connection, app, now),
             channels=tuple(app.channels),
             outbox=outbox_summary(connection, now),
@@ -93,7 +96,17 @@ def gather(app: App, now: datetime) -> Status:
         )
 
 
-def _provider(connection: Connection, provider: Provider, now: datetime) -> ProviderStatus:
+def _providers(connection: Connection, app: App, now: datetime) -> tuple[ProviderStatus, ...]:
+    told = rejected(connection, now - _DAY, now)
+    return tuple(
+        _provider(connection, feed.provider, told.get(feed.provider.name, {}), now)
+        for feed in app.feeds.values()
+    )
+
+
+def _provider(
+    connection: Connection, provider: Provider, told: Mapping[str, int], now: datetime
+) -> ProviderStatus:
     last = next(iter(polls(connection, provider=provider.name, purpose="data", limit=1)), None)
     return ProviderStatus(
         name=provider.name,
@@ -105,6 +118,7 @@ def _provider(connection: Connection, provider: Provider, now: datetime) -> Prov
         last_poll_at=last.started_at if last else None,
         last_outcome=last.outcome if last else None,
         last_items=last.item_count if last else None,
+        rejected_24h=told,
     )
 
 

@@ -14,7 +14,7 @@ from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix, Outcome, Visit
 from monitor.derive import DeriveReport, close_days, derive_pending
 from monitor.flights.classes import default_classes
-from monitor.flights.geodesy import EARTH_RADIUS_NM
+from monitor.flights.geodesy import destination
 from monitor.flights.integrity import clean
 from monitor.flights.matching import Place, place_of
 from monitor.flights.visits import derive_visits
@@ -173,16 +173,6 @@ class Cruise:
             )
             self.fixes.append(replace(fix, **self.values))
         return self
-
-
-def destination(lat: float, lon: float, course: float, distance_nm: float) -> tuple[float, float]:
-    """Where one comes to on a great circle; a negative distance goes back."""
-    angle, turn, phi = distance_nm / EARTH_RADIUS_NM, math.radians(course), math.radians(lat)
-    there = math.asin(math.sin(phi) * math.cos(angle) + math.cos(phi) * math.sin(angle) * math.cos(turn))
-    east = math.atan2(
-        math.sin(turn) * math.sin(angle) * math.cos(phi), math.cos(angle) - math.sin(phi) * math.sin(there)
-    )
-    return math.degrees(there), (lon + math.degrees(east) + 180) % 360 - 180
 
 
 def always_watched(place: Place, since: datetime, until: datetime) -> float:

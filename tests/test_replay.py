@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from db.engine import reading
+from db.flights import visit_versions, visits
 from monitor.cli import app as command_line
 from monitor.replay.report import differences, report
 from monitor.replay.run import run_scenario
@@ -51,6 +53,22 @@ class TestTheReferenceStories:
         told = "\n".join(differences(found, expected()))
         for words in ("alert 1", "alert 6", "does not say '3.65'", "an alert is missing"):
             assert words in told
+
+    def test_the_landing_of_the_il_62m_is_inferred(self, seeds: tuple[dict[str, Any], Any]) -> None:
+        with reading(seeds[1].engine) as connection:
+            (visit,) = visits(connection, icao24s=["15521f"])
+            life = visit_versions(connection, visit.visit_id)
+        lost = datetime.fromisoformat(visit.candidates["gap"]["lost_at"])
+        # The second "presumed" says that it has been silent for longer than it can fly.
+        assert [each.state for each in life] == ["lost_toward", "presumed", "presumed", "confirmed"]
+        assert (visit.site_id, visit.confidence) == ("kp-sunan", 4)
+        assert life[0].recorded_at - lost < timedelta(minutes=8)
+        assert life[1].recorded_at > datetime.fromisoformat(visit.candidates["arrived_between"][1])
+        assert visit.candidates["ground_h"] == pytest.approx(36, abs=0.5)
+        told = seeds[0]["alerts"][0]
+        assert [each["kind"] for each in told["events"]][:2] == ["opened", "amended"]
+        assert told["opened_at"] == life[0].recorded_at.isoformat().replace("+00:00", "Z")
+        assert "RA-86559 (Il-62, callsign RFF7091, ICAO address 15521F)" in told["message"]
 
     def test_no_message_is_owed_twice_and_each_is_sent(self, seeds: tuple[dict[str, Any], Any]) -> None:
         owed = seeds[0]["deliveries"]

@@ -58,3 +58,13 @@ def course_deg(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float:
 def turn_deg(one_deg: float, other_deg: float) -> float:
     """Give the angle between two courses, 0 to 180."""
     return abs((one_deg - other_deg + 180) % 360 - 180)
+
+
+def destination(lat: float, lon: float, course: float, distance_nm: float) -> tuple[float, float]:
+    """Give where one comes to on a great circle; a negative distance goes back."""
+    angle, turn, phi = distance_nm / EARTH_RADIUS_NM, math.radians(course), math.radians(lat)
+    there = math.asin(math.sin(phi) * math.cos(angle) + math.cos(phi) * math.sin(angle) * math.cos(turn))
+    east = math.atan2(
+        math.sin(turn) * math.sin(angle) * math.cos(phi), math.cos(angle) - math.sin(phi) * math.sin(there)
+    )
+    return math.degrees(there), (lon + math.degrees(east) + 180) % 360 - 180

@@ -42,7 +42,7 @@ from monitor.flights.identity import Aircraft, Classes, subjects
 from monitor.flights.integrity import Track
 from monitor.flights.matching import Place
 from monitor.flights.performance import Performance, performance_of
-from monitor.flights.visits import INFERRED, PROCEDURE, is_inferred, visit_id
+from monitor.flights.visits import FLIGHT_ENDS, INFERRED, PROCEDURE, is_inferred, visit_id
 
 WAITING = frozenset({"lost_toward", "presumed"})
 _KEPT = 4
@@ -167,13 +167,14 @@ class _Case:
         if earlier.site_id == visit.site_id:
             told = earlier.evidence if gap_of(earlier).get("id") == gap_of(visit)["id"] else ()
             kept = [each for each in told if each not in visit.evidence][:_KEPT]
-            first = earlier.candidates["first_sign"]
+            same = ("first_sign", *FLIGHT_ENDS)
+            first = {key: earlier.candidates[key] for key in same if key in earlier.candidates}
             return [
                 replace(
                     visit,
                     visit_id=earlier.visit_id,
                     evidence=(*kept, *visit.evidence[1:]) if kept else visit.evidence,
-                    candidates={**visit.candidates, "first_sign": first},
+                    candidates={**visit.candidates, **first},
                 )
             ]
         text = words.another(visit)

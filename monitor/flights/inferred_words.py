@@ -8,9 +8,7 @@ from monitor.flights.dark import Arrival, Candidate
 from monitor.flights.gaps import End, Gap
 from monitor.flights.geodesy import apart_nm
 from monitor.flights.performance import Performance
-from monitor.flights.wording import clock, note, state
-
-_HOURS_FROM = timedelta(minutes=90)
+from monitor.flights.wording import clock, note, span, state
 
 
 def lost(gap: Gap, best: Candidate, ranked: Sequence[Candidate], expected: Arrival) -> Evidence:
@@ -100,14 +98,6 @@ def emerged(end: End, best: Candidate) -> Evidence:
         f"First heard {state(end.fix)} at {clock(end.fix.at)} ({end.fix.provider}), {best.away_nm:.0f} NM from "
         f"{best.place.site.name}, flying away from it ({best.gate}). Its arrival was not observed.",
     )
-
-
-def span(length: timedelta) -> str:
-    """A length of time as people say it: minutes, hours, then days."""
-    if length < _HOURS_FROM:
-        return f"{length.total_seconds() / 60:.0f} minutes"
-    hours = length.total_seconds() / 3600
-    return f"{hours:.0f} hours" if hours < 24 * 4 else f"{hours / 24:.0f} days"
 
 
 def _at(best: Candidate, like: Fix) -> Fix:

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from statistics import median
 
@@ -24,20 +24,51 @@ _MIN_NIC_AIRBORNE = 4
 _RANGED = frozenset({"mlat", "tisb_icao", "tisb_other", "tisb_trackfile"})
 """Positions computed on the ground, which jump; three that agree are needed."""
 _MIN_RANGED = 3
+_OUTLIVED_BY = timedelta(hours=1)
 _RANGED_GAP_S = 120.0
 _MAX_CLIMB_FPM = 12_000.0
 _ALTITUDE_SLACK_FT = 1_000.0
 _ALTITUDE_WINDOW = 2
 _CROWD_AIRBORNE = 4
 _CROWD_GROUND = 5
+_JAMMED_SHARE = 0.1
+_JAMMED_AT_LEAST = 3
+
+Rejected = list[tuple[Fix, str]]
+
+
+REASONS = {
+    "not_icao": "the address is not ICAO's (it begins with ~)",
+    "future": "dated more than 5 minutes ahead",
+    "stale": "too old when it came",
+    "low_integrity": "the transponder itself says that its position is poor (jamming does that)",
+    "repeat": "told before, by this provider or another",
+    "frozen": "a position that stands still at speed",
+    "altitude_jump": "a misread altitude; the position was kept",
+    "teleport": "a jump that no aircraft can fly",
+    "twin": "a second aircraft under the same address, or a spoofed one",
+    "few_ranged": "a computed position (MLAT, TIS-B) that fewer than three reports bear out",
+    "crowd": "many aircraft on one point (spoofing)",
+}
+"""Why a report is not believed, in words for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """The believed reports of one aircraft by time, and how many were dropped or mended, by reason."""
+    """The believed reports of one aircraft by time, and those not believed (or mended), each with its reason."""
 
     fixes: tuple[Fix, ...]
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    rejected: tuple[tuple[Fix, str], ...] = ()
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many were rejected, by reason."""
+        return dict(Counter(reason for _, reason in self.rejected))
+
+    @property
+    def torn(self) -> tuple[Fix, ...]:
+        """The reports that put the aircraft where it cannot have flown, three in a row or more."""
+        return tuple(fix for fix, reason in self.rejected if reason == "twin")
 
 
 def clean(fixes: Sequence[Fix], *, max_age_s: float | None = None) -> Track:
@@ -46,21 +77,20 @@ def clean(fixes: Sequence[Fix], *, max_age_s: float | None = None) -> Track:
     `max_age_s` drops reports that were older when they came; live feeds refuse those themselves, and what
     comes late from an archive is welcome.
 
-    The reasons counted: not_icao, future, stale, low_integrity, repeat, frozen, altitude_jump (the report
-    stays, without its altitude), teleport, twin (a second aircraft under the same address), few_ranged.
+    `REASONS` tells the reasons; a report with a misread altitude stays, without its altitude.
     """
-    dropped: Counter[str] = Counter()
+    dropped: Rejected = []
     kept: list[Fix] = []
     for fix in sorted(fixes, key=lambda each: (each.at, each.provider)):
         reason = _unbelievable(fix, max_age_s) or (_repeated(kept[-1], fix) if kept else "")
         if reason:
-            dropped[reason] += 1
+            dropped.append((fix, reason))
         else:
             kept.append(fix)
     kept = _without_altitude_jumps(kept, dropped)
     kept = _one_aircraft(kept, dropped)
     kept = _agreeing(kept, dropped)
-    return Track(tuple(kept), dict(+dropped))
+    return Track(tuple(kept), tuple(dropped))
 
 
 def spoofed(fixes: Sequence[Fix]) -> frozenset[str]:
@@ -81,6 +111,26 @@ def spoofed(fixes: Sequence[Fix]) -> frozenset[str]:
         if len(hexes) >= (_CROWD_GROUND if ground else _CROWD_AIRBORNE)
     ]
     return frozenset().union(*crowds)
+
+
+def jammed(fixes: Sequence[Fix]) -> bool:
+    """Whether the transponders around a place say that satellite navigation fails there.
+
+    After GPSJam: of the ADS-B aircraft that give an accuracy more than one in ten (one aside, whose own
+    receiver may be broken) give a poor one; three at least.
+    """
+    told = {fix.icao24: False for fix in fixes if _tells_accuracy(fix)}
+    poor = {fix.icao24 for fix in fixes if _low_integrity(fix)}
+    return len(poor) >= _JAMMED_AT_LEAST and (len(poor) - 1) / len(told) > _JAMMED_SHARE
+
+
+def first_reason(fix: Fix) -> str:
+    """Say why a report is not believed by itself, whatever the others say; nothing where it may be."""
+    return _unbelievable(fix, None)
+
+
+def _tells_accuracy(fix: Fix) -> bool:
+    return is_icao(fix.icao24) and fix.source.startswith("ads") and fix.nac_p is not None
 
 
 def _unbelievable(fix: Fix, max_age_s: float | None) -> str:
@@ -117,11 +167,11 @@ def _flies(fix: Fix) -> bool:
     return fix.on_ground is False and (fix.ground_speed_kt or 0) > _MOVING_KT
 
 
-def _without_altitude_jumps(fixes: list[Fix], dropped: Counter[str]) -> list[Fix]:
+def _without_altitude_jumps(fixes: list[Fix], dropped: Rejected) -> list[Fix]:
     mended = []
     for n, fix in enumerate(fixes):
         if fix.altitude_ft is not None and _jumps(fixes, n):
-            dropped["altitude_jump"] += 1
+            dropped.append((fix, "altitude_jump"))
             mended.append(replace(fix, altitude_ft=None))
         else:
             mended.append(fix)
@@ -140,8 +190,12 @@ def _jumps(fixes: Sequence[Fix], n: int) -> bool:
     return abs(altitude - median(known)) > _ALTITUDE_SLACK_FT + _MAX_CLIMB_FPM * span_min / 2
 
 
-def _one_aircraft(fixes: list[Fix], dropped: Counter[str]) -> list[Fix]:
-    """Keep the longest chain of reports that one aircraft can have flown."""
+def _one_aircraft(fixes: list[Fix], dropped: Rejected) -> list[Fix]:
+    """Keep one chain of reports that one aircraft can have flown: the first established one.
+
+    What begins with an impossible jump is not believed for being longer: spoofing lasts. Only where it goes on
+    for an hour after the first chain fell silent, and is twice as long, was the first chain the false one.
+    """
     if len(fixes) < _MIN_RANGED or not (steps_nm(fixes) > _reach_nm(steps_s(fixes))).any():
         return fixes
     chains: list[list[Fix]] = []
@@ -151,10 +205,24 @@ def _one_aircraft(fixes: list[Fix], dropped: Counter[str]) -> list[Fix]:
             chains.append([fix])
         else:
             chain.append(fix)
-    chains.sort(key=len, reverse=True)
-    for other in chains[1:]:
-        dropped["twin" if len(other) >= _MIN_RANGED else "teleport"] += len(other)
-    return chains[0]
+    believed = _believed(chains)
+    for other in chains:
+        if other is not believed:
+            reason = "twin" if len(other) >= _MIN_RANGED else "teleport"
+            dropped += [(fix, reason) for fix in other]
+    return believed
+
+
+def _believed(chains: Sequence[list[Fix]]) -> list[Fix]:
+    established = [chain for chain in chains if len(chain) >= _MIN_RANGED]
+    if not established:
+        return max(chains, key=len)
+    believed = established[0]
+    for other in established[1:]:
+        outlived = other[-1].at - believed[-1].at >= _OUTLIVED_BY
+        if outlived and len(other) >= 2 * len(believed):
+            believed = other
+    return believed
 
 
 def _can_follow(last: Fix, fix: Fix) -> bool:
@@ -165,14 +233,14 @@ def _reach_nm(seconds: "np.float64 | np.typing.NDArray[np.float64]") -> "np.typi
     return np.asarray(seconds * MAX_SPEED_KT / SECONDS_PER_HOUR + _SPEED_SLACK_NM)
 
 
-def _agreeing(fixes: list[Fix], dropped: Counter[str]) -> list[Fix]:
+def _agreeing(fixes: list[Fix], dropped: Rejected) -> list[Fix]:
     """Drop computed positions that fewer than three reports within two minutes of each other bear out."""
     if not any(fix.source in _RANGED for fix in fixes):
         return fixes
     kept: list[Fix] = []
     for group in _groups(fixes):
         alone = [fix for fix in group if fix.source in _RANGED] if len(group) < _MIN_RANGED else []
-        dropped["few_ranged"] += len(alone)
+        dropped += [(fix, "few_ranged") for fix in alone]
         kept += [fix for fix in group if fix not in alone]
     return kept
 

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from alerts.metrics import METRICS
 from db.records import Evidence, Observation, Qualifier, SeriesKey, Visit
 from monitor.flights.coverage import Exposure
-from monitor.flights.visits import PROCEDURE
+from monitor.flights.links import links_of
+from monitor.flights.telling import story
+from monitor.flights.visits import PROCEDURE, is_inferred
 from monitor.sites import Site
 
 COUNTED = ("arrivals", "departures", "aircraft_present")
@@ -19,6 +21,10 @@ CLOSE_AFTER = timedelta(minutes=30)
 """A day ends for good this long after its midnight, when late landings have been told from silences."""
 PRESENT_UNHEARD = timedelta(hours=48)
 """A parked aircraft that has not been heard for so long is no longer counted as present."""
+HERE = frozenset({"present", "departed", "confirmed"})
+"""States in which an aircraft is held to have been here."""
+AWAITED = frozenset({"lost_toward", "presumed"})
+"""States in which it may be here: counted, with a lower bound that leaves it out."""
 _NAMED_VISITS = 20
 
 Interval = tuple[datetime, datetime]
@@ -59,12 +65,12 @@ def day_looks(
     correction of a count that no longer holds.
     """
     period = day_period(site.timezone, day)
-    there = [visit for visit in visits if visit.state in {"present", "departed", "confirmed"}]
+    there = [visit for visit in visits if visit.state in HERE | AWAITED]
     newest = {(each.series.metric, each.series.subject): each for each in known}
     counted = {
         (metric, subject): _count(metric, who, period, state.at)
-        for subject, who in _by_subject(there).items()
         for metric in COUNTED
+        for subject, who in _by_subject(there, metric).items()
     }
     wanted = {key for key, seen in counted.items() if seen} | set(newest)
     if state.closed:
@@ -92,9 +98,12 @@ def changed_days(
 def stay_interval(visit: Visit, at: datetime) -> Interval | None:
     """Give from when to when an aircraft is held to have been there, as known at `at`."""
     start = visit.arrived_at or visit.first_fix_at
+    end = visit.departed_at
+    if is_inferred(visit):
+        # What was heard lies outside an inferred stay: only its estimates count.
+        start, end = visit.arrived_at or end, end or visit.arrived_at
     if start is None:
         return None
-    end = visit.departed_at
     if end is None:
         last = visit.last_fix_at or start
         end = min(last + PRESENT_UNHEARD, at)
@@ -104,11 +113,11 @@ def stay_interval(visit: Visit, at: datetime) -> Interval | None:
     return start, max(start, end)
 
 
-def _by_subject(visits: Sequence[Visit]) -> dict[str, list[Visit]]:
+def _by_subject(visits: Sequence[Visit], metric: str) -> dict[str, list[Visit]]:
     grouped: dict[str, list[Visit]] = defaultdict(list)
     grouped[""] = list(visits)
     for visit in visits:
-        for subject in visit.subjects:
+        for subject in (*visit.subjects, *links_of(visit, metric)):
             grouped[subject].append(visit)
     return grouped
 
@@ -119,7 +128,8 @@ def _count(metric: str, visits: Sequence[Visit], period: Interval, at: datetime)
         return [visit for visit in visits if visit.arrived_at and period[0] <= visit.arrived_at < period[1]]
     if metric == "departures":
         return [visit for visit in visits if visit.departed_at and period[0] <= visit.departed_at < period[1]]
-    return _most_at_once(visits, period, at)
+    # Presence is a snapshot of what was heard; an inferred stay is told by its arrival, departure and length.
+    return _most_at_once([visit for visit in visits if not is_inferred(visit)], period, at)
 
 
 def _most_at_once(visits: Sequence[Visit], period: Interval, at: datetime) -> list[Visit]:
@@ -163,7 +173,10 @@ def _look(
     well_watched = state.closed and state.exposure.share is not None and state.exposure.share >= GATE
     # On a running day "at least 0" corrects a count that no longer holds.
     counts = bool(seen) or well_watched or not state.closed
+    sure = sum(visit.state in HERE for visit in seen)
     qualifier: Qualifier = "=" if well_watched or not counts else ">="
+    if sure < len(seen):
+        qualifier = "~="
     look = Observation(
         series=SeriesKey(site.id, "", metric, subject, PROCEDURE),
         kind=METRICS[metric].kind,
@@ -171,14 +184,16 @@ def _look(
         period_end=end,
         look_key=day.isoformat(),
         value=float(len(seen)) if counts else None,
+        low=float(sure) if sure < len(seen) else None,
         qualifier=qualifier,
         assessable=counts,
         result_time=_result_time(end, state, earlier),
         recorded_at=state.now,
         closed=state.closed,
         origin=", ".join(state.providers),
+        certainty=_certainty(seen),
         evidence=tuple(_evidence(metric, seen)),
-        note="" if counts else _why_no_count(state.exposure),
+        note=story(metric, seen, site) if counts else _why_no_count(state.exposure),
     )
     # The running day's exposure is computed where it is read, not stored.
     if not state.closed:
@@ -204,6 +219,12 @@ def _evidence(metric: str, seen: Sequence[Visit]) -> Iterator[Evidence]:
         yield Evidence("note", "", f"and {len(seen) - _NAMED_VISITS} more visits")
 
 
+def _certainty(seen: Sequence[Visit]) -> str:
+    """Grade a count by the weakest of the inferred visits in it; what was heard needs no grade."""
+    weakest = min((visit.confidence for visit in seen if is_inferred(visit)), default=None)
+    return "" if weakest is None else {1: "low", 2: "medium", 3: "medium"}.get(weakest, "high")
+
+
 def _why_no_count(exposure: Exposure) -> str:
     if exposure.share is None:
         return "No coverage: the feeds heard no aircraft near the site, so silence says nothing."
@@ -217,7 +238,7 @@ def _contributions(
     found: dict[date, list[tuple[object, ...]]] = defaultdict(list)
     for visit in sorted(visits, key=lambda each: each.visit_id):
         interval = stay_interval(visit, at)
-        if interval is None or visit.state not in {"present", "departed", "confirmed"}:
+        if interval is None or visit.state not in HERE | AWAITED:
             continue
         day = local_day(timezone, interval[0])
         while day <= local_day(timezone, interval[1]):
@@ -226,6 +247,9 @@ def _contributions(
                 moment if moment and period[0] <= moment < period[1] else None
                 for moment in (visit.arrived_at, visit.departed_at)
             ]
-            found[day].append((visit.visit_id, visit.subjects, *within, _clipped(interval, period)))
+            sure, links = visit.state in HERE, [links_of(visit, metric) for metric in COUNTED]
+            found[day].append(
+                (visit.visit_id, visit.subjects, sure, links, *within, _clipped(interval, period))
+            )
             day += timedelta(days=1)
     return found

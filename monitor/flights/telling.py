@@ -1,8 +1,14 @@
 """A visit told to a person: who it was, when it came and left, how sure that is and why."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from db.records import Visit
+from monitor.flights.designators import names_of
+from monitor.flights.integrity import REASONS
+from monitor.flights.visits import INFERRED
+from monitor.flights.wording import span
+from monitor.sites import Site
 
 _CONFIDENCE = {
     4: "reported from the ground here, or heard at both ends of the stay",
@@ -10,6 +16,7 @@ _CONFIDENCE = {
     2: "only heard again far away, from the direction of this site",
     1: "only lost on the way towards this site",
 }
+_TOLD = 5
 _STATES = {
     "lost_toward": "lost on the way to this site",
     "presumed": "presumed to be here",
@@ -41,6 +48,9 @@ def arrival(visit: Visit) -> str:
             else "arrival not observed"
         )
     bounds = visit.candidates.get("arrived_between")
+    if bounds and INFERRED in visit.candidates:
+        early, late = (_minute(datetime.fromisoformat(each)) for each in bounds)
+        return f"arrival not heard, estimated between {early} and {late}"
     if bounds:
         return f"arrived by {_minute(visit.arrived_at)}, after {_minute(datetime.fromisoformat(bounds[0]))}"
     return f"arrived {_minute(visit.arrived_at)}"
@@ -48,9 +58,12 @@ def arrival(visit: Visit) -> str:
 
 def departure(visit: Visit) -> str:
     """Say when it left, between which times, or when it was last heard here."""
+    bounds = visit.candidates.get("departed_between")
+    if visit.departed_at is not None and INFERRED in visit.candidates and bounds:
+        early, late = (_minute(datetime.fromisoformat(each)) for each in bounds)
+        return f"departure not heard, estimated between {early} and {late}"
     if visit.departed_at is not None:
         return f"left {_minute(visit.departed_at)}"
-    bounds = visit.candidates.get("departed_between")
     if visit.state == "departed" and bounds:
         after, before = (_minute(datetime.fromisoformat(each)) for each in bounds)
         return f"left at an unknown time between {after} and {before}"
@@ -67,6 +80,62 @@ def confidence(visit: Visit) -> str:
 def state(visit: Visit) -> str:
     """Say what became of it."""
     return _STATES[visit.state]
+
+
+def rejected(counts: Mapping[str, int]) -> str:
+    """Say how many position reports were not believed, and why; nothing where all were."""
+    told = [f"{number} × {REASONS.get(reason, reason)}" for reason, number in counts.items()]
+    return f"Not believed in the last day: {'; '.join(told)}." if told else ""
+
+
+def story(metric: str, visits: Sequence[Visit], site: Site) -> str:
+    """Tell of the watched aircraft behind a count in sentences that can be printed, with what is not known.
+
+    Other aircraft are not named: their identity is forgotten later, and a count would keep it.
+    """
+    watched = [visit for visit in visits if f"icao24:{visit.icao24}" in visit.subjects]
+    if metric not in {"arrivals", "departures"} or not watched:
+        return ""
+    return " ".join(f"{_named(visit)} {_told(visit, site)}" for visit in watched[:_TOLD])
+
+
+def _named(visit: Visit) -> str:
+    kind = next(iter(names_of(visit.type_code)), visit.type_code)
+    more = [
+        kind,
+        f"callsign {visit.callsign}" if visit.callsign else "",
+        f"ICAO address {visit.icao24.upper()}",
+    ]
+    return f"{visit.registration or 'An aircraft'} ({', '.join(each for each in more if each)})"
+
+
+def _told(visit: Visit, site: Site) -> str:
+    gap, origin = visit.candidates.get("gap") or {}, visit.candidates.get("origin")
+    came = f" It came from {origin}." if origin else ""
+    if INFERRED not in visit.candidates:
+        seen = "was heard to arrive" if visit.arrived_at else "was heard, its arrival was not,"
+        return f"{seen} at {site.name} ({arrival(visit)}; {departure(visit)}; {_graded(visit)}).{came}"
+    if "lost_at" not in gap:
+        back = _minute(datetime.fromisoformat(gap["back_at"]))
+        return f"was first heard at {back}, flying away from {site.name}; its arrival there was not ({_graded(visit)})."
+    lost = _minute(datetime.fromisoformat(gap["lost_at"]))
+    away = next((each["away_nm"] for each in visit.candidates["places"] if each["site"] == site.id), None)
+    where = "" if away is None else f", {away:.0f} NM from {site.name} and flying towards it"
+    text = f"was last heard at {lost}{where}.{came}"
+    if visit.state == "confirmed":
+        back = _minute(datetime.fromisoformat(gap["back_at"]))
+        ground = span(timedelta(hours=visit.candidates["ground_h"]))
+        return (
+            f"{text} It was heard again at {back}, which leaves about {ground} on the ground. "
+            f"Nobody heard it land ({_graded(visit)})."
+        )
+    early, late = (datetime.fromisoformat(each) for each in visit.candidates["arrived_between"])
+    awaited = f"It would have arrived between {_minute(early)} and {late.astimezone(UTC):%H:%M} UTC"
+    return f"{text} {awaited}. Whether it landed is not known ({_graded(visit)})."
+
+
+def _graded(visit: Visit) -> str:
+    return f"confidence {visit.confidence} of 4"
 
 
 def _minute(at: datetime | None) -> str:

@@ -21,6 +21,9 @@ PROCEDURE = "adsb:1"
 INFERRED = "inferred"
 """The key of a visit's candidates that says how it was inferred: `lost` on the way here, or only `emerged`."""
 
+FLIGHT_ENDS = ("origin", "destination")
+"""Keys of a visit's candidates: the watched sites at the other ends of the flights that brought and took it."""
+
 SAME_VISIT = timedelta(minutes=15)
 """Two readings of one track may place the beginning of a visit this far apart."""
 _LEG = timedelta(minutes=30)
@@ -246,7 +249,10 @@ def _reconciled(found: Sequence[Visit], again: Sequence[Visit], now: datetime) -
 
 def _under_first_id(visit: Visit, earlier: Visit) -> Visit:
     first = earlier.candidates.get("first_sign", visit.candidates["first_sign"])
-    visit = replace(visit, visit_id=earlier.visit_id, candidates={**visit.candidates, "first_sign": first})
+    kept = {key: earlier.candidates[key] for key in FLIGHT_ENDS if key in earlier.candidates}
+    visit = replace(
+        visit, visit_id=earlier.visit_id, candidates={**visit.candidates, **kept, "first_sign": first}
+    )
     gap = earlier.candidates.get("gap")
     if gap is None:
         return visit

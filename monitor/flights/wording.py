@@ -1,10 +1,14 @@
 """The words of a visit's evidence: what was seen at its two ends, by whom, and what was not."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from db.records import Evidence, Fix
 from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.stays import SILENCE, Stay
+
+_HOURS_FROM = 1.5
+_WHOLE_HOURS_FROM = 10.0
+_DAYS_FROM = 96.0
 
 
 def evidence(stay: Stay) -> tuple[Evidence, ...]:
@@ -82,3 +86,13 @@ def state(fix: Fix) -> str:
 def clock(at: datetime) -> str:
     """A time as evidence gives it."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def span(length: timedelta) -> str:
+    """A length of time as people say it: minutes, hours, then days."""
+    hours = length.total_seconds() / 3600
+    if hours < _HOURS_FROM:
+        return f"{hours * 60:.0f} minutes"
+    if hours < _WHOLE_HOURS_FROM:
+        return f"{hours:.1f} hours"
+    return f"{hours:.0f} hours" if hours < _DAYS_FROM else f"{hours / 24:.0f} days"

@@ -1,0 +1,1 @@
+"""Recorded and reconstructed scenarios: each folder is one, run by `sitewatch replay`."""

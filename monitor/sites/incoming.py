@@ -11,11 +11,12 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from monitor.sites.airports import find_airport
 from monitor.sites.check import check_crs
 from monitor.sites.document import parse, read_bytes
 from monitor.sites.faults import Fault, SitesError, Spot, shown
 from monitor.sites.geometry import Floats, GeometryError, circle, footprint_outline
-from monitor.sites.placing import find_airport, time_zones_at
+from monitor.sites.placing import time_zones_at
 from monitor.sites.shapes import OUTLINE_TYPES
 
 DEFAULT_AIRPORT_RADIUS_M = 4000.0

@@ -6,19 +6,15 @@ counts as swapped where its mirror image has a word from every witness, and a st
 Places whose latitude and longitude are alike (40° N, 44° E) cannot be told apart this way.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
-from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import airportsdata
 import shapely
 import tzfpy
 from shapely import MultiPolygon, Polygon
 
+from monitor.sites.airports import Airport, find_airport
 from monitor.sites.faults import Spot
 from monitor.sites.geometry import METRES_PER_NM, distance_nm
 from monitor.sites.shapes import SWAP_MEND, SWAPPED
@@ -28,62 +24,12 @@ MAX_ZONE_ERROR = timedelta(hours=6)
 # Beyond 18 hours two clocks are near each other again, across the date line (Kiribati, Samoa).
 _DAY = timedelta(hours=24)
 _SAMPLES = 24
-_IATA_LETTERS = 3
 _STRONGLY = 2
 # Two dates, so that a zone with summer time is not taken for one without.
 _CLOCKS = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
 
 Points = list[tuple[float, float]]
 """Places as (longitude, latitude)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Airport:
-    """An airport as the packaged table has it; `elevation_ft` is the field's."""
-
-    icao: str
-    iata: str
-    name: str
-    country: str
-    lat: float
-    lon: float
-    elevation_ft: float
-    timezone: str
-
-
-@cache
-def _airports(table: Literal["ICAO", "IATA"]) -> Mapping[str, Mapping[str, object]]:
-    return {code: dict(row) for code, row in airportsdata.load(table).items()}
-
-
-def find_airport(code: str) -> Airport | None:
-    """The airport with this ICAO (four letters) or IATA (three letters) code, if the table has it."""
-    row = _airports("IATA" if len(code) == _IATA_LETTERS else "ICAO").get(code.upper())
-    if row is None:
-        return None
-    numbers = {key: float(str(row[key])) for key in ("lat", "lon", "elevation")}
-    return Airport(
-        icao=str(row["icao"]),
-        iata=str(row["iata"]),
-        name=str(row["name"]),
-        country=str(row["country"]),
-        lat=numbers["lat"],
-        lon=numbers["lon"],
-        elevation_ft=numbers["elevation"],
-        timezone=str(row["tz"]),
-    )
-
-
-@lru_cache(maxsize=256)
-def nearest_airport(lat: float, lon: float) -> str:
-    """The name of the airport of the packaged table that is nearest to a point."""
-    known = (
-        (float(str(row["lat"])), float(str(row["lon"])), row["name"]) for row in _airports("ICAO").values()
-    )
-    # Degrees of longitude shrink with latitude; near airports need no better measure.
-    east = math.cos(math.radians(lat))
-    found = min(known, key=lambda each: math.hypot(each[0] - lat, ((each[1] - lon + 180) % 360 - 180) * east))
-    return str(found[2])
 
 
 def time_zones_at(lat: float, lon: float) -> tuple[str, ...]:

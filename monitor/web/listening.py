@@ -9,7 +9,7 @@ from db.coverage import coverage
 from db.polls import last_good_poll, polls
 from monitor.feeds import Feed, Scope
 from monitor.sites import Site
-from monitor.sites.placing import nearest_airport
+from monitor.sites.airports import nearest_airport
 from monitor.web.sight import DAY, Crowd, Ears
 
 

@@ -28,6 +28,7 @@ from tests.browser_rig import DESKTOP, PATIENCE_MS, PHONE, ROOT, missing, servin
 FOLDER = ROOT / "build" / "pictures"
 README_PICTURE = ROOT / "docs" / "first-look.svg"
 MOST_BYTES = 120_000
+MOST_HEIGHT = 1500
 _ALT = (
     "The first page of sitewatch after the demo: a map of the sites, and cards with counts and their sources"
 )
@@ -38,7 +39,7 @@ _VIEWS: Mapping[str, Mapping[str, Any]] = {
 }
 _AT_REST = """async () => {
     for (let i = 0; i < 100; i++) {
-        const map = document.querySelector("#map"), chart = document.querySelector("#live-chart");
+        const map = document.querySelector("#preview-map, #map"), chart = document.querySelector("#live-chart");
         if ((!map || map.dataset.ready) && (!chart || "drawn" in chart.dataset)) return;
         await new Promise((done) => setTimeout(done, 100));
     }
@@ -57,6 +58,7 @@ def paths(app: App) -> dict[str, str]:
         "alerts": "/alerts",
         "feeds": "/feeds",
         "add-site": "/add-site",
+        "dry-run": "/add-site",
         "unknown": "/sites/none",
     }
 
@@ -68,7 +70,14 @@ def take_all(app: App, now: datetime, browser: Browser, folder: Path) -> None:
         for view, options in _VIEWS.items():
             with _window(browser, options) as page:
                 for name, path in paths(app).items():
+                    page.set_viewport_size(options["viewport"])
                     page.goto(address + path)
+                    if name == "dry-run":
+                        page.get_by_label("An airport").fill("RJAA")
+                        page.get_by_role("button", name="Show what would be watched").click()
+                    # Chromium paints frames only where the window is.
+                    height = page.evaluate("document.documentElement.scrollHeight")
+                    page.set_viewport_size({"width": options["viewport"]["width"], "height": height})
                     page.evaluate(_AT_REST)
                     page.screenshot(path=folder / f"{name}-{view}.png", full_page=True)
 
@@ -111,7 +120,7 @@ def main() -> None:
             take_all(app, load_scenario(ROOT / SEEDS).end, browser, FOLDER)
         finally:
             app.close()
-    README_PICTURE.write_text(wrap(FOLDER / "first-look-light.png", 1400), encoding="utf-8")
+    README_PICTURE.write_text(wrap(FOLDER / "first-look-light.png", MOST_HEIGHT), encoding="utf-8")
     say(f"The pictures are in {FOLDER}; the one in the README is {README_PICTURE}.")
 
 

@@ -19,6 +19,7 @@ from monitor.web.files import Assets
 from monitor.web.lanes import lane_chart
 from monitor.web.marks import Told, look_key
 from monitor.web.plan import draw_plan
+from monitor.web.rows import Context, run_row, runs_of
 from monitor.web.sight import (
     Crowd,
     Ears,
@@ -379,3 +380,23 @@ def test_files_are_versioned_by_their_content(tmp_path: Path) -> None:
     built = Assets(tmp_path)
     assert built.version != missing.version
     assert list(built.scripts("page.js")) == [f"/static/page.js?v={built.version}"]
+
+
+def test_a_year_without_a_count_is_one_row_and_hides_no_count() -> None:
+    blind = [
+        look(f"2023-0{month}-{day:02}", None, "arrivals", subject, assessable=False)
+        for month in (5, 6, 7)
+        for day in range(1, 29)
+        for subject in ("", "class:vip_military")
+    ]
+    counted = look("2023-08-01", 1, "arrivals", "class:vip_military")
+    first = look("2023-04-01", 2, "arrivals", "class:vip_military")
+    runs = list(runs_of([counted, *reversed(blind), first]))
+    assert [len(run) for run in runs] == [1, 84, 84, 1]
+    rows = [run_row(run, Context("UTC", {}, {}, {})) for run in runs]
+    assert [(row.when, row.count, row.interval) for row in rows] == [
+        ("2023-08-01", "1", ""),
+        ("2023-05-01 to 2023-07-28", "not assessable", "84 looks"),
+        ("2023-05-01 to 2023-07-28", "not assessable", "84 looks"),
+        ("2023-04-01", "2", ""),
+    ]

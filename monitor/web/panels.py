@@ -19,10 +19,20 @@ from monitor.web import wording
 from monitor.web.charts import value_chart
 from monitor.web.lanes import lane_chart
 from monitor.web.marks import Chart, Told
-from monitor.web.rows import Context, DeclaredRow, LookRow, alerted_looks, declared_row, look_row
+from monitor.web.rows import (
+    Context,
+    DeclaredRow,
+    LookRow,
+    alerted_looks,
+    declared_row,
+    look_row,
+    run_row,
+    runs_of,
+)
 
 MOST_SUBJECTS = 6
 MOST_ROWS = 200
+MOST_COUNTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,8 @@ class Panel:
     title: str
     chart: Chart | None
     rows: tuple[LookRow, ...]
+    counted: tuple[LookRow, ...]
+    """The newest rows with a count, a few."""
     older: int
     """How many looks the rows leave out."""
     declared: tuple[DeclaredRow, ...]
@@ -123,8 +135,10 @@ class Desk:
             if each.series.area == topic.area and each.series.subject in topic.subjects
         ]
         alert_of = alerted_looks(told)
-        newest = found[: -MOST_ROWS - 1 : -1]
-        judged = verdicts(self.connection, [each.key for each in newest])
+        runs = list(runs_of(found[::-1]))
+        counts = [each for each in found[::-1] if each.usable][:MOST_COUNTED]
+        shown_looks = [*(look for run in runs[:MOST_ROWS] for look in (run[0], run[-1])), *counts]
+        judged = verdicts(self.connection, [each.key for each in shown_looks])
         context = Context(self.zone, self.site_names, judged, alert_of)
         shown = Told(self.zone, self.now, found, stated, frozenset(alert_of), self.site_names)
         title = wording.metric_words(topic.metric)
@@ -133,8 +147,9 @@ class Desk:
             topic=topic,
             title=title,
             chart=chart,
-            rows=tuple(look_row(each, context) for each in newest),
-            older=len(found) - len(newest),
+            rows=tuple(run_row(run, context) for run in runs[:MOST_ROWS]),
+            counted=tuple(look_row(each, context) for each in counts),
+            older=sum(len(run) for run in runs[MOST_ROWS:]),
             declared=tuple(declared_row(each, context) for each in stated),
             told=shown,
             wide=any(topic.subjects),

@@ -1,8 +1,9 @@
 """One look, declared baseline or visit as a table shows it: words, sources and links, ready to print. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 
 from alerts.channels.safe_text import safe_url
 from alerts.words import capital, subject
@@ -107,6 +108,28 @@ def look_row(look: Observation, context: Context) -> LookRow:
         reasons=tuple(wording.reasons(said)),
         alert_id=context.alert_of.get(look_key(look)),
     )
+
+
+def runs_of(newest_first: Iterable[Observation]) -> Iterator[list[Observation]]:
+    """Each look with a count by itself; between two of them, those without one together by who or what and how."""
+    for usable, some in groupby(newest_first, key=lambda each: each.usable):
+        if usable:
+            yield from ([each] for each in some)
+            continue
+        alike: dict[object, list[Observation]] = {}
+        for each in some:
+            alike.setdefault((each.series, each.assessable, each.publisher), []).append(each)
+        yield from alike.values()
+
+
+def run_row(run: Sequence[Observation], context: Context) -> LookRow:
+    """One look, or several without a count in one row: from the first to the last of them."""
+    row = look_row(run[0], context)
+    if len(run) == 1:
+        return row
+    oldest = look_row(run[-1], context)
+    first, last = oldest.when.split(" to ")[0], row.when.split(" to ")[-1]
+    return replace(row, when=f"{first} to {last}", interval=f"{len(run)} looks", at=run[-1].period_start)
 
 
 def declared_row(each: DeclaredBaseline, context: Context) -> DeclaredRow:

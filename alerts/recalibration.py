@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from alerts.baselines.calibrate import GUARD_DAYS, WARM_UP_DAYS, WINDOW_DAYS
 from alerts.promise import ALTERNATIVES, ClassScores
+from alerts.verdict import State
 from alerts.verdicts import Scores
 from db.rule_states import class_state, first_evaluation, keep_class_state, past_scores
 
@@ -26,6 +27,11 @@ def scores_at(connection: Connection, at: datetime) -> Scores:
     if kept is None or kept["day"] != day.isoformat():
         kept = {"day": day.isoformat(), "classes": _classes(connection, day)}
         keep_class_state(connection, _NAME, kept, at)
+    return scores_of(kept)
+
+
+def scores_of(kept: State) -> Scores:
+    """Read the scores of a kept row."""
     return {
         (each["rule"], each["class"]): ClassScores(each["n"], tuple(each["top"])) for each in kept["classes"]
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.calibrate import usable_looks_a_year
+from alerts.baselines.calibrate import DAYS_A_YEAR, usable_looks_a_year
 from alerts.baselines.model import Looks, fold, observe
 from alerts.baselines.special import FloatArray, IntArray
 from db.records import Observation, SeriesKind
@@ -52,8 +52,11 @@ class Series:
 
     @property
     def a_year(self) -> float:
-        """Usable looks in the last year, at least one."""
-        return max(1.0, float(usable_looks_a_year(self.looks.member, self.days)[0]))
+        """Usable looks in the last year, or on average a year: after a pause looks come as before."""
+        recent = float(usable_looks_a_year(self.looks.member, self.days)[0])
+        years = (self.days[-1] - self.days[0]) / DAYS_A_YEAR
+        average = float(self.looks.member.sum()) / years if years > 1 else 0.0
+        return max(1.0, recent, average)
 
     @property
     def usable(self) -> int:

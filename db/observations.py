@@ -97,6 +97,15 @@ def revisions(
     return [from_row(row) for row in connection.execute(query.order_by(observation.c.revision))]
 
 
+def every_revision(connection: Connection, site_id: str, area: str, metric: str) -> list[Observation]:
+    """Read every revision of every look of a site's metric in one area, in the order in which they became knowable."""
+    query = READ.where(
+        observation.c.site_id == site_id, observation.c.area == area, observation.c.metric == metric
+    )
+    order = (observation.c.result_time, *_LOOK, observation.c.revision)
+    return [from_row(row) for row in connection.execute(query.order_by(*order))]
+
+
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), CHUNK):
         yield items[start : start + CHUNK]

@@ -9,6 +9,8 @@ import typer
 
 from monitor.commands.aircraft import aircraft_app
 from monitor.commands.alerts import alerts_app
+from monitor.commands.backtest import backtest
+from monitor.commands.baseline import baseline
 from monitor.commands.demo import demo
 from monitor.commands.doctor import doctor
 from monitor.commands.history import history
@@ -39,6 +41,8 @@ app.add_typer(observations_app, name="observations")
 app.command(short_help="Show what was counted at a site, and how it is known.")(history)
 app.command(short_help="Show which aircraft were at a site, and how sure that is.")(visits)
 app.add_typer(aircraft_app, name="aircraft")
+app.command(short_help="Show what is normal in a series, and why.")(baseline)
+app.command(short_help="Replay history as it was knowable, and say how often the rules were right.")(backtest)
 app.add_typer(alerts_app, name="alerts")
 app.command(short_help="Replay a recorded scenario with its own clock.")(replay)
 app.command(short_help="Show sitewatch at work on a recorded scenario.")(demo)

@@ -71,13 +71,15 @@ def _finding(case: Case, found: Step) -> Finding:
 
 
 def _alarm_at(case: Case) -> FloatArray:
-    """Looks between chance alarms, c = L/F, for every column by the usable looks of the year up to it."""
+    """Looks between chance alarms, c = L/F, for every column by the usable looks a year up to it."""
     budget = case.context.promise.a_year(case.rule)
     days = case.series.days
     seen = np.concatenate([[0], np.cumsum(case.series.looks.member[0])])
     first = np.searchsorted(days, days - DAYS_A_YEAR, side="right")
     span = np.clip(days - days[0], _LEAST_SPAN_DAYS, DAYS_A_YEAR)
-    a_year = np.maximum(1.0, (seen[1:] - seen[first]) * DAYS_A_YEAR / span)
+    recent = (seen[1:] - seen[first]) * DAYS_A_YEAR / span
+    average = seen[1:] * DAYS_A_YEAR / np.maximum(days - days[0], DAYS_A_YEAR)
+    a_year = np.maximum(1.0, np.maximum(recent, average))
     alarm_at: FloatArray = np.maximum(2.0, a_year / max(budget, 1e-9))
     return alarm_at
 

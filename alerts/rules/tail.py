@@ -107,7 +107,9 @@ def _finding(case: Case, what: Usual, tail: Tail, told: tuple[float, Side, float
         f"{count} {case.noun}; expected {number(expected)} (95 %: {low:g}–{high:g}) {at_exposure(case)}, from "
         f"{since(case)}; {many}{together} by chance: {one_in(p)} looks."
     )
-    more = {"dispersion": round(float(tail.dispersion[0]), 3)}
+    more: dict[str, float] = {"dispersion": round(float(tail.dispersion[0]), 3)}
+    if np.isfinite(size[0]):
+        more["size"] = float(size[0])
     return Finding(p, side, threshold, sentence, expected, (low, high), chance, more=more)
 
 

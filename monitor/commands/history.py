@@ -61,8 +61,8 @@ def history(
         query = HistoryQuery(
             metric=metric,
             subject=subject,
-            since=_from("--since", since, found.timezone),
-            until=_until("--until", until, found.timezone),
+            since=from_when("--since", since, found.timezone),
+            until=until_when("--until", until, found.timezone),
             as_of=_by("--as-of", as_of, UTC),
             as_recorded=_by("--as-recorded", as_recorded, UTC),
         )
@@ -91,11 +91,13 @@ def _period(option: str, text: str, zone: "tzinfo") -> "Period":
         raise InputError(f"{option}: {bad.problem}. {bad.mend}.") from None
 
 
-def _from(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
+def from_when(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
+    """The first instant of a day or month, or the instant itself; raises InputError."""
     return None if text is None else _period(option, text, zone).start
 
 
-def _until(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
+def until_when(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
+    """When a day or month is over, or the instant itself; raises InputError."""
     return None if text is None else _period(option, text, zone).end
 
 

@@ -1,6 +1,8 @@
 """`sitewatch status`: how the watch is going."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from monitor.commands import JsonFlag, instant, now, opened, print_json, print_table, say
 
@@ -8,11 +10,21 @@ if TYPE_CHECKING:
     from monitor.status import ProviderStatus, SiteStatus, Status
 
 
-def status(*, as_json: JsonFlag = False) -> None:
+def status(
+    *,
+    judgeable: Annotated[
+        bool,
+        typer.Option("--judgeable", help="Which default series can be judged now, and what the others lack."),
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Show feeds, sites, outbox, and which service watches.
 
     Works beside a running service and without one.
     """
+    if judgeable:
+        _print_judgeable(as_json=as_json)
+        return
     from monitor.status import gather
 
     with opened() as app:
@@ -23,7 +35,29 @@ def status(*, as_json: JsonFlag = False) -> None:
         _print(found)
 
 
+def _print_judgeable(*, as_json: bool) -> None:
+    from db.engine import reading
+    from monitor.judgeability import judgeability
+
+    with opened() as app, reading(app.engine) as connection:
+        found = judgeability(connection, app.watches, app.rules, now())
+    can = sum(each.judgeable for each in found)
+    if as_json:
+        print_json({"series": found, "judgeable": can, "of": len(found)})
+        return
+    print_table(
+        ("site", "metric", "counted by", "usable looks", "now"),
+        (
+            (each.site_id, each.metric, each.procedure or "nobody yet", str(each.usable), each.words)
+            for each in found
+        ),
+    )
+    say("")
+    say(f"{can} of {len(found)} default series can be judged now.")
+
+
 def _print(found: "Status") -> None:
+    from monitor.flights.telling import rejected
     from monitor.redact import visible
 
     say(f"sitewatch {found.version}, {found.database}")
@@ -38,6 +72,8 @@ def _print(found: "Status") -> None:
     for each in found.providers:
         if each.state.last_error and each.state.health != "ok":
             say(visible(f"  {each.state.last_error}"))
+        if each.rejected_24h:
+            say(f"  {each.name}: {rejected(each.rejected_24h)}")
     say("")
     print_table(("site", "name", "kind", "watched, last 24 h", "open alerts"), map(_site, found.sites))
     say("")

@@ -1,0 +1,89 @@
+"""`sitewatch backtest`: what the rules would have said over the stored history, and how often they would be wrong."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.commands import JsonFlag, now, opened, print_json, say
+from monitor.errors import WorkFailed
+
+if TYPE_CHECKING:
+    from monitor.backtesting import Backtest
+
+
+def backtest(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")],
+    metric: Annotated[str, typer.Argument(metavar="METRIC", help="As in railcars.")],
+    *,
+    subject: Annotated[
+        str, typer.Option(metavar="SUBJECT", help="As in type:Tu-160; else the counts of all.")
+    ] = "",
+    area: Annotated[str, typer.Option(metavar="AREA", help="A named part of the site; else all of it.")] = "",
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Count looks from this local day, month or time on.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Count looks to the end of this local day or month.")
+    ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV with start, end and label of what really happened."),
+    ] = None,
+    starts: Annotated[
+        int, typer.Option(min=0, max=10_000, help="How many random looks get injected surges.")
+    ] = 200,
+    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 1,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as Markdown too.")
+    ] = None,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a picture too.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Replay a series as it was knowable, and say how often the rules were right.
+
+    Looks and skips by reason, alarms and episodes, the realised rate with its 95 % interval beside the promise, how
+    well predictions fit, and how many injected surges are caught. WHEN is a day, a month or a time with its zone.
+    """
+    from monitor.backtesting import Question, read_events, run_backtest
+    from monitor.backtesting import markdown as report
+    from monitor.commands.baseline import check_watched
+    from monitor.commands.history import from_when, until_when
+
+    with opened() as app:
+        found = app.known_site(site)
+        watch = app.watches[found.id]
+        check_watched(watch, metric)
+        question = Question(
+            metric=metric,
+            subject=subject,
+            area=area,
+            since=from_when("--since", since, found.timezone),
+            until=until_when("--until", until, found.timezone),
+            events=read_events(events, found.timezone) if events else (),
+            starts=starts,
+            seed=seed,
+        )
+        tested = run_backtest(app.engine, watch, question, now())
+    text = report(tested)
+    _write(tested, text, markdown, png)
+    if as_json:
+        print_json(tested.document())
+    else:
+        say(text.rstrip())
+
+
+def _write(tested: "Backtest", text: str, markdown: Path | None, png: Path | None) -> None:
+    from monitor.plots import png_plot
+
+    try:
+        if markdown is not None:
+            markdown.write_text(text, encoding="utf-8")
+        if png is not None:
+            looks = [each.look for each in tested.judged if each.look.usable]
+            alarms = [each.look.period_start for each in tested.judged if each.told]
+            png_plot(
+                png, looks, tested.expected(), f"{tested.series.site_id}, {tested.series.metric}", alarms
+            )
+    except OSError as error:
+        raise WorkFailed(f"{error.filename} cannot be written: {error.strerror}.") from None

@@ -1,0 +1,173 @@
+"""`sitewatch baseline`: what is normal in a series, and why."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.commands import JsonFlag, now, opened, print_json, print_table, say
+from monitor.errors import InputError, WorkFailed
+
+if TYPE_CHECKING:
+    from alerts.verdicts import Known
+    from alerts.watch import SiteWatch
+    from db.records import SeriesKey
+    from monitor.normal import Expected, Normal, RuleNow
+
+_WIDTH, _HEIGHT = 90, 18
+_COUNTING = ("record", "tail", "ears_c1", "ears_c2", "ears_c3", "farrington")
+"""Rules that compare one count with a threshold."""
+
+
+def baseline(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")],
+    metric: Annotated[str, typer.Argument(metavar="METRIC", help="As in railcars.")],
+    *,
+    subject: Annotated[
+        str, typer.Option(metavar="SUBJECT", help="As in type:Tu-160; else the counts of all.")
+    ] = "",
+    area: Annotated[str, typer.Option(metavar="AREA", help="A named part of the site; else all of it.")] = "",
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the plot as a picture too.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what is normal now and why, rule by rule, with a plot.
+
+    For each rule: its threshold, what it expects, from how many looks, and how many false alarms a year it
+    promises and can attain, or what it lacks before it can tell.
+    """
+    from db.engine import reading
+    from monitor.normal import expectations, known_at, normal, series_in
+
+    with opened() as app:
+        watch = app.watches[app.known_site(site).id]
+        check_watched(watch, metric)
+        with reading(app.engine) as connection:
+            known = known_at(connection, watch, metric, area, now())
+        keys = series_in(known, subject)
+        found = [(normal(key, known, watch, app.rules), expectations(key, known)) for key in keys]
+    if png is not None:
+        _write(png, keys, known, found)
+    if as_json:
+        print_json(
+            {
+                "site": site,
+                "metric": metric,
+                "subject": subject,
+                "series": [_document(*each) for each in found],
+            }
+        )
+    elif not found:
+        say(
+            f"Nothing recorded for {metric}{f' {subject}' if subject else ''} at {watch.name}, so nothing is normal yet. "
+            "“sitewatch observations import FILE” brings counts in."
+        )
+    else:
+        for one, expected in found:
+            _print(one, expected, known, watch)
+
+
+def check_watched(watch: "SiteWatch", metric: str) -> None:
+    """Refuse a metric that does not exist or that no rule watches here; raises InputError."""
+    from alerts.metrics import METRICS
+    from monitor.sites.faults import did_you_mean
+
+    if metric not in METRICS:
+        raise InputError(f"{metric!r} is not a metric. {did_you_mean(metric, METRICS)}")
+    if metric not in watch.metrics:
+        watched = ", ".join(watch.metrics)
+        raise InputError(
+            f"No rule watches {metric} at {watch.name}. Watched are: {watched}. docs/sites.md shows how to watch more."
+        )
+
+
+def _document(found: "Normal", expected: "list[Expected]") -> dict[str, Any]:
+    return {
+        "area": found.series.area,
+        "subject": found.series.subject,
+        "procedure": found.series.procedure,
+        "kind": found.kind,
+        "looks": found.looks,
+        "usable": found.usable,
+        "newest": found.newest.period_start if found.newest else None,
+        "looks_a_year": found.looks_a_year,
+        "promised_a_year": found.promised_a_year,
+        "attainable_a_year": found.attainable_a_year,
+        "judgeable": found.judgeable,
+        "missing": found.missing,
+        "rules": [
+            {"rule": each.rule, "status": each.status, "reason": each.reason, **each.figures}
+            for each in found.rules
+        ],
+        "expected": [
+            {"start": each.look.period_start, "expected": each.expected, "low": each.low, "high": each.high}
+            for each in expected
+        ],
+    }
+
+
+def _write(
+    path: Path, keys: "list[SeriesKey]", known: "Known", found: "list[tuple[Normal, list[Expected]]]"
+) -> None:
+    from monitor.plots import png_plot
+
+    if not keys:
+        raise InputError(f"There is nothing to draw in {path}: no look is recorded.")
+    shown = [each for each in known.looks if each.series == keys[0] and each.usable]
+    try:
+        png_plot(path, shown, found[0][1], f"{keys[0].site_id}, {keys[0].metric} ({keys[0].procedure})")
+    except OSError as error:
+        raise WorkFailed(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _print(found: "Normal", expected: "list[Expected]", known: "Known", watch: "SiteWatch") -> None:
+    from monitor.plots import terminal_plot
+
+    key = found.series
+    what = f"{key.metric}{f' {key.subject}' if key.subject else ''}{f' ({key.area})' if key.area else ''}"
+    say(f"{what} at {watch.name}, counted by {key.procedure}: {found.usable} usable looks of {found.looks}.")
+    say(
+        f"Promised: at most {found.promised_a_year:.3g} false alarms a year in this series; attainable with whole counts: "
+        f"{found.attainable_a_year:.3g}."
+    )
+    say("")
+    print_table(
+        ("rule", "can judge", "alert above", "expected", "95 %", "looks", "promised a year", "attainable"),
+        map(_row, found.rules),
+    )
+    say("")
+    for each in found.rules:
+        say(f"{each.rule}: {_why(each)}")
+    shown = [each for each in known.looks if each.series == key and each.usable][-180:]
+    if len(shown) > 1:
+        say("")
+        say(terminal_plot(shown, expected, what, _WIDTH, _HEIGHT))
+
+
+def _why(each: "RuleNow") -> str:
+    # The look asked about is made up: its own count and chance say nothing about what is normal.
+    if not each.judges or each.rule not in _COUNTING:
+        return each.reason
+    return each.reason.split("; ", 1)[-1].split("; so many", 1)[0].rstrip(").") + "."
+
+
+def _row(each: "RuleNow") -> tuple[str, ...]:
+    figures = each.figures
+    if not each.judges:
+        what = figures.get("missing_what", "looks")
+        lacks = f"needs {each.missing} more {what}" if each.missing else "not here"
+        return (each.rule, lacks, "", "", "", str(figures.get("n", "")), "", "")
+    bound = figures.get("threshold") if each.rule in _COUNTING else None
+    return (
+        each.rule,
+        "yes",
+        "" if bound is None else f"{bound:.4g}",
+        _number(figures.get("expected")),
+        f"{figures['low']:.4g}–{figures['high']:.4g}" if "low" in figures else "",
+        str(figures.get("n", "")),
+        _number(figures.get("promised_a_year")),
+        _number(figures.get("attainable_a_year")),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"

@@ -32,7 +32,7 @@ from monitor.web.rows import (
 
 MOST_SUBJECTS = 6
 MOST_ROWS = 200
-MOST_COUNTED = 5
+MOST_COUNTED = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,12 @@ from db.engine import reading, writing
 from db.observations import record
 from db.provider_states import note_credits
 from db.records import Alert, CutoutFailure
-from tests.builders import look
+from monitor import pipeline
+from tests.builders import at, look
 from tests.web_rig import NOW, Rig, picture, rig, tell_story
+
+ROOT = Path(__file__).resolve().parents[1]
+NOW_2024 = at("2024-11-25T12:00")
 
 
 @pytest.fixture
@@ -54,6 +58,31 @@ def test_the_first_page_says_what_was_counted_against_what_and_by_whom(told: Rig
     assert "according to Institute of Yards" in text
     assert "number of looks not published" in text
     assert "Harbour Watch" in text
+
+
+def test_the_first_look_at_a_fresh_installation(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """Three cards, what is known with its citation, and verdicts about the past that nobody was sent."""
+    sites, history = ROOT / "sites.geojson", ROOT / "history" / "published.csv"
+    with rig(sqlite_engine, tmp_path, sites_file=sites, history_file=history) as made:
+        pipeline.start(made.app, NOW_2024)
+        pipeline.judge(made.app, NOW_2024)
+        html = read(made, "/")
+    cards = {
+        found[1]: words(found[0])
+        for found in re.finditer(r'<article class="card" id="site-([^"]+)".*?</article>', html)
+    }
+    assert cards.keys() == {"kp-sunan", "kp-tumangang", "ru-knevichi"}
+    rail = cards["kp-tumangang"]
+    for count in ("3", "5", "8", "about 73", "about 258"):
+        assert re.search(rf"20\d\d-\d\d-\d\d (?:\d\d:\d\d UTC )?{count} ", rail), count
+    assert (
+        "Published baseline: at most 20 railcars , 2018-10-06 to 2023-09-17, according to CSIS Beyond Parallel"
+        in rail
+    )
+    for card in cards.values():
+        assert "not sent" in card
+        assert "No picture yet" in card
+        assert "Cannot tell yet when the next pass is due" in card
 
 
 def test_the_first_page_says_what_silence_means(told: Rig) -> None:

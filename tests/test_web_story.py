@@ -79,16 +79,17 @@ def test_from_the_first_look_to_an_acknowledged_alert(
 
 def dry_run(page: Page, picture: Path) -> None:
     """Go from the filled form to the dry run; nothing is written by that."""
-    page.get_by_role("button", name="Show what would be watched").click()
+    page.get_by_role("button", name="Show what would be watched").press("Enter")
     expect(page.locator("main")).to_contain_text("Nothing is written yet.")
     page.wait_for_selector("#preview-map[data-ready=true]")
     page.screenshot(path=picture, full_page=True)
 
 
-def test_adding_by_airport_code(served: Served, browser: Browser, tmp_path: Path) -> None:
+def test_adding_by_airport_code_and_keyboard(served: Served, browser: Browser, tmp_path: Path) -> None:
     with reader(served, browser) as page:
         page.goto(f"{served.address}/add-site")
-        page.get_by_label("An airport").fill("ekbi")
+        page.get_by_label("An airport").focus()
+        page.keyboard.type("ekbi")
         before = written(served)
         dry_run(page, tmp_path / "airport.png")
         assert written(served) == before
@@ -98,7 +99,8 @@ def test_adding_by_airport_code(served: Served, browser: Browser, tmp_path: Path
         expect(run).to_contain_text("3 more a day from flights")
         expect(run).to_contain_text("asks about it every minute")
         expect(run).to_contain_text("1,440 more")
-        page.get_by_role("button", name="Add this site").click()
+        page.get_by_role("button", name="Add this site").focus()
+        page.keyboard.press("Space")
         page.wait_for_url("**/sites/dk-ekbi")
         expect(page.get_by_role("heading", level=1)).to_have_text("Billund Airport")
     assert written(served) == [*before, "dk-ekbi"]

@@ -3,19 +3,21 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from db.declared import declared
+from alerts.verdicts import Known
+from alerts.watch import SiteWatch
 from db.engine import reading
-from db.observations import looks
+from db.records import DeclaredBaseline
 from monitor.bootstrap import App, rule_defaults
 from monitor.imports import Clock, declared_of
 from monitor.kinds import KINDS
+from monitor.normal import known_at
 from monitor.sites import Site
 from monitor.sites.add import add_sites, try_sites
 from monitor.sites.check import feature_id
@@ -24,7 +26,7 @@ from monitor.sites.geometry import area_km2
 from monitor.sites.incoming import feature_from_airport, features_from_bytes
 from monitor.sites.watching import site_watches
 from monitor.web.asking import Asking, askings
-from monitor.web.foretelling import MetricPlan, Past, foretell
+from monitor.web.foretelling import MetricPlan, foretell
 from monitor.web.plan import Plan, draw_plan
 
 _PASTED = Path("the outline")
@@ -129,11 +131,12 @@ def _features(wish: Wish) -> list[dict[str, Any]]:
 
 
 def _preview(connection: Connection, app: App, site: Site, now: datetime) -> Preview:
-    watch = site_watches([site], app.settings.watch, app.settings.lapse_after_days)[site.id]
+    said = app.settings
+    layers = (said.watch, said.lapse_after_days, said.false_alarms_per_site_year)
+    watch = site_watches([site], *layers)[site.id]
     flight_feeds = [name for name, feed in app.feeds.items() if feed.watches and feed.scopes([site])]
     stated, _ = declared_of(site, Clock(now))
-    past = Past(looks(connection, site_id=site.id), [*declared(connection, site.id), *stated])
-    metrics = foretell(watch, app.rules, past, flight_feeds, now)
+    metrics = foretell(watch, _known(connection, watch, stated, now), app.rules, flight_feeds)
     return Preview(
         site=site,
         kind=KINDS[site.kind].label,
@@ -143,3 +146,16 @@ def _preview(connection: Connection, app: App, site: Site, now: datetime) -> Pre
         looks_a_day=sum(len(each.metrics) for each in metrics if each.counted_daily),
         written=json.dumps(site.feature, ensure_ascii=False, indent=1),
     )
+
+
+def _known(
+    connection: Connection, watch: SiteWatch, stated: Sequence[DeclaredBaseline], now: datetime
+) -> dict[str, Known]:
+    """What is known of each metric, with what the site itself declares."""
+    found = {metric: known_at(connection, watch, metric, "", now) for metric in watch.metrics}
+    return {
+        metric: replace(
+            each, declared=[*each.declared, *(one for one in stated if one.series.metric == metric)]
+        )
+        for metric, each in found.items()
+    }

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.feeds import Feed, Scope
+from monitor.feeds.options import turns
 from monitor.sites import Site
 from monitor.web import wording
 
 DAY_S = 86_400
-_IN_TURN = "one_at_a_time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ def _asking(
     new = [scope for scope in after if ids & set(scope.site_ids)]
     if not new:
         return
-    in_turn = _in_turn(feed)
-    cadence_s = provider.interval_s * (len(after) if in_turn else 1)
+    slots = turns(provider, len(after))
+    cadence_s = provider.interval_s * slots
     requests = [_a_day(feed, scopes) for scopes in (before, after)]
     shared = sorted({names[name] for scope in new for name in scope.site_ids if name not in ids})
     words = f"asks about it every {wording.every(cadence_s)}"
-    if in_turn:
+    if slots > 1:
         words += ", one place after the other"
     elif shared:
         words += f", together with {', '.join(shared[:3])}{' and others' if len(shared) > 3 else ''}"  # noqa: PLR2004
@@ -63,9 +63,5 @@ def requests_a_day(feed: Feed, sites: Sequence[Site]) -> int:
 
 
 def _a_day(feed: Feed, scopes: Sequence[Scope]) -> int:
-    asked_at_once = min(1, len(scopes)) if _in_turn(feed) else len(scopes)
-    return asked_at_once * DAY_S // feed.provider.interval_s
-
-
-def _in_turn(feed: Feed) -> bool:
-    return feed.provider.options.get(_IN_TURN) == "true"
+    slots = turns(feed.provider, len(scopes))
+    return len(scopes) * DAY_S // (feed.provider.interval_s * slots)

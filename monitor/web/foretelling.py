@@ -2,21 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
-from alerts.history import history_of
-from alerts.metrics import METRICS
-from alerts.verdict import Context, Rule, Verdict
-from alerts.watch import MetricWatch, SiteWatch
+from alerts.verdict import Rule
+from alerts.verdicts import Known
+from alerts.watch import SiteWatch
 from alerts.words import capital, listed
-from db.records import DeclaredBaseline, Observation, SeriesKey
+from db.records import DeclaredBaseline, SeriesKey
 from monitor.flights.looks import COUNTED
 from monitor.flights.visits import PROCEDURE
+from monitor.normal import RuleNow, normal, series_in
 from monitor.web import wording
 from monitor.web.rows import subject_words
 
 _BY_PEOPLE = "published"
-_DAY = timedelta(days=1)
 _WATCHLIST = "watchlist"
 
 
@@ -41,57 +39,31 @@ class MetricPlan:
     rules: tuple[Foretold, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What the database and the site itself know of one site's earlier looks."""
-
-    looks: Sequence[Observation] = ()
-    declared: Sequence[DeclaredBaseline] = ()
-
-
 def foretell(
-    watch: SiteWatch, rules: Mapping[str, Rule], past: Past, flight_feeds: Sequence[str], now: datetime
+    watch: SiteWatch, known: Mapping[str, Known], rules: Mapping[str, Rule], flight_feeds: Sequence[str]
 ) -> tuple[MetricPlan, ...]:
-    """Say for each metric what its rules could tell at `now`; `flight_feeds` are those asked about the site."""
+    """Say for each metric what its rules could tell now; `flight_feeds` are those asked about the site."""
     plans: dict[MetricPlan, tuple[str, ...]] = {}
-    for metric in watch.metrics.values():
-        plan = _plan(watch, metric, rules, past, flight_feeds, now)
+    for metric in watch.metrics:
+        plan = _plan(watch, metric, known[metric], rules, flight_feeds)
         alike = replace(plan, metrics=())
         plans[alike] = (*plans.get(alike, ()), *plan.metrics)
     return tuple(replace(plan, metrics=metrics) for plan, metrics in plans.items())
 
 
-def _plan(  # noqa: PLR0917 - one call
-    watch: SiteWatch,
-    metric: MetricWatch,
-    rules: Mapping[str, Rule],
-    past: Past,
-    flight_feeds: Sequence[str],
-    now: datetime,
+def _plan(
+    watch: SiteWatch, metric: str, known: Known, rules: Mapping[str, Rule], flight_feeds: Sequence[str]
 ) -> MetricPlan:
-    flown = metric.metric in COUNTED and bool(flight_feeds)
-    known = [each for each in past.looks if each.series.metric == metric.metric]
-    stated = [each for each in past.declared if each.series.metric == metric.metric]
-    look = _first_look(watch, metric.metric, PROCEDURE if flown else _BY_PEOPLE, now)
-    history = history_of(look, known, stated, now)
-    context = Context(METRICS[metric.metric], watch.watchlist, watch.timezone)
-    said = (
-        _foretold(
-            name,
-            rules[name].judge(look, history, context, {**rules[name].defaults, **params}),
-            watch,
-            daily=flown,
-        )
-        for name, params in metric.rules.items()
-        if name in rules
-    )
+    flown = metric in COUNTED and bool(flight_feeds)
+    own = SeriesKey(watch.site_id, "", metric, "", PROCEDURE if flown else _BY_PEOPLE)
+    now = normal(next(iter(series_in(known, "")), own), known, watch, rules)
     return MetricPlan(
-        metrics=(wording.metric_words(metric.metric),),
+        metrics=(wording.metric_words(metric),),
         looks=_looks_words(flight_feeds if flown else ()),
         counted_daily=flown,
-        known=sum(each.usable for each in known),
-        declared=tuple(_declared(each, watch.timezone) for each in stated),
-        rules=tuple(_together(said)),
+        known=now.usable,
+        declared=tuple(_declared(each, watch.timezone) for each in known.declared),
+        rules=tuple(_together(_foretold(each, watch, daily=flown) for each in now.rules)),
     )
 
 
@@ -102,21 +74,6 @@ def _together(said: Iterable[Foretold]) -> Iterator[Foretold]:
         lines[each.ready, each.words] = (*lines.get((each.ready, each.words), ()), *each.rules)
     for (ready, words), names in lines.items():
         yield Foretold(names, ready, words)
-
-
-def _first_look(watch: SiteWatch, metric: str, procedure: str, now: datetime) -> Observation:
-    """One thing counted in a day that was wholly observed."""
-    return Observation(
-        series=SeriesKey(watch.site_id, "", metric, "", procedure),
-        kind=METRICS[metric].kind,
-        period_start=now,
-        period_end=now + _DAY,
-        look_key="first",
-        value=1.0,
-        result_time=now,
-        recorded_at=now,
-        exposure=1.0,
-    )
 
 
 def _looks_words(flight_feeds: Sequence[str]) -> str:
@@ -134,16 +91,16 @@ def _declared(each: DeclaredBaseline, zone: str) -> str:
     )
 
 
-def _foretold(rule: str, verdict: Verdict, watch: SiteWatch, *, daily: bool) -> Foretold:
-    name = (rule.replace("_", " "),)
-    if rule == _WATCHLIST:
+def _foretold(said: RuleNow, watch: SiteWatch, *, daily: bool) -> Foretold:
+    name = (said.rule.replace("_", " "),)
+    if said.rule == _WATCHLIST:
         return Foretold(name, bool(watch.watchlist), _watchlist_words(watch))
-    if verdict.status == "evaluated":
-        return Foretold(name, True, " ".join(_ready_words(verdict)))
-    needs = _needs(verdict, daily=daily)
-    return Foretold(
-        name, False, f"cannot tell yet, {needs}." if needs else f"cannot tell yet. {verdict.reason}"
-    )
+    if said.judges:
+        threshold = said.figures.get("threshold")
+        above = isinstance(threshold, int | float) and threshold > 0
+        return Foretold(name, True, f"tells above {threshold:g}." if above else f"can tell. {said.reason}")
+    needs = _needs(said, daily=daily)
+    return Foretold(name, False, f"cannot tell yet, {needs}." if needs else f"cannot tell yet. {said.reason}")
 
 
 def _watchlist_words(watch: SiteWatch) -> str:
@@ -152,24 +109,11 @@ def _watchlist_words(watch: SiteWatch) -> str:
     return f"tells whenever one of these is seen: {listed([subject_words(each, {}) for each in watch.watchlist])}."
 
 
-def _ready_words(verdict: Verdict) -> Iterator[str]:
-    threshold = verdict.details.get("threshold")
-    if verdict.exceeded:
-        yield "tells at the next look that counts any."
-        yield verdict.reason
-    elif isinstance(threshold, int | float) and threshold > 0:
-        yield f"tells above {threshold:g}."
-    else:
-        yield "can tell."
-        yield verdict.reason
-
-
-def _needs(verdict: Verdict, *, daily: bool) -> str:
-    missing = verdict.details.get("missing")
-    if not isinstance(missing, int):
+def _needs(said: RuleNow, *, daily: bool) -> str:
+    if not said.missing:
         return ""
-    what = verdict.details.get("missing_what", wording.USABLE_LOOKS)
+    what = said.figures.get("missing_what", wording.USABLE_LOOKS)
     if what != wording.USABLE_LOOKS:
-        return f"needs {missing} more {what}"
-    wait = f" (at least {missing} {'day' if missing == 1 else 'days'})" if daily else ""
-    return f"needs {missing} more {'look' if missing == 1 else 'looks'}{wait}"
+        return f"needs {said.missing} more {what}"
+    wait = f" (at least {said.missing} {'day' if said.missing == 1 else 'days'})" if daily else ""
+    return f"needs {said.missing} more {'look' if said.missing == 1 else 'looks'}{wait}"

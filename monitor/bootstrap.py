@@ -36,6 +36,7 @@ from monitor.feeds.http import Caps, GuardedClient
 from monitor.feeds.opensky import OpenSkyFeed
 from monitor.feeds.opensky_flights import OpenSkyFlightsFeed
 from monitor.feeds.opensky_tracks import OpenSkyTracksFeed
+from monitor.feeds.options import turns
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
 from monitor.flights.classes import CLASSES_FILE, ClassesError, default_classes, load_classes
@@ -235,6 +236,7 @@ def build_feed(
             f"providers.{provider.name}.kind is {provider.kind!r}, which is no kind of feed. Use one of "
             f"{', '.join(FEEDS)}."
         )
+    turns(provider, 0)  # raises for a number of requests that cannot be
     client = _client(provider.name, settings, headers=provider.headers, transport=transport)
     clients.append(client)
     return FEEDS[provider.kind](provider, client)

@@ -27,6 +27,8 @@ from db.polls import (
 from db.provider_states import note_credits, read_state
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.feeds import Feed, FeedError, Fetched, Scope
+from monitor.feeds.options import turns
+from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.identity import Classes
 from monitor.poll_answers import (
     answered,
@@ -181,19 +183,20 @@ class _Run:
         return reports
 
     def _due(self) -> Sequence[Scope]:
-        """The scopes to ask now: all, or the one whose turn it is where the provider wants single requests."""
+        """The scopes to ask now: all, or those whose turn it is where they are more than may be asked at once."""
         scopes = self._feed.scopes(list(self._sites.values()))
         self._parts = Counter(name for scope in scopes for name in scope.site_ids)
-        if self._force or self._provider.options.get("one_at_a_time") != "true" or not scopes:
+        needed = turns(self._provider, len(scopes))
+        if self._force or needed == 1:
             return scopes
-        self._turns = len(scopes)
+        self._turns = needed
         self._alive_from = 0
         self._alive_for = max(self._alive_for * self._turns, _ALIVE_AT_LEAST)
         canary = self._feed.canary(scopes[0])
         if canary and not self._was_alive() and not self._canary_was_asked():
             self._alive_by(canary)
             return []
-        return [scopes[self._slot % self._turns]]
+        return scopes[self._slot % self._turns :: self._turns]
 
     def _begin(self, scope: Scope, purpose: Purpose) -> _Begun | None:
         key = PollKey(self._provider.name, scope.key, self._slot, purpose)
@@ -309,7 +312,8 @@ class _Run:
                 result,
                 interval_s=interval_s,
                 now=self._now,
-                lasts_s=interval_s * self._turns,
+                # A place whose turn comes seldom was not watched all the time between.
+                lasts_s=min(interval_s * self._turns, max(interval_s, int(POLL_WORTH_S))),
             )
 
     def _worth_keeping(self, fixes: Sequence[Fix]) -> tuple[Fix, ...]:

@@ -19,7 +19,8 @@ DEFAULT_PROVIDERS = (
         licence="ODbL 1.0",
         attribution="adsb.lol contributors, ODbL 1.0",
         redistribute=True,
-        options={"path_style": "point"},
+        # As many as adsb.fi allows; the rest of many places waits for the next slot.
+        options={"path_style": "point", "most_at_once": "60"},
         terms_url="https://github.com/adsblol/globe_history",
         limits="dynamic, none published; circles of at most 250 NM",
     ),
@@ -32,7 +33,7 @@ DEFAULT_PROVIDERS = (
         licence="personal, non-commercial use",
         attribution="adsb.fi (https://adsb.fi)",
         enabled=False,
-        options={"path_style": "lat_lon_dist", "one_at_a_time": "true"},
+        options={"path_style": "lat_lon_dist", "most_at_once": "1"},
         terms_url="https://github.com/adsbfi/opendata",
         limits="1 request a second; circles of at most 250 NM",
     ),
@@ -44,7 +45,7 @@ DEFAULT_PROVIDERS = (
         licence="by agreement with airplanes.live",
         attribution="airplanes.live",
         enabled=False,
-        options={"path_style": "point"},
+        options={"path_style": "point", "most_at_once": "60"},
         terms_url="https://airplanes.live/",
         limits="approval needed before the first request; circles of at most 250 NM",
     ),
@@ -56,9 +57,10 @@ DEFAULT_PROVIDERS = (
         licence="commercial, by contract",
         attribution="ADS-B Exchange",
         enabled=False,
-        options={"path_style": "lat_lon_dist"},
+        # 8,640 requests a month: the smallest plan allows 10,000.
+        options={"path_style": "lat_lon_dist", "most_at_once": "1"},
         terms_url="https://www.adsbexchange.com/terms-of-use/",
-        limits="by contract; needs a key in the header api-auth",
+        limits="by contract (the smallest plan: 10,000 requests a month); needs a key in the header api-auth",
     ),
     Provider(
         name="opensky",
@@ -68,6 +70,8 @@ DEFAULT_PROVIDERS = (
         licence="research and non-commercial use",
         attribution="The OpenSky Network, https://opensky-network.org",
         enabled=False,
+        # 4 boxes of at most 2 credits, 288 times a day: 2,304 of 4,000.
+        options={"most_at_once": "4"},
         terms_url="https://opensky-network.org/about/terms-of-use",
         limits="credits a day: 400 without account, 4,000 with one; 1 to 4 a request, by the size of the box",
     ),
@@ -135,6 +139,8 @@ DEFAULT_PROVIDERS = (
 )
 """Every provider known by name; only those that need neither key nor agreement are on."""
 
+_ANONYMOUS_OPENSKY_S = 1_800
+"""Without an account there are 400 credits a day: 4 boxes of at most 2, 48 times."""
 _NEEDED = ("kind", "base_url", "interval_s", "licence", "attribution")
 
 
@@ -160,6 +166,8 @@ def _merged(provider: Provider | None, name: str, changes: ProviderSettings) -> 
     if moved and "redistribute" not in values:
         # What one server lets pass on says nothing about another.
         values["redistribute"] = False
+    if provider.kind == "opensky" and not values["credentials"]:
+        values.setdefault("interval_s", _ANONYMOUS_OPENSKY_S)
     return replace(
         provider,
         **values,

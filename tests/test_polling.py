@@ -371,7 +371,7 @@ def test_sites_where_nothing_flies_are_not_asked_about(engine: Engine, skies: Sk
 
 
 def test_a_provider_that_wants_single_requests_is_asked_in_turn(engine: Engine) -> None:
-    skies = Skies(interval_s=10, options={"one_at_a_time": "true"})
+    skies = Skies(interval_s=10, options={"most_at_once": "1"})
     for place in ("quiet", "dateline", "donut"):
         skies.over(place)
     skies.over("incheon", aircraft("71be01", lat=37.4, lon=126.4))
@@ -390,7 +390,7 @@ def test_a_provider_that_wants_single_requests_is_asked_in_turn(engine: Engine) 
 
 
 def test_a_silent_provider_proves_nothing_in_turn_either(engine: Engine) -> None:
-    skies = Skies(interval_s=10, options={"one_at_a_time": "true"})
+    skies = Skies(interval_s=10, options={"most_at_once": "1"})
     for place in ("quiet", "dateline", "donut", "incheon"):
         skies.over(place)
     reports = [

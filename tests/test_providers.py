@@ -73,7 +73,7 @@ def test_settings_change_a_known_provider() -> None:
     assert (lol.enabled, lol.interval_s, lol.options) == (
         False,
         30,
-        {"path_style": "point", "margin_nm": "60"},
+        {"path_style": "point", "most_at_once": "60", "margin_nm": "60"},
     )
     assert lol.base_url == BY_NAME["adsb.lol"].base_url
     assert lol.redistribute

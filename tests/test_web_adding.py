@@ -185,7 +185,7 @@ def test_history_that_is_there_counts_in_the_dry_run(made: Rig) -> None:
 
 @pytest.mark.parametrize(
     ("options", "requests"),
-    [({}, "5,760 (1,440 more)"), ({"one_at_a_time": "true"}, "1,440 (as before)")],
+    [({}, "5,760 (1,440 more)"), ({"most_at_once": "1"}, "1,440 (as before)")],
 )
 def test_what_more_is_asked_is_told(
     sqlite_engine: Engine, tmp_path: Path, options: dict[str, str], requests: str

@@ -26,6 +26,8 @@ from monitor.sites import Site
 
 MARGIN_NM = 40.0
 LARGEST_BOX_SQDEG = 100.0
+_BEFORE_ROUNDING = 0.98
+"""Edges are rounded outwards, and a box that thereby grows past its price's area costs more."""
 MAX_AGE_S = 120.0
 MAX_POSITION_AGE_S = 60.0
 CREDITS = ((25.0, 1), (100.0, 2), (400.0, 3))
@@ -62,7 +64,8 @@ class OpenSkyFeed:
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Plan few boxes: near sites share one while its area stays within the limit."""
         wanted = [(site.id, box) for site in sites if site.flies for box in around(site, self._margin_nm)]
-        return [box_scope(box, names) for box, names in merge(wanted, self._largest_sqdeg)]
+        largest_sqdeg = self._largest_sqdeg * _BEFORE_ROUNDING
+        return [box_scope(box, names) for box, names in merge(wanted, largest_sqdeg)]
 
     def canary(self, scope: Scope) -> Scope | None:
         """A busy box elsewhere."""

@@ -32,7 +32,7 @@ from monitor.imagery.cutout import outline_digest
 from monitor.settings import SettingsError
 from monitor.sites import Site
 from monitor.sites.geometry import circle
-from tests.cast import BUSY_PORT, CAST, CAST_BY_ID, DATELINE_STRIP, QUIET_FIELD
+from tests.cast import BUSY_PORT, CAST, CAST_BY_ID, QUIET_FIELD
 from tests.fake_feeds import NOON, USER_AGENT, Asked, Loopback, Reply, client, stac_provider
 from tests.pictures import ToLoopback, cog, noise, origin_of, ranged, serving, utm_of
 

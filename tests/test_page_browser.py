@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.image import imread
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from db.alerts import alerts
 from db.engine import open_engine, reading, writing
@@ -212,7 +212,7 @@ def serious(page: Page) -> list[str]:
 
 
 WIDTH = "document.documentElement.scrollWidth"
-NARROWEST = 360
+NARROWEST = ViewportSize(width=360, height=740)
 
 
 @pytest.mark.parametrize(
@@ -235,12 +235,12 @@ def test_nothing_serious_stands_in_anybodys_way(
         found["phone"] = serious(page)
         page.screenshot(path=tmp_path / "phone.png", full_page=True)
         widths = [page.evaluate(WIDTH)]
-        page.set_viewport_size({"width": NARROWEST, "height": 740})
+        page.set_viewport_size(NARROWEST)
         widths.append(page.evaluate(WIDTH))
         expected = {"unknown": "404", "refused": "422"}.get(name, "none")
         served.said[:] = [each for each in served.said if expected not in each]
     assert found == {"light": [], "dark": [], "phone": []}
-    assert widths == [PHONE["width"], NARROWEST]
+    assert widths == [PHONE["width"], NARROWEST["width"]]
 
 
 @pytest.mark.parametrize("path", ["/", "/sites/busy-port", "/alerts", "/feeds"])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from db.records import BlindPeriod, CoverageHour, Evaluation, ObservationKey, Scene
 from monitor.feeds import Provider
+from monitor.normal import Expected
 from monitor.web import wording
 from monitor.web.axis import LEFT, RIGHT, Span
 from monitor.web.chart_data import chart_data
@@ -399,4 +400,24 @@ def test_a_year_without_a_count_is_one_row_and_hides_no_count() -> None:
         ("2023-05-01 to 2023-07-28", "not assessable", "84 looks"),
         ("2023-05-01 to 2023-07-28", "not assessable", "84 looks"),
         ("2023-04-01", "2", ""),
+    ]
+
+
+def test_what_was_usual_at_a_look_stands_behind_it() -> None:
+    counted = [look(f"2023-09-{day:02}", day) for day in (1, 8, 15)]
+    usual = [Expected(counted[-1], 6.0, 2.0, 40.0)]
+    told = Told("UTC", NOW, counted, expected=usual)
+    chart = value_chart(told, "Railcars")
+    assert chart is not None
+    (band,) = (each for each in chart.blocks if each.kind == "usual")
+    assert band.title == "2023-09-15: usually 2 to 40, 6 expected"
+    assert band.y > 0
+    assert band.y < chart.marks[-1].y < band.y + band.height < chart.floor_y
+    assert chart_data(told)["usual"] == [
+        {
+            "start": counted[-1].period_start.timestamp(),
+            "end": counted[-1].period_end.timestamp(),
+            "low": 2.0,
+            "high": 40.0,
+        }
     ]

@@ -51,6 +51,13 @@ def alert_about(made: Rig, site_id: str) -> Alert:
     return found
 
 
+def test_a_site_says_which_counts_can_be_judged_and_how_many_looks_are_lacking(told: Rig) -> None:
+    text = words(read(told, "/sites/busy-port"))
+    assert "What can be judged" in text
+    assert "cannot be judged yet: needs 8 more usable looks" in text
+    assert "cannot be judged yet: nobody has counted; needs 12 usable looks" in text
+
+
 def test_the_first_page_says_what_was_counted_against_what_and_by_whom(told: Rig) -> None:
     text = words(read(told, "/"))
     assert "About 73 containers at Busy Port" in text
@@ -203,6 +210,18 @@ def test_a_site_tells_each_look_with_its_source_and_its_verdict(told: Rig) -> No
     assert "Rising, no numbers published." in text
     assert "Not located yet: Pier 2." in text
     assert "format=csv" in html
+
+
+def test_with_enough_history_the_chart_shows_what_was_usual(told: Rig) -> None:
+    assert 'class="block usual"' not in read(told, "/sites/busy-port")
+    counts = [
+        look(f"2023-{week // 4 + 1:02}-{week % 4 * 7 + 1:02}", 3, "ships_present") for week in range(30)
+    ]
+    with writing(told.app.engine) as connection:
+        record(connection, counts)
+    html = read(told, "/sites/busy-port?metric=ships_present&area=")
+    assert 10 < html.count('class="block usual"') < 30
+    assert "by the looks before it (95 %)" in html
 
 
 def test_a_site_where_aircraft_come_tells_visits_with_confidence(told: Rig) -> None:

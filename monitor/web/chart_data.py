@@ -14,6 +14,15 @@ def chart_data(told: Told) -> dict[str, Any]:
         "now": told.now.timestamp(),
         "looks": [_look(each, told) for each in told.looks],
         "declared": list(_declared(told)),
+        "usual": [
+            {
+                "start": each.look.period_start.timestamp(),
+                "end": each.look.period_end.timestamp(),
+                "low": each.low,
+                "high": each.high,
+            }
+            for each in told.expected
+        ],
     }
 
 

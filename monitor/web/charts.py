@@ -33,7 +33,8 @@ def value_chart(told: Told, title: str, height: int = 170) -> Chart | None:
     if span is None:
         return None
     counts = [each for each in told.looks if each.value is not None]
-    top = _top([each.high or each.value or 0.0 for each in counts], told.declared)
+    highest = [each.high or each.value or 0.0 for each in counts]
+    top = _top([*highest, *(each.high for each in told.expected)], told.declared)
     plot_px = height - TOP_PX - BOTTOM_PX
     floor = float(height - BOTTOM_PX)
 
@@ -52,6 +53,7 @@ def value_chart(told: Told, title: str, height: int = 170) -> Chart | None:
             *shade_gaps(told, span, (TOP_PX, plot_px)),
             *shade_silence(told, span, (TOP_PX, plot_px)),
             *_baselines(told, span, y, floor),
+            *_usual(told, span, y),
         ),
         marks=tuple(_labelled(marks, shown)),
         condensed=condensed,
@@ -76,6 +78,21 @@ def _baselines(told: Told, span: Span, y: Scale, floor: float) -> Iterator[Block
             yield Block(left, width, "declared", title, top, floor - top, wording.statement(each))
         elif each.statistic == "none_before":
             yield Block(left, width, "declared", title, floor - 3, 3, wording.statement(each))
+
+
+def _usual(told: Told, span: Span, y: Scale) -> Iterator[Block]:
+    """What was usual at each look, by the looks before it."""
+    for each in told.expected:
+        left, right = span.x(each.look.period_start), span.x(each.look.period_end)
+        top = y(each.high)
+        yield Block(
+            left,
+            round(max(0.4, right - left), 2),
+            "usual",
+            wording.usual(each, told.zone),
+            top,
+            round(max(1.0, y(each.low) - top), 1),
+        )
 
 
 def _labelled(marks: Sequence[Mark], looks: Sequence[Observation]) -> Iterator[Mark]:

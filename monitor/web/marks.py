@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from db.records import DeclaredBaseline, Observation
+from monitor.normal import Expected
 from monitor.web import wording
 from monitor.web.axis import Span, Tick
 
@@ -84,6 +85,8 @@ class Told:
     declared: Sequence[DeclaredBaseline] = ()
     alerted: frozenset[LookKey] = field(default_factory=frozenset)
     site_names: Mapping[str, str] = field(default_factory=dict)
+    expected: Sequence[Expected] = ()
+    """What was expected of the newest looks, each from those before it."""
 
 
 def look_key(look: Observation) -> LookKey:

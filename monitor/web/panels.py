@@ -1,19 +1,21 @@
 """The counts of one metric at one site, gathered for a chart and its table; which of them to show first."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from alerts.metrics import METRICS
+from alerts.watch import SiteWatch
 from db.alerts import alerts
 from db.declared import declared
 from db.look_pages import SeriesSummary
 from db.observations import looks
 from db.records import Alert, Observation
 from db.verdicts import verdicts
+from monitor.normal import Expected, expectations, known_at, series_in
 from monitor.sites import Site
 from monitor.web import wording
 from monitor.web.charts import value_chart
@@ -33,6 +35,8 @@ from monitor.web.rows import (
 MOST_SUBJECTS = 6
 MOST_ROWS = 200
 MOST_COUNTED = 6
+MOST_EXPECTED = 60
+"""What is usual is worked out anew for so many of the newest looks; each takes some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +129,10 @@ class Desk:
         """The name of the site's time zone."""
         return self.site.timezone.key
 
-    def panel(self, topic: Topic, told: Sequence[Alert], *, height: int = 170) -> Panel:
-        """Read one topic's looks, baselines and verdicts."""
+    def panel(
+        self, topic: Topic, told: Sequence[Alert], *, watch: SiteWatch | None = None, height: int = 170
+    ) -> Panel:
+        """Read one topic's looks, baselines and verdicts; with `watch` also what was usual at each look."""
         found = [look for name in topic.subjects for look in self._looks(topic, name)]
         found.sort(key=lambda each: (each.period_start, each.series))
         stated = [
@@ -140,7 +146,8 @@ class Desk:
         shown_looks = [*(look for run in runs[:MOST_ROWS] for look in (run[0], run[-1])), *counts]
         judged = verdicts(self.connection, [each.key for each in shown_looks])
         context = Context(self.zone, self.site_names, judged, alert_of)
-        shown = Told(self.zone, self.now, found, stated, frozenset(alert_of), self.site_names)
+        usual = list(self._usual(topic, watch)) if watch and not topic.lanes else []
+        shown = Told(self.zone, self.now, found, stated, frozenset(alert_of), self.site_names, usual)
         title = wording.metric_words(topic.metric)
         chart = lane_chart(shown, title) if topic.lanes else value_chart(shown, title, height)
         return Panel(
@@ -154,6 +161,11 @@ class Desk:
             told=shown,
             wide=any(topic.subjects),
         )
+
+    def _usual(self, topic: Topic, watch: SiteWatch) -> Iterator[Expected]:
+        known = known_at(self.connection, watch, topic.metric, topic.area, self.now)
+        for key in series_in(known, topic.subjects[0])[:1]:
+            yield from expectations(key, known, MOST_EXPECTED)
 
     def alerts(self) -> list[Alert]:
         """The site's alerts, the newest first."""

@@ -12,6 +12,7 @@ from db.notes import notes
 from db.records import Alert, Note
 from db.visit_pages import VisitFilter, visit_page
 from monitor.bootstrap import App
+from monitor.judgeability import Judgeability, judgeability
 from monitor.sites import Site
 from monitor.web import wording
 from monitor.web.chart_data import chart_data
@@ -81,6 +82,7 @@ class SitePage:
     area_names: dict[str, str]
     watched: tuple[tuple[str, tuple[str, ...]], ...]
     site_names: dict[str, str]
+    judgeability: tuple[Judgeability, ...]
 
     @property
     def site(self) -> Site:
@@ -95,7 +97,8 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     known = topics(surveyor.summaries(site.id), told, site.watchlist)
     chosen = _chosen(known, asked)
     desk = Desk(connection, site, surveyor.names, now)
-    panel = desk.panel(chosen, told, height=CHART_HEIGHT) if chosen else None
+    watch = app.watches[site.id]
+    panel = desk.panel(chosen, told, watch=watch, height=CHART_HEIGHT) if chosen else None
     visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if site.flies else []
     return SitePage(
         card=surveyor.card(site, charted=False),
@@ -110,8 +113,9 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         told=surveyor.sent,
         plan=draw_plan(site),
         area_names={area.id: area.name for area in site.areas},
-        watched=wording.rules_by_metric(app.watches[site.id]),
+        watched=wording.rules_by_metric(watch),
         site_names=surveyor.names,
+        judgeability=tuple(judgeability(connection, {site.id: watch}, app.rules, now)),
     )
 
 

@@ -8,6 +8,7 @@ from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
 from alerts.words import capital, local_day
 from db.records import DeclaredBaseline, Evaluation, Observation
+from monitor.normal import Expected
 
 _QUALIFIERS = {"=": "", "~=": "about ", ">=": "at least ", "<=": "at most "}
 _UNITS = (
@@ -132,6 +133,13 @@ def short_count(look: Observation) -> str:
 def source(look: Observation) -> str:
     """Who counted: the publisher, or the procedure where we counted ourselves."""
     return look.publisher or f"counted by sitewatch ({look.series.procedure})"
+
+
+def usual(each: Expected, zone: str) -> str:
+    """What was expected of a look, from the looks before it alone."""
+    return (
+        f"{look_period(each.look, zone)}: usually {each.low:g} to {each.high:g}, {each.expected:.3g} expected"
+    )
 
 
 def exposure(look: Observation) -> str:

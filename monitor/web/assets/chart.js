@@ -40,7 +40,7 @@ function middle(look) {
 
 function highest(data) {
   const values = data.looks.map((each) => each.high ?? each.value ?? 0);
-  return Math.max(1, ...values, ...data.declared.map((each) => each.value ?? 0)) * 1.08;
+  return Math.max(1, ...values, ...data.declared.map((each) => each.value ?? 0), ...data.usual.map((each) => each.high)) * 1.08;
 }
 
 function hatch(pen, x, y, width, height, step) {
@@ -57,6 +57,12 @@ function hatch(pen, x, y, width, height, step) {
   pen.restore();
 }
 
+function dots(pen, x, y, width, height, step) {
+  for (let down = y + step / 2; down < y + height; down += step)
+    for (let across = x + step / 2; across < x + Math.max(step, width); across += step)
+      pen.fillRect(across, down, step / 4, step / 4);
+}
+
 function drawGaps(chart, data, scale) {
   const { ctx: pen, bbox } = chart;
   pen.strokeStyle = colour("gap");
@@ -64,11 +70,14 @@ function drawGaps(chart, data, scale) {
   pen.globalAlpha = 0.7;
   const newest = Math.max(...data.looks.map((each) => each.end));
   const silent = data.now - newest > (data.now - data.looks[0].start) * 0.02;
+  pen.fillStyle = colour("gap");
   const gaps = data.looks.filter((each) => each.kind === "gap" || each.kind === "unusable");
-  for (const { start, end } of [...gaps, ...(silent ? [{ start: newest, end: data.now }] : [])]) {
-    const left = chart.valToPos(start, "x", true);
-    const right = chart.valToPos(end, "x", true);
-    hatch(pen, left, bbox.top, Math.max(1, right - left), bbox.height, 9 * scale);
+  for (const { start, end, kind } of [...gaps, ...(silent ? [{ start: newest, end: data.now }] : [])]) {
+    const left = Math.max(bbox.left, chart.valToPos(start, "x", true));
+    const right = Math.min(bbox.left + bbox.width, chart.valToPos(end, "x", true));
+    if (right < bbox.left || left > bbox.left + bbox.width) continue;
+    const draw = kind === "unusable" ? dots : hatch;
+    draw(pen, left, bbox.top, Math.max(1, right - left), bbox.height, (kind === "unusable" ? 6 : 9) * scale);
   }
   pen.globalAlpha = 1;
 }
@@ -95,6 +104,21 @@ function drawDeclared(chart, data, scale) {
     if (right > chart.bbox.left) pen.fillText(each.words, Math.max(left, chart.bbox.left) + 4 * scale, top - 5 * scale);
   }
   pen.restore();
+}
+
+/** What was usual at each look, by the looks before it. */
+function drawUsual(chart, data, scale) {
+  const { ctx: pen } = chart;
+  pen.fillStyle = colour("ordinary");
+  pen.globalAlpha = 0.22;
+  for (const each of data.usual) {
+    const left = chart.valToPos(each.start, "x", true);
+    const right = chart.valToPos(each.end, "x", true);
+    const top = chart.valToPos(each.high, "y", true);
+    const height = chart.valToPos(each.low, "y", true) - top;
+    pen.fillRect(left, top, Math.max(2 * scale, right - left), Math.max(scale, height));
+  }
+  pen.globalAlpha = 1;
 }
 
 function shape(pen, kind, x, y, size) {
@@ -185,6 +209,7 @@ function draw(host) {
           (each) => {
             drawGaps(each, data, scale);
             drawDeclared(each, data, scale);
+            drawUsual(each, data, scale);
           },
         ],
         draw: [

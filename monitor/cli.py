@@ -9,6 +9,7 @@ import typer
 
 from monitor.commands.aircraft import aircraft_app
 from monitor.commands.alerts import alerts_app
+from monitor.commands.backfill import backfill
 from monitor.commands.backtest import backtest
 from monitor.commands.baseline import baseline
 from monitor.commands.demo import demo
@@ -46,6 +47,7 @@ app.command(short_help="Replay history as it was knowable, and say how often the
 app.add_typer(alerts_app, name="alerts")
 app.command(short_help="Replay a recorded scenario with its own clock.")(replay)
 app.command(short_help="Show sitewatch at work on a recorded scenario.")(demo)
+app.command(short_help="Load history from an archive of flight tracks.")(backfill)
 app.command()(status)
 app.command()(doctor)
 

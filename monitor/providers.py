@@ -139,6 +139,24 @@ DEFAULT_PROVIDERS = (
 )
 """Every provider known by name; only those that need neither key nor agreement are on."""
 
+DEFAULT_ARCHIVES = (
+    Provider(
+        name="adsb.lol-archive",
+        kind="globe_history",
+        base_url="https://github.com/adsblol/globe_history_2026",
+        interval_s=86_400,
+        licence="ODbL 1.0",
+        attribution="adsb.lol contributors, ODbL 1.0",
+        enabled=False,
+        redistribute=True,
+        options={"folder": "var/archive"},
+        terms_url="https://github.com/adsblol/globe_history_2026",
+        limits="none known; one dump a day",
+    ),
+)
+"""Archives that “sitewatch backfill” reads from a folder; nothing of them is polled."""
+
+_ARCHIVES = {provider.kind for provider in DEFAULT_ARCHIVES}
 _ANONYMOUS_OPENSKY_S = 1_800
 """Without an account there are 400 credits a day: 4 boxes of at most 2, 48 times."""
 _NEEDED = ("kind", "base_url", "interval_s", "licence", "attribution")
@@ -149,7 +167,16 @@ def configured_providers(settings: Settings) -> tuple[Provider, ...]:
 
     Raises SettingsError for one that is new and incomplete.
     """
-    known = {provider.name: provider for provider in DEFAULT_PROVIDERS}
+    return tuple(each for each in _configured(settings) if each.kind not in _ARCHIVES)
+
+
+def configured_archives(settings: Settings) -> tuple[Provider, ...]:
+    """The archives, in the same way."""
+    return tuple(each for each in _configured(settings) if each.kind in _ARCHIVES)
+
+
+def _configured(settings: Settings) -> tuple[Provider, ...]:
+    known = {provider.name: provider for provider in (*DEFAULT_PROVIDERS, *DEFAULT_ARCHIVES)}
     made = {name: _merged(known.get(name), name, changes) for name, changes in settings.providers.items()}
     return tuple((known | made).values())
 

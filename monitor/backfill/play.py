@@ -1,0 +1,115 @@
+"""Playing an archived day through the pipeline: each five minutes become a poll, its reports become visits and looks.
+
+A day may be played again after a kill: polls are known by their slot, and what one brought was stored with it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from db.backfill import parts
+from db.engine import reading, writing
+from db.flight_records import BackfillPart
+from db.polls import PollKey, PollResult, next_sequence, record_poll, start_poll
+from db.records import Fix
+from monitor.backfill.sifting import SLOT_S, slots_of, unpacked
+from monitor.derive import derive_pending
+from monitor.derive_days import record_day
+from monitor.flights.identity import Classes
+from monitor.flights.looks import CLOSE_AFTER, day_period, local_day
+from monitor.sites import Site
+
+SLOTS = 86_400 // SLOT_S
+_DAY = timedelta(days=1)
+_NOTHING = "the archive heard nothing anywhere in these minutes"
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a day is played: the database, the sites and classes, and the archive's name and plan."""
+
+    engine: Engine
+    provider: str
+    plan: str
+    sites: Sequence[Site]
+    classes: Classes
+    now: datetime
+
+    def play(self, day: date, progress: Progress) -> None:
+        """Record and derive slot by slot in the order of time, then count the days that ended."""
+        with reading(self.engine) as connection:
+            read = parts(connection, self.provider, day.isoformat())
+        heard, nearby, fixes = _joined(read)
+        begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        for number in range(SLOTS):
+            at = begin + timedelta(seconds=number * SLOT_S)
+            result = self._result(number, at, heard, nearby, fixes)
+            with writing(self.engine) as connection:
+                self._record(connection, at, result)
+            # One slot at a time, so that nothing is judged by what came later.
+            derive_pending(self.engine, self.sites, self.now, classes=self.classes)
+            progress((number + 1) / SLOTS)
+        self._count(begin)
+
+    def _result(
+        self,
+        number: int,
+        at: datetime,
+        heard: Mapping[int, int],
+        nearby: Mapping[str, Mapping[int, int]],
+        fixes: Mapping[int, Sequence[Fix]],
+    ) -> PollResult:
+        around = {site.id: nearby.get(site.id, {}).get(number, 0) for site in self.sites if site.flies}
+        if not heard.get(number):
+            return PollResult("failed", error=_NOTHING, nearby=around)
+        return PollResult(
+            "ok",
+            item_count=heard[number],
+            feed_time=at + timedelta(seconds=SLOT_S),
+            fixes=tuple(fixes.get(number, ())),
+            nearby=around,
+        )
+
+    def _record(self, connection: Connection, at: datetime, result: PollResult) -> None:
+        key = PollKey(self.provider, f"archive:{self.plan}", int(at.timestamp()) // SLOT_S)
+        # Begun and finished in one transaction, so that a poll that is there is whole.
+        sequence = next_sequence(connection, key, self.now)
+        poll_id = None if sequence is None else start_poll(connection, key, sequence, at)
+        if poll_id is not None:
+            ended = at + timedelta(seconds=SLOT_S)
+            record_poll(connection, poll_id, result, interval_s=SLOT_S, now=ended)
+
+    def _count(self, begin: datetime) -> None:
+        """Count each local day that the archived day touches: for good where it has ended by then."""
+        end = begin + _DAY
+        for site in self.sites:
+            if not site.flies:
+                continue
+            day = local_day(site.timezone, begin)
+            while day_period(site.timezone, day)[0] < end:
+                at = min(day_period(site.timezone, day)[1] + CLOSE_AFTER, end + CLOSE_AFTER)
+                with writing(self.engine) as connection:
+                    record_day(connection, site, day, at, self.now)
+                day += _DAY
+
+
+def _joined(
+    read: Sequence[BackfillPart],
+) -> tuple[Counter[int], dict[str, Counter[int]], dict[int, list[Fix]]]:
+    """Join the parts of a day: what was heard and near each site by slot, and the reports of each slot."""
+    heard: Counter[int] = Counter()
+    nearby: dict[str, Counter[int]] = {}
+    fixes: dict[int, list[Fix]] = {}
+    for part in read:
+        heard.update(slots_of(part.heard))
+        for site_id, slots in part.nearby.items():
+            nearby.setdefault(site_id, Counter()).update(slots_of(slots))
+        for fix in unpacked(part):
+            fixes.setdefault(int(fix.at.timestamp()) % 86_400 // SLOT_S, []).append(fix)
+    for each in fixes.values():
+        each.sort(key=lambda fix: (fix.at, fix.icao24))
+    return heard, nearby, fixes

@@ -1,0 +1,91 @@
+"""`sitewatch backfill`: load history from an archive of flight tracks."""
+
+from contextlib import nullcontext
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.commands import JsonFlag, now, opened, print_json, say
+from monitor.commands.progress import progress_bar
+from monitor.errors import InputError, WorkFailed
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from monitor.backfill.load import Readers
+
+_DAY = ["%Y-%m-%d"]
+
+
+def backfill(
+    provider: Annotated[
+        str, typer.Argument(metavar="PROVIDER", help="The archive, such as adsb.lol-archive.")
+    ],
+    *,
+    first: Annotated[
+        datetime, typer.Option("--from", metavar="DAY", formats=_DAY, help="The first day (UTC).")
+    ],
+    last: Annotated[datetime, typer.Option("--to", metavar="DAY", formats=_DAY, help="The last day (UTC).")],
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where the archive lies; else the archive's option folder.",
+            show_default=False,
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Read on this Dask cluster; local: one process a core.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Load archived days of flight tracks: visits and counts as if sitewatch had watched then.
+
+    After a kill the same command goes on where it was; a day that was loaded is left alone. docs/backfill.md
+    says where archives come from.
+    """
+    from monitor import pipeline
+    from monitor.backfill.load import Backfill, days_between
+    from monitor.providers import configured_archives
+
+    if last < first:
+        raise InputError(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}.")
+    with opened() as app, _readers(dask) as readers:
+        archives = {each.name: each for each in configured_archives(app.settings)}
+        if provider not in archives:
+            raise InputError(f"There is no archive {provider!r}. There are: {', '.join(sorted(archives))}.")
+        root = folder or Path(archives[provider].options["folder"])
+        loading = Backfill(app.engine, provider, root, tuple(app.sites.values()), app.classes, readers)
+        pipeline.note_sites(app, now())
+        with progress_bar(f"Loading {provider}") as progress:
+            reports = loading.load(days_between(first.date(), last.date()), now(), progress)
+        pipeline.judge(app, now())
+    if as_json:
+        print_json({"items": [asdict(report) for report in reports]})
+        return
+    for report in reports:
+        what = "loaded" if report.loaded else "was loaded before"
+        say(f"{report.day}: {what}; {report.aircraft:,} aircraft read, {report.fixes:,} reports kept.")
+    say(f"Data: {archives[provider].attribution}.")
+
+
+def _readers(address: str | None) -> "AbstractContextManager[Readers]":
+    from monitor.backfill.load import read_here
+
+    if address is None:
+        return nullcontext(read_here)
+    try:
+        from monitor.backfill.cluster import cluster_readers
+    except ImportError:
+        raise WorkFailed(
+            "--dask needs the package distributed, which is not installed. Install it with: pip install 'sitewatch[dask]'."
+        ) from None
+    return cluster_readers(address)

@@ -12,7 +12,7 @@ from statistics import median
 from benchmarks.flights_paris import DATA, NAMES, aligned, labels, ours, places, polls, runways, tracks
 from db.records import Fix
 from monitor.flights.matching import Place, positions
-from monitor.flights.scoring import Event, Score, Share, events_of, flag_events, score
+from monitor.flights.scoring import Event, Score, events_of, flag_events, score
 
 SETTLED = timedelta(minutes=1)
 CUT_OFF = timedelta(minutes=2)
@@ -112,14 +112,9 @@ def lines(paris: Paris) -> Iterator[str]:
         for way, result in ways.items():
             delay = median((each.at - true.at).total_seconds() for true, each in result.matched)
             yield (
-                f"| {NAMES[field.site_id]} | {field.truth_from} | {way} | {_share(result.recall)} "
-                f"| {_share(result.precision)} | {len(result.false)} | {delay:+.0f} s |"
+                f"| {NAMES[field.site_id]} | {field.truth_from} | {way} | {result.recall} "
+                f"| {result.precision} | {len(result.false)} | {delay:+.0f} s |"
             )
-
-
-def _share(share: Share) -> str:
-    low, high = share.interval
-    return f"{share.hits}/{share.of} = {share.value or 0:.3f} ({low:.2f}–{high:.2f})"
 
 
 def main() -> None:

@@ -111,7 +111,7 @@ def sites(data: Path = DATA) -> tuple[Site, ...]:
     """The three airports, each the hull of its runways and a kilometre around it."""
     ends: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for runway in runways(data):
-        ends[runway.site_id].append((runway.lon * _EAST_SCALE, runway.lat))
+        ends[runway.site_id].append((runway.lon, runway.lat))
     return tuple(_site(site_id, ends[site_id]) for site_id in NAMES)
 
 
@@ -212,13 +212,15 @@ def _directions(row: Mapping[str, str]) -> Iterator[tuple[tuple[float, float], f
 
 
 def _site(site_id: str, ends: Sequence[tuple[float, float]]) -> Site:
-    hull = shapely.MultiPoint(list(ends)).convex_hull.buffer(1 / _KM_PER_DEGREE)
+    scaled = [(lon * _EAST_SCALE, lat) for lon, lat in ends]
+    hull = shapely.MultiPoint(scaled).convex_hull.buffer(1 / _KM_PER_DEGREE)
     outline = shapely.transform(hull, lambda at: at / (_EAST_SCALE, 1))
     assert isinstance(outline, shapely.Polygon)
     elevation_ft = _ELEVATION_FT[site_id]
-    return Site(
-        site_id, NAMES[site_id], "airport", outline, ZoneInfo("Europe/Paris"), elevation_ft=elevation_ft
-    )
+    # Both directions of a runway follow each other in the list.
+    pairs = tuple({"ends": [list(ends[n]), list(ends[n + 1])]} for n in range(0, len(ends), 2))
+    zone = ZoneInfo("Europe/Paris")
+    return Site(site_id, NAMES[site_id], "airport", outline, zone, elevation_ft=elevation_ft, runways=pairs)
 
 
 def places(data: Path = DATA) -> tuple[Place, ...]:

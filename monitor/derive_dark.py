@@ -11,7 +11,8 @@ from db.flights import awaited_visits, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Visit
 from monitor.flights.coverage import watched_s
-from monitor.flights.dark import Outlook
+from monitor.flights.dark import COVERED_BELOW_FT, Outlook
+from monitor.flights.edges import NEAR_NM
 from monitor.flights.gap_notes import lost_at
 from monitor.flights.gaps import LOST_AFTER, Gap
 from monitor.flights.gates import Gate, gates_of
@@ -28,8 +29,7 @@ HEARD_AGAIN_WITHIN = timedelta(days=60)
 _LOST_WITHIN = timedelta(minutes=30)
 _RUN_UP = timedelta(hours=1)
 _COVERED_FOR = timedelta(hours=24)
-_LOW_FT = 5000.0
-_LOW_NM = 15.0
+
 
 Reports = Callable[..., list[Fix]]
 """Reads reports: `fixes` of db.flights without its connection."""
@@ -139,10 +139,10 @@ class DarkReader:
 
     def _covered(self, place: Place, icao24: str, at: datetime) -> bool:
         """Whether others were heard low at the place in the day before, or the hour after."""
-        height, width = _LOW_NM / NM_PER_DEGREE, _LOW_NM / place.east_scale
+        height, width = NEAR_NM / NM_PER_DEGREE, NEAR_NM / place.east_scale
         west, east = (_turned(place.lon + each) for each in (-width, width))
         box = (west, place.lat - height, east, place.lat + height)
-        below_ft = (place.elevation_ft or 0.0) + _LOW_FT
+        below_ft = (place.elevation_ft or 0.0) + COVERED_BELOW_FT
         since, until = at - _COVERED_FOR, at + _RUN_UP
         return heard_low(self.connection, box, since, until, below_ft=below_ft, but=icao24)
 

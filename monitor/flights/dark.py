@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.flights.alignment import FINAL_NM, lined_up
 from monitor.flights.edges import LANDING_BELOW_FT, NEAR_NM
 from monitor.flights.gaps import End, Gap
 from monitor.flights.gates import Gate
 from monitor.flights.geodesy import course_deg, great_circle_nm, turn_deg
 from monitor.flights.matching import Place, positions
 from monitor.flights.performance import Performance
-from monitor.flights.phases import height_ft
+from monitor.flights.phases import HIGH_FT, height_ft
 
 WITHIN_DEG = 30.0
 """A track within this angle of the direction to a place may lead there."""
@@ -24,6 +25,8 @@ CLIMB_AND_DESCENT = timedelta(minutes=20)
 LIKELY = 0.5
 """A place less likely than this is not named as where the aircraft went."""
 UNLIKELY = 0.25
+COVERED_BELOW_FT = HIGH_FT
+"""Who is heard so low within 5 NM of a field would have been heard landing there."""
 _THROUGH_FACTOR = 1.3
 _THROUGH_SLACK = timedelta(minutes=10)
 _ON_TOP_NM = 15.0
@@ -33,8 +36,11 @@ _FREE_NM = 300.0
 """At this distance a place and everything else in its direction are as likely as each other."""
 _SURE_NM = 90.0
 _STEEP_FPM = 300.0
+_SLOWEST_KT = 100.0
+_DESCENT_NM = 25.0
 _TREND = 2.0
 _AT_GATE, _OFF_GATE = 3.0, 0.5
+_ALIGNED = 5.0
 _OTHER_COURSE = 0.1
 _EARLY, _LATE = 0.9, 1.2
 
@@ -73,12 +79,17 @@ class Arrival:
 
 
 def arrival(lost: End, place: Place, performance: Performance) -> Arrival:
-    """Estimate the arrival at a place from the loss of signal."""
-    flight = performance.flight(_away_nm(lost, place))
-    at = lost.fix.at
-    return Arrival(
-        at + _EARLY * flight, at + flight + CLIMB_AND_DESCENT / 2, at + _LATE * flight + CLIMB_AND_DESCENT
-    )
+    """Estimate the arrival at a place from the loss of signal.
+
+    Far out the descent costs ten minutes beyond the flight at cruise; near the field it is under way already.
+    """
+    away = _away_nm(lost, place)
+    flight, at = performance.flight(away), lost.fix.at
+    descent = CLIMB_AND_DESCENT / 2 * min(1.0, away / _DESCENT_NM)
+    speed_kt = lost.fix.ground_speed_kt
+    if away < _SURE_NM and speed_kt is not None and _SLOWEST_KT < speed_kt < performance.cruise_kt:
+        flight *= performance.cruise_kt / speed_kt
+    return Arrival(at + _EARLY * flight, at + flight + descent, at + _LATE * flight + CLIMB_AND_DESCENT)
 
 
 def departure(back: End, place: Place, performance: Performance) -> Arrival:
@@ -186,6 +197,11 @@ def _weight(lost: End, back: End | None, place: Place, outlook: Outlook) -> floa
     if gates:
         weight *= _AT_GATE if at_gate else _OFF_GATE
     away = _away_nm(lost, place)
+    aligned = lined_up(lost, place)
+    if aligned:
+        weight *= _ALIGNED
+    elif aligned is False and away <= FINAL_NM:
+        weight /= _ALIGNED**2
     if back is not None:
         weight *= _trend(back.rate_fpm or 0.0)
         came = comes_from(back, place)

@@ -47,6 +47,11 @@ class Share:
         half = _Z95 * math.sqrt((share * (1 - share) + weight / 4) / self.of)
         return max(0.0, (middle - half) / (1 + weight)), min(1.0, (middle + half) / (1 + weight))
 
+    def __str__(self) -> str:
+        low, high = self.interval
+        value = "–" if self.value is None else f"{self.value:.3f} ({low:.2f}–{high:.2f})"
+        return f"{self.hits}/{self.of} = {value}"
+
 
 @dataclass(frozen=True, slots=True)
 class Score:

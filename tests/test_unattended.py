@@ -8,15 +8,19 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from alerts.outbox import notice_payload
 from db.cutouts import newest_cutout
-from db.deliveries import channel_failed, enqueue
+from db.dead_letters import dead_letters, revive
+from db.deliveries import channel_failed, claim, enqueue
 from db.engine import reading, writing
 from db.records import Cutout
+from db.schema import delivery
 from monitor import pipeline
 from monitor.bootstrap import App, build
+from monitor.cli import main
 from monitor.doctor import Finding, _deadman
 from monitor.service import Service, jobs_of, run_once
 from monitor.settings import Settings, SettingsError, load_settings
@@ -256,6 +260,47 @@ def test_the_doctor_tries_the_ping(
         assert found() == Finding("dead man", "ok", "The ping was taken (HTTP 200): one sign of life.")
         refused = found()
     assert (refused.state, "404" in refused.found, "secret" in str(refused)) == ("broken", True, False)
+
+
+# --- dead letters
+
+
+def test_what_was_given_up_is_owed_again_unless_it_is_too_old(engine: Engine) -> None:
+    owed = [("log", 1, "dead"), ("log", 9, "dead"), ("log", 1, "sent"), ("slack", 1, "dead")]
+    with writing(engine) as connection:
+        for number, (channel, days, state) in enumerate(owed):
+            created = NOW - timedelta(days=days)
+            enqueue(
+                connection, identity=f"{number}", kind="notice", channel=channel, payload=PAYLOAD, now=created
+            )
+            connection.execute(
+                delivery.update().where(delivery.c.identity == f"{number}").values(state=state, attempts=12)
+            )
+        assert revive(connection, ["log"], NOW - timedelta(days=7), NOW) == 1
+        assert dead_letters(connection, ["log"]) == 1
+    claimed = claim(engine, "me", NOW, 60, {"log": 0, "slack": 0})
+    assert claimed is not None
+    assert (claimed.identity, claimed.attempts) == ("0", 1)
+    assert claim(engine, "me", NOW, 60, {"log": 0, "slack": 0}) is None
+
+
+def test_the_command_says_what_is_owed_again(
+    make: Callable[..., App], web: Web, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = make(web)
+    monkeypatch.setenv("SITEWATCH_DATABASE_URL", app.settings.database_url.get_secret_value())
+    monkeypatch.setenv("SITEWATCH_SITES_FILE", str(app.sites_file.path))
+    with writing(app.engine) as connection:
+        enqueue(
+            connection, identity="x", kind="notice", channel="log", payload=PAYLOAD, now=datetime.now(UTC)
+        )
+        connection.execute(delivery.update().values(state="dead"))
+    with pytest.raises(SystemExit) as ended:
+        main(["alerts", "resend"])
+    assert ended.value.code == 0
+    assert "1 message is owed again." in capsys.readouterr().out
+    report = pipeline.deliver(app, lambda: datetime.now(UTC), "me")
+    assert report.count("sent") == 1
 
 
 # --- a single run

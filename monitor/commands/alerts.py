@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from db.records import Alert, AlertEvent, Delivery
+    from monitor.bootstrap import App
 
 alerts_app = typer.Typer(
     no_args_is_help=True, help="Read alerts, acknowledge, silence, and test the channels."
 )
 AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="The alert's id, or the beginning of it.")]
 SiteOption = Annotated[str | None, typer.Option("--site", metavar="ID", help="Only this site.")]
+ChannelOption = Annotated[str | None, typer.Option("--channel", metavar="NAME", help="Only this channel.")]
 By = Annotated[
     str, typer.Option(metavar="NAME", help="Who does this; else your user name.", show_default=False)
 ]
@@ -175,7 +177,7 @@ def silence(
 
 @alerts_app.command("test")
 def try_channels(
-    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Only this channel.")] = None,
+    channel: ChannelOption = None,
     *,
     as_json: JsonFlag = False,
 ) -> None:
@@ -186,13 +188,8 @@ def try_channels(
     from alerts.deliver import send_test
 
     with opened() as app:
-        if channel is not None and channel not in app.channels:
-            raise InputError(
-                f"No channel is named {channel!r}. Configured: {', '.join(app.channels) or 'none'}. docs/settings.md "
-                "says how to add one."
-            )
-        chosen = {name: each for name, each in app.channels.items() if channel in {None, name}}
-        results = send_test(chosen, now())
+        names = _channels(app, channel)
+        results = send_test({name: app.channels[name] for name in names}, now())
     if as_json:
         print_json({"items": [each._asdict() for each in results]})
     else:
@@ -200,6 +197,40 @@ def try_channels(
             say(f"{each.name}: {'' if each.ok else 'NOT sent. '}{each.words}")
     if not all(each.ok for each in results):
         raise WorkFailed("Not every channel took the test message; the reasons stand above.")
+
+
+@alerts_app.command()
+def resend(channel: ChannelOption = None, *, as_json: JsonFlag = False) -> None:
+    """Owe again the messages that were given up.
+
+    For when the cause is mended: a channel's address, its password. Messages older than too_old_to_send_days stay given up.
+    """
+    from datetime import timedelta
+
+    from db.dead_letters import dead_letters, revive
+    from db.engine import writing
+
+    with opened() as app, writing(app.engine) as connection:
+        at, names = now(), _channels(app, channel)
+        since = at - timedelta(days=app.settings.too_old_to_send_days)
+        again, left = revive(connection, names, since, at), dead_letters(connection, names)
+    if as_json:
+        print_json({"owed_again": again, "given_up": left})
+        return
+    say(f"{again} {'message is' if again == 1 else 'messages are'} owed again.")
+    if again:
+        say("A running service sends them within seconds; “sitewatch run --once” does without one.")
+    if left:
+        say(f"{left} {'stays' if left == 1 else 'stay'} given up: too old to be news.")
+
+
+def _channels(app: "App", channel: str | None) -> list[str]:
+    if channel is not None and channel not in app.channels:
+        raise InputError(
+            f"No channel is named {channel!r}. Configured: {', '.join(app.channels) or 'none'}. docs/settings.md "
+            "says how to add one."
+        )
+    return [name for name in app.channels if channel in {None, name}]
 
 
 def _me() -> str:

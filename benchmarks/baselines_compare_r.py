@@ -1,6 +1,8 @@
 """Time and compare Farrington flexible with R's surveillance in one run, on our own simulated series.
 
-Run: python -m benchmarks.baselines_compare_r [series]
+Run: OMP_NUM_THREADS=1 python -m benchmarks.baselines_compare_r [series for R]
+Both sides in processor time, which a crowded machine stretches less. Ours judges all 840 series of a week in one
+batch (the best of three rounds over the weeks), R some of them, because it takes a second for every hundred points.
 Needs Rscript with the package surveillance (Debian: r-base-core r-cran-surveillance r-cran-msm r-recommended).
 """
 
@@ -24,11 +26,13 @@ series <- sts(counts, start = c(2000, 1), frequency = 52)
 control <- list(range = 576:624, b = 5, w = 3, noPeriods = 10, pastWeeksNotIncluded = 26, reweight = TRUE,
   weightsThreshold = 2.58, trend = TRUE, thresholdMethod = "nbPlugin", pThresholdTrend = 1, alpha = 0.005,
   limit54 = c(0, 4), verbose = FALSE)
-began <- proc.time()[["elapsed"]]
+began <- proc.time()[["user.self"]]
 answer <- suppressWarnings(farringtonFlexible(series, control = control))
-cat(proc.time()[["elapsed"]] - began, "\\n")
+cat(proc.time()[["user.self"]] - began, "\\n")
 write.table(upperbound(answer), args[2], row.names = FALSE, col.names = FALSE, sep = ",")
 """
+
+_ROUNDS = 3
 
 
 def in_r(rscript: str, counts: FloatArray) -> tuple[FloatArray, float]:
@@ -52,19 +56,21 @@ def main() -> None:
         )
         return
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 42
-    counts = simulate(20, seed=5).null[:: 840 // wanted]
-    began = time.perf_counter()
-    ours = np.stack(
-        [judge_week(counts, np.ones_like(counts), week, Options()).upper for week in range(FIRST - 1, LAST)],
-        axis=1,
-    )
-    seconds = time.perf_counter() - began
-    theirs, r_seconds = in_r(rscript, counts)
-    points = ours.size
-    print(
-        f"{points} points: ours {seconds / points * 1e3:.3f} ms, R {r_seconds / points * 1e3:.2f} ms a point"
-    )
-    print(f"ratio {r_seconds / seconds:.0f}, worst difference of a bound {np.abs(ours - theirs).max():g}")
+    counts = simulate(20, seed=5).null
+    seconds, ours = min((_ours(counts) for _ in range(_ROUNDS)), key=lambda each: each[0])
+    some = slice(None, None, len(counts) // wanted)
+    theirs, r_seconds = in_r(rscript, counts[some])
+    ms, r_ms = seconds / ours.size * 1e3, r_seconds / theirs.size * 1e3
+    print(f"ours {ms:.3f} ms a point ({ours.size} points), R {r_ms:.2f} ms ({theirs.size} points)")
+    print(f"ratio {r_ms / ms:.0f}, worst difference of a bound {np.abs(ours[some] - theirs).max():g}")
+
+
+def _ours(counts: FloatArray) -> tuple[float, FloatArray]:
+    """Seconds of processor time, and the bounds [series, week]."""
+    began = time.process_time()
+    ones = np.ones_like(counts)
+    bounds = [judge_week(counts, ones, week, Options()).upper for week in range(FIRST - 1, LAST)]
+    return time.process_time() - began, np.stack(bounds, axis=1)
 
 
 if __name__ == "__main__":

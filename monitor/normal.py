@@ -23,7 +23,7 @@ from alerts.watch import SiteWatch
 from db.declared import declared
 from db.observations import looks
 from db.records import Observation, SeriesKey
-from db.rule_states import class_state
+from db.rule_states import class_state, states
 from db.sites import site_changes
 
 MOST_DRAWN = 180
@@ -104,7 +104,9 @@ def known_at(connection: Connection, site: SiteWatch, metric: str, area: str, no
         looks(connection, site_id=site.site_id, area=area, metric=metric, as_of=now),
         [each for each in stated if each.series.area == area],
         site_changes(connection, [site.site_id]),
-        scores=from_class,
+        # Learning a step's state anew takes longest of all.
+        states(connection, site.site_id, area, metric),
+        from_class,
     )
 
 

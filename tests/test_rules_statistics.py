@@ -173,6 +173,13 @@ def test_a_subject_that_is_seldom_there_is_judged_by_the_days_without_it() -> No
     assert history_of(replace(newest, series=by_people), days, (), newest.result_time).implied == ()
 
 
+def test_daily_looks_never_lose_what_they_could_judge() -> None:
+    days = every(DAY, [4.0, 5.0, 3.0] * 30, "arrivals")
+    told = [judge("tail", days[:n]).status for n in range(2, 90)]
+    assert told.index("evaluated") == 11
+    assert set(told[11:]) == {"evaluated"}
+
+
 def test_bounds_come_from_the_class_where_it_has_scored_enough() -> None:
     looks = every(WEEK, [*CALM, 16.0])
     assert judge("tail", looks).exceeded

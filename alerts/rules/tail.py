@@ -43,14 +43,18 @@ class Usual:
 
 
 def usual(series: Series, longest_years: float = 10.0) -> Usual:
-    """Expect by the newest eight weeks at the day's usual level for daily looks, else by season and trend."""
+    """Expect by the newest eight weeks at the day's usual level for daily looks, else by season and trend.
+
+    Until there are four weeks of daily looks, all of them together give one level.
+    """
     windows = _WINDOWS[series.daily] if series.looks.kind == "flow" else (1,)
-    if not series.daily:
-        expectation = seasonal(series.looks, series.days, Season(longest_years=longest_years))
-        return Usual(series, expectation, windows, None)
-    recent = series.newest(DAILY_COLUMNS)
-    expectation, factors = daily(recent.looks, recent.weekday, window=max(windows))
-    return Usual(recent, expectation, windows, factors)
+    if series.daily:
+        recent = series.newest(DAILY_COLUMNS)
+        expectation, factors = daily(recent.looks, recent.weekday, window=max(windows))
+        if expectation.needs[0] == 0:
+            return Usual(recent, expectation, windows, factors)
+    expectation = seasonal(series.looks, series.days, Season(longest_years=longest_years))
+    return Usual(series, expectation, windows, None)
 
 
 def judge_usual(what: Usual, alpha: float) -> Tail:

@@ -173,6 +173,21 @@ function axis(extra) {
   };
 }
 
+const DAY_S = 86_400;
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** Dates that read the same in every country, in UTC; no finer than the distance between two of them. */
+function dates(_chart, splits, _axis, _space, increment) {
+  return splits.map((seconds, place) => {
+    const [year, month, day, time] = new Date(seconds * 1000).toISOString().split(/[-T]/);
+    const name = MONTHS[Number(month) - 1];
+    if (increment >= 360 * DAY_S) return year;
+    if (increment >= 27 * DAY_S) return `${name} ${year}`;
+    const date = `${Number(day)} ${name}${place ? "" : ` ${year}`}`;
+    return increment >= DAY_S ? date : `${date} ${time.slice(0, 5)}`;
+  });
+}
+
 function describe(tip, look) {
   tip.replaceChildren();
   if (!look) {
@@ -202,7 +217,7 @@ function draw(host) {
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: true } },
       legend: { show: false },
       scales: { x: { min: full.min, max: full.max, auto: false }, y: { range: () => [0, highest(data)] } },
-      axes: [axis({ space: 70 }), axis({ size: 42, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000] })],
+      axes: [axis({ space: 90, values: dates }), axis({ size: 42, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000] })],
       series: [{}, { paths: () => null, points: { show: false } }],
       hooks: {
         drawClear: [

@@ -1,20 +1,26 @@
 """Claims and estimates in the database: versions, apart from reports, forgotten in time; credits survive a restart."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
+import pytest
 from sqlalchemy import Engine
+from typer.testing import CliRunner
 
-from db.engine import reading, writing
+from db.engine import open_engine, reading, writing
 from db.flight_claims import claims, estimates, forget_claims, insert_claims, insert_estimates
-from db.flight_records import EstimatedPosition, FlightClaim
+from db.flight_records import EstimatedPosition, FlightClaim, KnownAircraft
 from db.flights import fixes
 from db.provider_states import read_state
+from monitor.cli import app as command_line
 from monitor.feeds import Provider
 from monitor.feeds.fr24_live import Fr24AirportsFeed
+from monitor.flights.claims import tell_claim, without_name
 from monitor.polling import poll_provider
-from tests.cast import CAST
+from tests.cast import CAST, write_cast
 from tests.fake_feeds import NOON, client
 from tests.feed_contract import FR24_POSITION, fr24_body
 
@@ -88,3 +94,58 @@ def test_estimates_never_become_reports_and_what_was_paid_is_remembered(engine: 
         state = read_state(connection, "fr24", NOON)
     assert state.credits is not None
     assert (state.credits["spent"], state.health) == (32.0, "ok")
+
+
+GUESS = FlightClaim(
+    provider="opensky-flights",
+    flight_id="15521f-1",
+    received_at=NOON,
+    icao24="15521f",
+    callsign="RFF7092",
+    origin="UHWW",
+    destination="XQUF",
+    first_seen_at=NOON - HOUR,
+    last_seen_at=NOON,
+    ended=True,
+    estimated=True,
+    quality={"estArrivalAirportHorizDistance": 31_000, "arrivalAirportCandidatesCount": 4},
+)
+
+
+@pytest.mark.parametrize(
+    ("claim", "code", "words"),
+    [
+        (GUESS, "XQUF", "opensky-flights guesses: RFF7092 from UHWW to XQUF, last seen 2023-08-01 12:00 UTC (31 km from the airport, 4 airports possible)."),
+        (GUESS, "UHWW", "opensky-flights guesses: RFF7092 from UHWW to XQUF, last seen 2023-08-01 12:00 UTC."),
+        (replace(CLAIM, ended=True), "ZKPY", "flightradar24-flights says: RA-86559 from UHWW to ZKPY, last seen 2023-08-01 12:00 UTC, no landing known."),
+        (replace(CLAIM, landed_at=NOON, actual_destination="ZKWS", type_code="IL62"), "ZKPY", "flightradar24-flights says: RA-86559 (IL62) from UHWW to ZKWS (planned: ZKPY), landed 2023-08-01 12:00 UTC."),
+        (FlightClaim("x", "1", NOON), "ZKPY", "x says: an aircraft that is not named from a place not known to a place not known, no time given."),
+    ],
+)  # fmt: skip
+def test_a_claim_says_whose_word_it_is_and_how_good(claim: FlightClaim, code: str, words: str) -> None:
+    assert tell_claim(claim, code) == words
+
+
+def test_an_aircraft_that_asked_not_to_be_named_is_not_named_in_claims() -> None:
+    register = {"15521f": KnownAircraft("15521f", flags=8)}
+    hidden = without_name(CLAIM, register)
+    assert "15521f" not in repr(hidden)
+    assert "RA-86559" not in repr(hidden)
+    assert without_name(CLAIM, {}) == CLAIM
+
+
+def test_claims_stand_below_the_visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_cast(tmp_path)
+    runner = CliRunner()
+    runner.invoke(command_line, ["visits", "quiet-field"])
+    engine = open_engine("sqlite:///var/sitewatch.db")
+    with writing(engine) as connection:
+        insert_claims(connection, [GUESS, CLAIM])
+    engine.dispose()
+    said = runner.invoke(command_line, ["visits", "quiet-field"]).output
+    assert "Claimed by others, not counted:\n  – opensky-flights guesses: RFF7092 from UHWW to XQUF" in said
+    assert "RA-86559" not in said
+    document = json.loads(runner.invoke(command_line, ["visits", "quiet-field", "--json"]).output)
+    assert [each["flight_id"] for each in document["claims"]] == ["15521f-1"]
+    assert document["attributions"]["adsb.lol-archive"] == "adsb.lol contributors, ODbL 1.0"

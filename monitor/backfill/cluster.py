@@ -3,6 +3,7 @@
 The workers need this program and the archive under the same path (a shared folder).
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -25,6 +26,8 @@ def cluster_readers(address: str) -> Iterator[Readers]:
 
     Raises WorkFailed where it does not answer or a worker fails for good.
     """
+    # It tells at length how each connection opens and closes.
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     try:
         client = _local() if address == LOCAL else Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:

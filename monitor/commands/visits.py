@@ -11,6 +11,7 @@ from monitor.errors import InputError
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from db.flight_records import FlightClaim
     from db.records import Visit
     from monitor.imports.periods import Period
     from monitor.sites import Site
@@ -32,7 +33,11 @@ def visits(
     WHEN is a day (2023-08-01), a month (2023-08) or a time with its zone (2023-08-01T12:00Z).
     """
     from db import flights
+    from db.aircraft import known_aircraft
     from db.engine import reading
+    from db.flight_claims import claims
+    from monitor.flights.claims import without_name
+    from monitor.providers import configured_archives
 
     with opened() as app:
         found = app.known_site(site)
@@ -40,13 +45,21 @@ def visits(
         end = None if until is None else _period("--until", until, found.timezone).end
         with reading(app.engine) as connection:
             known = flights.visits(connection, site_id=found.id, since=start, until=end)
-        attributions = {feed.provider.name: feed.provider.attribution for feed in app.feeds.values()}
+            codes = [code for name, code in found.codes.items() if name == "icao"]
+            claimed = claims(connection, airports=codes, since=start, until=end)
+            registers = known_aircraft(connection, {each.icao24 for each in claimed})
+        told = [without_name(each, registers) for each in claimed]
+        sources = [*(feed.provider for feed in app.feeds.values()), *configured_archives(app.settings)]
+        attributions = {provider.name: provider.attribution for provider in sources}
     if as_json:
-        print_json({"site": found.id, "name": found.name, "visits": known, "attributions": attributions})
-    elif known:
+        document = {"site": found.id, "name": found.name, "visits": known, "claims": told}
+        print_json({**document, "attributions": attributions})
+        return
+    if known:
         _print(found, known)
     else:
         say(_nothing(found))
+    _print_claims(found, told)
 
 
 def _period(option: str, text: str, zone: "tzinfo") -> "Period":
@@ -75,6 +88,16 @@ def _print(site: "Site", known: "Sequence[Visit]") -> None:
         say(f"  {telling.confidence(visit)}")
         for each in visit.evidence:
             say(visible(f"  – {each.text}"))
+
+
+def _print_claims(site: "Site", claimed: "Sequence[FlightClaim]") -> None:
+    from monitor.flights.claims import tell_claim
+    from monitor.redact import visible
+
+    if claimed:
+        say("\nClaimed by others, not counted:")
+    for each in claimed:
+        say(visible(f"  – {tell_claim(each, site.codes.get('icao', ''))}"))
 
 
 def _nothing(site: "Site") -> str:

@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import numpy as np
 from sqlalchemy import Connection
 
 from db.coverage import mark_degraded
 from db.records import Fix
 from db.rejections import count_rejected
+from monitor.flights.grid import grid_of
 from monitor.flights.integrity import Track, first_reason, jammed, spoofed
 from monitor.flights.keep import NEAR_NM
 from monitor.flights.matching import Place, positions
@@ -29,7 +31,7 @@ class Guard:
     places: Sequence[Place]
     poll_ids: frozenset[int]
     _counted: Counter[tuple[str, datetime, str]] = field(default_factory=Counter)
-    _torn: dict[str, list[Fix]] = field(default_factory=lambda: defaultdict(list))
+    _torn: dict[Place, list[Fix]] = field(default_factory=lambda: defaultdict(list))
 
     def spoofed(self, new: Sequence[Fix]) -> frozenset[str]:
         """Name the aircraft that are put on one point, and degrade the hours of the places around it."""
@@ -37,8 +39,8 @@ class Guard:
         crowd = [fix for fix in new if fix.icao24 in false]
         for fix in crowd:
             self._count(fix, "crowd")
-        for place in self.places:
-            self._degrade(place, _near(crowd, place, _AROUND_NM))
+        for place, around in self._near(crowd, _AROUND_NM):
+            self._degrade(place, around)
         for fix in new:
             if (reason := first_reason(fix)) and fix.icao24 not in false:
                 self._count(fix, reason)
@@ -46,8 +48,7 @@ class Guard:
 
     def jammed(self, new: Sequence[Fix]) -> None:
         """Degrade the hours of the places around which satellite navigation fails."""
-        for place in self.places:
-            around = _near(new, place, NEAR_NM)
+        for place, around in self._near(new, NEAR_NM):
             if jammed(around):
                 self._degrade(place, around)
 
@@ -56,18 +57,24 @@ class Guard:
         for fix, reason in track.rejected:
             if fix.poll_id in self.poll_ids and not first_reason(fix):
                 self._count(fix, reason)
-        for place in self.places:
-            put = _near(track.torn, place, _TORN_TO_NM)
-            if put:
-                self._torn[place.id] += put
+        for place, put in self._near(track.torn, _TORN_TO_NM):
+            self._torn[place] += put
 
     def settle(self, at: datetime) -> None:
         """Write down the counts, and degrade the places at which several aircraft arrived without a way there."""
-        for place in self.places:
-            recent = [fix for fix in self._torn.get(place.id, ()) if at - fix.at <= _TORN_WITHIN]
+        for place, put in self._torn.items():
+            recent = [fix for fix in put if at - fix.at <= _TORN_WITHIN]
             if len({fix.icao24 for fix in recent}) >= _TORN_AT_LEAST:
                 self._degrade(place, recent)
         count_rejected(self.connection, self._counted)
+
+    def _near(self, reports: Sequence[Fix], margin_nm: float) -> Iterator[tuple[Place, list[Fix]]]:
+        """Give the places that reports lie around, with those reports."""
+        if not reports:
+            return
+        which, place = grid_of(tuple(self.places), margin_nm).near(*positions(reports))
+        for index in np.unique(place):
+            yield self.places[int(index)], [reports[int(n)] for n in which[place == index]]
 
     def _count(self, fix: Fix, reason: str) -> None:
         self._counted[fix.provider, _hour(fix.received_at), reason] += 1
@@ -75,15 +82,6 @@ class Guard:
     def _degrade(self, place: Place, told: Collection[Fix]) -> None:
         for provider, hour in sorted({(fix.provider, _hour(fix.at)) for fix in told}):
             mark_degraded(self.connection, provider, place.id, hour)
-
-
-def _near(reports: Sequence[Fix], place: Place, margin_nm: float) -> list[Fix]:
-    return list(_inside(reports, place, margin_nm)) if reports else []
-
-
-def _inside(reports: Sequence[Fix], place: Place, margin_nm: float) -> Iterator[Fix]:
-    mask = place.near(*positions(reports), margin_nm)
-    yield from (fix for fix, near in zip(reports, mask, strict=True) if near)
 
 
 def _hour(at: datetime) -> datetime:

@@ -15,6 +15,7 @@ from db.records import Fix, Poll, Visit
 from monitor.derive_dark import DarkReader
 from monitor.derive_guard import Guard
 from monitor.flights.coverage import watched_s
+from monitor.flights.grid import grid_of
 from monitor.flights.identity import UNNAMED_FLAGS, Classes, completed_fixes, is_icao
 from monitor.flights.integrity import clean, spoofed
 from monitor.flights.links import linked
@@ -115,11 +116,10 @@ class TrackReader:
 
     def _around(self, track: Sequence[Fix], known: Sequence[Visit]) -> list[Place]:
         """Give the places that the track comes near: the others cannot matter."""
-        lat, lon = positions(track)
         visited = {visit.site_id for visit in known}
-        return [
-            place for place in self.places if place.id in visited or place.near(lat, lon, _AROUND_NM).any()
-        ]
+        _, near = grid_of(tuple(self.places), _AROUND_NM).near(*positions(track))
+        around = set(near.tolist())
+        return [place for n, place in enumerate(self.places) if n in around or place.id in visited]
 
     def _known(self, reports: Collection[Fix], since: datetime) -> list[Visit]:
         """Read the visits that may be of these aircraft, and nameless ones where one of them has no name."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import compress
 
 from sqlalchemy import Engine
 
@@ -12,7 +13,7 @@ from db.records import Fix, Outcome, Poll, ProviderState
 from monitor.feeds import FeedError, Fetched, Provider, Scope
 from monitor.feeds.circles import around
 from monitor.flights.identity import Classes, completed_fixes
-from monitor.flights.keep import keep_fix
+from monitor.flights.keep import kept
 from monitor.redact import visible
 from monitor.sites import Site
 
@@ -93,12 +94,11 @@ def worth_keeping(
     engine: Engine, sites: Sequence[Site], classes: Classes | None, fixes: Sequence[Fix]
 ) -> tuple[Fix, ...]:
     """Give the position reports to be stored: those near a site, and those of watched aircraft anywhere."""
-    keep = keep_fix(sites, classes)
     # A feed that sends no types must not lose the bombers that are told by theirs.
     typeless = {fix.icao24 for fix in fixes if not fix.type_code}
     with reading(engine) as connection:
         named = completed_fixes(fixes, known_aircraft(connection, typeless))
-    return tuple(fix for fix, full in zip(fixes, named, strict=True) if keep(full))
+    return tuple(compress(fixes, kept(sites, named, classes)))
 
 
 def describe(provider: Provider, scope: Scope, fetched: Fetched) -> str:

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from db.records import Fix
 from monitor.flights.geodesy import great_circle_nm
-from monitor.flights.keep import keep_fix
+from monitor.flights.grid import grid_of
+from monitor.flights.keep import kept
 from monitor.flights.matching import place_of, places_of
 from monitor.sites import Site
 from tests.cast import CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
@@ -92,7 +93,7 @@ def test_nothing_near_needs_no_geometry() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lat", "lon", "kept"),
+    ("lat", "lon", "is_kept"),
     [
         (-51.9, -70.6, True),
         (-51.9 + 39 / 60, -70.6, True),
@@ -103,13 +104,52 @@ def test_nothing_near_needs_no_geometry() -> None:
         (69.66, 18.96, False),
     ],
 )
-def test_reports_within_40_miles_of_an_airfield_are_kept(lat: float, lon: float, kept: bool) -> None:
-    assert keep_fix(CAST)(fix_at(lat, lon)) is kept
+def test_reports_within_40_miles_of_an_airfield_are_kept(lat: float, lon: float, is_kept: bool) -> None:
+    assert kept(CAST, [fix_at(lat, lon)]) == [is_kept]
 
 
 def test_watched_aircraft_are_kept_wherever_they_are() -> None:
-    keep = keep_fix(CAST)
-    assert keep(fix_at(0, 0, "15521f"))
-    assert keep(fix_at(0, 0, type_code="T160"))
-    assert not keep(fix_at(0, 0, type_code="A320"))
-    assert not keep(fix_at(0, 0, "15521f", db_flags=8))
+    reports = [
+        fix_at(0, 0, "15521f"),
+        fix_at(0, 0, type_code="T160"),
+        fix_at(0, 0, type_code="A320"),
+        fix_at(0, 0, "15521f", db_flags=8),
+    ]
+    assert kept(CAST, reports) == [True, True, False, False]
+    assert kept(CAST, []) == []
+
+
+# --- the grid -----------------------------------------------------------------------------------
+
+_EVERYWHERE = st.lists(
+    st.tuples(st.floats(-90, 90), st.floats(-180, 180))
+    | st.sampled_from([(-16.8, 179.99), (-16.8, -179.99)]),
+    max_size=30,
+)
+_POLE = Site("pole", "Pole", "airport", shapely.Point(10, 89.9).buffer(0.05), QUIET_FIELD.timezone)
+
+
+@given(_EVERYWHERE, st.sampled_from([0.0, 5.0, 40.0]))
+@example([(-51.9, -70.6), (-51.9, 289.4 - 360), (65.5, -150.0)], 0.0)
+def test_the_grid_finds_what_asking_every_place_finds(
+    at: list[tuple[float, float]], margin_nm: float
+) -> None:
+    places = tuple(place_of(site) for site in (*CAST, _POLE))
+    lat, lon = np.array([each[0] for each in at]), np.array([each[1] for each in at])
+    which, place = grid_of(places, margin_nm).near(lat, lon)
+    wanted = {
+        (int(n), index)
+        for index, each in enumerate(places)
+        for n in np.flatnonzero(each.near(lat, lon, margin_nm))
+    }
+    assert set(zip(which.tolist(), place.tolist(), strict=True)) == wanted
+    inside, where = grid_of(places, 0.0).inside(lat, lon)
+    assert set(zip(inside.tolist(), where.tolist(), strict=True)) == {
+        (int(n), index) for index, each in enumerate(places) for n in np.flatnonzero(each.contains(lat, lon))
+    }
+
+
+def test_the_same_sites_are_prepared_once() -> None:
+    assert places_of(CAST)[0] is places_of(tuple(CAST))[0]
+    assert grid_of(places_of(CAST), 6.0) is grid_of(places_of(CAST), 6.0)
+    assert grid_of((), 6.0).near(np.array([1.0]), np.array([1.0]))[0].size == 0

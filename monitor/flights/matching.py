@@ -1,7 +1,9 @@
 """Which positions lie in which site: each site in a plane of its own, in nautical miles around its middle."""
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ NM_PER_DEGREE = 60.0
 HALF_TURN_DEG = 180.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Place:
     """A site as flights see it: its outline in a local plane (x east, y north, nautical miles).
 
@@ -87,8 +89,30 @@ def place_of(site: Site) -> Place:
 
 
 def places_of(sites: Sequence[Site]) -> tuple[Place, ...]:
-    """Prepare the sites where aircraft come and go."""
-    return tuple(place_of(site) for site in sites if site.flies)
+    """Prepare the sites where aircraft come and go; the same sites give the same places, as preparing is slow."""
+    return _places(_Same(tuple(sites)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """The very same sites: comparing them by their contents would cost more than preparing them."""
+
+    sites: tuple[Site, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Same)
+            and len(self.sites) == len(other.sites)
+            and all(map(operator.is_, self.sites, other.sites))
+        )
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.sites)))
+
+
+@lru_cache(maxsize=8)
+def _places(same: _Same) -> tuple[Place, ...]:
+    return tuple(place_of(site) for site in same.sites if site.flies)
 
 
 def _unwrapped(geometry: BaseGeometry) -> BaseGeometry:

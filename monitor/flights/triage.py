@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from db.records import Fix, Visit
+from monitor.flights.grid import grid_of, sets_of
 from monitor.flights.identity import is_icao
-from monitor.flights.matching import Floats, Place, positions
+from monitor.flights.matching import Place, positions
 from monitor.flights.phases import STILL_KT, height_ft
 from monitor.flights.stays import AWAY_NM
 from monitor.flights.visits import belongs_to
@@ -21,8 +21,6 @@ _CLIMBED_FT = 7_000.0
 _RISING_FPM = 200.0
 _CLIMB_OUT = timedelta(minutes=10)
 _TOUCH = timedelta(minutes=1)
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +66,8 @@ def ends_near(last: Sequence[Fix], places: Sequence[Place]) -> list[Fix]:
 
     A lost signal often ends in a report with a misread altitude.
     """
-    lat, lon = positions(last)
-    near = np.zeros(len(last), dtype=np.bool_)
-    for place in places:
-        near |= place.near(lat, lon, NEAR_NM)
-    return [fix for fix, mask in zip(last, near, strict=True) if mask]
+    which, _ = grid_of(tuple(places), NEAR_NM).near(*positions(last))
+    return [last[n] for n in np.unique(which)]
 
 
 def _may_begin(sighting: _Sighting, mine: Sequence[Visit]) -> bool:
@@ -120,22 +115,13 @@ def _sightings(fixes: Sequence[Fix], places: Sequence[Place]) -> dict[str, list[
     if not counted:
         return {}
     lat, lon = positions(counted)
-    near = [place.near(lat, lon, NEAR_NM) for place in places]
-    apron = [_within(place, lat, lon) for place in places]
-    inside = [place.contains(lat, lon) for place in places]
+    every = tuple(places)
+    near = sets_of(grid_of(every, NEAR_NM), lat, lon)
     found: dict[str, list[_Sighting]] = defaultdict(list)
     for n, fix in enumerate(counted):
-        around = tuple(place for place, mask in zip(places, near, strict=True) if mask[n])
-        found[fix.icao24].append(_Sighting(fix, _ids(places, inside, n), around, _ids(places, apron, n)))
+        around = tuple(every[index] for index in near[n])
+        here = lat[n : n + 1], lon[n : n + 1]
+        inside = frozenset(place.id for place in around if place.contains(*here)[0])
+        apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < AWAY_NM)
+        found[fix.icao24].append(_Sighting(fix, inside, around, apron))
     return found
-
-
-def _within(place: Place, lat: Floats, lon: Floats) -> Mask:
-    mask = place.near(lat, lon, AWAY_NM)
-    if mask.any():
-        mask[mask] = place.distance_nm(lat[mask], lon[mask]) < AWAY_NM
-    return mask
-
-
-def _ids(places: Sequence[Place], masks: Sequence[Mask], n: int) -> frozenset[str]:
-    return frozenset(place.id for place, mask in zip(places, masks, strict=True) if mask[n])

@@ -14,6 +14,7 @@ from monitor.commands.backtest import backtest
 from monitor.commands.baseline import baseline
 from monitor.commands.demo import demo
 from monitor.commands.doctor import doctor
+from monitor.commands.evaluate import evaluate
 from monitor.commands.history import history
 from monitor.commands.observations import observations_app
 from monitor.commands.poll import poll
@@ -48,6 +49,7 @@ app.add_typer(alerts_app, name="alerts")
 app.command(short_help="Replay a recorded scenario with its own clock.")(replay)
 app.command(short_help="Show sitewatch at work on a recorded scenario.")(demo)
 app.command(short_help="Load history from an archive of flight tracks.")(backfill)
+app.command(short_help="Measure how well visits are found where reports are missing.")(evaluate)
 app.command()(status)
 app.command()(doctor)
 

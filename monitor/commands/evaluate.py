@@ -1,0 +1,98 @@
+"""`sitewatch evaluate`: how well visits are found where reports are missing, tried on tracks that you have."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.commands import JsonFlag, print_json, print_table, say
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from monitor.flights.evaluation import Cell, Mask
+    from monitor.flights.matching import Place
+
+
+def evaluate(
+    traces: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRACES", help="A folder with trace_full_*.json, or recorded answers (.ndjson)."
+        ),
+    ],
+    *,
+    mask_km: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--mask-km",
+            metavar="KM",
+            min=1,
+            help="Take away all reports so near to each site; may be repeated.",
+        ),
+    ] = None,
+    below_ft: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--below-ft", metavar="FT", help="Take away all reports below this altitude; may be repeated."
+        ),
+    ] = None,
+    sites_file: Annotated[
+        Path | None, typer.Option("--sites", metavar="FILE", help="Sites to land at.", show_default=False)
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take reports away from real tracks, read the visits again, and say how many were still found.
+
+    The truth is what all reports together show. Below 200 flights a cell says "not measured". Nothing is stored.
+    """
+    from monitor.flights.classes import default_classes
+    from monitor.flights.evaluation import below_anywhere, evaluate_all, within_km
+    from monitor.flights.matching import places_of
+    from monitor.recorded_tracks import read_tracks
+    from monitor.settings import load_settings
+    from monitor.sites.load import load_sites
+
+    if not mask_km and not below_ft:
+        raise InputError("Say what to take away: --mask-km 100, or --below-ft 3000. Both may be repeated.")
+    places = places_of(load_sites(sites_file or load_settings().sites_file).sites)
+    tracks, classes = read_tracks(traces), default_classes()
+    masks: dict[str, Callable[[Place], Mask]] = {
+        f"{km:g} km around": partial(within_km, radius_km=km) for km in mask_km or ()
+    }
+    masks |= {f"below {feet:g} ft": partial(below_anywhere, altitude_ft=feet) for feet in below_ft or ()}
+    cells = {name: evaluate_all(tracks, places, mask_of, classes) for name, mask_of in masks.items()}
+    if as_json:
+        print_json({"tracks": len(tracks), "cells": {name: _figures(cell) for name, cell in cells.items()}})
+        return
+    print_table(
+        ("taken away", "flights", "recall", "precision", "false visits per 1,000 through-flights"),
+        ((name, str(cell.flights), *_words(cell)) for name, cell in cells.items()),
+    )
+    say(f"{len(tracks)} aircraft. 95 % intervals in brackets.")
+
+
+def _words(cell: "Cell") -> tuple[str, str, str]:
+    if not cell.measured:
+        return ("not measured",) * 3
+    false = cell.false_visits
+    low, high = (1000 * each for each in false.interval)
+    rate = "no through-flight" if false.value is None else f"{1000 * false.value:.0f} ({low:.0f}–{high:.0f})"
+    return str(cell.arrivals), str(cell.precision), rate
+
+
+def _figures(cell: "Cell") -> dict[str, Any]:
+    return {
+        "flights": cell.flights,
+        "measured": cell.measured,
+        **{
+            name: {"hits": share.hits, "of": share.of, "interval": share.interval}
+            for name, share in (
+                ("arrivals", cell.arrivals),
+                ("precision", cell.precision),
+                ("departures", cell.departures),
+                ("false_visits", cell.false_visits),
+            )
+        },
+    }

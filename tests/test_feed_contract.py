@@ -222,7 +222,7 @@ JSON = st.recursive(
 
 
 @every_kind
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_any_part_can_be_anything(case: Case, data: st.DataObject) -> None:
     document = json.loads(GOOD_ANSWERS[case.kind])

@@ -238,7 +238,7 @@ def all_readings(engine: Engine) -> list[list[tuple[str, float | None, datetime]
     ]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(statements=STATEMENTS, data=st.data())
 def test_the_order_in_a_batch_changes_nothing_that_is_read(
     property_engine: Engine, statements: list[Statement], data: st.DataObject
@@ -251,7 +251,7 @@ def test_the_order_in_a_batch_changes_nothing_that_is_read(
     assert all_readings(property_engine) == first
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(statements=CHANGING, data=st.data())
 def test_the_order_of_arrival_changes_nothing_that_is_read(
     property_engine: Engine, statements: list[tuple[float, int]], data: st.DataObject
@@ -265,7 +265,7 @@ def test_the_order_of_arrival_changes_nothing_that_is_read(
     assert all_readings(property_engine) == first
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(statements=STATEMENTS)
 def test_recording_again_stores_nothing(property_engine: Engine, statements: list[Statement]) -> None:
     looks = [statement(*each) for each in statements]

@@ -7,11 +7,17 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from pydantic import SecretStr
 from sqlalchemy import CheckConstraint, Engine, inspect, select
 
 from db.engine import open_engine, reading, writing
 from db.migrate import alembic_config, current_revision, migrate, newest_revision
 from db.schema import lease, metadata
+from monitor.bootstrap import build
+from monitor.errors import WorkFailed
+from monitor.pipeline import prepare, start
+from monitor.settings import Settings
+from tests.cast import write_cast
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 
@@ -71,3 +77,18 @@ def test_microseconds_survive(engine: Engine) -> None:
         connection.execute(lease.insert().values(name="x", owner="me", token=1, expires_at=exact))
     with reading(engine) as connection:
         assert connection.execute(select(lease.c.expires_at)).scalar_one() == exact
+
+
+def test_a_database_of_an_older_version_is_left_to_the_service(tmp_path: Path) -> None:
+    write_cast(tmp_path)
+    url = SecretStr(f"sqlite:///{tmp_path / 'older.db'}")
+    app = build(
+        Settings(database_url=url, sites_file=tmp_path / "sites.geojson", history_file=tmp_path / "none.csv")
+    )
+    migrate(app.engine, "0001")
+    with pytest.raises(WorkFailed, match="belongs to an older sitewatch"):
+        prepare(app, NOON)
+    assert current_revision(app.engine) == "0001"
+    assert "upgraded to" in start(app, NOON)[0]
+    prepare(app, NOON)
+    app.close()

@@ -31,6 +31,9 @@ _SOURCE = re.compile(r"[a-z0-9_]{1,16}")
 _ROW, _DETAILS, _TYPE_AT, _GEOM_AT = 8, 8, 9, 10
 _GEOMETRIC = 8
 _ADSB = ("adsb", "adsr")
+_NUMBERS = {float, int}
+_LONGEST_S = 1e7
+_BOUNDS = np.array([_LONGEST_S, 90.0, 180.0])
 
 
 class TraceError(Exception):
@@ -54,7 +57,10 @@ class Trace:
     @property
     def callsigns(self) -> frozenset[str]:
         """Every callsign that it used."""
-        return frozenset(_callsign(row) for row in self.rows) - {""}
+        # Few texts in many rows: each is looked at once.
+        found = {row[_DETAILS].get("flight") for row in self.rows if _has_details(row)}
+        said = (word({"flight": text}, "flight", CALLSIGN) for text in found if isinstance(text, str))
+        return frozenset(said) - {""}
 
     def fixes(self, provider: str, received_at: datetime, wanted: Iterable[int]) -> Iterator[Fix]:
         """Make reports of the rows with these indexes, which must rise; a callsign holds until another comes."""
@@ -67,7 +73,7 @@ class Trace:
 
     def _fix(self, provider: str, received_at: datetime, index: int, callsign: str, source: str) -> Fix:
         row = self.rows[index]
-        details = row[_DETAILS] if len(row) > _DETAILS and isinstance(row[_DETAILS], dict) else {}
+        details = row[_DETAILS] if _has_details(row) else {}
         ground = row[3] == "ground"
         altitude = number(row[3], -2_000, 150_000)
         geometric = bool((integer(row[6], 0, 255) or 0) & _GEOMETRIC)
@@ -137,7 +143,7 @@ def _columns(
     """Give the usable rows in the order of time, one for each moment, and their (time, lat, lon)."""
     shaped = [row for row in rows if isinstance(row, list) and len(row) >= _ROW]
     rejected["not a row"] += len(rows) - len(shaped)
-    table = np.array([_place(row) for row in shaped], dtype=np.float64).reshape(-1, 3)
+    table = _table(shaped)
     table[:, 0] += base
     placed = ~np.isnan(table).any(axis=1)
     rejected["no position"] += int((~placed).sum())
@@ -151,9 +157,23 @@ def _columns(
     return [shaped[index] for index in order], table[order]
 
 
+def _table(rows: Sequence[Sequence[Any]]) -> Floats:
+    """The times, latitudes and longitudes of rows; columns of plain numbers are taken over at once."""
+    columns = list(zip(*(row[:3] for row in rows), strict=True))
+    if any(not set(map(type, column)) <= _NUMBERS for column in columns):
+        return np.array([_place(row) for row in rows], dtype=np.float64).reshape(-1, 3)
+    try:
+        table = np.array(columns, dtype=np.float64).T.reshape(-1, 3)
+    except OverflowError:
+        return np.array([_place(row) for row in rows], dtype=np.float64).reshape(-1, 3)
+    wrong = (np.abs(table) > _BOUNDS).any(axis=1)
+    table[wrong] = np.nan
+    return table
+
+
 def _place(row: Sequence[Any]) -> tuple[float, float, float]:
     """The time, latitude and longitude of a row; not a number where one cannot be."""
-    found = (number(row[0], -1e7, 1e7), number(row[1], -90, 90), number(row[2], -180, 180))
+    found = (number(row[0], -_LONGEST_S, _LONGEST_S), number(row[1], -90, 90), number(row[2], -180, 180))
     return found if None not in found else (np.nan, np.nan, np.nan)  # type: ignore[return-value]
 
 
@@ -173,14 +193,17 @@ def _unpacked(body: bytes) -> bytes:
     return text
 
 
+def _has_details(row: Sequence[Any]) -> bool:
+    return len(row) > _DETAILS and isinstance(row[_DETAILS], dict)
+
+
 def _callsign(row: Sequence[Any]) -> str:
-    details = row[_DETAILS] if len(row) > _DETAILS else None
-    return word(details, "flight", CALLSIGN) if isinstance(details, dict) else ""
+    return word(row[_DETAILS], "flight", CALLSIGN) if _has_details(row) else ""
 
 
 def _source(row: Sequence[Any]) -> str:
     """The source of a row: its own, or that of its details in files from before 2022."""
     said = row[_TYPE_AT] if len(row) > _TYPE_AT else None
-    if said is None and len(row) > _DETAILS and isinstance(row[_DETAILS], dict):
+    if said is None and _has_details(row):
         said = row[_DETAILS].get("type")
     return said if isinstance(said, str) and _SOURCE.fullmatch(said) else ""

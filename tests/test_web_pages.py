@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from db.alerts import alerts
 from db.cutouts import keep_cutout, keep_failure
 from db.engine import reading, writing
 from db.observations import record
+from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.provider_states import note_credits
 from db.records import Alert, CutoutFailure
 from monitor import pipeline
@@ -99,6 +101,20 @@ def test_the_first_page_says_what_silence_means(told: Rig) -> None:
         "place: no coverage, not no flights." in text
     )
     assert "blind since" in text
+
+
+def test_a_busy_place_elsewhere_shows_that_the_feed_works(told: Rig) -> None:
+    feed = told.app.feeds["adsb.lol"]
+    (busy,) = {feed.canary(scope) for scope in feed.scopes(list(told.app.sites.values()))}
+    assert busy is not None
+    with writing(told.app.engine) as connection:
+        key = PollKey("adsb.lol", busy.key, 1, "canary")
+        asked = start_poll(connection, key, 0, NOW - timedelta(minutes=5))
+        assert asked is not None
+        record_poll(connection, asked, PollResult("ok", item_count=181), interval_s=60, now=NOW)
+    assert "181 aircraft heard near Incheon International Airport when it was last asked there" in words(
+        read(told, "/")
+    )
 
 
 def test_the_first_page_without_anything_counted_claims_nothing(empty: Rig) -> None:

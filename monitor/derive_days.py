@@ -11,7 +11,7 @@ from db.engine import reading, writing
 from db.flights import underived_polls, visits
 from db.observations import record
 from monitor.derive_tracks import Change
-from monitor.flights.coverage import HEARD_WITHIN, Exposure, exposure
+from monitor.flights.coverage import HEARD_WITHIN, INDEX_OVER, Exposure, exposure
 from monitor.flights.looks import (
     CLOSE_AFTER,
     COUNTED,
@@ -42,13 +42,13 @@ def record_day(connection: Connection, site: Site, day: date, at: datetime, now:
     """Count one day of a site again and record what differs; give the number of new revisions."""
     start, end = day_period(site.timezone, day)
     closed = at >= end + CLOSE_AFTER
-    hours = coverage(connection, site.id, start - HEARD_WITHIN, end) if closed else []
+    hours = coverage(connection, site.id, start - INDEX_OVER, end) if closed else []
     state = DayState(
         at=at,
         now=now,
         exposure=exposure(start, end, hours) if closed else Exposure(None),
         closed=closed,
-        providers=tuple(sorted({row.provider for row in hours})),
+        providers=tuple(sorted({row.provider for row in hours if row.hour >= start - HEARD_WITHIN})),
     )
     there = visits(connection, site_id=site.id, since=start - PRESENT_UNHEARD, until=end)
     known = looks_of_day(connection, site.id, COUNTED, PROCEDURE, start)

@@ -325,3 +325,42 @@ def test_a_silence_that_begins_in_an_outage_is_never_watched() -> None:
 def test_the_dateline_site_has_its_own_day() -> None:
     found = day_looks(DATELINE_STRIP, DAY, [], [], state())
     assert {each.period_start for each in found} == {datetime(2023, 7, 31, 12, tzinfo=UTC)}
+
+
+# --- how well a place is heard ------------------------------------------------------------------
+
+
+def month(reports_an_hour: int, today: int, days: int = 28) -> list[CoverageHour]:
+    return [*hours(-24 * days, 0, reports_nearby=reports_an_hour), *hours(0, 24, reports_nearby=today)]
+
+
+@pytest.mark.parametrize(
+    ("usual", "today", "share", "index"),
+    [
+        (100, 100, 1.0, 1.0),
+        (100, 50, 1.0, 1.0),
+        (100, 10, 0.2, 0.2),
+        (100, 300, 1.0, 1.0),
+        # Two reports an hour are too few to tell a deaf feed from a quiet day.
+        (2, 1, 1.0, None),
+    ],
+)
+def test_a_day_on_which_few_others_were_heard_was_watched_less(
+    usual: int, today: int, share: float, index: float | None
+) -> None:
+    found = exposure(START, END, month(usual, today))
+    assert found.share == pytest.approx(share)
+    assert found.parts.get("index") == index
+
+
+def test_less_than_a_week_gives_no_index() -> None:
+    assert exposure(START, END, month(100, 5, days=6)).parts.get("index") is None
+    assert exposure(START, END, month(100, 5, days=7)).parts["index"] == 0.1
+
+
+def test_days_that_were_hardly_watched_or_jammed_are_not_the_usual() -> None:
+    bad = [
+        *hours(-24 * 28, -24 * 8, reports_nearby=9000, degraded=True),
+        *hours(-24 * 8, 24, reports_nearby=100),
+    ]
+    assert exposure(START, END, bad).parts["index"] == 1.0

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from statistics import median
 from typing import Any
 
 from db.records import CoverageHour
@@ -10,6 +11,13 @@ from db.records import CoverageHour
 HOUR = timedelta(hours=1)
 HEARD_WITHIN = timedelta(hours=24)
 """A feed that heard an aircraft near the place this long ago can still hear one."""
+INDEX_OVER = timedelta(days=28)
+"""The days before that a day's reports around the place are compared with."""
+_DAY = timedelta(days=1)
+_INDEX_DAYS = 7
+_INDEX_REPORTS = 50.0
+_INDEX_WATCHED = 0.25
+_USUAL_SHARE = 0.5
 POLL_WORTH_S = 300.0
 """Good answers further apart than this have a hole between them."""
 
@@ -25,9 +33,10 @@ class Exposure:
 def exposure(start: datetime, end: datetime, coverage: Sequence[CoverageHour]) -> Exposure:
     """Add up the observed share of a period over its hours, taking the best provider of each hour.
 
-    `coverage` reaches back a day before `start`. A degraded hour counts as not observed.
+    `coverage` reaches back a day before `start`, better `INDEX_OVER`. A degraded hour counts as not observed. Where
+    far fewer aircraft were heard around the place than on most days before, it was heard worse: the share falls.
     """
-    heard = {row.hour for row in coverage if row.reports_nearby > 0}
+    heard = {row.hour for row in coverage if row.reports_nearby > 0 and row.hour > start - 2 * HEARD_WITHIN}
     total = (end - start).total_seconds()
     uptime = audible = observed = 0.0
     for hour in _hours(start, end):
@@ -37,15 +46,44 @@ def exposure(start: datetime, end: datetime, coverage: Sequence[CoverageHour]) -
         uptime += overlap * best
         audible += overlap * near
         observed += overlap * best * near
+    index = coverage_index(start, end, coverage)
+    observed *= 1.0 if index is None else index
     degraded = len({row.hour for row in coverage if row.degraded and start - HOUR < row.hour < end})
     parts = {
         "uptime": round(uptime, 4),
         "heard": round(audible, 4),
         "hours": round(total / HOUR.total_seconds(), 2),
     }
+    if index is not None:
+        parts["index"] = round(index, 2)
     if degraded:
         parts["degraded_hours"] = degraded
     return Exposure(round(observed, 4) if audible else None, parts)
+
+
+def coverage_index(start: datetime, end: datetime, coverage: Sequence[CoverageHour]) -> float | None:
+    """Compare how many others were heard around a place with the days before: 1 is as usual, 0 is deaf.
+
+    Traffic itself varies, so that down to half of the median counts as usual. None where a week of days with
+    enough reports is not there to compare with.
+    """
+    rates = [
+        rate
+        for days in range(1, INDEX_OVER.days + 1)
+        if (rate := _reports_an_hour(start - days * _DAY, start - (days - 1) * _DAY, coverage)) is not None
+    ]
+    now = _reports_an_hour(start, end, coverage)
+    if len(rates) < _INDEX_DAYS or now is None or median(rates) * _DAY / HOUR < _INDEX_REPORTS:
+        return None
+    return min(1.0, now / (_USUAL_SHARE * median(rates)))
+
+
+def _reports_an_hour(start: datetime, end: datetime, coverage: Sequence[CoverageHour]) -> float | None:
+    rows = [row for row in coverage if start <= row.hour < end and not row.degraded]
+    observed_s = sum(row.observed_s for row in rows)
+    if observed_s < _INDEX_WATCHED * (end - start).total_seconds():
+        return None
+    return sum(row.reports_nearby for row in rows) / observed_s * HOUR.total_seconds()
 
 
 def watched_s(polls: Sequence[datetime], since: datetime, until: datetime) -> float:

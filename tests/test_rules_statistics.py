@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,6 +99,24 @@ def test_a_lasting_change_fires_in_both_directions() -> None:
         assert fired, side
         assert fired[0].details["side"] == side
         assert "times the usual rate since 2023-04" in fired[0].reason
+
+
+def test_a_season_that_comes_every_year_is_no_step() -> None:
+    rng = np.random.default_rng(2)
+    mean = 12 * np.exp(0.8 * np.cos(2 * np.pi * np.arange(208) / 52.18))
+    looks = every(WEEK, rng.poisson(mean).astype(float).tolist())
+    rule, context, state = RULES["step"], Context(METRICS["railcars"]), None
+    fired, held = 0, 0
+    for n in range(52, 208):
+        told = history_of(
+            looks[n], looks[:n], (), looks[n].result_time, states={"step": state} if state else {}
+        )
+        verdict = rule.judge(looks[n], told, context, {})
+        state = verdict.state
+        fired += n >= 104 and verdict.exceeded
+        held += "same season a year before" in verdict.reason
+    assert held
+    assert fired <= held / 2
 
 
 def test_step_says_the_same_from_its_state_and_from_history() -> None:

@@ -14,6 +14,7 @@ DAYS_A_YEAR = 365.25
 _TREND, _LEVEL = 0, 1
 _MOST_ETA = 50.0
 _RUNAWAY = 4.0
+_PRIOR_DISPERSION = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Season:
     guard_days: float = 182.0
     short_guard_days: float = 56.0
     weights_threshold: float = 2.58
+    cut_z: float = 2.33
+    """Counts beyond this normal quantile (1 in 100) tell nothing more of the dispersion."""
     least_t: float = 1.96
     most_promised: float = 2.0
     """A trend may promise so many times the largest past count; one times would forbid ordinary growth."""
@@ -88,7 +91,7 @@ def _fit_rows(past: Looks, days: FloatArray, use: BoolArray, m: int, season: Sea
     today = _design(np.zeros(1), m)[0]
     model = _model(y, design, offset, today, season)
     eta = model.coefficients @ today
-    pearson = model.dispersion * model.df
+    pearson = _capped_pearson(y, model, season.cut_z)
     # One degree of freedom is put back: the shrunk φ counts n - 1.
     dispersion = shrink_dispersion(pearson, model.df + 1)
     se = np.sqrt(dispersion * np.einsum("i,sij,j->s", today, model.covariance, today))
@@ -98,6 +101,20 @@ def _fit_rows(past: Looks, days: FloatArray, use: BoolArray, m: int, season: Sea
         "se_log": se,
         "n": np.isfinite(y).sum(axis=1),
     }
+
+
+def _capped_pearson(y: FloatArray, model: Fit, z: float) -> FloatArray:
+    """Pearson's χ² with each count cut at the level that one look in a hundred passes.
+
+    The weights that keep past surges out of the mean would take ordinary high counts out of the dispersion too,
+    and so promise too thin a tail. The cut is Cornish and Fisher's quantile of a negative binomial.
+    """
+    phi = np.maximum(_PRIOR_DISPERSION, model.dispersion)[:, None]
+    most = model.mean + z * np.sqrt(phi * model.mean) + (2.0 * phi - 1.0) * (z * z - 1.0) / 6.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = (np.minimum(y, most) - model.mean) ** 2 / model.mean
+    total: FloatArray = np.nansum(part, axis=1)
+    return total
 
 
 def _design(days: FloatArray, harmonics: int) -> FloatArray:

@@ -9,16 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from alerts.baselines import nb
 from alerts.baselines.calibrate import DAYS_A_YEAR
-from alerts.baselines.model import Looks
+from alerts.baselines.change_rate import LEAST_EVENTS
+from alerts.baselines.model import Looks, learn_rate
 from alerts.baselines.special import FloatArray
 from alerts.baselines.step import Step, StepState, fresh_state, state_of, update
 from alerts.rules import day
 from alerts.rules.figures import Case, Finding, Side, number, open_case, refuse, settle, since
+from alerts.series import Series
 from alerts.verdict import Context, History, Params, State, Verdict
 from db.records import Observation
 
 _LEAST_SPAN_DAYS = 1.0
+_CLEARLY = 0.05
 _MOST_EVIDENCE = 1e300
 
 
@@ -26,7 +30,7 @@ class StepRule:
     """Fires where the evidence for another rate reaches what chance alone gives once in L/F looks.
 
     What it remembers covers the looks before the judged one, so that a running day may be judged again and
-    again. It holds only for the very looks it was learnt from: a late or corrected look rebuilds it.
+    again. Where the same weeks of the year before were no different, it is the season and no step. The memory holds only for the very looks it was learnt from: a late or corrected look rebuilds it.
     """
 
     name = "step"
@@ -67,7 +71,32 @@ def _finding(case: Case, found: Step) -> Finding:
     more = {"rate_ratio": round(ratio, 3), "since": at.isoformat(), "evidence": float(f"{evidence:.4g}")}
     threshold = np.floor(expected) if side == "high" else np.ceil(expected)
     eligible = bool(found.answers.fires[0])
+    if eligible and _as_last_year(case.series, float(case.series.days[changed[0]]), side):
+        eligible = False
+        sentence += " So it was in the same season a year before."
     return Finding(p, side, float(threshold), sentence, expected, eligible=eligible, more=more)
+
+
+def _as_last_year(series: Series, since_day: float, side: Side) -> bool:
+    """Whether the same weeks of the year before were not clearly different: a season is no step.
+
+    Without 8 events or without looks there, last year says nothing.
+    """
+    member, days = series.looks.member[0], series.days
+    now = member & (days >= since_day)
+    then = member & (days >= since_day - DAYS_A_YEAR) & (days <= -DAYS_A_YEAR + _LEAST_SPAN_DAYS)
+    rate = learn_rate(series.looks.past)
+    counts, exposure = series.looks.counts[0], series.looks.exposure[0]
+    a, b = float(counts[now].sum()), float(counts[then].sum())
+    e_a, e_b = float(exposure[now].sum()), float(exposure[then].sum())
+    if b < LEAST_EVENTS or e_b <= 0 or e_a <= 0:
+        return False
+    more, less, share = (a, b, e_a / (e_a + e_b)) if side == "high" else (b, a, e_b / (e_a + e_b))
+    phi = float(rate.dispersion[0])
+    if more == 0:
+        return True
+    p = float(np.exp(nb.log_incomplete_beta(np.array([more / phi]), np.array([less / phi + 1.0]), share))[0])
+    return p > _CLEARLY
 
 
 def _alarm_at(case: Case) -> FloatArray:

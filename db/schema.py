@@ -541,6 +541,8 @@ evaluation = Table(
         "status in ('evaluated', 'not_observed', 'cannot_tell', 'baseline_broken', 'suppressed', 'no_rule')",
         name="status",
     ),
+    # Once a day the newest year's scores of each rule are read.
+    Index("ix_evaluation_rule_as_of", "rule", "as_of"),
 )
 
 rule_state = Table(

@@ -20,19 +20,17 @@ from db.flight_records import BackfillPart
 from db.records import Fix
 from monitor.backfill.archive import Part
 from monitor.backfill.traces import Floats, Trace, TraceError, read_trace
+from monitor.flights.grid import Grid, grid_of
 from monitor.flights.identity import Aircraft, Classes
-from monitor.flights.matching import NM_PER_DEGREE, Place, places_of
+from monitor.flights.keep import NEAR_NM
+from monitor.flights.matching import places_of
 from monitor.sites import Site
 
 SLOT_S = 300
 """A slot of the archive is played as one poll; good answers further apart than this would leave holes."""
-NEAR_NM = 40.0
-"""Reports so near to a site are kept, and show how well the place is heard."""
 CLOSE_NM = 10.0
 THIN_S = 20.0
 """Farther than `CLOSE_NM` from every site one report in so many seconds is enough."""
-_CELLS_A_DEGREE = 4
-_WIDE, _HIGH = 360 * _CELLS_A_DEGREE, 180 * _CELLS_A_DEGREE
 _PACKED = tuple(each.name for each in fields(Fix) if each.name not in {"provider", "received_at", "poll_id"})
 _AT = _PACKED.index("at")
 
@@ -49,7 +47,8 @@ class Sieve:
         """Read one part; a file that is no trace is counted, not kept."""
         begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
         day_s = (begin.timestamp(), (begin + timedelta(days=1)).timestamp())
-        grid = _Grid(places_of(self.sites))
+        places = places_of(self.sites)
+        grids = grid_of(places, NEAR_NM), grid_of(places, CLOSE_NM)
         found = _Found()
         with _uncollected():
             for name, body in part.read():
@@ -60,7 +59,7 @@ class Sieve:
                     continue
                 found.aircraft += 1
                 found.rejected.update(trace.rejected)
-                self._take(trace, grid, day_s[0], found, now)
+                self._take(trace, grids, day_s[0], found, now)
         return BackfillPart(
             provider=self.provider,
             day=day.isoformat(),
@@ -77,19 +76,20 @@ class Sieve:
             read_at=now,
         )
 
-    def _take(self, trace: Trace, grid: "_Grid", begin_s: float, found: "_Found", now: datetime) -> None:
+    def _take(
+        self, trace: Trace, grids: tuple[Grid, Grid], begin_s: float, found: "_Found", now: datetime
+    ) -> None:
         if not len(trace.at_s):
             return
         slots = ((trace.at_s - begin_s) // SLOT_S).astype(np.int64)
         found.heard.update(np.unique(slots).tolist())
-        near = np.zeros(len(slots), dtype=bool)
-        close = np.zeros(len(slots), dtype=bool)
-        for place in grid.around(trace.lat, trace.lon):
-            here = place.near(trace.lat, trace.lon, NEAR_NM)
-            if here.any():
-                found.nearby[place.id].update(np.unique(slots[here]).tolist())
-                near |= here
-                close |= place.near(trace.lat, trace.lon, CLOSE_NM)
+        wide, narrow = grids
+        near, close = np.zeros((2, len(slots)), dtype=np.bool_)
+        report, place = wide.near(trace.lat, trace.lon)
+        near[report] = True
+        close[narrow.near(trace.lat, trace.lon)[0]] = True
+        for number in np.unique(place).tolist():
+            found.nearby[wide.places[number].id].update(np.unique(slots[report[place == number]]).tolist())
         wanted = np.ones_like(near) if self._watches(trace) else near
         chosen = np.flatnonzero(wanted & (close | _thinned(trace.at_s)))
         found.fixes += trace.fixes(self.provider, now, chosen.tolist())
@@ -125,46 +125,6 @@ class _Found:
         self.heard: Counter[int] = Counter()
         self.nearby: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.rejected: Counter[str] = Counter()
-
-
-class _Grid:
-    """Which places may be near a position: quarter degrees of the globe, so that most tracks are told apart at once."""
-
-    def __init__(self, places: Sequence[Place]) -> None:
-        self._places = places
-        self._marked = np.zeros(_WIDE * _HIGH, dtype=bool)
-        self._of: dict[int, list[int]] = defaultdict(list)
-        for number, place in enumerate(places):
-            for cell in _cells(place):
-                self._marked[cell] = True
-                self._of[cell].append(number)
-
-    def around(self, lat: Floats, lon: Floats) -> list[Place]:
-        """Give the places near which any of these positions may be."""
-        cells = _cell(lat, lon)
-        hit = np.unique(cells[self._marked[cells]]).tolist()
-        return [self._places[number] for number in sorted({each for cell in hit for each in self._of[cell]})]
-
-
-def _cell(lat: Floats, lon: Floats) -> NDArray[np.int64]:
-    row = np.clip(((lat + 90) * _CELLS_A_DEGREE).astype(np.int64), 0, _HIGH - 1)
-    column = ((lon + 180) * _CELLS_A_DEGREE).astype(np.int64) % _WIDE
-    return row * _WIDE + column
-
-
-def _cells(place: Place) -> Iterator[int]:
-    west, south, east, north = place.bounds
-    margin = NEAR_NM + NM_PER_DEGREE / _CELLS_A_DEGREE
-    lats = np.arange(
-        place.lat + (south - margin) / NM_PER_DEGREE,
-        place.lat + (north + margin) / NM_PER_DEGREE,
-        1 / _CELLS_A_DEGREE,
-    )
-    reach = margin / place.east_scale + 1 / _CELLS_A_DEGREE
-    span = min(360.0, (east - west) / place.east_scale + 2 * reach)
-    lons = place.lon + west / place.east_scale - reach + np.arange(0, span, 1 / _CELLS_A_DEGREE)
-    rows, columns = np.meshgrid(np.clip(lats, -90, 89.99), (lons + 180) % 360 - 180, indexing="ij")
-    yield from np.unique(_cell(rows.ravel(), columns.ravel())).tolist()
 
 
 def _thinned(at_s: Floats) -> NDArray[np.bool_]:

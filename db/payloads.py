@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from db.upsert import insert_ignore
 PAGE_BREAK = b"\n"
 """Stands between the pages of one answer, so that each line of a stored answer of JSON is one page."""
 _CHUNK = 400
+_GZIP = zlib.MAX_WBITS | 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,25 @@ def store_payload(
     now: datetime,
 ) -> str | None:
     """Keep the pages of one answer and give their SHA-256, None where there is nothing to keep."""
-    body = PAGE_BREAK.join(bodies)
-    if not body:
+    if not any(bodies):
         return None
-    sha256 = hashlib.sha256(body).hexdigest()
+    digest, size = hashlib.sha256(), 0
+    # Page by page, as all of a first search together take many megabytes. Such a packer writes no time, so the
+    # same answer is always packed into the same bytes.
+    packer, packed = zlib.compressobj(wbits=_GZIP), bytearray()
+    for number, body in enumerate(bodies):
+        for part in (PAGE_BREAK, body) if number else (body,):
+            digest.update(part)
+            size += len(part)
+            packed += packer.compress(part)
+    packed += packer.flush()
+    sha256 = digest.hexdigest()
     row = {
         "sha256": sha256,
-        # Without a time in its header the same body is always packed into the same bytes.
-        "body": gzip.compress(body, mtime=0),
+        "body": bytes(packed),
         "encoding": "gzip",
         "content_type": content_type,
-        "size": len(body),
+        "size": size,
         "provider": provider,
         "redistribute": redistribute,
         "received_at": now,

@@ -5,15 +5,12 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from typing import Any
 
-import geopandas
 import shapely
 from shapely.geometry import mapping
 
 from db.records import DeclaredBaseline, Note, Observation
-from monitor.errors import InputError
 from monitor.history import SiteHistory, first_url, period_words, source_words, status_words
 from monitor.sites import Site
 
@@ -219,34 +216,3 @@ def point_of(site: Site, area: str = "") -> shapely.Point:
     shapes = [each.geometry for each in site.areas if each.id == area and each.geometry is not None]
     outline = shapes[0] if shapes else site.geometry
     return outline.point_on_surface()
-
-
-def history_frame(
-    history: SiteHistory, attributions: Mapping[str, str] | None = None
-) -> geopandas.GeoDataFrame:
-    """The history as a table with one point a row, of the same types whatever it holds (WGS 84)."""
-    rows = list(history_rows(history, attributions))
-    points = [point_of(history.site, row["area"]) for row in rows]
-    frame = geopandas.GeoDataFrame(rows, columns=[*COLUMNS], geometry=points, crs="EPSG:4326")
-    return frame.astype(_TYPES)
-
-
-def parquet_bytes(history: SiteHistory, attributions: Mapping[str, str] | None = None) -> bytes:
-    """The history as GeoParquet, which needs pyarrow; raises InputError where that is missing."""
-    if find_spec("pyarrow") is None:
-        raise InputError(
-            "Parquet needs pyarrow, which is not installed. Install it with: pip install 'sitewatch[parquet]'. "
-            "CSV, GeoJSON and JSON need nothing more."
-        )
-    stream = io.BytesIO()  # pragma: no cover - pyarrow is an extra, large and not needed by the tests
-    history_frame(history, attributions).to_parquet(stream)  # pragma: no cover - as above
-    return stream.getvalue()  # pragma: no cover - as above
-
-
-_TYPES: dict[str, Any] = {
-    **dict.fromkeys(COLUMNS, "str"),
-    **dict.fromkeys(("start", "end", "published", "recorded_at"), "datetime64[us, UTC]"),
-    **dict.fromkeys(("value", "low", "high", "exposure"), "float64"),
-    **dict.fromkeys(("assessable", "announced"), "boolean"),
-    **dict.fromkeys(("n_looks", "revision"), "Int64"),
-}

@@ -98,7 +98,7 @@ def test_asked_are_collections_outlines_and_a_closed_window_and_nothing_else() -
     body = json.loads(requests[0].content)
     assert set(body) == {"collections", "intersects", "datetime", "limit"}
     assert body["collections"] == ["sentinel-2-l2a"]
-    assert body["datetime"] == "2023-07-02T12:00:00Z/2023-08-01T11:50:00Z"
+    assert body["datetime"] == "2023-05-03T12:00:00Z/2023-08-01T11:50:00Z"
     assert body["limit"] == 100
     assert shape(body["intersects"]).covers(QUIET_FIELD.geometry)
     assert requests[0].extensions["sitewatch"] == {"provider": "test.stac", "purpose": "data"}

@@ -19,12 +19,11 @@ from monitor.export import (
     csv_text,
     feature_collection,
     history_document,
-    history_frame,
     history_rows,
-    parquet_bytes,
     point_of,
     safe_cell,
 )
+from monitor.export_frame import history_frame, parquet_bytes
 from monitor.history import HistoryQuery, SiteHistory
 from tests.cast import BUSY_PORT, CAST, DONUT_BASE
 

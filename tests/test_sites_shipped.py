@@ -7,6 +7,7 @@ import pytest
 from shapely.geometry import shape
 
 from monitor.kinds import KINDS
+from monitor.sites.frame import sites_frame
 from monitor.sites.geometry import bounding_circle, contains
 from monitor.sites.load import SiteSet, load_sites
 from monitor.sites.watching import site_watches
@@ -75,7 +76,7 @@ def test_every_site_says_where_its_outline_comes_from(shipped: SiteSet) -> None:
 
 
 def test_no_two_sites_overlap(shipped: SiteSet) -> None:
-    frame = shipped.geodataframe()
+    frame = sites_frame(shipped)
     joined = frame.sjoin(frame, predicate="intersects")
     assert (joined["id_left"] == joined["id_right"]).all()
     assert str(frame.crs) == "EPSG:4326"

@@ -1,5 +1,7 @@
 """What the service does unasked: pictures of sites once there are scenes, and one word when they fail or work again."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +32,7 @@ from tests.fake_feeds import Asked, Loopback, loopback
 from tests.fakes.slack import FakeSlack
 from tests.feed_contract import stac_item, stac_page
 from tests.pictures import cog, noise, origin_of, ranged, utm_of
-from tests.program import closed_port
+from tests.program import closed_port, environment
 
 NOW = datetime(2026, 7, 6, 12, 30, tzinfo=UTC)
 TILES = "sentinel-cogs.s3.us-west-2.amazonaws.com"
@@ -364,3 +366,14 @@ def test_a_single_run_does_not_wait_for_ever(make: Callable[..., App], web: Web)
         run_once(app, said.append, clock, clock.wait)
     assert clock.now - NOW <= timedelta(minutes=2)
     assert said[-1].endswith("0 messages sent. 3 messages still owed, for the next run or a running service.")
+
+
+def test_a_service_loads_no_tables_and_no_plots() -> None:
+    code = (
+        "import sys, monitor.service, monitor.serving; "
+        "print([name for name in ('pandas', 'geopandas', 'matplotlib', 'dask') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment()
+    )
+    assert done.stdout.strip() == "[]", "each takes dozens of megabytes"

@@ -112,7 +112,7 @@ def _by(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
 
 
 def _print(known: "SiteHistory", form: Format, attributions: Mapping[str, str]) -> None:
-    from monitor.export import csv_text, feature_collection, history_document, history_rows, parquet_bytes
+    from monitor.export import csv_text, feature_collection, history_document, history_rows
 
     if form == "json":
         print_json(history_document(known))
@@ -121,6 +121,9 @@ def _print(known: "SiteHistory", form: Format, attributions: Mapping[str, str]) 
     elif form == "csv":
         sys.stdout.write(csv_text(history_rows(known, attributions)))
     elif form == "parquet":
+        # Tables take a second and 35 MB.
+        from monitor.export_frame import parquet_bytes
+
         _for_bytes(sys.stdout).write(parquet_bytes(known, attributions))
     else:
         _print_tables(known)

@@ -23,7 +23,7 @@ from monitor.settings import SettingsError
 from monitor.sites import Site
 
 SITES_AT_ONCE = 20
-_DEFAULTS = {"initial_days": 30, "overlap_days": 7, "lag_minutes": 10, "limit": 100, "max_pages": 20}
+_DEFAULTS = {"initial_days": 90, "overlap_days": 7, "lag_minutes": 10, "limit": 100, "max_pages": 20}
 # What a server may not make this program send in its name.
 _OWN_HEADERS = frozenset(
     {
@@ -94,7 +94,7 @@ class StacFeed:
         begins = now - self._initial if since is None else min(since, now) - self._overlap
         ends = now - self._lag
         reader = ItemReader(self.provider.name, self._collections, sites, begins=begins, ends=ends, now=now)
-        items: dict[tuple[str, str], Any] = {}
+        read: dict[tuple[str, str], Sequence[Scene]] = {}
         bodies: list[bytes] = []
         status, matched, unusable = 0, 0, 0
         for answer, page in self._pages(self._search(sites, begins, ends), scope, purpose):
@@ -106,16 +106,16 @@ class StacFeed:
                 if key is None:
                     unusable += 1
                 else:
-                    # The later page is the newer word.
-                    items[key] = item
-        scenes = [scene for item in items.values() for scene in reader.read(item)]
+                    # The later page is the newer word. Items are large, so none outlives its page.
+                    read[key] = tuple(reader.read(item))
+        scenes = [scene for each in read.values() for scene in each]
         rejected = reader.rejected + Counter(
-            {"no item": unusable, "missing from the answer": max(0, matched - len(items) - unusable)}
+            {"no item": unusable, "missing from the answer": max(0, matched - len(read) - unusable)}
         )
         return Fetched(
             tuple(bodies),
             status,
-            len(items),
+            len(read),
             scenes=tuple(sorted(scenes, key=_order)),
             rejected=dict(rejected),
             content_type="application/geo+json",

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import geopandas
-
 from monitor.sites import Site
 from monitor.sites.check import check_document
 from monitor.sites.document import parse, read_bytes
@@ -38,20 +36,6 @@ class SiteSet:
     def features(self) -> dict[str, Mapping[str, Any]]:
         """Every GeoJSON feature as written, by site id: what the database keeps versions of."""
         return {site.id: site.feature for site in self.sites}
-
-    def geodataframe(self) -> geopandas.GeoDataFrame:
-        """One row a site (id, name, kind, timezone, precision, outline in WGS 84), for joins and maps."""
-        return geopandas.GeoDataFrame(
-            {
-                "id": [site.id for site in self.sites],
-                "name": [site.name for site in self.sites],
-                "kind": [site.kind for site in self.sites],
-                "timezone": [site.timezone.key for site in self.sites],
-                "precision": [site.precision for site in self.sites],
-            },
-            geometry=[site.geometry for site in self.sites],
-            crs="EPSG:4326",
-        )
 
 
 def load_sites(path: Path, rules: RuleDefaults = RULES) -> SiteSet:

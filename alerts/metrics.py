@@ -27,6 +27,8 @@ METRICS = {
         Metric("arrivals", "flow", "arrival", "arrivals", event=True),
         Metric("departures", "flow", "departure", "departures", event=True),
         Metric("aircraft_present", "stock", "aircraft present", "aircraft present"),
+        Metric("stay_h", "stock", "hour on the ground", "hours on the ground", event=True),
+        Metric("new_visitors", "flow", "new visitor", "new visitors", event=True),
         Metric("railcars", "stock", "railcar", "railcars"),
         Metric("locomotives", "stock", "locomotive", "locomotives"),
         Metric("containers", "stock", "container", "containers"),

@@ -20,6 +20,7 @@ from alerts.rules.first_ever import FirstEver
 from alerts.rules.first_since import FirstSince
 from alerts.rules.rate_change import RateChange
 from alerts.rules.record import Record
+from alerts.rules.several import Several
 from alerts.rules.step import StepRule
 from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import Watchlist
@@ -68,6 +69,7 @@ RULES: Mapping[str, Rule] = {
         Record(),
         FirstEver(),
         FirstSince(),
+        Several(),
         Watchlist(),
         TailRule(),
         Ears("ears_c1", 24),

@@ -9,19 +9,23 @@ from db.coverage import coverage
 from db.deriving import first_coverage, last_closed, looks_of_day
 from db.engine import reading, writing
 from db.flights import underived_polls, visits
-from db.observations import record
+from db.observations import looks, record
+from db.records import Visit
 from monitor.derive_tracks import Change
 from monitor.flights.coverage import HEARD_WITHIN, INDEX_OVER, Exposure, exposure
 from monitor.flights.looks import (
     CLOSE_AFTER,
     COUNTED,
+    HERE,
     PRESENT_UNHEARD,
     DayState,
     changed_days,
     day_looks,
     day_period,
     local_day,
+    look_of_day,
 )
+from monitor.flights.measures import NEW, NEW_AFTER, STAY, new_visitors, stay_looks
 from monitor.flights.visits import PROCEDURE
 from monitor.sites import Site
 
@@ -35,7 +39,32 @@ def record_changed(
     """Record the looks of the days that changed visits touch; give the number of new revisions."""
     before = [change.before for change in changes if change.before is not None]
     days = changed_days(site.timezone, before, [change.after for change in changes], at)
-    return sum(record_day(connection, site, day, at, now) for day in sorted(days))
+    stays = sum(_record_stay(connection, change, at, now) for change in changes)
+    return stays + sum(record_day(connection, site, day, at, now) for day in sorted(days))
+
+
+def _record_stay(connection: Connection, change: Change, at: datetime, now: datetime) -> int:
+    """Measure the stay of a changed visit again; give the number of new revisions."""
+    visit = change.after
+    ends = [
+        moment
+        for each in (change.before, visit)
+        if each is not None
+        for moment in (each.arrived_at, each.departed_at)
+        if moment is not None
+    ]
+    if not ends:
+        return 0
+    near = looks(
+        connection,
+        site_id=visit.site_id,
+        metric=STAY,
+        procedure=PROCEDURE,
+        since=min(ends) - _DAY,
+        until=max(ends) + _DAY,
+    )
+    known = [each for each in near if each.look_key == visit.visit_id]
+    return len(record(connection, stay_looks(visit, known, at, now)))
 
 
 def record_day(connection: Connection, site: Site, day: date, at: datetime, now: datetime) -> int:
@@ -51,8 +80,28 @@ def record_day(connection: Connection, site: Site, day: date, at: datetime, now:
         providers=tuple(sorted({row.provider for row in hours if row.hour >= start - HEARD_WITHIN})),
     )
     there = visits(connection, site_id=site.id, since=start - PRESENT_UNHEARD, until=end)
-    known = looks_of_day(connection, site.id, COUNTED, PROCEDURE, start)
-    return len(record(connection, day_looks(site, day, there, known, state)))
+    known = looks_of_day(connection, site.id, (*COUNTED, NEW), PROCEDURE, start)
+    counted = [each for each in known if each.series.metric in COUNTED]
+    found = day_looks(site, day, there, counted, state)
+    arrived = [
+        each for each in there if each.state in HERE and each.arrived_at and start <= each.arrived_at < end
+    ]
+    new = new_visitors(arrived, _of_the_year(connection, site, arrived, start))
+    before = next((each for each in known if each.series.metric == NEW), None)
+    if new or before or closed:
+        look = look_of_day(site, day, (NEW, ""), new, state=state, earlier=before)
+        found += [look] if before is None or not look.same_finding(before) else []
+    return len(record(connection, found))
+
+
+def _of_the_year(
+    connection: Connection, site: Site, arrived: Sequence[Visit], start: datetime
+) -> list[Visit]:
+    """Read the visits of the year before of aircraft that arrived, where they have names."""
+    names = {visit.icao24 for visit in arrived if f"icao24:{visit.icao24}" in visit.subjects}
+    if not names:
+        return []
+    return visits(connection, site_id=site.id, icao24s=names, since=start - NEW_AFTER)
 
 
 def close_ended(engine: Engine, sites: Sequence[Site], now: datetime) -> int:

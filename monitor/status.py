@@ -16,8 +16,8 @@ from db.evaluations import unjudged
 from db.leases import Lease, holder
 from db.polls import polls
 from db.provider_states import read_state
-from db.rejections import rejected
 from db.records import CoverageHour, Outcome, ProviderState
+from db.rejections import rejected
 from db.silences import Silence, silences
 from monitor.bootstrap import App
 from monitor.feeds import Provider

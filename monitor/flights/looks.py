@@ -76,7 +76,7 @@ def day_looks(
     if state.closed:
         wanted |= {(metric, "") for metric in COUNTED}
     looks = (
-        _look(site, day, key, counted.get(key, []), state=state, earlier=newest.get(key))
+        look_of_day(site, day, key, counted.get(key, []), state=state, earlier=newest.get(key))
         for key in sorted(wanted)
     )
     return [
@@ -159,7 +159,7 @@ def _clipped(interval: Interval | None, period: Interval) -> Interval | None:
     return max(interval[0], period[0]), min(interval[1], period[1])
 
 
-def _look(
+def look_of_day(
     site: Site,
     day: date,
     key: tuple[str, str],
@@ -168,6 +168,7 @@ def _look(
     state: DayState,
     earlier: Observation | None,
 ) -> Observation:
+    """Make one look of a day from the visits seen in it; none seen is a zero only where the day was watched."""
     metric, subject = key
     start, end = day_period(site.timezone, day)
     well_watched = state.closed and state.exposure.share is not None and state.exposure.share >= GATE

@@ -1,0 +1,42 @@
+"""`several`: more than one unusual visitor on one day."""
+
+from types import MappingProxyType
+
+from alerts.rules import day, unjudgeable
+from alerts.series import counted
+from alerts.verdict import Context, History, Params, Verdict
+from db.records import Observation
+
+
+class Several:
+    """Fires where so many visitors that are new here come on one day.
+
+    Newness needs a past: without `min_observed_days` in which the place was watched everybody is new.
+    """
+
+    name = "several"
+    strength = 15
+    defaults: Params = MappingProxyType({"at_least": 2, "min_observed_days": 90})
+
+    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+        """Judge one day's count of new visitors."""
+        refused = unjudgeable(self.name, look, history)
+        if refused:
+            return refused
+        came, wanted = counted(look), float(params["at_least"])
+        details: dict[str, object] = {"threshold": wanted - 1, "n": len(history.looks)}
+        if came < wanted:
+            reason = f"{context.metric.count(came)}; {wanted:g} on one day are unusual."
+            return Verdict(self.name, "evaluated", exceeded=False, reason=reason, details=details)
+        missing = params["min_observed_days"] - history.observed_days
+        if missing > 0:
+            reason = f"Too little history: everybody is new here. {missing:.0f} more observed days are needed."
+            return Verdict(self.name, "cannot_tell", exceeded=False, reason=reason, details=details)
+        most = max(history.looks, key=counted, default=None)
+        before = (
+            "none came so before"
+            if most is None or counted(most) < 1
+            else (f"the most before was {counted(most):g}, on {day(most.period_start, context)}")
+        )
+        reason = f"{context.metric.count(came)} on one day; {before}, in {history.observed_days:.0f} observed days."
+        return Verdict(self.name, "evaluated", exceeded=True, reason=reason, details=details)

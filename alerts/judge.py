@@ -11,6 +11,7 @@ from itertools import groupby
 
 from sqlalchemy import Connection, Engine
 
+from alerts.archive import Archive
 from alerts.episodes import (
     Desk,
     Moment,
@@ -83,15 +84,15 @@ class JudgeReport:
 
 def judge_pending(engine: Engine, bench: Bench, now: datetime) -> JudgeReport:
     """Judge every look that waits, then lapse what nobody has seen for too long."""
-    report = JudgeReport()
+    report, archive = JudgeReport(), Archive()
     while waiting := _waiting(engine, now):
         for result_time, group in groupby(waiting, key=lambda each: each.result_time):
             with writing(engine) as connection:
-                sitting = _Sitting(connection, bench, Moment(result_time, now), report)
+                sitting = _Sitting(connection, bench, Moment(result_time, now), report, archive)
                 sitting.lapse_due()
                 sitting.judge(list(group))
     with writing(engine) as connection:
-        _Sitting(connection, bench, Moment(now, now), report).lapse_due()
+        _Sitting(connection, bench, Moment(now, now), report, archive).lapse_due()
     return report
 
 
@@ -118,6 +119,7 @@ class _Sitting:
     bench: Bench
     moment: Moment
     report: JudgeReport
+    archive: Archive
 
     def judge(self, waiting: list[Observation]) -> None:
         """Judge looks that became knowable at the same moment."""
@@ -166,7 +168,7 @@ class _Sitting:
         stated = declared(self.connection, site_id, metric, as_of=at)
         return Known(
             at,
-            looks(self.connection, site_id=site_id, area=area, metric=metric, until=latest, as_of=at),
+            self.archive.looks(self.connection, (site_id, area, metric), latest, at),
             [each for each in stated if each.series.area == area],
             site_changes(self.connection, [site_id]),
             states(self.connection, site_id, area, metric),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
 
 from db.records import Evidence, Observation, SeriesKey
 from db.revisions import in_force, next_revision
@@ -104,6 +104,14 @@ def every_revision(connection: Connection, site_id: str, area: str, metric: str)
     )
     order = (observation.c.result_time, *_LOOK, observation.c.revision)
     return [from_row(row) for row in connection.execute(query.order_by(*order))]
+
+
+def count_revisions(connection: Connection, site_id: str, area: str, metric: str) -> int:
+    """How many revisions there are of a site's metric in one area."""
+    query = select(func.count()).where(
+        observation.c.site_id == site_id, observation.c.area == area, observation.c.metric == metric
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

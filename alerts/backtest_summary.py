@@ -149,7 +149,12 @@ def _rate(name: str, judged: Sequence[Judged], events: Sequence[Event], years: f
 def _whole(
     judged: Sequence[Judged], events: Sequence[Event], years: float, promised: float, rules: Sequence[Rate]
 ) -> Rate:
-    attainable = [each.attainable_a_year for each in rules if each.attainable_a_year is not None]
+    # Rules that hold by a law on whole stretches attain what they promise, as far as anybody knows.
+    attainable = [
+        each.promised_a_year if each.attainable_a_year is None else each.attainable_a_year
+        for each in rules
+        if each.rule in BUDGETED
+    ]
     statuses = Counter(_status(each) for each in judged)
     rates = (promised, sum(attainable) if attainable else None)
     return _counted(("all", statuses), _fired(judged, None), events, years, rates)

@@ -85,8 +85,14 @@ class Normal:
 
     @property
     def attainable_a_year(self) -> float:
-        """False alarms a year that whole counts allow all rules together."""
-        return float(sum(each.figures.get("attainable_a_year", 0.0) for each in self.rules))
+        """False alarms a year that the rules that can judge can really give, with whole counts."""
+        return float(
+            sum(
+                each.figures.get("attainable_a_year", each.figures.get("promised_a_year", 0.0))
+                for each in self.rules
+                if each.judges and each.rule in BUDGETED
+            )
+        )
 
     @property
     def _deciding(self) -> list[RuleNow]:

@@ -30,7 +30,9 @@ class Several:
             return Verdict(self.name, "evaluated", exceeded=False, reason=reason, details=details)
         missing = params["min_observed_days"] - history.observed_days
         if missing > 0:
-            reason = f"Too little history: everybody is new here. {missing:.0f} more observed days are needed."
+            reason = (
+                f"Too little history: everybody is new here. {missing:.0f} more observed days are needed."
+            )
             return Verdict(self.name, "cannot_tell", exceeded=False, reason=reason, details=details)
         most = max(history.looks, key=counted, default=None)
         before = (

@@ -345,7 +345,9 @@ class Story:
     def live(self, until: datetime) -> None:
         """Do what the service does, step by step."""
         while self.sky.now < until:
-            self.sky.now += self.step
+            # Whoever refuses is not asked, so nothing happens for hours.
+            resting = REFUSED + HOUR <= self.sky.now < MENDED
+            self.sky.now += EACH if resting else self.step
             now = self.sky.now
             pipeline.poll(self.app, now)
             pipeline.derive(self.app, now)
@@ -495,10 +497,10 @@ def test_an_approach_that_a_failing_feed_cuts_off_is_no_landing(tmp_path: Path) 
     story = Story("adsb.lol", sky, app, dict.fromkeys(failing, FAILED), MINUTE)
     for began in faults:
         # What lies between does not matter here, and takes time.
-        sky.now = began - 8 * MINUTE
+        sky.now = began - 5 * MINUTE
         story.live(began + 3 * MINUTE)
         sky.now = began + sky.lasts
-        story.live(began + 14 * MINUTE)
+        story.live(began + 12 * MINUTE)
     with reading(app.engine) as connection:
         assert alerts(connection) == []
     # The same approach, and then true silence on a feed that works: that is a landing.

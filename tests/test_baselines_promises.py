@@ -15,6 +15,9 @@ from alerts.baselines.calibrate import (
     score_of,
     usable_looks_a_year,
 )
+from alerts.baselines.model import observe
+from alerts.baselines.tail import judge_tail
+from alerts.baselines.tail_weekly import seasonal
 from benchmarks.baselines_aircraft import ALPHA, judge_airport
 from benchmarks.baselines_daily import study
 from benchmarks.baselines_data import aircraft
@@ -94,6 +97,19 @@ def test_the_study_draws_what_its_recipe_says() -> None:
     perfect = metrics(one, np.zeros_like(alarm), alarm)
     assert (perfect.fpr, perfect.pod, perfect.ppv) == (0.0, 1.0, 1.0)
     assert pod_at(one, np.random.default_rng(1).random(alarm.shape), added[:, 575:], 0.01) == 1.0
+
+
+def test_the_tail_alarms_about_as_often_as_whole_counts_allow() -> None:
+    null = simulate(8, seed=2013).null
+    days = 365.25 / 52.0 * np.arange(null.shape[1])
+    realised = attainable = 0.0
+    for week in range(575, 624, 4):
+        known = observe(null[:, : week + 1])
+        tail = judge_tail(known, seasonal(known, days[: week + 1]), 0.01)
+        realised += tail.answers.fires.sum()
+        attainable += tail.attainable(0.01).sum()
+    # Some 36 alarms: 20 % and a standard error.
+    assert realised / attainable == pytest.approx(1.0, abs=0.35)
 
 
 # About 10 s on an idle core; the limit is for crowded machines.

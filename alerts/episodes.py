@@ -4,7 +4,7 @@ An alert is an episode about one group: at a stock one subject (or everything on
 flow of events one day's events. It is told when it opens and when it changes, not while it lasts.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -18,9 +18,11 @@ from alerts.findings import (
     look_id,
     merged,
     most_severe,
+    newest_start,
     same_look,
     still_unusual,
     threshold,
+    weakest_certainty,
 )
 from alerts.metrics import METRICS
 from alerts.series import counted
@@ -161,7 +163,7 @@ def settle(
     if not (watching and look.usable and not look.announced and _about(alert, look)):
         return None
     refreshed = replace(alert, last_look_at=max(alert.last_look_at, moment.at))
-    if look.period_start <= _latest(entries) or still_unusual(alert, look):
+    if look.period_start <= newest_start(entries) or still_unusual(alert, look):
         return None if refreshed == alert else Step(refreshed, None)
     gone = sorted({*alert.details["gone"], look.series.subject})
     if not set(alert.subjects or ("",)) <= set(gone):
@@ -215,18 +217,12 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], desk: Desk) -> Al
         rules=tuple(rules),
         peak=max(each["value"] for each in entries),
         baseline=baseline,
-        confidence=_weakest(entries),
+        confidence=weakest_certainty(entries),
         headline=headline(
             (alert.site_name, alert.details["timezone"]), alert.metric, entries, rules[0], baseline
         ),
         details={**alert.details, "entries": entries, "severity": most_severe(entries)},
     )
-
-
-def _weakest(entries: Iterable[Mapping[str, Any]]) -> str:
-    order = ("low", "medium", "high")
-    said = [each["certainty"] for each in entries if each["certainty"] in order]
-    return min(said, key=order.index, default="")
 
 
 def _back(alert: Alert, findings: Sequence[Finding]) -> Alert:
@@ -270,10 +266,6 @@ def _about(alert: Alert, look: Observation) -> bool:
         and look.series.subject in (alert.subjects or ("",))
         and look.series.procedure in procedures
     )
-
-
-def _latest(entries: Iterable[Mapping[str, Any]]) -> datetime:
-    return max(datetime.fromisoformat(each["period_start"]) for each in entries)
 
 
 def _close(

@@ -1,7 +1,8 @@
 """Findings: looks with what the rules said of them, and their snapshots inside an alert. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from alerts.metrics import METRICS
@@ -61,6 +62,18 @@ def most_severe(entries: Sequence[Mapping[str, Any]]) -> str:
     """`urgent` where any rule says so; rules outside the promise only notify."""
     said = {rule["details"].get("severity") for each in entries for rule in each["rules"].values()}
     return "urgent" if "urgent" in said else "notify"
+
+
+def weakest_certainty(entries: Iterable[Mapping[str, Any]]) -> str:
+    """The least certain of what was stated, empty where nothing was."""
+    order = ("low", "medium", "high")
+    said = [each["certainty"] for each in entries if each["certainty"] in order]
+    return min(said, key=order.index, default="")
+
+
+def newest_start(entries: Iterable[Mapping[str, Any]]) -> datetime:
+    """When the newest look of an alert began."""
+    return max(datetime.fromisoformat(each["period_start"]) for each in entries)
 
 
 def merged(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -154,6 +154,28 @@ def test_a_touch_and_go_adds_no_visit() -> None:
     assert read(pilot.fixes, QUIET_FIELD) == []
 
 
+def test_a_morning_of_circuits_is_the_visit_of_the_last_landing() -> None:
+    pilot = Pilot(QUIET_FIELD)
+    for _ in range(4):
+        pilot.approach(kt=90, from_nm=3).fly(20, kt=60, ground=True).fly(150, kt=90, fpm=600)
+        # Downwind, base and final, beside the field.
+        pilot.north_nm, pilot.east_nm = 1.5, -2.0
+        pilot.fly(180, kt=-90)
+    assert read(pilot.fixes, QUIET_FIELD) == []
+    pilot.approach(kt=90, from_nm=3).park(60)
+    visit = only(read(pilot.fixes, QUIET_FIELD))
+    assert (visit.state, visit.arrived_at) == ("present", pilot.at - timedelta(seconds=50))
+
+
+def test_being_towed_over_the_field_and_beyond_its_outline_is_no_departure() -> None:
+    pilot = Pilot(QUIET_FIELD).land().park(600)
+    pilot.fly(600, kt=6, ground=True)
+    pilot.north_nm = 1.4
+    pilot.park(900, ground_speed_kt=None)
+    pilot.north_nm = 0.0
+    assert only(read(pilot.park(300).fixes, QUIET_FIELD)).state == "present"
+
+
 def test_taxiing_adds_no_visit() -> None:
     pilot = Pilot(QUIET_FIELD).land().park(600).taxi(300).park(600).taxi(300)
     assert only(read(pilot.fixes, QUIET_FIELD)).state == "present"

@@ -162,7 +162,7 @@ def test_a_morning_of_circuits_is_the_visit_of_the_last_landing() -> None:
         pilot.north_nm, pilot.east_nm = 1.5, -2.0
         pilot.fly(180, kt=-90)
     assert read(pilot.fixes, QUIET_FIELD) == []
-    pilot.approach(kt=90, from_nm=3).park(60)
+    pilot.approach(kt=90, from_nm=3).taxi(60)
     visit = only(read(pilot.fixes, QUIET_FIELD))
     assert (visit.state, visit.arrived_at) == ("present", pilot.at - timedelta(seconds=50))
 

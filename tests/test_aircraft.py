@@ -60,6 +60,8 @@ with zipfile.ZipFile(TREE, "w") as _archive:
         (ICAO24PLUS.encode(), "mictronics", [KnownAircraft("15521f", "RA-86559", "IL62")], 0),
         (("\ufeff" + TAR1090).encode(), "tar1090-db", [IL62, KnownAircraft("3950c7", "F-GUGK", "A318", flags=8)], 1),
     ],
+    # Compressed bytes hold the time, and would name the same test otherwise in each process.
+    ids=["tar1090", "tar1090-gz", "opensky", "opensky-old", "mictronics", "mictronics-zip", "icao24plus", "byte-order-mark"],
 )  # fmt: skip
 def test_every_kind_is_told_by_its_content(
     tmp_path: Path, body: bytes, source: str, aircraft: list[KnownAircraft], unusable: int
@@ -93,6 +95,7 @@ def test_a_large_object_is_read_member_by_member(tmp_path: Path) -> None:
         (TREE.getvalue()[:40], "cannot be read as an aircraft database"),
         (b"x;y;z;00\n", "holds no aircraft"),
     ],
+    ids=["empty", "text", "cut", "cut-list", "cut-gz", "cut-zip", "no-aircraft"],
 )
 def test_what_is_no_aircraft_database_is_refused(
     sqlite_engine: Engine, tmp_path: Path, body: bytes, words: str

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -244,23 +245,23 @@ def _traffic(by_aircraft: dict[str, list[Fix]], mine_s: float) -> str:
         for track in by_aircraft.values()
         for fix in track
     ]
-    told, orly = core.Traffic(pd.DataFrame(rows)), _airports()[0]
+    told, airports = core.Traffic(pd.DataFrame(rows)), _airports()
     found: list[Event] = []
 
     def read() -> None:
-        for flight in told:
-            who = flight.icao24
+        for flight, airport in product(told, airports):
+            who, where = flight.icao24, airport.icao.lower()
             found.extend(
-                Event(leg.stop.to_pydatetime(), "arrival", who, "lfpo") for leg in flight.landing(orly)
+                Event(leg.stop.to_pydatetime(), "arrival", who, where) for leg in flight.landing(airport)
             )
             found.extend(
-                Event(leg.start.to_pydatetime(), "departure", who, "lfpo") for leg in flight.takeoff(orly)
+                Event(leg.start.to_pydatetime(), "departure", who, where) for leg in flight.takeoff(airport)
             )
 
     seconds = best_s(read, 1)
-    result = score(found, labels(DATA))
+    result = score([event for event in found if event.site_id == "lfpo"], labels(DATA))
     return (
-        f"{seconds:.1f} s for Orly alone: ours is {seconds / mine_s:.0f} times as fast for all three (wanted: 50)\n"
+        f"{seconds:.1f} s: ours is {seconds / mine_s:.0f} times as fast (wanted: 50)\n"
         f"    Orly: recall {result.recall}, precision {result.precision}"
     )
 
@@ -281,12 +282,18 @@ def _airports() -> list[Any]:
 
         @property
         def runways(self) -> Any:
-            ends = [each for each in runways(DATA) if each.site_id == self.icao.lower()]
-            made = [
-                basic.Threshold(each.lat, each.lon, each.course_deg, f"{n}") for n, each in enumerate(ends)
-            ]
-            return basic.RunwaysAirport(runways=list(zip(made[::2], made[1::2], strict=True)))
+            return made[self.icao]
 
+    # Read once: the comparison is with the package, not with this file.
+    every, made = runways(DATA), {}
+    for place in places(DATA):
+        ends = [
+            basic.Threshold(each.lat, each.lon, each.course_deg, f"{n}")
+            for n, each in enumerate(every)
+            if each.site_id == place.id
+        ]
+        pairs = list(zip(ends[::2], ends[1::2], strict=True))
+        made[place.id.upper()] = basic.RunwaysAirport(runways=pairs)
     return [
         Field(place.elevation_ft, "France", "", place.id.upper(), place.lat, place.lon, place.site.name)
         for place in places(DATA)

@@ -1,5 +1,6 @@
 """What the service does unasked: pictures of sites once there are scenes, and one word when they fail or work again."""
 
+import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from monitor import pipeline
 from monitor.bootstrap import App, build
 from monitor.cli import main
 from monitor.doctor import Finding, _deadman
+from monitor.memory import stay_small
 from monitor.service import Service, jobs_of, run_once
 from monitor.settings import Settings, SettingsError, load_settings
 from monitor.vitals import Vitals
@@ -366,6 +368,16 @@ def test_a_single_run_does_not_wait_for_ever(make: Callable[..., App], web: Web)
         run_once(app, said.append, clock, clock.wait)
     assert clock.now - NOW <= timedelta(minutes=2)
     assert said[-1].endswith("0 messages sent. 3 messages still owed, for the next run or a running service.")
+
+
+@pytest.mark.parametrize(("library", "done"), [(("glibc", "2.36"), True), (("", ""), False)])
+def test_freed_memory_is_given_back_where_the_library_can(
+    library: tuple[str, str], done: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if done and platform.libc_ver()[0] != "glibc":
+        pytest.skip("this machine's C library is not glibc")
+    monkeypatch.setattr(platform, "libc_ver", lambda: library)
+    assert stay_small() == done
 
 
 def test_a_service_loads_no_tables_and_no_plots() -> None:

@@ -25,7 +25,9 @@ def run(
     database one watches, and the others wait to take over.
     """
     from monitor import service
+    from monitor.memory import stay_small
 
+    stay_small()
     with opened(prepared=False) as app:
         if once:
             service.run_once(app, say)

@@ -460,7 +460,7 @@ def check_that_nothing_was_made_up(story: Story) -> None:
         assert alerts(connection) == []
         counted = looks(connection, site_id=QUIET_FIELD.id)
     assert {(each.series.metric, each.value) for each in counted} == {
-        ("arrivals", None), ("departures", None), ("aircraft_present", None),
+        ("arrivals", None), ("departures", None), ("aircraft_present", None), ("new_visitors", None),
     }  # fmt: skip
     assert all(each.exposure is not None and 0.2 < each.exposure < 0.5 for each in counted)
 

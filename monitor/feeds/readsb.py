@@ -19,9 +19,9 @@ from monitor.settings import SettingsError
 from monitor.sites import Site
 
 LARGEST_RADIUS_NM = 250
-MARGIN_NM = 40
-"""How far around a site aircraft are asked for: room for the approach and for the climb out."""
-MERGE_NM = 150
+MARGIN_NM = 200
+"""How far around a site aircraft are asked for: where receivers are rare, an inbound one is lost 60 to 140 NM out."""
+MERGE_NM = 249
 """Sites share one circle while its radius stays within this; the larger the circle, the larger each answer."""
 MAX_AGE_S = 120
 """A feed clock or a last message older than this means that the feed has stopped."""
@@ -69,10 +69,13 @@ class ReadsbFeed:
             names = tuple(sorted(site_id for site_id, _ in places))
             return [Scope("receiver", names)] if names else []
         wanted = [
-            (site_id, replace(place, radius_nm=place.radius_nm + self._margin_nm))
-            for site_id, place in places
+            (site_id, replace(place, radius_nm=self._widened(place.radius_nm))) for site_id, place in places
         ]
         return [_scope(circle, names) for circle, names in merge_near(wanted, self._merge_nm)]
+
+    def _widened(self, radius_nm: float) -> float:
+        # A large site has less margin rather than none at all.
+        return max(radius_nm, min(radius_nm + self._margin_nm, LARGEST_RADIUS_NM - 1))
 
     def canary(self, scope: Scope) -> Scope | None:
         """A busy circle outside this one; one's own receiver has none, for it may truly hear nobody."""

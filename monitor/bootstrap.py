@@ -46,7 +46,7 @@ from monitor.kinds import KINDS
 from monitor.providers import configured_providers
 from monitor.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
 from monitor.sites import Site
-from monitor.sites.faults import Fault, Spot
+from monitor.sites.faults import Fault, Spot, advice, shown
 from monitor.sites.reload import SitesFile
 from monitor.sites.watching import check_watch
 from monitor.trouble import Troubles
@@ -156,9 +156,7 @@ class App:
         """The site with this id; raises InputError that names those there are."""
         site = self.sites.get(site_id)
         if site is None:
-            raise InputError(
-                f"No watched site has the id {site_id!r}. There are: {', '.join(sorted(self.sites))}."
-            )
+            raise InputError(f"No watched site has the id {shown(site_id)}. {advice(site_id, self.sites)}")
         return site
 
     def close(self) -> None:

@@ -68,7 +68,7 @@ def refusal(result: Result) -> str:
 
 def test_an_import_says_what_it_did(run: Run, counts: Path) -> None:
     first = printed(run("observations", "import", str(counts)))
-    assert f"{counts}: 3 new looks, 0 corrected, 0 known already, 1 declared baselines, 1 notes." in first
+    assert f"{counts}: 3 new looks, 0 corrected, 0 known already, 1 declared baseline, 1 note." in first
     assert "0 new looks, 0 corrected, 5 known already" in printed(run("observations", "import", str(counts)))
 
 
@@ -240,7 +240,7 @@ def test_parquet_is_not_for_a_screen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("nowhere",), "No watched site has the id 'nowhere'"),
+        (("nowhere",), 'No watched site has the id "nowhere"'),
         (("busy-port", "container"), 'Did you mean "containers"?'),
         (("busy-port", "--as-of", "yesterday"), '--as-of: "yesterday" is not understood. Write 2023-10-05'),
         (("busy-port", "--since", "2023-10-05T10:00"), "--since: "),

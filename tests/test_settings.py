@@ -301,10 +301,15 @@ def test_a_watch_that_is_no_table_is_refused(tmp_path: Path, toml: str) -> None:
 
 
 def test_the_examples_in_the_docs_are_sound(tmp_path: Path) -> None:
-    docs = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+    docs = Path(__file__).resolve().parents[1] / "docs"
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "desk").write_text(WEBHOOK)
-    examples = re.findall(r"```toml\n(.*?)```", docs.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 3
-    for example in examples:
+    for name in ("desk", "fr24"):
+        (tmp_path / "secrets" / name).write_text(WEBHOOK)
+    examples = {
+        page.name: re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        for page in sorted(docs.glob("*.md"))
+    }
+    assert len(examples["settings.md"]) == 3
+    assert sum(map(len, examples.values())) > 8
+    for example in (each for page, found in examples.items() for each in found if page != "aircraft.md"):
         from_toml(tmp_path, example.replace('"secrets/', f'"{tmp_path}/secrets/'))

@@ -379,3 +379,20 @@ def test_a_ring_takes_one_line() -> None:
         for ring in (json.dumps(ring) for part in parts for ring in part):
             assert sum(ring in line for line in text.splitlines()) == 1
     assert '    "codes": {"icao": "XQUF", "iata": "QUF"},' in text.splitlines()
+
+
+@pytest.mark.parametrize("lon", [-170.0, -90.0, 0.0, 10.0, 77.0, 179.0])
+@pytest.mark.parametrize("lat", [89.999, -89.99])
+def test_a_circle_over_a_pole_can_be_added_wherever_its_ring_begins(
+    tmp_path: Path, lat: float, lon: float
+) -> None:
+    path = write_cast(tmp_path)
+    sites = add_sites(path, [pond(lat=lat, lon=lon, radius_m=5000)])
+    assert contains(sites.by_id["small-pond"].geometry, 90.0 if lat > 0 else -90.0, -lon)
+
+
+def test_a_drawing_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(SitesError, match=r"does not exist\. Look at the spelling"):
+        features_from_file(tmp_path / "none.geojson")
+    with pytest.raises(SitesError, match=r"it is a folder\. Name the file in it"):
+        features_from_file(tmp_path)

@@ -123,7 +123,13 @@ def test_an_unknown_site_is_refused_with_a_guess(run: Run) -> None:
 
 def test_a_sound_file_passes_the_check(run: Run, sites_file: Path) -> None:
     assert run("check").stdout == f"{sites_file}: 4 sites, no faults.\n"
-    assert document(run("check", "--json")) == {"file": str(sites_file), "ok": True, "sites": 4, "faults": []}
+    assert document(run("check", "--json")) == {
+        "file": str(sites_file),
+        "ok": True,
+        "sites": 4,
+        "faults": [],
+        "notes": [],
+    }
 
 
 def test_every_fault_of_a_broken_file_is_told(run: Run) -> None:
@@ -160,7 +166,7 @@ def test_a_round_site_is_added_south_and_west(run: Run, sites_file: Path) -> Non
         *("add", "--lat", "-51.7", "--lon", "-70.3", "--radius", "900", "--id", "west-pier"),
         *("--name", "West Pier", "--kind", "port", "--json"),
     )
-    assert document(result) == {"file": str(sites_file), "added": ["west-pier"], "sites": 5}
+    assert document(result) == {"file": str(sites_file), "added": ["west-pier"], "sites": 5, "notes": []}
     assert load_sites(sites_file).by_id["west-pier"].timezone.key == "America/Argentina/Rio_Gallegos"
 
 

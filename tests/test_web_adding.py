@@ -249,3 +249,11 @@ def test_a_body_without_end_is_refused(made: Rig) -> None:
     assert "more than sitewatch takes" in response.text
     longer_than_a_field = {"form_token": token, "geojson": "x" * 2_000_000}
     assert made.client.post("/add-site/check", data=longer_than_a_field).status_code == 400
+
+
+def test_a_site_on_the_ground_of_another_is_shown_with_a_note(made: Rig) -> None:
+    _, first = check(made, airport="EKBI")
+    assert "share all of the smaller outline" not in first
+    confirm(made, first)
+    _, second = check(made, airport="EKBI", site_id="again")
+    assert "dk-ekbi (Billund Airport) and again (Billund Airport) share all of the smaller outline" in second

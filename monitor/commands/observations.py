@@ -72,6 +72,11 @@ def _tell(file: Path, report: "ImportReport", *, refused: bool) -> None:
         )
         return
     say(
-        f"Imported {file}: {report.stored} new looks, {report.revised} corrected, {report.unchanged} known already, "
-        f"{report.declared} declared baselines, {report.notes} notes."
+        f"Imported {file}: {_number(report.stored, 'new look')}, {report.revised} corrected, "
+        f"{report.unchanged} known already, {_number(report.declared, 'declared baseline')}, "
+        f"{_number(report.notes, 'note')}."
     )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

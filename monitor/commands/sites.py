@@ -78,7 +78,7 @@ def _row(site: "Site") -> dict[str, Any]:
 @sites_app.command()
 def show(site: SiteId, *, file: SitesFileOption = None, as_json: JsonFlag = False) -> None:
     """Show one site: where it is, and what is watched there once kind, settings and site are merged."""
-    from monitor.sites.faults import did_you_mean
+    from monitor.sites.faults import advice
     from monitor.sites.geometry import bounding_circle
     from monitor.sites.load import load_sites
     from monitor.sites.watching import site_watches
@@ -88,7 +88,7 @@ def show(site: SiteId, *, file: SitesFileOption = None, as_json: JsonFlag = Fals
     sites = load_sites(path, _rules())
     found = sites.by_id.get(site)
     if found is None:
-        raise InputError(f"No site in {path} has the id {site!r}. {did_you_mean(site, sites.by_id)}")
+        raise InputError(f"No site in {path} has the id {site!r}. {advice(site, sites.by_id)}")
     watch = site_watches([found], settings.watch, settings.lapse_after_days)[found.id]
     circle = bounding_circle(found.geometry)
     if as_json:
@@ -150,9 +150,13 @@ def _area(area: dict[str, Any]) -> str:
 
 @sites_app.command()
 def check(*, file: SitesFileOption = None, as_json: JsonFlag = False) -> None:
-    """Check the sites file and report every fault at once, by feature; exit code 2 if there is one."""
+    """Check the sites file and report every fault at once, by feature; exit code 2 if there is one.
+
+    Sites that lie on the same ground are noted; that is no fault.
+    """
     from monitor.sites.faults import SitesError
     from monitor.sites.load import load_sites
+    from monitor.sites.overlaps import overlaps
 
     path = _path(file)
     try:
@@ -161,12 +165,19 @@ def check(*, file: SitesFileOption = None, as_json: JsonFlag = False) -> None:
         if not as_json:
             raise
         faults = [asdict(fault) for fault in error.faults]
-        print_json({"file": str(path), "ok": False, "sites": None, "faults": faults})
+        print_json({"file": str(path), "ok": False, "sites": None, "faults": faults, "notes": []})
         raise typer.Exit(2) from None
+    notes = [str(each) for each in overlaps(sites.sites)]
     if as_json:
-        print_json({"file": str(path), "ok": True, "sites": len(sites), "faults": []})
+        print_json({"file": str(path), "ok": True, "sites": len(sites), "faults": [], "notes": notes})
     else:
         say(f"{path}: {_count(len(sites))}, no faults.")
+        _say_notes(notes)
+
+
+def _say_notes(notes: list[str]) -> None:
+    for note in notes:
+        say(f"Note: {note}")
 
 
 def _count(sites: int) -> str:
@@ -210,6 +221,7 @@ def add(
     from monitor.sites.add import add_sites
     from monitor.sites.check import feature_id
     from monitor.sites.incoming import feature_from_airport, features_from_file
+    from monitor.sites.overlaps import overlaps
 
     if sum([source is not None, airport is not None, lat is not None or lon is not None]) != 1:
         raise InputError(
@@ -228,10 +240,12 @@ def add(
     path = _path(file)
     sites = add_sites(path, features, replace=replace, rules=_rules())
     added = [feature_id(feature) for feature in features]
+    notes = [str(each) for each in overlaps(sites.sites, added)]
     if as_json:
-        print_json({"file": str(path), "added": added, "sites": len(sites)})
+        print_json({"file": str(path), "added": added, "sites": len(sites), "notes": notes})
     else:
         say(f"Added {', '.join(added) or 'nothing'} to {path}, which now has {_count(len(sites))}.")
+        _say_notes(notes)
 
 
 def _round_site(

@@ -30,15 +30,17 @@ class Document:
     digest: str
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file of at most MAX_BYTES or raise SitesError."""
+def read_bytes(
+    path: Path, missing: str = "Make it with `sitewatch sites add`, or set SITEWATCH_SITES_FILE"
+) -> bytes:
+    """Read a file of at most MAX_BYTES or raise SitesError; `missing` says what to do where there is none."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _refusal(
-            path, "the file does not exist", "Make it with `sitewatch sites add`, or set SITEWATCH_SITES_FILE"
-        ) from None
+        raise _refusal(path, "the file does not exist", missing) from None
+    except IsADirectoryError:
+        raise _refusal(path, "it is a folder", "Name the file in it") from None
     except OSError as error:
         raise _refusal(
             path,

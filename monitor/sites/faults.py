@@ -34,7 +34,12 @@ class Fault:
 
     def __str__(self) -> str:
         where = f"{self.feature}, {self.path}" if self.path else self.feature
-        return f"{where}: {self.problem}. {self.mend}{'' if self.mend.endswith('?') else '.'}"
+        return f"{where}: {self.problem}. {sentence(self.mend)}"
+
+
+def sentence(mend: str) -> str:
+    """Advice as a whole sentence; a question has its mark already."""
+    return mend if mend.endswith("?") else f"{mend}."
 
 
 class SitesError(InputError):
@@ -77,6 +82,11 @@ class Spot:
     def fault(self, problem: str, mend: str) -> None:
         """Note a fault here; both texts are sentences without their full stop."""
         self.faults.append(Fault(self.feature, self.path, problem, mend))
+
+
+def advice(word: str, known: Iterable[str]) -> str:
+    """What to write in place of an unknown word, as a sentence."""
+    return sentence(did_you_mean(word, known))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ _GEOD = Geod(ellps="WGS84")
 _HALF_TURN = 180.0
 _FULL_TURN = 360.0
 _POLE = 90.0
+_STEPS_ALONG_POLE = 4
 _AMBIGUOUS_DEG = 1e-6
 Floats = npt.NDArray[np.float64]
 Outline = Polygon | MultiPolygon
@@ -121,8 +122,9 @@ def _unwrap(ring: Floats) -> Floats:
 def _over_pole(shell: Floats) -> Floats:
     """A ring round a pole, closed along the pole itself."""
     pole = math.copysign(_POLE, float(shell[:, 1].mean()))
-    corners = [[shell[-1, 0], pole], [shell[0, 0], pole], shell[0]]
-    return np.vstack([shell, corners])
+    # In steps that cannot be taken for a jump across 180°.
+    lons = np.linspace(shell[-1, 0], shell[0, 0], _STEPS_ALONG_POLE + 1)
+    return np.vstack([shell, np.column_stack([lons, np.full(len(lons), pole)]), shell[:1]])
 
 
 def _near(hole: Floats, shell: Floats) -> Floats:

@@ -116,7 +116,7 @@ def features_from_file(
     What is given replaces what the file says and needs a file with one shape. A ring that crosses ±180 is
     split; a missing time zone is looked up.
     """
-    data = read_bytes(path)
+    data = read_bytes(path, missing="Look at the spelling, and in which folder it lies")
     return features_from_bytes(path, data, site_id=site_id, name=name, kind=kind, timezone=timezone)
 
 

@@ -24,6 +24,7 @@ from monitor.sites.check import feature_id
 from monitor.sites.faults import Fault, SitesError
 from monitor.sites.geometry import area_km2
 from monitor.sites.incoming import feature_from_airport, features_from_bytes
+from monitor.sites.overlaps import overlaps
 from monitor.sites.watching import site_watches
 from monitor.web.asking import Asking, askings
 from monitor.web.foretelling import MetricPlan, foretell
@@ -76,6 +77,8 @@ class DryRun:
     faults: tuple[Fault, ...] = ()
     beside: Mapping[str, Sequence[Fault]] = field(default_factory=dict)
     """The faults by the field of the form where they are mended."""
+    notes: tuple[str, ...] = ()
+    """What nothing forbids and is seldom meant."""
     features: str = ""
     """What the second step sends back, as GeoJSON text."""
 
@@ -101,7 +104,8 @@ def try_wish(app: App, wish: Wish, now: datetime) -> DryRun:
         previews = tuple(_preview(connection, app, site, now) for site in added)
     text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
     asked = askings(app.feeds.values(), list(app.sites.values()), added)
-    return DryRun(previews, asked, features=text)
+    notes = tuple(str(each) for each in overlaps(after.sites, [site.id for site in added]))
+    return DryRun(previews, asked, notes=notes, features=text)
 
 
 def write_sites(app: App, text: str) -> list[str]:

@@ -5,7 +5,7 @@ flow of events one day's events. It is told when it opens and when it changes, n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
@@ -44,10 +44,15 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What judging needs beside findings: how strong each rule is, and what the sites are called."""
+    """What judging needs beside findings: how strong each rule is, what the sites are called, how providers are named."""
 
     strengths: Mapping[str, int]
     site_names: Mapping[str, str]
+    attributions: Mapping[str, str] = field(default_factory=dict)
+
+    def entries(self, findings: Sequence[Finding]) -> list[dict[str, Any]]:
+        """Snapshots of findings."""
+        return [entry(each, self.site_names, self.attributions) for each in findings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def open_alert(
     moment: Moment,
 ) -> Step:
     """Open an episode with the findings of one group at one moment."""
-    entries = [entry(each, desk.site_names) for each in findings]
+    entries = desk.entries(findings)
     first = findings[0].look
     group = group_of(findings[0], site)
     mark = fingerprint(first, group)
@@ -130,7 +135,7 @@ def advance(
     moment: Moment,
 ) -> Step | None:
     """Add further findings to an alert (open, or closed about an event that is over); None where nothing is new."""
-    entries = merged(alert.details["entries"], [entry(each, desk.site_names) for each in findings])
+    entries = merged(alert.details["entries"], desk.entries(findings))
     after = _with_entries(_back(alert, findings), entries, desk)
     after = replace(after, last_look_at=max(alert.last_look_at, moment.at))
     look = findings[-1].look

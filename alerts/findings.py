@@ -29,8 +29,11 @@ class Finding:
         return any(each.status == "evaluated" for each in self.verdicts)
 
 
-def entry(finding: Finding, site_names: Mapping[str, str]) -> dict[str, Any]:
-    """A snapshot of one finding in JSON types, so that a message never needs another table."""
+def entry(finding: Finding, site_names: Mapping[str, str], attributions: Mapping[str, str]) -> dict[str, Any]:
+    """A snapshot of one finding in JSON types, so that a message never needs another table.
+
+    `attributions` says how each provider wants to be named.
+    """
     look = finding.look
     return {
         "subject": look.series.subject,
@@ -48,6 +51,8 @@ def entry(finding: Finding, site_names: Mapping[str, str]) -> dict[str, Any]:
         "revision": look.revision,
         "publisher": look.publisher,
         "via": look.via,
+        "data_from": list(look.data_from),
+        "attributions": [attributions[name] for name in look.data_from if name in attributions],
         "certainty": look.certainty,
         "note": look.note,
         "evidence": [{"kind": each.kind, "ref": each.ref, "text": each.text} for each in look.evidence],

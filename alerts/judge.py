@@ -54,6 +54,8 @@ class Bench:
     channels: Sequence[str]
     too_old: timedelta
     not_before: datetime | None = None
+    attributions: Mapping[str, str] = field(default_factory=dict)
+    """How each provider wants to be named where its data are passed on."""
 
     @property
     def desk(self) -> Desk:
@@ -61,6 +63,7 @@ class Bench:
         return Desk(
             {name: rule.strength for name, rule in self.rules.items()},
             {site_id: watch.name for site_id, watch in self.watches.items()},
+            self.attributions,
         )
 
 

@@ -1,12 +1,13 @@
 """What an alert says: who reports it, what was counted, what is normal, how sure it is, what is unknown. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from alerts.channels import Link, Message
 from alerts.metrics import METRICS
 from alerts.rules.figures import number
-from alerts.words import capital, count, listed, local_day, period, subject
+from alerts.words import bare_count, capital, is_doubtful, listed, local_day, own_count, period, subject
 from db.records import Alert, AlertEvent, Delivery
 
 STATUS = {
@@ -60,8 +61,10 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
     entries = alert.details["entries"]
     for each in entries:
         yield _reported(each, alert)
-    for each in entries:
-        yield from _reasons(each, alert, several=len(entries) > 1)
+    # Two sources of one count give the same reasons.
+    yield from dict.fromkeys(
+        said for each in entries for said in _reasons(each, alert, several=len(entries) > 1)
+    )
     for note in dict.fromkeys(each["note"] for each in entries if each["note"]):
         yield f"From the record: {note}"
     if alert.metric in _UNKNOWN:
@@ -72,9 +75,10 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
 
 def _reported(entry: Mapping[str, Any], alert: Alert) -> str:
     zone = alert.details["timezone"]
-    what = count(entry, alert.metric)
-    if entry["subject"]:
-        what = f"{what} ({subject(entry['subject'], entry['site_names'])})"
+    asides = [subject(entry["subject"], entry["site_names"])] if entry["subject"] else []
+    if is_doubtful(entry):
+        asides.append("not confirmed")
+    what = bare_count(entry, alert.metric) + (f" ({', '.join(asides)})" if asides else "")
     if entry["low"] is not None and entry["high"] is not None:
         what += f", between {entry['low']:g} and {entry['high']:g}"
     source = _source(entry)
@@ -84,7 +88,7 @@ def _reported(entry: Mapping[str, Any], alert: Alert) -> str:
 
 def _source(entry: Mapping[str, Any]) -> str:
     if not entry["publisher"]:
-        return f"counted by sitewatch ({entry['procedure']})"
+        return own_count(entry["procedure"], entry.get("data_from", ()))
     via = f" (reached us via {entry['via']})" if entry["via"] else ""
     return f"according to {entry['publisher']}{via}"
 
@@ -107,11 +111,27 @@ def _facts(alert: Alert) -> Iterator[tuple[str, str]]:
     yield from _usual(baseline)
     yield from _behind(baseline, alert.details["timezone"])
     yield from _chance(baseline)
-    exposures = {each["exposure"] for each in alert.details["entries"]}
-    known = [each for each in exposures if each is not None]
-    yield "Exposure", f"{min(known):.0%} observed" if known else "not published"
+    entries = alert.details["entries"]
+    yield "Exposure", _exposure(entries)
     yield "Certainty", alert.confidence or "not stated"
     yield "Rules", listed([rule.replace("_", " ") for rule in alert.rules])
+    if names := list(dict.fromkeys(name for each in entries for name in each.get("attributions", ()))):
+        yield "Data", "; ".join(names)
+
+
+def _exposure(entries: Sequence[Mapping[str, Any]]) -> str:
+    known = [each["exposure"] for each in entries if each["exposure"] is not None]
+    if known:
+        return f"{min(known):.0%} observed"
+    if any(each["publisher"] for each in entries):
+        return "not published"
+    if any(_moment(each, "result_time") < _moment(each, "period_end") for each in entries):
+        return "not known yet, the period was still running"
+    return "not known: hardly any other aircraft was heard near"
+
+
+def _moment(entry: Mapping[str, Any], name: str) -> datetime:
+    return datetime.fromisoformat(entry[name])
 
 
 def _usual(baseline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

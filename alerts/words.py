@@ -42,10 +42,20 @@ def is_doubtful(entry: Entry) -> bool:
 
 
 def count(entry: Entry, metric: str) -> str:
-    """A count with its qualifier: `about 73 railcars`."""
+    """A count with its qualifier and what is doubtful of it: `about 73 railcars`."""
+    return bare_count(entry, metric) + (" (not confirmed)" if is_doubtful(entry) else "")
+
+
+def bare_count(entry: Entry, metric: str) -> str:
+    """A count with its qualifier, `about 73 railcars`, and without a word of doubt."""
     if is_doubtful(entry):
-        return f"{METRICS[metric].count(entry['value'])} (not confirmed)"
+        return METRICS[metric].count(entry["value"])
     return _QUALIFIERS.get(entry["qualifier"], "") + METRICS[metric].count(entry["value"])
+
+
+def own_count(procedure: str, data_from: Sequence[str]) -> str:
+    """Who counted where no publisher did, and from whose data."""
+    return f"counted by sitewatch ({procedure}){f' from {listed(data_from)}' if data_from else ''}"
 
 
 def local_day(at: datetime | str, timezone: str) -> str:

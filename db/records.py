@@ -100,6 +100,11 @@ class Observation:
         return ObservationKey(self.series, self.period_start, self.look_key, self.revision)
 
     @property
+    def data_from(self) -> tuple[str, ...]:
+        """Whose data the count rests on: its publisher, or the providers that watched where we counted ourselves."""
+        return (self.publisher,) if self.publisher else tuple(filter(None, self.origin.split(", ")))
+
+    @property
     def usable(self) -> bool:
         """Whether this look says anything: a count is there and the look was assessable."""
         return self.value is not None and self.assessable is not False

@@ -43,7 +43,7 @@ from monitor.feeds.stac import StacFeed
 from monitor.flights.classes import CLASSES_FILE, ClassesError, default_classes, load_classes
 from monitor.flights.identity import Classes
 from monitor.kinds import KINDS
-from monitor.providers import configured_providers
+from monitor.providers import configured_providers, known_providers
 from monitor.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
 from monitor.sites import Site
 from monitor.sites.faults import Fault, Spot, advice, shown
@@ -146,6 +146,12 @@ class App:
         return self.sites_file.watches(
             self.settings.watch, self.settings.lapse_after_days, self.settings.false_alarms_per_site_year
         )
+
+    @property
+    def attributions(self) -> Mapping[str, str]:
+        """How each provider wants to be named, also those that are switched off: their data may still be there."""
+        known = [*known_providers(self.settings), *(feed.provider for feed in self.feeds.values())]
+        return {provider.name: provider.attribution for provider in known}
 
     @property
     def database(self) -> str:

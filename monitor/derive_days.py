@@ -71,13 +71,16 @@ def record_day(connection: Connection, site: Site, day: date, at: datetime, now:
     """Count one day of a site again and record what differs; give the number of new revisions."""
     start, end = day_period(site.timezone, day)
     closed = at >= end + CLOSE_AFTER
-    hours = coverage(connection, site.id, start - INDEX_OVER, end) if closed else []
+    watched_since = start - HEARD_WITHIN
+    hours = coverage(connection, site.id, start - INDEX_OVER if closed else watched_since, end)
     state = DayState(
         at=at,
         now=now,
         exposure=exposure(start, end, hours) if closed else Exposure(None),
         closed=closed,
-        providers=tuple(sorted({row.provider for row in hours if row.hour >= start - HEARD_WITHIN})),
+        providers=tuple(
+            sorted({row.provider for row in hours if row.hour >= watched_since and row.observed_s})
+        ),
     )
     there = visits(connection, site_id=site.id, since=start - PRESENT_UNHEARD, until=end)
     known = looks_of_day(connection, site.id, (*COUNTED, NEW), PROCEDURE, start)

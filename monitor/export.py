@@ -10,6 +10,7 @@ from typing import Any
 import shapely
 from shapely.geometry import mapping
 
+from alerts.words import own_count
 from db.records import DeclaredBaseline, Note, Observation
 from monitor.history import SiteHistory, first_url, period_words, source_words, status_words
 from monitor.sites import Site
@@ -112,7 +113,7 @@ def look_row(look: Observation, site: Site, attributions: Mapping[str, str]) -> 
         **_source(look, first_url(look)),
         "note": look.note,
         "look_key": look.look_key,
-        "attribution": _attribution(look, f"counted by sitewatch ({look.series.procedure})", attributions),
+        "attribution": _look_attribution(look, attributions),
     }
 
 
@@ -174,6 +175,13 @@ def _source(record: Recorded, url: str) -> Row:
         "url": url,
         "certainty": record.certainty,
     }
+
+
+def _look_attribution(look: Observation, attributions: Mapping[str, str]) -> str:
+    if look.publisher:
+        return _attribution(look, "", attributions)
+    data = [attributions.get(name, name) for name in look.data_from]
+    return "; ".join([own_count(look.series.procedure, ()), *data])
 
 
 def _attribution(record: Recorded, unnamed: str, attributions: Mapping[str, str]) -> str:

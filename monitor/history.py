@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from sqlalchemy import Connection
 
+from alerts.words import listed
 from db.declared import declared
 from db.notes import notes
 from db.observations import looks
@@ -153,6 +154,11 @@ def period_words(start: datetime, end: datetime, precision: Precision, zone: tzi
 def source_words(publisher: str, via: str) -> str:
     """Who says it, and who retold it; '' where nobody is named."""
     return f"{publisher} (via {via})" if publisher and via else publisher or via
+
+
+def own_words(look: Observation) -> str:
+    """That we counted ourselves, and from whose data."""
+    return f"sitewatch, from {listed(look.data_from)}" if look.data_from else "sitewatch"
 
 
 def first_url(look: Observation) -> str:

@@ -173,7 +173,7 @@ def judge(app: App, now: datetime, *, not_before: datetime | None = None) -> Jud
     What was knowable before `not_before` is judged and not sent.
     """
     too_old = timedelta(days=app.settings.too_old_to_send_days)
-    bench = Bench(app.watches, app.rules, tuple(app.channels), too_old, not_before)
+    bench = Bench(app.watches, app.rules, tuple(app.channels), too_old, not_before, app.attributions)
     report = judge_pending(app.engine, bench, now)
     JUDGED.inc(report.judged)
     if report.judged or report.changes:

@@ -167,15 +167,16 @@ def configured_providers(settings: Settings) -> tuple[Provider, ...]:
 
     Raises SettingsError for one that is new and incomplete.
     """
-    return tuple(each for each in _configured(settings) if each.kind not in _ARCHIVES)
+    return tuple(each for each in known_providers(settings) if each.kind not in _ARCHIVES)
 
 
 def configured_archives(settings: Settings) -> tuple[Provider, ...]:
     """The archives, in the same way."""
-    return tuple(each for each in _configured(settings) if each.kind in _ARCHIVES)
+    return tuple(each for each in known_providers(settings) if each.kind in _ARCHIVES)
 
 
-def _configured(settings: Settings) -> tuple[Provider, ...]:
+def known_providers(settings: Settings) -> tuple[Provider, ...]:
+    """Feeds and archives as configured, those that are switched off among them."""
     known = {provider.name: provider for provider in (*DEFAULT_PROVIDERS, *DEFAULT_ARCHIVES)}
     made = {name: _merged(known.get(name), name, changes) for name, changes in settings.providers.items()}
     return tuple((known | made).values())

@@ -73,6 +73,13 @@ def test_a_landing_becomes_a_visit_and_looks(world: World, site: Site) -> None:
         assert counts(world, site, subject) == {("arrivals", today): 1, ("aircraft_present", today): 1}
 
 
+def test_a_count_of_the_running_day_names_the_feeds_that_watch(world: World) -> None:
+    world.live(Pilot(QUIET_FIELD, values={"type_code": "IL62"}).land().fixes)
+    running = [each for each in all_looks(world) if not each.closed]
+    assert running
+    assert {each.data_from for each in running} == {("adsb.lol",)}
+
+
 def test_a_long_stay_adds_no_versions_and_the_departure_one(world: World) -> None:
     pilot = Pilot(QUIET_FIELD).land().park(300)
     world.live(pilot.fixes)

@@ -194,3 +194,10 @@ def test_the_table_for_parquet_has_the_same_types_empty_or_not() -> None:
 def test_parquet_without_pyarrow_says_what_to_install() -> None:
     with pytest.raises(InputError, match=r"sitewatch\[parquet\]"):
         parquet_bytes(HISTORY)
+
+
+def test_a_count_of_our_own_names_the_feeds_as_they_ask() -> None:
+    own = replace(LOOK, publisher="", via="", origin="adsb.lol, roof")
+    history = replace(HISTORY, looks=(own,))
+    row = next(history_rows(history, {"adsb.lol": "adsb.lol contributors, ODbL 1.0"}))
+    assert row["attribution"] == "counted by sitewatch (published); adsb.lol contributors, ODbL 1.0; roof"

@@ -209,3 +209,58 @@ def test_what_is_over_when_it_becomes_known_is_told_in_the_opening(railcars: Ste
     assert over.alert.status == "resolved"
     text = everything(told(replace(railcars, alert=over.alert)))
     assert "Since then: Back to 4 on 2023-10-20, not above 20." in text
+
+
+# --- whose data, and how much was observed ------------------------------------------------------------
+
+OWN: dict[str, Any] = {"publisher": "", "origin": "adsb.lol, roof", "procedure": "adsb:1", **LOCAL}
+NAMED = replace(DESK, attributions={"adsb.lol": "adsb.lol contributors, ODbL 1.0", "opensky": "OpenSky"})
+
+
+def arrival(**fields: Any) -> Message:
+    seen = look("2023-10-05", 1, "arrivals", "class:vip_military", **{**OWN, **fields})
+    context = Context(METRICS["arrivals"], ("class:vip_military",), SITE.timezone)
+    verdict = Watchlist().judge(seen, History(NOW), context, Watchlist().defaults)
+    return told(open_alert([Finding(seen, (verdict,))], SITE, NAMED, Moment(NOW, NOW)))
+
+
+def test_a_count_of_our_own_names_the_feeds_and_what_their_licences_ask_for() -> None:
+    message = arrival()
+    assert "Counted by sitewatch (adsb:1) from adsb.lol and roof: 1 arrival" in everything(message)
+    assert dict(message.facts)["Data"] == "adsb.lol contributors, ODbL 1.0"
+
+
+def test_without_a_feed_there_is_nobody_to_name() -> None:
+    assert "Data" not in dict(arrival(origin="").facts)
+    assert "Counted by sitewatch (adsb:1): 1 arrival" in everything(arrival(origin=""))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"exposure": 0.42}, "42% observed"),
+        ({"publisher": "Harbour Watch"}, "not published"),
+        ({"result_time": at("2023-10-05T03:00")}, "not known yet, the period was still running"),
+        ({"result_time": at("2023-10-05T15:00")}, "not known: hardly any other aircraft was heard near"),
+    ],
+)
+def test_the_exposure_is_a_share_or_says_why_there_is_none(fields: dict[str, Any], words: str) -> None:
+    assert dict(arrival(**fields).facts)["Exposure"] == words
+
+
+def test_what_is_doubtful_is_said_once_beside_the_subject() -> None:
+    assert "1 arrival (military VIP aircraft, not confirmed) on 2023-10-05" in everything(arrival(low=0.0))
+
+
+def test_two_sources_of_one_count_give_a_reason_once() -> None:
+    seen = look("2023-10-05", 1, "arrivals", "class:vip_military", **OWN)
+    press = replace(seen, publisher="Press", series=replace(seen.series, procedure="published"))
+    context = Context(METRICS["arrivals"], ("class:vip_military",), SITE.timezone)
+    rule = Watchlist()
+    both = [
+        Finding(each, (rule.judge(each, History(NOW), context, rule.defaults),)) for each in (seen, press)
+    ]
+    message = told(open_alert(both, SITE, NAMED, Moment(NOW, NOW)))
+    reasons = [each for each in message.paragraphs if each.startswith("Why it is unusual")]
+    assert len(reasons) == 1
+    assert "According to Press" in everything(message)

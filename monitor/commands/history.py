@@ -68,7 +68,7 @@ def history(
         )
         with reading(app.engine) as connection:
             known = read_history(connection, found, query)
-        attributions = {feed.provider.name: feed.provider.attribution for feed in app.feeds.values()}
+        attributions = app.attributions
     _print(known, "json" if as_json else form, attributions)
 
 
@@ -174,6 +174,7 @@ def _print_looks(known: "SiteHistory") -> None:
         exposure_words,
         first_url,
         interval_words,
+        own_words,
         period_words,
         source_words,
         status_words,
@@ -202,7 +203,7 @@ def _print_looks(known: "SiteHistory") -> None:
                 exposure_words(each.exposure),
                 status_words(each),
                 each.series.procedure,
-                source_words(each.publisher, each.via) or "–",
+                source_words(each.publisher, each.via) or own_words(each),
                 instant(each.result_time),
                 first_url(each),
             )

@@ -37,7 +37,6 @@ def visits(
     from db.engine import reading
     from db.flight_claims import claims
     from monitor.flights.claims import without_name
-    from monitor.providers import configured_archives
 
     with opened() as app:
         found = app.known_site(site)
@@ -49,8 +48,7 @@ def visits(
             claimed = claims(connection, airports=codes, since=start, until=end)
             registers = known_aircraft(connection, {each.icao24 for each in claimed})
         told = [without_name(each, registers) for each in claimed]
-        sources = [*(feed.provider for feed in app.feeds.values()), *configured_archives(app.settings)]
-        attributions = {provider.name: provider.attribution for provider in sources}
+        attributions = app.attributions
     if as_json:
         document = {"site": found.id, "name": found.name, "visits": known, "claims": told}
         print_json({**document, "attributions": attributions})

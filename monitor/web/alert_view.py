@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from alerts.channels.safe_text import safe_url
 from alerts.composing import composed
 from alerts.messages import STATUS
+from alerts.words import own_count
 from db.alerts import alert_by_id, events
 from db.deliveries import deliveries, told_alerts
 from db.records import Alert, AlertEvent, Delivery
@@ -131,7 +132,7 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
     zone = alert.details["timezone"]
     start, end = (datetime.fromisoformat(entry[name]) for name in ("period_start", "period_end"))
     links = tuple(_links(entry))
-    publisher = entry["publisher"] or f"counted by sitewatch ({entry['procedure']})"
+    publisher = entry["publisher"] or own_count(entry["procedure"], entry.get("data_from", ()))
     via = f" (via {entry['via']})" if entry["via"] else ""
     return EntryRow(
         subject=subject_words(entry["subject"], entry["site_names"]),

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
-from alerts.words import capital, local_day
+from alerts.words import capital, local_day, own_count
 from db.records import DeclaredBaseline, Evaluation, Observation
 from monitor.normal import Expected
 
@@ -132,7 +132,7 @@ def short_count(look: Observation) -> str:
 
 def source(look: Observation) -> str:
     """Who counted: the publisher, or the procedure where we counted ourselves."""
-    return look.publisher or f"counted by sitewatch ({look.series.procedure})"
+    return look.publisher or own_count(look.series.procedure, look.data_from)
 
 
 def usual(each: Expected, zone: str) -> str:

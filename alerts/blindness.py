@@ -75,8 +75,10 @@ def _tell(
     *,
     blind: bool,
 ) -> None:
+    # In the order of the sites file, which databases do not know.
+    order = {site_id: place for place, site_id in enumerate(names)}
     by_start: dict[datetime, list[BlindPeriod]] = {}
-    for period in periods:
+    for period in sorted(periods, key=lambda each: (order.get(each.site_id, len(order)), each.site_id)):
         by_start.setdefault(period.since, []).append(period)
     for since, group in by_start.items():
         who = listed([names.get(each.site_id, each.site_id) for each in group])

@@ -117,7 +117,8 @@ def settle(case: Case, found: Finding, state: State | None = None) -> Verdict:
         "threshold": found.threshold,
         **_basis(case),
         "p": found.p,
-        "score": round(-math.log10(max(found.p, _SMALLEST)), 4),
+        # Subtracted, so that a p of 1 is 0 in every database and not -0.
+        "score": round(0.0 - math.log10(max(found.p, _SMALLEST)), 4),
         "class": case.series.kind,
         "alpha": alpha,
         "looks_a_year": round(case.a_year, 1),

@@ -68,7 +68,7 @@ def test_an_outage_is_told_once_when_it_begins_and_once_when_it_ends(engine: Eng
         ("quiet-field", at("2023-01-01T11:00")),
     ]
     assert round_at(engine, "2023-01-01T20:00") == BlindReport()
-    assert owed(engine) == ["Blind since 2023-01-01 11:00 UTC: Busy Port and Quiet Field"]
+    assert owed(engine) == ["Blind since 2023-01-01 11:00 UTC: Quiet Field and Busy Port"]
     watch_hour(engine, "busy-port", "2023-01-02T03:00", 60)
     ended = round_at(engine, "2023-01-02T03:10").ended
     assert [(each.site_id, each.since) for each in ended] == [("busy-port", at("2023-01-01T11:00"))]

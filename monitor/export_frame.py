@@ -26,7 +26,7 @@ def parquet_bytes(history: SiteHistory, attributions: Mapping[str, str] | None =
     """The history as GeoParquet, which needs pyarrow; raises InputError where that is missing."""
     if find_spec("pyarrow") is None:
         raise InputError(
-            "Parquet needs pyarrow, which is not installed. Install it with: pip install 'sitewatch[parquet]'. "
+            "Parquet needs pyarrow, which is not installed. Install it with: .venv/bin/pip install pyarrow. "
             "CSV, GeoJSON and JSON need nothing more."
         )
     stream = io.BytesIO()  # pragma: no cover - pyarrow is an extra, large and not needed by the tests

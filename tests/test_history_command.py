@@ -220,7 +220,7 @@ def test_one_subject(filled: Run) -> None:
 
 @pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is installed, so nothing is missing")
 def test_parquet_says_what_is_missing(filled: Run) -> None:
-    assert "pip install 'sitewatch[parquet]'" in refusal(
+    assert "pip install pyarrow" in refusal(
         filled("history", "busy-port", "--format", "parquet")
     )
 

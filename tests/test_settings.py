@@ -313,3 +313,38 @@ def test_the_examples_in_the_docs_are_sound(tmp_path: Path) -> None:
     assert sum(map(len, examples.values())) > 8
     for example in (each for page, found in examples.items() for each in found if page != "aircraft.md"):
         from_toml(tmp_path, example.replace('"secrets/', f'"{tmp_path}/secrets/'))
+
+
+@pytest.mark.parametrize(
+    ("given", "budget"),
+    [
+        ("1", {"notify": 1.0}),
+        ("notify=1, urgent=0.1", {"notify": 1.0, "urgent": 0.1}),
+        ("digest=8", {"digest": 8.0}),
+    ],
+)
+def test_the_promise_is_a_number_or_one_for_each_severity(given: str, budget: dict[str, float]) -> None:
+    promised = load_settings({"SITEWATCH_FALSE_ALARMS_PER_SITE_YEAR": given}).false_alarms_per_site_year
+    defaults = Settings().false_alarms_per_site_year
+    assert {name: promised[name] for name in budget} == budget
+    assert promised.keys() == defaults.keys()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("few", "must be a number of false alarms a year"),
+        ("0", "must be more than 0"),
+        ("notify=-1", "must be more than 0"),
+        ("urgent=inf", "must be more than 0"),
+        ("loud=1", "not loud"),
+    ],
+)
+def test_a_promise_that_cannot_be_is_refused(given: str, said: str) -> None:
+    text = faults({"SITEWATCH_FALSE_ALARMS_PER_SITE_YEAR": given})
+    assert "false_alarms_per_site_year" in text
+    assert said in text
+
+
+def test_a_promise_in_a_table_names_severities_that_there_are(tmp_path: Path) -> None:
+    assert "not loud" in faults({}, "[false_alarms_per_site_year]\nloud = 1", tmp_path)

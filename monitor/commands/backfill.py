@@ -86,6 +86,6 @@ def _readers(address: str | None) -> "AbstractContextManager[Readers]":
         from monitor.backfill.cluster import cluster_readers
     except ImportError:
         raise WorkFailed(
-            "--dask needs the package distributed, which is not installed. Install it with: pip install 'sitewatch[dask]'."
+            "--dask needs the package distributed, which is not installed. Install it with: .venv/bin/pip install distributed."
         ) from None
     return cluster_readers(address)

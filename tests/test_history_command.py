@@ -220,9 +220,7 @@ def test_one_subject(filled: Run) -> None:
 
 @pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is installed, so nothing is missing")
 def test_parquet_says_what_is_missing(filled: Run) -> None:
-    assert "pip install pyarrow" in refusal(
-        filled("history", "busy-port", "--format", "parquet")
-    )
+    assert "pip install pyarrow" in refusal(filled("history", "busy-port", "--format", "parquet"))
 
 
 def test_parquet_is_not_for_a_screen(tmp_path: Path) -> None:

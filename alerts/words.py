@@ -12,7 +12,15 @@ Entry = Mapping[str, Any]
 
 _CLASSES = {
     "vip_military": "military VIP aircraft",
+    "vip": "VIP aircraft",
+    "military": "military aircraft",
+    "state": "state aircraft",
     "government": "government aircraft",
+    "government_kp": "North Korean government aircraft",
+    "air_koryo": "Air Koryo aircraft",
+    "transport": "heavy transport aircraft",
+    "tanker": "tanker aircraft",
+    "cargo": "freighters",
     "kinzhal_carrier": "carrier of the Kinzhal system",
     "dark": "ships without a transponder signal",
 }

@@ -25,6 +25,8 @@ from monitor.feeds import Provider
 _DAY = timedelta(days=1)
 _HOUR_S = 3600
 _MANY = 1_000
+_OVERDUE, _OVERDUE_LEAST_S = 3, 600
+"""Intervals, and seconds at the least, after which a provider that nobody asks is idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class ProviderStatus:
     last_items: int | None
     rejected_24h: Mapping[str, int]
     """Position reports of the last day that were not believed, by reason."""
+
+    def is_idle(self, now: datetime) -> bool:
+        """Whether it was asked once and is not asked any more, so that how it was then says nothing of now."""
+        overdue = timedelta(seconds=max(_OVERDUE * self.interval_s, _OVERDUE_LEAST_S))
+        return self.last_poll_at is not None and now - self.last_poll_at > overdue
 
 
 @dataclass(frozen=True, slots=True)

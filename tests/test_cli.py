@@ -1,5 +1,6 @@
 """Commands as a person or a script uses them: exit codes, plain sentences, one JSON document, fast help."""
 
+import io
 import json
 import logging
 import subprocess
@@ -18,7 +19,7 @@ from sqlalchemy import text
 from db.engine import open_engine, writing
 from db.leases import take
 from monitor.cli import main
-from monitor.commands import print_json, span
+from monitor.commands import print_json, say, span
 from monitor.errors import InputError
 from tests.program import answering, closed_port, run, write_settings
 
@@ -431,3 +432,18 @@ def test_records_and_odd_values_become_plain_json(capsys: pytest.CaptureFixture[
         "at": "2023-10-05T00:00:00+00:00",
         "record": {"code": 0, "out": "", "err": ""},
     }
+
+
+def test_a_line_is_written_in_one_piece_so_that_two_threads_never_mix_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pieces: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            pieces.append(text)
+            return len(text)
+
+    monkeypatch.setattr("sys.stdout", Stream())
+    say("Page: http://127.0.0.1:8000/")
+    assert pieces == ["Page: http://127.0.0.1:8000/\n"]

@@ -264,3 +264,16 @@ def test_two_sources_of_one_count_give_a_reason_once() -> None:
     reasons = [each for each in message.paragraphs if each.startswith("Why it is unusual")]
     assert len(reasons) == 1
     assert "According to Press" in everything(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("class:vip", "VIP aircraft"),
+        ("class:military", "military aircraft"),
+        ("class:air_koryo", "Air Koryo aircraft"),
+        ("class:crop_duster", "crop duster"),
+    ],
+)
+def test_a_class_is_said_as_people_say_it(name: str, words: str) -> None:
+    assert subject(name) == words

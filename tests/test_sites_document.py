@@ -23,7 +23,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_not_a_sites_file(tmp_path: Path) -> None:
-    with pytest.raises(SitesError, match="cannot be read"):
+    with pytest.raises(SitesError, match="it is a folder"):
         load_sites(tmp_path)
 
 

@@ -315,6 +315,36 @@ def test_the_feeds_page_tells_health_terms_and_limits(told: Rig) -> None:
     assert "no receiver hears this place: no coverage, not no flights" in text
 
 
+def test_a_feed_that_nobody_asks_any_more_is_not_said_to_work(engine: Engine, tmp_path: Path) -> None:
+    later = NOW + timedelta(hours=2)
+    with rig(engine, tmp_path, now=later) as made:
+        tell_story(made.app)
+        text = words(read(made, "/feeds"))
+    assert "Not asked any more · last good answer 2 hours ago" in text
+    assert "Works" not in text
+
+
+def test_a_count_that_was_corrected_is_not_marked_as_unusual(told: Rig) -> None:
+    alert = alert_about(told, "busy-port")
+    assert 'class="alerted"' in read(told, "/sites/busy-port")
+    corrected = look(
+        "2023-10-05",
+        7,
+        "containers",
+        known="2023-10-07T00:00",
+        revision=2,
+        qualifier="=",
+        site_id="busy-port",
+    )
+    with writing(told.app.engine) as connection:
+        record(connection, [corrected])
+    pipeline.judge(told.app, NOW)
+    page = read(told, "/sites/busy-port")
+    assert "withdrawn" in page
+    assert 'class="alerted"' not in page
+    assert "after the count of this alert was corrected" in read(told, f"/alerts/{alert.id}")
+
+
 @pytest.mark.parametrize("path", ["/sites/nowhere", "/alerts/al_none", "/nothing"])
 def test_an_unknown_address_is_a_sentence(empty: Rig, path: str) -> None:
     response = empty.client.get(path)

@@ -57,8 +57,9 @@ def opened(*, prepared: bool = True) -> "Iterator[App]":
 
 
 def say(text: str) -> None:
-    """Print one line for a person, at once."""
-    print(text, flush=True)  # noqa: T201 - this is how commands speak
+    """Print one line for a person, at once and in one piece, whoever else is speaking."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def print_json(document: object) -> None:

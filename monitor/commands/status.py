@@ -1,5 +1,6 @@
 """`sitewatch status`: how the watch is going."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,7 +68,8 @@ def _print(found: "Status") -> None:
         say("No service is watching now. Start one with “sitewatch run”.")
     say("")
     print_table(
-        ("provider", "health", "last good answer", "last poll", "not before"), map(_provider, found.providers)
+        ("provider", "health", "last good answer", "last poll", "not before"),
+        (_provider(each, found.now) for each in found.providers),
     )
     for each in found.providers:
         if each.state.last_error and each.state.health != "ok":
@@ -81,7 +83,7 @@ def _print(found: "Status") -> None:
         say(line)
 
 
-def _provider(each: "ProviderStatus") -> tuple[str, ...]:
+def _provider(each: "ProviderStatus", at: datetime) -> tuple[str, ...]:
     state = each.state
     last = (
         "never asked"
@@ -91,6 +93,8 @@ def _provider(each: "ProviderStatus") -> tuple[str, ...]:
     if each.last_items is not None and each.last_outcome == "ok":
         last += f", {each.last_items} items"
     health = f"failing since {instant(state.failing_since)}" if state.health == "failing" else state.health
+    if health == "ok" and each.is_idle(at):
+        health = "not asked any more"
     return (each.name, health, instant(state.last_ok_at), last, instant(state.not_before))
 
 

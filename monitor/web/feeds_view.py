@@ -22,6 +22,7 @@ _HEALTH = {
     "disabled": "stopped until a person acts",
     "unknown": "not asked yet",
 }
+_IDLE = "not asked any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class FeedRow:
     provider: Provider
     status: ProviderStatus
     health: str
+    lamp: str
     resting: bool
     budget: str
 
@@ -85,7 +87,10 @@ def feeds_page(app: App, now: datetime) -> FeedsPage:
 def _feed(status: ProviderStatus, provider: Provider, budget: str, now: datetime) -> FeedRow:
     until = status.state.not_before
     resting = until is not None and until > now
-    return FeedRow(provider, status, _HEALTH[status.state.health], resting, budget)
+    health, lamp = _HEALTH[status.state.health], status.state.health
+    if lamp == "ok" and status.is_idle(now) and not resting:
+        health, lamp = _IDLE, "unknown"
+    return FeedRow(provider, status, health, lamp, resting, budget)
 
 
 def _budget(left: Mapping[str, Any] | None, asked: int, planned: int) -> str:

@@ -168,7 +168,7 @@ def subject_words(name: str, site_names: Mapping[str, str]) -> str:
 
 
 def alerted_looks(alerts: Iterable[Alert]) -> dict[LookKey, str]:
-    """Which alert names which look."""
+    """Which alert names which look; what was withdrawn names none, for the count that it named no longer stands."""
     return {
         (
             entry["subject"],
@@ -177,6 +177,7 @@ def alerted_looks(alerts: Iterable[Alert]) -> dict[LookKey, str]:
             entry["look_key"],
         ): each.id
         for each in alerts
+        if each.status != "withdrawn"
         for entry in each.details.get("entries", ())
     }
 

@@ -83,6 +83,8 @@ class SitePage:
     watched: tuple[tuple[str, tuple[str, ...]], ...]
     site_names: dict[str, str]
     judgeability: tuple[Judgeability, ...]
+    watchlist: tuple[str, ...]
+    """The subjects on the site's watch list, in words."""
 
     @property
     def site(self) -> Site:
@@ -116,6 +118,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         watched=wording.rules_by_metric(watch),
         site_names=surveyor.names,
         judgeability=tuple(judgeability(connection, {site.id: watch}, app.rules, now)),
+        watchlist=tuple(subject_words(each, surveyor.names) for each in site.watchlist),
     )
 
 

@@ -6,14 +6,17 @@ Run: python -m benchmarks.flights_accuracy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 from benchmarks.flights_paris import DATA, NAMES, aligned, labels, ours, places, polls, runways, tracks
 from db.records import Fix
+from monitor.flights.geodesy import apart_nm
 from monitor.flights.matching import Place, positions
 from monitor.flights.scoring import Event, Score, events_of, flag_events, score
 
+METRES_PER_NM, FLIES_KT = 1852.0, 80.0
 SETTLED = timedelta(minutes=1)
 CUT_OFF = timedelta(minutes=2)
 """Landings begun so shortly before the recording ends are no errors: the reference needs more of them."""
@@ -37,6 +40,8 @@ class Paris:
     fields: tuple[Field, ...]
     reports: int
     refuted: tuple[Event, ...]
+    evidence: tuple[str, ...]
+    """For each refuted label, what the reports say."""
 
 
 def measure(data: Path = DATA) -> Paris:
@@ -70,7 +75,8 @@ def measure(data: Path = DATA) -> Paris:
         )
         for site_id, source, truth in truths
     ]
-    return Paris(tuple(rows), sum(map(len, by_aircraft.values())), refuted)
+    evidence = tuple(reports_say(by_aircraft[event.icao24], event) for event in refuted)
+    return Paris(tuple(rows), sum(map(len, by_aircraft.values())), refuted, evidence)
 
 
 def stands_still(track: Sequence[Fix], at: datetime) -> bool:
@@ -78,6 +84,30 @@ def stands_still(track: Sequence[Fix], at: datetime) -> bool:
     around = [fix for fix in track if timedelta(seconds=-30) <= fix.at - at <= timedelta(seconds=90)]
     lat, lon = {round(fix.lat, 4) for fix in around}, {round(fix.lon, 4) for fix in around}
     return len(around) > 1 and len(lat) == 1 and len(lon) == 1
+
+
+def reports_say(track: Sequence[Fix], label: Event) -> str:
+    """Tell what the reports say around a label that they refute, and when the aircraft flew."""
+    during = [fix for fix in track if timedelta(seconds=-30) <= fix.at - label.at <= timedelta(seconds=90)]
+    flagged = [fix for fix in during if fix.on_ground is False]
+    heights = " or ".join(
+        sorted({f"{fix.altitude_ft:,.0f} ft" for fix in flagged if fix.altitude_ft is not None})
+    )
+    speeds = (
+        "with a speed" if any(fix.ground_speed_kt is not None for fix in flagged) else "without any speed"
+    )
+    moved = max(apart_nm(one, other) for one, other in pairwise(during)) * METRES_PER_NM
+    told = (
+        f"{label.icao24}, labelled {label.kind} at {label.at:%H:%M:%S}: its {len(during)} reports from {during[0].at:%H:%M:%S} to "
+        f'{during[-1].at:%H:%M:%S} lie {moved:.0f} m apart, {len(flagged)} of them say "in the air" at {heights}, {speeds}.'
+    )
+    again = [fix for fix in track if fix.at > during[-1].at]
+    rolled = next(fix for fix in again if fix.on_ground)
+    flew = next(fix for fix in again if fix.on_ground is False and (fix.ground_speed_kt or 0) > FLIES_KT)
+    return (
+        f"{told} From {rolled.at:%H:%M:%S} it reports from the ground again and taxies on; it is first in the air at "
+        f"{flew.at:%H:%M:%S}, at {flew.ground_speed_kt:.0f} kt and {flew.altitude_ft:,.0f} ft."
+    )
 
 
 def _takes_the_place(event: Event, label: Event) -> bool:
@@ -123,8 +153,8 @@ def main() -> None:
     print(f"{paris.reports} reports of three hours; within two minutes; 95 % intervals\n")
     for line in lines(paris):
         print(line)
-    for event in paris.refuted:
-        print(f"\nRefuted by the reports: {event.kind} {event.icao24} {event.at:%H:%M:%S}: it does not move.")
+    for told in paris.evidence:
+        print(f"\nRefuted by the reports: {told}")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ from monitor.sites import Site
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NAMES = {"lfpo": "Orly", "lfpg": "Charles-de-Gaulle", "lfpb": "Le Bourget"}
+SCOPE = "circle:48.72,2.37,30"
+"""The area that was asked about: who flies out of it has not fallen silent."""
 _ELEVATION_FT = {"lfpo": 291.0, "lfpg": 392.0, "lfpb": 218.0}
 _EAST_SCALE = 0.66
 """How much shorter a degree of longitude is than one of latitude here."""

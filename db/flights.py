@@ -128,7 +128,7 @@ def visits(
 
 def awaited_visits(connection: Connection) -> list[Visit]:
     """Read the visits whose aircraft was lost on the way and has not been heard again."""
-    query = select(visit).where(visit.c.state.in_(("lost_toward", "presumed")))
+    query = select(visit).where(visit.c.state.in_(("lost_toward", "presumed")), visit.c.departed_at.is_(None))
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 

@@ -1,27 +1,29 @@
 """Losses of signal become inferred visits, in one transaction of the caller: aircraft of watched classes alone."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from db.deriving import good_polls_like, heard_before, heard_low, last_heard, scope_of
+from db.flight_claims import claims
 from db.flights import awaited_visits, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Visit
 from monitor.flights.coverage import watched_s
-from monitor.flights.dark import COVERED_BELOW_FT, Outlook
-from monitor.flights.edges import NEAR_NM
+from monitor.flights.dark import COVERED_BELOW_FT, facing
 from monitor.flights.gap_notes import lost_at
-from monitor.flights.gaps import LOST_AFTER, Gap
+from monitor.flights.gaps import LOST_AFTER, End, Gap
 from monitor.flights.gates import Gate, gates_of
-from monitor.flights.identity import Aircraft, Classes, aircraft_of, is_icao
+from monitor.flights.identity import Aircraft, Classes, aircraft_of, is_icao, kinds_of
 from monitor.flights.inferred import infer
 from monitor.flights.integrity import clean
 from monitor.flights.matching import HALF_TURN_DEG, NM_PER_DEGREE, Place
+from monitor.flights.others import others_around
 from monitor.flights.performance import Performance, performance_of
-from monitor.flights.reach import flies_out
+from monitor.flights.ranking import Outlook, past_of
+from monitor.flights.reach import flew_in, flies_out
 from monitor.flights.visits import is_inferred
 
 HEARD_AGAIN_WITHIN = timedelta(days=60)
@@ -29,10 +31,20 @@ HEARD_AGAIN_WITHIN = timedelta(days=60)
 _LOST_WITHIN = timedelta(minutes=30)
 _RUN_UP = timedelta(hours=1)
 _COVERED_FOR = timedelta(hours=24)
+_SAME_FLIGHT = timedelta(hours=1)
 
 
 Reports = Callable[..., list[Fix]]
 """Reads reports: `fixes` of db.flights without its connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What is known of each site from before, by its id."""
+
+    gates: dict[str, tuple[Gate, ...]]
+    before: dict[str, int]
+    passed: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +56,7 @@ class DarkReader:
     places: Sequence[Place]
     classes: Classes
     now: datetime
-    _outlooks: dict[frozenset[str], tuple[dict[str, tuple[Gate, ...]], dict[str, int]]] = field(
-        default_factory=dict
-    )
+    _pasts: dict[frozenset[str], "_Past"] = field(default_factory=dict)
 
     def derive(self, new: Sequence[Fix], at: datetime, *, silences: bool) -> list[tuple[Visit | None, Visit]]:
         """Record the inferred visits that these reports or the time change, each with its earlier version.
@@ -88,13 +98,7 @@ class DarkReader:
         if not track.fixes:
             return
         aircraft = aircraft_of(list(reversed(track.fixes)))
-        gates, before = self._past(icao24, track.fixes)
-        outlook = Outlook(
-            gates,
-            before,
-            lambda place, when: self._covered(place, icao24, when),
-            lambda gap, until: self._watched(gap, until, performance_of(aircraft.type_code)),
-        )
+        outlook = self._outlook(aircraft, track.fixes)
         found = infer(
             track,
             self.places,
@@ -122,29 +126,54 @@ class DarkReader:
         ]
         return max(min([since, *touched]), first - HEARD_AGAIN_WITHIN) - _RUN_UP
 
-    def _past(
-        self, icao24: str, track: Sequence[Fix]
-    ) -> tuple[Mapping[str, tuple[Gate, ...]], Mapping[str, int]]:
-        """Give each site's gates, and how many visits of this aircraft or its classes it had."""
-        classes = frozenset(self.classes.of(aircraft_of(track)))
-        kinds = frozenset({f"icao24:{icao24}", *(f"class:{name}" for name in classes)})
-        if kinds not in self._outlooks:
-            gates, before = {}, {}
-            for place in self.places:
-                earlier = visits(self.connection, site_id=place.id, until=track[0].at)
-                gates[place.id] = gates_of(place.site, earlier)
-                before[place.id] = _count(earlier, kinds)
-            self._outlooks[kinds] = gates, before
-        return self._outlooks[kinds]
+    def _outlook(self, aircraft: Aircraft, track: Sequence[Fix]) -> Outlook:
+        performance, past = performance_of(aircraft.type_code), self._past(aircraft, track[0].at)
+        return Outlook(
+            past.gates,
+            past.before,
+            self._covered,
+            lambda gap, until: self._watched(gap, until, performance),
+            past.passed,
+            lambda end: tuple(others_around(end, self.places)),
+            lambda at: self._hinted(aircraft.icao24, at),
+            lambda end: self._entered(end, performance),
+        )
 
-    def _covered(self, place: Place, icao24: str, at: datetime) -> bool:
-        """Whether others were heard low at the place in the day before, or the hour after."""
-        height, width = NEAR_NM / NM_PER_DEGREE, NEAR_NM / place.east_scale
-        west, east = (_turned(place.lon + each) for each in (-width, width))
-        box = (west, place.lat - height, east, place.lat + height)
+    def _past(self, aircraft: Aircraft, until: datetime) -> "_Past":
+        """Give each site's gates, its visits of this aircraft or its kind, and its losses that led elsewhere."""
+        kinds = kinds_of(aircraft, self.classes)
+        if kinds not in self._pasts:
+            past = _Past({}, {}, {})
+            for place in self.places:
+                earlier = visits(self.connection, site_id=place.id, until=until)
+                past.gates[place.id] = gates_of(place.site, earlier)
+                past.before[place.id], past.passed[place.id] = past_of(earlier, kinds)
+            self._pasts[kinds] = past
+        return self._pasts[kinds]
+
+    def _hinted(self, icao24: str, at: datetime) -> frozenset[str]:
+        """Give the airports that another service names as the destination of the flight that was lost."""
+        told = claims(self.connection, icao24s=[icao24], since=at - _SAME_FLIGHT, until=at + _SAME_FLIGHT)
+        return frozenset(
+            {each.actual_destination or each.destination for each in told if not each.estimated}
+        ) - {""}
+
+    def _entered(self, end: End, performance: Performance) -> bool:
+        poll_id = end.fix.poll_id
+        return poll_id is not None and flew_in(end, scope_of(self.connection, poll_id), performance)
+
+    def _covered(self, place: Place, lost: Fix) -> bool:
+        """Whether others were heard low at the place, on the side it came from, in the day before or the hour after."""
+        west, south, east, north = facing(place, lost)
+        box = (
+            _turned(place.lon + west / place.east_scale),
+            place.lat + south / NM_PER_DEGREE,
+            _turned(place.lon + east / place.east_scale),
+            place.lat + north / NM_PER_DEGREE,
+        )
         below_ft = (place.elevation_ft or 0.0) + COVERED_BELOW_FT
-        since, until = at - _COVERED_FOR, at + _RUN_UP
-        return heard_low(self.connection, box, since, until, below_ft=below_ft, but=icao24)
+        since, until = lost.at - _COVERED_FOR, lost.at + _RUN_UP
+        return heard_low(self.connection, box, since, until, below_ft=below_ft, but=lost.icao24)
 
     def _watched(self, gap: Gap, until: datetime, performance: Performance) -> float:
         """How long a feed listened where the signal was lost; reports of an archive have no poll to tell."""
@@ -155,11 +184,6 @@ class DarkReader:
             return 0.0
         polls = good_polls_like(self.connection, lost.poll_id, lost.at, until)
         return watched_s(polls, lost.at, until)
-
-
-def _count(earlier: Collection[Visit], kinds: frozenset[str]) -> int:
-    there = {"present", "departed", "confirmed"}
-    return sum(visit.state in there and not kinds.isdisjoint(visit.subjects) for visit in earlier)
 
 
 def _turned(lon: float) -> float:

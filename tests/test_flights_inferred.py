@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from db.records import Fix, Visit
-from monitor.flights.dark import Outlook
 from monitor.flights.gap_notes import gap_of
 from monitor.flights.gaps import LOST_AFTER, gaps
 from monitor.flights.gates import Gate, gates_of
@@ -17,6 +16,7 @@ from monitor.flights.inferred import infer
 from monitor.flights.integrity import clean
 from monitor.flights.matching import Place, place_of
 from monitor.flights.performance import performance_of
+from monitor.flights.ranking import Outlook
 from monitor.sites import Site
 from tests.cast import DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.flying import CLASSES, NOON, VIP, Cruise

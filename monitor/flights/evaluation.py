@@ -1,22 +1,22 @@
 """How well visits are found where reports are missing: take reports away from real or made tracks, and read again."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from db.records import Fix, Visit
-from monitor.flights.dark import COVERED_BELOW_FT, Outlook
-from monitor.flights.edges import NEAR_NM
 from monitor.flights.gaps import Gap, gaps
 from monitor.flights.identity import Classes, aircraft_of
 from monitor.flights.inferred import infer
 from monitor.flights.integrity import Track, clean
 from monitor.flights.looks import HERE
-from monitor.flights.matching import HALF_TURN_DEG, NM_PER_DEGREE, Place, positions
-from monitor.flights.phases import height_ft
-from monitor.flights.scoring import Event, Share, score
+from monitor.flights.matching import HALF_TURN_DEG, NM_PER_DEGREE, Place
+from monitor.flights.ranking import Outlook
+from monitor.flights.scoring import Event, Kind, Share, score
+from monitor.flights.setting import EVERYTHING, NEVER, Setting, Tracks, heard_low, outlook_of
+from monitor.flights.stays import SILENCE_JUDGED
 from monitor.flights.visits import derive_visits
 
 KM_PER_NM = 1.852
@@ -24,14 +24,11 @@ WITHIN = timedelta(minutes=15)
 """An estimated arrival may be so far off; one that was heard is off by seconds."""
 ENOUGH = 200
 """Fewer real flights measure nothing."""
-_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 _FOUND = HERE | {"presumed"}
 _SETTLE = timedelta(minutes=1)
 _OVERDUE = timedelta(hours=2)
 _PAUSE = timedelta(minutes=30)
-_COVERED_FOR = timedelta(hours=24)
 
-Tracks = Mapping[str, Sequence[Fix]]
 Mask = Callable[[Fix], bool]
 """Whether a report is taken away."""
 
@@ -47,6 +44,8 @@ class Cell:
     departures: Share
     false_visits: Share
     """Visits told of aircraft that never landed there, among the flights that passed."""
+    audible: Share
+    """The true arrivals of which anything at all was still heard in the half hour before."""
     errors_s: tuple[float, ...]
     """How far off the times of the arrivals found are."""
 
@@ -68,9 +67,10 @@ class Cell:
                 (self.precision, other.precision),
                 (self.departures, other.departures),
                 (self.false_visits, other.false_visits),
+                (self.audible, other.audible),
             )
         ]
-        return Cell(pairs[0], pairs[1], pairs[2], pairs[3], (*self.errors_s, *other.errors_s))
+        return Cell(pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], (*self.errors_s, *other.errors_s))
 
 
 def within_km(place: Place, radius_km: float) -> Mask:
@@ -96,21 +96,31 @@ def below_anywhere(_place: Place, altitude_ft: float) -> Mask:
     return below_ft(altitude_ft)
 
 
-def evaluate(tracks: Tracks, places: Sequence[Place], place: Place, mask: Mask, classes: Classes) -> Cell:
+def evaluate(
+    tracks: Tracks,
+    places: Sequence[Place],
+    place: Place,
+    mask: Mask,
+    classes: Classes,
+    *,
+    setting: Setting = EVERYTHING,
+) -> Cell:
     """Measure what is found of the traffic of a place once the masked reports are gone.
 
     The truth is what is read from all reports. Only aircraft of which the mask takes something are counted.
     """
     end = max(track[-1].at for track in tracks.values()) + timedelta(minutes=30)
     left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in tracks.items()}
-    low = _low_times(left, places)
+    low = heard_low(left, places)
     total = _nothing()
     for icao24, track in tracks.items():
         if len(left[icao24]) == len(track):
             continue
         true = _of_place(_read(clean(track), places, classes, end), place)
-        found = _of_place(live(left[icao24], places, classes, end, _hears_all(low, icao24)), place)
-        total += _cell(true, found, _passes(track, mask, true))
+        outlook = outlook_of(track, places, low, classes, setting)
+        found = _of_place(live(left[icao24], places, classes, end, outlook), place)
+        passes = _passes(track, mask, true, setting.since)
+        total += _cell(true, found, passes, _audible(true, left[icao24], setting.since), setting.since)
     return total
 
 
@@ -124,7 +134,7 @@ def evaluate_all(
     return total
 
 
-def _passes(track: Sequence[Fix], mask: Mask, true: Sequence[Visit]) -> int:
+def _passes(track: Sequence[Fix], mask: Mask, true: Sequence[Visit], since: datetime) -> int:
     """Count the flights through the masked part without a visit: runs of reports taken away, by their pauses."""
     runs: list[tuple[datetime, datetime]] = []
     for fix in track:
@@ -135,11 +145,14 @@ def _passes(track: Sequence[Fix], mask: Mask, true: Sequence[Visit]) -> int:
         else:
             runs.append((fix.at, fix.at))
     stays = [
-        (visit.arrived_at or _NEVER, visit.departed_at or visit.last_fix_at or end)
+        (visit.arrived_at or NEVER, visit.departed_at or visit.last_fix_at or end)
         for visit in true
         for end in [track[-1].at]
     ]
-    return sum(not any(came <= ended and began <= left for came, left in stays) for began, ended in runs)
+    return sum(
+        began >= since and not any(came <= ended and began <= left for came, left in stays)
+        for began, ended in runs
+    )
 
 
 def live(
@@ -175,7 +188,7 @@ def _read(
         track,
         places,
         known=known,
-        since=_NEVER,
+        since=NEVER,
         watched=lambda _place, since, until: (until - since).total_seconds(),
         classes=classes,
         now=now,
@@ -186,63 +199,48 @@ def _moments(losses: Sequence[Gap], end: datetime) -> list[datetime]:
     found = {end}
     for gap in losses:
         lost = gap.lost.fix.at
-        found |= {lost + gap.settled_after + _SETTLE, lost + _OVERDUE}
+        found |= {lost + gap.settled_after + _SETTLE, lost + SILENCE_JUDGED + _SETTLE, lost + _OVERDUE}
         if gap.back is not None:
             found.add(gap.back.fix.at + 3 * _SETTLE)
     return sorted(moment for moment in found if moment <= end)
-
-
-def _hears_all(low: Mapping[str, Sequence[tuple[datetime, str]]], icao24: str) -> Outlook:
-    """A feed that never fails, and the fields at which others were heard low."""
-
-    def covered(place: Place, at: datetime) -> bool:
-        return any(
-            who != icao24 and at - _COVERED_FOR <= when <= at + timedelta(hours=1)
-            for when, who in low.get(place.id, ())
-        )
-
-    return Outlook({}, {}, covered, lambda gap, until: (until - gap.lost.fix.at).total_seconds())
-
-
-def _low_times(tracks: Tracks, places: Sequence[Place]) -> dict[str, list[tuple[datetime, str]]]:
-    """When and by whom each place was flown over low, once an aircraft and hour: enough to know that it is covered."""
-    found: dict[str, dict[tuple[str, int], datetime]] = {place.id: {} for place in places}
-    for icao24, track in tracks.items():
-        if not track:
-            continue
-        for place in places:
-            near = place.near(*positions(track), NEAR_NM)
-            for fix in (fix for fix, inside in zip(track, near, strict=True) if inside):
-                height = height_ft(fix, place)
-                if fix.on_ground or (height is not None and height < COVERED_BELOW_FT):
-                    found[place.id][icao24, int(fix.at.timestamp() // 3600)] = fix.at
-    return {name: sorted((when, who) for (who, _), when in each.items()) for name, each in found.items()}
 
 
 def _of_place(visits: Sequence[Visit], place: Place) -> list[Visit]:
     return [visit for visit in visits if visit.site_id == place.id]
 
 
-def _cell(true: Sequence[Visit], found: Sequence[Visit], passes: int) -> Cell:
-    arrivals = score(list(_events(found, "arrived_at")), list(_events(true, "arrived_at")), WITHIN)
-    departures = score(list(_events(found, "departed_at")), list(_events(true, "departed_at")), WITHIN)
+def _audible(true: Sequence[Visit], left: Sequence[Fix], since: datetime) -> Share:
+    came = [visit.arrived_at for visit in true if visit.arrived_at is not None and visit.arrived_at >= since]
+    heard = [any(at - _PAUSE <= fix.at <= at for fix in left) for at in came]
+    return Share(sum(heard), len(heard))
+
+
+def _cell(
+    true: Sequence[Visit], found: Sequence[Visit], passes: int, audible: Share, since: datetime
+) -> Cell:
+    arrivals, departures = (
+        score(_events(found, key, since), _events(true, key, since), WITHIN)
+        for key in ("arrived_at", "departed_at")
+    )
     false = len(arrivals.false) if not true else 0
     return Cell(
         arrivals.recall,
         arrivals.precision,
         departures.recall,
         Share(min(passes, false), passes),
+        audible,
         tuple((one.at - true_one.at).total_seconds() for true_one, one in arrivals.matched),
     )
 
 
-def _events(visits: Sequence[Visit], key: str) -> Iterator[Event]:
-    for visit in visits:
-        at = getattr(visit, key)
-        if at is not None:
-            yield Event(at, "arrival" if key == "arrived_at" else "departure", visit.icao24, visit.site_id)
+def _events(visits: Sequence[Visit], key: str, since: datetime) -> list[Event]:
+    kind: Kind = "arrival" if key == "arrived_at" else "departure"
+    times = [(getattr(visit, key), visit) for visit in visits]
+    return [
+        Event(at, kind, visit.icao24, visit.site_id) for at, visit in times if at is not None and at >= since
+    ]
 
 
 def _nothing() -> Cell:
     none = Share(0, 0)
-    return Cell(none, none, none, none, ())
+    return Cell(none, none, none, none, none, ())

@@ -87,22 +87,28 @@ def beginning(leg: Leg) -> End:
     """How an aircraft moved when it was first heard."""
     first = leg.fixes[0]
     around = [fix for fix in leg.fixes if seconds_between(first, fix) <= _AROUND_S]
-    return _moving(first, first, around[-1])
+    soon = next((fix for fix in around if seconds_between(first, fix) >= _MOVED_S), around[-1])
+    return _moving(first, (first, soon), (first, around[-1]))
 
 
 def _end(leg: Leg) -> End:
     last = leg.fixes[-1]
     around = [fix for fix in leg.fixes if seconds_between(fix, last) <= _AROUND_S]
-    return _moving(last, around[0], last)
+    late = next((fix for fix in reversed(around) if seconds_between(fix, last) >= _MOVED_S), around[0])
+    return _moving(last, (late, last), (around[0], last))
 
 
-def _moving(fix: Fix, first: Fix, last: Fix) -> End:
-    seconds = seconds_between(first, last)
-    moved = seconds >= _MOVED_S and apart_nm(first, last) >= _MOVED_NM
+def _moving(fix: Fix, way: tuple[Fix, Fix], climb: tuple[Fix, Fix]) -> End:
+    """Take the course from the minute next to the end, as flights turn, and the climb from three."""
+    first, last = way
+    moved = seconds_between(first, last) >= _MOVED_S and apart_nm(first, last) >= _MOVED_NM
     course = course_deg(first.lat, first.lon, last.lat, last.lon) if moved else fix.track_deg
-    rate = fix.vertical_rate_fpm
-    if first.altitude_ft is not None and last.altitude_ft is not None and seconds >= _MOVED_S:
-        rate = (last.altitude_ft - first.altitude_ft) / seconds * 60
+    if moved and fix is last:
+        course = (course_deg(last.lat, last.lon, first.lat, first.lon) + 180) % 360
+    rate, (low, high) = fix.vertical_rate_fpm, climb
+    seconds = seconds_between(low, high)
+    if low.altitude_ft is not None and high.altitude_ft is not None and seconds >= _MOVED_S:
+        rate = (high.altitude_ft - low.altitude_ft) / seconds * 60
     return End(fix, course, rate, airborne=fix.on_ground is not True)
 
 

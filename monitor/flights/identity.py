@@ -173,6 +173,14 @@ def _union(flags: Iterable[int]) -> int:
     return union
 
 
+def kinds_of(aircraft: Aircraft, classes: Classes) -> frozenset[str]:
+    """Give the subjects that say which earlier visits were of its kind: itself, its classes, its operator."""
+    operator = {f"operator:{aircraft.operator}"} if aircraft.operator else set()
+    return frozenset(
+        {f"icao24:{aircraft.icao24}", *(f"class:{name}" for name in classes.of(aircraft)), *operator}
+    )
+
+
 def subjects(aircraft: Aircraft, classes: Classes, watchlist: Collection[str] = ()) -> tuple[str, ...]:
     """Give the subjects under which a visit is counted beside '': class, operator, type, and address if watched.
 

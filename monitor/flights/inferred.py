@@ -12,20 +12,12 @@ from typing import Any
 from db.records import Evidence, Visit, VisitState
 from monitor.flights import inferred_words as words
 from monitor.flights.dark import (
-    LIKELY,
     MIN_GROUND,
-    UNLIKELY,
-    Candidate,
-    Outlook,
     arrival,
-    comes_from,
     departure,
-    emerged_from,
     flew_through,
     ground_time,
-    leads_to,
     on_approach,
-    rank,
 )
 from monitor.flights.gap_notes import (
     gap_note,
@@ -42,9 +34,11 @@ from monitor.flights.identity import Aircraft, Classes, subjects
 from monitor.flights.integrity import Track
 from monitor.flights.matching import Place
 from monitor.flights.performance import Performance, performance_of
+from monitor.flights.pointing import comes_from, leads_to
+from monitor.flights.ranking import LIKELY, SURE, UNLIKELY, Candidate, Outlook, emerged_from, rank
+from monitor.flights.stays import SILENCE, SILENCE_JUDGED
 from monitor.flights.visits import FLIGHT_ENDS, INFERRED, PROCEDURE, is_inferred, visit_id
 
-WAITING = frozenset({"lost_toward", "presumed"})
 _KEPT = 4
 
 
@@ -71,7 +65,7 @@ def infer(
         earlier = next((visit for visit in left if is_about(visit, gap)), None)
         if earlier is not None:
             left.remove(earlier)
-        silent = gap.lost.airborne and not on_approach(gap.lost, places)
+        silent = gap.lost.airborne and not case.left_to_the_approach(gap)
         if silent and not any(is_filled(gap, visit) for visit in heard):
             found += case.step(gap, earlier)
         elif earlier is not None:
@@ -95,9 +89,18 @@ class _Case:
         """Give the visit of a gap as it now stands, and another one where the aircraft went elsewhere."""
         if gap.back is None:
             return self._open(gap, earlier)
-        if earlier is not None and earlier.state not in WAITING and is_unchanged(earlier, gap):
+        if earlier is not None and is_unchanged(earlier, gap):
             return [earlier]
         return self._closed(gap, gap.back, earlier)
+
+    def left_to_the_approach(self, gap: Gap) -> bool:
+        """Whether landing is judged from the approach itself: always first, and alone where the feed failed then."""
+        if not on_approach(gap.lost, self.places):
+            return False
+        judged_at = gap.lost.fix.at + SILENCE_JUDGED
+        if gap.length(self.now) <= SILENCE_JUDGED:
+            return True
+        return self.outlook.watched(gap, judged_at) < SILENCE.total_seconds()
 
     def withdrawn(self, visit: Visit) -> Visit:
         """The visit, taken back."""
@@ -108,8 +111,8 @@ class _Case:
             return [self._waited(gap, earlier)]
         if self.outlook.watched(gap, self.now) < gap.settled_after.total_seconds():
             return [] if earlier is None else [self._still_bound(gap, earlier)]
-        ranked = rank(gap.lost, None, self.places, self.outlook, self.performance)
-        if not ranked or ranked[0].probability < LIKELY:
+        ranked = self._ranked(gap)
+        if not ranked or not ranked[0].watched or ranked[0].probability < LIKELY:
             return [] if earlier is None else [self.withdrawn(earlier)]
         return self._replacing(earlier, self._lost_toward(gap, ranked))
 
@@ -135,24 +138,19 @@ class _Case:
     def _closed(self, gap: Gap, back: End, earlier: Visit | None) -> list[Visit]:
         if flew_through(gap, self.performance):
             return self._ended(earlier, gap, "through_flight", words.through(gap, back))
-        ranked = [
-            each
-            for each in rank(gap.lost, back, self.places, self.outlook, self.performance)
-            if ground_time(gap, each.place, self.performance) >= MIN_GROUND
-        ]
+        ranked = self._ranked(gap)
         if not ranked:
             return self._ended(earlier, gap, "through_flight", words.too_short(gap, back))
-        best = ranked[0]
-        both = comes_from(back, best.place) and leads_to(gap.lost, best.place)
-        if earlier is not None and earlier.site_id != best.place.id:
-            own = next((each for each in ranked if each.place.id == earlier.site_id), None)
-            if own is not None and own.probability >= UNLIKELY and best.probability < LIKELY:
-                best, both = own, False
+        best = _best_of([each for each in ranked if each.watched], earlier)
+        if best is None or best.probability < UNLIKELY:
+            return self._ended(earlier, gap, "diverted", words.elsewhere(back))
+        both = best is ranked[0] and comes_from(back, best.place) and leads_to(gap.lost, best.place)
         if earlier is None and not (both and best.probability >= LIKELY):
             return []
-        if best.probability < UNLIKELY:
-            return self._ended(earlier, gap, "diverted", words.elsewhere(back))
-        return self._replacing(earlier, self._confirmed(gap, back, best, ranked, both=both), gap)
+        return self._replacing(earlier, self._returned(gap, back, best, ranked, both=both), gap)
+
+    def _ranked(self, gap: Gap) -> list[Candidate]:
+        return rank(gap, self.places, self.outlook, self.performance, now=self.now)
 
     def _ended(self, earlier: Visit | None, gap: Gap, state: VisitState, text: Evidence) -> list[Visit]:
         if earlier is None:
@@ -196,25 +194,27 @@ class _Case:
             evidence=(words.lost(gap, best, ranked, expected),),
         )
 
-    def _confirmed(
+    def _returned(
         self, gap: Gap, back: End, best: Candidate, ranked: Sequence[Candidate], *, both: bool
     ) -> Visit:
+        """Confirm a stay between two flights; where another place explains them as well, it stays presumed."""
         visit = self._lost_toward(gap, [best, *(each for each in ranked if each is not best)])
         left = departure(back, best.place, self.performance)
         ground = ground_time(gap, best.place, self.performance)
         found: dict[str, Any] = {
             "departure": "emerged",
             "departed_between": [stamp(max(left.early, gap.lost.fix.at)), stamp(left.late)],
-            "ground_h": round(ground.total_seconds() / 3600, 1),
+            "ground_h": round(ground.total_seconds() / 3600, 2),
         }
+        likely, sure = best.probability >= LIKELY, both and best.probability >= SURE
         return replace(
             visit,
-            state="confirmed",
-            confidence=4 if both else 3,
+            state="confirmed" if likely else "presumed",
+            confidence=4 if sure else 3 if likely else 2,
             departed_at=left.at,
             last_fix_at=back.fix.at,
             candidates={**visit.candidates, **found},
-            evidence=(*visit.evidence, words.back(gap, back, best, ground)),
+            evidence=(*visit.evidence, words.back(gap, back, best, ranked, ground)),
         )
 
     def emerged(self, track: Track, others: Sequence[Visit]) -> list[Visit]:
@@ -255,10 +255,7 @@ class _Case:
             INFERRED: how,
             "arrival": how,
             "gap": dict(gap),
-            "places": [
-                {"site": each.place.id, "probability": each.probability, "away_nm": each.away_nm}
-                for each in ranked[:_KEPT]
-            ],
+            "places": [_noted(each) for each in ranked[:_KEPT]],
             "elsewhere": round(1 - sum(each.probability for each in ranked), 3),
         }
         return Visit(
@@ -282,3 +279,21 @@ class _Case:
 
     def _next(self, visit: Visit, state: VisitState, text: Evidence) -> Visit:
         return replace(visit, state=state, evidence=(*visit.evidence, text), recorded_at=self.now)
+
+
+def _best_of(watched: Sequence[Candidate], earlier: Visit | None) -> Candidate | None:
+    """Choose the likeliest site; one that was told before is kept where no other is likelier than not."""
+    if not watched or earlier is None or watched[0].probability >= LIKELY:
+        return watched[0] if watched else None
+    own = next((each for each in watched if each.place.id == earlier.site_id), watched[0])
+    return own if own.probability >= UNLIKELY else watched[0]
+
+
+def _noted(candidate: Candidate) -> dict[str, Any]:
+    """Write down a candidate (JSON types); an airport that nobody watches goes by its code and has its name."""
+    found: dict[str, Any] = {
+        "site": candidate.place.id,
+        "probability": candidate.probability,
+        "away_nm": candidate.away_nm,
+    }
+    return found if candidate.watched else found | {"name": candidate.place.site.name}

@@ -4,11 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from db.records import Evidence, Fix, Visit
-from monitor.flights.dark import Arrival, Candidate
+from monitor.flights.dark import Arrival
 from monitor.flights.gaps import End, Gap
 from monitor.flights.geodesy import apart_nm
 from monitor.flights.performance import Performance
+from monitor.flights.ranking import SURE, Candidate
 from monitor.flights.wording import clock, note, span, state
+
+_TOLD = 3
+_WORTH_TELLING = 0.02
 
 
 def lost(gap: Gap, best: Candidate, ranked: Sequence[Candidate], expected: Arrival) -> Evidence:
@@ -16,15 +20,20 @@ def lost(gap: Gap, best: Candidate, ranked: Sequence[Candidate], expected: Arriv
     fix = gap.lost.fix
     off = "" if best.off_deg is None else f", {best.off_deg:.0f}° off the direct way"
     gate = f", where signals are usually lost on that way ({best.gate})" if best.gate else ""
-    others = [f"{each.place.site.name} {each.probability:.0%}" for each in ranked if each is not best]
-    elsewhere = 1 - sum(each.probability for each in ranked)
-    rest = ", ".join([*others, f"anywhere else {elsewhere:.0%}"])
     return note(
         fix,
         f"Last heard {state(fix)} at {clock(fix.at)} ({fix.provider}), {best.away_nm:.0f} NM from "
         f"{best.place.site.name} and flying towards it{off}{gate}. It would have arrived between "
-        f"{expected.early:%H:%M} and {expected.late:%H:%M} UTC. That it went there: {best.probability:.0%}; {rest}.",
+        f"{expected.early:%H:%M} and {expected.late:%H:%M} UTC. That it went there: {best.probability:.0%}; {_rest(best, ranked)}.",
     )
+
+
+def _rest(best: Candidate, ranked: Sequence[Candidate]) -> str:
+    """Name the likeliest alternatives, and what is left for all others."""
+    told = [each for each in ranked if each is not best and each.probability >= _WORTH_TELLING][:_TOLD]
+    others = [f"{each.place.site.name} {each.probability:.0%}" for each in told]
+    elsewhere = max(0.0, 1 - best.probability - sum(each.probability for each in told))
+    return ", ".join([*others, f"anywhere else {elsewhere:.0%}"])
 
 
 def overdue(gap: Gap, late: datetime) -> Evidence:
@@ -80,14 +89,19 @@ def another(visit: Visit) -> Evidence:
     return Evidence("visit", visit.visit_id, f"It went to {visit.site_id} instead.")
 
 
-def back(gap: Gap, end: End, best: Candidate, ground: timedelta) -> Evidence:
-    """Tell of the return and of the time that it leaves on the ground."""
+def back(gap: Gap, end: End, best: Candidate, ranked: Sequence[Candidate], ground: timedelta) -> Evidence:
+    """Tell of the return, of the time that it leaves on the ground, and of other places that explain both."""
     away = apart_nm(end.fix, _at(best, end.fix))
+    doubt = (
+        ""
+        if best.probability >= SURE
+        else f" That it was there: {best.probability:.0%}; {_rest(best, ranked)}."
+    )
     return note(
         end.fix,
         f"Heard again {state(end.fix)} at {clock(end.fix.at)} ({end.fix.provider}), {away:.0f} NM from "
         f"{best.place.site.name}, after {span(gap.length(end.fix.at))} of silence. "
-        f"That leaves about {span(ground)} on the ground.",
+        f"That leaves about {span(ground)} on the ground.{doubt}",
     )
 
 

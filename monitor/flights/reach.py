@@ -7,6 +7,7 @@ from monitor.flights.geodesy import SECONDS_PER_HOUR, destination, great_circle_
 from monitor.flights.performance import Performance
 
 _FULL_TURN_DEG = 360.0
+_LITTLE = timedelta(minutes=2)
 
 
 def flies_out(lost: End, scope: str, performance: Performance, within: timedelta) -> bool:
@@ -19,6 +20,15 @@ def flies_out(lost: End, scope: str, performance: Performance, within: timedelta
     speed_kt = lost.fix.ground_speed_kt or performance.cruise_kt
     way_nm = speed_kt * within.total_seconds() / SECONDS_PER_HOUR
     return not asks_about(scope, *destination(lost.fix.lat, lost.fix.lon, lost.course_deg, way_nm))
+
+
+def flew_in(first: End, scope: str, performance: Performance) -> bool:
+    """Whether an aircraft first heard there may have come into the asked area a little before."""
+    if first.course_deg is None:
+        return False
+    speed_kt = first.fix.ground_speed_kt or performance.cruise_kt
+    way_nm = speed_kt * _LITTLE.total_seconds() / SECONDS_PER_HOUR
+    return not asks_about(scope, *destination(first.fix.lat, first.fix.lon, first.course_deg, -way_nm))
 
 
 def asks_about(scope: str, lat: float, lon: float) -> bool:

@@ -12,8 +12,8 @@ from monitor.sites import Site
 
 _CONFIDENCE = {
     4: "reported from the ground here, or heard at both ends of the stay",
-    3: "heard at one end of the stay only, without a report from the ground",
-    2: "only heard again far away, from the direction of this site",
+    3: "heard at one end of the stay only, or at both where another place is possible; no report from the ground",
+    2: "only heard again, coming from here or from another place that fits as well",
     1: "only lost on the way towards this site",
 }
 _TOLD = 5
@@ -122,12 +122,13 @@ def _told(visit: Visit, site: Site) -> str:
     away = next((each["away_nm"] for each in visit.candidates["places"] if each["site"] == site.id), None)
     where = "" if away is None else f", {away:.0f} NM from {site.name} and flying towards it"
     text = f"was last heard at {lost}{where}.{came}"
-    if visit.state == "confirmed":
+    if "ground_h" in visit.candidates:
         back = _minute(datetime.fromisoformat(gap["back_at"]))
         ground = span(timedelta(hours=visit.candidates["ground_h"]))
+        doubt = "" if visit.state == "confirmed" else "; other places fit as well"
         return (
             f"{text} It was heard again at {back}, which leaves about {ground} on the ground. "
-            f"Nobody heard it land ({_graded(visit)})."
+            f"Nobody heard it land{doubt} ({_graded(visit)})."
         )
     early, late = (datetime.fromisoformat(each) for each in visit.candidates["arrived_between"])
     awaited = f"It would have arrived between {_minute(early)} and {late.astimezone(UTC):%H:%M} UTC"

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+_EARTH_RADIUS_NM = 3440.065
+
 
 @dataclass(frozen=True, slots=True)
 class Airport:
@@ -33,6 +35,8 @@ class _Table(NamedTuple):
     column: dict[str, int]
     lat: npt.NDArray[np.float64]
     lon: npt.NDArray[np.float64]
+    served: npt.NDArray[np.bool_]
+    """Whether it has an IATA code."""
 
 
 @cache
@@ -42,12 +46,15 @@ def _table() -> _Table:
     head, *rows = text.splitlines()
     column = {name: index for index, name in enumerate(next(csv.reader([head])))}
     places = np.empty((2, len(rows)))
+    served = np.zeros(len(rows), dtype=np.bool_)
     by_code: dict[str, int] = {}
     for index, row in enumerate(csv.reader(rows)):
         places[:, index] = float(row[column["lat"]]), float(row[column["lon"]])
+        served[index] = bool(row[column["iata"]])
         # ICAO codes have four characters and IATA codes three.
         by_code |= {row[column[kind]]: index for kind in ("icao", "iata") if row[column[kind]]}
-    return _Table(rows, by_code, column, *places)
+    lat, lon = places
+    return _Table(rows, by_code, column, lat, lon, served)
 
 
 def find_airport(code: str) -> Airport | None:
@@ -65,6 +72,24 @@ def nearest_airport(lat: float, lon: float) -> str:
     return _airport(int(np.argmin(np.hypot(table.lat - lat, east)))).name
 
 
+def airports_around(lat: float, lon: float, within_nm: float) -> list[Airport]:
+    """The airports with an IATA code, which most with scheduled or state flights have, so near to a point; nearest first."""
+    table = _table()
+    away = _away_nm(table, lat, lon)
+    near = np.flatnonzero((away <= within_nm) & table.served)
+    return [_airport(int(index)) for index in near[np.argsort(away[near])]]
+
+
+def _away_nm(table: _Table, lat: float, lon: float) -> npt.NDArray[np.float64]:
+    north, east = np.radians(table.lat - lat) / 2, np.radians(table.lon - lon) / 2
+    half_chord = (
+        np.sin(north) ** 2 + np.cos(np.radians(table.lat)) * math.cos(math.radians(lat)) * np.sin(east) ** 2
+    )
+    away: npt.NDArray[np.float64] = 2 * _EARTH_RADIUS_NM * np.arcsin(np.minimum(1.0, np.sqrt(half_chord)))
+    return away
+
+
+@lru_cache(maxsize=1024)
 def _airport(index: int) -> Airport:
     table = _table()
     (values,) = csv.reader([table.rows[index]])

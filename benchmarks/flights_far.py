@@ -1,0 +1,93 @@
+"""Flights to places far from all coverage, made up with their truth: what is told of each kind, and how surely."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from db.records import Visit
+from monitor.flights.classes import default_classes
+from monitor.flights.evaluation import KM_PER_NM, live
+from monitor.flights.gates import Gate, learn
+from monitor.flights.matching import place_of
+from monitor.flights.ranking import Outlook
+from monitor.flights.scoring import Share
+from monitor.flights.synthetic import LABELS, Flight, Label, World, flights, world_of
+from tests.cast import QUIET_FIELD
+
+FAR_KM = (100.0, 200.0, 300.0, 500.0, 700.0)
+FLIGHTS = 400
+SEED = 20231005
+WAYS, LEARNT_FROM, BEFORE = 4, 30, 5
+Told = Counter[str]
+GRADES = ("confirmed (4)", "confirmed (3)", "presumed (2)")
+
+
+def far(dark_km: float, number: int = FLIGHTS, *, known: bool = False) -> dict[Label, tuple[Share, Told]]:
+    """Give how many of each kind of made-up flight are told as a visit, and how they are graded.
+
+    With `known` flights come and go on four ways, there were visits of this kind before, and gates are learnt from them.
+    """
+    world = world_of(place_of(QUIET_FIELD), dark_km / KM_PER_NM, SEED, ways=WAYS if known else 0)
+    gates = _learnt(world) if known else ()
+    told: dict[Label, Told] = {label: Counter() for label in LABELS}
+    of: Counter[Label] = Counter()
+    for flight in flights(world, number, SEED):
+        of[flight.label] += 1
+        told[flight.label].update(map(_grade, _read(flight, world, gates, BEFORE if known else 0)[:1]))
+    return {label: (Share(told[label].total(), of[label]), told[label]) for label in LABELS}
+
+
+def table(*, known: bool, number: int = FLIGHTS) -> Iterator[str]:
+    """Write a table, a row for each radius."""
+    yield (
+        "| dark radius | real flights | "
+        + " | ".join(f"{words} (synthetic)" for words in LABELS.values())
+        + " |"
+    )
+    yield "|---|---|" + "---|" * len(LABELS)
+    for km in FAR_KM:
+        cells = [_cell(label, *found) for label, found in far(km, number, known=known).items()]
+        yield f"| {km:g} km | not measured | " + " | ".join(cells) + " |"
+
+
+def _learnt(world: World) -> Sequence[Gate]:
+    """Learn gates from earlier visits, one a day."""
+    seen: list[Visit] = []
+    landings = (flight for flight in flights(world, LEARNT_FROM, SEED + 1) if flight.label == "visit")
+    for day, flight in enumerate(landings):
+        later = timedelta(days=day)
+        fixes = [replace(fix, at=fix.at + later, received_at=fix.received_at + later) for fix in flight.fixes]
+        seen += _read(replace(flight, fixes=tuple(fixes)), world, (), BEFORE)
+    return learn(seen)
+
+
+def _read(flight: Flight, world: World, gates: Sequence[Gate], before: int) -> list[Visit]:
+    place = world.place
+    outlook = Outlook(
+        {place.id: gates},
+        {place.id: before},
+        lambda _place, _lost: False,
+        lambda gap, until: (until - gap.lost.fix.at).total_seconds(),
+        others=lambda _end: world.others,
+    )
+    return live(flight.fixes, [place], default_classes(), _after(flight), outlook)
+
+
+def _after(flight: Flight) -> datetime:
+    return flight.fixes[-1].at + timedelta(minutes=10)
+
+
+def _grade(visit: Visit) -> str:
+    return f"{visit.state} ({visit.confidence})"
+
+
+def _cell(label: Label, share: Share, told: Told) -> str:
+    thousandths = "; ".join(
+        f"{grade}: {1000 * told[grade] / share.of:.0f}" for grade in GRADES if told[grade]
+    )
+    if label == "visit":
+        return f"found {share}" + (f"; of 1,000 {thousandths}" if thousandths else "")
+    low, high = (1000 * each for each in share.interval)
+    said = f"{1000 * (share.value or 0):.0f} false per 1,000 ({low:.0f}–{high:.0f})"
+    return f"{said}; {thousandths}" if thousandths else said

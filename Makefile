@@ -57,7 +57,7 @@ imports: $(VENV)/.dev ## The direction of imports
 
 unit: $(VENV)/.dev ## Tests, with the coverage gate
 	@rm -f .coverage .coverage.*
-	@OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q --numprocesses=4 --dist=loadscope
+	@OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q --numprocesses=4 --dist=loadscope --no-loadscope-reorder
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 

@@ -28,6 +28,8 @@ from tests.archives import DAY, MIDNIGHT, flights, write_folder
 from tests.cast import CAST, QUIET_FIELD, write_cast
 from tests.fakes.backfill_child import NOW, loading, main
 
+pytestmark = pytest.mark.long
+
 PROVIDER = "adsb.lol-archive"
 HOUR = timedelta(hours=1)
 

@@ -32,6 +32,8 @@ from monitor.bootstrap import App, build
 from monitor.settings import Settings
 from tests.cast import QUIET_FIELD
 
+pytestmark = pytest.mark.long
+
 STEP_S = 300
 STEP, MINUTE, HOUR = timedelta(seconds=STEP_S), timedelta(minutes=1), timedelta(hours=1)
 DAY = datetime(2023, 8, 1, 3, tzinfo=UTC)

@@ -5,6 +5,8 @@ import pytest
 
 from benchmarks.baselines_agreement import HEAD, agreements
 
+pytestmark = pytest.mark.long
+
 
 # About 20 s on an idle core; the limit is for crowded machines.
 @pytest.mark.timeout(900)

@@ -23,6 +23,8 @@ from benchmarks.baselines_daily import study
 from benchmarks.baselines_data import aircraft
 from benchmarks.baselines_simulation import metrics, pod_at, simulate
 
+pytestmark = pytest.mark.long
+
 
 def test_the_bound_is_the_strict_upper_quantile() -> None:
     scores = np.arange(1.0, 1000.0)

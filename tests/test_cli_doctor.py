@@ -18,6 +18,8 @@ from db.migrate import migrate
 from monitor.doctor import Finding, disk_finding, examine
 from tests.program import closed_port, run, write_settings
 
+pytestmark = pytest.mark.long
+
 NOW = datetime.now(UTC)
 
 

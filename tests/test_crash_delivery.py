@@ -21,6 +21,8 @@ from tests.fakes.delivery_child import DOMAIN, main
 from tests.fakes.slack import FakeSlack
 from tests.fakes.smtp import FakeSmtp
 
+pytestmark = pytest.mark.long
+
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 ALERTS = 100
 KILLS = 20

@@ -36,6 +36,8 @@ from db.schema import (
 )
 from tests.fakes.line_child import NEVER, Diary, main
 
+pytestmark = pytest.mark.long
+
 KILLS = 20
 KEPT = (
     *(alert, alert_event, blind_period, change, coverage_hour, declared_baseline, evaluation, fix, note),

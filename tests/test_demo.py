@@ -20,6 +20,8 @@ from monitor.errors import InputError, WorkFailed
 from tests.cast import write_cast
 from tests.program import PATIENCE_S, ROOT, Program, environment
 
+pytestmark = pytest.mark.long
+
 SCENARIO = """
 title = "Five quiet days"
 start = 2023-08-01T00:00:00Z

@@ -15,6 +15,8 @@ from monitor.flights.telling import rejected as told
 from tests.cast import DONUT_BASE, QUIET_FIELD
 from tests.flying import NOON, Pilot, World
 
+pytestmark = pytest.mark.long
+
 HOUR = timedelta(hours=1)
 FIELDS = (QUIET_FIELD, DONUT_BASE)
 

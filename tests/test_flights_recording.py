@@ -13,6 +13,8 @@ from db.records import Fix
 from monitor.flights.scoring import Event, Share, events_of, score
 from tests.flying import World
 
+pytestmark = pytest.mark.long
+
 
 def live(world: World, recording: Iterator[tuple[datetime, Sequence[Fix] | None]]) -> None:
     """Poll answer by answer, and derive every half minute."""

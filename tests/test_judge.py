@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
@@ -23,6 +24,8 @@ from db.records import Alert, AlertEvent, DeclaredBaseline, Delivery, Evaluation
 from monitor.bootstrap import RULES
 from monitor.kinds import KINDS
 from tests.builders import DAY, at, look, stated
+
+pytestmark = pytest.mark.long
 
 PORT = SiteWatch(
     "busy-port",

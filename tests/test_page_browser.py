@@ -16,7 +16,7 @@ from tests.builders import look
 from tests.web_rig import Rig, containers, rig, tell_story
 
 # Playwright talks with its driver over a pipe of asyncio, and the driver with Chromium over a socket of its own.
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
 # What is recorded later has a later time, in whichever order the tests run.
 LATER = (f"2023-10-{day:02}" for day in range(8, 30))
 

@@ -26,6 +26,8 @@ from monitor.sites.geometry import circle
 from monitor.sites.load import load_sites
 from tests.fake_feeds import NOON, aircraft, client, v2_body
 
+pytestmark = pytest.mark.long
+
 SHIPPED = Path(__file__).resolve().parents[1] / "sites.geojson"
 DAY_S, MONTH_S = 86_400, 31 * 86_400
 ACCOUNT = {"client_id": "me", "client_secret": "secret"}

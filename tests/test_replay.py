@@ -23,6 +23,8 @@ from monitor.replay.timeline import PollTimer, Wakes, slot_of
 from monitor.replay.transport import RecordedTransport
 from tests.builders import at
 
+pytestmark = pytest.mark.long
+
 SEEDS = Path(__file__).resolve().parents[1] / "scenarios" / "seeds"
 MINIMAL = 'title = "t"\nstart = 2023-01-01T00:00:00Z\nend = 2023-01-02T00:00:00Z\nsites = "sites.geojson"\n'
 HOUR = 3600

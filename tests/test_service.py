@@ -13,7 +13,7 @@ import pytest
 
 from tests.program import PATIENCE_S, Program, closed_port, run, running, write_settings
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.long]
 
 
 @pytest.fixture

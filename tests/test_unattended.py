@@ -38,7 +38,7 @@ from tests.program import closed_port, environment
 
 NOW = datetime(2026, 7, 6, 12, 30, tzinfo=UTC)
 TILES = "sentinel-cogs.s3.us-west-2.amazonaws.com"
-pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning"), pytest.mark.long]
 
 
 @dataclass

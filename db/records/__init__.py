@@ -1,0 +1,62 @@
+"""Records that cross module borders: frozen, typed, free of SQL. DESIGN words, units in names, UTC."""
+
+from db.records.base import Evidence, Json, SeriesKey
+from db.records.counts import (
+    Change,
+    DeclaredBaseline,
+    Note,
+    Observation,
+    ObservationKey,
+    Precision,
+    Qualifier,
+    SeriesKind,
+    Statistic,
+)
+from db.records.flights import Fix, Visit, VisitState
+from db.records.imagery import Cutout, CutoutFailure, Scene
+from db.records.judging import (
+    Alert,
+    AlertEvent,
+    AlertStatus,
+    Delivery,
+    DeliveryState,
+    Evaluation,
+    EvaluationStatus,
+    EventKind,
+)
+from db.records.polling import BlindPeriod, CoverageHour, Outcome, Poll, ProviderState, Purpose
+
+__all__ = [
+    "Alert",
+    "AlertEvent",
+    "AlertStatus",
+    "BlindPeriod",
+    "Change",
+    "CoverageHour",
+    "Cutout",
+    "CutoutFailure",
+    "DeclaredBaseline",
+    "Delivery",
+    "DeliveryState",
+    "Evaluation",
+    "EvaluationStatus",
+    "EventKind",
+    "Evidence",
+    "Fix",
+    "Json",
+    "Note",
+    "Observation",
+    "ObservationKey",
+    "Outcome",
+    "Poll",
+    "Precision",
+    "ProviderState",
+    "Purpose",
+    "Qualifier",
+    "Scene",
+    "SeriesKey",
+    "SeriesKind",
+    "Statistic",
+    "Visit",
+    "VisitState",
+]

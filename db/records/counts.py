@@ -1,0 +1,153 @@
+"""Looks with their counts, what others stated of them, and the registry of changes."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, Self
+
+from db.records.base import Evidence, Json, SeriesKey
+
+SeriesKind = Literal["flow", "stock"]
+Precision = Literal["minute", "hour", "day", "month", "window"]
+Qualifier = Literal["=", "~=", ">=", "<="]
+Statistic = Literal["max", "none_before", "last_seen", "share"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObservationKey:
+    """The natural key of one revision of one look."""
+
+    series: SeriesKey
+    period_start: datetime
+    look_key: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One revision of one look's count; `value` None means not observed, never zero.
+
+    `exposure` is the share of the period or area really observed (None: unknown, not 1). `result_time`
+    is when the count was knowable. `closed` is False while a running period may still change.
+    """
+
+    series: SeriesKey
+    kind: SeriesKind
+    period_start: datetime
+    period_end: datetime
+    look_key: str
+    value: float | None
+    result_time: datetime
+    recorded_at: datetime
+    revision: int = 1
+    precision: Precision = "day"
+    low: float | None = None
+    high: float | None = None
+    qualifier: Qualifier = "="
+    assessable: bool | None = None
+    exposure: float | None = None
+    exposure_parts: Json = field(default_factory=dict)
+    detectability: float | None = None
+    closed: bool = True
+    publisher: str = ""
+    origin: str = ""
+    via: str = ""
+    certainty: str = ""
+    announced: bool = False
+    evidence: tuple[Evidence, ...] = ()
+    note: str = ""
+
+    @property
+    def key(self) -> ObservationKey:
+        """The natural key that evaluations and alert events refer to."""
+        return ObservationKey(self.series, self.period_start, self.look_key, self.revision)
+
+    @property
+    def data_from(self) -> tuple[str, ...]:
+        """Whose data the count rests on: its publisher, or the providers that watched where we counted ourselves."""
+        return (self.publisher,) if self.publisher else tuple(filter(None, self.origin.split(", ")))
+
+    @property
+    def usable(self) -> bool:
+        """Whether this look says anything: a count is there and the look was assessable."""
+        return self.value is not None and self.assessable is not False
+
+    def same_finding(self, other: Self) -> bool:
+        """Whether the other revision says the same, so that none is owed (DESIGN §6)."""
+        return (
+            self.value == other.value
+            and self.low == other.low
+            and self.high == other.high
+            and self.qualifier == other.qualifier
+            and self.assessable == other.assessable
+            and self.closed == other.closed
+            and self.announced == other.announced
+        )
+
+    def revised(self, revision: int) -> Self:
+        """The same look under another revision number."""
+        return replace(self, revision=revision)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredBaseline:
+    """A published statistic about the past, with its citation; `n_looks` None means not published."""
+
+    key: str
+    series: SeriesKey
+    statistic: Statistic
+    value: float | None
+    window_start: datetime
+    window_end: datetime
+    precision: Precision
+    result_time: datetime
+    recorded_at: datetime
+    revision: int = 1
+    n_looks: int | None = None
+    publisher: str = ""
+    via: str = ""
+    url: str = ""
+    certainty: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that changed at a site ('' = everywhere): it breaks a baseline, excludes a period or is a note.
+
+    The period runs from `starts_at` up to, not including, `ends_at` (None: still so).
+    """
+
+    key: str
+    site_id: str
+    what: str
+    effect: str
+    starts_at: datetime
+    ends_at: datetime | None
+    note: str
+
+    def covers(self, start: datetime, end: datetime) -> bool:
+        """Whether a period lies at least partly within it."""
+        return start < (self.ends_at or datetime.max.replace(tzinfo=start.tzinfo)) and end > self.starts_at
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A dated remark about a site that carries no count."""
+
+    key: str
+    site_id: str
+    metric: str
+    subject: str
+    starts_at: datetime
+    ends_at: datetime
+    precision: Precision
+    result_time: datetime
+    recorded_at: datetime
+    revision: int = 1
+    area: str = ""
+    publisher: str = ""
+    via: str = ""
+    url: str = ""
+    certainty: str = ""
+    announced: bool = False
+    text: str = ""

@@ -1,0 +1,99 @@
+"""Verdicts, alerts with their life, and messages owed."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from db.records.base import Json
+from db.records.counts import ObservationKey
+
+EvaluationStatus = Literal[
+    "evaluated", "not_observed", "cannot_tell", "baseline_broken", "suppressed", "no_rule"
+]
+AlertStatus = Literal["open", "resolved", "withdrawn", "lapsed"]
+EventKind = Literal["opened", "amended", "corroborated", "acknowledged", "resolved", "withdrawn", "lapsed"]
+DeliveryState = Literal["queued", "sending", "sent", "dead", "too_old", "silenced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one rule said of one revision of one look."""
+
+    observation: ObservationKey
+    rule: str
+    status: EvaluationStatus
+    exceeded: bool
+    details: Json
+    as_of: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """The current state of one episode; a cache over its events."""
+
+    id: str
+    fingerprint: str
+    site_id: str
+    site_name: str
+    area: str
+    metric: str
+    group_key: str
+    subjects: tuple[str, ...]
+    rule: str
+    rules: tuple[str, ...]
+    status: AlertStatus
+    phenomenon_time: datetime
+    opened_at: datetime
+    closed_at: datetime | None
+    last_look_at: datetime
+    value: float | None
+    peak: float | None
+    baseline: Json
+    headline: str
+    confidence: str
+    details: Json
+    incident_id: str
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    events: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """One step in an alert's life, naming the observation revision or visit version behind it."""
+
+    alert_id: str
+    seq: int
+    kind: EventKind
+    at: datetime
+    recorded_at: datetime
+    reason: str = ""
+    value: float | None = None
+    observation: ObservationKey | None = None
+    visit_id: str | None = None
+    visit_version: int | None = None
+    details: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message owed to one channel; `identity` never changes over tries, so receivers can tell a repeat."""
+
+    id: int
+    identity: str
+    kind: Literal["alert", "notice"]
+    channel: str
+    state: DeliveryState
+    created_at: datetime
+    not_before: datetime
+    alert_id: str | None = None
+    event_seq: int | None = None
+    reason: str = ""
+    attempts: int = 0
+    owner: str | None = None
+    lease_until: datetime | None = None
+    last_error: str | None = None
+    provider_ref: str | None = None
+    payload: Json = field(default_factory=dict)
+    sent_at: datetime | None = None

@@ -1,0 +1,54 @@
+"""Every table, with named constraints, as the migrations build it. Records are in `db.records`.
+
+Append-only tables grow by versions and are never updated; caches (`visit`, `alert`, `rule_state`,
+`provider_state`) can be rebuilt from them, `cutout` and `cutout_failure` from the pictures that scenes link
+to; `delivery`, `lease`, `silence` and `token` are mutable.
+"""
+
+from db.schema.backfills import backfill_day, backfill_part
+from db.schema.base import SERIES_KEY, metadata
+from db.schema.counts import declared_baseline, note, observation, series
+from db.schema.flights import aircraft, estimated_position, fix, flight_claim, visit, visit_version
+from db.schema.imagery import cutout, cutout_failure, detection, scene
+from db.schema.judging import alert, alert_event, evaluation, rule_state
+from db.schema.places import change, site_version
+from db.schema.polling import blind_period, coverage_hour, payload, poll, provider_state, rejection
+from db.schema.running import channel_state, delivery, lease, silence, token
+
+__all__ = [
+    "SERIES_KEY",
+    "aircraft",
+    "alert",
+    "alert_event",
+    "backfill_day",
+    "backfill_part",
+    "blind_period",
+    "change",
+    "channel_state",
+    "coverage_hour",
+    "cutout",
+    "cutout_failure",
+    "declared_baseline",
+    "delivery",
+    "detection",
+    "estimated_position",
+    "evaluation",
+    "fix",
+    "flight_claim",
+    "lease",
+    "metadata",
+    "note",
+    "observation",
+    "payload",
+    "poll",
+    "provider_state",
+    "rejection",
+    "rule_state",
+    "scene",
+    "series",
+    "silence",
+    "site_version",
+    "token",
+    "visit",
+    "visit_version",
+]

@@ -1,0 +1,85 @@
+"""Scenes, what was found in them, and the pictures made of them."""
+
+from sqlalchemy import CheckConstraint, Column, Float, Index, Integer, LargeBinary, Table, Text
+
+from db.schema.base import metadata
+from db.types import BigId, Json, UtcDateTime
+
+scene = Table(
+    "scene",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("site_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("look_key", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("sensor", Text, nullable=False, server_default=""),
+    Column("acquired_at", UtcDateTime, nullable=False),
+    Column("published_at", UtcDateTime),
+    Column("updated_at", UtcDateTime),
+    Column("cloud_share", Float),
+    Column("covered_share", Float, nullable=False),
+    Column("footprint", Json),
+    Column("links", Json, nullable=False),
+    Column("properties", Json, nullable=False),
+    Column("poll_id", BigId),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Index("ix_scene_site_id_acquired_at", "site_id", "acquired_at"),
+    Index("ix_scene_poll_id", "poll_id"),
+)
+
+detection = Table(
+    "detection",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("site_id", Text, nullable=False),
+    Column("detected_class", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("geometry", Json),
+    Column("score", Float),
+    Column("source", Text, nullable=False),
+    Column("scene", Text, nullable=False, server_default=""),
+    Column("properties", Json, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Index("ix_detection_site_id_at", "site_id", "at"),
+)
+
+cutout = Table(
+    "cutout",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("scene_version", Integer, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("acquired_at", UtcDateTime, nullable=False),
+    Column("png", LargeBinary, nullable=False),
+    Column("width_px", Integer, nullable=False),
+    Column("height_px", Integer, nullable=False),
+    Column("metres_per_pixel", Float, nullable=False),
+    Column("bounds", Json, nullable=False),
+    Column("shown_share", Float, nullable=False),
+    Column("outline", Text, nullable=False),
+    Column("attribution", Text, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    CheckConstraint("shown_share >= 0 and shown_share <= 1", name="shown_share"),
+    Index("ix_cutout_site_id_acquired_at", "site_id", "acquired_at"),
+)
+
+cutout_failure = Table(
+    "cutout_failure",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("acquired_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failed_at", UtcDateTime, nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    CheckConstraint("reason <> ''", name="reason"),
+)

@@ -1,0 +1,113 @@
+"""Verdicts, what rules remember, and alerts with their life."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    Text,
+    text,
+)
+
+from db.schema.base import metadata, series_columns
+from db.types import Json, UtcDateTime
+
+evaluation = Table(
+    "evaluation",
+    metadata,
+    *series_columns(),
+    Column("period_start", UtcDateTime, primary_key=True),
+    Column("look_key", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("exceeded", Boolean, nullable=False),
+    Column("details", Json, nullable=False),
+    Column("as_of", UtcDateTime, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    CheckConstraint(
+        "status in ('evaluated', 'not_observed', 'cannot_tell', 'baseline_broken', 'suppressed', 'no_rule')",
+        name="status",
+    ),
+    # Once a day the newest year's scores of each rule are read.
+    Index("ix_evaluation_rule_as_of", "rule", "as_of"),
+)
+
+rule_state = Table(
+    "rule_state",
+    metadata,
+    *series_columns(),
+    Column("rule", Text, primary_key=True),
+    Column("state", Json, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("site_id", Text, nullable=False),
+    Column("site_name", Text, nullable=False),
+    Column("area", Text, nullable=False, server_default=""),
+    Column("metric", Text, nullable=False),
+    Column("group_key", Text, nullable=False, server_default=""),
+    Column("subjects", Json, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("rules", Json, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("phenomenon_time", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("last_look_at", UtcDateTime, nullable=False),
+    Column("value", Float),
+    Column("peak", Float),
+    Column("baseline", Json, nullable=False),
+    Column("headline", Text, nullable=False),
+    Column("confidence", Text, nullable=False, server_default=""),
+    Column("details", Json, nullable=False),
+    Column("incident_id", Text, nullable=False),
+    Column("acknowledged_at", UtcDateTime),
+    Column("acknowledged_by", Text, nullable=False, server_default=""),
+    Column("events", Integer, nullable=False),
+    CheckConstraint("status in ('open', 'resolved', 'withdrawn', 'lapsed')", name="status"),
+    CheckConstraint("(status = 'open') = (closed_at is null)", name="closed"),
+    Index(
+        "uq_alert_open_fingerprint",
+        "fingerprint",
+        unique=True,
+        sqlite_where=text("status = 'open'"),
+        postgresql_where=text("status = 'open'"),
+    ),
+    Index("ix_alert_fingerprint", "fingerprint"),
+    Index("ix_alert_site_id_opened_at", "site_id", "opened_at"),
+)
+
+alert_event = Table(
+    "alert_event",
+    metadata,
+    Column("alert_id", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("value", Float),
+    Column("subject", Text),
+    Column("procedure", Text),
+    Column("period_start", UtcDateTime),
+    Column("look_key", Text),
+    Column("revision", Integer),
+    Column("visit_id", Text),
+    Column("visit_version", Integer),
+    Column("details", Json, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(["alert_id"], ["alert.id"]),
+    CheckConstraint(
+        "kind in ('opened', 'amended', 'corroborated', 'acknowledged', 'resolved', 'withdrawn', 'lapsed')",
+        name="kind",
+    ),
+)

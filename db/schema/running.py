@@ -1,0 +1,86 @@
+"""Messages owed, and what services and people keep between them."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from db.schema.base import metadata
+from db.types import BigId, Json, UtcDateTime
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("identity", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("alert_id", Text),
+    Column("event_seq", Integer),
+    Column("channel", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("owner", Text),
+    Column("lease_until", UtcDateTime),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("last_error", Text),
+    Column("provider_ref", Text),
+    Column("payload", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
+    UniqueConstraint("identity"),
+    CheckConstraint("kind in ('alert', 'notice')", name="kind"),
+    CheckConstraint("state in ('queued', 'sending', 'sent', 'dead', 'too_old', 'silenced')", name="state"),
+    ForeignKeyConstraint(["alert_id", "event_seq"], ["alert_event.alert_id", "alert_event.seq"]),
+    Index("ix_delivery_state_not_before", "state", "not_before"),
+)
+
+channel_state = Table(
+    "channel_state",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("not_before", UtcDateTime),
+    Column("failing_since", UtcDateTime),
+    Column("last_error", Text),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+silence = Table(
+    "silence",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("site_id", Text, nullable=False),
+    Column("metric", Text, nullable=False, server_default=""),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("created_by", Text, nullable=False, server_default=""),
+    CheckConstraint("ends_at > starts_at", name="period"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("token", BigId, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("prefix", Text, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    CheckConstraint("role in ('read', 'write', 'admin')", name="role"),
+)

@@ -19,16 +19,8 @@ from sqlalchemy import Connection, Engine
 from alerts.channels import Channel, Message, Receipt, SendError
 from alerts.channels.safe_text import cut, one_line
 from alerts.outbox import compose_notice, tell_failing, tell_undelivered
-from db.deliveries import (
-    bury,
-    channel_failed,
-    channel_worked,
-    claim,
-    mark_sent,
-    next_due,
-    read_channel_state,
-    requeue,
-)
+from db.channel_states import channel_failed, channel_worked, read_channel_state
+from db.deliveries import bury, claim, mark_sent, next_due, requeue
 from db.engine import reading, writing
 from db.records import Delivery
 

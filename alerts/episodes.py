@@ -15,7 +15,6 @@ from alerts.findings import (
     entry,
     is_event,
     is_low,
-    look_id,
     merged,
     most_severe,
     newest_start,
@@ -25,13 +24,11 @@ from alerts.findings import (
     weakest_certainty,
 )
 from alerts.metrics import METRICS
+from alerts.news import is_confirmed, is_news, news, publishers, revised
 from alerts.series import counted
 from alerts.watch import SiteWatch
-from alerts.words import headline, is_doubtful, local_day
+from alerts.words import headline, local_day
 from db.records import Alert, AlertEvent, EventKind, Observation
-
-PEAK_GROWTH = 1.25
-"""A stock's new peak is told again when it passes the last told one by this factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +136,14 @@ def advance(
     after = _with_entries(_back(alert, findings), entries, desk)
     after = replace(after, last_look_at=max(alert.last_look_at, moment.at))
     look = findings[-1].look
-    if _is_news(alert, after):
-        return _step(after, "amended", moment, _news(alert, after), look, tell=True)
-    if _publishers(after) - _publishers(alert):
-        who = " and ".join(sorted(_publishers(after) - _publishers(alert)))
+    if is_news(alert, after):
+        return _step(after, "amended", moment, news(alert, after), look, tell=True)
+    if publishers(after) - publishers(alert):
+        who = " and ".join(sorted(publishers(after) - publishers(alert)))
         return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
-    if _is_confirmed(alert, after):
+    if is_confirmed(alert, after):
         return _step(after, "amended", moment, f"Now confirmed: {after.headline}", look, tell=True)
-    if _revised(alert, after):
+    if revised(alert, after):
         return _step(after, "amended", moment, f"A count was corrected: {after.headline}", look, tell=True)
     refreshed = replace(_back(alert, findings), last_look_at=after.last_look_at)
     return None if refreshed == alert else Step(refreshed, None)
@@ -233,34 +230,6 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], desk: Desk) -> Al
 def _back(alert: Alert, findings: Sequence[Finding]) -> Alert:
     gone = set(alert.details["gone"]) - {each.look.series.subject for each in findings}
     return replace(alert, details={**alert.details, "gone": sorted(gone)})
-
-
-def _revised(before: Alert, after: Alert) -> bool:
-    known = {look_id(each): each["value"] for each in before.details["entries"]}
-    return any(known.get(look_id(each), each["value"]) != each["value"] for each in after.details["entries"])
-
-
-def _is_confirmed(before: Alert, after: Alert) -> bool:
-    """Whether a count that might have been nothing is now known to stand."""
-    doubted = {look_id(each) for each in before.details["entries"] if is_doubtful(each)}
-    return any(look_id(each) in doubted and not is_doubtful(each) for each in after.details["entries"])
-
-
-def _is_news(before: Alert, after: Alert) -> bool:
-    if set(after.subjects) - set(before.subjects) or after.rule != before.rule:
-        return True
-    grown, told = after.peak or 0.0, before.peak or 0.0
-    return grown > told if is_event(after) else grown >= told * PEAK_GROWTH and grown > told
-
-
-def _news(before: Alert, after: Alert) -> str:
-    if before.peak != after.peak:
-        return f"Now {after.peak:g}, before {before.peak:g}. {after.headline}"
-    return after.headline
-
-
-def _publishers(alert: Alert) -> set[str]:
-    return {each["publisher"] for each in alert.details["entries"] if each["publisher"]}
 
 
 def _about(alert: Alert, look: Observation) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from alerts.channels import Link, Message
-from db.deliveries import ChannelState, enqueue, newest_notice, rewrite_notice
+from db.channel_states import ChannelState
+from db.deliveries import enqueue, newest_notice, rewrite_notice
 from db.records import Delivery, Json
 from db.schema import alert
 

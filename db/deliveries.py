@@ -9,27 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, Engine, RowMapping, and_, exists, func, literal, or_, select, update
+from sqlalchemy import Connection, Engine, RowMapping, and_, exists, func, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
+from db.channel_states import ChannelState, failing_channels, know_channel
 from db.engine import writing
 from db.records import Delivery, DeliveryState, Json
 from db.schema import channel_state, delivery
-from db.types import UtcDateTime
 from db.upsert import insert_ignore
 
 Channels = Mapping[str, float]
 """The channels that may be claimed, each with the least seconds between two of its messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelState:
-    """What the outbox knows of one channel; `failing_since` is None while it works."""
-
-    channel: str
-    not_before: datetime | None = None
-    failing_since: datetime | None = None
-    last_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +118,7 @@ def _take_turn(connection: Connection, channel: str, now: datetime, interval_s: 
     """Move the channel's next turn, unless somebody else was faster; the row lock makes the second one wait."""
     if interval_s <= 0:
         return True
-    _know_channel(connection, channel, now)
+    know_channel(connection, channel, now)
     free = or_(channel_state.c.not_before.is_(None), channel_state.c.not_before <= now)
     moved = connection.execute(
         update(channel_state)
@@ -174,50 +164,6 @@ def _close(connection: Connection, held: Delivery, **values: Any) -> bool:
         .values(owner=None, lease_until=None, **values)
     )
     return closed.rowcount == 1
-
-
-def channel_failed(
-    connection: Connection, channel: str, *, not_before: datetime | None, error: str, now: datetime
-) -> ChannelState:
-    """Record a failure; `not_before` lets the channel rest, and never shortens a rest."""
-    _know_channel(connection, channel, now)
-    values: dict[str, Any] = {
-        "failing_since": func.coalesce(channel_state.c.failing_since, literal(now, UtcDateTime)),
-        "last_error": error,
-        "updated_at": now,
-    }
-    where = [channel_state.c.channel == channel]
-    connection.execute(update(channel_state).where(*where).values(**values))
-    if not_before is not None:
-        shorter = or_(channel_state.c.not_before.is_(None), channel_state.c.not_before < not_before)
-        connection.execute(update(channel_state).where(*where, shorter).values(not_before=not_before))
-    return read_channel_state(connection, channel)
-
-
-def channel_worked(connection: Connection, channel: str, now: datetime) -> None:
-    """Forget the trouble of a channel that works again."""
-    connection.execute(
-        update(channel_state)
-        .where(channel_state.c.channel == channel, channel_state.c.failing_since.is_not(None))
-        .values(failing_since=None, last_error=None, updated_at=now)
-    )
-
-
-def read_channel_state(connection: Connection, channel: str) -> ChannelState:
-    """What is known of a channel; an unknown one works."""
-    rows = _channel_states(connection, channel_state.c.channel == channel)
-    return rows[0] if rows else ChannelState(channel)
-
-
-def _know_channel(connection: Connection, channel: str, now: datetime) -> None:
-    insert_ignore(connection, channel_state, [{"channel": channel, "updated_at": now}])
-
-
-def _channel_states(connection: Connection, where: ColumnElement[bool]) -> list[ChannelState]:
-    columns = channel_state.c
-    query = select(columns.channel, columns.not_before, columns.failing_since, columns.last_error)
-    rows = connection.execute(query.where(where).order_by(columns.channel))
-    return [ChannelState(*row) for row in rows]
 
 
 def newest_notice(connection: Connection, channel: str, reason: str) -> Delivery | None:
@@ -296,7 +242,7 @@ def outbox_summary(connection: Connection, now: datetime) -> OutboxSummary:
         waiting=dict(iter(waiting)),
         oldest_waiting_s=None if oldest is None else (now - oldest).total_seconds(),
         dead=by_state.get("dead", 0),
-        failing=tuple(_channel_states(connection, channel_state.c.failing_since.is_not(None))),
+        failing=tuple(failing_channels(connection)),
     )
 
 

@@ -1,13 +1,12 @@
 """The one place that names concrete classes: feeds, channels and rules, and how settings become a program."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
 import httpx
 import structlog
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
 from alerts.channels import Channel, HttpPost
 from alerts.channels.email import EmailChannel
@@ -25,11 +24,10 @@ from alerts.rules.step import StepRule
 from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import Watchlist
 from alerts.verdict import Rule
-from alerts.watch import SiteWatch
 from db.engine import open_engine
-from monitor.cutouts import CAPS, Hosts, picture_hosts
+from monitor.app import App, describe_database
+from monitor.cutouts import CAPS, picture_hosts
 from monitor.deadman import DeadMan
-from monitor.errors import InputError
 from monitor.feeds import Feed, FeedClient, Provider
 from monitor.feeds.fr24_flights import Fr24FlightsFeed
 from monitor.feeds.fr24_live import Fr24AirportsFeed, Fr24LiveFeed
@@ -40,16 +38,14 @@ from monitor.feeds.opensky_tracks import OpenSkyTracksFeed
 from monitor.feeds.options import turns
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
-from monitor.flights.classes import CLASSES_FILE, ClassesError, default_classes, load_classes
+from monitor.flights.classes import CLASSES_FILE, ClassesError, load_classes
 from monitor.flights.identity import Classes
 from monitor.kinds import KINDS
-from monitor.providers import configured_providers, known_providers
+from monitor.providers import configured_providers
 from monitor.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
-from monitor.sites import Site
-from monitor.sites.faults import Fault, Spot, advice, shown
+from monitor.sites.faults import Fault, Spot
 from monitor.sites.reload import SitesFile
 from monitor.sites.watching import check_watch
-from monitor.trouble import Troubles
 
 FEEDS: Mapping[str, Callable[[Provider, FeedClient], Feed]] = {
     "readsb": ReadsbFeed,
@@ -117,69 +113,6 @@ CHANNELS: Mapping[str, Callable[[str, Any, HttpPost], Channel]] = {
 _FEED_CAPS = Caps()
 
 
-@dataclass(frozen=True, slots=True)
-class App:
-    """The program, put together: everything that the straight line in `monitor.pipeline` needs."""
-
-    settings: Settings
-    engine: Engine
-    sites_file: SitesFile
-    feeds: Mapping[str, Feed]
-    channels: Mapping[str, Channel]
-    pictures: FeedClient
-    """Reads the files of scenes, from these hosts of each provider and no other."""
-    picture_hosts: Hosts
-    deadman: DeadMan | None = None
-    rules: Mapping[str, Rule] = field(default_factory=lambda: RULES)
-    clients: Sequence[GuardedClient] = ()
-    classes: Classes = field(default_factory=default_classes)
-    troubles: Troubles = field(default_factory=Troubles)
-
-    @property
-    def sites(self) -> Mapping[str, Site]:
-        """The watched sites by id, as they are now."""
-        return self.sites_file.sites.by_id
-
-    @property
-    def watches(self) -> Mapping[str, SiteWatch]:
-        """What is watched at each site, with the rules that apply there."""
-        return self.sites_file.watches(
-            self.settings.watch, self.settings.lapse_after_days, self.settings.false_alarms_per_site_year
-        )
-
-    @property
-    def attributions(self) -> Mapping[str, str]:
-        """How each provider wants to be named, also those that are switched off: their data may still be there."""
-        known = [*known_providers(self.settings), *(feed.provider for feed in self.feeds.values())]
-        return {provider.name: provider.attribution for provider in known}
-
-    @property
-    def database(self) -> str:
-        """Where the database is, in words and without password."""
-        return describe_database(self.settings)
-
-    def known_site(self, site_id: str) -> Site:
-        """The site with this id; raises InputError that names those there are."""
-        site = self.sites.get(site_id)
-        if site is None:
-            raise InputError(f"No watched site has the id {shown(site_id)}. {advice(site_id, self.sites)}")
-        return site
-
-    def close(self) -> None:
-        """Close every connection."""
-        for client in self.clients:
-            client.close()
-        self.engine.dispose()
-
-
-def describe_database(settings: Settings) -> str:
-    """Where the database is, in words and without password."""
-    url = make_url(settings.database_url.get_secret_value())
-    if url.get_backend_name() == "sqlite":
-        return f"SQLite file {url.database}"
-    return f"PostgreSQL database {url.database} on {url.host or url.query.get('host') or 'this machine'}"
-
-
 def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> App:
     """Put the program together; raises SettingsError or SitesError. Nothing is asked or written yet.
 
@@ -206,10 +139,10 @@ def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -
         sites_file,
         feeds,
         channels,
+        RULES,
         pictures,
         hosts,
         deadman,
-        RULES,
         tuple(clients),
         classes,
     )

@@ -15,7 +15,8 @@ from sqlalchemy.exc import OperationalError
 from db.engine import open_engine, reading
 from db.leases import holder
 from db.migrate import current_revision, is_known, newest_revision
-from monitor.bootstrap import build_channels, build_deadman, build_feed, describe_database, rule_defaults
+from monitor.app import describe_database
+from monitor.bootstrap import build_channels, build_deadman, build_feed, rule_defaults
 from monitor.deadman import PingError
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError

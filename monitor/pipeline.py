@@ -22,14 +22,15 @@ from db.engine import reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
 from db.sites import record_sites
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.cutouts import CutoutReport, refresh_cutouts
 from monitor.deadman import PingError, stuck_outbox
 from monitor.derive import DeriveReport, close_days, derive_pending
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.identity import Aircraft, completed, subjects
 from monitor.imports import Clock, load_declared, load_published
-from monitor.polling import PollReport, poll_provider
+from monitor.poll_reports import PollReport
+from monitor.polling import poll_provider
 from monitor.registry import note_feeds
 from monitor.sites.reload import Reload
 from monitor.telemetry import JUDGED, POLLS, SENDS

@@ -6,11 +6,9 @@ same slot, to another scope or to the canary, a busy place elsewhere. Otherwise 
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 
-import structlog
 from sqlalchemy import Engine
 
 from db.engine import reading, writing
@@ -40,26 +38,10 @@ from monitor.poll_answers import (
     where_of,
     worth_keeping,
 )
+from monitor.poll_reports import PollReport, log_round
 from monitor.sites import Site
 
-log = structlog.get_logger()
 _ALIVE_AT_LEAST = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class PollReport:
-    """How one poll ended, in figures and in plain words; `skipped` means that nothing was asked."""
-
-    provider: str
-    scope: str
-    purpose: Purpose
-    outcome: Literal["ok", "empty", "failed", "skipped"]
-    text: str
-    site_ids: tuple[str, ...] = ()
-    items: int = 0
-    fixes: int = 0
-    scenes: int = 0
-    rejected: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +76,7 @@ def poll_provider(
         feed.ledger.restore(before.credits or {}, now)
     reports = _Run(engine, feed, sites, now, classes, force=force).ask_all()
     after = _after(engine, feed, now)
-    _log(before, after, reports)
+    log_round(before, after, reports)
     return reports
 
 
@@ -105,27 +87,6 @@ def _after(engine: Engine, feed: Feed, now: datetime) -> ProviderState:
             note_credits(connection, feed.provider.name, feed.ledger.stored(now), now)
     with reading(engine) as connection:
         return read_state(connection, feed.provider.name, now)
-
-
-def _log(before: ProviderState, after: ProviderState, reports: Sequence[PollReport]) -> None:
-    if reports:
-        outcomes = [report.outcome for report in reports]
-        counts = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
-        fixes = sum(report.fixes for report in reports)
-        scenes = sum(report.scenes for report in reports)
-        log.info("polled", provider=after.provider, **counts, fixes=fixes, scenes=scenes)
-    if before.health == after.health:
-        return
-    if after.health == "disabled":
-        log.error(
-            "provider refuses this program and is not asked again",
-            provider=after.provider,
-            error=after.last_error,
-        )
-    elif after.health == "failing":
-        log.warning("provider fails", provider=after.provider, error=after.last_error)
-    elif before.health in ("failing", "disabled"):
-        log.info("provider works again", provider=after.provider, failed_since=before.failing_since)
 
 
 class _Run:

@@ -7,7 +7,7 @@ from db.engine import writing
 from db.polls import polls
 from db.records import Change
 from db.sites import register_change
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.flights.visits import PROCEDURE
 
 

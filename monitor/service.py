@@ -16,7 +16,7 @@ from db.deliveries import outbox_summary
 from db.engine import reading
 from db.look_pages import series_summaries
 from monitor import pipeline
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.jobs import Job, Jobs, utc_now
 from monitor.leader import Leader
 

@@ -11,7 +11,7 @@ from urllib.parse import urlunsplit
 import uvicorn
 from fastapi import FastAPI
 
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.errors import WorkFailed
 from monitor.jobs import utc_now
 from monitor.web.app import create_app

@@ -19,7 +19,7 @@ from db.provider_states import read_state
 from db.records import CoverageHour, Outcome, ProviderState
 from db.rejections import rejected
 from db.silences import Silence, silences
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.feeds import Provider
 
 _DAY = timedelta(days=1)

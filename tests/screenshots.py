@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 
 from db.alerts import alerts
 from db.engine import reading
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.commands import say
 from monitor.commands.demo import SEEDS
 from monitor.logs import configure

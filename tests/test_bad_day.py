@@ -28,7 +28,8 @@ from db.observations import looks
 from db.polls import polls
 from db.records import Outcome
 from monitor import pipeline
-from monitor.bootstrap import App, build
+from monitor.app import App
+from monitor.bootstrap import build
 from monitor.settings import Settings
 from tests.cast import QUIET_FIELD
 

@@ -21,7 +21,8 @@ from db.records import CoverageHour, Fix
 from db.schema import lease
 from db.sites import site_changes, site_names
 from monitor import pipeline
-from monitor.bootstrap import CHANNELS, FEEDS, RULES, App, build, describe_database
+from monitor.app import App, describe_database
+from monitor.bootstrap import CHANNELS, FEEDS, RULES, build
 from monitor.service import Service, describe, every
 from monitor.settings import LogSettings, ProviderSettings, Settings, SettingsError, SlackSettings
 from monitor.sites.faults import SitesError

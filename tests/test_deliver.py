@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from alerts.channels import Channel, Link, Message, Receipt, SendError
 from alerts.deliver import MAX_ATTEMPTS, RETRY_AFTER_MOST_S, DeliverReport, backoff_s, deliver_due, send_test
 from alerts.outbox import NoticeError, compose_notice, notice_payload
-from db.deliveries import claim, deliveries, enqueue, outbox_summary, read_channel_state
+from db.channel_states import read_channel_state
+from db.deliveries import claim, deliveries, enqueue, outbox_summary
 from db.engine import reading, writing
 from db.records import Delivery
 from db.schema import alert, alert_event

@@ -12,10 +12,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, 
 from sqlalchemy import Engine, delete, text
 
 from alerts.outbox import tell_undelivered
+from db.channel_states import channel_failed, channel_worked, read_channel_state
 from db.deliveries import (
     bury,
-    channel_failed,
-    channel_worked,
     claim,
     deliveries,
     enqueue,
@@ -23,7 +22,6 @@ from db.deliveries import (
     newest_notice,
     next_due,
     outbox_summary,
-    read_channel_state,
     requeue,
     rewrite_notice,
 )

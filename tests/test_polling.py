@@ -21,7 +21,8 @@ from db.provider_states import provider_states, read_state
 from db.records import Poll, ProviderState
 from monitor.feeds import Fetched, Scope
 from monitor.feeds.readsb import ReadsbFeed
-from monitor.polling import PollReport, poll_provider
+from monitor.poll_reports import PollReport
+from monitor.polling import poll_provider
 from monitor.sites import Site
 from tests.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.fake_feeds import NOON, aircraft, client, readsb_provider, v2_body

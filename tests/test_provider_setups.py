@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 from db.engine import reading
 from db.flights import fixes
 from monitor import pipeline
-from monitor.bootstrap import App, build
-from monitor.polling import PollReport
+from monitor.app import App
+from monitor.bootstrap import build
+from monitor.poll_reports import PollReport
 from monitor.settings import Settings
 from tests.cast import write_cast
 from tests.fake_feeds import NOON, aircraft, v2_body

@@ -15,14 +15,16 @@ from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from alerts.outbox import notice_payload
+from db.channel_states import channel_failed
 from db.cutouts import newest_cutout
 from db.dead_letters import dead_letters, revive
-from db.deliveries import channel_failed, claim, enqueue
+from db.deliveries import claim, enqueue
 from db.engine import reading, writing
 from db.records import Cutout
 from db.schema import delivery
 from monitor import pipeline
-from monitor.bootstrap import App, build
+from monitor.app import App
+from monitor.bootstrap import build
 from monitor.cli import main
 from monitor.doctor import Finding, _deadman
 from monitor.memory import stay_small

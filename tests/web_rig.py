@@ -29,7 +29,8 @@ from db.records import CoverageHour, Cutout, DeclaredBaseline, Evidence, Note, O
 from db.schema import coverage_hour, poll
 from db.sites import record_sites
 from monitor import pipeline
-from monitor.bootstrap import App, build
+from monitor.app import App
+from monitor.bootstrap import build
 from monitor.settings import Settings
 from monitor.web.app import create_app
 from monitor.web.files import BUILT

@@ -17,7 +17,7 @@ import typer
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
-    from monitor.bootstrap import App
+    from monitor.app import App
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 

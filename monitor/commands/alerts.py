@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from db.records import Alert, AlertEvent, Delivery
-    from monitor.bootstrap import App
+    from monitor.app import App
 
 alerts_app = typer.Typer(
     no_args_is_help=True, help="Read alerts, acknowledge, silence, and test the channels."

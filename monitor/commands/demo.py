@@ -19,7 +19,7 @@ from monitor.commands import say
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
-    from monitor.bootstrap import App
+    from monitor.app import App
     from monitor.replay.scenario import Scenario
 
 SEEDS = Path("scenarios/seeds")

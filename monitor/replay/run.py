@@ -12,7 +12,8 @@ from db.alerts import alerts
 from db.engine import reading, writing
 from db.migrate import migrate
 from monitor import pipeline
-from monitor.bootstrap import App, build
+from monitor.app import App
+from monitor.bootstrap import build
 from monitor.imports import Clock as ImportClock
 from monitor.imports import Record, open_rows, parse_rows
 from monitor.imports.load import store

@@ -14,7 +14,8 @@ from alerts.verdicts import Known
 from alerts.watch import SiteWatch
 from db.engine import reading
 from db.records import DeclaredBaseline
-from monitor.bootstrap import App, rule_defaults
+from monitor.app import App
+from monitor.bootstrap import rule_defaults
 from monitor.imports import Clock, declared_of
 from monitor.kinds import KINDS
 from monitor.normal import known_at

@@ -16,7 +16,7 @@ from db.deliveries import deliveries, told_alerts
 from db.records import Alert, AlertEvent, Delivery
 from db.silences import Silence, silences
 from db.sites import site_names
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.web import wording
 from monitor.web.message_previews import (
     EmailPreview,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.flights.telling import rejected
 from monitor.status import ProviderStatus, Status, gather
 from monitor.web.api_models import AreaItem, SiteItem, StatusItem

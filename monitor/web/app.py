@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.web import actions, adding_routes, api, health, pages, streams
 from monitor.web.context import Web
 from monitor.web.events import Pulse

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.web.events import Pulse
 from monitor.web.rendering import Renderer
 from monitor.web.security import Clock, Keys

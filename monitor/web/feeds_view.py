@@ -8,7 +8,7 @@ from typing import Any
 from db.coverage import coverage
 from db.engine import reading
 from db.polls import requests_since
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.feeds import Provider
 from monitor.providers import configured_providers
 from monitor.sites import Site

@@ -15,7 +15,7 @@ from alerts.composing import composed
 from db.alerts import events
 from db.deliveries import deliveries
 from db.records import AlertEvent, Delivery
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.web.rows import Source
 
 _NO_SENDER = "sitewatch@localhost"

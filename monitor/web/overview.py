@@ -18,7 +18,7 @@ from db.observations import looks
 from db.records import Alert, Observation
 from db.sites import site_names
 from db.verdicts import verdicts
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.kinds import KINDS
 from monitor.sites import Site
 from monitor.web import wording

@@ -11,7 +11,7 @@ from alerts.channels.safe_text import safe_url
 from db.notes import notes
 from db.records import Alert, Note
 from db.visit_pages import VisitFilter, visit_page
-from monitor.bootstrap import App
+from monitor.app import App
 from monitor.judgeability import Judgeability, judgeability
 from monitor.sites import Site
 from monitor.web import wording

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, event
 from db.engine import reading
 from db.polls import polls
 from monitor import pipeline
-from monitor.bootstrap import App, build
+from monitor.app import App
+from monitor.bootstrap import build
 from monitor.imports import load_published
 from monitor.replay.run import SteppedClock, scenario_settings
 from monitor.replay.scenario import Scenario, load_scenario, read_recordings

@@ -1,0 +1,86 @@
+"""The program, put together by `monitor.bootstrap`: what the straight line in `monitor.pipeline` needs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine, make_url
+
+from alerts.channels import Channel
+from alerts.verdict import Rule
+from alerts.watch import SiteWatch
+from monitor.cutouts import Hosts
+from monitor.deadman import DeadMan
+from monitor.errors import InputError
+from monitor.feeds import Feed, FeedClient
+from monitor.feeds.http import GuardedClient
+from monitor.flights.classes import default_classes
+from monitor.flights.identity import Classes
+from monitor.providers import known_providers
+from monitor.settings import Settings
+from monitor.sites import Site
+from monitor.sites.faults import advice, shown
+from monitor.sites.reload import SitesFile
+from monitor.trouble import Troubles
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The program, put together: everything that the straight line in `monitor.pipeline` needs."""
+
+    settings: Settings
+    engine: Engine
+    sites_file: SitesFile
+    feeds: Mapping[str, Feed]
+    channels: Mapping[str, Channel]
+    rules: Mapping[str, Rule]
+    pictures: FeedClient
+    """Reads the files of scenes, from these hosts of each provider and no other."""
+    picture_hosts: Hosts
+    deadman: DeadMan | None = None
+    clients: Sequence[GuardedClient] = ()
+    classes: Classes = field(default_factory=default_classes)
+    troubles: Troubles = field(default_factory=Troubles)
+
+    @property
+    def sites(self) -> Mapping[str, Site]:
+        """The watched sites by id, as they are now."""
+        return self.sites_file.sites.by_id
+
+    @property
+    def watches(self) -> Mapping[str, SiteWatch]:
+        """What is watched at each site, with the rules that apply there."""
+        return self.sites_file.watches(
+            self.settings.watch, self.settings.lapse_after_days, self.settings.false_alarms_per_site_year
+        )
+
+    @property
+    def attributions(self) -> Mapping[str, str]:
+        """How each provider wants to be named, also those that are switched off: their data may still be there."""
+        known = [*known_providers(self.settings), *(feed.provider for feed in self.feeds.values())]
+        return {provider.name: provider.attribution for provider in known}
+
+    @property
+    def database(self) -> str:
+        """Where the database is, in words and without password."""
+        return describe_database(self.settings)
+
+    def known_site(self, site_id: str) -> Site:
+        """The site with this id; raises InputError that names those there are."""
+        site = self.sites.get(site_id)
+        if site is None:
+            raise InputError(f"No watched site has the id {shown(site_id)}. {advice(site_id, self.sites)}")
+        return site
+
+    def close(self) -> None:
+        """Close every connection."""
+        for client in self.clients:
+            client.close()
+        self.engine.dispose()
+
+
+def describe_database(settings: Settings) -> str:
+    """Where the database is, in words and without password."""
+    url = make_url(settings.database_url.get_secret_value())
+    if url.get_backend_name() == "sqlite":
+        return f"SQLite file {url.database}"
+    return f"PostgreSQL database {url.database} on {url.host or url.query.get('host') or 'this machine'}"

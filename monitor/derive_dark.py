@@ -134,7 +134,7 @@ class DarkReader:
             self._covered,
             lambda gap, until: self._watched(gap, until, performance),
             past.passed,
-            lambda end: tuple(others_around(end, self.places)),
+            lambda end: others_around(end, self.places),
             lambda at: self._hinted(aircraft.icao24, at),
             lambda end: self._entered(end, performance),
         )

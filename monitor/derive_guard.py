@@ -60,6 +60,10 @@ class Guard:
         for place, put in self._near(track.torn, _TORN_TO_NM):
             self._torn[place] += put
 
+    def note_misread(self, fix: Fix) -> None:
+        """Count a report under a misread address that would have begun a visit."""
+        self._count(fix, "misread")
+
     def settle(self, at: datetime) -> None:
         """Write down the counts, and degrade the places at which several aircraft arrived without a way there."""
         for place, put in self._torn.items():

@@ -17,7 +17,7 @@ from monitor.derive_guard import Guard
 from monitor.flights.coverage import watched_s
 from monitor.flights.grid import grid_of
 from monitor.flights.identity import UNNAMED_FLAGS, Classes, completed_fixes, is_icao
-from monitor.flights.integrity import clean, spoofed
+from monitor.flights.integrity import clean, misread, spoofed
 from monitor.flights.links import linked
 from monitor.flights.matching import Place, positions
 from monitor.flights.stays import SILENCE, SILENCE_JUDGED
@@ -29,6 +29,8 @@ WINDOW = timedelta(hours=24)
 _AROUND_NM = 10.0
 _CROWD_TIME = timedelta(seconds=30)
 _CROWD_DEG = 0.002
+_TWIN_TIME = timedelta(minutes=2)
+_TWIN_DEG = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class TrackReader:
         true = [
             replace(visit, recorded_at=self.now)
             for visit in found
-            if visit.visit_id in before or not self._in_a_crowd(visit, track.fixes)
+            if visit.visit_id in before or not self._is_false(visit, track.fixes, guard)
         ]
         stored = record_visits(self.connection, true)
         cite_polls(self.connection, {poll_id for visit in stored for poll_id in _cited(visit)})
@@ -153,17 +155,19 @@ class TrackReader:
         there = [visit for visit in self._known(near, at) if visit.state == "present"]
         return {fix.icao24 for fix in near if not any(belongs_to(visit, fix.icao24) for visit in there)}
 
-    def _in_a_crowd(self, visit: Visit, track: Sequence[Fix]) -> bool:
-        """Whether a new visit begins on a point where too many aircraft were at the time."""
+    def _is_false(self, visit: Visit, track: Sequence[Fix], guard: Guard) -> bool:
+        """Whether a new visit begins on a point where too many aircraft were, or under a misread address."""
         first = next(fix for fix in track if fix.at == visit.first_fix_at)
-        box = (
-            first.lon - _CROWD_DEG,
-            first.lat - _CROWD_DEG,
-            first.lon + _CROWD_DEG,
-            first.lat + _CROWD_DEG,
-        )
-        around = fixes(self.connection, since=first.at - _CROWD_TIME, until=first.at + _CROWD_TIME, box=box)
-        return first.icao24 in spoofed(around)
+        if first.icao24 in spoofed(self._around_fix(first, _CROWD_DEG, _CROWD_TIME)):
+            return True
+        if not misread(first, self._around_fix(first, _TWIN_DEG, _TWIN_TIME)):
+            return False
+        guard.note_misread(first)
+        return True
+
+    def _around_fix(self, fix: Fix, margin_deg: float, margin: timedelta) -> list[Fix]:
+        box = (fix.lon - margin_deg, fix.lat - margin_deg, fix.lon + margin_deg, fix.lat + margin_deg)
+        return fixes(self.connection, since=fix.at - margin, until=fix.at + margin, box=box)
 
 
 def _cited(visit: Visit) -> Iterator[int]:

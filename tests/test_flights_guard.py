@@ -59,6 +59,24 @@ def test_one_broken_transponder_degrades_nothing(world: World) -> None:
     assert degraded(world) == [False]
 
 
+def test_a_misread_address_beside_the_true_one_makes_no_visit(world: World) -> None:
+    true = Pilot(QUIET_FIELD, icao24="15521f").approach(from_nm=20).roll_out().park(600)
+    heard = [replace(fix, callsign="RFF7091") for fix in true.fixes]
+    # One bit off, now and then, from the same replies.
+    twin = [replace(fix, icao24="15521d") for fix in heard[::4]]
+    world.live([*heard, *twin])
+    assert [visit.icao24 for visit in world.visits()] == ["15521f"]
+    assert counts(world)["misread"] >= 1
+
+
+def test_two_aircraft_whose_addresses_differ_by_one_bit_are_two(world: World) -> None:
+    first = Pilot(QUIET_FIELD, icao24="15521f").approach(from_nm=20).roll_out().park(1200)
+    second = Pilot(QUIET_FIELD, icao24="15521d", at=NOON + timedelta(minutes=5)).approach(from_nm=20)
+    flown = [*first.fixes, *(replace(fix, callsign="RFF7092") for fix in second.roll_out().park(300).fixes)]
+    world.live([replace(fix, callsign=fix.callsign or "RFF7091") for fix in flown])
+    assert {visit.icao24 for visit in world.visits()} == {"15521f", "15521d"}
+
+
 def test_what_begins_with_a_jump_is_believed_once_it_has_outlived_the_rest() -> None:
     pilot = Pilot(QUIET_FIELD, east_nm=38, height_ft=30_000).fly(120, kt=30)
     parked = Pilot(QUIET_FIELD, at=pilot.at).park(3500)

@@ -33,6 +33,7 @@ _CROWD_AIRBORNE = 4
 _CROWD_GROUND = 5
 _JAMMED_SHARE = 0.1
 _JAMMED_AT_LEAST = 3
+_TWIN_NM, _TWIN_FT = 1.0, 200.0
 
 Rejected = list[tuple[Fix, str]]
 
@@ -48,6 +49,7 @@ REASONS = {
     "teleport": "a jump that no aircraft can fly",
     "twin": "a second aircraft under the same address, or a spoofed one",
     "few_ranged": "a computed position (MLAT, TIS-B) that fewer than three reports bear out",
+    "misread": "an address one bit off that of an aircraft at its side (a misread reply)",
     "crowd": "many aircraft on one point (spoofing)",
 }
 """Why a report is not believed, in words for people."""
@@ -122,6 +124,23 @@ def jammed(fixes: Sequence[Fix]) -> bool:
     told = {fix.icao24: False for fix in fixes if _tells_accuracy(fix)}
     poor = {fix.icao24 for fix in fixes if _low_integrity(fix)}
     return len(poor) >= _JAMMED_AT_LEAST and (len(poor) - 1) / len(told) > _JAMMED_SHARE
+
+
+def misread(fix: Fix, around: Sequence[Fix]) -> bool:
+    """Whether an address is a misreading of another: one bit off, same callsign, height and place, heard more often."""
+    heard = Counter(each.icao24 for each in around)
+    twins = {each.icao24 for each in around if _is_twin(fix, each)}
+    return any(heard[twin] > heard[fix.icao24] for twin in twins)
+
+
+def _is_twin(fix: Fix, other: Fix) -> bool:
+    if not (is_icao(other.icao24) and fix.callsign and fix.callsign == other.callsign):
+        return False
+    same_height = fix.on_ground and other.on_ground
+    if fix.altitude_ft is not None and other.altitude_ft is not None:
+        same_height = abs(fix.altitude_ft - other.altitude_ft) <= _TWIN_FT
+    one_bit = (int(fix.icao24, 16) ^ int(other.icao24, 16)).bit_count() == 1
+    return bool(one_bit and same_height and apart_nm(fix, other) <= _TWIN_NM)
 
 
 def first_reason(fix: Fix) -> str:

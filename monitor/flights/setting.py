@@ -68,7 +68,7 @@ def outlook_of(
         {site: past_of(visits, kinds)[0] for site, visits in setting.before.items()},
         covered,
         watched,
-        others=lambda end: tuple(others_around(end, places)),
+        others=lambda end: others_around(end, places),
         entered=lambda end: flew_in(end, setting.scope, performance),
     )
 

@@ -10,9 +10,13 @@ from monitor.flights.visits import INFERRED
 from monitor.flights.wording import span
 from monitor.sites import Site
 
-_CONFIDENCE = {
+_HEARD = {
     4: "reported from the ground here, or heard at both ends of the stay",
-    3: "heard at one end of the stay only, or at both where another place is possible; no report from the ground",
+    3: "heard at one end of the stay only, without a report from the ground",
+}
+_INFERRED = {
+    4: "lost on the way here and heard again on the way back, with time for a stay between",
+    3: "lost and heard again with time for a stay between, but only one side fits or another place is possible",
     2: "only heard again, coming from here or from another place that fits as well",
     1: "only lost on the way towards this site",
 }
@@ -74,7 +78,9 @@ def departure(visit: Visit) -> str:
 
 def confidence(visit: Visit) -> str:
     """Say how sure it is, in figures and in words."""
-    return f"confidence {visit.confidence} of 4: {_CONFIDENCE[visit.confidence]}"
+    # Only an inferred visit has less than 3.
+    words = _INFERRED if INFERRED in visit.candidates else _INFERRED | _HEARD
+    return f"confidence {visit.confidence} of 4: {words[visit.confidence]}"
 
 
 def state(visit: Visit) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from db.deriving import good_polls_like, heard_before, heard_low, last_heard, scope_of
-from db.flight_claims import claims
+from db.flight_claims import claims, estimates
 from db.flights import awaited_visits, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Visit
@@ -153,10 +153,11 @@ class DarkReader:
 
     def _hinted(self, icao24: str, at: datetime) -> frozenset[str]:
         """Give the airports that another service names as the destination of the flight that was lost."""
-        told = claims(self.connection, icao24s=[icao24], since=at - _SAME_FLIGHT, until=at + _SAME_FLIGHT)
-        return frozenset(
-            {each.actual_destination or each.destination for each in told if not each.estimated}
-        ) - {""}
+        since, until = at - _SAME_FLIGHT, at + _SAME_FLIGHT
+        told = claims(self.connection, icao24s=[icao24], since=since, until=until)
+        reckoned = estimates(self.connection, icao24s=[icao24], since=since)
+        named = {each.actual_destination or each.destination for each in told if not each.estimated}
+        return frozenset(named | {each.destination for each in reckoned if each.at <= until}) - {""}
 
     def _entered(self, end: End, performance: Performance) -> bool:
         poll_id = end.fix.poll_id

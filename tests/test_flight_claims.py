@@ -19,10 +19,12 @@ from monitor.cli import app as command_line
 from monitor.feeds import Provider
 from monitor.feeds.fr24_live import Fr24AirportsFeed
 from monitor.flights.claims import tell_claim, without_name
+from monitor.flights.matching import place_of
 from monitor.polling import poll_provider
-from tests.cast import CAST, write_cast
+from tests.cast import CAST, QUIET_FIELD, write_cast
 from tests.fake_feeds import NOON, client
 from tests.feed_contract import FR24_POSITION, fr24_body
+from tests.flying import Cruise, World
 
 HOUR = timedelta(hours=1)
 CLAIM = FlightClaim(
@@ -149,3 +151,18 @@ def test_claims_stand_below_the_visits(tmp_path: Path, monkeypatch: pytest.Monke
     document = json.loads(runner.invoke(command_line, ["visits", "quiet-field", "--json"]).output)
     assert [each["flight_id"] for each in document["claims"]] == ["15521f-1"]
     assert document["attributions"]["adsb.lol-archive"] == "adsb.lol contributors, ODbL 1.0"
+
+
+@pytest.mark.parametrize(("destination", "states"), [("", []), ("XQUF", ["lost_toward"]), ("ZBAA", [])])
+def test_a_destination_that_is_claimed_says_where_an_aircraft_was_lost_to(
+    engine: Engine, destination: str, states: list[str]
+) -> None:
+    world = World(engine, (QUIET_FIELD,))
+    place = place_of(QUIET_FIELD)
+    # So far out that the direction alone does not say it.
+    cruise = Cruise(place.lat, place.lon, 20).towards(330)
+    claim = replace(CLAIM, destination=destination, first_seen_at=cruise.at - HOUR, last_seen_at=cruise.at)
+    with writing(engine) as connection:
+        insert_claims(connection, [claim] if destination else [])
+    world.live(cruise.fixes, until=cruise.at + timedelta(minutes=8))
+    assert [visit.state for visit in world.visits()] == states

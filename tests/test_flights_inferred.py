@@ -10,7 +10,7 @@ from db.records import Fix, Visit
 from monitor.flights.gap_notes import gap_of
 from monitor.flights.gaps import LOST_AFTER, gaps
 from monitor.flights.gates import Gate, gates_of
-from monitor.flights.geodesy import course_deg, great_circle_nm, turn_deg
+from monitor.flights.geodesy import course_deg, destination, great_circle_nm, turn_deg
 from monitor.flights.identity import aircraft_of
 from monitor.flights.inferred import infer
 from monitor.flights.integrity import clean
@@ -38,6 +38,7 @@ class Story:
     gates: Mapping[str, Sequence[Gate]] = field(default_factory=dict)
     before: Mapping[str, int] = field(default_factory=dict)
     covered: frozenset[str] = frozenset()
+    others: Sequence[Place] = ()
     feed_works: bool = True
 
     def hear(self, cruise: Cruise) -> "Story":
@@ -52,6 +53,7 @@ class Story:
             self.before,
             lambda place, _at: place.id in self.covered,
             lambda gap, until: (until - gap.lost.fix.at).total_seconds() if self.feed_works else 0.0,
+            others=lambda _end: self.others,
         )
         found = infer(
             clean(self.reports),
@@ -241,6 +243,30 @@ def test_of_two_places_the_way_back_decides() -> None:
         FIELD.id: "diverted",
         "far-side": "confirmed",
     }
+
+
+def test_what_another_airport_explains_as_well_stays_presumed() -> None:
+    near = [destination(FIELD.lat, FIELD.lon, bearing, 12) for bearing in (20, 110, 200, 290)]
+    others = [
+        replace(FIELD, site=replace(QUIET_FIELD, id=f"other-{n}", name=f"Other {n}"), lat=lat, lon=lon)
+        for n, (lat, lon) in enumerate(near)
+    ]
+    story = Story(others=others).hear(inbound())
+    story.read(story.reports[-1].at + 6 * MINUTE)
+    assert story.states == ["lost_toward"]
+    assert "Other" in told(story.last)
+    # Heard again on a way that leads away from the field no better than from its neighbours.
+    story.hear(outbound(30, off_deg=24))
+    visit = story.last
+    assert (visit.state, visit.confidence) == ("presumed", 2)
+    assert visit.departed_at is not None
+    assert 0.25 <= visit.candidates["places"][0]["probability"] < 0.5
+    assert {each.get("name") for each in visit.candidates["places"]} > {None}
+    assert "That it was there:" in told(visit)
+    # Told once: a rank that moves later is no news.
+    versions = len(story.versions)
+    story.before = {FIELD.id: 50}
+    assert len(story.read(story.reports[-1].at + HOUR).versions) == versions
 
 
 def test_gates_of_the_sites_file_decide_where_a_loss_counts() -> None:

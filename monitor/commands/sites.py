@@ -231,21 +231,21 @@ def add(
     if source is not None and radius is not None:
         raise InputError("--radius goes with --airport or with --lat and --lon, not with a GeoJSON file.")
     told = {"site_id": site_id, "name": name, "kind": kind, "timezone": timezone}
+    path = _path(file)
     if source is not None:
         features = features_from_file(source, **told)
     elif airport is not None:
         features = [feature_from_airport(airport, radius_m=radius, **told)]
     else:
         features = [_round_site(told, lat, lon, radius)]
-    path = _path(file)
     sites = add_sites(path, features, replace=replace, rules=_rules())
     added = [feature_id(feature) for feature in features]
     notes = [str(each) for each in overlaps(sites.sites, added)]
     if as_json:
         print_json({"file": str(path), "added": added, "sites": len(sites), "notes": notes})
-    else:
-        say(f"Added {', '.join(added) or 'nothing'} to {path}, which now has {_count(len(sites))}.")
-        _say_notes(notes)
+        return
+    say(f"Added {', '.join(added) or 'nothing'} to {path}, which now has {_count(len(sites))}.")
+    _say_notes(notes)
 
 
 def _round_site(

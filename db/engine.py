@@ -1,5 +1,6 @@
 """Opening the database: one engine, and explicit reading and writing transactions."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,8 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 BUSY_TIMEOUT_MS = 30_000
+_NO_PRIVILEGE = "42501"
+"""PostgreSQL's code where the user may not read or write something."""
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     # FULL, not NORMAL: the outbox must survive a power cut.
@@ -33,6 +37,16 @@ def open_engine(url: str | URL) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def is_unusable(error: DBAPIError) -> bool:
+    """Whether the database itself is at fault (gone, full, damaged, closed to us), and not what was asked of it."""
+    return (
+        isinstance(error, OperationalError)
+        # “file is not a database” and “disk image is malformed” have no class of their own.
+        or type(error.orig) is sqlite3.DatabaseError
+        or getattr(error.orig, "sqlstate", None) == _NO_PRIVILEGE
+    )
 
 
 def _query_args(url: URL) -> dict[str, Any]:

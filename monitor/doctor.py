@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import Engine, func, make_url, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from db.engine import open_engine, reading
+from db.engine import is_unusable, open_engine, reading
 from db.leases import holder
 from db.migrate import current_revision, is_known, newest_revision
 from monitor.app import describe_database
@@ -109,7 +109,9 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
         yield from _service(engine, now)
         if path is None:
             yield _skew("the database server", _server_time(engine), now)
-    except OperationalError as error:
+    except DBAPIError as error:
+        if not is_unusable(error):
+            raise
         why = redact(str(error.orig).strip(), settings.secrets)
         yield Finding(
             "database",

@@ -179,6 +179,31 @@ def set_revision(folder: Path, revision: str) -> None:
     engine.dispose()
 
 
+def test_a_file_that_is_no_database_ends_with_1_and_no_traceback(sitewatch: Sitewatch, folder: Path) -> None:
+    (folder / "var").mkdir()
+    (folder / "var" / "sitewatch.db").write_text("These are minutes of a meeting.")
+    answer = sitewatch("status")
+    assert answer.code == 1
+    assert "The database (SQLite file var/sitewatch.db) does not work: file is not a database" in answer.err
+    assert "BROKEN" in sitewatch("doctor", "--offline").out
+    assert (folder / "var" / "sitewatch.db").read_text() == "These are minutes of a meeting."
+
+
+def test_a_server_that_lets_us_write_nothing_ends_with_1(
+    sitewatch: Sitewatch, monkeypatch: pytest.MonkeyPatch, empty_postgres_url: str
+) -> None:
+    owner = open_engine(empty_postgres_url)
+    with owner.begin() as connection:
+        connection.execute(text("drop role if exists newcomer"))
+        connection.execute(text("create role newcomer login"))
+    monkeypatch.setenv("SITEWATCH_DATABASE_URL", empty_postgres_url.replace("//postgres:", "//newcomer:"))
+    answer = sitewatch("status")
+    owner.dispose()
+    assert answer.code == 1
+    assert "permission denied for schema public" in answer.err
+    assert "sitewatch may read and write there" in answer.err
+
+
 @pytest.mark.parametrize("command", [["status"], ["run", "--once"]])
 def test_a_database_of_a_newer_version_is_left_alone(
     sitewatch: Sitewatch, folder: Path, command: list[str]

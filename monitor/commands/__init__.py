@@ -30,8 +30,9 @@ def now() -> datetime:
 @contextmanager
 def opened(*, prepared: bool = True) -> "Iterator[App]":
     """The program, with a database of the right version unless the caller prepares it."""
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DBAPIError
 
+    from db.engine import is_unusable
     from monitor.bootstrap import build
     from monitor.logs import configure
     from monitor.pipeline import prepare
@@ -45,12 +46,14 @@ def opened(*, prepared: bool = True) -> "Iterator[App]":
         if prepared:
             prepare(app, now())
         yield app
-    except OperationalError as error:
+    except DBAPIError as error:
+        if not is_unusable(error):
+            raise
         why = redact(str(error.orig).strip(), settings.secrets)
         raise WorkFailed(
             f"The database ({app.database}) does not work: {why}\n"
-            "Check SITEWATCH_DATABASE_URL, that the server runs and that the disk is not full; "
-            "“sitewatch doctor” checks all of it."
+            "Check SITEWATCH_DATABASE_URL, that the server runs, that sitewatch may read and write there and that the disk is "
+            "not full; “sitewatch doctor” checks all of it."
         ) from None
     finally:
         app.close()

@@ -26,6 +26,8 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "absence": ("absence",),
     "step": ("step",),
 }
+FIRSTS = _GROUPS["first_since"]
+"""They have one share together: a subject was seen before, or it was not."""
 BUDGETED = frozenset(rule for group in _GROUPS.values() for rule in group)
 """Rules under the promise; the watch list and declared statistics lie outside it."""
 
@@ -91,10 +93,24 @@ class Promise:
     shares: Mapping[str, float] = field(default_factory=lambda: dict(_ALONE))
     scores: Mapping[tuple[str, str], ClassScores] = field(default_factory=dict)
     """By rule and class (`flow, daily`)."""
+    lent: Mapping[Severity, Mapping[str, float]] = field(default_factory=dict)
+    """By severity and rule: the fraction of its share that a rule cannot spend on the judged look."""
+
+    def whole_a_year(self, rule: str, severity: Severity = "notify") -> float:
+        """The false alarms a year that this rule may give in this series, before anything is lent."""
+        return self.budget[severity] * self.shares.get(rule, 0.0)
 
     def a_year(self, rule: str, severity: Severity = "notify") -> float:
-        """The false alarms a year that this rule may give in this series."""
-        return self.budget[severity] * self.shares.get(rule, 0.0)
+        """The false alarms a year that this rule may give in this series at the judged look."""
+        lent = self.lent.get(severity, {})
+        if rule not in ALTERNATIVES or rule not in self.shares:
+            return self.whole_a_year(rule, severity) * (1.0 - lent.get(rule, 0.0))
+        # The firsts have one share together, so only one of them has any to lend.
+        each = {
+            ("first" if name in FIRSTS else name): self.shares[name] * part for name, part in lent.items()
+        }
+        borrowers = sum(name in self.shares for name in ALTERNATIVES)
+        return self.whole_a_year(rule, severity) + self.budget[severity] * sum(each.values()) / borrowers
 
     def alpha(self, rule: str, looks_a_year: float, severity: Severity = "notify") -> float:
         """The chance of a false alarm that one look may have."""
@@ -116,6 +132,6 @@ class Promise:
     def severity(self, rule: str, p: float, looks_a_year: float, kind: str) -> Severity | None:
         """How severe a look with this p is, None where it is ordinary."""
         for severity in SEVERITIES:
-            if self.shares.get(rule, 0.0) > 0 and p <= self.p_bound(rule, looks_a_year, kind, severity):
+            if self.a_year(rule, severity) > 0 and p <= self.p_bound(rule, looks_a_year, kind, severity):
                 return severity
         return None

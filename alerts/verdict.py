@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from alerts.metrics import Metric
 from alerts.promise import Promise
-from alerts.series import PastLooks, past_looks
+from alerts.series import PastLooks, Series, past_looks, series_of
 from db.records import Change, DeclaredBaseline, EvaluationStatus, Observation
 
 Params = Mapping[str, Any]
@@ -50,6 +50,17 @@ class History:
     def past(self) -> PastLooks:
         """The earlier looks as arrays."""
         return past_looks(self.looks, self.implied)
+
+    def series(self, look: Observation) -> Series:
+        """The look behind its past, laid out once for all rules."""
+        if look is not self._laid[0]:
+            self._laid[:] = [look, series_of(look, self.past)]
+        laid: Series = self._laid[1]
+        return laid
+
+    @cached_property
+    def _laid(self) -> list[Any]:
+        return [None, None]
 
 
 @dataclass(frozen=True, slots=True)

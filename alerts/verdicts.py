@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alerts.history import history_of, watched_series
+from alerts.lending import lend
 from alerts.metrics import METRICS
 from alerts.promise import ClassScores
 from alerts.rules.combined import combine
@@ -45,6 +46,7 @@ def verdicts_on(
         return ()
     states = known.states.get(look.series, {})
     history = history_of(look, known.looks, known.declared, known.as_of, changes=known.changes, states=states)
+    context = lend(look, history, context)
     said = [
         rule.judge(look, history, context, {**rule.defaults, **watch.rules[name]})
         for name, rule in rules.items()

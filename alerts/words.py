@@ -142,3 +142,10 @@ def _seen(rule: str, details: Mapping[str, Any]) -> str:
         case "watchlist":
             return "on the watch list" if details.get("n") else "on the watch list, no history there"
     return ""
+
+
+def units(missing: int, what: str) -> str:
+    """What is missing, in the singular for one: `event in two spans`."""
+    if missing != 1:
+        return what
+    return what.replace("looks", "look").replace("events", "event").replace("days", "day")

@@ -14,6 +14,7 @@ from benchmarks import (
     baselines_compare_r,
     baselines_daily,
     baselines_judgeable,
+    baselines_judging,
     baselines_pipeline,
     baselines_speed,
     baselines_study,
@@ -27,6 +28,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "The rules as they run: promise and realised rate by backtest": baselines_pipeline.main,
     "Judgeability": baselines_judgeable.main,
     "Speed": baselines_speed.main,
+    "Judging records as they come": baselines_judging.main,
     "Speed beside R": baselines_compare_r.main,
 }
 

@@ -71,7 +71,8 @@ def main() -> None:
         for each in (found.verdict, *found.rules):
             alarms[each.rule] += each.false_episodes
             promised[each.rule] += each.promised_a_year * found.site_years
-            attainable[each.rule] += (each.attainable_a_year or 0.0) * found.site_years
+            if each.attainable_a_year is not None:
+                attainable[each.rule] += each.attainable_a_year * found.site_years
     print(f"{series} series, {years:.0f} site-years")
     print(f"{'rule':<12}{'episodes':>9}{'a year':>8}{'95 %':>16}{'promised':>10}{'attainable':>12}")
     for rule, promise in promised.items():
@@ -79,7 +80,8 @@ def main() -> None:
             low, high = rate_interval(alarms[rule], years)
             print(
                 f"{rule:<12}{alarms[rule]:>9}{alarms[rule] / years:>8.3f}{f'[{low:.3f}, {high:.3f}]':>16}"
-                f"{promise / years:>10.3f}{attainable[rule] / years:>12.3f}"
+                f"{promise / years:>10.3f}"
+                + (f"{attainable[rule] / years:>12.3f}" if rule in attainable else f"{'–':>12}")
             )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from alerts.baselines import nb
+from alerts.baselines.model import GATES
 from alerts.baselines.tail import probabilities
 from alerts.history import history_of
 from alerts.metrics import METRICS
@@ -47,7 +48,7 @@ class RuleNow:
     @property
     def missing(self) -> int:
         """How much is missing, in `missing_what`; 0 where it can judge."""
-        return 0 if self.judges else int(self.figures.get("missing") or self.figures.get("missing_days") or 0)
+        return 0 if self.judges else int(self.figures.get("missing") or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,8 @@ def next_look(key: SeriesKey, usable: Sequence[Observation], now: datetime) -> O
     step = timedelta(days=max(1, math.ceil(length / timedelta(days=1))))
     ahead = max(1, math.floor((now - newest.period_start) / step))
     shown = [each.exposure for each in usable if each.exposure is not None]
+    # As well seen as those looks usually are that tell anything.
+    shown = [each for each in shown if each >= GATES[newest.kind]] or shown
     return replace(
         newest,
         period_start=newest.period_start + ahead * step,

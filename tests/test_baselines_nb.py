@@ -97,3 +97,13 @@ def test_gamma_and_normal() -> None:
     x = np.array([1e-3, 0.5, 1.0, 9.99, 10.0, 1e5])
     assert log_gamma(x) == pytest.approx([math.lgamma(v) for v in x], abs=1e-9, rel=1e-13)
     assert float(normal_sf(normal_quantile(1 - 1e-6))) == pytest.approx(1e-6, rel=1e-8)
+
+
+def test_single_numbers_have_the_tails_of_arrays() -> None:
+    rng = np.random.default_rng(40)
+    count = np.concatenate([rng.integers(0, 80, 400).astype(float), rng.integers(80, 3_000, 60), [np.nan]])
+    mean = np.append(10 ** rng.uniform(-3, 3, 460), 1.0)
+    size = np.where(rng.random(461) < 0.2, np.inf, 10 ** rng.uniform(-2, 5, 461))
+    for function in (nb.log_sf, nb.log_cdf, nb.log_pmf):
+        apart = [float(function(*each)) for each in zip(count, mean, size, strict=True)]
+        np.testing.assert_allclose(apart, function(count, mean, size), rtol=1e-9, atol=1e-12)

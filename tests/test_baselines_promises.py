@@ -114,6 +114,23 @@ def test_the_tail_alarms_about_as_often_as_whole_counts_allow() -> None:
     assert realised / attainable == pytest.approx(1.0, abs=0.35)
 
 
+@pytest.mark.parametrize(("first", "last"), [(12, 40), (52, 76), (150, 250)])
+def test_short_and_long_histories_of_seasonal_counts_keep_the_promise(first: int, last: int) -> None:
+    rng = np.random.default_rng(9)
+    levels = np.tile([0.5, 2.0, 8.0, 30.0], 100)[:, None]
+    week, phase = np.arange(last), rng.uniform(0.0, 52.18, (400, 1))
+    mean = levels * np.exp(0.4 * np.cos(2 * np.pi * (week + phase) / 52.18))
+    counts, days = rng.negative_binomial(mean, 0.5).astype(float), 7.0 * week
+    realised = attainable = 0.0
+    for n in range(first, last, 4):
+        known = observe(counts[:, : n + 1])
+        tail = judge_tail(known, seasonal(known, days[: n + 1]), 0.01)
+        realised += tail.answers.fires.sum()
+        attainable += tail.attainable(0.01).sum()
+    # About 20 to 90 alarms may come: 20 % and a standard error; while no season is known it errs on the quiet side.
+    assert 0 < realised < 1.4 * attainable
+
+
 # About 10 s on an idle core; the limit is for crowded machines.
 @pytest.mark.timeout(600)
 @pytest.mark.shared

@@ -146,9 +146,15 @@ class TestRecord:
         assert "needs 5 more" in verdict.reason
 
     def test_own_history_gives_odds_by_the_exact_law(self) -> None:
-        verdict = judge(Record(), look("2023-10-05", 73), history(past(*range(40))))
+        shuffled = [n * 7 % 40 for n in range(40)]
+        verdict = judge(Record(), look("2023-10-05", 73), history(past(*shuffled)))
         assert (verdict.details["odds"], verdict.details["is_record"]) == (41, True)
         assert "by chance 1 in 41 looks" in verdict.reason
+
+    def test_where_neighbouring_looks_are_alike_a_record_is_commoner_than_their_number_says(self) -> None:
+        verdict = judge(Record(), look("2023-10-05", 73), history(past(*range(40))))
+        assert verdict.details["odds"] == verdict.details["independent"] + 1 < 10
+        assert f"worth {verdict.details['independent']} independent ones" in verdict.reason
 
     def test_odds_that_the_promise_does_not_allow_are_told_only_with_an_unusual_margin(self) -> None:
         for value, told in ((8, False), (73, True)):
@@ -159,7 +165,7 @@ class TestRecord:
     def test_a_record_of_very_many_looks_is_news_by_itself(self) -> None:
         start = at("2003-01-01")
         many = tuple(
-            look("2003-01-01", n % 8, period_start=start + n * DAY, period_end=start + (n + 1) * DAY)
+            look("2003-01-01", n * n % 11 % 8, period_start=start + n * DAY, period_end=start + (n + 1) * DAY)
             for n in range(0, 7_500, 7)
         )
         assert judge(Record(), look("2023-10-05", 8), history(many)).exceeded

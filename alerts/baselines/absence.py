@@ -51,7 +51,7 @@ def judge_absence(looks: Looks, looks_a_year: ArrayLike, false_alarms_a_year: Ar
         expected[silent] = rate.per_exposure * stretch[silent]
     share = active.sum(axis=1) / np.maximum(before.member.sum(axis=1), 1)
     stretches = share * np.asarray(looks_a_year, np.float64)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         alpha = np.minimum(np.asarray(false_alarms_a_year, np.float64) / stretches, 0.05)
     events = np.where(active[:, :-1], y[:, :-1], 0.0).sum(axis=1)
     needs = np.ceil(np.maximum(0.0, LEAST_EVENTS - events)).astype(np.int64)
@@ -67,7 +67,7 @@ def judge_absence(looks: Looks, looks_a_year: ArrayLike, false_alarms_a_year: Ar
 def silence_p(rate: Rate, exposure: FloatArray) -> FloatArray:
     """The predictive negative binomial's chance of nothing in so much exposure; at φ 1 it is (Σe/(Σe+G))^S."""
     mean = rate.per_exposure * exposure
-    variance = rate.dispersion * mean * (1.0 + mean / rate.events)
+    variance = rate.cautious_dispersion * mean * (1.0 + mean / rate.events)
     return np.exp(nb.log_zero(mean, nb.size_of(mean, variance)))
 
 

@@ -31,14 +31,14 @@ class Verdict:
     fired: tuple[tuple[str, ...], ...]
 
 
-def combine(answers: Sequence[Answers], shares: Mapping[str, float] = SHARES) -> Verdict:
-    """Combine by p over share: with every alpha F·share/L that is one threshold F/L for all.
+def combine(answers: Sequence[Answers], shares: Mapping[str, float | FloatArray] = SHARES) -> Verdict:
+    """Combine by p over share (one, or one a series): with every alpha F·share/L that is one threshold F/L for all.
 
     Rules fire by their own alpha (and conditions such as "a record" or "first crossing"), so the verdict fires
     where any does.
     """
     weighed = [(each, shares.get(each.rule, 0.0)) for each in answers]
-    used = [(each, share) for each, share in weighed if share > 0]
+    used = [(each, share) for each, share in weighed if np.all(np.asarray(share) > 0)]
     series = len(answers[0].p)
     if not used:
         nothing = np.zeros(series, dtype=bool)
@@ -50,13 +50,13 @@ def combine(answers: Sequence[Answers], shares: Mapping[str, float] = SHARES) ->
     best = ranked.argmin(axis=0)
     lowest = relative.min(axis=0)
     names = [each.rule for each, _ in used]
-    strongest = tuple(
-        names[i] if np.isfinite(value) else "" for i, value in zip(best, ranked.min(axis=0), strict=True)
-    )
-    fired = tuple(tuple(name for name, hit in zip(names, column, strict=True) if hit) for column in fires.T)
+    strongest = np.where(np.isfinite(ranked.min(axis=0)), np.array(names)[best], "")
+    fired: list[tuple[str, ...]] = [()] * series
+    for row in np.flatnonzero(fires.any(axis=0)):
+        fired[row] = tuple(name for name, hit in zip(names, fires[:, row], strict=True) if hit)
     p = np.where(np.isfinite(lowest), np.minimum(1.0, lowest), np.nan)
     any_fires = np.asarray(fires.any(axis=0))
-    return Verdict(any_fires, strongest, p, fired)
+    return Verdict(any_fires, tuple(strongest.tolist()), p, tuple(fired))
 
 
 def split(

@@ -26,7 +26,7 @@ class Fit:
     covariance: FloatArray
     """[S, P, P], to be multiplied by the dispersion"""
     leverage: FloatArray
-    """[S, T]"""
+    """[S, T], or [S, 0] where it was not asked for"""
     dispersion: FloatArray
     df: IntArray
     converged: BoolArray
@@ -39,32 +39,32 @@ def fit(
     prior: FloatArray,
     *,
     start: FloatArray | None = None,
+    leverage: bool = True,
 ) -> Fit:
     """Fit log mean = design·b + offset by reweighted least squares from counts + 0.1, as R's `glm` does.
 
     `counts`, `offset`, `prior` (weights ≥ 0) are [S, T], `design` [T, P]. NaN counts are left out. A series
     stops when its deviance changes by less than 1e-8, after at most 25 rounds. Columns without any usable
     look get the coefficient 0 and cost no degree of freedom. With coefficients [S, P] to start from it takes
-    a third of the rounds and stops at 1e-4 (the last round squares the error); series that do not converge from there start as R does.
+    a third of the rounds and stops at 1e-4 (the last round squares the error); series that do not converge from
+    there start as R does.
     """
     seen = np.isfinite(counts)
     weights = np.where(seen, prior, 0.0)
     y = np.where(seen, counts, 0.0)
     shift = np.where(seen, offset, 0.0)
-    if start is None:
-        coefficients, eta, working, converged = _iterate(y, design, shift, weights)
-    else:
-        coefficients, eta, working, converged = _iterate(y, design, shift, weights, start)
-        lost = ~converged
-        if lost.any():
-            again = _iterate(y[lost], design, shift[lost], weights[lost])
-            for whole, part in zip((coefficients, eta, working, converged), again, strict=True):
-                whole[lost] = part
-    mean = np.exp(eta)
+    coefficients, before, converged = _iterate(y, design, shift, weights, start)
+    lost = ~converged
+    if start is not None and lost.any():
+        again = _iterate(y[lost], design, shift[lost], weights[lost])
+        for whole, part in zip((coefficients, before, converged), again, strict=True):
+            whole[lost] = part
+    mean = _mean(coefficients, design, shift)
     # As R documents, the working weights are those of the last round, one step behind the mean.
+    working = weights * (mean if start is not None else _mean(before, design, shift))
     pairs = _pairs(design)
-    covariance = _inverse(_cross(working, pairs))
-    leverage = working * _quadratic(covariance, pairs)
+    covariance = _inverse(_square(working @ pairs[2], pairs))
+    hat = working * _quadratic(covariance, pairs) if leverage else np.zeros((len(y), 0))
     filled = ((weights > 0).astype(float) @ (design != 0)) > 0
     df = seen.sum(axis=1) - filled.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -74,7 +74,7 @@ def fit(
         coefficients,
         np.where(seen, mean, np.nan),
         covariance,
-        np.where(seen, leverage, 0.0),
+        hat,
         dispersion,
         df,
         converged,
@@ -125,67 +125,67 @@ def _iterate(
     offset: FloatArray,
     weights: FloatArray,
     start: FloatArray | None = None,
-) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
-    """Iterate all series together and drop each from the work when it has converged."""
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Iterate all series together, dropping each when it has converged: coefficients, those a round before, converged."""
     series, columns = y.shape[0], design.shape[1]
-    results = np.zeros((series, columns)), np.zeros_like(y), np.zeros_like(y)
+    coefficients, before = np.zeros((2, series, columns))
     left, open_ = np.arange(series), np.ones(series, dtype=bool)
     wy = weights * y
-    # Σ w (y log y - y): the part of the deviance that no round changes.
-    fixed = np.einsum("st,st->s", wy, np.log(np.where(y > 0, y, 1.0))) - wy.sum(axis=1)
+    target, tolerance = wy @ design, _TOLERANCE if start is None else _WARM_TOLERANCE
+    # Σ w (y log y - y - y·offset): the part of the deviance that no round changes.
+    fixed = np.einsum("st,st->s", wy, np.log(np.where(y > 0, y, 1.0)) - offset) - wy.sum(axis=1)
+    pairs = _pairs(design)
+    # One matrix product a round gives X'WX, X'W1 and the sum of the weights.
+    products = np.column_stack([pairs[2], design, np.ones(len(design))])
     if start is None:
         b = np.zeros((series, columns))
-        eta = np.log(y + 0.1)
         working = weights * (y + 0.1)
-        score = (working * (eta - offset) + wy - working) @ design
+        eta = np.log(y + 0.1) - offset
+        sums = working @ products
+        score = (working * eta) @ design + target - sums[:, -columns - 1 : -1]
+        deviance = 2.0 * (fixed - np.einsum("st,st->s", wy, eta) + sums[:, -1])
     else:
         b = start
-        eta = np.minimum(b @ design.T + offset, _MOST_ETA)
-        working = weights * np.exp(eta)
-        score = (wy - working) @ design
-    pairs = _pairs(design)
-    tolerance = _TOLERANCE if start is None else _WARM_TOLERANCE
-    before = _deviance(fixed, wy, eta, working)
+        sums = (weights * _mean(b, design, offset)) @ products
+        score = target - sums[:, -columns - 1 : -1]
+        deviance = _deviance(fixed, target, b, sums)
     for _ in range(_MOST_ROUNDS):
-        b = b + _solve(_cross(working, pairs), score)
-        last_working = working
-        eta = b @ design.T
-        eta += offset
-        np.minimum(eta, _MOST_ETA, out=eta)
-        working = np.exp(eta)
+        last = b
+        b = b + _solve(_square(sums, pairs), score)
+        working = _mean(b, design, offset)
         working *= weights
-        now = _deviance(fixed, wy, eta, working)
-        done = np.abs(now - before) / (np.abs(now) + 0.1) < tolerance
+        sums = working @ products
+        now = _deviance(fixed, target, b, sums)
+        done = np.abs(now - deviance) / (np.abs(now) + 0.1) < tolerance
         # A finished series may ride along until enough have finished: its answer is kept already.
         fresh = done & open_
-        _keep(results, left, fresh, (b, eta, last_working))
+        coefficients[left[fresh]], before[left[fresh]] = b[fresh], last[fresh]
         open_ &= ~done
         if not open_.any():
             break
         if open_.mean() < _COMPACT_BELOW:
             left = left[open_]
-            fixed, wy, offset, weights = (part[open_] for part in (fixed, wy, offset, weights))
-            b, eta, working, last_working, now = (
-                part[open_] for part in (b, eta, working, last_working, now)
-            )
+            offset, weights = offset[open_], weights[open_]
+            fixed, target, b, last, sums, now = (part[open_] for part in (fixed, target, b, last, sums, now))
             open_ = np.ones(left.size, dtype=bool)
-        score = (wy - working) @ design
-        before = now
+        score = target - sums[:, -columns - 1 : -1]
+        deviance = now
     unfinished = np.zeros(series, dtype=bool)
     unfinished[left[open_]] = True
-    _keep(results, left, open_, (b, eta, last_working))
-    return *results, ~unfinished
+    coefficients[left[open_]], before[left[open_]] = b[open_], last[open_]
+    return coefficients, before, ~unfinished
 
 
-def _keep(
-    results: tuple[FloatArray, ...], left: IntArray, rows: BoolArray, parts: tuple[FloatArray, ...]
-) -> None:
-    for result, part in zip(results, parts, strict=True):
-        result[left[rows]] = part[rows]
+def _mean(coefficients: FloatArray, design: FloatArray, offset: FloatArray) -> FloatArray:
+    mean: FloatArray = coefficients @ design.T
+    mean += offset
+    np.minimum(mean, _MOST_ETA, out=mean)
+    np.exp(mean, out=mean)
+    return mean
 
 
-def _deviance(fixed: FloatArray, wy: FloatArray, eta: FloatArray, working: FloatArray) -> FloatArray:
-    total: FloatArray = 2.0 * (fixed - np.einsum("st,st->s", wy, eta) + working.sum(axis=1))
+def _deviance(fixed: FloatArray, target: FloatArray, b: FloatArray, sums: FloatArray) -> FloatArray:
+    total: FloatArray = 2.0 * (fixed - np.einsum("sp,sp->s", target, b) + sums[:, -1])
     return total
 
 
@@ -194,14 +194,12 @@ def _pairs(design: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
     return rows, columns, design[:, rows] * design[:, columns]
 
 
-def _cross(working: FloatArray, pairs: tuple[IntArray, IntArray, FloatArray]) -> FloatArray:
-    """X'WX of every series, as one matrix product with the pairwise products of the design's columns."""
-    rows, columns, products = pairs
-    flat = working @ products
+def _square(sums: FloatArray, pairs: tuple[IntArray, IntArray, FloatArray]) -> FloatArray:
+    """X'WX of every series, from its sums over the pairwise products of the design's columns."""
+    rows, columns, _ = pairs
     size = int(rows[-1]) + 1
-    out = np.empty((working.shape[0], size, size))
-    out[:, rows, columns] = flat
-    out[:, columns, rows] = flat
+    out = np.empty((len(sums), size, size))
+    out[:, rows, columns] = out[:, columns, rows] = sums[:, : len(rows)]
     return out
 
 
@@ -239,6 +237,12 @@ def _inverse(cross: FloatArray) -> FloatArray:
 def without_column(design: FloatArray, column: int) -> FloatArray:
     """The design less one column."""
     return np.delete(design, column, axis=1)
+
+
+def coefficients_without(whole: Fit, column: int) -> FloatArray:
+    """About what the coefficients [S, P - 1] become without one column: the constrained least of its quadratic form."""
+    along = whole.covariance[:, :, column] / whole.covariance[:, column, column][:, None]
+    return np.delete(whole.coefficients - along * whole.coefficients[:, column][:, None], column, axis=1)
 
 
 def with_column(part: Fit, column: int) -> Fit:

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from alerts.baselines import scalar
 from alerts.baselines.special import (
     BoolArray,
     FloatArray,
@@ -25,6 +26,8 @@ _LOG_2PI = math.log(2.0 * math.pi)
 _LEAST_DEVIATION = 1e-8
 _LOG_LEAST = -690.0
 _CLOSE = 1e-17
+_FEW = 8
+"""Up to so many numbers one by one are faster than an array."""
 
 
 def size_of(mean: ArrayLike, variance: ArrayLike) -> FloatArray:
@@ -91,9 +94,13 @@ def _flat(*values: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray, tuple
 def _log_pmf(k: FloatArray, mean: FloatArray, size: FloatArray) -> FloatArray:
     """Log mass of flat arrays: saddle-point expansion for k > 0, exact formula for 0."""
     r = np.minimum(size, _POISSON_SIZE)
+    if k.size <= _FEW:
+        return np.array(
+            [scalar.log_pmf(*each) for each in zip(k.tolist(), mean.tolist(), r.tolist(), strict=True)]
+        )
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         s = 1.0 / r
-        answer = -r * np.log1p(mean * s)
+        answer = np.where(np.isnan(k), np.nan, -r * np.log1p(mean * s))
         some = (k > 0) & (mean > 0)
         k, mean, r, s = k[some], mean[some], r[some], s[some]
         n = k + r
@@ -111,6 +118,9 @@ def _log_pmf(k: FloatArray, mean: FloatArray, size: FloatArray) -> FloatArray:
 
 def _log_tail(k: FloatArray, mean: FloatArray, size: FloatArray, *, upper: bool) -> FloatArray:
     """Log P(Y ≥ k) or log P(Y < k); whichever side converges faster is computed, the other is its complement."""
+    if k.size <= _FEW:
+        each = zip(k.tolist(), mean.tolist(), np.minimum(size, _POISSON_SIZE).tolist(), strict=True)
+        return np.array([scalar.log_tail(*one, upper=upper) for one in each])
     answer = np.full(k.shape, np.nan)
     known = (k >= 0) & (mean >= 0) & (size > 0) & np.isfinite(k) & np.isfinite(mean)
     sure = known & ((k == 0) | (mean == 0))

@@ -11,6 +11,7 @@ from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
 LEAST_LOOKS = 20
 _LONGEST_LAG = 52
+_WHOLE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,15 @@ class Record:
     comparable: IntArray
     """n′: those with exposure at least today's, which keeps the odds conservative."""
     odds: FloatArray
-    """n′ + 1: a record happens by chance once in so many looks."""
+    """n′ + 1: a record happens by chance once in so many looks, where they are independent."""
 
 
 def judge_record(looks: Looks, alpha: FloatArray | float = 0.0) -> Record:
-    """Rank the newest look: p = (1 + number with at least its count) / (n′ + 1)."""
+    """Rank the newest look: p = (1 + number with at least its count) / (n′ + 1).
+
+    Trend and dependence make records commoner: of those whose p is small enough only the ones fire that are as rare
+    among the independent looks that the history is worth.
+    """
     past, today = looks.past, looks.today
     observed = np.isfinite(today)
     exposure = np.where(np.isnan(looks.today_exposure), 0.0, looks.today_exposure)
@@ -44,6 +49,10 @@ def judge_record(looks: Looks, alpha: FloatArray | float = 0.0) -> Record:
     is_record = observed & (today > largest)
     needs = np.maximum(0, LEAST_LOOKS - n)
     # Only a record may fire: ties and looks below a cloudy maximum are not news.
+    with np.errstate(invalid="ignore"):
+        rare = np.flatnonzero(is_record & (p <= alpha))
+    if rare.size:
+        p[rare] = (1.0 + reached[rare]) / (n[rare] * independent_share(past.rows(rare)) + 1.0)
     settled = answer("record", p, observed=observed, needs=needs, alpha=np.where(is_record, alpha, -1.0))
     previous = np.where(np.isfinite(largest), largest, np.nan)
     return Record(settled, is_record, previous, past.member.sum(axis=1), n, n + 1.0)
@@ -55,6 +64,16 @@ def chance_records(looks: ArrayLike, looks_a_year: ArrayLike, years: float = 1.0
         np.asarray(looks_a_year, np.float64) * years / np.asarray(looks, np.float64)
     )
     return expected
+
+
+def independent_share(past: Looks) -> FloatArray:
+    """How much of an independent look each usable one is worth, [series], above 0 and at most 1.
+
+    Independent looks themselves seem to be worth 0.9 by chance: from 0.7 on they are taken as whole.
+    """
+    n = np.maximum(past.member.sum(axis=1), 1)
+    share = np.maximum(effective_looks(past) / n, 1.0 / n)
+    return np.where(share >= _WHOLE, 1.0, share)
 
 
 def effective_looks(looks: Looks) -> FloatArray:

@@ -59,8 +59,9 @@ def steady(past: Looks) -> Expectation:
     rate = learn_rate(tame(past))
     exposure_missing = np.ceil(np.maximum(0.0, LEAST_EXPOSURE - rate.exposure))
     needs = np.maximum(np.maximum(0, LEAST_LOOKS - rate.n), exposure_missing).astype(np.int64)
-    se = np.sqrt(rate.dispersion / rate.events)
-    return Expectation(rate.per_exposure, rate.dispersion, se, rate.n, needs)
+    dispersion = rate.cautious_dispersion
+    se = np.sqrt(dispersion / rate.events)
+    return Expectation(rate.per_exposure, dispersion, se, rate.n, needs)
 
 
 def judge_tail(

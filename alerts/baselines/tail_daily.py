@@ -45,8 +45,9 @@ def daily(
     scale = factors[:, day[recent]]
     rate = learn_rate(_cut(tame(past), scale, options), scale=scale)
     needs = np.maximum(0, options.least_usable - rate.n)
-    se = np.sqrt(rate.dispersion / rate.events)
-    expectation = Expectation(rate.per_exposure, rate.dispersion, se, rate.n, needs)
+    dispersion = rate.cautious_dispersion
+    se = np.sqrt(dispersion / rate.events)
+    expectation = Expectation(rate.per_exposure, dispersion, se, rate.n, needs)
     return expectation, factors[:, day[-window:]]
 
 

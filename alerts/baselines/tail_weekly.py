@@ -5,8 +5,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alerts.baselines.glm import Fit, fit, overlay, surge_weights, with_column, without_column
-from alerts.baselines.model import Looks, shrink_dispersion, tame
+from alerts.baselines.glm import (
+    Fit,
+    coefficients_without,
+    fit,
+    overlay,
+    surge_weights,
+    with_column,
+    without_column,
+)
+from alerts.baselines.model import Looks, cautious, shrink_dispersion, tame
 from alerts.baselines.special import BoolArray, FloatArray
 from alerts.baselines.tail import Expectation, steady
 
@@ -29,6 +37,8 @@ class Season:
     weights_threshold: float = 2.58
     cut_z: float = 2.33
     """Counts beyond this normal quantile (1 in 100) tell nothing more of the dispersion."""
+    unknown_season: float = 0.3
+    """How far (sd of the logarithm) the level may lie from its average over the year where no season is known yet."""
     least_t: float = 1.96
     most_promised: float = 2.0
     """A trend may promise so many times the largest past count; one times would forbid ordinary growth."""
@@ -40,7 +50,8 @@ class Season:
 def seasonal(looks: Looks, days: ArrayLike, season: Season | None = None) -> Expectation:
     """Expectation of the newest look; `days` [time] is when the looks were, in days from any origin.
 
-    Under 1.5 years of usable history there is no season, from 1.5 one harmonic, from 3 two. The trend stays
+    Under 1.5 years of usable history there is no season (and the level is the less sure), from 1.5 one harmonic,
+    from 3 two. The trend stays
     where its |t| exceeds 1.96 and it promises at most twice the largest past count.
     """
     season = season or Season()
@@ -77,6 +88,7 @@ def seasonal(looks: Looks, days: ArrayLike, season: Season | None = None) -> Exp
         plain = steady(past.rows(~fitted_rows))
         for entry in fields(Expectation):
             getattr(result, entry.name)[~fitted_rows] = getattr(plain, entry.name)
+        result.se_log[~fitted_rows] = np.hypot(plain.se_log, season.unknown_season)
     return result
 
 
@@ -93,13 +105,16 @@ def _fit_rows(past: Looks, days: FloatArray, use: BoolArray, m: int, season: Sea
     eta = model.coefficients @ today
     pearson = _capped_pearson(y, model, season.cut_z)
     # One degree of freedom is put back: the shrunk φ counts n - 1.
-    dispersion = shrink_dispersion(pearson, model.df + 1)
+    n = np.isfinite(y).sum(axis=1)
+    dispersion = cautious(
+        shrink_dispersion(pearson, model.df + 1), n, np.nansum(y, axis=1) / np.maximum(n, 1)
+    )
     se = np.sqrt(dispersion * np.einsum("i,sij,j->s", today, model.covariance, today))
     return {
         "rate": np.exp(np.minimum(eta, _MOST_ETA)),
         "dispersion": dispersion,
         "se_log": se,
-        "n": np.isfinite(y).sum(axis=1),
+        "n": n,
     }
 
 
@@ -133,7 +148,7 @@ def _model(y: FloatArray, design: FloatArray, offset: FloatArray, today: FloatAr
     start[:, _LEVEL] = np.log((np.nansum(y, axis=1) + 0.5) / exposure)
     first = fit(y, design, offset, np.ones_like(y), start=start)
     weights = surge_weights(y, first, season.weights_threshold)
-    full = fit(y, design, offset, weights, start=first.coefficients)
+    full = fit(y, design, offset, weights, start=first.coefficients, leverage=False)
     with np.errstate(invalid="ignore", divide="ignore"):
         se = np.sqrt(np.maximum(1.0, full.dispersion) * full.covariance[:, _TREND, _TREND])
         strong = np.abs(full.coefficients[:, _TREND]) > season.least_t * se
@@ -142,6 +157,8 @@ def _model(y: FloatArray, design: FloatArray, offset: FloatArray, today: FloatAr
     flat = ~(full.converged & strong & (promise <= season.most_promised * largest))
     if not flat.any():
         return full
-    near = np.delete(full.coefficients[flat], _TREND, axis=1)
-    reduced = fit(y[flat], without_column(design, _TREND), offset[flat], weights[flat], start=near)
+    near = coefficients_without(full, _TREND)[flat]
+    reduced = fit(
+        y[flat], without_column(design, _TREND), offset[flat], weights[flat], start=near, leverage=False
+    )
     return overlay(full, with_column(reduced, _TREND), flat)

@@ -68,5 +68,7 @@ def _within(rule: str, chance: float, reason: str, context: Context, details: di
         details["severity"] = severity
     exceeded = severity in ("urgent", "notify")
     if not exceeded:
-        reason += f" The promise allows {allowed:.2g} a year."
+        reason += (
+            f" The promise allows {allowed:.2g} a year." if allowed else " The promise has no room for it."
+        )
     return Verdict(rule, "evaluated", exceeded=exceeded, reason=reason, details=details)

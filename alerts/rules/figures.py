@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from alerts.baselines.answers import CANNOT_TELL, NOT_OBSERVED, Answers
 from alerts.rules import day, unjudgeable, unlisted_identity
-from alerts.series import Series, series_of
+from alerts.series import Series
 from alerts.verdict import Context, History, State, Verdict
+from alerts.words import units
 from db.records import Observation
 
 Side = Literal["high", "low"]
@@ -51,7 +52,7 @@ def open_case(rule: str, look: Observation, history: History, context: Context) 
     if unlisted_identity(look.series.subject, context.watchlist):
         reason = "Identities that nobody listed have no baseline of their own."
         return Verdict(rule, "suppressed", exceeded=False, reason=reason)
-    return Case(rule, look, history, context, series_of(look, history.past))
+    return Case(rule, look, history, context, history.series(look))
 
 
 def refuse(
@@ -75,7 +76,7 @@ def too_little(
     """Say “cannot tell yet, needs n more”, or that a change began the baseline anew; `n` are the looks there are."""
     missing, n = max(1, needs), case.series.usable if n is None else n
     details: dict[str, Any] = {"n": n, "missing": missing, "missing_what": what}
-    more = f"{missing} more" if what == "usable looks" else f"{missing} more {what}"
+    more = f"{missing} more" if what == "usable looks" else f"{missing} more {units(missing, what)}"
     have = f"{n} usable earlier looks, needs {more}"
     broken = case.history.broken_by
     if broken is not None:

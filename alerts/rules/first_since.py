@@ -92,7 +92,7 @@ def _watched(
     details["observed_days"] = round(days, 1)
     if days < details["least_days"]:
         reason = f"Last seen {words}, but only {days:.0f} days since then were observed."
-        details["missing_days"] = round(details["least_days"] - days)
+        details |= {"missing": max(1, round(details["least_days"] - days)), "missing_what": "observed days"}
         return Verdict("first_since", "cannot_tell", exceeded=False, reason=reason, details=details)
     first = f"The first since {words}: {days:.0f} observed days without one"
     return by_law("first_since", first, look=look, days=days, context=context, details=details)
@@ -104,8 +104,7 @@ def _last_seen(look: Observation, history: History, context: Context) -> _LastSe
         for each in history.declared
         if each.statistic == "last_seen" and each.window_end <= look.period_start
     ]
-    candidates += [
-        _LastSeen(each.period_end, f"on {day(each.period_start, context)}", None)
-        for each in seen_before(history)
-    ]
+    seen = max(seen_before(history), key=lambda each: each.period_end, default=None)
+    if seen is not None:
+        candidates.append(_LastSeen(seen.period_end, f"on {day(seen.period_start, context)}", None))
     return max(candidates, key=lambda each: each.at, default=None)

@@ -1,8 +1,10 @@
 """`record`: more than at any earlier look, or than a published maximum."""
 
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from alerts.baselines.record import independent_share
 from alerts.rules import attribution, citation, comparable, day, looks_behind, unjudgeable, window
 from alerts.rules.figures import Case, Finding, open_case, settle, too_little
 from alerts.series import counted
@@ -28,17 +30,26 @@ class Record:
         if refused:
             return refused
         declared = _declared_maximum(look, history)
-        past = [each for each in history.looks if (each.exposure or 1.0) >= (look.exposure or 0.0)]
         # Before "the most" every look is asked: a cloudy one may show more.
         highest = max(history.looks, key=counted, default=None)
         if declared is not None:
-            return _against_declared(look, highest, declared, past, context)
+            return _against_declared(look, highest, declared, len(_as_exposed(look, history)), context)
         case = open_case(self.name, look, history, context)
         if isinstance(case, Verdict):
             return case
+        past = _as_exposed(look, history)
         if len(past) < params["min_looks"]:
             return too_little(case, int(params["min_looks"]) - len(past), n=len(past))
-        return _by_odds(case, highest, past)
+        return _by_odds(case, highest, list(past.values()))
+
+
+def _as_exposed(look: Observation, history: History) -> dict[datetime, float]:
+    """The highest count of each earlier time at which at least as much was seen, so that no repeat counts twice."""
+    found: dict[datetime, float] = {}
+    for each in history.looks:
+        if (each.exposure or 1.0) >= (look.exposure or 0.0):
+            found[each.period_start] = max(found.get(each.period_start, 0.0), counted(each))
+    return found
 
 
 def _declared_maximum(look: Observation, history: History) -> DeclaredBaseline | None:
@@ -57,14 +68,14 @@ def _against_declared(
     look: Observation,
     highest: Observation | None,
     declared: DeclaredBaseline,
-    past: list[Observation],
+    n: int,
     context: Context,
 ) -> Verdict:
     """A published maximum lies outside the promise: nobody knows its odds."""
     own = counted(highest) if highest else 0.0
     threshold = max(own, declared.value or 0.0)
     value = counted(look)
-    details: dict[str, object] = {"value": value, "threshold": threshold, "n": len(past)}
+    details: dict[str, object] = {"value": value, "threshold": threshold, "n": n}
     if threshold > 0:
         details["ratio"] = round(value / threshold, 2)
     details["declared"] = citation(declared)
@@ -79,23 +90,29 @@ def _against_declared(
     return Verdict("record", "evaluated", exceeded=value > threshold, reason=reason, details=details)
 
 
-def _by_odds(case: Case, highest: Observation | None, past: list[Observation]) -> Verdict:
-    """Our own looks have odds: a record of n looks comes by chance at one look in n + 1."""
+def _by_odds(case: Case, highest: Observation | None, past: list[float]) -> Verdict:
+    """Our own looks have odds: a record of n independent looks comes by chance at one look in n + 1."""
     value, threshold = counted(case.look), counted(highest) if highest else 0.0
-    reached = sum(counted(each) >= value for each in past)
-    n = len(past) + 1
-    more: dict[str, Any] = {"n": len(past), "is_record": value > threshold}
+    n = len(past)
+    p = (1 + sum(each >= value for each in past)) / (n + 1)
+    more: dict[str, Any] = {"n": n, "is_record": value > threshold}
     if threshold > 0:
         more["ratio"] = round(value / threshold, 2)
-    basis = f"in {len(past)} usable looks"
+    basis = f"in {n} usable looks"
     if highest is not None:
         more["previous"] = _previous(highest)
         basis = f"{_named(highest, case.context)}; {basis}"
-    odds = f"; by chance 1 in {n / (1 + reached):,.0f} looks" if value > threshold else ""
+    odds = ""
+    if value > threshold:
+        worth = round(n * float(independent_share(case.series.looks.past)[0]))
+        if worth < n:
+            basis += f", worth {worth} independent ones as neighbouring looks are alike"
+            more["independent"] = worth
+        p = 1.0 / (worth + 1.0)
+        odds = f"; by chance 1 in {worth + 1:,} looks"
     sentence = f"{_comparison(value, threshold, case.context)} ({basis}{odds})."
     alpha = case.context.promise.alpha("record", case.a_year)
-    chance = int(n * alpha + 1e-9) / n
-    p = (1 + reached) / n
+    chance = int((n + 1) * alpha + 1e-9) / (n + 1)
     return settle(
         case,
         Finding(p, "high", threshold, sentence, chance=chance, eligible=value > threshold, more=more),

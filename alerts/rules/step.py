@@ -1,7 +1,7 @@
 """`step`: the rate changed, at once or slowly, upwards or downwards, and stays changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import blake2b
 from types import MappingProxyType
@@ -9,20 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from alerts.baselines import nb
 from alerts.baselines.calibrate import DAYS_A_YEAR
-from alerts.baselines.change_rate import LEAST_EVENTS
-from alerts.baselines.model import Looks, learn_rate
+from alerts.baselines.model import Looks
 from alerts.baselines.special import FloatArray
 from alerts.baselines.step import Step, StepState, fresh_state, state_of, update
+from alerts.baselines.step_season import as_last_year
 from alerts.rules import day
 from alerts.rules.figures import Case, Finding, Side, number, open_case, refuse, settle, since
-from alerts.series import Series
 from alerts.verdict import Context, History, Params, State, Verdict
 from db.records import Observation
 
 _LEAST_SPAN_DAYS = 1.0
-_CLEARLY = 0.05
 _MOST_EVIDENCE = 1e300
 
 
@@ -47,8 +44,20 @@ class StepRule:
         _, found = update(learnt, case.series.looks.window(slice(-1, None)), alarm_at[-1:])
         refused = refuse(case, found.answers, state=remembered)
         if refused:
-            return refused
+            return _since_last_step(refused, int(learnt.n[0]))
         return settle(case, _finding(case, found), remembered)
+
+
+def _since_last_step(refused: Verdict, n: int) -> Verdict:
+    """After a step the usual rate is learnt anew: say that the looks before it no longer count."""
+    known = refused.details.get("n", 0)
+    if refused.status != "cannot_tell" or n >= known:
+        return refused
+    reason = (
+        f"Learning anew after a step: {n} of {known} usable earlier looks lie behind it, "
+        f"needs {refused.details['missing']} more."
+    )
+    return replace(refused, reason=reason, details={**refused.details, "n": n})
 
 
 def _finding(case: Case, found: Step) -> Finding:
@@ -71,37 +80,19 @@ def _finding(case: Case, found: Step) -> Finding:
     more = {"rate_ratio": round(ratio, 3), "since": at.isoformat(), "evidence": float(f"{evidence:.4g}")}
     threshold = np.floor(expected) if side == "high" else np.ceil(expected)
     eligible = bool(found.answers.fires[0])
-    if eligible and _as_last_year(case.series, float(case.series.days[changed[0]]), side):
+    began = case.series.days[changed]
+    if (
+        eligible
+        and as_last_year(case.series.looks, case.series.days, began, rising=np.array([side == "high"]))[0]
+    ):
         eligible = False
         sentence += " So it was in the same season a year before."
     return Finding(p, side, float(threshold), sentence, expected, eligible=eligible, more=more)
 
 
-def _as_last_year(series: Series, since_day: float, side: Side) -> bool:
-    """Whether the same weeks of the year before were not clearly different: a season is no step.
-
-    Without 8 events or without looks there, last year says nothing.
-    """
-    member, days = series.looks.member[0], series.days
-    now = member & (days >= since_day)
-    then = member & (days >= since_day - DAYS_A_YEAR) & (days <= -DAYS_A_YEAR + _LEAST_SPAN_DAYS)
-    rate = learn_rate(series.looks.past)
-    counts, exposure = series.looks.counts[0], series.looks.exposure[0]
-    a, b = float(counts[now].sum()), float(counts[then].sum())
-    e_a, e_b = float(exposure[now].sum()), float(exposure[then].sum())
-    if b < LEAST_EVENTS or e_b <= 0 or e_a <= 0:
-        return False
-    more, less, share = (a, b, e_a / (e_a + e_b)) if side == "high" else (b, a, e_b / (e_a + e_b))
-    phi = float(rate.dispersion[0])
-    if more == 0:
-        return True
-    p = float(np.exp(nb.log_incomplete_beta(np.array([more / phi]), np.array([less / phi + 1.0]), share))[0])
-    return p > _CLEARLY
-
-
 def _alarm_at(case: Case) -> FloatArray:
     """Looks between chance alarms, c = L/F, for every column by the usable looks a year up to it."""
-    budget = case.context.promise.a_year(case.rule)
+    budget = case.context.promise.whole_a_year(case.rule)
     days = case.series.days
     seen = np.concatenate([[0], np.cumsum(case.series.looks.member[0])])
     first = np.searchsorted(days, days - DAYS_A_YEAR, side="right")

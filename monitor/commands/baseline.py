@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alerts.words import units
 from monitor.commands import JsonFlag, now, opened, print_json, print_table, say
 from monitor.errors import InputError, WorkFailed
 
@@ -147,6 +148,8 @@ def _why(each: "RuleNow") -> str:
     # The look asked about is made up: its own count and chance say nothing about what is normal.
     if not each.judges or each.rule not in _COUNTING:
         return each.reason
+    if each.rule == "record":
+        return "The highest known: " + each.reason.partition(" (")[2].rstrip(").") + "."
     return each.reason.split("; ", 1)[-1].split("; so many", 1)[0].rstrip(").") + "."
 
 
@@ -154,7 +157,7 @@ def _row(each: "RuleNow") -> tuple[str, ...]:
     figures = each.figures
     if not each.judges:
         what = figures.get("missing_what", "looks")
-        lacks = f"needs {each.missing} more {what}" if each.missing else "not here"
+        lacks = f"needs {each.missing} more {units(each.missing, what)}" if each.missing else "not here"
         return (each.rule, lacks, "", "", "", str(figures.get("n", "")), "", "")
     bound = figures.get("threshold") if each.rule in _COUNTING else None
     return (

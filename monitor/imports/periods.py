@@ -139,7 +139,8 @@ def result_time(text: str, of: Period, zone: tzinfo) -> datetime:
         raise BadCell(f"{shown(text)} is a month", "Write the date, or nothing for the day after the period")
     instant = published.at.replace(tzinfo=UTC) if published.shape == "day" else published.at.astimezone(UTC)
     latest = instant + (_DAY + _ZONES_SPREAD if published.shape == "day" else timedelta())
-    if latest <= of.start:
+    # An instant may be published as it is taken; a day must reach beyond the start.
+    if latest < of.start or (published.shape == "day" and latest == of.start):
         raise BadCell(
             f"{shown(text)} lies before the start",
             "A count cannot be published before it was taken; check the years",

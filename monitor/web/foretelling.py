@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from alerts.verdict import Rule
 from alerts.verdicts import Known
 from alerts.watch import SiteWatch
-from alerts.words import capital, listed
+from alerts.words import capital, listed, units
 from db.records import DeclaredBaseline, SeriesKey
 from monitor.flights.looks import COUNTED
 from monitor.flights.visits import PROCEDURE
@@ -114,6 +114,6 @@ def _needs(said: RuleNow, *, daily: bool) -> str:
         return ""
     what = said.figures.get("missing_what", wording.USABLE_LOOKS)
     if what != wording.USABLE_LOOKS:
-        return f"needs {said.missing} more {what}"
+        return f"needs {said.missing} more {units(said.missing, what)}"
     wait = f" (at least {said.missing} {'day' if said.missing == 1 else 'days'})" if daily else ""
     return f"needs {said.missing} more {'look' if said.missing == 1 else 'looks'}{wait}"

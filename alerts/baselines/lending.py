@@ -1,0 +1,78 @@
+"""What a rule cannot spend today, whatever is seen, is lent to the tail: known from history alone, so no promise breaks.
+
+Most of a split budget would lie idle: a record within a tenth of half an alarm a year needs a thousand weekly looks, a
+"first since" seven years of silence, and a silence at a busy place is a thousand times rarer than its share allows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from alerts.baselines.absence import LEAST_EVENTS, silence_p
+from alerts.baselines.model import Looks, learn_rate, tame
+from alerts.baselines.record import independent_share
+from alerts.baselines.special import FloatArray
+from alerts.baselines.step import LEAST_LOOKS
+
+_LEAST_BUDGET = 1e-12
+KEPT = 0.05
+"""What `absence` keeps where one look without anything is rarer than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What history says, before today's count, of how often each rule of S series can fire."""
+
+    comparable: FloatArray
+    """Usable earlier looks with at least today's exposure: a record's p is at least 1 over one more."""
+    first_a_year: FloatArray
+    """1/(e·g) of the silence up to now."""
+    silence_p: FloatArray
+    """The chance of nothing at today's look."""
+    active_share: FloatArray
+    """Share of looks with something in them: each may begin one silence."""
+    events: FloatArray
+    looks: FloatArray
+    past: Looks
+
+
+def outlook(looks: Looks, first_a_year: FloatArray) -> Outlook:
+    """Look at everything but today's count; `first_a_year` [series] is the law of the gap up to now."""
+    past = looks.past
+    exposure = np.nan_to_num(looks.today_exposure, nan=1.0)
+    rate = learn_rate(tame(past))
+    n = past.member.sum(axis=1)
+    active = past.member & (past.counts > 0)
+    return Outlook(
+        comparable=(past.member & (past.exposure >= exposure[:, None])).sum(axis=1).astype(np.float64),
+        first_a_year=first_a_year,
+        silence_p=silence_p(rate, exposure),
+        active_share=active.sum(axis=1) / np.maximum(n, 1),
+        events=np.where(active, past.counts, 0.0).sum(axis=1),
+        looks=n.astype(np.float64),
+        past=past,
+    )
+
+
+def unspendable(
+    found: Outlook, budget: Mapping[str, float], looks_a_year: FloatArray | float
+) -> dict[str, FloatArray]:
+    """The fraction [series] of each rule's yearly `budget` that it cannot spend on today's look."""
+    least = np.asarray(looks_a_year / np.maximum(budget["record"], _LEAST_BUDGET))
+    record = found.comparable + 1.0 < least
+    # How many independent looks they are worth takes long to work out, and few have enough to ask.
+    asked = np.flatnonzero(~record)
+    if asked.size:
+        worth = found.comparable[asked] * independent_share(found.past.rows(asked)) + 1.0
+        record[asked] = worth < np.broadcast_to(least, record.shape)[asked]
+    first = found.first_a_year > budget["first_since"]
+    with np.errstate(invalid="ignore"):
+        busy = found.silence_p * found.active_share * looks_a_year <= KEPT * budget["absence"]
+    absence = np.where(found.events < LEAST_EVENTS, 1.0, np.where(busy, 1.0 - KEPT, 0.0))
+    return {
+        "record": record.astype(np.float64),
+        "first_since": first.astype(np.float64),
+        "absence": absence,
+        "step": (found.looks < LEAST_LOOKS).astype(np.float64),
+    }

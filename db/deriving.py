@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from db.flights import Box, inside
 from db.observations import READ, from_row
@@ -22,7 +22,10 @@ def first_coverage(connection: Connection, site_ids: Collection[str]) -> dict[st
 
 
 def good_polls(connection: Connection, site_id: str, since: datetime, until: datetime) -> list[datetime]:
-    """Give the times in (since, until] at which a provider that covers the site answered well."""
+    """Give the times in (since, until] at which good answers ended of a provider that covers the site.
+
+    An answer stands for the time until it ended; five minutes of an archive are one answer.
+    """
     providers = (
         select(coverage_hour.c.provider)
         .where(coverage_hour.c.site_id == site_id, coverage_hour.c.observed_s > 0)
@@ -30,27 +33,33 @@ def good_polls(connection: Connection, site_id: str, since: datetime, until: dat
         .distinct()
     )
     query = (
-        select(poll.c.started_at)
+        select(poll.c.finished_at)
         .where(poll.c.provider.in_(providers))
         .where(poll.c.purpose == "data", poll.c.outcome.in_(("ok", "empty")))
-        .where(poll.c.started_at > since, poll.c.started_at <= until)
-        .order_by(poll.c.started_at)
+        .where(*_ended(since, until))
+        .order_by(poll.c.finished_at)
     )
     return list(connection.execute(query).scalars())
 
 
 def good_polls_like(connection: Connection, poll_id: int, since: datetime, until: datetime) -> list[datetime]:
-    """Give the times in (since, until] at which the provider of a poll answered the same question well."""
+    """Give the times in (since, until] at which good answers of the same provider to the same question ended."""
     same = poll.alias()
     query = (
-        select(poll.c.started_at)
+        select(poll.c.finished_at)
         .join(same, (same.c.provider == poll.c.provider) & (same.c.scope == poll.c.scope))
         .where(same.c.id == poll_id)
         .where(poll.c.purpose == "data", poll.c.outcome.in_(("ok", "empty")))
-        .where(poll.c.started_at > since, poll.c.started_at <= until)
-        .order_by(poll.c.started_at)
+        .where(*_ended(since, until))
+        .order_by(poll.c.finished_at)
     )
     return list(connection.execute(query).scalars())
+
+
+def _ended(since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+    # No answer takes an hour; the beginning is what the index knows.
+    begun = poll.c.started_at > since - _HOUR, poll.c.started_at <= until
+    return (*begun, poll.c.finished_at > since, poll.c.finished_at <= until)
 
 
 def scope_of(connection: Connection, poll_id: int) -> str:

@@ -14,6 +14,7 @@ from tests.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.flying import AIRLINER, VIP, Pilot
 
 DAY = date(2023, 8, 1)
+LOST = "4ca7b5"
 MIDNIGHT = datetime(2023, 8, 1, tzinfo=UTC)
 
 
@@ -40,11 +41,16 @@ def trace(fixes: Sequence[Fix], begin: datetime = MIDNIGHT, **more: Any) -> byte
 
 
 def flights() -> dict[str, bytes]:
-    """A day at Quiet Field: the VIP lands at noon and leaves, an airliner lands, others fly elsewhere all day long."""
+    """A day at Quiet Field: the VIP lands at noon and leaves, an airliner lands, one is last heard on the approach.
+
+    Others fly elsewhere all day long.
+    """
     vip = Pilot(QUIET_FIELD, VIP, values={"registration": "RA-86559", "type_code": "IL62"})
     vip.land().wait(hours=1)
     vip.take_off()
     airliner = Pilot(QUIET_FIELD, AIRLINER, at=MIDNIGHT.replace(hour=15), values={"type_code": "A320"}).land()
+    # Off the archive's grid of five minutes, as nearly all flights are.
+    unheard = Pilot(QUIET_FIELD, LOST, at=MIDNIGHT.replace(hour=15, minute=33, second=7)).approach(from_nm=10)
     strip = Pilot(DATELINE_STRIP, "c88123", at=MIDNIGHT.replace(hour=3)).land()
     far = Pilot(QUIET_FIELD, "a12345", at=MIDNIGHT, every_s=240, east_nm=300, north_nm=400, height_ft=36_000)
     far.fly(86_000, kt=10)
@@ -52,7 +58,7 @@ def flights() -> dict[str, bytes]:
         QUIET_FIELD, "151111", at=MIDNIGHT, every_s=3600, east_nm=500, values={"type_code": "T160"}
     )
     ship_spotter.fly(80_000, kt=1)
-    every = (vip, airliner, strip, far, ship_spotter)
+    every = (vip, airliner, unheard, strip, far, ship_spotter)
     return {f"trace_full_{pilot.icao24}.json": trace(pilot.fixes) for pilot in every}
 
 

@@ -24,7 +24,7 @@ from monitor.backfill.sifting import Sieve
 from monitor.cli import app as command_line
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.classes import default_classes
-from tests.archives import DAY, MIDNIGHT, flights, write_folder
+from tests.archives import DAY, LOST, MIDNIGHT, flights, write_folder
 from tests.cast import CAST, QUIET_FIELD, write_cast
 from tests.fakes.backfill_child import NOW, loading, main
 
@@ -49,7 +49,7 @@ def loaded(
     shares: list[float] = []
     (report,) = loading(url, archive).load([DAY], NOW, shares.append)
     assert report.loaded
-    assert report.aircraft == 5
+    assert report.aircraft == 6
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     engine = open_engine(url)
@@ -76,6 +76,13 @@ def test_a_landing_in_the_archive_is_a_visit_with_its_counts(loaded: Engine) -> 
         assert abs(landed.arrived_at - MIDNIGHT - 12 * HOUR) < timedelta(minutes=5)
         assert landed.recorded_at == NOW
         assert {"15521f", "3950c7"} <= {each.icao24 for each in here}
+
+
+def test_a_landing_that_the_archive_last_heard_on_the_approach_is_a_visit_too(loaded: Engine) -> None:
+    with reading(loaded) as connection:
+        (lost,) = visits(connection, icao24s=[LOST])
+    assert (lost.site_id, lost.state, lost.confidence) == ("quiet-field", "present", 3)
+    assert "silent for at least 10 minutes" in lost.evidence[0].text
 
 
 def test_the_archives_silence_is_not_watched_and_its_hours_are(loaded: Engine) -> None:

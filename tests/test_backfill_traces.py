@@ -19,7 +19,7 @@ from monitor.backfill.sifting import SLOT_S, Sieve, unpacked
 from monitor.backfill.traces import Trace, TraceError, read_trace
 from monitor.errors import InputError
 from monitor.flights.classes import default_classes
-from tests.archives import DAY, MIDNIGHT, flights, tar_of, trace, write_folder
+from tests.archives import DAY, LOST, MIDNIGHT, flights, tar_of, trace, write_folder
 from tests.cast import CAST, DATELINE_STRIP, QUIET_FIELD
 from tests.flying import VIP, Pilot
 
@@ -304,8 +304,8 @@ def test_reports_near_sites_and_of_watched_aircraft_are_kept(tmp_path: Path) -> 
     part = sift(tmp_path, {**flights(), "trace_full_000000.json": b"not a trace"})
     kept = {fix.icao24 for fix in unpacked(part)}
     # The bomber far away is told by its type, the airliner over nowhere is not kept.
-    assert kept == {"15521f", "3950c7", "c88123", "151111"}
-    assert (part.aircraft, part.fixes, part.rejected["not a trace"]) == (5, len(unpacked(part)), 1)
+    assert kept == {"15521f", "3950c7", LOST, "c88123", "151111"}
+    assert (part.aircraft, part.fixes, part.rejected["not a trace"]) == (6, len(unpacked(part)), 1)
     assert len(part.heard) == 287
     assert set(part.nearby) == {"quiet-field", "dateline-strip"}
     noon = str(12 * 3600 // SLOT_S)

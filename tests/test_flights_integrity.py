@@ -173,5 +173,14 @@ def test_a_full_apron_is_not_spoofed() -> None:
     assert spoofed(crowd(3, ground=False)) == frozenset()
 
 
+def test_aircraft_that_follow_each_other_down_one_approach_are_not_spoofed() -> None:
+    one_after_the_other = [
+        replace(fix, at=fix.at + timedelta(seconds=60 * n)) for n, fix in enumerate(crowd(8, ground=False))
+    ]
+    assert spoofed(one_after_the_other) == frozenset()
+    together = [*one_after_the_other, *crowd(4, ground=False)]
+    assert spoofed(together) == {"150000", "150001", "150002", "150003"}
+
+
 def test_one_aircraft_heard_often_on_one_point_is_not_a_crowd() -> None:
     assert spoofed(Pilot(QUIET_FIELD).park(600).fixes) == frozenset()

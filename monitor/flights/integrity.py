@@ -1,6 +1,6 @@
 """Which position reports are believed: stale, repeated, impossible and spoofed ones are dropped and counted."""
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -31,6 +31,7 @@ _ALTITUDE_SLACK_FT = 1_000.0
 _ALTITUDE_WINDOW = 2
 _CROWD_AIRBORNE = 4
 _CROWD_GROUND = 5
+_CROWD_S = 30.0
 _JAMMED_SHARE = 0.1
 _JAMMED_AT_LEAST = 3
 _TWIN_NM, _TWIN_FT = 1.0, 200.0
@@ -96,23 +97,38 @@ def clean(fixes: Sequence[Fix], *, max_age_s: float | None = None) -> Track:
 
 
 def spoofed(fixes: Sequence[Fix]) -> frozenset[str]:
-    """Give the addresses that one moment's reports put on one point, too many to be true.
+    """Give the addresses that are put on one point at one time, too many to be true.
 
-    Four aircraft in flight within 100 m, or five on the ground within 10 m. Such reports come from jammed
+    Within half a minute four aircraft in flight within 100 m, or five on the ground within 10 m: those that follow
+    each other down the same approach are further apart. Such reports come from jammed
     or spoofed receivers; the hour is degraded and the aircraft have not arrived.
     """
-    cells: dict[tuple[bool, float, float], set[str]] = defaultdict(set)
+    cells: dict[tuple[bool, float, float], list[Fix]] = defaultdict(list)
     for fix in fixes:
         ground = bool(fix.on_ground)
         digits = 4 if ground else 3
         if is_icao(fix.icao24) and (ground or (fix.ground_speed_kt or 0) > _MOVING_KT):
-            cells[ground, round(fix.lat, digits), round(fix.lon, digits)].add(fix.icao24)
+            cells[ground, round(fix.lat, digits), round(fix.lon, digits)].append(fix)
     crowds = [
-        hexes
-        for (ground, _, _), hexes in cells.items()
-        if len(hexes) >= (_CROWD_GROUND if ground else _CROWD_AIRBORNE)
+        _crowd(cell, _CROWD_GROUND if ground else _CROWD_AIRBORNE) for (ground, _, _), cell in cells.items()
     ]
     return frozenset().union(*crowds)
+
+
+def _crowd(cell: Sequence[Fix], number: int) -> frozenset[str]:
+    """Give the addresses of one point of which so many were there within half a minute."""
+    if len({fix.icao24 for fix in cell}) < number:
+        return frozenset()
+    found: set[str] = set()
+    there: deque[Fix] = deque()
+    for fix in sorted(cell, key=lambda each: each.at):
+        there.append(fix)
+        while seconds_between(there[0], fix) > _CROWD_S:
+            there.popleft()
+        together = {each.icao24 for each in there}
+        if len(together) >= number:
+            found |= together
+    return frozenset(found)
 
 
 def jammed(fixes: Sequence[Fix]) -> bool:

@@ -265,6 +265,13 @@ def test_odd_series_have_a_defined_answer(name: str, values: list[float | None])
     assert verdict.reason.endswith(".")
 
 
+def test_a_sighting_at_unknown_exposure_is_never_called_a_zero() -> None:
+    seen = replace(every(WEEK, [1.0])[0], qualifier=">=", exposure=None)
+    verdict = judge("step", [seen])
+    assert verdict.status == "cannot_tell"
+    assert "zero" not in verdict.reason
+
+
 def test_exposure_outside_0_to_1_is_not_observed() -> None:
     looks = every(WEEK, [*CALM, 60.0])
     wrong = [replace(each, exposure=1.7) for each in looks]

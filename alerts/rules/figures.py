@@ -60,6 +60,9 @@ def refuse(
 ) -> Verdict | None:
     """The answer where the rule cannot judge: too little history, or a zero that nobody could have seen."""
     status, needs = int(answers.status[0]), int(answers.needs[0])
+    if status == NOT_OBSERVED and case.look.value and case.look.exposure is None:
+        reason = "Something was there, but a count at unknown exposure says too little of the level."
+        return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, state=state)
     if status == NOT_OBSERVED:
         reason = (
             f"A count of zero at {_percent(case.series.exposure)} exposure says nothing: this is not a zero."

@@ -134,6 +134,14 @@ def test_marks_stay_inside_and_labels_never_touch(found: list[tuple[int, float]]
             assert apart > (len(one.label) + len(other.label)) / 2 * 7 or abs(one.y - other.y) > 12
 
 
+def test_counts_that_nearly_cover_each_other_share_one_label() -> None:
+    low = [look(day, value) for day, value in (("2022-11-04", 3), ("2022-11-18", 5), ("2022-11-30", 8))]
+    high = [look("2023-10-05", 73), look("2024-06-17", 258)]
+    chart = value_chart(Told("UTC", at("2024-08-08"), [*low, *high], [MAX_20]), "Railcars")
+    assert chart is not None
+    assert [mark.label for mark in chart.marks] == ["", "", "3, 5, 8", "73", "258"]
+
+
 def test_lanes_show_each_subject_and_when_it_was_last_seen_before() -> None:
     vip = [look(day, 1, "arrivals", "class:vip_military") for day in ("2023-07-31", "2023-09-26")]
     flown = look("2023-08-25", 2, "arrivals", "link:ru-knevichi")

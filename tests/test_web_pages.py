@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from db.engine import reading, writing
 from db.observations import record
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.provider_states import note_credits
-from db.records import Alert, CutoutFailure
+from db.records import Alert, CoverageHour, CutoutFailure
+from db.schema import coverage_hour
 from monitor import pipeline
+from monitor.web.overview import Surveyor
 from tests.builders import at, look
 from tests.web_rig import NOW, Rig, picture, rig, tell_story
 
@@ -115,6 +118,23 @@ def test_a_busy_place_elsewhere_shows_that_the_feed_works(told: Rig) -> None:
     assert "181 aircraft heard near Incheon International Airport when it was last asked there" in words(
         read(told, "/")
     )
+
+
+def test_a_place_where_aircraft_are_heard_today_is_not_called_unusual_for_a_count_of_long_ago(
+    told: Rig,
+) -> None:
+    later = NOW + timedelta(days=400)
+    hour = CoverageHour("adsb.lol", "quiet-field", later - timedelta(hours=1), 3600, 3600, False, 7)
+    with writing(told.app.engine) as connection:
+        connection.execute(coverage_hour.insert(), [asdict(hour)])
+    pipeline.judge(told.app, later)
+    with reading(told.app.engine) as connection:
+        state = Surveyor(connection, told.app, later).card(told.app.sites["quiet-field"]).state
+    assert (state.code, state.words, state.blind) == ("unusual-blind", "Unusual when last counted", False)
+
+
+def test_the_first_page_says_which_feeds_fail(told: Rig) -> None:
+    assert "1 of 2 feeds fails" in words(read(told, "/"))
 
 
 def test_the_first_page_without_anything_counted_claims_nothing(empty: Rig) -> None:

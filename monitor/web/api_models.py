@@ -49,7 +49,7 @@ class SiteItem(BaseModel):
     notes: str
     source: str
     finding: Literal["unusual", "ordinary", "unknown"]
-    current: bool = Field(description="Whether anything was seen there in the last 30 days.")
+    current: bool = Field(description="Whether the finding rests on a count of the last 30 days.")
     seen_until: datetime | None = Field(description="The end of the newest count or of what was heard there.")
     open_alerts: int
 

@@ -25,6 +25,7 @@ TOP_PX = 22
 _LETTER_PX, _LABEL_GAP_PX, _LABEL_HEIGHT_PX = 7.5, 4, 14
 _NARROWEST_PX = 330
 """Labels must not touch on a phone."""
+_MARK_PX, _MOST_TOGETHER = 9, 4
 
 
 def value_chart(told: Told, title: str, height: int = 170) -> Chart | None:
@@ -96,22 +97,52 @@ def _usual(told: Told, span: Span, y: Scale) -> Iterator[Block]:
 
 
 def _labelled(marks: Sequence[Mark], looks: Sequence[Observation]) -> Iterator[Mark]:
-    """Write the count beside a mark, where its words touch no other: alerts first, then the newest, then the highest."""
-    order = sorted(
-        range(len(marks)),
-        key=lambda place: (
-            marks[place].kind != "alert",
-            place != len(marks) - 1,
-            -(looks[place].value or 0.0),
-        ),
-    )
+    """Write the count beside a mark, where its words touch no other: alerts first, then the newest, then the highest.
+
+    Marks that nearly cover each other share one label: `3, 5, 8`.
+    """
+
+    def rank(places: Sequence[int]) -> tuple[bool, bool, float]:
+        highest = max(looks[place].value or 0.0 for place in places)
+        return marks[places[0]].kind != "alert", len(marks) - 1 not in places, -highest
+
     taken: list[tuple[float, float, float]] = []
     labels: dict[int, str] = {}
-    for place in order:
-        text = wording.short_count(looks[place])
-        half = (len(text) * _LETTER_PX + _LABEL_GAP_PX) / 2
-        x_px, y_px = marks[place].x / 100 * _NARROWEST_PX, marks[place].y
-        if all(abs(x_px - x) > half + other or abs(y_px - y) > _LABEL_HEIGHT_PX for x, y, other in taken):
-            taken.append((x_px, y_px, half))
-            labels[place] = text
+    for places in sorted(_heaps(marks), key=rank):
+        place = min(places, key=lambda each: marks[each].y)
+        x_px, y_px = _x_px(marks[place]), marks[place].y
+        together = ", ".join(wording.short_count(looks[each]) for each in places)
+        for text in dict.fromkeys((together, wording.short_count(looks[place]))):
+            half = (len(text) * _LETTER_PX + _LABEL_GAP_PX) / 2
+            inside = len(places) == 1 or text != together or half < x_px < _NARROWEST_PX - half
+            if inside and all(
+                abs(x_px - x) > half + other or abs(y_px - y) > _LABEL_HEIGHT_PX for x, y, other in taken
+            ):
+                taken.append((x_px, y_px, half))
+                labels[place] = text
+                break
     return (replace(mark, label=labels.get(place, "")) for place, mark in enumerate(marks))
+
+
+def _heaps(marks: Sequence[Mark]) -> Iterator[list[int]]:
+    """The places of marks that nearly cover each other, a few together; all others alone."""
+    heap: list[int] = []
+    for place, mark in enumerate(marks):
+        last = marks[heap[-1]] if heap else mark
+        near = _x_px(mark) - _x_px(last) <= _MARK_PX and abs(mark.y - last.y) <= _MARK_PX
+        if heap and not (near and "alert" not in {mark.kind, last.kind}):
+            yield from _few(heap)
+            heap = []
+        heap.append(place)
+    yield from _few(heap)
+
+
+def _few(heap: list[int]) -> Iterator[list[int]]:
+    if len(heap) <= _MOST_TOGETHER:
+        yield heap
+    else:
+        yield from ([place] for place in heap)
+
+
+def _x_px(mark: Mark) -> float:
+    return mark.x / 100 * _NARROWEST_PX

@@ -31,6 +31,7 @@ class FeedRow:
 
     provider: Provider
     status: ProviderStatus
+    what: str
     health: str
     lamp: str
     resting: bool
@@ -70,6 +71,7 @@ def feeds_page(app: App, now: datetime) -> FeedsPage:
             _feed(
                 by_name[name],
                 feed.provider,
+                "aircraft" if feed.watches else "satellite scenes",
                 _budget(
                     by_name[name].state.credits,
                     asked.get(name, 0),
@@ -84,13 +86,13 @@ def feeds_page(app: App, now: datetime) -> FeedsPage:
     )
 
 
-def _feed(status: ProviderStatus, provider: Provider, budget: str, now: datetime) -> FeedRow:
+def _feed(status: ProviderStatus, provider: Provider, what: str, budget: str, now: datetime) -> FeedRow:
     until = status.state.not_before
     resting = until is not None and until > now
     health, lamp = _HEALTH[status.state.health], status.state.health
     if lamp == "ok" and status.is_idle(now) and not resting:
         health, lamp = _IDLE, "unknown"
-    return FeedRow(provider, status, health, lamp, resting, budget)
+    return FeedRow(provider, status, f"{what} · {provider.kind}", health, lamp, resting, budget)
 
 
 def _budget(left: Mapping[str, Any] | None, asked: int, planned: int) -> str:

@@ -15,6 +15,7 @@ from db.deliveries import told_alerts
 from db.imagery import scenes
 from db.look_pages import SeriesSummary, series_summaries
 from db.observations import looks
+from db.provider_states import provider_states
 from db.records import Alert, Observation
 from db.sites import site_names
 from db.verdicts import verdicts
@@ -50,12 +51,17 @@ _WORDS: Mapping[Finding, str] = {
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How unusual a site is and whether anybody can tell now; the map is coloured by it."""
+    """How unusual a site is and whether anybody can tell now; the map is coloured by it.
+
+    `current` where the finding rests on a count of the last 30 days: what was counted long ago says nothing of a place
+    at which aircraft are merely heard today. `blind` where nobody has counted or heard anything there for as long.
+    """
 
     finding: Finding
     current: bool
     words: str
     since: datetime | None
+    blind: bool
 
     @property
     def code(self) -> str:
@@ -76,6 +82,14 @@ class SiteCard:
     newest: Observation | None
     sight: tuple[Sentence, ...]
 
+    def newest_words(self, now: datetime) -> str:
+        """The newest count with what was counted, when and by whom, for a line of a table; '' where there is none."""
+        if self.newest is None:
+            return ""
+        what = wording.metric_words(self.newest.series.metric).lower()
+        when = f"{wording.look_period(self.newest, self.site.timezone.key)}, {wording.ago(self.newest.period_end, now)}"
+        return f"{what}: {wording.counted(self.newest)}, {when} ({wording.source(self.newest)})"
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
@@ -83,6 +97,9 @@ class Overview:
 
     cards: tuple[SiteCard, ...]
     open_alerts: int
+    failing: tuple[str, ...]
+    """The feeds that do not work just now."""
+    feeds: int
     told: frozenset[str]
     """The alerts of which a message went, or still goes, to somebody."""
 
@@ -121,7 +138,12 @@ class Surveyor:
         """The whole first page."""
         cards = [self.card(site, charted=place < FEATURED) for place, site in enumerate(self._sites.values())]
         opened = sum(each.status == "open" for told in self._told.values() for each in told)
-        return Overview(tuple(cards), opened, self.sent)
+        asked = [each.name for each in (*self._flights, *self._imagery)]
+        health = provider_states(self._connection)
+        failing = [
+            each for each in asked if each in health and health[each].health in {"failing", "disabled"}
+        ]
+        return Overview(tuple(cards), opened, tuple(failing), len(asked), self.sent)
 
     def card(self, site: Site, *, charted: bool = True) -> SiteCard:
         """One site; only those `charted` get a picture and a panel."""
@@ -170,15 +192,17 @@ class Surveyor:
     def _state(self, site: Site, told: Sequence[Alert], newest: Observation | None) -> State:
         heard = self._last_heard(site)
         seen = max((at for at in (heard, newest.period_end if newest else None) if at), default=None)
-        current = seen is not None and self._now - seen < CURRENT
+        blind = seen is None or self._now - seen >= CURRENT
+        current = newest is not None and self._now - newest.period_end < CURRENT
         opened = sum(each.status == "open" for each in told)
         if opened:
-            return State("unusual", current, f"{opened} open {'alert' if opened == 1 else 'alerts'}", seen)
+            words = f"{opened} open {'alert' if opened == 1 else 'alerts'}"
+            return State("unusual", current, words, seen, blind)
         if newest is None:
-            return State("unknown", current, "Nothing counted yet", seen)
+            return State("unknown", current, "Nothing counted yet", seen, blind)
         finding = self._finding(newest)
-        words = _WORDS[finding] if current or finding == "unknown" else f"{_WORDS[finding]} when last seen"
-        return State(finding, current, words, seen)
+        words = _WORDS[finding] if current or finding == "unknown" else f"{_WORDS[finding]} when last counted"
+        return State(finding, current, words, seen, blind)
 
     def _finding(self, newest: Observation) -> Finding:
         said = verdicts(self._connection, [newest.key]).get(newest.key, [])

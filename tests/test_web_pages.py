@@ -133,6 +133,21 @@ def test_a_place_where_aircraft_are_heard_today_is_not_called_unusual_for_a_coun
     assert (state.code, state.words, state.blind) == ("unusual-blind", "Unusual when last counted", False)
 
 
+def test_the_first_page_says_what_is_wrong_with_the_sites_file_until_it_is_mended(empty: Rig) -> None:
+    file = empty.app.sites_file
+    good = file.path.read_text(encoding="utf-8")
+    file.path.write_text(good.replace('"kind"', '"<b>kin"', 1), encoding="utf-8")
+    pipeline.reload_sites(empty.app, NOW)
+    html = read(empty, "/")
+    assert "the sites from before go on" in words(html)
+    assert "&lt;b&gt;kin" in html
+    assert "<b>kin" not in html
+    assert "4 places watched" in html
+    file.path.write_text(good, encoding="utf-8")
+    pipeline.reload_sites(empty.app, NOW)
+    assert "go on" not in words(read(empty, "/"))
+
+
 def test_the_first_page_says_which_feeds_fail(told: Rig) -> None:
     assert "1 of 2 feeds fails" in words(read(told, "/"))
 

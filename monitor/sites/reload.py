@@ -37,6 +37,12 @@ class SitesFile:
         self._signature = _signature(path)
         self._sites = load_sites(path, rules)
         self._refused = ""
+        self._faults: tuple[Fault, ...] = ()
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong with the file as it stands now, so that the last good sites go on; () where nothing is."""
+        return self._faults
 
     @property
     def sites(self) -> SiteSet:
@@ -78,11 +84,11 @@ class SitesFile:
     def _refuse(self, content: str, error: SitesError) -> Reload:
         if content == self._refused:
             return Reload("unchanged")
-        self._refused = content
+        self._refused, self._faults = content, error.faults
         return Reload("refused", faults=error.faults)
 
     def _mend(self) -> bool:
-        was_refused, self._refused = bool(self._refused), ""
+        was_refused, self._refused, self._faults = bool(self._refused), "", ()
         return was_refused
 
 

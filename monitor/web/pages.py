@@ -33,7 +33,13 @@ def index(request: Request, here: Here) -> Response:
         overview = surveyor.overview()
         newest = alerts(connection)[::-1][:NEWEST_ALERTS]
     return here.renderer.page(
-        request, "index.html", overview=overview, newest=newest, map=map_data(overview.cards)
+        request,
+        "index.html",
+        overview=overview,
+        newest=newest,
+        map=map_data(overview.cards),
+        sites_file=here.app.sites_file.path.name,
+        faults=here.app.sites_file.faults,
     )
 
 

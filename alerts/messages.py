@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from alerts.channels import Link, Message
 from alerts.metrics import METRICS
@@ -27,6 +28,7 @@ _UNKNOWN = {
     "ship_calls": "Cargo not visible.",
     "ships_present": "Cargo not visible.",
 }
+_VISITS = 3
 _CLOSING = frozenset({"resolved", "withdrawn", "lapsed"})
 _FOOTER = "sitewatch repeats what was published or heard, with its source; it adds no claim of its own."
 
@@ -170,9 +172,22 @@ def _threshold_words(baseline: Mapping[str, Any]) -> str:
     return "Usual up to" if "expected" in baseline else "Highest known before"
 
 
+def _visits(alert: Alert, public_url: str) -> Iterator[Link]:
+    """Link the aircraft visits that were counted, each once, to where the site's page tells them."""
+    told = {
+        each["ref"]: each["text"]
+        for entry in alert.details["entries"]
+        for each in entry["evidence"]
+        if each["kind"] == "visit"
+    }
+    for ref, text in list(told.items())[:_VISITS]:
+        yield Link(f"Visit: {text}", f"{public_url}/sites/{quote(alert.site_id)}#visit-{quote(ref)}")
+
+
 def _links(alert: Alert, public_url: str | None) -> Iterator[Link]:
     if public_url:
         yield Link("Alert and evidence", f"{public_url}/alerts/{alert.id}")
+        yield from _visits(alert, public_url)
     seen = set()
     for entry in alert.details["entries"]:
         for evidence in entry["evidence"]:

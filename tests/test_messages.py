@@ -100,6 +100,23 @@ def test_links_are_web_links_only(railcars: Step) -> None:
     ]
 
 
+def test_a_count_of_visits_links_to_each_where_the_site_tells_them() -> None:
+    seen = look(
+        "2023-07-31",
+        1,
+        metric="arrivals",
+        subject="class:vip_military",
+        evidence=(Evidence("visit", "0a1b2c", "arrived 2023-07-31 11:07 UTC, confidence 1 of 4"),),
+    )
+    step = opened(seen, Watchlist())
+    links = {link.url: link.text for link in told(step, "https://watch.example").links}
+    assert (
+        links["https://watch.example/sites/kp-tumangang#visit-0a1b2c"]
+        == "Visit: arrived 2023-07-31 11:07 UTC, confidence 1 of 4"
+    )
+    assert not told(step).links
+
+
 def test_without_a_public_address_no_link_to_ourselves(railcars: Step) -> None:
     assert all("alerts/" not in link.url for link in told(railcars).links)
 

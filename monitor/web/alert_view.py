@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection
 
@@ -55,6 +56,7 @@ class EntryRow:
     revision: int
     note: str
     links: tuple[Source, ...]
+    visits: tuple[Source, ...]
     rules: tuple[tuple[str, str], ...]
 
 
@@ -146,6 +148,7 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
         revision=entry["revision"],
         note=entry["note"],
         links=links,
+        visits=tuple(_visits(entry, alert.site_id)),
         rules=tuple((name.replace("_", " "), said["reason"]) for name, said in entry["rules"].items()),
     )
 
@@ -155,6 +158,13 @@ def _links(entry: Mapping[str, Any]) -> Iterator[Source]:
         url = safe_url(each["ref"]) if each["kind"] in {"url", "scene"} else None
         if url:
             yield Source(each["text"] or entry["publisher"] or "Source", url)
+
+
+def _visits(entry: Mapping[str, Any], site_id: str) -> Iterator[Source]:
+    """Link the aircraft visits behind a count to where the site's page tells them."""
+    for each in entry["evidence"]:
+        if each["kind"] == "visit":
+            yield Source(each["text"] or "visit", f"/sites/{quote(site_id)}#visit-{quote(each['ref'])}")
 
 
 def _delivery(each: Delivery, kinds: Mapping[int, str]) -> DeliveryRow:

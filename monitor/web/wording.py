@@ -44,8 +44,8 @@ STATE_WORDS = {
 }
 CONFIDENCE_WORDS = {
     1: "weak",
-    2: "one side seen",
-    3: "one side confirmed",
+    2: "one side seen, or another place fits as well",
+    3: "one side confirmed, or another place possible",
     4: "both sides seen",
 }
 

@@ -197,7 +197,7 @@ def test_why_there_is_no_picture_is_said(told: Rig) -> None:
     )
     with writing(told.app.engine) as connection:
         keep_failure(connection, failed)
-    said = f"No picture: the scene of 2023-10-07 could not be read. {reason}"
+    said = f"No picture: the scene of 2023-10-07 could not be read. {reason[0].upper()}{reason[1:]}"
     assert said in words(read(told, "/sites/busy-port"))
 
 

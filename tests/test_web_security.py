@@ -333,5 +333,10 @@ def test_metrics_count_what_matters_and_hold_no_secret(guarded: Rig) -> None:
     assert 'sitewatch_outbox_deliveries{state="queued"}' in text
     assert 'sitewatch_provider_failing{provider="earth-search"} 1.0' in text
     assert 'sitewatch_site_watched_ratio{site="donut-base"} 1.0' in text
+    assert 'sitewatch_feed_coverage_ratio{provider="adsb.lol",site="donut-base"} 1.0' in text
+    found = re.search(r'sitewatch_site_last_success_timestamp_seconds\{site="donut-base"\} (\S+)', text)
+    assert found is not None
+    assert float(found[1]) == NOW.timestamp()
+    assert re.search(r'sitewatch_alerts_suppressed_total\{reason="too_old"\} \d', text)
     assert 'sitewatch_site_newest_count_timestamp_seconds{site="busy-port"}' in text
     assert TOKEN not in text

@@ -1,20 +1,32 @@
 """Is it alive, is it ready, and its figures for Prometheus."""
 
+from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    generate_latest,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import PlainTextResponse, Response
 
 from db.alerts import alerts
+from db.coverage import coverage
 from db.engine import reading
 from db.look_pages import series_summaries
 from db.migrate import current_revision, newest_revision
-from monitor.status import Status, gather
+from monitor.status import Status, gather, watched_share
 from monitor.web.context import Here, Web
+from monitor.web.sight import DAY
 
 router = APIRouter(include_in_schema=False)
+_HOUR = timedelta(hours=1)
+_SUPPRESSED = ("silenced", "too_old")
 
 
 @router.get("/healthz")
@@ -60,8 +72,34 @@ def _database_figures(here: Web) -> CollectorRegistry:
     for site in status.sites:
         if site.watched_share_24h is not None:
             watched.labels(site.id).set(site.watched_share_24h)
+    _heard(registry, here)
     _counts(registry, here)
     return registry
+
+
+def _heard(registry: CollectorRegistry, here: Web) -> None:
+    """What each flight feed covered of each site in the last day, and when one last did."""
+    ratio = Gauge(
+        "sitewatch_feed_coverage_ratio",
+        "Share of the last 24 hours in which the feed gave good answers about the site.",
+        ["provider", "site"],
+        registry=registry,
+    )
+    success = Gauge(
+        "sitewatch_site_last_success_timestamp_seconds",
+        "Until when a flight feed last watched the site, to the hour.",
+        ["site"],
+        registry=registry,
+    )
+    now = here.clock()
+    with reading(here.app.engine) as connection:
+        for site in here.app.sites.values():
+            hours = coverage(connection, site.id, now - DAY, now)
+            for name in sorted({each.provider for each in hours}):
+                share = watched_share(each for each in hours if each.provider == name)
+                ratio.labels(name, site.id).set(share or 0)
+            if good := [each.hour for each in hours if each.observed_s]:
+                success.labels(site.id).set(min(max(good) + _HOUR, now).timestamp())
 
 
 def _feeds(registry: CollectorRegistry, status: Status) -> None:
@@ -84,6 +122,14 @@ def _outbox(registry: CollectorRegistry, status: Status) -> None:
     deliveries = Gauge("sitewatch_outbox_deliveries", "Messages by state.", ["state"], registry=registry)
     for state, number in status.outbox.counts.items():
         deliveries.labels(state).set(number)
+    suppressed = Counter(
+        "sitewatch_alerts_suppressed_total",
+        "Messages about alerts that were kept back on purpose, by reason.",
+        ["reason"],
+        registry=registry,
+    )
+    for reason in _SUPPRESSED:
+        suppressed.labels(reason).inc(status.outbox.counts.get(reason, 0))
     oldest = Gauge(
         "sitewatch_outbox_oldest_seconds", "Age of the oldest message that waits.", registry=registry
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from alerts.words import capital
 from db.cutouts import cutout_failures, newest_cutout
 from db.imagery import scenes
 from db.records import Cutout, Scene
@@ -66,7 +67,9 @@ def _why_none(connection: Connection, site: Site, known: list[Scene], now: datet
     failures = cutout_failures(connection, site.id, since=now - LOOK_BACK)
     if failures:
         last = max(failures, key=lambda each: each.failed_at)
-        return f"No picture: the scene of {last.acquired_at:%Y-%m-%d} could not be read. {last.reason}"
+        return (
+            f"No picture: the scene of {last.acquired_at:%Y-%m-%d} could not be read. {capital(last.reason)}"
+        )
     if not known:
         return "No picture yet: no catalogue has listed a scene of this place."
     if not clear_scenes(known, now):

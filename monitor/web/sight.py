@@ -83,7 +83,7 @@ def flight_sentence(site: Site, provider: Provider, ears: Ears) -> Sentence:
 
 def _hours(seconds: int) -> str:
     hours = seconds / _HOUR_S
-    return f"{hours:.0f}" if hours >= 1 else f"{max(1, round(seconds / 60))} minutes"
+    return f"{hours:.0f}" if hours >= 1 else wording.duration(timedelta(seconds=max(60, seconds)))
 
 
 def outage_sentence(period: BlindPeriod) -> Sentence:

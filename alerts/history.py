@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from alerts.rules import HUMAN_METHODS, IDENTITY_PREFIXES, method
-from alerts.series import LONGEST_SPAN_DAYS, counted
+from alerts.series import LONGEST_SPAN_DAYS, counted, fault
 from alerts.verdict import History, State
 from db.records import Change, DeclaredBaseline, Observation, SeriesKey
 
@@ -30,7 +30,9 @@ def history_of(
     """
     changes = [each for each in changes if _concerns(each, look)]
     before = [
-        each for each in known if each.period_end <= look.period_start and each.usable and not each.announced
+        each
+        for each in known
+        if each.period_end <= look.period_start and each.usable and not each.announced and not fault(each)
     ]
     same = [each for each in before if each.series.subject == look.series.subject]
     whole = [each for each in before if not each.series.subject]

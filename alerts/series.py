@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.baselines.calibrate import DAYS_A_YEAR, usable_looks_a_year
-from alerts.baselines.model import Looks, fold, observe
+from alerts.baselines.model import LARGEST_COUNT, Looks, fold, observe
 from alerts.baselines.special import FloatArray, IntArray
 from db.records import Observation, SeriesKind
 
@@ -85,6 +85,17 @@ def counted(look: Observation) -> float:
     if look.value is None or look.qualifier == "<=":
         return look.low or 0.0
     return look.value
+
+
+def fault(look: Observation) -> str:
+    """What of a look cannot be true, "" if nothing: a count is 0 to a million, a share observed 0 to 1."""
+    for count in (look.value, look.low):
+        if count is not None and not 0 <= count <= LARGEST_COUNT:
+            return f"a count of {count:g}"
+    for share in (look.exposure, look.detectability):
+        if share is not None and not 0 <= share <= 1:
+            return f"a share of {share:g} observed"
+    return ""
 
 
 def past_looks(looks: Sequence[Observation], implied: Sequence[Observation] = ()) -> PastLooks:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -390,3 +392,28 @@ def _whole_life(engine: Engine) -> list[tuple[str, str, datetime]]:
         ]
     engine.dispose()
     return sorted(found)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_order_of_arrival_changes_no_rules_word(tmp_path: Path, seed: int) -> None:
+    every: dict[str, dict[str, object]] = {name: {} for name in RULES}
+    site = replace(PORT, metrics=merge_watch({"railcars": {"rules": every}}))
+    counts = [n * 7 % 40 % 9 for n in range(45)] + [30]
+    seen = [
+        look(f"2023-0{1 + n // 28}-{1 + n % 28:02}", count, known="2023-06-01", exposure=1.0)
+        for n, count in enumerate(counts)
+    ]
+    shuffled = Random(seed).sample(seen, len(seen))
+    said = []
+    for name, arrived in (("in order", seen), ("shuffled", shuffled)):
+        engine = open_engine(f"sqlite:///{tmp_path / name}.db")
+        migrate(engine)
+        for each in arrived:
+            store(engine, each)
+        judge_pending(engine, Bench({"busy-port": site}, RULES, (), timedelta(days=7)), at("2023-06-02"))
+        with reading(engine) as connection:
+            said.append(evaluations(connection, "busy-port"))
+        engine.dispose()
+    assert len(said[0]) == len(RULES) * len(seen)
+    assert any(each.exceeded for each in said[0])
+    assert said[0] == said[1]

@@ -244,7 +244,7 @@ def test_the_leading_verdict_carries_what_all_rules_together_say() -> None:
 BAD = (-1.0, 2.5, float("nan"), 1e30, float("inf"))
 
 
-@pytest.mark.parametrize("name", STATISTICAL)
+@pytest.mark.parametrize("name", sorted(RULES.keys() - {"several"}))
 @pytest.mark.parametrize("value", BAD)
 def test_what_cannot_be_true_has_a_defined_answer(name: str, value: float) -> None:
     newest = judge(name, every(WEEK, [*CALM, value], "arrivals"))
@@ -255,7 +255,17 @@ def test_what_cannot_be_true_has_a_defined_answer(name: str, value: float) -> No
     assert not earlier.exceeded
 
 
-@pytest.mark.parametrize("name", STATISTICAL)
+@pytest.mark.parametrize("name", [*RULES])
+@pytest.mark.parametrize("value", [-1.0, float("nan"), 1e30, float("inf")])
+def test_what_cannot_be_true_is_judged_by_no_rule_and_stands_in_nobodys_history(
+    name: str, value: float
+) -> None:
+    assert judge(name, every(WEEK, [*CALM, value], "arrivals")).status == "not_observed"
+    plain, odd = every(WEEK, [*CALM, None, 9.0], "arrivals"), every(WEEK, [*CALM, value, 9.0], "arrivals")
+    assert judge(name, odd) == judge(name, plain)
+
+
+@pytest.mark.parametrize("name", sorted(RULES.keys() - {"several"}))
 @pytest.mark.parametrize(
     "values", [[0.0] * 300, [None] * 300, [7.0] * 300, [4.0]], ids=["zeros", "missing", "constant", "one"]
 )

@@ -6,7 +6,7 @@ What several rules ask of a look or its history stands here.
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from alerts.series import counted
+from alerts.series import counted, fault
 from alerts.verdict import Context, History, Verdict
 from db.records import DeclaredBaseline, Observation
 
@@ -29,6 +29,10 @@ def unjudgeable(rule: str, look: Observation, history: History | None = None) ->
     """The answer for a look that no rule can judge: nothing was observed, the event was announced or excluded."""
     if not look.usable:
         return Verdict(rule, "not_observed", exceeded=False, reason=_why_not_observed(look))
+    impossible = fault(look)
+    if impossible:
+        reason = f"{impossible.capitalize()} cannot be true, so the look was not judged."
+        return Verdict(rule, "not_observed", exceeded=False, reason=reason)
     if look.announced:
         reason = "The event was announced beforehand: recorded, not told."
         return Verdict(rule, "suppressed", exceeded=False, reason=reason)

@@ -41,7 +41,7 @@ def combine(verdicts: Sequence[Verdict], promise: Promise) -> tuple[Verdict, ...
 
 
 def _relative(verdict: Verdict, promise: Promise) -> float:
-    share = promise.shares.get(verdict.rule, 0.0)
+    share = promise.a_year(verdict.rule) / promise.budget["notify"]
     return float(verdict.details["p"]) / share if share > 0 else float("inf")
 
 

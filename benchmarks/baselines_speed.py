@@ -22,7 +22,7 @@ from alerts.baselines.tail_daily import daily
 
 WEEKS, DAYS = 261, 1_826
 WORKERS = 2
-CHUNK, DAILY_CHUNK = 2000, 250
+CHUNK, DAILY_CHUNK = 1000, 250
 """Series judged at once: what stays near the cache."""
 _R_MS_A_POINT = "6.0-7.9"
 

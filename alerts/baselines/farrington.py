@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from alerts.baselines import nb
-from alerts.baselines.glm import Fit, fit_reweighted, overlay, with_column, without_column
+from alerts.baselines.glm import Fit, fit_reweighted
+from alerts.baselines.glm_parts import overlay, with_column, without_column
 from alerts.baselines.seasons import Reference, anniversaries_by_weeks, reference
 from alerts.baselines.special import BoolArray, FloatArray, IntArray, normal_quantile, normal_sf
 

@@ -1,6 +1,6 @@
 """Log-link quasi-Poisson regression of many series on one design at once: matrix products, no loop over series."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -30,6 +30,10 @@ class Fit:
     dispersion: FloatArray
     df: IntArray
     converged: BoolArray
+
+    def rows(self, rows: BoolArray) -> "Fit":
+        """The fits of some of the series."""
+        return Fit(**{entry.name: getattr(self, entry.name)[rows] for entry in fields(Fit)})
 
 
 def fit(
@@ -135,27 +139,25 @@ def _iterate(
     # Σ w (y log y - y - y·offset): the part of the deviance that no round changes.
     fixed = np.einsum("st,st->s", wy, np.log(np.where(y > 0, y, 1.0)) - offset) - wy.sum(axis=1)
     pairs = _pairs(design)
-    # One matrix product a round gives X'WX, X'W1 and the sum of the weights.
-    products = np.column_stack([pairs[2], design, np.ones(len(design))])
+    products, column, total = _products(design, pairs)
+    scale = weights * np.exp(offset)
     if start is None:
         b = np.zeros((series, columns))
         working = weights * (y + 0.1)
         eta = np.log(y + 0.1) - offset
         sums = working @ products
-        score = (working * eta) @ design + target - sums[:, -columns - 1 : -1]
-        deviance = 2.0 * (fixed - np.einsum("st,st->s", wy, eta) + sums[:, -1])
+        score = (working * eta) @ design + target - sums[:, column]
+        deviance = 2.0 * (fixed - np.einsum("st,st->s", wy, eta) + sums[:, total])
     else:
         b = start
-        sums = (weights * _mean(b, design, offset)) @ products
-        score = target - sums[:, -columns - 1 : -1]
-        deviance = _deviance(fixed, target, b, sums)
+        sums = _working(b, design, scale) @ products
+        score = target - sums[:, column]
+        deviance = _deviance(fixed, target, b, sums[:, total])
     for _ in range(_MOST_ROUNDS):
         last = b
         b = b + _solve(_square(sums, pairs), score)
-        working = _mean(b, design, offset)
-        working *= weights
-        sums = working @ products
-        now = _deviance(fixed, target, b, sums)
+        sums = _working(b, design, scale) @ products
+        now = _deviance(fixed, target, b, sums[:, total])
         done = np.abs(now - deviance) / (np.abs(now) + 0.1) < tolerance
         # A finished series may ride along until enough have finished: its answer is kept already.
         fresh = done & open_
@@ -165,15 +167,27 @@ def _iterate(
             break
         if open_.mean() < _COMPACT_BELOW:
             left = left[open_]
-            offset, weights = offset[open_], weights[open_]
-            fixed, target, b, last, sums, now = (part[open_] for part in (fixed, target, b, last, sums, now))
+            fixed, target, scale, b, last, sums, now = (
+                part[open_] for part in (fixed, target, scale, b, last, sums, now)
+            )
             open_ = np.ones(left.size, dtype=bool)
-        score = target - sums[:, -columns - 1 : -1]
+        score = target - sums[:, column]
         deviance = now
     unfinished = np.zeros(series, dtype=bool)
     unfinished[left[open_]] = True
     coefficients[left[open_]], before[left[open_]] = b[open_], last[open_]
     return coefficients, before, ~unfinished
+
+
+def _working(coefficients: FloatArray, design: FloatArray, scale: FloatArray) -> FloatArray:
+    """The weights of a round, [S, T]: `scale` (prior weight times exposure) times exp(X·b)."""
+    weights: FloatArray = coefficients @ design.T
+    # Seldom anything runs so far; to look costs less than to cut.
+    if weights.size and weights.max() > _MOST_ETA:
+        np.minimum(weights, _MOST_ETA, out=weights)
+    np.exp(weights, out=weights)
+    weights *= scale
+    return weights
 
 
 def _mean(coefficients: FloatArray, design: FloatArray, offset: FloatArray) -> FloatArray:
@@ -184,14 +198,33 @@ def _mean(coefficients: FloatArray, design: FloatArray, offset: FloatArray) -> F
     return mean
 
 
-def _deviance(fixed: FloatArray, target: FloatArray, b: FloatArray, sums: FloatArray) -> FloatArray:
-    total: FloatArray = 2.0 * (fixed - np.einsum("sp,sp->s", target, b) + sums[:, -1])
+def _deviance(fixed: FloatArray, target: FloatArray, b: FloatArray, whole: FloatArray) -> FloatArray:
+    total: FloatArray = 2.0 * (fixed - np.einsum("sp,sp->s", target, b) + whole)
     return total
 
 
 def _pairs(design: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
     rows, columns = np.triu_indices(design.shape[1])
     return rows, columns, design[:, rows] * design[:, columns]
+
+
+def _products(
+    design: FloatArray, pairs: tuple[IntArray, IntArray, FloatArray]
+) -> tuple[FloatArray, IntArray, int]:
+    """What one matrix product a round needs for X'WX, X'W1 and the sum of the weights, and where the latter two stand.
+
+    A design with a column of ones has them among its pairs.
+    """
+    rows, columns, products = pairs
+    count = design.shape[1]
+    ones = np.flatnonzero((design == 1.0).all(axis=0))
+    if not ones.size:
+        whole = np.column_stack([products, design, np.ones(len(design))])
+        return whole, len(rows) + np.arange(count), whole.shape[1] - 1
+    level = int(ones[0])
+    place = {(int(row), int(column)): n for n, (row, column) in enumerate(zip(rows, columns, strict=True))}
+    column = np.array([place[min(level, n), max(level, n)] for n in range(count)])
+    return products, column, place[level, level]
 
 
 def _square(sums: FloatArray, pairs: tuple[IntArray, IntArray, FloatArray]) -> FloatArray:
@@ -232,32 +265,3 @@ def _inverse(cross: FloatArray) -> FloatArray:
     scaled, scale = _scaled(cross)
     inverse: FloatArray = np.linalg.inv(scaled) * scale[:, :, None] * scale[:, None, :]
     return inverse
-
-
-def without_column(design: FloatArray, column: int) -> FloatArray:
-    """The design less one column."""
-    return np.delete(design, column, axis=1)
-
-
-def coefficients_without(whole: Fit, column: int) -> FloatArray:
-    """About what the coefficients [S, P - 1] become without one column: the constrained least of its quadratic form."""
-    along = whole.covariance[:, :, column] / whole.covariance[:, column, column][:, None]
-    return np.delete(whole.coefficients - along * whole.coefficients[:, column][:, None], column, axis=1)
-
-
-def with_column(part: Fit, column: int) -> Fit:
-    """The fit of a design that lacked `column`, written on the whole design with the coefficient 0."""
-    covariance = np.insert(np.insert(part.covariance, column, 0.0, axis=1), column, 0.0, axis=2)
-    return replace(
-        part, coefficients=np.insert(part.coefficients, column, 0.0, axis=1), covariance=covariance
-    )
-
-
-def overlay(base: Fit, part: Fit, rows: BoolArray) -> Fit:
-    """The base with the chosen series taken from `part`, which holds those alone."""
-    mixed = {}
-    for entry in fields(Fit):
-        values = getattr(base, entry.name).copy()
-        values[rows] = getattr(part, entry.name)
-        mixed[entry.name] = values
-    return Fit(**mixed)

@@ -5,15 +5,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alerts.baselines.glm import (
-    Fit,
-    coefficients_without,
-    fit,
-    overlay,
-    surge_weights,
-    with_column,
-    without_column,
-)
+from alerts.baselines.glm import Fit, fit, surge_weights
+from alerts.baselines.glm_parts import coefficients_without, joined, with_column, without_column
 from alerts.baselines.model import Looks, cautious, shrink_dispersion, tame
 from alerts.baselines.special import BoolArray, FloatArray
 from alerts.baselines.tail import Expectation, steady
@@ -22,6 +15,7 @@ DAYS_A_YEAR = 365.25
 _TREND, _LEVEL = 0, 1
 _MOST_ETA = 50.0
 _RUNAWAY = 4.0
+_MAYBE = 0.6
 _PRIOR_DISPERSION = 2.0
 
 
@@ -148,17 +142,29 @@ def _model(y: FloatArray, design: FloatArray, offset: FloatArray, today: FloatAr
     start[:, _LEVEL] = np.log((np.nansum(y, axis=1) + 0.5) / exposure)
     first = fit(y, design, offset, np.ones_like(y), start=start)
     weights = surge_weights(y, first, season.weights_threshold)
-    full = fit(y, design, offset, weights, start=first.coefficients, leverage=False)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        se = np.sqrt(np.maximum(1.0, full.dispersion) * full.covariance[:, _TREND, _TREND])
-        strong = np.abs(full.coefficients[:, _TREND]) > season.least_t * se
+    near = coefficients_without(first, _TREND)
+    # What is far from a trend before past surges are weighed down is none afterwards.
+    asked = np.flatnonzero(~first.converged | (_trend_t(first) > _MAYBE * season.least_t))
+    flat = np.ones(len(y), dtype=bool)
+    full = None
+    if asked.size:
+        part = (y[asked], design, offset[asked], weights[asked])
+        full = fit(*part, start=first.coefficients[asked], leverage=False)
         promise = np.exp(np.minimum(full.coefficients @ today, _MOST_ETA))
-        largest = np.nanmax(y / np.exp(offset), axis=1)
-    flat = ~(full.converged & strong & (promise <= season.most_promised * largest))
-    if not flat.any():
-        return full
-    near = coefficients_without(full, _TREND)[flat]
+        largest = np.nanmax(y[asked] / np.exp(offset[asked]), axis=1)
+        stands = full.converged & (_trend_t(full) > season.least_t)
+        flat[asked] = ~(stands & (promise <= season.most_promised * largest))
+        near[asked] = coefficients_without(full, _TREND)
+        full = full.rows(~flat[asked])
     reduced = fit(
-        y[flat], without_column(design, _TREND), offset[flat], weights[flat], start=near, leverage=False
+        y[flat], without_column(design, _TREND), offset[flat], weights[flat], start=near[flat], leverage=False
     )
-    return overlay(full, with_column(reduced, _TREND), flat)
+    level = with_column(reduced, _TREND)
+    return level if full is None else joined(level, full, flat)
+
+
+def _trend_t(model: Fit) -> FloatArray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        se = np.sqrt(np.maximum(1.0, model.dispersion) * model.covariance[:, _TREND, _TREND])
+        t: FloatArray = np.abs(model.coefficients[:, _TREND]) / se
+    return t

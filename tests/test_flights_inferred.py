@@ -17,6 +17,7 @@ from monitor.flights.integrity import clean
 from monitor.flights.matching import Place, place_of
 from monitor.flights.performance import performance_of
 from monitor.flights.ranking import Outlook
+from monitor.flights.telling import story as printable
 from monitor.sites import Site
 from tests.cast import DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.flying import CLASSES, NOON, VIP, Cruise
@@ -263,6 +264,8 @@ def test_what_another_airport_explains_as_well_stays_presumed() -> None:
     assert 0.25 <= visit.candidates["places"][0]["probability"] < 0.5
     assert {each.get("name") for each in visit.candidates["places"]} > {None}
     assert "That it was there:" in told(visit)
+    printed = printable("arrivals", [visit], QUIET_FIELD)
+    assert "on the ground. Nobody heard it land; other places fit as well (confidence 2 of 4)" in printed
     # Told once: a rank that moves later is no news.
     versions = len(story.versions)
     story.before = {FIELD.id: 50}

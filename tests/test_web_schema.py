@@ -27,8 +27,8 @@ CHECKS: list[CheckFunction] = [
 
 
 @pytest.fixture
-def told(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Rig]:
-    with rig(sqlite_engine, tmp_path) as made:
+def told(engine: Engine, tmp_path: Path) -> Iterator[Rig]:
+    with rig(engine, tmp_path) as made:
         tell_story(made.app)
         yield made
 

@@ -1,5 +1,6 @@
 """Turning views into HTML: templates with escaping that cannot be forgotten, and the pages for errors."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from monitor.web.files import Assets
 from monitor.web.security import CSRF_COOKIE, Clock, Keys
 
 _FORM_COOKIE_BYTES = 24
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def address(request: HTTPConnection) -> str:
@@ -82,6 +84,7 @@ def make_environment(assets: Assets) -> Environment:
         "capital": capital,
         "listed": listed,
         "lines": _lines,
+        "whole_dates": _whole_dates,
         "verbatim": escape,
         "safe_url": safe_url,
         "metric": wording.metric_words,
@@ -104,6 +107,12 @@ def _time_tag(at: datetime) -> Markup:
 
 def _known_tag(at: datetime, zone: str) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), wording.known_since(at, zone))
+
+
+def _whole_dates(text: str) -> Markup:
+    """Text whose dates no line end divides."""
+    marked = _DATE.sub(r'<span class="whole">\g<0></span>', str(escape(visible(text))))
+    return Markup(marked)  # noqa: S704 - escaped just now
 
 
 def _lines(text: str) -> Markup:

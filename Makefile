@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo pictures test browser lint types imports unit lock clean
+.PHONY: help run demo pictures test browser lint types imports unit postgresql lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -60,6 +60,9 @@ unit: $(VENV)/.dev ## Tests, with the coverage gate
 	@OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q --numprocesses=4 --dist=loadscope --no-loadscope-reorder
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
+
+postgresql: $(VENV)/.dev browser ## The tests that otherwise run on SQLite alone, on PostgreSQL
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses=4 --dist=loadscope --no-loadscope-reorder --postgresql $$(grep -lE 'sqlite_engine|story_url' tests/test_*.py)
 
 lock: $(VENV)/.dev ## Renew the pinned versions
 	@for part in runtime dev; do \

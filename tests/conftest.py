@@ -1,10 +1,11 @@
 """Real databases built by the migrations, the cast of sites, and the gate for shared recordings."""
 
 import importlib
+import itertools
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,16 @@ from db.schema import metadata
 settings.register_profile("sitewatch", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("sitewatch")
 
+StoryUrl = Callable[[Path], str]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--postgresql",
+        action="store_true",
+        help="Run on PostgreSQL too what runs on SQLite alone to save time: pages, imports, stories, scenarios.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -128,7 +138,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         copy = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "test.db")
         return f"sqlite:///{copy}"
-    url = str(request.getfixturevalue("postgres_url"))
+    return _emptied(request.getfixturevalue("postgres_url"))
+
+
+def _emptied(url: str) -> str:
     engine = open_engine(url)
     with engine.begin() as connection:
         names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
@@ -146,8 +159,23 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def sqlite_engine(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Engine]:
-    """An engine on a migrated, empty SQLite file, for tests in which the kind of database cannot matter."""
-    opened = open_engine(f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'only.db')}")
+def sqlite_engine(request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlite: Path) -> Iterator[Engine]:
+    """An engine on a migrated, empty SQLite file, for tests in which the kind of database should not matter.
+
+    `--postgresql` puts it to the test.
+    """
+    if request.config.getoption("--postgresql"):
+        opened = open_engine(_emptied(request.getfixturevalue("postgres_url")))
+    else:
+        opened = open_engine(f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'only.db')}")
     yield opened
     opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def story_url(request: pytest.FixtureRequest) -> StoryUrl:
+    """Give the URL of an empty database for a story: a file in the folder, with `--postgresql` a database of its own."""
+    if not request.config.getoption("--postgresql"):
+        return lambda folder: f"sqlite:///{folder / 'story.db'}"
+    server, numbers = str(request.getfixturevalue("postgres_server")), itertools.count()
+    return lambda _folder: _postgres_database(server, f"sitewatch_story_{next(numbers)}")

@@ -389,22 +389,24 @@ def write_quiet_field(folder: Path) -> Path:
 
 
 @pytest.fixture(params=list(KINDS))
-def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
+def story(
+    request: pytest.FixtureRequest, tmp_path: Path, story_url: Callable[[Path], str]
+) -> Iterator[Story]:
     form, faults, changes = KINDS[request.param]
     planned = {DAY + (2 + n) * EACH: (name, fault) for n, (name, (fault, _)) in enumerate(faults.items())}
     assert max(planned) + EACH <= SILENCE
     sky = Sky(form, planned)
-    app = program(tmp_path, sky, request.param, interval_s=STEP_S, **changes)
+    app = program(tmp_path, story_url(tmp_path), sky, request.param, interval_s=STEP_S, **changes)
     yield Story(request.param, sky, app, {name: outcome for name, (_, outcome) in faults.items()})
     app.close()
 
 
-def program(folder: Path, sky: Sky, provider: str, **values: object) -> App:
+def program(folder: Path, database_url: str, sky: Sky, provider: str, **values: object) -> App:
     """A program that asks this provider alone."""
     off = {name: {"enabled": False} for name in ("adsb.lol", "earth-search")}
     settings = Settings.model_validate(
         {
-            "database_url": f"sqlite:///{folder / 'day.db'}",
+            "database_url": database_url,
             "sites_file": write_quiet_field(folder),
             "history_file": folder / "none.csv",
             "providers": {**off, provider: {"enabled": True, **values}},
@@ -491,12 +493,14 @@ def check_that_each_change_was_logged_once(story: Story, logs: list[Any]) -> Non
     assert events["provider refuses this program and is not asked again"] == 1
 
 
-def test_an_approach_that_a_failing_feed_cuts_off_is_no_landing(tmp_path: Path) -> None:
+def test_an_approach_that_a_failing_feed_cuts_off_is_no_landing(
+    tmp_path: Path, story_url: Callable[[Path], str]
+) -> None:
     failing = {name: (name, fault) for name, (fault, outcome) in V2.items() if outcome == FAILED}
     faults = {DAY + (1 + n) * EACH: each for n, each in enumerate(failing.values())}
     # Over before a silence is too old to be a landing.
     sky = Sky(v2, faults, going_around, lasts=8 * MINUTE)
-    app = program(tmp_path, sky, "adsb.lol", interval_s=60)
+    app = program(tmp_path, story_url(tmp_path), sky, "adsb.lol", interval_s=60)
     story = Story("adsb.lol", sky, app, dict.fromkeys(failing, FAILED), MINUTE)
     for began in faults:
         # What lies between does not matter here, and takes time.

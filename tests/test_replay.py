@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,11 @@ HOUR = 3600
 
 
 @pytest.fixture(scope="module")
-def seeds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Any], Any]]:
+def seeds(
+    tmp_path_factory: pytest.TempPathFactory, story_url: Callable[[Path], str]
+) -> Iterator[tuple[dict[str, Any], Any]]:
     """The reference stories, replayed once."""
-    app = run_scenario(SEEDS, f"sqlite:///{tmp_path_factory.mktemp('seeds') / 'seeds.db'}")
+    app = run_scenario(SEEDS, story_url(tmp_path_factory.mktemp("seeds")))
     yield report(app.engine), app
     app.close()
 

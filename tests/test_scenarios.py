@@ -1,6 +1,7 @@
 """Every reconstructed scenario of the folder says what its expected.json wants, and leaves the visits it names."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,11 @@ def fits(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_scenario_says_exactly_what_is_expected(name: str, tmp_path: Path) -> None:
+def test_a_scenario_says_exactly_what_is_expected(
+    name: str, tmp_path: Path, story_url: Callable[[Path], str]
+) -> None:
     expected = json.loads((FOLDER / name / "expected.json").read_text())
-    app = run_scenario(FOLDER / name, f"sqlite:///{tmp_path / 'replay.db'}")
+    app = run_scenario(FOLDER / name, story_url(tmp_path))
     try:
         assert differences(report(app.engine), expected) == []
         found = told(app.engine)

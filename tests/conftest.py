@@ -41,6 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # Begun last, a long module keeps one worker busy while the others have nothing left to do.
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    if config.getoption("--postgresql"):
+        for item in items:
+            if item.get_closest_marker("sqlite"):
+                item.add_marker(pytest.mark.skip(reason="it is about SQLite itself, or breaks its database"))
     if (SHARED / "data").is_dir():
         return
     reason = f"the recordings in {SHARED / 'data'} are not on this machine"

@@ -119,6 +119,7 @@ def test_only_finished_data_polls_wait_for_derivation(connection: Connection) ->
     assert [each.slot for each in underived_polls(connection)] == [2]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("query", "index"),
     [

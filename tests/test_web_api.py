@@ -212,6 +212,7 @@ def test_a_removed_site_can_still_be_asked_about(told: Rig) -> None:
     assert [each["value"] for each in ask(told, "observations?site=old-quay")["items"]] == [4]
 
 
+@pytest.mark.sqlite
 def test_a_database_that_cannot_be_read_is_a_sentence(empty: Rig) -> None:
     with writing(empty.app.engine) as connection:
         connection.execute(text("drop table alert_event"))

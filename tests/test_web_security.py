@@ -19,6 +19,8 @@ from monitor.settings import Settings
 from monitor.web.security import CSRF_COOKIE, HEADERS, OPEN_PATHS, SESSION_COOKIE, Keys, check_bind
 from tests.web_rig import NOW, TOKEN, Browser, Rig, rig, tell_story
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 @pytest.fixture
 def told(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Rig]:
@@ -327,6 +329,16 @@ def test_the_health_check_says_nothing_and_readiness_says_why_not(guarded: Rig, 
     assert "older" in response.text
 
 
+def test_every_figure_is_described(guarded: Rig) -> None:
+    text = guarded.client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"}).text
+    served = set(re.findall(r"^# TYPE (sitewatch_\w+) ", text, re.MULTILINE))
+    served = {name for name in served if not name.endswith("_created")}
+    described = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(sitewatch_\w+)` \|", described, re.MULTILINE)
+    assert served == set(rows)
+    assert len(rows) == len(set(rows))
+
+
 def test_metrics_count_what_matters_and_hold_no_secret(guarded: Rig) -> None:
     text = guarded.client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"}).text
     assert 'sitewatch_alerts{status="open"} 3.0' in text
@@ -338,5 +350,6 @@ def test_metrics_count_what_matters_and_hold_no_secret(guarded: Rig) -> None:
     assert found is not None
     assert float(found[1]) == NOW.timestamp()
     assert re.search(r'sitewatch_alerts_suppressed_total\{reason="too_old"\} \d', text)
+    assert "sitewatch_alerts_suppressed_created" not in text, "it did not begin with this scrape"
     assert 'sitewatch_site_newest_count_timestamp_seconds{site="busy-port"}' in text
     assert TOKEN not in text

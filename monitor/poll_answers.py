@@ -27,6 +27,14 @@ _THINGS = {
     "flightradar24_flights": "flights claimed for",
 }
 """What each kind of feed lists, where it is not aircraft around a place."""
+_ILLEGIBLE = {
+    "impossible position",
+    "no valid address",
+    "not a state vector",
+    "not an object",
+    "position without age",
+}
+"""Reasons for which a position report is refused that no working feed gives for all of them."""
 
 
 def held_back(state: ProviderState, now: datetime, *, force: bool) -> str:
@@ -78,6 +86,19 @@ def check_advance(fetched: Fetched, earlier: Poll | None, slot: int, where: str)
             f"{where}: the feed's clock has stood still since {earlier.feed_time:%Y-%m-%d %H:%M:%S} UTC, so its "
             "answer is an old one.",
             status=fetched.http_status,
+        )
+
+
+def check_legible(fetched: Fetched, where: str) -> None:
+    """Refuse an answer that lists things of which not one can be read: whoever flew there was not seen."""
+    illegible = sum(number for reason, number in fetched.rejected.items() if reason in _ILLEGIBLE)
+    if fetched.item_count and illegible >= fetched.item_count:
+        reasons = ", ".join(sorted(fetched.rejected.keys() & _ILLEGIBLE))
+        raise FeedError(
+            f"{where}: not one of the {fetched.item_count} that it lists can be read ({reasons}), so nothing was "
+            "seen. If this goes on, the provider has changed its format: look for a newer sitewatch.",
+            status=fetched.http_status,
+            body=b"".join(fetched.bodies),
         )
 
 

@@ -31,6 +31,7 @@ from monitor.flights.identity import Classes
 from monitor.poll_answers import (
     answered,
     check_advance,
+    check_legible,
     count_nearby,
     describe,
     failed,
@@ -179,7 +180,9 @@ class _Run:
         sites = [self._sites[name] for name in begun.scope.site_ids if name in self._sites]
         since = begun.earlier.started_at if begun.earlier else None
         fetched = self._feed.fetch(begun.scope, sites, purpose=begun.key.purpose, now=self._now, since=since)
-        check_advance(fetched, begun.earlier, self._slot, f"{self._provider.name} {begun.scope.key}")
+        where = f"{self._provider.name} {begun.scope.key}"
+        check_legible(fetched, where)
+        check_advance(fetched, begun.earlier, self._slot, where)
         return fetched
 
     def _settle(self, empty: Sequence[tuple[_Begun, Fetched]], *, may_ask: bool) -> list[PollReport]:

@@ -57,7 +57,7 @@ DEFAULT_PROVIDERS = (
         licence="commercial, by contract",
         attribution="ADS-B Exchange",
         enabled=False,
-        # 8,640 requests a month: the smallest plan allows 10,000.
+        # At most 8,928 requests in a month of 31 days: the smallest plan allows 10,000.
         options={"path_style": "lat_lon_dist", "most_at_once": "1"},
         terms_url="https://www.adsbexchange.com/terms-of-use/",
         limits="by contract (the smallest plan: 10,000 requests a month); needs a key in the header api-auth",

@@ -5,12 +5,17 @@ unseen, and is gone when the feed works again: whoever takes an outage for silen
 raises a false alert here.
 """
 
+import gzip
+import itertools
 import json
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +36,7 @@ from monitor import pipeline
 from monitor.app import App
 from monitor.bootstrap import build
 from monitor.settings import Settings
+from monitor.status import gather
 from tests.cast import QUIET_FIELD
 
 pytestmark = pytest.mark.long
@@ -41,9 +47,9 @@ DAY = datetime(2023, 8, 1, 3, tzinfo=UTC)
 """Midnight at Quiet Field."""
 EACH, LASTS = 30 * MINUTE, 15 * MINUTE
 """A trouble begins every half hour and lasts a quarter."""
-SILENCE = DAY + 13 * HOUR
+SILENCE = DAY + 16 * HOUR
 """For an hour nobody flies here, though the feed works."""
-REFUSED = DAY + 14 * HOUR
+REFUSED = DAY + 17 * HOUR
 MENDED = DAY + 30 * HOUR
 LANDING = DAY + 32 * HOUR
 VIPS = ("1551df", "1551e0", "15520a", "15520b", "15520c", "15521b", "15521f", "155221", "15522c")
@@ -112,6 +118,7 @@ class Sky:
     faults: Mapping[datetime, tuple[str, Fault]]
     decoy: Callable[[datetime, datetime, str], Iterator[dict[str, Any]]] = passing
     lasts: timedelta = LASTS
+    refuses: bool = True
     now: datetime = DAY
     asked: "Counter[str]" = field(default_factory=Counter)
     held: bytes = b""
@@ -127,7 +134,7 @@ class Sky:
 
     def trouble(self) -> tuple[str, Fault] | None:
         """What is wrong now."""
-        if REFUSED <= self.now < MENDED:
+        if self.refuses and REFUSED <= self.now < MENDED:
             return "403", status(403)
         began = DAY + (self.now - DAY) // EACH * EACH
         return self.faults.get(began) if self.now - began < self.lasts else None
@@ -185,6 +192,12 @@ def _state(each: Mapping[str, Any], now: datetime) -> list[Any]:
     ]  # fmt: skip
 
 
+def fr24(listed: list[dict[str, Any]], now: datetime) -> bytes:
+    """As Flightradar24 writes it."""
+    rows = [{**each, "timestamp": f"{now:%Y-%m-%dT%H:%M:%SZ}", "source": "ADSB"} for each in listed]
+    return json.dumps({"data": rows}).encode()
+
+
 # --- what goes wrong
 
 
@@ -229,10 +242,54 @@ def frozen(sky: Sky, _request: httpx.Request) -> Answer:
     return httpx.Response(200, content=sky.held)
 
 
-def hour_old(sky: Sky, request: httpx.Request) -> Answer:
-    """What flies now, under a clock that stands an hour back."""
-    listed = sky.elsewhere() if is_canary(request) else list(sky.here())
-    return httpx.Response(200, content=sky.form(listed, sky.now - HOUR))
+def clock_off_by(wrong: timedelta) -> Fault:
+    """What flies now, under a clock that is wrong."""
+
+    def answer(sky: Sky, request: httpx.Request) -> Answer:
+        listed = sky.elsewhere() if is_canary(request) else list(sky.here())
+        return httpx.Response(200, content=sky.form(listed, sky.now + wrong))
+
+    return answer
+
+
+def no_number(text: bytes) -> Fault:
+    """Every longitude is something that JSON does not know, or that no number can hold."""
+
+    def answer(sky: Sky, request: httpx.Request) -> Answer:
+        unlike = json.dumps(LON + 1 / 3)
+        listed = [{**each, "lon": LON + 1 / 3} for each in sky.here()]
+        body = sky.form(sky.elsewhere() if is_canary(request) else listed, sky.now)
+        return httpx.Response(200, content=body.replace(unlike.encode(), text))
+
+    return answer
+
+
+def pouring(pieces: Callable[[], Iterator[bytes]], **headers: str) -> Fault:
+    """An answer that comes piece by piece, as over a wire."""
+
+    class Stream(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            return pieces()
+
+    return lambda _sky, _request: httpx.Response(200, headers=headers, stream=Stream())
+
+
+@cache
+def bomb() -> bytes:
+    """A few kilobytes that unfold into more than any answer may hold."""
+    return gzip.compress(b" " * 40_000_000, 1)
+
+
+def led_astray(sky: Sky, _request: httpx.Request) -> Answer:
+    """Sent on to somebody else, to this machine, to the keys of a cloud machine."""
+    targets = ("https://elsewhere.example/", "http://127.0.0.1:8000/", "http://169.254.169.254/latest/")
+    return httpx.Response(302, headers={"Location": targets[sky.asked["led astray"] % 3]})
+
+
+def come_back_at(sky: Sky, _request: httpx.Request) -> Answer:
+    """A wish to be left alone for a quarter of an hour, as a date."""
+    dates = {"Date": sky.now, "Retry-After": sky.now + LASTS}
+    return httpx.Response(429, headers={name: format_datetime(at, usegmt=True) for name, at in dates.items()})
 
 
 def nobody(sky: Sky, _request: httpx.Request) -> Answer:
@@ -271,6 +328,43 @@ def scrambled(sky: Sky, request: httpx.Request) -> Answer:
     return httpx.Response(200, content=json.dumps(document).encode())
 
 
+SAID = {
+    "timeout": "no answer in time",
+    "name not known": "cannot connect: .*Name or service not known",
+    "bad certificate": "CERTIFICATE_VERIFY_FAILED",
+    "broken off": "the connection broke off",
+    "500": "The fault is on its side",
+    "503": "The fault is on its side",
+    "HTML": "base_url is wrong",
+    "empty text": "the answer is empty",
+    "cut short": "cannot be read as JSON",
+    "frozen": "it has stopped|stood still since",
+    "an hour old": "the clock of this machine is wrong",
+    "an hour ahead": "the clock of this machine is wrong",
+    "NaN": "NaN is not JSON",
+    "1e999": "the provider has changed its format",
+    "nested": "nested too deeply",
+    "bomb": "larger than 33554432 bytes",
+    "without end": "larger than 33554432 bytes",
+    "led astray": "change its base_url",
+    "wrong types": "the provider has changed its format",
+    "no list": "holds no list of aircraft",
+    "list is no list": "holds no list of aircraft",
+    "states are no list": "Check base_url",
+    "no time": "does not say its time",
+    "not heard for long": "its receivers have stopped",
+    "nobody anywhere": "which is no zero",
+    "bad query": "Check base_url and options",
+    "400": "Check base_url and options",
+    "401": "It wants a key",
+    "402": "Its credits are used up",
+    "403": "not asked again until you run `sitewatch poll",
+    "422": "Check base_url and options",
+    "429": "after 900 s. Raise interval_s",
+    "429 until": "after 900 s. Raise interval_s",
+}
+"""What `status` says of each failure."""
+
 FAILED: frozenset[Outcome] = frozenset({"failed"})
 WORKS: frozenset[Outcome] = frozenset({"ok"})
 EMPTY: frozenset[Outcome] = frozenset({"empty"})
@@ -287,8 +381,15 @@ EVERYWHERE: Mapping[str, tuple[Fault, Expected]] = {
     "empty text": (saying(b""), FAILED),
     "cut short": (cut_short, FAILED),
     "frozen": (frozen, FAILED),
-    "an hour old": (hour_old, FAILED),
-    "wrong types": (scrambled, WORKS),
+    "an hour old": (clock_off_by(-HOUR), FAILED),
+    "an hour ahead": (clock_off_by(HOUR), FAILED),
+    "NaN": (no_number(b"NaN"), FAILED),
+    "1e999": (no_number(b"1e999"), FAILED),
+    "nested": (saying(b'{"ac":' + b"[" * 100_000), FAILED),
+    "bomb": (pouring(lambda: iter([bomb()]), **{"Content-Encoding": "gzip"}), FAILED),
+    "without end": (pouring(lambda: itertools.repeat(b" " * 1_000_000)), FAILED),
+    "led astray": (led_astray, FAILED),
+    "wrong types": (scrambled, FAILED),
     "half of them": (half_of_them, WORKS),
 }
 V2: Mapping[str, tuple[Fault, Expected]] = {
@@ -301,7 +402,10 @@ V2: Mapping[str, tuple[Fault, Expected]] = {
     "402": (status(402), FAILED),
     "422": (status(422), FAILED),
     "429": (status(429, Retry_After="900"), FAILED),
+    "429 until": (come_back_at, FAILED),
 }
+UNREAD = {"NaN", "nested", "bomb", "without end", "led astray"}
+"""These stop before anything is read, as others do: once is enough."""
 OWN: Mapping[str, tuple[Fault, Expected]] = {
     **EVERYWHERE,
     "bad query": (status(400, b""), FAILED),
@@ -421,6 +525,7 @@ def test_a_feed_that_fails_in_every_way_raises_no_alert_and_is_counted_as_blind(
     with capture_logs() as logs:
         story.live(MENDED)
         check_the_polls(story)
+        check_what_was_said(story)
         check_what_was_watched(story)
         check_that_nothing_was_made_up(story)
         story.sky.now = MENDED
@@ -442,8 +547,22 @@ def check_the_polls(story: Story) -> None:
     assert found["403"] == FAILED
     assert found[""] == {"ok", "empty"}, "the hour of silence is a true zero"
     assert story.sky.asked["403"] == 1, "who refuses is not asked again"
-    if "429" in story.expected:
-        assert story.sky.asked["429"] == 1, "who asks to be left alone is left alone"
+    for name in story.expected.keys() & {"429", "429 until"}:
+        assert story.sky.asked[name] == 1, "who asks to be left alone is left alone"
+
+
+def check_what_was_said(story: Story) -> None:
+    """Each failure is a sentence that names the provider, what was wrong and what can be done."""
+    with reading(story.app.engine) as connection:
+        for poll in polls(connection, purpose="data"):
+            if poll.outcome == "failed":
+                story.sky.now = poll.started_at
+                trouble = story.sky.trouble()
+                assert trouble is not None
+                error = poll.error or ""
+                assert re.search(SAID[trouble[0]], error)
+                assert error.startswith(story.name)
+                assert error.endswith(".")
 
 
 def check_what_was_watched(story: Story) -> None:
@@ -493,10 +612,36 @@ def check_that_each_change_was_logged_once(story: Story, logs: list[Any]) -> Non
     assert events["provider refuses this program and is not asked again"] == 1
 
 
+def test_a_site_is_blind_while_the_credits_of_its_feed_are_spent(
+    tmp_path: Path, story_url: Callable[[Path], str]
+) -> None:
+    sky = Sky(fr24, {DAY + HOUR: ("402", status(402))}, lasts=HOUR, refuses=False)
+    values = {"credentials": {"token": "t"}, "options": {"credits_period": "day"}}
+    app = program(tmp_path, story_url(tmp_path), sky, "flightradar24", interval_s=STEP_S, **values)
+    story = Story("flightradar24", sky, app, {"402": FAILED}, 30 * MINUTE)
+    midnight = DAY.replace(hour=0) + timedelta(days=1)
+    story.live(midnight - HOUR)
+    assert sky.asked["402"] == 1, "what is spent stays spent, however often one asks"
+    (provider,) = gather(app, sky.now).providers
+    assert f"It goes on after {midnight:%Y-%m-%d %H:%M} UTC" in (provider.state.last_error or "")
+    story.live(midnight + HOUR)
+    with reading(app.engine) as connection:
+        (blind,) = blind_periods(connection)
+        assert alerts(connection) == []
+    assert DAY < blind.since <= DAY + HOUR
+    assert blind.ended_at is not None
+    assert midnight <= blind.ended_at <= midnight + HOUR
+    app.close()
+
+
 def test_an_approach_that_a_failing_feed_cuts_off_is_no_landing(
     tmp_path: Path, story_url: Callable[[Path], str]
 ) -> None:
-    failing = {name: (name, fault) for name, (fault, outcome) in V2.items() if outcome == FAILED}
+    failing = {
+        name: (name, fault)
+        for name, (fault, outcome) in V2.items()
+        if outcome == FAILED and name not in UNREAD
+    }
     faults = {DAY + (1 + n) * EACH: each for n, each in enumerate(failing.values())}
     # Over before a silence is too old to be a landing.
     sky = Sky(v2, faults, going_around, lasts=8 * MINUTE)

@@ -238,7 +238,7 @@ def test_rows_are_paid_for_and_the_reserve_is_left() -> None:
 
 def test_402_waits_for_the_next_period() -> None:
     feed = feed_of(Fr24LiveFeed, lambda _: httpx.Response(402), credits_period="day")
-    with pytest.raises(FeedError) as caught:
+    with pytest.raises(FeedError, match=r"answered 402.* It goes on after 2023-08-02 00:00 UTC") as caught:
         fetch(feed, BOX)
     assert (caught.value.status, caught.value.retry_after_s) == (402, 12 * 3600)
     with pytest.raises(FeedError, match="only 0 of this day's credits"):

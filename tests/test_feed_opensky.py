@@ -98,9 +98,9 @@ def test_further_fields_are_ignored_and_missing_ones_refused() -> None:
 @pytest.mark.parametrize(
     ("column", "value", "why"),
     [
-        (0, "XYZ", "not an address"),
+        (0, "XYZ", "no valid address"),
         (5, None, "no position"),
-        (6, 91, "no position"),
+        (6, 91, "impossible position"),
         (3, None, "no position"),
         (3, NOW.timestamp() - 61, "stale position"),
         (3, NOW.timestamp() + 500, "time in the future"),

@@ -1,7 +1,7 @@
 """Every flight feed that can be switched on by configuration alone: how it is asked, and what its answers are worth."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,10 @@ from monitor.app import App
 from monitor.bootstrap import build
 from monitor.poll_reports import PollReport
 from monitor.settings import Settings
+from monitor.status import gather
 from tests.cast import write_cast
 from tests.fake_feeds import NOON, aircraft, v2_body
-from tests.feed_contract import OPENSKY_ROW, opensky_body
+from tests.feed_contract import OPENSKY_FLIGHT, OPENSKY_ROW, opensky_body
 
 HERE = aircraft(lat=-51.9, lon=-70.6)
 SOMEBODY = v2_body(HERE)
@@ -107,7 +108,9 @@ class Web:
 
 
 @contextmanager
-def program(engine: Engine, folder: Path, setup: Setup, web: Web) -> Iterator[App]:
+def program(
+    engine: Engine, folder: Path, setup: Setup, web: Callable[[httpx.Request], httpx.Response]
+) -> Iterator[App]:
     """A program with this one provider."""
     off = {name: {"enabled": False} for name in ("adsb.lol", "earth-search")}
     settings = Settings.model_validate(
@@ -171,3 +174,21 @@ def test_an_empty_answer_is_worth_what_the_provider_can_prove(
     with program(sqlite_engine, tmp_path, setup, Web(setup.empty)) as app:
         (report,) = ask(app, setup)
     assert report.outcome == ("empty" if setup.empty_is_believed else "failed")
+
+
+@pytest.mark.parametrize(("body", "outcome"), [(b"", "empty"), (b"<h1>404</h1>", "failed")])
+def test_only_an_empty_404_says_that_there_was_no_flight(
+    body: bytes, outcome: str, sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    def web(request: httpx.Request) -> httpx.Response:
+        if request.url.params["airport"] == "XQUF":
+            return httpx.Response(404, content=body)
+        return httpx.Response(200, json=[OPENSKY_FLIGHT])
+
+    setup = Setup("opensky-flights", "")
+    with program(sqlite_engine, tmp_path, setup, web) as app:
+        assert {each.outcome for each in ask(app, setup)} == {outcome}
+        (provider,) = gather(app, NOON).providers
+        assert gather(app, NOON).sites[0].watched_share_24h is None, "who claims flights watches no place"
+    said = provider.state.last_error or ""
+    assert ("404 with a text" in said and "Check base_url" in said) == (outcome == "failed")

@@ -19,7 +19,7 @@ class CreditLedger:
     """
 
     def __init__(self, *, budget: float | None, reserve: float = 0.0, period: Period = "day") -> None:
-        self._budget, self._reserve, self._period = budget, reserve, period
+        self._budget, self._reserve, self.period = budget, reserve, period
         self._begun: datetime | None = None
         self._spent = 0.0
         self._left: float | None = None
@@ -52,7 +52,7 @@ class CreditLedger:
             return
         until = self._next(now)
         raise FeedError(
-            f"{where}: only {left:g} of this {self._period}'s credits are left and this request costs {price:g}. It "
+            f"{where}: only {left:g} of this {self.period}'s credits are left and this request costs {price:g}. It "
             f"goes on after {until:%Y-%m-%d %H:%M} UTC; a longer interval_s spreads them.",
             retry_after_s=(until - now).total_seconds(),
         )
@@ -78,11 +78,11 @@ class CreditLedger:
             self._begun, self._spent, self._left = begun, 0.0, None
 
     def _start(self, now: datetime) -> datetime:
-        day = 1 if self._period == "month" else now.day
+        day = 1 if self.period == "month" else now.day
         return datetime(now.year, now.month, day, tzinfo=UTC)
 
     def _next(self, now: datetime) -> datetime:
         start = self._start(now)
-        if self._period == "day":
+        if self.period == "day":
             return start + timedelta(days=1)
         return (start + timedelta(days=32)).replace(day=1)

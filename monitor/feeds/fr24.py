@@ -4,7 +4,7 @@ Written after the provider's own Python client (fr24sdk 0.3), against which the 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from db.flight_records import EstimatedPosition
@@ -62,9 +62,17 @@ class Fr24Access:
         try:
             return self._client.request("GET", url, purpose=purpose, params=params, headers=headers)
         except FeedError as error:
-            if error.status == _PAYMENT_REQUIRED and error.retry_after_s is None:
-                error.retry_after_s = self.ledger.exhausted(now)
-            raise
+            if error.status != _PAYMENT_REQUIRED or error.retry_after_s is not None:
+                raise
+            wait_s = self.ledger.exhausted(now)
+            raise FeedError(
+                f"{where}: answered 402, so this {self.ledger.period}'s credits are spent. It goes on after "
+                f"{now + timedelta(seconds=wait_s):%Y-%m-%d %H:%M} UTC; a longer interval_s spreads them, a larger "
+                "plan gives more.",
+                status=error.status,
+                retry_after_s=wait_s,
+                body=error.body,
+            ) from None
 
     def rows(self, answer: Answer, where: str, *, may_be_cut: bool = False) -> list[Any]:
         """The rows of an answer `{"data": […]}`; raises FeedError where it was cut at the plan's limit."""

@@ -106,7 +106,10 @@ class OpenSkyFeed:
             raise FeedError(f"{where}: the answer does not say its time. Check base_url.", body=body)
         feed_time = datetime.fromtimestamp(seconds, UTC)
         if abs((now - feed_time).total_seconds()) > self._max_age_s:
-            raise FeedError(f"{where}: the feed's clock says {feed_time:%Y-%m-%d %H:%M:%S}: it has stopped.")
+            raise FeedError(
+                f"{where}: the feed's clock says {feed_time:%Y-%m-%d %H:%M:%S} UTC: it has stopped, or the clock of "
+                "this machine is wrong."
+            )
         return feed_time
 
 
@@ -157,7 +160,7 @@ class _StateReader:
         icao24 = plain(row[0], _HEX)
         lat, lon = number(row[6], -90, 90), number(row[5], -180, 180)
         seen = number(row[3], 1, 1e11)
-        refused = self._refusal(icao24, lat, lon, seen)
+        refused = self._refusal(row, icao24, lat, lon, seen)
         if refused or not icao24 or lat is None or lon is None or seen is None:
             self.rejected[refused] += 1
             return None
@@ -181,11 +184,13 @@ class _StateReader:
             callsign=callsign or "",
         )
 
-    def _refusal(self, icao24: str | None, lat: float | None, lon: float | None, seen: float | None) -> str:
+    def _refusal(
+        self, row: Sequence[Any], icao24: str | None, lat: float | None, lon: float | None, seen: float | None
+    ) -> str:
         if not icao24:
-            return "not an address"
+            return "no valid address"
         if lat is None or lon is None or seen is None:
-            return "no position"
+            return "no position" if None in (row[3], row[5], row[6]) else "impossible position"
         age_s = self._feed_time.timestamp() - seen
         if age_s > MAX_POSITION_AGE_S:
             return "stale position"

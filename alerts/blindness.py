@@ -66,6 +66,29 @@ def tell_refusals(engine: Engine, providers: Collection[str], channels: Sequence
                 )
 
 
+def tell_room(engine: Engine, words: str, channels: Sequence[str], now: datetime) -> None:
+    """Tell that there is little room left, once in each week in which that is so."""
+    year, week, _ = now.isocalendar()
+    payload = notice_payload(
+        subject="[sitewatch] The disk is nearly full",
+        headline="The disk is nearly full",
+        paragraphs=(words,),
+        status="Nearly full",
+        thread=f"room:{year}-{week}",
+    )
+    with writing(engine) as connection:
+        for channel in channels:
+            enqueue(
+                connection,
+                identity=f"room:{year}-{week}:{channel}",
+                kind="notice",
+                channel=channel,
+                reason="room",
+                payload=payload,
+                now=now,
+            )
+
+
 def _tell(
     connection: Connection,
     names: Mapping[str, str],

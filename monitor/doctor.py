@@ -9,10 +9,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Engine, func, make_url, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
-from db.engine import is_unusable, open_engine, reading
+from db.engine import open_engine, reading
 from db.leases import holder
 from db.migrate import current_revision, is_known, newest_revision
 from monitor.app import describe_database
@@ -22,13 +22,12 @@ from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError
 from monitor.feeds.http import GuardedClient
 from monitor.providers import configured_providers
-from monitor.redact import redact
 from monitor.settings import Settings, load_settings
 from monitor.sites.faults import SitesError
 from monitor.sites.load import load_sites
+from monitor.storage import LITTLE, ailment_of, attempt, size, sqlite_file
 
 State = Literal["ok", "warning", "broken"]
-_DISK_BROKEN = 100 * 1024**2
 _DISK_WARNING = 1024**3
 _SKEW_WARNING_S = 30
 _SKEW_BROKEN_S = 300
@@ -96,7 +95,7 @@ def _history(settings: Settings) -> Finding:
 
 def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
     where = describe_database(settings)
-    path = _sqlite_path(settings)
+    path = sqlite_file(settings)
     if path is not None and not path.exists():
         yield Finding("database", "ok", f"{where} is not there yet; the first start makes it.")
         return
@@ -106,19 +105,16 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
             # Taking the writer's lock fails where the file or its folder may not be written.
             pass
         yield _revision(engine, where)
+        if ailment := attempt(settings):
+            yield Finding("storing", "broken", ailment.found, ailment.mend)
         yield from _service(engine, now)
         if path is None:
             yield _skew("the database server", _server_time(engine), now)
     except DBAPIError as error:
-        if not is_unusable(error):
+        ailment = ailment_of(error, settings)
+        if ailment is None:
             raise
-        why = redact(str(error.orig).strip(), settings.secrets)
-        yield Finding(
-            "database",
-            "broken",
-            f"The {where} cannot be used: {why}",
-            "Check SITEWATCH_DATABASE_URL, that the server runs, and who may read and write there.",
-        )
+        yield Finding("database", "broken", ailment.found, ailment.mend)
     finally:
         engine.dispose()
 
@@ -162,7 +158,7 @@ def _server_time(engine: Engine) -> datetime:
 
 
 def _disk(settings: Settings) -> Finding:
-    path = _sqlite_path(settings)
+    path = sqlite_file(settings)
     folder = path.absolute().parent if path else Path().absolute()
     while not folder.exists():
         folder = folder.parent
@@ -171,10 +167,10 @@ def _disk(settings: Settings) -> Finding:
 
 def disk_finding(folder: Path, free: int) -> Finding:
     """Whether so many free bytes are enough for a database that grows."""
-    found = f"{free / 1024**3:.1f} GiB are free in {folder}."
+    found = f"{size(free)} are free in {folder}."
     if free >= _DISK_WARNING:
         return Finding("disk", "ok", found)
-    state: State = "broken" if free < _DISK_BROKEN else "warning"
+    state: State = "broken" if free < LITTLE else "warning"
     return Finding("disk", state, found, "Make room, or move the database; a full disk stops every write.")
 
 
@@ -278,11 +274,6 @@ def _skew(whose: str, theirs: datetime, ours: datetime) -> Finding:
         return Finding("clock", "ok", found)
     state: State = "broken" if skew_s > _SKEW_BROKEN_S else "warning"
     return Finding("clock", state, found, "Set this machine's clock by NTP; counts are filed by time.")
-
-
-def _sqlite_path(settings: Settings) -> Path | None:
-    url = make_url(settings.database_url.get_secret_value())
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _close(clients: list[GuardedClient]) -> None:

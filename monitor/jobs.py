@@ -30,6 +30,8 @@ from monitor.vitals import Vitals
 log = structlog.get_logger()
 _WATCH_S = 5.0
 
+Told = Callable[[BaseException, datetime], bool]
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -67,16 +69,16 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # the library ships no ty
 class Jobs:
     """The scheduler and its jobs; they wait until `lead` is called, save those that run always.
 
-    `stopping` is set once nothing new can start.
+    `stopping` is set once nothing new can start. `told` says whether what made a job fail is told elsewhere.
     """
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[Job], told: Told = lambda _error, _now: False) -> None:
         self._jobs = {job.id: job for job in jobs}
         self._hand = _Hand()
         self.stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
         self._vitals = Vitals({job.id: job.interval_s for job in jobs if job.vital})
-        self._outcomes = _Outcomes()
+        self._outcomes = _Outcomes(told)
         place = random.random()  # noqa: S311 - spreads load, hides nothing
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -201,7 +203,8 @@ class _Hand:
 class _Outcomes:
     """Turns the scheduler's events into counters and, when something changes, log lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Told) -> None:
+        self._told = told
         self._failures: dict[str, int] = {}
         self._last: dict[str, str] = {}
         self._busy: set[str] = set()
@@ -228,8 +231,10 @@ class _Outcomes:
     def _failed(self, event: JobExecutionEvent) -> None:
         JOB_RUNS.labels(event.job_id, "failed").inc()
         self._busy.discard(event.job_id)
-        self._failures[event.job_id] = self._failures.get(event.job_id, 0) + 1
         error = event.exception
+        if self._told(error, utc_now()):
+            return
+        self._failures[event.job_id] = self._failures.get(event.job_id, 0) + 1
         # The same failure every two seconds would bury everything else.
         if self._last.get(event.job_id) != repr(error):
             self._last[event.job_id] = repr(error)

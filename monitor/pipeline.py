@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import Connection
 
-from alerts.blindness import BlindReport, tell_refusals, watch_blindness
+from alerts.blindness import BlindReport, tell_refusals, tell_room, watch_blindness
 from alerts.composing import compose
 from alerts.deliver import DeliverReport, deliver_due
 from alerts.digest import tell_week
@@ -33,6 +33,7 @@ from monitor.poll_reports import PollReport
 from monitor.polling import poll_provider
 from monitor.registry import note_feeds
 from monitor.sites.reload import Reload
+from monitor.storage import little_room
 from monitor.telemetry import JUDGED, POLLS, SENDS
 
 log = structlog.get_logger()
@@ -209,6 +210,12 @@ def watch_self(app: App, now: datetime) -> BlindReport:
     if app.settings.weekly_digest:
         tell_week(app.engine, len(app.sites), channels, now)
     return report
+
+
+def watch_room(app: App, now: datetime) -> None:
+    """Tell, at most once a week, that the disk of the database is nearly full."""
+    if words := little_room(app.settings):
+        tell_room(app.engine, words, tuple(app.channels), now)
 
 
 def sign_of_life(app: App, ailments: Sequence[str], now: datetime) -> str:

@@ -15,7 +15,7 @@ from types import FrameType
 from db.deliveries import outbox_summary
 from db.engine import reading
 from db.look_pages import series_summaries
-from monitor import pipeline
+from monitor import pipeline, storage
 from monitor.app import App
 from monitor.jobs import Job, Jobs, utc_now
 from monitor.leader import Leader
@@ -117,7 +117,8 @@ class Service:
         ttl_s = app.settings.lease_s
         beat = Job("lease", ttl_s / BEATS_PER_LEASE, self._beat, always=True, executor="lease")
         ping = Job("ping", PING_EVERY_S, self._ping)
-        self.jobs = Jobs([beat, *jobs_of(app, self.owner, self._soon), ping])
+        jobs = [beat, *jobs_of(app, self.owner, self._soon), ping]
+        self.jobs = Jobs(jobs, told=partial(storage.note, app))
         self._leader = Leader(app.engine, self.owner, ttl_s, self, say)
 
     def start(self) -> None:
@@ -140,6 +141,7 @@ class Service:
 
     def _beat(self, now: datetime) -> None:
         self._leader.beat(now)
+        storage.note_written(self._app, now)
 
     def _ping(self, now: datetime) -> None:
         ailments = self.jobs.ailments(now)
@@ -164,7 +166,7 @@ def jobs_of(app: App, owner: str, soon: Callable[[str], None]) -> list[Job]:
         *polls,
         Job("judge", JUDGE_EVERY_S, partial(_judge, app), vital=True),
         Job("pictures", PICTURE_EVERY_S, partial(_picture, app, soon)),
-        Job("self", SELF_EVERY_S, partial(pipeline.watch_self, app)),
+        Job("self", SELF_EVERY_S, partial(_watch_self, app)),
         Job("retain", RETAIN_EVERY_S, partial(pipeline.retain, app)),
         Job("deliver", DELIVER_EVERY_S, partial(_deliver, app, owner), vital=True),
     ]
@@ -180,6 +182,11 @@ def _picture(app: App, soon: Callable[[str], None], now: datetime) -> None:
     # Where none could be made, the next few would hardly fare better now.
     if len(made) == pipeline.PICTURES_AT_ONCE and any(made):
         soon("pictures")
+
+
+def _watch_self(app: App, now: datetime) -> None:
+    pipeline.watch_self(app, now)
+    pipeline.watch_room(app, now)
 
 
 def _judge(app: App, now: datetime) -> None:

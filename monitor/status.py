@@ -21,6 +21,7 @@ from db.rejections import rejected
 from db.silences import Silence, silences
 from monitor.app import App
 from monitor.feeds import Provider
+from monitor.storage import trouble
 
 _DAY = timedelta(days=1)
 _HOUR_S = 3600
@@ -82,6 +83,8 @@ class Status:
     silences: tuple[Silence, ...]
     waiting_looks: int
     """Looks that wait to be judged, counted up to 1,000."""
+    storage: str = ""
+    """Why nothing can be stored now, and how to mend it; '' while all is well."""
 
 
 def gather(app: App, now: datetime) -> Status:
@@ -100,6 +103,7 @@ def gather(app: App, now: datetime) -> Status:
             outbox=outbox_summary(connection, now),
             silences=tuple(silences(connection, now)),
             waiting_looks=len(unjudged(connection, now, _MANY)),
+            storage=trouble(app),
         )
 
 

@@ -14,18 +14,26 @@ class Troubles:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._since: dict[str, datetime] = {}
+        self._errors: dict[str, str] = {}
 
     def failed(self, what: str, error: str, now: datetime) -> None:
         """Note that something failed; only the first failure on end is logged."""
         with self._lock:
             first = what not in self._since
             self._since.setdefault(what, now)
+            self._errors[what] = error
         if first:
             log.warning("failing", what=what, error=error)
+
+    def now(self, what: str) -> str:
+        """What is wrong with it now, '' where nothing is."""
+        with self._lock:
+            return self._errors.get(what, "")
 
     def worked(self, what: str) -> None:
         """Note that something worked; logged where it had failed before."""
         with self._lock:
             since = self._since.pop(what, None)
+            self._errors.pop(what, None)
         if since is not None:
             log.info("works again", what=what, failed_since=since)

@@ -10,8 +10,9 @@ import itertools
 import json
 import math
 import re
+import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -21,6 +22,8 @@ from typing import Any, NoReturn
 
 import httpx
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from alerts.outbox import compose_notice
@@ -32,7 +35,7 @@ from db.engine import reading
 from db.observations import looks
 from db.polls import polls
 from db.records import Outcome
-from monitor import pipeline
+from monitor import pipeline, storage
 from monitor.app import App
 from monitor.bootstrap import build
 from monitor.settings import Settings
@@ -631,6 +634,46 @@ def test_a_site_is_blind_while_the_credits_of_its_feed_are_spent(
     assert DAY < blind.since <= DAY + HOUR
     assert blind.ended_at is not None
     assert midnight <= blind.ended_at <= midnight + HOUR
+    app.close()
+
+
+@pytest.mark.sqlite
+def test_a_disk_that_takes_nothing_at_any_step_of_a_landing_loses_no_alert_and_tells_none_twice(
+    tmp_path: Path, story_url: Callable[[Path], str]
+) -> None:
+    sky = Sky(v2, {})
+    app = program(tmp_path, story_url(tmp_path), sky, "adsb.lol", interval_s=60)
+    full = [False]
+
+    def limit(raw: sqlite3.Connection, *_: object) -> None:
+        raw.execute(f"pragma query_only = {'on' if full[0] else 'off'}")
+
+    event.listen(app.engine, "checkout", limit)
+    failed = Counter[str]()
+    steps: Sequence[Callable[[App, datetime], object]] = (
+        pipeline.poll, pipeline.derive, pipeline.judge, pipeline.watch_self
+    )  # fmt: skip
+    names = ("poll", "derive", "judge", "self")
+    sky.now = LANDING - 20 * MINUTE
+    while sky.now < LANDING + 40 * MINUTE:
+        sky.now += MINUTE
+        # In two of three minutes one of the steps finds that nothing can be stored, and each of them in turn.
+        number = int((sky.now - LANDING) / MINUTE)
+        for place, step in enumerate(steps):
+            full[0] = number % 3 != 0 and place == number // 3 % len(steps)
+            try:
+                step(app, sky.now)
+            except OperationalError as error:
+                failed[names[place]] += storage.note(app, error, sky.now)
+    full[0] = False
+    assert failed.keys() >= {"poll", "derive", "judge"}, failed
+    pipeline.deliver(app, lambda: sky.now, "me")
+    with reading(app.engine) as connection:
+        told = alerts(connection)
+        sent = deliveries(connection)
+    assert sorted(each.metric for each in told) == ["aircraft_present", "arrivals"]
+    assert len({each.identity for each in sent}) == len(sent)
+    assert all(each.state == "sent" for each in sent)
     app.close()
 
 

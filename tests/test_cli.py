@@ -184,7 +184,10 @@ def test_a_file_that_is_no_database_ends_with_1_and_no_traceback(sitewatch: Site
     (folder / "var" / "sitewatch.db").write_text("These are minutes of a meeting.")
     answer = sitewatch("status")
     assert answer.code == 1
-    assert "The database (SQLite file var/sitewatch.db) does not work: file is not a database" in answer.err
+    assert (
+        "The SQLite file var/sitewatch.db does not work: file is not a database. Check SITEWATCH_DATABASE_URL"
+        in answer.err
+    )
     assert "BROKEN" in sitewatch("doctor", "--offline").out
     assert (folder / "var" / "sitewatch.db").read_text() == "These are minutes of a meeting."
 

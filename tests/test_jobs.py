@@ -209,6 +209,8 @@ def test_a_missed_run_is_counted_and_logged() -> None:
     # With no grace time the library never calls a run missed; should it ever, nobody overlooks it.
     now = utc_now()
     with capture_logs() as logs:
-        _Outcomes()._missed(JobExecutionEvent(EVENT_JOB_MISSED, "late", "default", now))
+        _Outcomes(lambda _error, _now: False)._missed(
+            JobExecutionEvent(EVENT_JOB_MISSED, "late", "default", now)
+        )
     assert runs("late", "missed") == 1
     assert logs == [{"event": "job missed", "job": "late", "planned": now, "log_level": "warning"}]

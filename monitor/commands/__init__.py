@@ -32,12 +32,11 @@ def opened(*, prepared: bool = True) -> "Iterator[App]":
     """The program, with a database of the right version unless the caller prepares it."""
     from sqlalchemy.exc import DBAPIError
 
-    from db.engine import is_unusable
     from monitor.bootstrap import build
     from monitor.logs import configure
     from monitor.pipeline import prepare
-    from monitor.redact import redact
     from monitor.settings import load_settings
+    from monitor.storage import ailment_of
 
     settings = load_settings()
     configure(settings.log_format, settings.secrets)
@@ -47,14 +46,10 @@ def opened(*, prepared: bool = True) -> "Iterator[App]":
             prepare(app, now())
         yield app
     except DBAPIError as error:
-        if not is_unusable(error):
+        ailment = ailment_of(error, settings)
+        if ailment is None:
             raise
-        why = redact(str(error.orig).strip(), settings.secrets)
-        raise WorkFailed(
-            f"The database ({app.database}) does not work: {why}\n"
-            "Check SITEWATCH_DATABASE_URL, that the server runs, that sitewatch may read and write there and that the disk is "
-            "not full; “sitewatch doctor” checks all of it."
-        ) from None
+        raise WorkFailed(f"{ailment}\n“sitewatch doctor” checks all of it.") from None
     finally:
         app.close()
 

@@ -1,5 +1,6 @@
 """`sitewatch status`: how the watch is going."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,9 +28,12 @@ def status(
         _print_judgeable(as_json=as_json)
         return
     from monitor.status import gather
+    from monitor.storage import attempt
 
     with opened() as app:
         found = gather(app, now())
+        if ailment := attempt(app.settings):
+            found = replace(found, storage=str(ailment))
     if as_json:
         print_json(found)
     else:
@@ -62,8 +66,12 @@ def _print(found: "Status") -> None:
     from monitor.redact import visible
 
     say(f"sitewatch {found.version}, {found.database}")
+    if found.storage:
+        say(found.storage)
     if found.leader is not None and found.leader_alive:
         say(f"Watching: {found.leader.owner}.")
+    elif found.leader is not None and found.storage:
+        say(f"Watching until {instant(found.leader.expires_at)}: {found.leader.owner}.")
     else:
         say("No service is watching now. Start one with “sitewatch run”.")
     say("")

@@ -61,6 +61,8 @@ def _program(status: Status) -> StatusItem:
     text = (
         f"Scheduling: {leads}." if leads else "No service schedules just now; start one with “sitewatch run”."
     )
+    if status.storage:
+        return StatusItem(part="program", state="failing", since=None, text=status.storage)
     return StatusItem(part="program", state="ok" if leads else "idle", since=None, text=text)
 
 

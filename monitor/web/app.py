@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from monitor.app import App
+from monitor.storage import note, trouble
 from monitor.web import actions, adding_routes, api, health, pages, streams
 from monitor.web.context import Web
 from monitor.web.events import Pulse
@@ -41,7 +43,7 @@ def create_app(app: App, clock: Clock, built: Path = BUILT) -> FastAPI:
         log.warning(NOT_BUILT)
     keys = Keys(token)
     https = (settings.public_url or "").startswith("https:")
-    renderer = Renderer(make_environment(assets), assets, keys, clock, https)
+    renderer = Renderer(make_environment(assets), assets, keys, clock, https, partial(trouble, app))
     web = Web(app, clock, keys, renderer, Pulse(app.engine))
     site = FastAPI(
         title="sitewatch",
@@ -105,8 +107,11 @@ def _handle_errors(site: FastAPI, web: Web) -> None:
 
     @site.exception_handler(SQLAlchemyError)
     def on_database(request: Request, error: SQLAlchemyError) -> Response:
-        log.error("the page could not read the database", path=request.url.path, exc_info=error)
         text = "The database cannot be read just now. “sitewatch doctor” says why; then load this page again."
+        if note(web.app, error, web.clock()):
+            text = trouble(web.app)
+        else:
+            log.error("the page could not read the database", path=request.url.path, exc_info=error)
         return say(request, HTTPStatus.SERVICE_UNAVAILABLE, text)
 
     @site.exception_handler(Exception)

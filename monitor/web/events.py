@@ -35,6 +35,7 @@ class Pulse:
         self._task: asyncio.Task[None] | None = None
         self._looks = asyncio.Condition()
         self._closed = False
+        self._blind = False
 
     @property
     def full(self) -> bool:
@@ -100,10 +101,14 @@ class Pulse:
 
     def _read(self) -> Marks | None:
         try:
-            return read_marks(self._engine)
+            marks = read_marks(self._engine)
         except SQLAlchemyError as error:
-            log.warning("cannot look for changes", error=type(error).__name__)
+            if not self._blind:
+                log.warning("cannot look for changes", error=type(error).__name__)
+            self._blind = True
             return None
+        self._blind = False
+        return marks
 
 
 async def _next(queue: asyncio.Queue[list[str] | None], patience_s: float) -> list[str] | None:

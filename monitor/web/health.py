@@ -23,6 +23,7 @@ from db.engine import reading
 from db.look_pages import series_summaries
 from db.migrate import current_revision, newest_revision
 from monitor.status import Status, gather, watched_share
+from monitor.storage import trouble
 from monitor.web.context import Here, Web
 from monitor.web.sight import DAY
 
@@ -39,13 +40,15 @@ def healthz() -> Response:
 
 @router.get("/readyz")
 def readyz(here: Here) -> Response:
-    """Whether the database can be read and has the version that this program needs."""
+    """Whether the database can be read and written and has the version that this program needs."""
     try:
         found, needed = current_revision(here.app.engine), newest_revision()
     except SQLAlchemyError:
         return _not_ready("The database cannot be read; “sitewatch doctor” says why.")
     if found != needed:
         return _not_ready(f"The database has the version {found}, this sitewatch needs {needed}.")
+    if words := trouble(here.app):
+        return _not_ready(words)
     return PlainTextResponse("ready\n")
 
 
@@ -65,6 +68,10 @@ def _database_figures(here: Web) -> CollectorRegistry:
     status = gather(here.app, here.clock())
     _feeds(registry, status)
     _outbox(registry, status)
+    writable = Gauge(
+        "sitewatch_database_writable", "0 while nothing can be stored (a full disk).", registry=registry
+    )
+    writable.set(not status.storage)
     watched = Gauge(
         "sitewatch_site_watched_ratio",
         "Share of the last 24 hours in which a working feed covered the site.",

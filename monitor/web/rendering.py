@@ -1,6 +1,7 @@
 """Turning views into HTML: templates with escaping that cannot be forgotten, and the pages for errors."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -40,6 +41,8 @@ class Renderer:
     keys: Keys
     clock: Clock
     https: bool
+    trouble: Callable[[], str]
+    """Why nothing can be stored now, '' while all is well."""
 
     def page(
         self, request: HTTPConnection, template: str, *, status: int = HTTPStatus.OK, **context: Any
@@ -54,6 +57,7 @@ class Renderer:
                 "address": address(request),
                 "form_token": self.keys.form_token(fresh),
                 "guarded": self.keys.api_token is not None,
+                "trouble": self.trouble(),
                 **context,
             }
         )

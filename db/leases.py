@@ -13,6 +13,7 @@ from db.schema import lease
 from db.upsert import insert_ignore
 
 LEADER = "leader"
+_LONGEST_QUEUE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,20 @@ def renew(connection: Connection, held: Lease, now: datetime, ttl_s: float) -> L
     until = now + timedelta(seconds=ttl_s)
     changed = connection.execute(lease.update().where(_still(held)).values(expires_at=until)).rowcount
     return Lease(held.name, held.owner, held.token, until) if changed else None
+
+
+def book(connection: Connection, name: str, now: datetime, spacing_s: float) -> datetime:
+    """Book the next moment that lies `spacing_s` after every other one booked under this name, and give it."""
+    insert_ignore(connection, lease, [{"name": name, "owner": "", "token": 0, "expires_at": now}])
+    query = select(lease.c.expires_at).where(lease.c.name == name).with_for_update()
+    free_at: datetime = connection.execute(query).scalar_one()
+    if free_at > now + _LONGEST_QUEUE:
+        # The clock was set back.
+        free_at = now + timedelta(seconds=spacing_s)
+    at = max(now, free_at)
+    until = at + timedelta(seconds=spacing_s)
+    connection.execute(lease.update().where(lease.c.name == name).values(expires_at=until))
+    return at
 
 
 def release(connection: Connection, held: Lease, now: datetime) -> bool:

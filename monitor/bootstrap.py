@@ -36,6 +36,7 @@ from monitor.feeds.opensky import OpenSkyFeed
 from monitor.feeds.opensky_flights import OpenSkyFlightsFeed
 from monitor.feeds.opensky_tracks import OpenSkyTracksFeed
 from monitor.feeds.options import turns
+from monitor.feeds.pace import no_pace, pace_of
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
 from monitor.flights.classes import CLASSES_FILE, ClassesError, load_classes
@@ -122,8 +123,11 @@ def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -
     classes = build_classes(settings)
     _check_watch_layers(settings)
     clients: list[GuardedClient] = []
+    engine = _engine(settings)
+    # What is replayed was sent long ago.
+    paced = engine if transport is None else None
     feeds = {
-        provider.name: build_feed(provider, settings, clients, transport)
+        provider.name: build_feed(provider, settings, clients, transport, paced)
         for provider in configured_providers(settings)
         if provider.enabled
     }
@@ -132,7 +136,6 @@ def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -
     channels = build_channels(settings, clients)
     clients.append(pictures)
     deadman = build_deadman(settings, clients)
-    engine = _engine(settings)
     return App(
         settings,
         engine,
@@ -168,15 +171,20 @@ def build_feed(
     settings: Settings,
     clients: list[GuardedClient],
     transport: httpx.BaseTransport | None = None,
+    engine: Engine | None = None,
 ) -> Feed:
-    """One feed with its own guarded client, which is added to `clients`; raises SettingsError."""
+    """One feed with its own guarded client, which is added to `clients`; raises SettingsError.
+
+    With an engine its requests keep the provider's pace.
+    """
     if provider.kind not in FEEDS:
         raise SettingsError(
             f"providers.{provider.name}.kind is {provider.kind!r}, which is no kind of feed. Use one of "
             f"{', '.join(FEEDS)}."
         )
     turns(provider, 0)  # raises for a number of requests that cannot be
-    client = _client(provider.name, settings, headers=provider.headers, transport=transport)
+    pace = pace_of(provider, engine) if engine is not None else no_pace
+    client = _client(provider.name, settings, headers=provider.headers, transport=transport, pace=pace)
     clients.append(client)
     return FEEDS[provider.kind](provider, client)
 
@@ -244,6 +252,7 @@ def _client(
     headers: Mapping[str, str] | None = None,
     transport: httpx.BaseTransport | None = None,
     caps: Caps = _FEED_CAPS,
+    pace: Callable[[], float] = no_pace,
 ) -> GuardedClient:
     return GuardedClient(
         name=name,
@@ -253,6 +262,7 @@ def _client(
         transport=transport,
         allowed_networks=settings.allowed_networks,
         caps=caps,
+        pace=pace,
     )
 
 

@@ -27,13 +27,13 @@ DEFAULT_PROVIDERS = (
     Provider(
         name="adsb.fi",
         kind="readsb",
-        # One circle every ten seconds, in turn: the limit is one request a second.
+        # One circle every ten seconds, in turn, and whatever is asked at least a second after what was asked before.
         base_url="https://opendata.adsb.fi/api/v2/",
         interval_s=10,
         licence="personal, non-commercial use",
         attribution="adsb.fi (https://adsb.fi)",
         enabled=False,
-        options={"path_style": "lat_lon_dist", "most_at_once": "1"},
+        options={"path_style": "lat_lon_dist", "most_at_once": "1", "spacing_s": "1"},
         terms_url="https://github.com/adsbfi/opendata",
         limits="1 request a second; circles of at most 250 NM",
     ),
@@ -45,7 +45,7 @@ DEFAULT_PROVIDERS = (
         licence="by agreement with airplanes.live",
         attribution="airplanes.live",
         enabled=False,
-        options={"path_style": "point", "most_at_once": "60"},
+        options={"path_style": "point", "most_at_once": "50", "spacing_s": "1"},
         terms_url="https://airplanes.live/",
         limits="approval needed before the first request; circles of at most 250 NM",
     ),
@@ -107,6 +107,8 @@ DEFAULT_PROVIDERS = (
             licence="commercial, by subscription",
             attribution="Flightradar24, https://www.flightradar24.com",
             enabled=False,
+            # The smallest plan allows ten requests a minute, of all three together.
+            options={"spacing_s": "6"},
             terms_url="https://fr24api.flightradar24.com/terms-and-conditions",
             limits="credits by the row, and requests a minute, by plan; needs a token",
         )

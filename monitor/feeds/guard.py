@@ -76,6 +76,11 @@ class Deadline(threading.local):
         """Begin a request that may take so long in all."""
         self._at = self._monotonic() + total_s
 
+    def extend(self, seconds: float) -> None:
+        """Give the running request back what it waited for."""
+        if self._at is not None:
+            self._at += seconds
+
     @property
     def left_s(self) -> float:
         """How long the running request may still take."""

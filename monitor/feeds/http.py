@@ -16,6 +16,7 @@ from db.records import Purpose
 from monitor.feeds import Answer, FeedError
 from monitor.feeds.answers import NoAnswerError, advice, phrase, read_body, retry_after_s, stream_body
 from monitor.feeds.guard import Deadline, GuardedTransport, Resolve, parse_networks, resolve
+from monitor.feeds.pace import no_pace
 from monitor.feeds.redact import Redactor
 from monitor.settings import SettingsError
 
@@ -38,7 +39,8 @@ class GuardedClient:
 
     `secrets` and the values of `headers` never appear in an error. `allowed_networks` (CIDR) are the
     operator's own networks; every other connection goes to public addresses only. SettingsError where a
-    header or network cannot be used. With a `transport` of
+    header or network cannot be used. Before each request, redirects among them, `pace` waits for the
+    provider's turn and gives the seconds that it took. With a `transport` of
     the caller's own (a replay) nothing is connected, so addresses are not checked.
     """
 
@@ -54,8 +56,10 @@ class GuardedClient:
         caps: Caps = Caps(),
         monotonic: Callable[[], float] = time.monotonic,
         resolver: Resolve = resolve,
+        pace: Callable[[], float] = no_pace,
     ) -> None:
         self.name = name
+        self._pace = pace
         self._caps = caps
         self._secrets = (*secrets, *(headers or {}).values())
         self._sent_along = ""
@@ -222,6 +226,7 @@ class GuardedClient:
     @contextmanager
     def _sent(self, request: httpx.Request) -> Iterator[httpx.Response]:
         """Send, and turn every way in which no answer comes, also while it is read, into NoAnswerError."""
+        self._deadline.extend(self._pace())
         try:
             response = self._client.send(request, stream=True)
             try:

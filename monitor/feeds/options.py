@@ -18,16 +18,30 @@ def number_option(provider: Provider, name: str, default: float | None = None) -
     return value
 
 
+def spacing_of(provider: Provider) -> float:
+    """The seconds that the provider wants between two requests."""
+    spacing_s = number_option(provider, "spacing_s", 0)
+    if spacing_s < 0:
+        raise SettingsError(
+            f"{provider.name}: the option spacing_s must not be negative (got {spacing_s:g})."
+        )
+    return spacing_s
+
+
 def turns(provider: Provider, scopes: int) -> int:
-    """How many slots it takes to ask for so many places once, at most `most_at_once` of them in a slot."""
-    text = provider.options.get("most_at_once", "")
-    if not text:
-        return 1
-    if not text.isdecimal() or int(text) < 1:
+    """How many slots it takes to ask for so many places once, at most `most_at_once` of them in a slot.
+
+    Where requests are `spacing_s` apart, no more than a slot has room for, with one for a canary.
+    """
+    text, spacing_s = provider.options.get("most_at_once", ""), spacing_of(provider)
+    if text and (not text.isdecimal() or int(text) < 1):
         raise SettingsError(
             f"{provider.name}: the option most_at_once must be a whole number from 1 on (got {text!r})."
         )
-    return max(1, math.ceil(scopes / int(text)))
+    most = [int(text)] if text else []
+    if spacing_s:
+        most.append(max(1, int(provider.interval_s / spacing_s) - 1))
+    return max(1, math.ceil(scopes / min(most))) if most else 1
 
 
 def list_option(provider: Provider, name: str, default: str = "") -> tuple[str, ...]:

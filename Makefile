@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# Some machines forbid Python to keep what it compiled. Each of the hundreds of programs that the tests start, and
+# each test module, would be compiled anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo pictures test browser lint types imports unit postgresql lock clean

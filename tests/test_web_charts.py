@@ -383,10 +383,10 @@ def test_cadences_in_words(seconds: int, words: str) -> None:
 
 
 def test_files_are_versioned_by_their_content(tmp_path: Path) -> None:
-    missing = Assets(tmp_path)
+    missing = Assets.of(tmp_path)
     assert (missing.built, list(missing.scripts("page.js"))) == (False, [])
     (tmp_path / "inputs.sha256").write_text("abc", encoding="utf-8")
-    built = Assets(tmp_path)
+    built = Assets.of(tmp_path)
     assert built.version != missing.version
     assert list(built.scripts("page.js")) == [f"/static/page.js?v={built.version}"]
 

@@ -24,6 +24,7 @@ from monitor import pipeline
 from monitor.export import FORMULA_STARTS
 from tests.builders import look
 from tests.cast import CAST_GEOJSON
+from tests.conftest import FreshEngine
 from tests.web_rig import NOW, Rig, _note, _visit, containers, rig
 
 HOSTILE = {
@@ -77,15 +78,16 @@ def parsed(html: str) -> Tags:
     return tags
 
 
-@pytest.fixture(params=HOSTILE)
+@pytest.fixture(scope="module", params=HOSTILE)
 def hostile(request: pytest.FixtureRequest) -> str:
     return HOSTILE[request.param]
 
 
-@pytest.fixture
-def told(sqlite_engine: Engine, tmp_path: Path, hostile: str) -> Iterator[Rig]:
-    """A site, counts, a note, a visit and an alert that hold a hostile string wherever a string fits."""
-    with rig(sqlite_engine, tmp_path) as made:
+@pytest.fixture(scope="module")
+def told(fresh_engine: FreshEngine, tmp_path_factory: pytest.TempPathFactory, hostile: str) -> Iterator[Rig]:
+    """A site, counts, a note, a visit and an alert that hold a hostile string wherever a string fits; only read."""
+    folder = tmp_path_factory.mktemp("told")
+    with fresh_engine(folder) as engine, rig(engine, folder) as made:
         evidence = (
             Evidence("url", hostile, hostile),
             Evidence("url", f"https://x.example/{hostile}", hostile),

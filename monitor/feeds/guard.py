@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -170,6 +171,12 @@ class _CheckedBackend(httpcore.NetworkBackend):
         return good
 
 
+@cache
+def _tls() -> SSLContext:
+    # Shared: reading the certificates of all authorities takes longer than the rest of a client.
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class GuardedTransport(httpx.BaseTransport):
     """An httpx transport without proxy and retries that connects only to allowed addresses."""
 
@@ -182,7 +189,7 @@ class GuardedTransport(httpx.BaseTransport):
     ) -> None:
         backend = _CheckedBackend(allowed, deadline or Deadline(time.monotonic), resolver)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=_tls(),
             keepalive_expiry=15.0,
             network_backend=backend,
         )

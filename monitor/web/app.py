@@ -38,7 +38,7 @@ def create_app(app: App, clock: Clock, built: Path = BUILT) -> FastAPI:
     settings = app.settings
     check_bind(settings)
     token = settings.api_token.get_secret_value() if settings.api_token else None
-    assets = Assets(built)
+    assets = Assets.of(built)
     if not assets.built:
         log.warning(NOT_BUILT)
     keys = Keys(token)

@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from starlette.staticfiles import StaticFiles
 
@@ -24,16 +26,21 @@ class Files(StaticFiles):
         self.all_directories = [PUBLIC, built]
 
 
+@dataclass(frozen=True, slots=True)
 class Assets:
     """Addresses of files with a version in them, so that browsers keep them until they change."""
 
-    def __init__(self, built: Path = BUILT) -> None:
+    built: bool
+    version: str
+
+    @classmethod
+    def of(cls, built: Path = BUILT) -> Self:
+        """Those of the committed files and of a folder that the installation built."""
         stamp = built / _STAMP
-        self.built = stamp.exists()
-        digest = hashlib.sha256(stamp.read_bytes() if self.built else b"")
+        digest = hashlib.sha256(stamp.read_bytes() if stamp.exists() else b"")
         for file in sorted(PUBLIC.iterdir()):
             digest.update(file.read_bytes())
-        self.version = digest.hexdigest()[:12]
+        return cls(stamp.exists(), digest.hexdigest()[:12])
 
     def url(self, name: str) -> str:
         """Where a file is, with its version."""

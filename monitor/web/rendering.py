@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from secrets import token_urlsafe
@@ -71,6 +72,7 @@ class Renderer:
         return self.page(request, "problem.html", status=status, title=title, text=text)
 
 
+@lru_cache(maxsize=4)
 def make_environment(assets: Assets) -> Environment:
     """The templates: everything printed is escaped, and control characters in it are written out."""
     environment = Environment(

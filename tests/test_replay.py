@@ -11,11 +11,9 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from db.engine import reading
 from db.flights import visit_versions, visits
-from monitor.cli import app as command_line
 from monitor.replay.report import differences, report
 from monitor.replay.run import run_scenario
 from monitor.replay.scenario import Recorded, ScenarioError, load_scenario, read_recordings
@@ -78,13 +76,6 @@ class TestTheReferenceStories:
         owed = seeds[0]["deliveries"]
         assert len({each["identity"] for each in owed}) == len(owed)
         assert {each["state"] for each in owed} == {"sent"}
-
-    def test_the_command_prints_one_json_document_and_a_second_run_the_same_report(
-        self, seeds: tuple[dict[str, Any], Any]
-    ) -> None:
-        result = CliRunner().invoke(command_line, ["replay", str(SEEDS), "--json"])
-        assert result.exit_code == 0, result.output
-        assert json.loads(result.stdout) == seeds[0]
 
 
 def write(folder: Path, text: str = MINIMAL, **files: str) -> Path:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from typer.testing import CliRunner
 
 from db.engine import reading
 from db.flights import visit_versions, visits
+from monitor.cli import app as command_line
 from monitor.replay.report import differences, report
 from monitor.replay.run import run_scenario
 from scenarios.reconstruct import POLLS, polls, stories
@@ -61,6 +63,15 @@ def test_a_scenario_says_exactly_what_is_expected(
     assert len(found) == len(expected["visits"]), found
     for each, wanted in zip(found, expected["visits"], strict=True):
         assert fits(each, wanted), each
+
+
+def test_the_command_prints_one_json_document_and_each_run_the_same_report() -> None:
+    command = ["replay", str(FOLDER / "turnaround-il62m"), "--json"]
+    results = [CliRunner().invoke(command_line, command) for _ in range(2)]
+    assert [each.exit_code for each in results] == [0, 0], results[0].output
+    first, second = (json.loads(each.stdout) for each in results)
+    assert first == second
+    assert first["alerts"]
 
 
 def test_no_scenario_lacks_a_test_and_each_says_that_it_was_made_up() -> None:

@@ -1,8 +1,9 @@
 """Boxes of latitude and longitude for feeds that charge by area; few and small, never across 180°."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 from monitor.sites import Site
 
@@ -32,6 +33,9 @@ class Box:
             max(self.north, other.north),
             max(self.east, other.east),
         )
+
+
+_Group = tuple[Box, tuple[str, ...]]
 
 
 def around(site: Site, margin_nm: float) -> list[Box]:
@@ -64,25 +68,39 @@ def _cut(box: Box) -> list[Box]:
 
 
 def merge(wanted: Iterable[tuple[str, Box]], largest_sqdeg: float) -> list[tuple[Box, tuple[str, ...]]]:
-    """Join boxes while the joined one stays within the area; the pair that adds least area first."""
-    groups: list[tuple[Box, tuple[str, ...]]] = sorted(
+    """Join boxes while the joined one stays within the area; the pair that adds least area first.
+
+    n boxes take time of the order n² log n: a poll of many sites asks for it every time.
+    """
+    first_groups = sorted(
         ((box, (name,)) for name, box in wanted), key=lambda each: (each[1], each[0].south, each[0].west)
     )
-    while best := _cheapest(groups, largest_sqdeg):
-        first, second = best
-        joined = (
-            groups[first][0].joined(groups[second][0]),
-            tuple(sorted({*groups[first][1], *groups[second][1]})),
-        )
-        groups = [each for index, each in enumerate(groups) if index not in best] + [joined]
-    return sorted(groups, key=lambda each: (each[0].south, each[0].west))
+    groups: dict[int, _Group] = {}
+    pairs: list[tuple[float, int, int]] = []
+    for number, group in enumerate(first_groups):
+        pairs += _pairs(groups, number, group, largest_sqdeg)
+        groups[number] = group
+    heapify(pairs)
+    number = len(groups)
+    while pairs:
+        _, first, second = heappop(pairs)
+        if first not in groups or second not in groups:
+            continue
+        (one, names), (other, more) = groups.pop(first), groups.pop(second)
+        joined = (one.joined(other), tuple(sorted({*names, *more})))
+        for pair in _pairs(groups, number, joined, largest_sqdeg):
+            heappush(pairs, pair)
+        groups[number] = joined
+        number += 1
+    return sorted(groups.values(), key=lambda each: (each[0].south, each[0].west))
 
 
-def _cheapest(groups: Sequence[tuple[Box, tuple[str, ...]]], largest_sqdeg: float) -> tuple[int, int] | None:
-    pairs = [
-        (joined.area_sqdeg - one.area_sqdeg - other.area_sqdeg, first, second)
-        for first, (one, _) in enumerate(groups)
-        for second, (other, _) in enumerate(groups[first + 1 :], first + 1)
-        if (joined := one.joined(other)).area_sqdeg <= largest_sqdeg
-    ]
-    return min(pairs)[1:] if pairs else None
+def _pairs(
+    groups: Mapping[int, _Group], number: int, group: _Group, largest_sqdeg: float
+) -> Iterator[tuple[float, int, int]]:
+    """What joining a new group with each of the earlier ones would add to the area, where it may be joined."""
+    new, new_area = group[0], group[0].area_sqdeg
+    for earlier, (box, _) in groups.items():
+        area = box.joined(new).area_sqdeg
+        if area <= largest_sqdeg:
+            yield area - box.area_sqdeg - new_area, earlier, number

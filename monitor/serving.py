@@ -1,7 +1,9 @@
 """Serving the page from the main thread, until the service stops."""
 
+import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -65,6 +67,19 @@ def address(host: str, port: int) -> str:
     return urlunsplit(("http", f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "/", "", ""))
 
 
+class _Unfinished(logging.Filter):
+    """Says in one line that requests were given up as the page stopped: that is no fault, and needs no traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let a record pass, or not."""
+        if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+            return False
+        if str(record.msg).startswith("Cancel %s running task"):
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.msg = "requests unfinished when the page stopped: %s"
+        return True
+
+
 def _serve(site: FastAPI, listener: socket.socket, stop: threading.Event) -> None:
     config = uvicorn.Config(
         site,
@@ -76,10 +91,14 @@ def _serve(site: FastAPI, listener: socket.socket, stop: threading.Event) -> Non
         proxy_headers=False,
         timeout_graceful_shutdown=_LAST_ANSWERS_S,
     )
+    unfinished = _Unfinished()
+    uvicorn_log = logging.getLogger("uvicorn.error")
+    uvicorn_log.addFilter(unfinished)
     server = _Server(config, site)
     watcher = threading.Thread(target=_end_with, args=(server, stop), name="page", daemon=True)
     watcher.start()
     server.run(sockets=[listener])
+    uvicorn_log.removeFilter(unfinished)
 
 
 def _end_with(server: uvicorn.Server, stop: threading.Event) -> None:

@@ -135,16 +135,28 @@ def insist(service: Program) -> int:
     raise AssertionError("it did not end")
 
 
-def test_the_page_is_served_and_an_open_stream_does_not_hold_up_the_end(folder: Path) -> None:
+def test_the_page_is_served_and_what_readers_leave_open_does_not_hold_up_the_end(folder: Path) -> None:
     with running(folder, "run") as service:
         page = service.until("Page: ").removeprefix("Page: ")
         service.until("Watching.")
         assert fetch(f"{page}healthz") == "ok\n"
         assert fetch(f"{page}readyz") == "ready\n"
         assert 'sitewatch_job_runs_total{job="lease"' in fetch(f"{page}metrics")
-        with urllib.request.urlopen(f"{page}events", timeout=PATIENCE_S) as stream:
-            assert stream.readline() == b"retry: 5000\n"
-            assert service.stop() == 0
+        streams = [urllib.request.urlopen(f"{page}events", timeout=PATIENCE_S) for _ in range(3)]
+        assert [stream.readline() for stream in streams] == [b"retry: 5000\n"] * 3
+        port = int(page.rstrip("/").rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as stuck:
+            # A form of which the rest never comes.
+            stuck.sendall(b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n")
+            stuck.sendall(b"Content-Type: application/x-www-form-urlencoded\r\n\r\nform_token=")
+            service.process.send_signal(signal.SIGTERM)
+            for stream in streams:
+                with stream:
+                    stream.read()  # raises where a stream is cut off and not ended
+            assert service.process.wait(PATIENCE_S) == 0
+    log = service.log()
+    assert "Traceback" not in log
+    assert '"event": "requests unfinished when the page stopped: 1", "level": "warning"' in log
 
 
 def test_a_taken_port_is_told_and_served_once_it_is_free(folder: Path) -> None:

@@ -131,10 +131,39 @@ def test_a_turnaround_of_an_hour_is_a_visit() -> None:
     story = Story().hear(inbound())
     lost = story.reports[-1].at
     story.read(lost + 6 * MINUTE)
-    story.hear(outbound((lost - NOON) / HOUR + 100 / 60))
+    back = outbound((lost - NOON) / HOUR + 100 / 60)
+    climbing = [replace(fix, altitude_ft=29_000 + 300 * n) for n, fix in enumerate(back.fixes)]
+    story.hear(replace(back, fixes=climbing))
     assert story.states == ["lost_toward", "confirmed"]
     assert story.last.confidence == 4
     assert story.last.candidates["ground_h"] == pytest.approx(0.7, abs=0.1)
+    # Level at both ends and back so soon, it may as well have circled.
+    level = Story().hear(inbound())
+    level.read(lost + 6 * MINUTE)
+    level.hear(back)
+    assert (level.last.state, level.last.confidence) == ("confirmed", 3)
+
+
+def test_a_history_alone_makes_no_visit_sure_that_fits_a_neighbour_as_well() -> None:
+    lat, lon = destination(FIELD.lat, FIELD.lon, 110, 40)
+    neighbour = replace(FIELD, site=replace(QUIET_FIELD, id="other", name="Neighbour"), lat=lat, lon=lon)
+
+    def stay(before: int, off: float) -> Visit:
+        story = Story(others=(neighbour,), before={FIELD.id: before}).hear(inbound(300, off_deg=off))
+        story.read(story.reports[-1].at + 6 * MINUTE)
+        story.hear(outbound(40, 300, off_deg=off))
+        return story.last
+
+    # Its courses lead to the neighbour rather: what came before makes the field likely, but this flight says nothing for it.
+    between = stay(200, -7)
+    places = {each["site"]: each for each in between.candidates["places"]}
+    assert places[FIELD.id]["probability"] > 0.8
+    assert places[FIELD.id]["own"] < 4 * places["other"]["own"]
+    assert (between.state, between.confidence) == ("presumed", 2)
+    assert "by this flight alone" in told(between)
+    assert "other places fit nearly as well" in printable("arrivals", [between], QUIET_FIELD)
+    # Courses that lead away from the neighbour tell the two apart.
+    assert stay(200, 9).confidence == 4
 
 
 def test_a_stay_of_weeks_is_a_visit() -> None:
@@ -265,7 +294,9 @@ def test_what_another_airport_explains_as_well_stays_presumed() -> None:
     assert {each.get("name") for each in visit.candidates["places"]} > {None}
     assert "That it was there:" in told(visit)
     printed = printable("arrivals", [visit], QUIET_FIELD)
-    assert "on the ground. Nobody heard it land; other places fit as well (confidence 2 of 4)" in printed
+    assert (
+        "on the ground. Nobody heard it land; other places fit nearly as well (confidence 2 of 4)" in printed
+    )
     # Told once: a rank that moves later is no news.
     versions = len(story.versions)
     story.before = {FIELD.id: 50}

@@ -1,4 +1,4 @@
-"""What a visit keeps of the loss of signal it rests on, and whether a gap is the one it rests on."""
+"""What a visit keeps of the loss of signal it rests on, where it may have led, and whether a gap is the one it rests on."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,6 +9,7 @@ from monitor.flights.gaps import End, Gap
 from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.integrity import Track
 from monitor.flights.performance import Performance
+from monitor.flights.ranking import Candidate
 
 
 def gap_of(visit: Visit) -> Mapping[str, Any]:
@@ -84,3 +85,14 @@ def is_contradicted(visit: Visit, track: Track) -> bool:
     """Whether the reports reach back to the loss behind a visit and tell of no such loss."""
     began = lost_at(visit)
     return began is not None and bool(track.fixes) and track.fixes[0].at <= began
+
+
+def noted(candidate: Candidate) -> dict[str, Any]:
+    """Write down a candidate (JSON types); an airport that nobody watches goes by its code and has its name."""
+    found: dict[str, Any] = {
+        "site": candidate.place.id,
+        "probability": candidate.probability,
+        "own": candidate.own,
+        "away_nm": candidate.away_nm,
+    }
+    return found if candidate.watched else found | {"name": candidate.place.site.name}

@@ -26,16 +26,18 @@ from monitor.flights.gap_notes import (
     is_contradicted,
     is_filled,
     is_unchanged,
+    noted,
     position,
     stamp,
 )
 from monitor.flights.gaps import End, Gap, beginning, gaps, legs
+from monitor.flights.grading import CERTAIN, DOUBTFUL, grade
 from monitor.flights.identity import Aircraft, Classes, subjects
 from monitor.flights.integrity import Track
 from monitor.flights.matching import Place
 from monitor.flights.performance import Performance, performance_of
 from monitor.flights.pointing import comes_from, leads_to
-from monitor.flights.ranking import LIKELY, SURE, UNLIKELY, Candidate, Outlook, emerged_from, rank
+from monitor.flights.ranking import LIKELY, UNLIKELY, Candidate, Outlook, emerged_from, rank
 from monitor.flights.stays import SILENCE, SILENCE_JUDGED
 from monitor.flights.visits import FLIGHT_ENDS, INFERRED, PROCEDURE, is_inferred, visit_id
 
@@ -201,20 +203,21 @@ class _Case:
         visit = self._lost_toward(gap, [best, *(each for each in ranked if each is not best)])
         left = departure(back, best.place, self.performance)
         ground = ground_time(gap, best.place, self.performance)
+        confidence = grade(gap, best, ranked, self.performance, both=both, now=self.now)
+        told = words.back(gap, back, best, ranked, ground, certain=confidence == CERTAIN)
         found: dict[str, Any] = {
             "departure": "emerged",
             "departed_between": [stamp(max(left.early, gap.lost.fix.at)), stamp(left.late)],
             "ground_h": round(ground.total_seconds() / 3600, 2),
         }
-        likely, sure = best.probability >= LIKELY, both and best.probability >= SURE
         return replace(
             visit,
-            state="confirmed" if likely else "presumed",
-            confidence=4 if sure else 3 if likely else 2,
+            state="confirmed" if confidence > DOUBTFUL else "presumed",
+            confidence=confidence,
             departed_at=left.at,
             last_fix_at=back.fix.at,
             candidates={**visit.candidates, **found},
-            evidence=(*visit.evidence, words.back(gap, back, best, ranked, ground)),
+            evidence=(*visit.evidence, told),
         )
 
     def emerged(self, track: Track, others: Sequence[Visit]) -> list[Visit]:
@@ -255,7 +258,7 @@ class _Case:
             INFERRED: how,
             "arrival": how,
             "gap": dict(gap),
-            "places": [_noted(each) for each in ranked[:_KEPT]],
+            "places": [noted(each) for each in ranked[:_KEPT]],
             "elsewhere": round(1 - sum(each.probability for each in ranked), 3),
         }
         return Visit(
@@ -287,13 +290,3 @@ def _best_of(watched: Sequence[Candidate], earlier: Visit | None) -> Candidate |
         return watched[0] if watched else None
     own = next((each for each in watched if each.place.id == earlier.site_id), watched[0])
     return own if own.probability >= UNLIKELY else watched[0]
-
-
-def _noted(candidate: Candidate) -> dict[str, Any]:
-    """Write down a candidate (JSON types); an airport that nobody watches goes by its code and has its name."""
-    found: dict[str, Any] = {
-        "site": candidate.place.id,
-        "probability": candidate.probability,
-        "away_nm": candidate.away_nm,
-    }
-    return found if candidate.watched else found | {"name": candidate.place.site.name}

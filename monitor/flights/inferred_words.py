@@ -8,7 +8,7 @@ from monitor.flights.dark import Arrival
 from monitor.flights.gaps import End, Gap
 from monitor.flights.geodesy import apart_nm
 from monitor.flights.performance import Performance
-from monitor.flights.ranking import SURE, Candidate
+from monitor.flights.ranking import Candidate
 from monitor.flights.wording import clock, note, span, state
 
 _TOLD = 3
@@ -89,14 +89,21 @@ def another(visit: Visit) -> Evidence:
     return Evidence("visit", visit.visit_id, f"It went to {visit.site_id} instead.")
 
 
-def back(gap: Gap, end: End, best: Candidate, ranked: Sequence[Candidate], ground: timedelta) -> Evidence:
+def back(
+    gap: Gap,
+    end: End,
+    best: Candidate,
+    ranked: Sequence[Candidate],
+    ground: timedelta,
+    *,
+    certain: bool,
+) -> Evidence:
     """Tell of the return, of the time that it leaves on the ground, and of other places that explain both."""
     away = apart_nm(end.fix, _at(best, end.fix))
-    doubt = (
-        ""
-        if best.probability >= SURE
-        else f" That it was there: {best.probability:.0%}; {_rest(best, ranked)}."
-    )
+    doubt = ""
+    if not certain:
+        alone = f", {best.own:.0%} by this flight alone" if best.own < best.probability else ""
+        doubt = f" That it was there: {best.probability:.0%}{alone}; {_rest(best, ranked)}."
     return note(
         end.fix,
         f"Heard again {state(end.fix)} at {clock(end.fix.at)} ({end.fix.provider}), {away:.0f} NM from "

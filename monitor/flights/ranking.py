@@ -19,7 +19,7 @@ from monitor.flights.profile import on_path, profile
 LIKELY = 0.5
 """A place less likely than this is not named as where the aircraft went."""
 SURE = 0.8
-"""Only a place as likely as this has both ends of a stay to itself."""
+"""Only of a place as likely as this a stay is held for certain."""
 UNLIKELY = 0.25
 _UNWATCHED = 0.2
 """An airport that nobody chose to watch, against one that somebody did."""
@@ -50,6 +50,8 @@ class Candidate:
     off_deg: float | None
     gate: str
     watched: bool = True
+    own: float = 0.0
+    """How likely it is by this flight's own evidence: as if nothing were known of earlier flights."""
 
 
 def _none(_end: End) -> Sequence[Place]:
@@ -84,6 +86,16 @@ def past_of(visits: Sequence[Visit], kinds: frozenset[str]) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Weighed:
+    """A place, its weight by all that is known, and by the flight's own evidence alone."""
+
+    place: Place
+    weight: float
+    own: float
+    watched: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Judge:
     """One silence, to be weighed for each place."""
 
@@ -92,36 +104,42 @@ class _Judge:
     outlook: Outlook
     hints: frozenset[str]
 
-    def weight(self, place: Place, watched: bool) -> float:
+    def weigh(self, place: Place, *, watched: bool) -> "_Weighed":
         """Say how likely a flight to this place is against a flight to somewhere without name."""
-        prior = self._prior(place) if watched else self._prior_of_other()
-        if prior == 0.0 or not leads_to(self.lost, place):
-            return 0.0
+        own = self._own(place) if watched else _UNWATCHED
+        if own == 0.0 or not leads_to(self.lost, place):
+            return _Weighed(place, 0.0, 0.0, watched)
         if self.hints and not self.hints.isdisjoint(_codes(place)):
-            prior *= _HINTED
-        return prior * self._way(place)
+            own *= _HINTED
+        own *= self._way(place)
+        return _Weighed(place, own * (self._past(place) if watched else self._past_of_other()), own, watched)
 
-    def _prior(self, place: Place) -> float:
-        gates = self.outlook.gates.get(place.id, ())
-        at_gate = bool(_gate(self.lost, gates))
-        if any(not gate.losses for gate in gates) and not at_gate:
-            return 0.0
-        return _prior(place, self.outlook) * (1.0 if not gates else _AT_GATE if at_gate else _OFF_GATE)
+    def _own(self, place: Place) -> float:
+        """Weigh the gates that the sites file names: those are known, not learnt from earlier flights."""
+        named = [gate for gate in self.outlook.gates.get(place.id, ()) if not gate.losses]
+        if not named:
+            return 1.0
+        return _AT_GATE if _gate(self.lost, named) else 0.0
 
-    def _prior_of_other(self) -> float:
+    def _past(self, place: Place) -> float:
+        learnt = [gate for gate in self.outlook.gates.get(place.id, ()) if gate.losses]
+        habit = 1.0 if not learnt else _AT_GATE if _gate(self.lost, learnt) else _OFF_GATE
+        return _prior(place, self.outlook) * habit
+
+    def _past_of_other(self) -> float:
         """Weigh an airport that nobody watches: the gates of sites are those of their neighbours too."""
         at_gate = any(_gate(self.lost, gates) for gates in self.outlook.gates.values())
-        return _UNWATCHED * (_AT_GATE if at_gate else 1.0)
+        return _AT_GATE if at_gate else 1.0
 
     def _way(self, place: Place) -> float:
-        away, heights = away_nm(self.lost, place), profile(self.lost, place, outbound=False)
+        away, heights = away_nm(self.lost, place), _height(self.lost, place, outbound=False)
         course = fit(self.lost, place, outbound=False) * _runway(self.lost, place)
         if self.back is not None:
-            heights *= profile(self.back, place, outbound=True)
+            heights *= _height(self.back, place, outbound=True)
             came = comes_from(self.back, place)
             course *= fit(self.back, place, outbound=True) if came else _OTHER_COURSE
             away = min(away, away_nm(self.back, place)) if came else away
-        return course * max(heights, _LEAST_OF_HEIGHTS) * (_FREE_NM / max(away, _CLOSE_NM)) ** 2
+        return course * heights * (_FREE_NM / max(away, _CLOSE_NM)) ** 2
 
 
 def rank(
@@ -133,21 +151,22 @@ def rank(
     """
     lost = gap.lost
     judge = _Judge(lost, gap.back, outlook, outlook.hinted(lost.fix.at))
-    weighed = [(place, judge.weight(place, watched=True), True) for place in places]
-    others = [(place, judge.weight(place, watched=False), False) for place in outlook.others(lost)]
-    weighed += sorted(others, key=lambda each: -each[1])[:_COMPARED]
+    weighed = [judge.weigh(place, watched=True) for place in places]
+    others = [judge.weigh(place, watched=False) for place in outlook.others(lost)]
+    weighed += sorted(others, key=lambda each: -each.weight)[:_COMPARED]
     reachable = [
-        (place, weight, watched)
-        for place, weight, watched in weighed
-        if weight > 0 and _feasible(gap, place, performance) and not outlook.covered(place, lost.fix)
+        each
+        for each in weighed
+        if each.weight > 0
+        and _feasible(gap, each.place, performance)
+        and not outlook.covered(each.place, lost.fix)
     ]
     elsewhere = _LANDED if performance.outlasted_by(gap.length(now)) else 1.0
     if performance.endurance is None:
         elsewhere *= _STAYS_UP
-    if judge.hints and not any(judge.hints & _codes(place) for place, _, _ in reachable):
+    if judge.hints and not any(judge.hints & _codes(each.place) for each in reachable):
         elsewhere *= _HINTED
-    total = elsewhere + sum(weight for _, weight, _ in reachable)
-    found = [_candidate(lost, each, outlook, total) for each in reachable]
+    found = _candidates(lost, reachable, outlook, elsewhere)
     return sorted(found, key=lambda each: (-each.probability, each.place.id))
 
 
@@ -155,11 +174,10 @@ def emerged_from(back: End, places: Sequence[Place], outlook: Outlook) -> Candid
     """Find the place whose departure a first report shows: climbing away from it near by, or at a gate of it."""
     if outlook.entered(back):
         return None
-    weighed = [(place, _emergence(back, place, outlook), True) for place in places]
-    weighed += [(place, _emergence(back, place, None), False) for place in outlook.others(back)]
-    possible = [each for each in weighed if each[1] > 0 and not outlook.covered(each[0], back.fix)]
-    total = 1.0 + sum(weight for _, weight, _ in possible)
-    found = [_candidate(back, each, outlook, total, outbound=True) for each in possible]
+    weighed = [_emergence(back, place, outlook, watched=True) for place in places]
+    weighed += [_emergence(back, place, outlook, watched=False) for place in outlook.others(back)]
+    possible = [each for each in weighed if each.weight > 0 and not outlook.covered(each.place, back.fix)]
+    found = _candidates(back, possible, outlook, 1.0, outbound=True)
     best = max(found, key=lambda each: (each.probability, each.place.id), default=None)
     return best if best is not None and best.watched and best.probability >= LIKELY else None
 
@@ -171,15 +189,20 @@ def _feasible(gap: Gap, place: Place, performance: Performance) -> bool:
     return gap.back is None or ground_time(gap, place, performance) >= MIN_GROUND
 
 
-def _emergence(back: End, place: Place, outlook: Outlook | None) -> float:
-    """Weigh a departure; without an outlook the place is an airport that nobody watches, of which nothing is known."""
-    gate = "" if outlook is None else _gate(back, outlook.gates.get(place.id, ()))
+def _emergence(back: End, place: Place, outlook: Outlook, *, watched: bool) -> _Weighed:
+    """Weigh a departure; of an airport that nobody watches nothing is known."""
+    gate = _gate(back, outlook.gates.get(place.id, ())) if watched else ""
     heights, away = profile(back, place, outbound=True), away_nm(back, place)
     if not comes_from(back, place) or not (gate or (away <= _CLOSE_NM and heights > 1)):
-        return 0.0
-    prior = _UNWATCHED if outlook is None else _prior(place, outlook)
-    nearness = _AT_GATE if gate else (_FREE_NM / _CLOSE_NM) ** 2
-    return prior * nearness * heights * fit(back, place, outbound=True)
+        return _Weighed(place, 0.0, 0.0, watched)
+    own = (1.0 if watched else _UNWATCHED) * (_AT_GATE if gate else (_FREE_NM / _CLOSE_NM) ** 2)
+    own *= heights * fit(back, place, outbound=True)
+    return _Weighed(place, own * (_prior(place, outlook) if watched else 1.0), own, watched)
+
+
+def _height(end: End, place: Place, *, outbound: bool) -> float:
+    """Weigh height and climb at one end; no height by itself makes a flight impossible."""
+    return max(profile(end, place, outbound=outbound), _LEAST_OF_HEIGHTS)
 
 
 def _prior(place: Place, outlook: Outlook) -> float:
@@ -199,18 +222,24 @@ def _runway(lost: End, place: Place) -> float:
     return max(off, (_ALIGNED if is_on_final(lost, place) else _JOINS) * on_path(way, height))
 
 
-def _candidate(
-    end: End, weighed: tuple[Place, float, bool], outlook: Outlook, total: float, *, outbound: bool = False
-) -> Candidate:
-    place, weight, watched = weighed
-    return Candidate(
-        place,
-        round(weight / total, 3),
-        round(away_nm(end, place), 1),
-        off_deg(end, place, outbound=outbound),
-        _gate(end, outlook.gates.get(place.id, ())),
-        watched,
-    )
+def _candidates(
+    end: End, weighed: Sequence[_Weighed], outlook: Outlook, elsewhere: float, *, outbound: bool = False
+) -> list[Candidate]:
+    """Make probabilities of the weights, among them that of anywhere else."""
+    total = elsewhere + sum(each.weight for each in weighed)
+    own = elsewhere + sum(each.own for each in weighed)
+    return [
+        Candidate(
+            each.place,
+            round(each.weight / total, 3),
+            round(away_nm(end, each.place), 1),
+            off_deg(end, each.place, outbound=outbound),
+            _gate(end, outlook.gates.get(each.place.id, ())),
+            each.watched,
+            round(each.own / own, 3),
+        )
+        for each in weighed
+    ]
 
 
 def _codes(place: Place) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Labelled flights that are made up, to try the long-range cases on: visits to a dark place, and flights past it.
 
 Every flight is heard outside a circle around the place and silent inside. Ways are great circles with a wind of
-up to 60 kt; a third of the flights past the place turn by up to 40° on the way. Who lands comes down and climbs
+up to 60 kt, but where it is lost and heard again its course is off the direct one by some 10°, as routes and
+controllers have it; a third of the flights past the place turn by up to 40° on the way. Who lands comes down and climbs
 out on about 3°; who flies past stays high. Other airports in the dark are known by where they are, not watched.
 """
 
@@ -29,6 +30,8 @@ _STEP_S = 60.0
 _HEARD_S = 900.0
 _WIND_KT = 60.0
 _CRUISE_KT = (400.0, 470.0)
+COURSE_DEG = 10.0
+"""How far courses at the edge stray from the direct way (standard deviation)."""
 _TURNS = 1 / 3
 _TURN_DEG = 40.0
 _STAY_H = (0.75, 240.0)
@@ -106,8 +109,8 @@ def _visit(
     arrived = lost + _time(edge_in, field, speed_kt, random) + _TAXI / 2
     left = arrived + stay
     back = left + _TAXI / 2 + _time(field, edge_out, speed_kt, random)
-    inbound = _heard(edge_in, course_deg(*edge_in, *field), speed_kt, lost, icao24, way=-1)
-    course_out = (course_deg(*edge_out, *field) + 180) % 360
+    inbound = _heard(edge_in, _strayed(course_deg(*edge_in, *field), random), speed_kt, lost, icao24, way=-1)
+    course_out = _strayed(course_deg(*edge_out, *field) + 180, random)
     outbound = _heard(edge_out, course_out, speed_kt, back, icao24, way=1)
     fixes = tuple(_on_slope(fix, landed_at) for fix in (*inbound, *outbound))
     return Flight(label, fixes, arrived, left)
@@ -131,8 +134,8 @@ def _through(
         turn = float(random.uniform(-_TURN_DEG, _TURN_DEG))
         course_in, course_out = course_in + turn, course_out - turn
         back += _time(edge_in, edge_out, speed_kt, random) * (1 / np.cos(np.radians(turn)) - 1)
-    inbound = _heard(edge_in, course_in % 360, speed_kt, lost, icao24, way=-1)
-    outbound = _heard(edge_out, course_out % 360, speed_kt, back, icao24, way=1)
+    inbound = _heard(edge_in, _strayed(course_in, random), speed_kt, lost, icao24, way=-1)
+    outbound = _heard(edge_out, _strayed(course_out, random), speed_kt, back, icao24, way=1)
     return Flight("patrol" if circling else "through", (*inbound, *outbound))
 
 
@@ -143,6 +146,10 @@ def _on_slope(fix: Fix, field: Place) -> Fix:
     return replace(fix, altitude_ft=round(min(_CRUISE_FT, height)))
 
 
+def _strayed(course: float, random: np.random.Generator) -> float:
+    return (course + float(random.normal(0, COURSE_DEG))) % 360
+
+
 def _time(one: Position, other: Position, speed_kt: float, random: np.random.Generator) -> timedelta:
     ground_kt = speed_kt + float(random.uniform(-_WIND_KT, _WIND_KT))
     return timedelta(seconds=great_circle_nm(*one, *other) / ground_kt * SECONDS_PER_HOUR)
@@ -151,6 +158,7 @@ def _time(one: Position, other: Position, speed_kt: float, random: np.random.Gen
 def _heard(
     edge: Position, course: float, speed_kt: float, at: datetime, icao24: str, *, way: int
 ) -> Iterator[Fix]:
+    """Fly straight on a course, up to the edge (`way` −1) or from it (1)."""
     steps = int(_HEARD_S // _STEP_S)
     first = Fix(
         "synthetic", icao24, at, at, 0.0, 0.0, on_ground=False, altitude_ft=_CRUISE_FT, source="adsb_icao"

@@ -15,9 +15,9 @@ _HEARD = {
     3: "heard at one end of the stay only, without a report from the ground",
 }
 _INFERRED = {
-    4: "lost on the way here and heard again on the way back, with time for a stay between",
-    3: "lost and heard again with time for a stay between, but only one side fits or another place is possible",
-    2: "only heard again, coming from here or from another place that fits as well",
+    4: "lost on the way here and heard again on the way back; its flight says that it landed, and fits no other place nearly as well",
+    3: "lost and heard again with time for a stay between; here is likelier than anywhere else, another place or circling is possible",
+    2: "heard again, coming from here or from another place that fits nearly as well",
     1: "only lost on the way towards this site",
 }
 _TOLD = 5
@@ -131,7 +131,7 @@ def _told(visit: Visit, site: Site) -> str:
     if "ground_h" in visit.candidates:
         back = _minute(datetime.fromisoformat(gap["back_at"]))
         ground = span(timedelta(hours=visit.candidates["ground_h"]))
-        doubt = "" if visit.state == "confirmed" else "; other places fit as well"
+        doubt = "" if visit.state == "confirmed" else "; other places fit nearly as well"
         return (
             f"{text} It was heard again at {back}, which leaves about {ground} on the ground. "
             f"Nobody heard it land{doubt} ({_graded(visit)})."

@@ -44,9 +44,9 @@ STATE_WORDS = {
 }
 CONFIDENCE_WORDS = {
     1: "weak",
-    2: "one side seen, or another place fits as well",
+    2: "one side seen, or another place fits nearly as well",
     3: "one side confirmed, or another place possible",
-    4: "both sides seen",
+    4: "both sides seen, nothing else fits",
 }
 
 

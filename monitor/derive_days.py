@@ -12,11 +12,11 @@ from db.flights import underived_polls, visits
 from db.observations import looks, record
 from db.records import Visit
 from monitor.derive_tracks import Change
+from monitor.flights.counted import HERE
 from monitor.flights.coverage import HEARD_WITHIN, INDEX_OVER, Exposure, exposure
 from monitor.flights.looks import (
     CLOSE_AFTER,
     COUNTED,
-    HERE,
     PRESENT_UNHEARD,
     DayState,
     changed_days,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from db.records import Fix, Visit
+from monitor.flights.counted import is_counted
 from monitor.flights.gap_notes import gap_of
 from monitor.flights.gaps import LOST_AFTER, gaps
 from monitor.flights.gates import Gate, gates_of
@@ -155,7 +156,7 @@ def test_a_history_alone_makes_no_visit_sure_that_fits_a_neighbour_as_well() -> 
         return story.last
 
     # Its courses lead to the neighbour rather: what came before makes the field likely, but this flight says nothing for it.
-    between = stay(200, -7)
+    between = stay(200, -9)
     places = {each["site"]: each for each in between.candidates["places"]}
     assert places[FIELD.id]["probability"] > 0.8
     assert places[FIELD.id]["own"] < 4 * places["other"]["own"]
@@ -301,6 +302,23 @@ def test_what_another_airport_explains_as_well_stays_presumed() -> None:
     versions = len(story.versions)
     story.before = {FIELD.id: 50}
     assert len(story.read(story.reports[-1].at + HOUR).versions) == versions
+
+
+def test_a_loss_that_leads_to_a_neighbour_as_well_is_told_but_awaited_at_neither() -> None:
+    lat, lon = destination(FIELD.lat, FIELD.lon, 20, 6)
+    twin = replace(FIELD, site=replace(QUIET_FIELD, id="twin", name="Twin"), lat=lat, lon=lon)
+    story = Story(places=(FIELD, twin), before={FIELD.id: 1}).hear(inbound(60))
+    lost = story.reports[-1].at
+    # Long overdue, and by now it must have landed: it never becomes an arrival at one of the two.
+    story.read(lost + 6 * MINUTE).read(lost + 5 * HOUR).read(lost + 14 * HOUR)
+    assert story.states == ["lost_toward", "lost_toward"]
+    visit = story.last
+    assert {each["site"] for each in visit.candidates["places"]} == {FIELD.id, "twin"}
+    assert not is_counted(visit)
+    assert "a place near by is not known (confidence 1 of 4)" in printable("arrivals", [visit], QUIET_FIELD)
+    # The same with the field alone is awaited there.
+    alone = Story().hear(inbound(60)).read(lost + 5 * HOUR)
+    assert is_counted(alone.last)
 
 
 def test_gates_of_the_sites_file_decide_where_a_loss_counts() -> None:

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from db.records import Fix, Visit
+from monitor.flights.counted import HERE
 from monitor.flights.gaps import Gap, gaps
 from monitor.flights.identity import Classes, aircraft_of
 from monitor.flights.inferred import infer
 from monitor.flights.integrity import Track, clean
-from monitor.flights.looks import HERE
 from monitor.flights.matching import HALF_TURN_DEG, NM_PER_DEGREE, Place
 from monitor.flights.ranking import Outlook
 from monitor.flights.scoring import Event, Kind, Share, score

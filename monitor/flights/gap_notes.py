@@ -18,6 +18,11 @@ def gap_of(visit: Visit) -> Mapping[str, Any]:
     return found
 
 
+def is_undecided(visit: Visit) -> bool:
+    """Whether the aircraft is lost somewhere near the site, and may as well have gone to a neighbour of it."""
+    return bool(visit.candidates.get("undecided"))
+
+
 def lost_at(visit: Visit) -> datetime | None:
     """When the signal was lost behind an inferred visit; None where only the departure was heard."""
     told = gap_of(visit).get("lost_at")

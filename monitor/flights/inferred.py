@@ -26,6 +26,7 @@ from monitor.flights.gap_notes import (
     is_contradicted,
     is_filled,
     is_unchanged,
+    is_undecided,
     noted,
     position,
     stamp,
@@ -37,7 +38,7 @@ from monitor.flights.integrity import Track
 from monitor.flights.matching import Place
 from monitor.flights.performance import Performance, performance_of
 from monitor.flights.pointing import comes_from, leads_to
-from monitor.flights.ranking import LIKELY, UNLIKELY, Candidate, Outlook, emerged_from, rank
+from monitor.flights.ranking import LIKELY, UNLIKELY, Candidate, Outlook, emerged_from, rank, stands_out
 from monitor.flights.stays import SILENCE, SILENCE_JUDGED
 from monitor.flights.visits import FLIGHT_ENDS, INFERRED, PROCEDURE, is_inferred, visit_id
 
@@ -116,7 +117,10 @@ class _Case:
         ranked = self._ranked(gap)
         if not ranked or not ranked[0].watched or ranked[0].probability < LIKELY:
             return [] if earlier is None else [self.withdrawn(earlier)]
-        return self._replacing(earlier, self._lost_toward(gap, ranked))
+        visit = self._lost_toward(gap, ranked)
+        if not stands_out(ranked):
+            visit = replace(visit, candidates={**visit.candidates, "undecided": True})
+        return self._replacing(earlier, visit)
 
     def _still_bound(self, gap: Gap, earlier: Visit) -> Visit:
         """Keep a visit whose aircraft was heard a little longer, if it went on towards the place."""
@@ -126,7 +130,7 @@ class _Case:
     def _waited(self, gap: Gap, visit: Visit) -> Visit:
         """Presume the arrival once it is overdue and a working feed heard nothing; prove it by endurance."""
         late = datetime.fromisoformat(visit.candidates["arrived_between"][1])
-        if visit.state == "lost_toward":
+        if visit.state == "lost_toward" and not is_undecided(visit):
             heard_nothing = self.outlook.watched(gap, self.now) >= gap.settled_after.total_seconds()
             if self.now < late or not heard_nothing:
                 return visit
@@ -134,7 +138,7 @@ class _Case:
         if self.performance.outlasted_by(gap.length(self.now)) and not gap_of(visit).get("landed"):
             landed = {**visit.candidates, "gap": {**gap_of(visit), "landed": True}}
             text = words.outlasted(gap, self.performance)
-            return self._next(replace(visit, candidates=landed), "presumed", text)
+            return self._next(replace(visit, candidates=landed), visit.state, text)
         return visit
 
     def _closed(self, gap: Gap, back: End, earlier: Visit | None) -> list[Visit]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from db.records import Visit
+from monitor.flights.counted import is_counted
 from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.matching import Place
 from monitor.flights.performance import performance_of
@@ -13,7 +14,6 @@ from monitor.flights.performance import performance_of
 _SLACK = timedelta(hours=1)
 _DETOUR = 1.6
 _ENDS = {"arrivals": "origin", "departures": "destination"}
-_COUNTED = frozenset({"present", "departed", "confirmed", "lost_toward", "presumed"})
 
 
 def links_of(visit: Visit, metric: str) -> tuple[str, ...]:
@@ -28,7 +28,7 @@ def linked(visits: Sequence[Visit], places: Mapping[str, Place]) -> list[Visit]:
     A flight joins two visits where no longer time lies between them than the way takes with a detour.
     """
     ordered = sorted(
-        (visit for visit in visits if visit.state in _COUNTED and visit.site_id in places and visit.icao24),
+        (visit for visit in visits if is_counted(visit) and visit.site_id in places and visit.icao24),
         key=_began,
     )
     found = {visit.visit_id: visit for visit in ordered}

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.metrics import METRICS
 from db.records import Evidence, Observation, Qualifier, SeriesKey, Visit
+from monitor.flights.counted import HERE, is_counted
 from monitor.flights.coverage import Exposure
 from monitor.flights.links import links_of
 from monitor.flights.telling import story
@@ -21,10 +22,6 @@ CLOSE_AFTER = timedelta(minutes=30)
 """A day ends for good this long after its midnight, when late landings have been told from silences."""
 PRESENT_UNHEARD = timedelta(hours=48)
 """A parked aircraft that has not been heard for so long is no longer counted as present."""
-HERE = frozenset({"present", "departed", "confirmed"})
-"""States in which an aircraft is held to have been here."""
-AWAITED = frozenset({"lost_toward", "presumed"})
-"""States in which it may be here: counted, with a lower bound that leaves it out."""
 _NAMED_VISITS = 20
 
 Interval = tuple[datetime, datetime]
@@ -65,7 +62,7 @@ def day_looks(
     correction of a count that no longer holds.
     """
     period = day_period(site.timezone, day)
-    there = [visit for visit in visits if visit.state in HERE | AWAITED]
+    there = [visit for visit in visits if is_counted(visit)]
     newest = {(each.series.metric, each.series.subject): each for each in known}
     counted = {
         (metric, subject): _count(metric, who, period, state.at)
@@ -239,7 +236,7 @@ def _contributions(
     found: dict[date, list[tuple[object, ...]]] = defaultdict(list)
     for visit in sorted(visits, key=lambda each: each.visit_id):
         interval = stay_interval(visit, at)
-        if interval is None or visit.state not in HERE | AWAITED:
+        if interval is None or not is_counted(visit):
             continue
         day = local_day(timezone, interval[0])
         while day <= local_day(timezone, interval[1]):

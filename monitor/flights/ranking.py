@@ -21,6 +21,8 @@ LIKELY = 0.5
 SURE = 0.8
 """Only of a place as likely as this a stay is held for certain."""
 UNLIKELY = 0.25
+_APART = 3.0
+"""Unless it is so many times likelier than any other, a place cannot be told from its neighbours by a loss alone."""
 _UNWATCHED = 0.2
 """An airport that nobody chose to watch, against one that somebody did."""
 _FREE_NM = 300.0
@@ -56,6 +58,11 @@ class Candidate:
 
 def _none(_end: End) -> Sequence[Place]:
     return ()
+
+
+def stands_out(ranked: Sequence[Candidate]) -> bool:
+    """Whether the likeliest place can be told from every other that has a name."""
+    return all(ranked[0].probability >= _APART * each.probability for each in ranked[1:])
 
 
 @dataclass(frozen=True, slots=True)

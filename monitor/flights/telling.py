@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from db.records import Visit
+from monitor.flights.counted import is_awaited_near
 from monitor.flights.designators import names_of
 from monitor.flights.integrity import REASONS
 from monitor.flights.visits import INFERRED
@@ -85,6 +86,8 @@ def confidence(visit: Visit) -> str:
 
 def state(visit: Visit) -> str:
     """Say what became of it."""
+    if is_awaited_near(visit):
+        return "lost on the way to this site or to one near by, and not counted at either"
     return _STATES[visit.state]
 
 
@@ -138,7 +141,8 @@ def _told(visit: Visit, site: Site) -> str:
         )
     early, late = (datetime.fromisoformat(each) for each in visit.candidates["arrived_between"])
     awaited = f"It would have arrived between {_minute(early)} and {late.astimezone(UTC):%H:%M} UTC"
-    return f"{text} {awaited}. Whether it landed is not known ({_graded(visit)})."
+    near = " there or at a place near by" if is_awaited_near(visit) else ""
+    return f"{text} {awaited}. Whether it landed{near} is not known ({_graded(visit)})."
 
 
 def _graded(visit: Visit) -> str:

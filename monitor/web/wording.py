@@ -34,6 +34,7 @@ USABLE_LOOKS = "usable looks"
 """What rules mean that say how many are missing, unless they name another thing."""
 STATE_WORDS = {
     "lost_toward": "lost on the way here",
+    "undecided": "lost on the way here or to a place near by",
     "presumed": "presumed here",
     "present": "here",
     "confirmed": "was here, confirmed",

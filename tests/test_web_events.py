@@ -5,8 +5,10 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
+from typing import cast
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, QueuePool, event, text
 from structlog.testing import capture_logs
 
 from db.changes import read_marks
@@ -102,6 +104,34 @@ def test_a_quiet_stream_is_kept_open(sqlite_engine: Engine) -> None:
         return comment
 
     assert asyncio.run(story()) == ": still here\n\n"
+
+
+def test_the_end_waits_until_the_database_is_let_go(engine: Engine) -> None:
+    began, going_on, held = Event(), Event(), list[int]()
+
+    def slowly(*_: object) -> None:
+        began.set()
+        going_on.wait(1)
+
+    async def story() -> None:
+        pulse = Pulse(engine, QUICK_S)
+        stream = pulse.listen()
+        await anext(stream)
+        await asyncio.to_thread(began.wait)
+        ending = asyncio.create_task(pulse.close())
+        # It is given every chance to end before the look does.
+        await asyncio.sleep(QUICK_S)
+        assert not ending.done()
+        going_on.set()
+        await ending
+        held.append(pool.checkedout())
+        await stream.aclose()
+
+    pool = cast("QueuePool", engine.pool)
+    event.listen(engine, "before_cursor_execute", slowly)
+    asyncio.run(story())
+    event.remove(engine, "before_cursor_execute", slowly)
+    assert held == [0]
 
 
 def test_too_many_listeners_are_sent_away(sqlite_engine: Engine, tmp_path: Path) -> None:

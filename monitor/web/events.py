@@ -15,6 +15,8 @@ from db.changes import Marks, read_marks
 LOOK_EVERY_S = 3.0
 KEEP_ALIVE_S = 15.0
 MOST_LISTENERS = 200
+LAST_READ_S = 3.0
+"""How long the end waits for a look at the database that is under way."""
 
 log = structlog.get_logger()
 
@@ -33,6 +35,7 @@ class Pulse:
         self._keep_alive_s, self._most = keep_alive_s, most
         self._listeners: set[asyncio.Queue[list[str] | None]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[Marks | None] | None = None
         self._looks = asyncio.Condition()
         self._closed = False
         self._blind = False
@@ -73,11 +76,13 @@ class Pulse:
                 await self._rest()
 
     async def close(self) -> None:
-        """End every stream, so that the server can stop."""
+        """End every stream, so that the server can stop, and let go of the database."""
         self._closed = True
         for queue in self._listeners:
             queue.put_nowait(None)
         await self._rest()
+        if self._reading is not None:
+            await asyncio.wait([self._reading], timeout=LAST_READ_S)
 
     async def _rest(self) -> None:
         task, self._task = self._task, None
@@ -89,7 +94,9 @@ class Pulse:
     async def _look(self) -> None:
         before: Marks | None = None
         while True:
-            after = await anyio.to_thread.run_sync(self._read)
+            # A thread cannot be cancelled: whoever stops waiting for it must still know of it.
+            self._reading = asyncio.create_task(anyio.to_thread.run_sync(self._read))
+            after = await asyncio.shield(self._reading)
             if before is not None and after is not None and after != before:
                 changed = sorted(name for name in after if after[name] != before.get(name))
                 for queue in self._listeners:

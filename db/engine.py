@@ -13,6 +13,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 BUSY_TIMEOUT_MS = 30_000
 _NO_PRIVILEGE = "42501"
 """PostgreSQL's code where the user may not read or write something."""
+_LIVELINESS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""So that a server that vanished from the network is given up within a minute and not after hours."""
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     # FULL, not NORMAL: the outbox must survive a power cut.
@@ -50,7 +58,7 @@ def is_unusable(error: DBAPIError) -> bool:
 
 
 def _query_args(url: URL) -> dict[str, Any]:
-    return {"connect_timeout": 10} if "connect_timeout" not in url.query else {}
+    return {name: value for name, value in _LIVELINESS.items() if name not in url.query}
 
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:

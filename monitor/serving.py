@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from ipaddress import ip_address
 from urllib.parse import urlunsplit
 
 import uvicorn
@@ -35,7 +36,7 @@ def serve(
     if listener is None:
         return
     with listener:
-        say(f"Page: {address(*listener.getsockname()[:2])}")
+        say(f"Page: {where(*listener.getsockname()[:2])}")
         _serve(site, listener, stop)
 
 
@@ -65,6 +66,14 @@ def _listen(app: App, stop: threading.Event, say: Callable[[str], None]) -> sock
 def address(host: str, port: int) -> str:
     """The URL of the page."""
     return urlunsplit(("http", f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "/", "", ""))
+
+
+def where(host: str, port: int) -> str:
+    """The URL at which the page can be opened, in words where it is open at every address of the machine."""
+    if not ip_address(host).is_unspecified:
+        return address(host, port)
+    nearest = "::1" if ":" in host else "127.0.0.1"
+    return f"{address(nearest, port)} here, and at every other address of this machine"
 
 
 class _Unfinished(logging.Filter):

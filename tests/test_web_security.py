@@ -15,6 +15,7 @@ from db.alerts import alerts
 from db.engine import reading
 from db.records import Alert
 from db.silences import silences
+from monitor.serving import where
 from monitor.settings import Settings
 from monitor.web.security import CSRF_COOKIE, HEADERS, OPEN_PATHS, SESSION_COOKIE, Keys, check_bind
 from tests.web_rig import NOW, TOKEN, Browser, Rig, rig, tell_story
@@ -248,9 +249,9 @@ def test_a_foreign_form_changes_nothing(told: Rig, token: str) -> None:
 def test_a_form_sent_from_another_site_changes_nothing(told: Rig) -> None:
     alert = an_alert(told)
     token = told.client.form_token(f"/alerts/{alert.id}")
-    for where in ("cross-site", "same-site"):
+    for site in ("cross-site", "same-site"):
         response = told.client.post(
-            f"/alerts/{alert.id}/acknowledge", data={"form_token": token}, headers={"sec-fetch-site": where}
+            f"/alerts/{alert.id}/acknowledge", data={"form_token": token}, headers={"sec-fetch-site": site}
         )
         assert response.status_code == 403
     assert an_alert(told).acknowledged_at is None
@@ -353,3 +354,17 @@ def test_metrics_count_what_matters_and_hold_no_secret(guarded: Rig) -> None:
     assert "sitewatch_alerts_suppressed_created" not in text, "it did not begin with this scrape"
     assert 'sitewatch_site_newest_count_timestamp_seconds{site="busy-port"}' in text
     assert TOKEN not in text
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000/"),
+        ("::1", "http://[::1]:8000/"),
+        ("192.0.2.7", "http://192.0.2.7:8000/"),
+        ("0.0.0.0", "http://127.0.0.1:8000/ here, and at every other address of this machine"),
+        ("::", "http://[::1]:8000/ here, and at every other address of this machine"),
+    ],
+)
+def test_where_the_page_is_can_be_opened(host: str, told: str) -> None:
+    assert where(host, 8000) == told

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.flights_attainable import attainable
 from benchmarks.flights_far import far
 from benchmarks.flights_paris import places, polls, tracks
 from benchmarks.flights_reliability import HARD, mixed, real
 from monitor.flights.evaluation import ENOUGH, below_ft, evaluate, evaluate_all, within_km
 from monitor.flights.matching import place_of
+from monitor.flights.setting import NEVER
 from monitor.flights.synthetic import LABELS, flights, world_of
 from tests.cast import QUIET_FIELD
 from tests.flying import CLASSES, Pilot
@@ -66,6 +68,16 @@ def test_synthetic_flights_are_the_same_for_the_same_seed_and_silent_in_the_dark
     # The way in is straight: nothing is heard nearer than the circle's edge.
     dark = within_km(world.place, 99 * 1.852)
     assert not any(dark(fix) for flight in made for fix in flight.fixes)
+
+
+def test_a_judge_that_knows_the_other_flights_tells_what_is_left_of_orlys_arrivals() -> None:
+    by_aircraft, fields = tracks([fix for _, fixes in polls() for fix in fixes or ()]), places()
+    orly = next(place for place in fields if place.id == "lfpo")
+    recall, precision = attainable(by_aircraft, fields, orly, within_km(orly, 20), NEVER)
+    assert (recall.hits, recall.of) == (27, 27)
+    assert precision.of - precision.hits <= 1
+    # Nothing is left of a flight that is taken away whole.
+    assert attainable(by_aircraft, fields, orly, lambda _fix: True, NEVER)[0].hits == 0
 
 
 def test_a_masked_landing_is_presumed_and_a_flight_past_is_not() -> None:

@@ -235,3 +235,17 @@ def test_the_airports_around_leave_out_the_sites_themselves() -> None:
     assert {"LFPO", "LFPG", "LFPB"} <= set(around)
     site = replace(FIELD, lat=48.7253, lon=2.3594)
     assert "LFPO" not in [each.id for each in others_around(End(orly, 0.0, 0.0, airborne=True), [site])]
+
+
+def test_a_field_near_by_is_weighed_even_where_the_track_leads_away_from_it() -> None:
+    # On the downwind leg of a field behind it, 21 NM from the watched one and far off the direct way to either.
+    lost = end(21, 0, 110, 5_000, -1_500)
+    lat, lon = destination(lost.fix.lat, lost.fix.lon, 250, 15)
+    behind = replace(FIELD, site=replace(FIELD.site, id="behind", name="Behind", runways=()), lat=lat, lon=lon)
+    assert not leads_to(lost, behind)
+    found = {each.place.id: each for each in ranked(lost, outlook(others=(behind,)))}
+    assert found["behind"].own > 0.05
+    assert found[FIELD.id].probability < 0.9
+    # From afar nobody flies away from where he goes.
+    far = end(300, 0, 110, 33_000)
+    assert {each.place.id for each in ranked(far, outlook(others=(behind,)))} == set()

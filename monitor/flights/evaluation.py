@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from db.records import Fix, Visit
-from monitor.flights.counted import HERE
+from monitor.flights.counted import HERE, is_counted
 from monitor.flights.gaps import Gap, gaps
 from monitor.flights.identity import Classes, aircraft_of
 from monitor.flights.inferred import infer
@@ -206,7 +206,7 @@ def _moments(losses: Sequence[Gap], end: datetime) -> list[datetime]:
 
 
 def _of_place(visits: Sequence[Visit], place: Place) -> list[Visit]:
-    return [visit for visit in visits if visit.site_id == place.id]
+    return [visit for visit in visits if visit.site_id == place.id and is_counted(visit)]
 
 
 def _audible(true: Sequence[Visit], left: Sequence[Fix], since: datetime) -> Share:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from monitor.flights.gaps import Gap
 from monitor.flights.performance import Performance
+from monitor.flights.pointing import points_along
 from monitor.flights.profile import profile
 from monitor.flights.ranking import LIKELY, SURE, UNLIKELY, Candidate
 
@@ -31,8 +32,16 @@ def grade(
     if best.probability < LIKELY or best.own < UNLIKELY or not _stands_apart(best, ranked, _APART):
         return DOUBTFUL
     landed = performance.outlasted_by(gap.length(now)) or _went_down(gap, best)
-    sure = both and landed and best.probability >= SURE and _stands_apart(best, ranked, _FAR_APART)
-    return CERTAIN if sure else LIKELIEST
+    sure = both and landed and _is_straight(gap, best) and _stands_apart(best, ranked, _FAR_APART)
+    return CERTAIN if sure and best.probability >= SURE else LIKELIEST
+
+
+def _is_straight(gap: Gap, best: Candidate) -> bool:
+    """Whether the track leads to the place and from it; near a field much else is possible, but proves nothing."""
+    assert gap.back is not None
+    return points_along(gap.lost, best.place, outbound=False) and points_along(
+        gap.back, best.place, outbound=True
+    )
 
 
 def _stands_apart(best: Candidate, ranked: Sequence[Candidate], factor: float) -> bool:

@@ -115,12 +115,15 @@ class _Case:
         if self.outlook.watched(gap, self.now) < gap.settled_after.total_seconds():
             return [] if earlier is None else [self._still_bound(gap, earlier)]
         ranked = self._ranked(gap)
-        if not ranked or not ranked[0].watched or ranked[0].probability < LIKELY:
+        if not ranked or not self._is_likely(gap, ranked[0]):
             return [] if earlier is None else [self.withdrawn(earlier)]
         visit = self._lost_toward(gap, ranked)
-        if not stands_out(ranked):
+        if not stands_out(ranked[0], ranked):
             visit = replace(visit, candidates={**visit.candidates, "undecided": True})
         return self._replacing(earlier, visit)
+
+    def _is_likely(self, gap: Gap, best: Candidate) -> bool:
+        return best.watched and best.probability >= LIKELY and leads_to(gap.lost, best.place)
 
     def _still_bound(self, gap: Gap, earlier: Visit) -> Visit:
         """Keep a visit whose aircraft was heard a little longer, if it went on towards the place."""
@@ -209,6 +212,7 @@ class _Case:
         ground = ground_time(gap, best.place, self.performance)
         confidence = grade(gap, best, ranked, self.performance, both=both, now=self.now)
         told = words.back(gap, back, best, ranked, ground, certain=confidence == CERTAIN)
+        doubt = {"undecided": True} if confidence == DOUBTFUL and not stands_out(best, ranked) else {}
         found: dict[str, Any] = {
             "departure": "emerged",
             "departed_between": [stamp(max(left.early, gap.lost.fix.at)), stamp(left.late)],
@@ -220,7 +224,7 @@ class _Case:
             confidence=confidence,
             departed_at=left.at,
             last_fix_at=back.fix.at,
-            candidates={**visit.candidates, **found},
+            candidates={**visit.candidates, **found, **doubt},
             evidence=(*visit.evidence, told),
         )
 

@@ -13,6 +13,8 @@ _SPREADS = 2.5
 _WIDEST_DEG = 144.0
 """So wide that the course says nothing."""
 _WIDENING = 1.3
+_TURNED = 0.1
+"""So many of those near their field fly any course, as on the downwind leg of an approach."""
 
 
 def away_nm(end: End, place: Place) -> float:
@@ -33,6 +35,17 @@ def leads_to(lost: End, place: Place) -> bool:
     return _agrees(lost, place, outbound=False)
 
 
+def may_lead_to(lost: End, place: Place) -> bool:
+    """Whether a place must be weighed: where the track leads, and every field near by, as whoever lands there may turn."""
+    return leads_to(lost, place) or away_nm(lost, place) <= TERMINAL_NM
+
+
+def points_along(end: End, place: Place, *, outbound: bool) -> bool:
+    """Whether the track leads straight to a place, or from it: within 30°, however near it is."""
+    off = off_deg(end, place, outbound=outbound)
+    return off is not None and off <= _SPREADS * _SPREAD_DEG
+
+
 def comes_from(back: End, place: Place) -> bool:
     """Whether the track at re-emergence may come from a place."""
     return _agrees(back, place, outbound=True)
@@ -40,10 +53,13 @@ def comes_from(back: End, place: Place) -> bool:
 
 def fit(end: End, place: Place, *, outbound: bool) -> float:
     """Weigh the course: 1 straight from afar; near the field, where any course occurs, it proves less either way."""
-    off, spread = off_deg(end, place, outbound=outbound), _spread_deg(away_nm(end, place))
+    away = away_nm(end, place)
+    off, spread = off_deg(end, place, outbound=outbound), _spread_deg(away)
+    anywhere = math.sqrt(_SPREAD_DEG / _WIDEST_DEG)
     if off is None or spread >= _WIDEST_DEG:
-        return math.sqrt(_SPREAD_DEG / _WIDEST_DEG)
-    return math.sqrt(_SPREAD_DEG / spread) * math.exp(-((off / spread) ** 2) / 2)
+        return anywhere
+    straight = math.sqrt(_SPREAD_DEG / spread) * math.exp(-((off / spread) ** 2) / 2)
+    return straight if away > TERMINAL_NM else (1 - _TURNED) * straight + _TURNED * anywhere
 
 
 def _agrees(end: End, place: Place, *, outbound: bool) -> bool:

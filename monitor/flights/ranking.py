@@ -13,7 +13,7 @@ from monitor.flights.gates import Gate
 from monitor.flights.matching import Place
 from monitor.flights.performance import Performance
 from monitor.flights.phases import height_ft
-from monitor.flights.pointing import away_nm, comes_from, fit, leads_to, off_deg
+from monitor.flights.pointing import away_nm, comes_from, fit, may_lead_to, off_deg
 from monitor.flights.profile import on_path, profile
 
 LIKELY = 0.5
@@ -60,9 +60,9 @@ def _none(_end: End) -> Sequence[Place]:
     return ()
 
 
-def stands_out(ranked: Sequence[Candidate]) -> bool:
-    """Whether the likeliest place can be told from every other that has a name."""
-    return all(ranked[0].probability >= _APART * each.probability for each in ranked[1:])
+def stands_out(best: Candidate, ranked: Sequence[Candidate]) -> bool:
+    """Whether a place can be told from every other that has a name."""
+    return all(best.probability >= _APART * each.probability for each in ranked if each is not best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class _Judge:
     def weigh(self, place: Place, *, watched: bool) -> "_Weighed":
         """Say how likely a flight to this place is against a flight to somewhere without name."""
         own = self._own(place) if watched else _UNWATCHED
-        if own == 0.0 or not leads_to(self.lost, place):
+        if own == 0.0 or not may_lead_to(self.lost, place):
             return _Weighed(place, 0.0, 0.0, watched)
         if self.hints and not self.hints.isdisjoint(_codes(place)):
             own *= _HINTED

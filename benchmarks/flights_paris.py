@@ -130,7 +130,7 @@ def ours(track: Sequence[Fix], places: Sequence[Place], now: datetime) -> list[V
         places,
         known=(),
         since=_NEVER,
-        watched=lambda _place, since, until: (until - since).total_seconds(),
+        watched=lambda _place, _heard, since, until: (until - since).total_seconds(),
         classes=default_classes(),
         now=now,
     )

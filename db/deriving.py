@@ -21,20 +21,23 @@ def first_coverage(connection: Connection, site_ids: Collection[str]) -> dict[st
     return {row[0]: row[1] for row in connection.execute(query.group_by(coverage_hour.c.site_id))}
 
 
-def good_polls(connection: Connection, site_id: str, since: datetime, until: datetime) -> list[datetime]:
-    """Give the times in (since, until] at which good answers ended of a provider that covers the site.
+def good_polls(
+    connection: Connection, site_id: str, providers: Collection[str], since: datetime, until: datetime
+) -> list[datetime]:
+    """Give the times in (since, until] at which good answers ended of those of the providers that cover the site.
 
     An answer stands for the time until it ended; five minutes of an archive are one answer.
     """
-    providers = (
+    covering = (
         select(coverage_hour.c.provider)
         .where(coverage_hour.c.site_id == site_id, coverage_hour.c.observed_s > 0)
+        .where(coverage_hour.c.provider.in_(providers))
         .where(coverage_hour.c.hour > since - _HOUR, coverage_hour.c.hour <= until)
         .distinct()
     )
     query = (
         select(poll.c.finished_at)
-        .where(poll.c.provider.in_(providers))
+        .where(poll.c.provider.in_(covering))
         .where(poll.c.purpose == "data", poll.c.outcome.in_(("ok", "empty")))
         .where(*_ended(since, until))
         .order_by(poll.c.finished_at)

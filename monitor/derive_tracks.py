@@ -132,8 +132,8 @@ class TrackReader:
         found = visits(self.connection, icao24s=names, since=since - WINDOW)
         return [visit for visit in found if visit.site_id in watched]
 
-    def _watched(self, place: Place, since: datetime, until: datetime) -> float:
-        return watched_s(good_polls(self.connection, place.id, since, until), since, until)
+    def _watched(self, place: Place, heard: frozenset[str], since: datetime, until: datetime) -> float:
+        return watched_s(good_polls(self.connection, place.id, heard, since, until), since, until)
 
     def _new_minute(self, polls: Sequence[Poll], at: datetime) -> bool:
         """Whether no poll began in this minute before: silences are looked for once a minute."""

@@ -175,12 +175,12 @@ class Cruise:
         return self
 
 
-def always_watched(place: Place, since: datetime, until: datetime) -> float:
+def always_watched(place: Place, heard: frozenset[str], since: datetime, until: datetime) -> float:
     """A feed that never fails."""
     return (until - since).total_seconds()
 
 
-def never_watched(place: Place, since: datetime, until: datetime) -> float:
+def never_watched(place: Place, heard: frozenset[str], since: datetime, until: datetime) -> float:
     """A feed that was down."""
     return 0.0
 

@@ -241,7 +241,9 @@ def test_a_field_near_by_is_weighed_even_where_the_track_leads_away_from_it() ->
     # On the downwind leg of a field behind it, 21 NM from the watched one and far off the direct way to either.
     lost = end(21, 0, 110, 5_000, -1_500)
     lat, lon = destination(lost.fix.lat, lost.fix.lon, 250, 15)
-    behind = replace(FIELD, site=replace(FIELD.site, id="behind", name="Behind", runways=()), lat=lat, lon=lon)
+    behind = replace(
+        FIELD, site=replace(FIELD.site, id="behind", name="Behind", runways=()), lat=lat, lon=lon
+    )
     assert not leads_to(lost, behind)
     found = {each.place.id: each for each in ranked(lost, outlook(others=(behind,)))}
     assert found["behind"].own > 0.05

@@ -189,7 +189,7 @@ def _read(
         places,
         known=known,
         since=NEVER,
-        watched=lambda _place, since, until: (until - since).total_seconds(),
+        watched=lambda _place, _heard, since, until: (until - since).total_seconds(),
         classes=classes,
         now=now,
     )

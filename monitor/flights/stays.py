@@ -23,8 +23,8 @@ from monitor.flights.phases import Phase, Step
 
 Arrival = Literal["ground", "approach", "unseen"]
 Departure = Literal["", "ground", "first_fixes", "gap", "elsewhere"]
-Watched = Callable[[Place, datetime, datetime], float]
-"""How many seconds between two times a working feed watched a place."""
+Watched = Callable[[Place, frozenset[str], datetime, datetime], float]
+"""How many seconds between two times one of these providers, which had heard the aircraft, watched a place."""
 
 SILENCE = timedelta(minutes=10)
 SILENCE_JUDGED = timedelta(minutes=15)
@@ -35,6 +35,7 @@ MIN_TURNAROUND = timedelta(minutes=25)
 AWAY_NM = 2.0
 CRUISE_KT = 430.0
 _TWICE = 2
+_LATELY = timedelta(minutes=2)
 
 
 @dataclass(slots=True)
@@ -115,13 +116,15 @@ class _Reader:
     def _after_silence(self, until: datetime) -> None:
         last = self._segment[-1].fix
         self._edge = None if self._current else landing(self._segment, self._places)
-        if self._edge is not None and self._was_watched(self._edge.place, last.at, until):
+        if self._edge is not None and self._was_watched(self._edge.place, last, until):
             self._current = self._lost_stay(self._edge)
         self._segment, self._air = [], []
 
-    def _was_watched(self, place: Place, since: datetime, until: datetime) -> bool:
-        until = min(until, since + SILENCE_JUDGED)
-        return self._watched(place, since, until) >= SILENCE.total_seconds()
+    def _was_watched(self, place: Place, last: Fix, until: datetime) -> bool:
+        """Whether who heard it last went on listening; a provider that never heard it may be deaf there."""
+        until = min(until, last.at + SILENCE_JUDGED)
+        heard = frozenset(step.fix.provider for step in self._segment if last.at - step.fix.at <= _LATELY)
+        return self._watched(place, heard, last.at, until) >= SILENCE.total_seconds()
 
     def _lost_stay(self, edge: Edge) -> Stay:
         return Stay(edge.place, "approach", edge.fix, edge.fix, before=self._flown)

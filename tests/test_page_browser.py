@@ -86,6 +86,37 @@ SHOW = """([zoom, lon, lat]) => new Promise((done) => {
 FIND = "(places) => places.map((each) => document.querySelector('#map').map.project(each)).map(({ x, y }) => [x, y])"
 
 
+GO = """([zoom, lon, lat]) => new Promise((done) => {
+    const { map } = document.querySelector("#map");
+    map.jumpTo({ center: [lon, lat], zoom });
+    map.once("idle", () => {
+        const seen = map.queryRenderedFeatures({ layers: ["sites"] }).map((each) => each.properties.id);
+        done([seen.sort(), map.getRenderWorldCopies(), map.getCenter().lng]);
+    });
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 2400])
+def test_the_whole_earth_is_drawn_once_and_180_degrees_from_both_sides(
+    width: int, served: Served, browser: Browser, tmp_path: Path
+) -> None:
+    everything = sorted(served.made.app.sites)
+    with reader(served, browser, viewport=ViewportSize(width=width, height=900)) as page:
+        page.goto(served.address)
+        page.wait_for_selector("#map[data-ready=true]")
+        seen, copies, middle = page.evaluate(GO, [-9, 179.9, -17])
+        page.locator("#map canvas").screenshot(path=tmp_path / "widest.png")
+        if width > 1000:
+            assert (seen, copies, middle) == (everything, False, 0), (
+                "no continent and no site stands there twice"
+            )
+        # Near 180° each half of the picture is one side of it.
+        near = page.evaluate(GO, [5, 180, -17])
+        page.locator("#map canvas").screenshot(path=tmp_path / "near.png")
+    assert near[:2] == [["dateline-strip"], True]
+    assert abs(near[2]) == pytest.approx(180)
+
+
 def test_at_every_zoom_sea_is_sea_and_land_is_land(served: Served, browser: Browser, tmp_path: Path) -> None:
     """Outlines that jump at 180° or cross themselves would paint land over seas (the Baltic, the Pacific, Fiji)."""
     expected = [(place, "223,232,236") for place in SEA] + [(place, "236,232,221") for place in LAND]

@@ -193,6 +193,7 @@ def test_a_site_is_replaced_only_when_that_is_said(run: Run) -> None:
         (("--lat", "1"), "needs --id, --name, --kind, --lon, --radius"),
         (("--lon", "1", "--lat", "1", "--id", "a", "--name", "A", "--kind", "port"), "needs --radius"),
         (("nowhere.geojson",), "does not exist"),
+        (("lfpg",), "If the airport Charles de Gaulle International Airport is meant, write --airport LFPG"),
         (("--airport", "QQQQ"), "no airport"),
         (("--airport", "ZKPY", "--kind", "airprt"), 'Did you mean "airport"?'),
     ],

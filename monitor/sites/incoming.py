@@ -116,8 +116,16 @@ def features_from_file(
     What is given replaces what the file says and needs a file with one shape. A ring that crosses ±180 is
     split; a missing time zone is looked up.
     """
-    data = read_bytes(path, missing="Look at the spelling, and in which folder it lies")
+    data = read_bytes(path, missing=_missing(path))
     return features_from_bytes(path, data, site_id=site_id, name=name, kind=kind, timezone=timezone)
+
+
+def _missing(path: Path) -> str:
+    """What to do about a file that is not there: its name may be the code of an airport."""
+    airport = find_airport(path.name)
+    if airport is not None:
+        return f"If the airport {airport.name} is meant, write --airport {path.name.upper()}"
+    return "Look at the spelling, and in which folder it lies"
 
 
 def features_from_bytes(

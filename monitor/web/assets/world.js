@@ -1,5 +1,5 @@
 // A map of the watched sites: shape and colour say how a site stands, hollow that nobody can see it now.
-import { AttributionControl, Map, NavigationControl, Popup, ScaleControl, setWorkerUrl } from "maplibre-gl";
+import { AttributionControl, LngLat, Map, MercatorCoordinate, NavigationControl, Popup, ScaleControl, setWorkerUrl } from "maplibre-gl";
 
 const FIT = { padding: { top: 60, bottom: 70, left: 90, right: 90 }, maxZoom: 7, animate: false };
 const FONT = ['"Source Sans 3 Variable"', "sans-serif"]; // quoted: a family that holds a digit is no plain word in CSS
@@ -194,6 +194,23 @@ function view(host, data) {
   return { bounds: bounds(data.points), fitBoundsOptions: FIT };
 }
 
+const TILE = 512; // pixels round the earth at zoom 0
+
+function wholeEarth(host, zoom) {
+  return TILE * 2 ** zoom < host.clientWidth;
+}
+
+/** Keep the map on the earth from north to south, and the earth in the middle where all of it is in view. */
+function constrain(host) {
+  return ({ lng, lat }, wanted) => {
+    const zoom = Math.max(wanted, Math.log2(host.clientHeight / TILE));
+    const half = host.clientHeight / 2 / (TILE * 2 ** zoom);
+    const { y } = MercatorCoordinate.fromLngLat({ lng, lat });
+    const kept = new MercatorCoordinate(0, Math.min(Math.max(y, half), 1 - half)).toLngLat();
+    return { center: new LngLat(wholeEarth(host, zoom) ? 0 : lng, kept.lat), zoom };
+  };
+}
+
 /** Show the map in `host` and give it; without WebGL there is none, and every site stands in the list. */
 export function showMap(host) {
   try {
@@ -219,12 +236,16 @@ function start(host) {
     pitchWithRotate: false,
     touchPitch: false,
     renderWorldCopies: true,
+    transformConstrain: constrain(host),
     maxZoom: 14,
     ...view(host, data),
   });
   map.addControl(new NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new ScaleControl(), "bottom-left");
   map.addControl(new AttributionControl({ compact: false }), "bottom-right");
+  // A place near 180° has its surroundings on both sides, until the whole earth is in view: that is drawn once.
+  const once = () => map.setRenderWorldCopies(!wholeEarth(host, map.getZoom()));
+  for (const moved of ["load", "resize", "zoom"]) map.on(moved, once);
   map.on("style.load", () => addPictures(map));
   map.on("styleimagemissing", () => addPictures(map));
   map.on("click", "sites", (event) => popup(map, event.features[0]));

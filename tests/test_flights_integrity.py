@@ -93,6 +93,41 @@ def test_two_aircraft_under_one_address_are_two_tracks_and_the_longer_stays() ->
     assert (list(track.fixes), track.dropped) == (fixes, {"twin": 7})
 
 
+def test_a_clock_that_is_set_right_in_flight_does_not_cut_the_flight_in_two() -> None:
+    """As recordings have it: a receiver's clock is 25 s ahead, then it is right, and the aircraft seems to leap back."""
+    pilot = Pilot(QUIET_FIELD, every_s=1).take_off(120, fpm=2200).fly(600, kt=386)
+    wrong = [replace(fix, at=fix.at - timedelta(seconds=25)) for fix in pilot.fixes]
+    right = pilot.fly(4000, kt=386).fixes[len(wrong) :]
+    leap = [fix for fix in right if fix.at > wrong[-1].at]
+    shifted = [*wrong, *(replace(fix, at=fix.at - timedelta(seconds=50)) for fix in right[25:])]
+    for fixes in ([*wrong, *leap], shifted):
+        track = clean(fixes)
+        assert track.fixes[0] == wrong[0]
+        assert track.fixes[-1].at == fixes[-1].at
+        assert sum(track.dropped.values()) <= 2
+
+
+def test_a_leap_to_another_level_or_far_away_is_another_aircraft_still() -> None:
+    pilot = Pilot(QUIET_FIELD, every_s=1, east_nm=60, height_ft=33_000).fly(1200, kt=430)
+    for moved in ({"altitude_ft": 20_000.0, "north": 0.1}, {"altitude_ft": 33_000.0, "north": 0.5}):
+        fixes = [
+            replace(fix, lat=fix.lat + moved["north"], altitude_ft=moved["altitude_ft"]) if n >= 800 else fix
+            for n, fix in enumerate(pilot.fixes)
+        ]
+        assert clean(fixes).dropped == {"twin": 400}
+
+
+def test_a_leap_on_the_ground_and_back_leaves_one_aircraft() -> None:
+    """For ten seconds it is put 2.4 NM away; what follows is the aircraft that was there before, not that ghost's."""
+    pilot = Pilot(QUIET_FIELD, every_s=1).park(600)
+    ghost = slice(200, 210)
+    fixes = list(pilot.fixes)
+    fixes[ghost] = [replace(fix, lat=fix.lat + 0.04) for fix in fixes[ghost]]
+    assert clean(fixes[:200]).dropped.get("twin", 0) == 0
+    assert clean(fixes).dropped["twin"] <= 10
+    assert clean(fixes).fixes[-1].at > fixes[-5].at
+
+
 def test_crossing_the_antimeridian_is_no_jump() -> None:
     fixes = Pilot(DATELINE_STRIP, east_nm=20, height_ft=30_000).fly(300, kt=430).fixes
     assert min(fix.lon for fix in fixes) < -179

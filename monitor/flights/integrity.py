@@ -6,16 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from statistics import median
 
-import numpy as np
-
 from db.records import Fix
-from monitor.flights.geodesy import SECONDS_PER_HOUR, apart_nm, seconds_between, steps_nm, steps_s
+from monitor.flights.chains import one_aircraft
+from monitor.flights.geodesy import apart_nm, seconds_between
 from monitor.flights.identity import is_icao
 
 MAX_AHEAD = timedelta(minutes=5)
-MAX_SPEED_KT = 900.0
-# Two providers' clocks differ by a second or two; at 450 m/s that moves a position by less than this.
-_SPEED_SLACK_NM = 1.0
 _REPEAT_S = 2.0
 _MOVING_KT = 80.0
 _MIN_NAC_P = 6
@@ -24,7 +20,6 @@ _MIN_NIC_AIRBORNE = 4
 _RANGED = frozenset({"mlat", "tisb_icao", "tisb_other", "tisb_trackfile"})
 """Positions computed on the ground, which jump; three that agree are needed."""
 _MIN_RANGED = 3
-_OUTLIVED_BY = timedelta(hours=1)
 _RANGED_GAP_S = 120.0
 _MAX_CLIMB_FPM = 12_000.0
 _ALTITUDE_SLACK_FT = 1_000.0
@@ -91,7 +86,7 @@ def clean(fixes: Sequence[Fix], *, max_age_s: float | None = None) -> Track:
         else:
             kept.append(fix)
     kept = _without_altitude_jumps(kept, dropped)
-    kept = _one_aircraft(kept, dropped)
+    kept = one_aircraft(kept, dropped)
     kept = _agreeing(kept, dropped)
     return Track(tuple(kept), tuple(dropped))
 
@@ -223,49 +218,6 @@ def _jumps(fixes: Sequence[Fix], n: int) -> bool:
     altitude = fixes[n].altitude_ft
     assert altitude is not None
     return abs(altitude - median(known)) > _ALTITUDE_SLACK_FT + _MAX_CLIMB_FPM * span_min / 2
-
-
-def _one_aircraft(fixes: list[Fix], dropped: Rejected) -> list[Fix]:
-    """Keep one chain of reports that one aircraft can have flown: the first established one.
-
-    What begins with an impossible jump is not believed for being longer: spoofing lasts. Only where it goes on
-    for an hour after the first chain fell silent, and is twice as long, was the first chain the false one.
-    """
-    if len(fixes) < _MIN_RANGED or not (steps_nm(fixes) > _reach_nm(steps_s(fixes))).any():
-        return fixes
-    chains: list[list[Fix]] = []
-    for fix in fixes:
-        chain = next((each for each in reversed(chains) if _can_follow(each[-1], fix)), None)
-        if chain is None:
-            chains.append([fix])
-        else:
-            chain.append(fix)
-    believed = _believed(chains)
-    for other in chains:
-        if other is not believed:
-            reason = "twin" if len(other) >= _MIN_RANGED else "teleport"
-            dropped += [(fix, reason) for fix in other]
-    return believed
-
-
-def _believed(chains: Sequence[list[Fix]]) -> list[Fix]:
-    established = [chain for chain in chains if len(chain) >= _MIN_RANGED]
-    if not established:
-        return max(chains, key=len)
-    believed = established[0]
-    for other in established[1:]:
-        outlived = other[-1].at - believed[-1].at >= _OUTLIVED_BY
-        if outlived and len(other) >= 2 * len(believed):
-            believed = other
-    return believed
-
-
-def _can_follow(last: Fix, fix: Fix) -> bool:
-    return apart_nm(last, fix) <= float(_reach_nm(np.float64(seconds_between(last, fix))))
-
-
-def _reach_nm(seconds: "np.float64 | np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":
-    return np.asarray(seconds * MAX_SPEED_KT / SECONDS_PER_HOUR + _SPEED_SLACK_NM)
 
 
 def _agreeing(fixes: list[Fix], dropped: Rejected) -> list[Fix]:

@@ -49,6 +49,8 @@ def configure(log_format: LogFormat, secrets: Sequence[str], stream: TextIO | No
         logging.getLogger(name).setLevel(logging.INFO)
     # The scheduler's own words repeat, less plainly, what the listeners in `monitor.jobs` say.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+    # A form that cannot be read is answered with a sentence; what a stranger sends need not fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 def _renderer(*, console: bool, colours: bool) -> Processor:

@@ -72,11 +72,9 @@ def why(error: BaseException, settings: Settings) -> Ailment | None:
     cause = _cause(error) if isinstance(error, DBAPIError) else None
     if not isinstance(error, DBAPIError) or cause is None:
         return None
-    path = sqlite_file(settings)
-    if cause == "broken" and path is not None and _free(path) < _NONE_LEFT:
-        # A file that cannot grow is told as a fault of reading or writing now and then.
-        cause = "full"
-    return _words(cause, settings, str(error.orig).strip())
+    # A file that cannot grow, or whose folder takes nothing, is told as one that cannot be opened now and then.
+    seen = look(settings) if cause == "broken" else None
+    return seen or _words(cause, settings, str(error.orig).strip())
 
 
 def ailment_of(error: DBAPIError, settings: Settings) -> Ailment | None:

@@ -99,6 +99,21 @@ def test_a_full_disk_is_told_once_and_everywhere_and_the_service_goes_on_when_th
     assert "Traceback" not in log
 
 
+def test_a_disk_that_is_read_only_is_told_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with small_disk(tmp_path / "disk") as disk:
+        write_settings(tmp_path, 9, f'database_url = "sqlite:///{disk}/sitewatch.db"')
+        said(capsys, "history", "quiet-field")
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with pytest.raises(SystemExit) as ended:
+            main(["status"])
+        assert ended.value.code == 1
+        assert f"its folder {disk} or their disk is read-only for the user" in capsys.readouterr().err
+        assert "BROKEN  database: The SQLite file" in said(capsys, "doctor", "--offline")
+
+
 def settings_of(path: Path, **values: object) -> Settings:
     return Settings.model_validate({"database_url": f"sqlite:///{path}", **values})
 

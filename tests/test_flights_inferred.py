@@ -292,6 +292,7 @@ def test_what_another_airport_explains_as_well_stays_presumed() -> None:
     assert (visit.state, visit.confidence) == ("presumed", 2)
     assert visit.departed_at is not None
     assert 0.25 <= visit.candidates["places"][0]["probability"] < 0.5
+    assert not is_counted(visit)
     assert {each.get("name") for each in visit.candidates["places"]} > {None}
     assert "That it was there:" in told(visit)
     printed = printable("arrivals", [visit], QUIET_FIELD)

@@ -262,6 +262,22 @@ def test_a_landing_lost_on_the_approach_is_an_arrival_of_confidence_3() -> None:
     assert "No report from the ground confirmed the landing" in told(visit)
 
 
+def test_a_helicopter_that_hovered_down_on_the_field_has_arrived() -> None:
+    """It never says that it is on the ground, and at the end it neither sinks nor points anywhere."""
+    pilot = Pilot(QUIET_FIELD, every_s=5).approach(from_nm=2, end_ft=100, kt=90)
+    pilot.east_nm, pilot.north_nm = 0.1, 0.0
+    down = pilot.fly(5, kt=20, fpm=-300).at
+    pilot.fly(60, kt=10, fpm=30)
+    visit = only(read(pilot.fixes, QUIET_FIELD, now=pilot.at + 11 * MINUTE))
+    assert (visit.state, visit.confidence) == ("present", 3)
+    assert visit.arrived_at is not None
+    assert down <= visit.arrived_at <= down + MINUTE
+    # One that hovers over the field at 1,000 ft and falls silent has not.
+    pilot = Pilot(QUIET_FIELD, every_s=5, east_nm=2, height_ft=1_000).fly(80, kt=90)
+    pilot.east_nm = 0.1
+    assert read(pilot.fly(60, kt=10).fixes, QUIET_FIELD, now=pilot.at + 11 * MINUTE) == []
+
+
 def test_silence_of_a_failing_feed_is_no_landing() -> None:
     pilot = Pilot(QUIET_FIELD).approach(end_ft=250)
     assert read(pilot.fixes, QUIET_FIELD, now=pilot.at + HOUR, watched=never_watched) == []

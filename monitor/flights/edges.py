@@ -19,6 +19,7 @@ DESCENT_FPM = 200.0
 CLIMB_FPM = 257.0
 SLOW_KT = 250.0
 TAKEOFF_KT = 30.0
+_HOVER_KT, _DOWN_FT = 40.0, 200.0
 _TAIL_S = 120.0
 HEAD_S = 60.0
 _MIN_HEAD_S = 30.0
@@ -52,6 +53,10 @@ def landing(track: Sequence[Step], places: Sequence[Place]) -> Edge | None:
     for step in rest:
         if step.phase in {Phase.ROLLING, Phase.GROUND} and step.place is not None:
             return Edge(step.place, step.fix, 0.0, 0.0)
+    if rest and (place := rest[-1].place) is not None:
+        down = list(takewhile(lambda step: _is_down(step, place), reversed(rest)))
+        if down:
+            return Edge(place, down[-1].fix, 0.0, 0.0)
     tail = [step for step in track if 0 <= seconds_between(step.fix, flown[-1].fix) <= _TAIL_S]
     return _best(_landing_at(place, tail) for place in places) if len(tail) >= _MIN_REPORTS else None
 
@@ -85,6 +90,13 @@ def may_have_taken_off(first: Step, places: Sequence[Place]) -> bool:
         if (height is None or height < TAKEOFF_BELOW_FT) and place.near(lat, lon, NEAR_NM)[0]:
             return True
     return False
+
+
+def _is_down(step: Step, place: Place) -> bool:
+    """Whether an aircraft that never reports from the ground ended on it: over the field, no higher, hardly moving."""
+    height = step.height_ft(place) if step.place is place else None
+    slow = step.speed_kt is not None and step.speed_kt < _HOVER_KT
+    return slow and height is not None and abs(height) < _DOWN_FT
 
 
 def _landing_at(place: Place, tail: Sequence[Step]) -> Edge | None:

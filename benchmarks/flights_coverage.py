@@ -85,7 +85,8 @@ candidates with their probabilities, and imagery must decide.
 ### How far a told visit can be trusted
 
 Of the visits told, which share was real? That depends on how many flights of each kind there are, and nobody knows it of a dark place: so for three declared
-mixes of the same made-up flights. {worlds} worlds for each radius, on other seeds than the rule was tuned on.
+mixes of the same made-up flights. {worlds} worlds for each radius, on other seeds than the rule was tuned on. Weakest is confidence 3 where 200 km
+are dark: from there a flight that is still level may circle as well as land. Where most flights only pass, a visit told with 3 is less sure again.
 """
 _DECILES = """
 The same for the mix 50 / 25 / 25 / 0 by the probability that a visit's place has among its candidates. With a history a

@@ -2,6 +2,7 @@
 
 import math
 from contextlib import suppress
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -284,6 +285,15 @@ def test_an_edge_through_a_pole_is_refused() -> None:
 def test_a_footprint_that_is_none_is_refused(footprint: dict[str, Any]) -> None:
     with pytest.raises(GeometryError):
         footprint_outline(footprint)
+
+
+@pytest.mark.parametrize(
+    "lons", [[0, 1e300, 1e300, 0], [1e12, 1e12 + 1, 1e12, 1e12], [n * 170 for n in range(99)]]
+)
+def test_longitudes_that_are_none_are_refused_at_once(lons: list[float]) -> None:
+    ring = [[lon, lat] for lon, lat in zip(lons, cycle([0, 1]), strict=False)]
+    with pytest.raises(GeometryError, match="more than twice"):
+        footprint_outline({"type": "Polygon", "coordinates": [[*ring, ring[0]]]})
 
 
 def test_no_share_of_nothing_can_be_covered() -> None:

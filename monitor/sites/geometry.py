@@ -23,6 +23,7 @@ _GEOD = Geod(ellps="WGS84")
 _HALF_TURN = 180.0
 _FULL_TURN = 360.0
 _POLE = 90.0
+_MOST_ROUND = 2 * _FULL_TURN
 _STEPS_ALONG_POLE = 4
 _AMBIGUOUS_DEG = 1e-6
 Floats = npt.NDArray[np.float64]
@@ -96,6 +97,9 @@ def circle(lat: float, lon: float, radius_m: float, vertices: int = CIRCLE_VERTI
 def polygon_on_earth(ring: Floats, holes: Sequence[Floats] = ()) -> Outline:
     """The outline of a closed ring that may jump at ±180 or run past it, or go round a pole."""
     shell = _unwrap(ring)
+    if np.ptp(shell[:, 0]) > _MOST_ROUND or np.abs(shell[:, 0]).max() > _MOST_ROUND:
+        # Each turn round the earth is cut out of it by itself: what is no longitude would never end.
+        raise GeometryError("The outline goes round the earth more than twice. Write longitudes in degrees.")
     turn = shell[-1, 0] - shell[0, 0]
     if abs(turn) > _HALF_TURN:
         shell = _over_pole(shell)

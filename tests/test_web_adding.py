@@ -257,3 +257,12 @@ def test_a_site_on_the_ground_of_another_is_shown_with_a_note(made: Rig) -> None
     confirm(made, first)
     _, second = check(made, airport="EKBI", site_id="again")
     assert "dk-ekbi (Billund Airport) and again (Billund Airport) share all of the smaller outline" in second
+
+
+def test_a_text_that_cannot_be_stored_is_refused_before_it_is_written(made: Rig) -> None:
+    before = written(made)
+    feature = {"type": "Feature", "id": "\ud800", "geometry": SQUARE, "properties": {}}
+    form = {"form_token": made.client.form_token("/add-site"), "features": json.dumps(feature)}
+    answers = [made.client.post("/add-site", data=form).text, check(made, geojson=json.dumps(feature))[1]]
+    assert all("holds a character that cannot be stored" in each for each in answers)
+    assert written(made) == before

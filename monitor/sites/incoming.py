@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from monitor.sites.airports import find_airport
 from monitor.sites.check import check_crs
-from monitor.sites.document import parse, read_bytes
+from monitor.sites.document import check_leaves, parse, read_bytes
 from monitor.sites.faults import Fault, SitesError, Spot, shown
 from monitor.sites.geometry import Floats, GeometryError, circle, footprint_outline
 from monitor.sites.placing import time_zones_at
@@ -141,6 +141,8 @@ def features_from_bytes(
     document = parse(path, data).value
     faults: list[Fault] = []
     check_crs(Spot(faults).at("crs"), document.get("crs"))
+    # Before it is written anywhere: half a surrogate pair cannot even be encoded.
+    check_leaves(Spot(faults), document)
     if faults:
         raise SitesError(str(path), faults)
     features = _features(path, document)

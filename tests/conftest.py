@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import coverage
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -57,6 +58,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.usefixtures("shared_data_missing"))
             else:
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def untraced(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leave a module marked `untraced` out of the measurement of coverage, with the programs that it starts."""
+    tracer = coverage.Coverage.current() if request.node.get_closest_marker("untraced") else None
+    if tracer is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]:
+            patch.delenv(name)
+        tracer.stop()
+        yield
+        tracer.start()
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ from monitor.settings import Settings
 from monitor.status import gather
 from tests.cast import QUIET_FIELD
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 STEP_S = 300
 STEP, MINUTE, HOUR = timedelta(seconds=STEP_S), timedelta(minutes=1), timedelta(hours=1)

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.baselines_agreement import HEAD, agreements
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 
 # About 20 s on an idle core; the limit is for crowded machines.

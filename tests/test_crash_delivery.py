@@ -21,7 +21,7 @@ from tests.fakes.delivery_child import DOMAIN, main
 from tests.fakes.slack import FakeSlack
 from tests.fakes.smtp import FakeSmtp
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 ALERTS = 100

@@ -36,7 +36,7 @@ from db.schema import (
 )
 from tests.fakes.line_child import NEVER, Diary, main
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 KILLS = 20
 KEPT = (

@@ -13,7 +13,7 @@ from db.records import Fix
 from monitor.flights.scoring import Event, Share, events_of, score
 from tests.flying import World
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 
 def live(world: World, recording: Iterator[tuple[datetime, Sequence[Fix] | None]]) -> None:

@@ -44,7 +44,7 @@ from tests.fakes.slack import FakeSlack
 from tests.fakes.smtp import FakeSmtp
 from tests.test_bad_day import DAY, LANDING, MINUTE, Sky, program, v2
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 QUICK = Caps(connect_s=0.2, read_s=0.2, total_s=0.6)
 SOON_S = 0.2

@@ -26,7 +26,7 @@ from monitor.sites.geometry import circle
 from monitor.sites.load import load_sites
 from tests.fake_feeds import NOON, aircraft, client, v2_body
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 SHIPPED = Path(__file__).resolve().parents[1] / "sites.geojson"
 DAY_S, MONTH_S = 86_400, 31 * 86_400

@@ -20,6 +20,8 @@ with progress.progress_bar("Reading the archive") as show:
 print("done")
 """
 
+pytestmark = pytest.mark.untraced
+
 
 def on_a_terminal(*command: str, folder: Path = ROOT) -> str:
     """What a person sees who runs this: standard error is a terminal, standard output too."""

@@ -16,7 +16,7 @@ from monitor.replay.report import differences, report
 from monitor.replay.run import run_scenario
 from scenarios.reconstruct import POLLS, polls, stories
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 FOLDER = Path(__file__).resolve().parents[1] / "scenarios"
 NAMES = sorted(name for name in stories() if name != "seeds")

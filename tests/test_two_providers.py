@@ -22,6 +22,8 @@ from tests.cast import QUIET_FIELD
 from tests.fake_feeds import aircraft, client, readsb_provider, v2_body
 from tests.flying import NOON, VIP, Cruise, Pilot
 
+pytestmark = pytest.mark.untraced
+
 STEP = timedelta(seconds=20)
 MINUTE = timedelta(minutes=1)
 _LISTED_S = 60.0
@@ -131,11 +133,11 @@ def only(found: Sequence[Visit]) -> Visit:
 
 @pytest.mark.parametrize("turned", [False, True], ids=["first-fresh", "second-fresh"])
 def test_both_hear_a_stay_and_it_is_one_visit_at_the_times_of_the_freshest(
-    engine: Engine, *, turned: bool
+    sqlite_engine: Engine, *, turned: bool
 ) -> None:
     flown = stay()
     ears = [Ear("alpha"), Ear("beta", late=timedelta(seconds=40))]
-    hearing = Hearing(engine, ears[::-1] if turned else ears)
+    hearing = Hearing(sqlite_engine, ears[::-1] if turned else ears)
     visit = only(hearing.run(flown.fixes, flown.at + 2 * MINUTE))
     touched = next(fix.at for fix in flown.fixes if fix.on_ground)
     left = next(fix.at for fix in reversed(flown.fixes) if fix.on_ground)
@@ -149,68 +151,68 @@ def test_both_hear_a_stay_and_it_is_one_visit_at_the_times_of_the_freshest(
     assert (hearing.outcomes("alpha"), hearing.outcomes("beta")) == ({"ok"}, {"ok"})
 
 
-def test_a_provider_that_stands_still_keeps_nobody_here_who_has_left(engine: Engine) -> None:
+def test_a_provider_that_stands_still_keeps_nobody_here_who_has_left(sqlite_engine: Engine) -> None:
     flown = stay()
     parked = [fix.at for fix in flown.fixes if fix.on_ground and fix.ground_speed_kt == 0]
-    hearing = Hearing(engine, [Ear("alpha"), Ear("beta", frozen_since=parked[60])])
+    hearing = Hearing(sqlite_engine, [Ear("alpha"), Ear("beta", frozen_since=parked[60])])
     visit = only(hearing.run(flown.fixes, flown.at + 12 * MINUTE))
     assert visit.state == "departed"
     assert hearing.counted("arrivals") == 1
     assert hearing.outcomes("beta") == {"ok", "failed"}
 
 
-def test_a_provider_that_stands_still_in_the_approach_begins_no_visit(engine: Engine) -> None:
+def test_a_provider_that_stands_still_in_the_approach_begins_no_visit(sqlite_engine: Engine) -> None:
     """It goes round: the one that is up to date hears that; the other repeats the last of the approach."""
     flown = Pilot(QUIET_FIELD).approach(from_nm=12, end_ft=400).fly(600, kt=200, fpm=2000)
     low = next(
         fix.at for fix in flown.fixes if (fix.altitude_ft or 0) < 800 + (QUIET_FIELD.elevation_ft or 0)
     )
-    hearing = Hearing(engine, [Ear("alpha"), Ear("beta", frozen_since=low)])
+    hearing = Hearing(sqlite_engine, [Ear("alpha"), Ear("beta", frozen_since=low)])
     assert hearing.run(flown.fixes, flown.at + MINUTE) == []
     assert hearing.counted("arrivals") == 0
 
 
-def test_one_that_never_hears_it_ends_no_stay_and_makes_no_silence(engine: Engine) -> None:
+def test_one_that_never_hears_it_ends_no_stay_and_makes_no_silence(sqlite_engine: Engine) -> None:
     flown = stay()
-    hearing = Hearing(engine, [Ear("alpha"), Ear("deaf", hears=never)])
+    hearing = Hearing(sqlite_engine, [Ear("alpha"), Ear("deaf", hears=never)])
     visit = only(hearing.run(flown.fixes, flown.at + 2 * MINUTE))
     assert (visit.state, visit.confidence) == ("departed", 4)
 
 
-def test_what_one_hears_no_more_another_may_hear(engine: Engine) -> None:
+def test_what_one_hears_no_more_another_may_hear(sqlite_engine: Engine) -> None:
     """The first loses it at 3,000 ft, as a receiver behind a hill does; the second hears it on, and not landing."""
     flown = Pilot(QUIET_FIELD).approach(from_nm=14, end_ft=1_500).fly(1500, kt=200, fpm=600)
     lost = next(
         fix.at for fix in flown.fixes if (fix.altitude_ft or 0) < 3_000 + (QUIET_FIELD.elevation_ft or 0)
     )
-    hearing = Hearing(engine, [Ear("alpha", hears=lambda at: at < lost), Ear("beta")])
+    hearing = Hearing(sqlite_engine, [Ear("alpha", hears=lambda at: at < lost), Ear("beta")])
     assert hearing.run(flown.fixes, flown.at + MINUTE) == []
 
 
 def test_where_the_one_that_heard_the_approach_is_down_the_others_silence_lands_nobody(
-    engine: Engine,
+    sqlite_engine: Engine,
 ) -> None:
     flown = Pilot(QUIET_FIELD).approach(from_nm=12, end_ft=300)
     ended = flown.fixes[-1].at
-    hearing = Hearing(engine, [Ear("alpha", down=lambda at: at > ended), Ear("deaf", hears=never)])
+    hearing = Hearing(sqlite_engine, [Ear("alpha", down=lambda at: at > ended), Ear("deaf", hears=never)])
     assert hearing.run(flown.fixes, ended + 20 * MINUTE) == []
     assert hearing.counted("arrivals") == 0
 
 
-def test_the_same_approach_lands_where_the_one_that_heard_it_goes_on_answering(engine: Engine) -> None:
+def test_the_same_approach_lands_where_the_one_that_heard_it_goes_on_answering(sqlite_engine: Engine) -> None:
     flown = Pilot(QUIET_FIELD).approach(from_nm=12, end_ft=300)
-    hearing = Hearing(engine, [Ear("alpha"), Ear("deaf", down=always)])
+    hearing = Hearing(sqlite_engine, [Ear("alpha"), Ear("deaf", down=always)])
     visit = only(hearing.run(flown.fixes, flown.fixes[-1].at + 20 * MINUTE))
     assert (visit.state, visit.confidence) == ("present", 3)
 
 
 @pytest.mark.parametrize(("down", "states"), [(never, ["lost_toward"]), (always, [])], ids=["up", "down"])
 def test_a_loss_is_one_only_while_the_provider_that_heard_it_answers(
-    engine: Engine, down: Callable[[datetime], bool], states: list[str]
+    sqlite_engine: Engine, down: Callable[[datetime], bool], states: list[str]
 ) -> None:
     (lon, lat), _ = QUIET_FIELD.runways[0]["ends"]
     flown = Cruise(lat, lon, 20, icao24=VIP).towards(60, seconds=1200)
     ended = flown.fixes[-1].at
     alpha = Ear("alpha", down=lambda at: at > ended and down(at))
-    hearing = Hearing(engine, [alpha, Ear("deaf", hears=never)])
+    hearing = Hearing(sqlite_engine, [alpha, Ear("deaf", hears=never)])
     assert [visit.state for visit in hearing.run(flown.fixes, ended + 12 * MINUTE)] == states

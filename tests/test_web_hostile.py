@@ -27,6 +27,8 @@ from tests.cast import CAST_GEOJSON
 from tests.conftest import FreshEngine
 from tests.web_rig import NOW, Rig, _note, _visit, containers, rig
 
+pytestmark = pytest.mark.untraced
+
 HOSTILE = {
     "script": "<script>alert(1)</script>",
     "image": "<img src=x onerror=alert(1)>",

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from tests.web_rig import Rig, rig, tell_story
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 # Not among them: “accepts whatever the schema allows”. Which times, cursors and sites exist is more than JSON Schema
 # can say, and those that do not are refused with a sentence.

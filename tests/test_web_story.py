@@ -14,7 +14,7 @@ from tests.browser_rig import PHONE, Served, reader, serving, started_for_tests
 from tests.web_rig import rig, tell_story
 
 # Playwright talks with its driver over a pipe of asyncio, and the driver with Chromium over a socket of its own.
-pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
+pytestmark = [pytest.mark.enable_socket, pytest.mark.long, pytest.mark.untraced]
 
 SQUARE = {
     "type": "Polygon",

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,8 @@ Undisturbing = Callable[[frozenset[int]], Undisturbed]
 
 @pytest.fixture(scope="module")
 def undisturbed(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbing:
-    """Run the line without kills, with nobody asked at some moments."""
-    return lambda unasked: Undisturbed(migrated_sqlite, tmp_path_factory.mktemp("whole"), unasked)
+    """Run the line without kills, with nobody asked at some moments; the same is not run twice."""
+    return cache(lambda unasked: Undisturbed(migrated_sqlite, tmp_path_factory.mktemp("whole"), unasked))
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,13 @@
 """The wire between the program and what it speaks to fails in every way, over real connections: nothing is lost by it.
 
-Time is simulated; what is waited for on a connection is cut to tenths of a second.
+Time is simulated; what is waited for on a connection is cut to seconds.
 """
 
 import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import product
@@ -46,7 +46,8 @@ from tests.test_bad_day import DAY, LANDING, MINUTE, Sky, program, v2
 
 pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
-QUICK = Caps(connect_s=0.2, read_s=0.2, total_s=0.6)
+QUICK = Caps(connect_s=2, read_s=2, total_s=6)
+"""Only a black hole is waited for; a busy machine must not be taken for one."""
 SOON_S = 0.2
 HOUR = timedelta(hours=1)
 
@@ -67,14 +68,10 @@ def watched_through_a_wire(folder: Path, sky: Sky) -> Iterator[tuple[App, Proxy]
         return answer.status_code, {}, answer.content
 
     app = program(folder, f"sqlite:///{folder / 'story.db'}", sky, "adsb.lol", interval_s=300)
-    with loopback(reply) as server, Proxy(to_port(server.port)) as wire:
-        client = GuardedClient(
-            name="adsb.lol", user_agent="test", allowed_networks=["127.0.0.0/8"], caps=QUICK
-        )
+    client = GuardedClient(name="adsb.lol", user_agent="test", allowed_networks=["127.0.0.0/8"], caps=QUICK)
+    with closing(app), loopback(reply) as server, Proxy(to_port(server.port)) as wire, closing(client):
         known = replace(app.feeds["adsb.lol"].provider, base_url=f"http://127.0.0.1:{wire.port}/v2/")
         yield replace(app, feeds={"adsb.lol": FEEDS["readsb"](known, client)}), wire
-        client.close()
-    app.close()
 
 
 def step(app: App, now: datetime) -> None:
@@ -168,7 +165,7 @@ def outside() -> Iterator[Outside]:
             "slack": SlackChannel("slack", str(path.copy_with(port=wires[0].port)), client.post, min_interval_s=0),
             "mail": EmailChannel(
                 "mail", "127.0.0.1", wires[1].port, security="none", username=None, password=None,
-                sender="watch@example.org", recipients=("desk@example.org",), timeout_s=SOON_S,
+                sender="watch@example.org", recipients=("desk@example.org",), timeout_s=QUICK.read_s,
             ),
         }  # fmt: skip
         yield Outside(slack, mail, wires, channels)

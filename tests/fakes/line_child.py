@@ -24,7 +24,7 @@ from monitor.replay.transport import RecordedTransport
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = ROOT / "scenarios" / "turnaround-il62m"
 HISTORY = ROOT / "history" / "published.csv"
-STEP = timedelta(minutes=2)
+STEP = timedelta(minutes=4)
 DAYS_AFTER = 2
 NEVER = 0
 
@@ -53,7 +53,7 @@ class Statements:
 
 
 def moments(scenario: Scenario) -> Iterator[datetime]:
-    """Every two minutes of the scenario, then as many days as it takes to close what is open."""
+    """Every four minutes of the scenario, then as many days as it takes to close what is open."""
     moment = scenario.start
     while moment <= scenario.end:
         yield moment

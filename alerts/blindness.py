@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from alerts.outbox import notice_payload
+from alerts.outbox import notice_payload, owe_notice
 from alerts.words import listed
 from db.blindness import begin_period, end_period, open_periods, watched_until
-from db.deliveries import enqueue
 from db.engine import writing
 from db.provider_states import provider_states
 from db.records import BlindPeriod
@@ -54,16 +53,15 @@ def tell_refusals(engine: Engine, providers: Collection[str], channels: Sequence
             if name not in providers or state.health != "disabled":
                 continue
             since = state.failing_since or state.updated_at
-            for channel in channels:
-                enqueue(
-                    connection,
-                    identity=f"refused:{name}:{since.isoformat()}:{channel}",
-                    kind="notice",
-                    channel=channel,
-                    reason="refused",
-                    payload=_refused(name, since, state.last_error or ""),
-                    now=now,
-                )
+            payload = _refused(name, since, state.last_error or "")
+            owe_notice(
+                connection,
+                f"refused:{name}:{since.isoformat()}",
+                channels,
+                reason="refused",
+                payload=payload,
+                now=now,
+            )
 
 
 def tell_room(engine: Engine, words: str, channels: Sequence[str], now: datetime) -> None:
@@ -77,16 +75,7 @@ def tell_room(engine: Engine, words: str, channels: Sequence[str], now: datetime
         thread=f"room:{year}-{week}",
     )
     with writing(engine) as connection:
-        for channel in channels:
-            enqueue(
-                connection,
-                identity=f"room:{year}-{week}:{channel}",
-                kind="notice",
-                channel=channel,
-                reason="room",
-                payload=payload,
-                now=now,
-            )
+        owe_notice(connection, f"room:{year}-{week}", channels, reason="room", payload=payload, now=now)
 
 
 def _tell(
@@ -106,16 +95,9 @@ def _tell(
     for since, group in by_start.items():
         who = listed([names.get(each.site_id, each.site_id) for each in group])
         payload = _blind(who, since) if blind else _seeing(who, since)
-        for channel in channels:
-            enqueue(
-                connection,
-                identity=f"{'blind' if blind else 'seeing'}:{since.isoformat()}:{_mark(group)}:{channel}",
-                kind="notice",
-                channel=channel,
-                reason="blind" if blind else "seeing",
-                payload=payload,
-                now=now,
-            )
+        reason = "blind" if blind else "seeing"
+        identity = f"{reason}:{since.isoformat()}:{_mark(group)}"
+        owe_notice(connection, identity, channels, reason=reason, payload=payload, now=now)
 
 
 def _mark(group: Sequence[BlindPeriod]) -> str:

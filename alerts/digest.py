@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from alerts.outbox import notice_payload
+from alerts.outbox import notice_payload, owe_notice
 from db.blindness import blind_periods
-from db.deliveries import enqueue
 from db.engine import writing
 from db.records import BlindPeriod
 from db.weeks import Week, read_week
@@ -26,19 +25,9 @@ def tell_week(engine: Engine, sites: int, channels: Sequence[str], now: datetime
         blind = [each for each in blind_periods(connection, since=since) if each.since < until]
         payload = digest_payload(week, blind)
         year, number, _ = since.isocalendar()
-        owed = [
-            enqueue(
-                connection,
-                identity=f"digest:{year}-W{number:02}:{channel}",
-                kind="notice",
-                channel=channel,
-                reason="digest",
-                payload=payload,
-                now=now,
-            )
-            for channel in channels
-        ]
-    return any(owed)
+        return owe_notice(
+            connection, f"digest:{year}-W{number:02}", channels, reason="digest", payload=payload, now=now
+        )
 
 
 def _monday(now: datetime) -> datetime:

@@ -87,6 +87,31 @@ def tell_undelivered(
         _gather(connection, lost.channel, item, other, now)
 
 
+def owe_notice(
+    connection: Connection,
+    identity: str,
+    channels: Iterable[str],
+    *,
+    reason: str,
+    payload: Mapping[str, object],
+    now: datetime,
+) -> bool:
+    """Owe the same notice to each channel, once; False where all of them were owed it before."""
+    owed = [
+        enqueue(
+            connection,
+            identity=f"{identity}:{channel}",
+            kind="notice",
+            channel=channel,
+            reason=reason,
+            payload=payload,
+            now=now,
+        )
+        for channel in channels
+    ]
+    return any(owed)
+
+
 def tell_failing(connection: Connection, state: ChannelState, others: Iterable[str], now: datetime) -> None:
     """Tell once for each outage that a channel has not worked for an hour."""
     since = state.failing_since
@@ -105,16 +130,7 @@ def tell_failing(connection: Connection, state: ChannelState, others: Iterable[s
         footer=_FOOTER,
     )
     identity = f"failing:{state.channel}:{since.isoformat()}"
-    for other in others:
-        enqueue(
-            connection,
-            identity=f"{identity}:{other}",
-            kind="notice",
-            channel=other,
-            reason="failing channel",
-            payload=payload,
-            now=now,
-        )
+    owe_notice(connection, identity, others, reason="failing channel", payload=payload, now=now)
 
 
 def _what(connection: Connection, lost: Delivery) -> str:

@@ -173,9 +173,8 @@ def _emptied(url: str) -> str:
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """An engine on a migrated, empty database, once for each kind of database."""
-    opened = open_engine(database_url)
-    yield opened
-    opened.dispose()
+    with closing_engine(database_url) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -185,11 +184,11 @@ def sqlite_engine(request: pytest.FixtureRequest, tmp_path: Path, migrated_sqlit
     `--postgresql` puts it to the test.
     """
     if request.config.getoption("--postgresql"):
-        opened = open_engine(_emptied(request.getfixturevalue("postgres_url")))
+        url = _emptied(request.getfixturevalue("postgres_url"))
     else:
-        opened = open_engine(f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'only.db')}")
-    yield opened
-    opened.dispose()
+        url = f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'only.db')}"
+    with closing_engine(url) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ unit: $(VENV)/.dev ## Tests, with the coverage gate
 	@$(BIN)/coverage report
 
 postgresql: $(VENV)/.dev browser ## The tests that otherwise run on SQLite alone, on PostgreSQL
-	@PYTEST_DEBUG_TEMPROOT=$(RAM) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses=4 --dist=loadscope --no-loadscope-reorder --postgresql $$(grep -lE 'sqlite_engine|story_url' tests/test_*.py)
+	@PYTEST_DEBUG_TEMPROOT=$(RAM) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses=4 --dist=loadscope --no-loadscope-reorder --postgresql $$(grep -lE 'sqlite_engine|story_url' tests/*/test_*.py)
 
 lock: $(VENV)/.dev ## Renew the pinned versions
 	@for part in runtime dev; do \

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from alerts.metrics import METRICS
 
 Entry = Mapping[str, Any]
-"""One subject's look inside an alert, as `alerts.episodes.entry` snapshots it (JSON types only)."""
+"""One subject's look inside an alert, as `alerts.incidents.episodes.entry` snapshots it (JSON types only)."""
 
 _CLASSES = {
     "vip_military": "military VIP aircraft",

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from alerts.baselines.model import GATES, fold
+from alerts.judging.forecast import normal
+from alerts.judging.verdicts import Known
 from alerts.metrics import METRICS
 from alerts.promise import BUDGETED
-from alerts.verdicts import Known
 from alerts.watch import SiteWatch
 from benchmarks.baselines_data import Scenes, aircraft
 from db.records import Observation, SeriesKey
 from monitor.bootstrap import RULES
 from monitor.flights.looks import COUNTED
-from monitor.normal import normal
 from monitor.sites.load import load_sites
 from monitor.sites.watching import site_watches
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Engine
 
-from alerts.judge import Bench, judge_pending
+from alerts.judging.judge import Bench, judge_pending
 from alerts.watch import SiteWatch, merge_watch
 from db.engine import open_engine, writing
 from db.migrate import migrate
 from db.observations import record
 from db.records import Observation, SeriesKey
 from monitor.bootstrap import RULES
-from monitor.kinds import KINDS
+from monitor.sites.kinds import KINDS
 
 DAYS, POLLS = 1_826, 30
 _START = datetime(2020, 1, 1, tzinfo=UTC)

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from alerts.backtest import replay
-from alerts.backtest_summary import summarise
+from alerts.backtest.replay import replay
+from alerts.backtest.summary import summarise
 from alerts.baselines.calibrate import rate_interval
-from alerts.verdicts import Known
+from alerts.judging.verdicts import Known
 from alerts.watch import SiteWatch, merge_watch
 from db.records import Observation, SeriesKey
 from monitor.bootstrap import RULES
-from monitor.kinds import KINDS
+from monitor.sites.kinds import KINDS
 
 WEEKS = 261
 _START = datetime(2020, 1, 6, tzinfo=UTC)

@@ -12,9 +12,9 @@ from statistics import median
 
 from benchmarks.flights_paris import DATA, NAMES, aligned, labels, ours, places, polls, runways, tracks
 from db.records import Fix
+from monitor.flights.evaluation.scoring import Event, Score, events_of, flag_events, score
 from monitor.flights.geodesy import apart_nm
-from monitor.flights.matching import Place, positions
-from monitor.flights.scoring import Event, Score, events_of, flag_events, score
+from monitor.flights.places import Place, positions
 
 METRES_PER_NM, FLIES_KT = 1852.0, 80.0
 SETTLED = timedelta(minutes=1)

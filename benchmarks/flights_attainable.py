@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from benchmarks.flights_paris import ours
 from db.records import Visit
-from monitor.flights.evaluation import Mask
-from monitor.flights.gaps import End, gaps
-from monitor.flights.integrity import clean
-from monitor.flights.matching import NM_PER_DEGREE, Place
-from monitor.flights.scoring import Share
-from monitor.flights.setting import Tracks
+from monitor.flights.evaluation.masking import Mask
+from monitor.flights.evaluation.outlook import Tracks
+from monitor.flights.evaluation.scoring import Share
+from monitor.flights.places import NM_PER_DEGREE, Place
+from monitor.flights.signal_loss.gaps import End, gaps
+from monitor.flights.tracks.integrity import clean
 
 _NEIGHBOURS = (1, 3, 5, 7, 9)
 _ON_THE_WAY = timedelta(minutes=45)

@@ -12,10 +12,10 @@ from benchmarks.flights_attainable import attainable
 from benchmarks.flights_far import BEFORE, FAR_KM, FLIGHTS, LEARNT_FROM, WAYS, WORLDS, far, table
 from benchmarks.flights_paris import NAMES, SCOPE, ours, places, polls, tracks
 from benchmarks.flights_reliability import by_confidence, by_probability
-from monitor.flights.classes import default_classes
-from monitor.flights.evaluation import ENOUGH, WITHIN, Cell, Mask, below_ft, evaluate, within_km
-from monitor.flights.matching import Place
-from monitor.flights.setting import NEVER, Setting, Tracks
+from monitor.flights.evaluation.masking import ENOUGH, WITHIN, Cell, Mask, below_ft, evaluate, within_km
+from monitor.flights.evaluation.outlook import NEVER, Setting, Tracks
+from monitor.flights.places import Place
+from monitor.flights.tracks.classes import default_classes
 
 RADII_KM = (10.0, 20.0, 40.0)
 ALTITUDES_FT = (3_000.0, 5_000.0, 10_000.0)
@@ -62,7 +62,7 @@ _FAR = """
 ## Far from all coverage
 
 No real flight to a dark airport was ever recorded with its truth: at these distances real flights are **not measured** (0 of the {enough}
-that a cell needs). The tables are of **synthetic** flights, {flights} of each kind for each radius, made by `monitor/flights/synthetic.py`: heard
+that a cell needs). The tables are of **synthetic** flights, {flights} of each kind for each radius, made by `benchmarks/flights_synthetic.py`: heard
 outside a circle around one dark field and silent inside, in {worlds} worlds with four airports each that nobody watches. Courses where
 signals end stray from the direct way by 10° (standard deviation): of the real flights of three hours around Paris half strayed by more than 16° on the
 way in and 9° on the way out, 100 km from the field, and nothing real is known from farther away. It shows what the rule does,

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from benchmarks.flights_synthetic import LABELS, Flight, Label, World, flights, world_of
 from db.records import Visit
-from monitor.flights.classes import default_classes
-from monitor.flights.evaluation import KM_PER_NM, live
-from monitor.flights.gates import Gate, learn
-from monitor.flights.matching import place_of
-from monitor.flights.ranking import Outlook
-from monitor.flights.scoring import Share
-from monitor.flights.synthetic import LABELS, Flight, Label, World, flights, world_of
-from tests.cast import QUIET_FIELD
+from monitor.flights.evaluation.masking import KM_PER_NM, live
+from monitor.flights.evaluation.scoring import Share
+from monitor.flights.places import place_of
+from monitor.flights.signal_loss.candidates import Gate, learn
+from monitor.flights.signal_loss.ranking import Outlook
+from monitor.flights.tracks.classes import default_classes
+from tests.kit.cast import QUIET_FIELD
 
 FAR_KM = (100.0, 200.0, 300.0, 500.0, 700.0)
 WORLDS, EACH = 20, 20

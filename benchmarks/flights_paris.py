@@ -22,10 +22,10 @@ import shapely
 from db.records import Fix, Visit
 from monitor.feeds import Answer, FeedError, Provider, Scope
 from monitor.feeds.readsb import ReadsbFeed
-from monitor.flights.classes import default_classes
-from monitor.flights.integrity import clean
-from monitor.flights.matching import Place, place_of
-from monitor.flights.scoring import Event, Kind
+from monitor.flights.evaluation.scoring import Event, Kind
+from monitor.flights.places import Place, place_of
+from monitor.flights.tracks.classes import default_classes
+from monitor.flights.tracks.integrity import clean
 from monitor.flights.visits import derive_visits
 from monitor.sites import Site
 

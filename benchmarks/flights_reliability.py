@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from benchmarks.flights_far import FAR_KM, GRADES, Told
-from monitor.flights.scoring import Share
-from monitor.flights.synthetic import Label
+from benchmarks.flights_synthetic import Label
+from monitor.flights.evaluation.scoring import Share
 
 Mix = Mapping[Label, int]
 MIXES: tuple[Mix, ...] = (

@@ -29,11 +29,11 @@ from db.migrate import migrate
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix
 from monitor.feeds.aircraft import AircraftReader
-from monitor.flights.classes import default_classes
+from monitor.flights.evaluation.scoring import Event, events_of, score
 from monitor.flights.grid import grid_of
 from monitor.flights.keep import kept
-from monitor.flights.matching import Place, places_of, positions
-from monitor.flights.scoring import Event, events_of, score
+from monitor.flights.places import Place, places_of, positions
+from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
 
 AIRCRAFT, SITES, BULK = 12_000, 10_000, 2_000_000

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from db.flight_records import KnownAircraft
+from db.records.claims import KnownAircraft
 from db.schema import aircraft
 
 SOURCES = ("tar1090-db", "mictronics", "opensky")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, select, update
 
-from db.flight_records import BackfillPart
+from db.records.claims import BackfillPart
 from db.schema import backfill_day, backfill_part
 from db.upsert import insert_ignore, upsert
 

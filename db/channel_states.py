@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, literal, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from db.schema import channel_state
-from db.types import UtcDateTime
+from db.schema.types import UtcDateTime
 from db.upsert import insert_ignore
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, and_, delete, exists, or_, select
 
-from db.flight_records import EstimatedPosition, FlightClaim
+from db.records.claims import EstimatedPosition, FlightClaim
 from db.schema import estimated_position, flight_claim
 from db.upsert import insert_ignore
 

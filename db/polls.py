@@ -13,12 +13,12 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
 from db.coverage import accrue
 from db.flight_claims import insert_claims, insert_estimates
-from db.flight_records import EstimatedPosition, FlightClaim
 from db.flights import insert_fixes
 from db.imagery import insert_scenes
 from db.payloads import store_payload
 from db.provider_states import note_failure, note_good
 from db.records import Fix, Outcome, Poll, Purpose, Scene
+from db.records.claims import EstimatedPosition, FlightClaim
 from db.schema import poll
 from db.upsert import insert_ignore
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tu
 from db.flights import visits_by_id
 from db.records import Visit
 from db.schema import visit
-from db.types import UtcDateTime
+from db.schema.types import UtcDateTime
 
 VisitPlace = tuple[datetime, str]
 """Where a visit stands in the order: when it began as far as is known, then its id."""

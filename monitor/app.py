@@ -6,21 +6,21 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine, make_url
 
 from alerts.channels import Channel
-from alerts.verdict import Rule
+from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
-from monitor.cutouts import Hosts
-from monitor.deadman import DeadMan
+from monitor.config.settings import Settings
+from monitor.derive.pictures import Hosts
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedClient
 from monitor.feeds.http import GuardedClient
-from monitor.flights.classes import default_classes
-from monitor.flights.identity import Classes
-from monitor.providers import known_providers
-from monitor.settings import Settings
+from monitor.feeds.providers import known_providers
+from monitor.flights.tracks.classes import default_classes
+from monitor.flights.tracks.identity import Classes
+from monitor.ops.heartbeat import DeadMan
+from monitor.ops.outages import Troubles
 from monitor.sites import Site
 from monitor.sites.faults import advice, shown
 from monitor.sites.reload import SitesFile
-from monitor.trouble import Troubles
 
 
 @dataclass(frozen=True, slots=True)

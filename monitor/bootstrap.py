@@ -13,6 +13,7 @@ from alerts.channels.email import EmailChannel
 from alerts.channels.log import LogChannel
 from alerts.channels.slack import SlackChannel
 from alerts.rules.absence import Absence
+from alerts.rules.contract import Rule
 from alerts.rules.ears import Ears
 from alerts.rules.farrington import FarringtonRule
 from alerts.rules.first_ever import FirstEver
@@ -23,11 +24,10 @@ from alerts.rules.several import Several
 from alerts.rules.step import StepRule
 from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import Watchlist
-from alerts.verdict import Rule
 from db.engine import open_engine
 from monitor.app import App, describe_database
-from monitor.cutouts import CAPS, picture_hosts
-from monitor.deadman import DeadMan
+from monitor.config.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
+from monitor.derive.pictures import CAPS, picture_hosts
 from monitor.feeds import Feed, FeedClient, Provider
 from monitor.feeds.fr24_flights import Fr24FlightsFeed
 from monitor.feeds.fr24_live import Fr24AirportsFeed, Fr24LiveFeed
@@ -37,14 +37,14 @@ from monitor.feeds.opensky_flights import OpenSkyFlightsFeed
 from monitor.feeds.opensky_tracks import OpenSkyTracksFeed
 from monitor.feeds.options import turns
 from monitor.feeds.pace import no_pace, pace_of
+from monitor.feeds.providers import configured_providers
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
-from monitor.flights.classes import CLASSES_FILE, ClassesError, load_classes
-from monitor.flights.identity import Classes
-from monitor.kinds import KINDS
-from monitor.providers import configured_providers
-from monitor.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
+from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
+from monitor.flights.tracks.identity import Classes
+from monitor.ops.heartbeat import DeadMan
 from monitor.sites.faults import Fault, Spot
+from monitor.sites.kinds import KINDS
 from monitor.sites.reload import SitesFile
 from monitor.sites.watching import check_watch
 

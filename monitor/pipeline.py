@@ -12,29 +12,29 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import Connection
 
-from alerts.blindness import BlindReport, tell_refusals, tell_room, watch_blindness
-from alerts.composing import compose
-from alerts.deliver import DeliverReport, deliver_due
-from alerts.digest import tell_week
-from alerts.judge import Bench, JudgeReport, judge_pending
+from alerts.delivery.blindness import BlindReport, tell_refusals, tell_room, watch_blindness
+from alerts.delivery.compose import compose
+from alerts.delivery.digest import tell_week
+from alerts.delivery.worker import DeliverReport, deliver_due
+from alerts.judging.judge import Bench, JudgeReport, judge_pending
 from db.aircraft import known_aircraft
 from db.engine import reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
 from db.sites import record_sites
 from monitor.app import App
-from monitor.cutouts import CutoutReport, refresh_cutouts
-from monitor.deadman import PingError, stuck_outbox
-from monitor.derive import DeriveReport, close_days, derive_pending
+from monitor.derive.pending import DeriveReport, close_days, derive_pending
+from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.errors import InputError, WorkFailed
-from monitor.flights.identity import Aircraft, completed, subjects
+from monitor.flights.tracks.identity import Aircraft, completed, subjects
 from monitor.imports import Clock, load_declared, load_published
-from monitor.poll_reports import PollReport
-from monitor.polling import poll_provider
-from monitor.registry import note_feeds
+from monitor.ops.database_health import little_room
+from monitor.ops.heartbeat import PingError, stuck_outbox
+from monitor.ops.metrics import JUDGED, POLLS, SENDS
+from monitor.poll.new_feeds import note_feeds
+from monitor.poll.poll_reports import PollReport
+from monitor.poll.rounds import poll_provider
 from monitor.sites.reload import Reload
-from monitor.storage import little_room
-from monitor.telemetry import JUDGED, POLLS, SENDS
 
 log = structlog.get_logger()
 PICTURES_AT_ONCE = 4

@@ -10,11 +10,11 @@ import pytest
 
 from alerts.metrics import METRICS
 from monitor.bootstrap import CHANNELS, FEEDS, RULES
-from monitor.kinds import KINDS
-from monitor.providers import DEFAULT_PROVIDERS
+from monitor.config.settings import EmailSettings, ProviderSettings, Settings, SlackSettings, load_settings
+from monitor.feeds.providers import DEFAULT_PROVIDERS
 from monitor.reference import reference
-from monitor.settings import EmailSettings, ProviderSettings, Settings, SlackSettings, load_settings
-from tests.program import environment
+from monitor.sites.kinds import KINDS
+from tests.kit.program import environment
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -6,8 +6,8 @@ What several rules ask of a look or its history stands here.
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from alerts.series import counted, fault
-from alerts.verdict import Context, History, Verdict
+from alerts.rules.contract import Context, History, Verdict
+from alerts.rules.series import counted, fault
 from db.records import DeclaredBaseline, Observation
 
 HUMAN_METHODS = frozenset({"analyst", "published"})

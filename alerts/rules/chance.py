@@ -5,7 +5,7 @@ from typing import Any
 
 from alerts.baselines.since import DAYS_A_YEAR, chance_a_year, chance_new
 from alerts.promise import SEVERITIES, Severity
-from alerts.verdict import Context, History, Verdict
+from alerts.rules.contract import Context, History, Verdict
 from db.records import Observation
 
 _ROUND = 3

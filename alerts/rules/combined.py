@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.promise import ALTERNATIVES, BUDGETED, Promise
-from alerts.verdict import Verdict
+from alerts.rules.contract import Verdict
 
 _SUPPORTED = {"record": "is_record", "first_ever": "is_first", "first_since": "is_first"}
 """Statements whose odds seldom fit the promise; they are told where the margin does."""

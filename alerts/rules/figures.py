@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from alerts.baselines.answers import CANNOT_TELL, NOT_OBSERVED, Answers
 from alerts.rules import day, unjudgeable, unlisted_identity
-from alerts.series import Series
-from alerts.verdict import Context, History, State, Verdict
+from alerts.rules.contract import Context, History, State, Verdict
+from alerts.rules.series import Series
 from alerts.words import units
 from db.records import Observation
 

@@ -14,8 +14,8 @@ from alerts.rules import (
     window,
 )
 from alerts.rules.chance import by_law, new_identity
-from alerts.series import counted
-from alerts.verdict import Context, History, Params, Verdict
+from alerts.rules.contract import Context, History, Params, Verdict
+from alerts.rules.series import counted
 from db.records import DeclaredBaseline, Observation
 
 

@@ -6,8 +6,8 @@ from types import MappingProxyType
 import numpy as np
 
 from alerts.baselines.change_rate import judge_rate_change
+from alerts.rules.contract import Context, History, Params, Verdict
 from alerts.rules.figures import Finding, Side, number, one_in, open_case, settle, since, too_little
-from alerts.verdict import Context, History, Params, Verdict
 from db.records import Observation
 
 _ALPHA = 0.01

@@ -6,9 +6,9 @@ from typing import Any
 
 from alerts.baselines.record import independent_share
 from alerts.rules import attribution, citation, comparable, day, looks_behind, unjudgeable, window
+from alerts.rules.contract import Context, History, Params, Verdict
 from alerts.rules.figures import Case, Finding, open_case, settle, too_little
-from alerts.series import counted
-from alerts.verdict import Context, History, Params, Verdict
+from alerts.rules.series import counted
 from db.records import DeclaredBaseline, Observation
 
 

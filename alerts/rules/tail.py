@@ -11,6 +11,7 @@ from alerts.baselines.tail import Expectation, Tail, judge_windows, probabilitie
 from alerts.baselines.tail import attainable as attainable_chance
 from alerts.baselines.tail_daily import daily
 from alerts.baselines.tail_weekly import Season, seasonal
+from alerts.rules.contract import Context, History, Params, Verdict
 from alerts.rules.figures import (
     Case,
     Finding,
@@ -23,8 +24,7 @@ from alerts.rules.figures import (
     settle,
     since,
 )
-from alerts.series import Series
-from alerts.verdict import Context, History, Params, Verdict
+from alerts.rules.series import Series
 from db.records import Observation
 
 DAILY_COLUMNS = 400

@@ -3,8 +3,8 @@
 from types import MappingProxyType
 
 from alerts.rules import day, seen_before, unjudgeable
-from alerts.series import counted
-from alerts.verdict import Context, History, Params, Verdict
+from alerts.rules.contract import Context, History, Params, Verdict
+from alerts.rules.series import counted
 from db.records import Observation
 
 

@@ -6,16 +6,16 @@ from alembic import context
 from sqlalchemy import JSON, BigInteger
 
 from db.schema import metadata
-from db.types import UtcDateTime
+from db.schema.types import UtcDateTime
 
 
 def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     if kind == "type" and isinstance(item, JSON):
-        return "db.types.Json"
+        return "db.schema.types.Json"
     if kind == "type" and isinstance(item, UtcDateTime):
-        return "db.types.UtcDateTime()"
+        return "db.schema.types.UtcDateTime()"
     if kind == "type" and isinstance(item, BigInteger):
-        return "db.types.BigId"
+        return "db.schema.types.BigId"
     return False
 
 

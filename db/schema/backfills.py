@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, Integer, LargeBinary, Table, Text
 
 from db.schema.base import metadata
-from db.types import Json, UtcDateTime
+from db.schema.types import Json, UtcDateTime
 
 backfill_part = Table(
     "backfill_part",

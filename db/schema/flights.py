@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Boolean, CheckConstraint, Column, Float, Index, Integer, Table, Text
 
 from db.schema.base import metadata
-from db.types import BigId, Json, UtcDateTime
+from db.schema.types import BigId, Json, UtcDateTime
 
 fix = Table(
     "fix",

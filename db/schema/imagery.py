@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, Float, Index, Integer, LargeBinary, Table, Text
 
 from db.schema.base import metadata
-from db.types import BigId, Json, UtcDateTime
+from db.schema.types import BigId, Json, UtcDateTime
 
 scene = Table(
     "scene",

@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 
 from db.schema.base import metadata, series_columns
-from db.types import Json, UtcDateTime
+from db.schema.types import Json, UtcDateTime
 
 evaluation = Table(
     "evaluation",

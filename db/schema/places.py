@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Table, Text
 
 from db.schema.base import metadata
-from db.types import Json, UtcDateTime
+from db.schema.types import Json, UtcDateTime
 
 site_version = Table(
     "site_version",

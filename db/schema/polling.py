@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 
 from db.schema.base import metadata
-from db.types import BigId, Json, UtcDateTime
+from db.schema.types import BigId, Json, UtcDateTime
 
 poll = Table(
     "poll",

@@ -12,7 +12,7 @@ from sqlalchemy import (
 )
 
 from db.schema.base import metadata
-from db.types import BigId, Json, UtcDateTime
+from db.schema.types import BigId, Json, UtcDateTime
 
 delivery = Table(
     "delivery",

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from db.aircraft import import_aircraft
 from db.engine import writing
-from db.flight_records import KnownAircraft
+from db.records.claims import KnownAircraft
 from monitor.aircraft.reading import read_aircraft
 from monitor.errors import InputError, WorkFailed
 from monitor.feeds import FeedError

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO, Literal, TextIO, cast
 
-from db.flight_records import KnownAircraft
+from db.records.claims import KnownAircraft
 from monitor.aircraft.rows import from_icao24plus, from_member, from_opensky, from_tar1090
 from monitor.errors import InputError
 

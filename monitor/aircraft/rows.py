@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from db.flight_records import KnownAircraft
+from db.records.claims import KnownAircraft
 
 _HEX = re.compile(r"[0-9a-f]{6}")
 _REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{0,15}")

@@ -8,11 +8,11 @@ from sqlalchemy import Engine
 
 from db.aircraft import aircraft_by_registration, known_aircraft, sources_of
 from db.engine import reading
-from db.flight_records import KnownAircraft
+from db.records.claims import KnownAircraft
 from monitor.errors import InputError
-from monitor.flights.designators import names_of
-from monitor.flights.identity import Aircraft, Classes, completed
-from monitor.flights.registers import icao24_of, is_icao, registration_of
+from monitor.flights.tracks.codes import icao24_of, is_icao, registration_of
+from monitor.flights.tracks.designators import names_of
+from monitor.flights.tracks.identity import Aircraft, Classes, completed
 
 _REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{1,15}")
 

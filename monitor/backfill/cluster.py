@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from distributed import Client, as_completed
 
-from db.flight_records import BackfillPart
+from db.records.claims import BackfillPart
 from monitor.backfill.archive import Part
 from monitor.backfill.load import Readers
 from monitor.backfill.sifting import Sieve

@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 
 from db.backfill import all_read, backfill_days, begin_day, finish_day, parts, parts_read, store_part
 from db.engine import reading, writing
-from db.flight_records import BackfillPart
+from db.records.claims import BackfillPart
 from monitor.backfill.archive import Part, find_parts
 from monitor.backfill.play import Progress, Stage
 from monitor.backfill.sifting import Sieve
 from monitor.errors import WorkFailed
-from monitor.flights.identity import Classes, Rule
+from monitor.flights.tracks.identity import Classes, Rule
 from monitor.sites import Site
 
 _FORMAT = "1"

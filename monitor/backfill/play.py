@@ -12,14 +12,14 @@ from sqlalchemy import Connection, Engine
 
 from db.backfill import parts
 from db.engine import reading, writing
-from db.flight_records import BackfillPart
 from db.polls import PollKey, PollResult, next_sequence, record_poll, start_poll
 from db.records import Fix
+from db.records.claims import BackfillPart
 from monitor.backfill.sifting import SLOT_S, slots_of, unpacked
-from monitor.derive import derive_pending
-from monitor.derive_days import record_day
-from monitor.flights.identity import Classes
+from monitor.derive.days import record_day
+from monitor.derive.pending import derive_pending
 from monitor.flights.looks import CLOSE_AFTER, day_period, local_day
+from monitor.flights.tracks.identity import Classes
 from monitor.sites import Site
 
 SLOTS = 86_400 // SLOT_S

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db.flight_records import BackfillPart
 from db.records import Fix
+from db.records.claims import BackfillPart
 from monitor.backfill.archive import Part
 from monitor.backfill.traces import Floats, Trace, TraceError, read_trace
 from monitor.flights.grid import Grid, grid_of
-from monitor.flights.identity import Aircraft, Classes
 from monitor.flights.keep import NEAR_NM
-from monitor.flights.matching import places_of
+from monitor.flights.places import places_of
+from monitor.flights.tracks.identity import Aircraft, Classes
 from monitor.sites import Site
 
 SLOT_S = 300

@@ -33,10 +33,10 @@ def opened(*, prepared: bool = True) -> "Iterator[App]":
     from sqlalchemy.exc import DBAPIError
 
     from monitor.bootstrap import build
-    from monitor.logs import configure
+    from monitor.config.settings import load_settings
+    from monitor.ops.database_health import ailment_of
+    from monitor.ops.logs import configure
     from monitor.pipeline import prepare
-    from monitor.settings import load_settings
-    from monitor.storage import ailment_of
 
     settings = load_settings()
     configure(settings.log_format, settings.secrets)
@@ -85,7 +85,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from monitor.redact import visible
+    from monitor.config.secrets import visible
 
     table = Table(*titles, box=None, pad_edge=False, header_style="bold", show_edge=False)
     for row in rows:

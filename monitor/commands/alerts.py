@@ -74,9 +74,9 @@ def show(alert: AlertId, *, as_json: JsonFlag = False) -> None:
 
 
 def _print_alert(alert: "Alert", life: "list[AlertEvent]", owed: "list[Delivery]") -> None:
-    from alerts.messages import compose_alert
+    from alerts.delivery.messages import compose_alert
     from db.records import Delivery
-    from monitor.redact import visible
+    from monitor.config.secrets import visible
 
     at = life[-1].recorded_at
     blank = Delivery(0, "", "alert", "", "queued", at, at)
@@ -185,7 +185,7 @@ def try_channels(
 
     Says what each channel answered; ends with 1 unless all took the message.
     """
-    from alerts.deliver import send_test
+    from alerts.delivery.worker import send_test
 
     with opened() as app:
         names = _channels(app, channel)

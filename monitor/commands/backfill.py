@@ -54,7 +54,7 @@ def backfill(
     """
     from monitor import pipeline
     from monitor.backfill.load import Backfill, days_between
-    from monitor.providers import configured_archives
+    from monitor.feeds.providers import configured_archives
 
     if last < first:
         raise InputError(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}.")

@@ -9,7 +9,7 @@ from monitor.commands import JsonFlag, now, opened, print_json, say
 from monitor.errors import WorkFailed
 
 if TYPE_CHECKING:
-    from monitor.backtesting import Backtest
+    from monitor.reports.backtest import Backtest
 
 
 def backtest(
@@ -45,10 +45,10 @@ def backtest(
     Looks and skips by reason, alarms and episodes, the realised rate with its 95 % interval beside the promise, how
     well predictions fit, and how many injected surges are caught. WHEN is a day, a month or a time with its zone.
     """
-    from monitor.backtesting import Question, read_events, run_backtest
-    from monitor.backtesting import markdown as report
     from monitor.commands.baseline import check_watched
     from monitor.commands.history import from_when, until_when
+    from monitor.reports.backtest import Question, read_events, run_backtest
+    from monitor.reports.backtest import markdown as report
 
     with opened() as app:
         found = app.known_site(site)
@@ -74,7 +74,7 @@ def backtest(
 
 
 def _write(tested: "Backtest", text: str, markdown: Path | None, png: Path | None) -> None:
-    from monitor.plots import png_plot
+    from monitor.reports.plots import png_plot
 
     try:
         if markdown is not None:

@@ -10,10 +10,10 @@ from monitor.commands import JsonFlag, now, opened, print_json, print_table, say
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
-    from alerts.verdicts import Known
+    from alerts.judging.forecast import Expected, Normal, RuleNow
+    from alerts.judging.verdicts import Known
     from alerts.watch import SiteWatch
     from db.records import SeriesKey
-    from monitor.normal import Expected, Normal, RuleNow
 
 _WIDTH, _HEIGHT = 90, 18
 _COUNTING = ("record", "tail", "ears_c1", "ears_c2", "ears_c3", "farrington")
@@ -36,8 +36,8 @@ def baseline(
     For each rule: its threshold, what it expects, from how many looks, and how many false alarms a year it
     promises and can attain, or what it lacks before it can tell.
     """
+    from alerts.judging.forecast import expectations, known_at, normal, series_in
     from db.engine import reading
-    from monitor.normal import expectations, known_at, normal, series_in
 
     with opened() as app:
         watch = app.watches[app.known_site(site).id]
@@ -109,7 +109,7 @@ def _document(found: "Normal", expected: "list[Expected]") -> dict[str, Any]:
 def _write(
     path: Path, keys: "list[SeriesKey]", known: "Known", found: "list[tuple[Normal, list[Expected]]]"
 ) -> None:
-    from monitor.plots import png_plot
+    from monitor.reports.plots import png_plot
 
     if not keys:
         raise InputError(f"There is nothing to draw in {path}: no look is recorded.")
@@ -121,7 +121,7 @@ def _write(
 
 
 def _print(found: "Normal", expected: "list[Expected]", known: "Known", watch: "SiteWatch") -> None:
-    from monitor.plots import terminal_plot
+    from monitor.reports.plots import terminal_plot
 
     key = found.series
     what = f"{key.metric}{f' {key.subject}' if key.subject else ''}{f' ({key.area})' if key.area else ''}"

@@ -43,8 +43,8 @@ def demo(
     The replay runs through the program's own code into a database of its own, which is deleted at the end.
     Recorded answers stand in for the network, and messages go nowhere.
     """
-    from monitor.logs import configure
-    from monitor.service import stopping
+    from monitor.ops.logs import configure
+    from monitor.runtime.service import stopping
 
     configure("auto", ())
     _quieten()
@@ -130,7 +130,7 @@ def _check_port(port: int) -> None:
 @contextmanager
 def _served(page: "App", stop: threading.Event, tell: Callable[[str], None], clock: _Clock) -> Iterator[None]:
     """The page, served by a thread of its own for as long as the block runs."""
-    from monitor.serving import serve
+    from monitor.runtime.serving import serve
 
     failed: list[WorkFailed] = []
 

@@ -19,7 +19,7 @@ def doctor(
 
     Looks at settings, sites, database, disk, channels, providers and clock. Changes nothing and sends no message; a dead-man ping that is set is tried. Ends with 1 if something is broken.
     """
-    from monitor.doctor import examine
+    from monitor.runtime.doctor import examine
 
     findings = []
     for finding in examine(now, network=not offline):

@@ -11,8 +11,8 @@ from monitor.commands import JsonFlag, print_json, print_table, say
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
-    from monitor.flights.evaluation import Cell, Mask
-    from monitor.flights.matching import Place
+    from monitor.flights.evaluation.masking import Cell, Mask
+    from monitor.flights.places import Place
 
 
 def evaluate(
@@ -47,11 +47,11 @@ def evaluate(
 
     The truth is what all reports together show. Below 200 flights a cell says "not measured". Nothing is stored.
     """
-    from monitor.flights.classes import default_classes
-    from monitor.flights.evaluation import below_anywhere, evaluate_all, within_km
-    from monitor.flights.matching import places_of
-    from monitor.recorded_tracks import read_tracks
-    from monitor.settings import load_settings
+    from monitor.backfill.recorded_tracks import read_tracks
+    from monitor.config.settings import load_settings
+    from monitor.flights.evaluation.masking import below_anywhere, evaluate_all, within_km
+    from monitor.flights.places import places_of
+    from monitor.flights.tracks.classes import default_classes
     from monitor.sites.load import load_sites
 
     if not mask_km and not below_ft:

@@ -12,8 +12,8 @@ from monitor.errors import InputError
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
-    from monitor.history import HistoryQuery, SiteHistory
     from monitor.imports.periods import Period
+    from monitor.reports.history import HistoryQuery, SiteHistory
 
 Format = Literal["table", "csv", "json", "geojson", "parquet"]
 
@@ -51,7 +51,7 @@ def history(
     from datetime import UTC
 
     from db.engine import reading
-    from monitor.history import HistoryQuery, read_history
+    from monitor.reports.history import HistoryQuery, read_history
 
     if as_json and form not in {"table", "json"}:
         raise InputError(f"--json and --format {form} cannot both be meant. Leave one out.")
@@ -112,7 +112,7 @@ def _by(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
 
 
 def _print(known: "SiteHistory", form: Format, attributions: Mapping[str, str]) -> None:
-    from monitor.export import csv_text, feature_collection, history_document, history_rows
+    from monitor.reports.tables import csv_text, feature_collection, history_document, history_rows
 
     if form == "json":
         print_json(history_document(known))
@@ -122,7 +122,7 @@ def _print(known: "SiteHistory", form: Format, attributions: Mapping[str, str]) 
         sys.stdout.write(csv_text(history_rows(known, attributions)))
     elif form == "parquet":
         # Tables take a second and 35 MB.
-        from monitor.export_frame import parquet_bytes
+        from monitor.reports.geoparquet import parquet_bytes
 
         _for_bytes(sys.stdout).write(parquet_bytes(known, attributions))
     else:
@@ -169,7 +169,7 @@ def _what(metric: str, subject: str, area: str) -> str:
 
 
 def _print_looks(known: "SiteHistory") -> None:
-    from monitor.history import (
+    from monitor.reports.history import (
         count_words,
         exposure_words,
         first_url,
@@ -213,7 +213,7 @@ def _print_looks(known: "SiteHistory") -> None:
 
 
 def _print_declared(known: "SiteHistory") -> None:
-    from monitor.history import looks_words, period_words, source_words, statement_words
+    from monitor.reports.history import looks_words, period_words, source_words, statement_words
 
     say("\nDeclared by others")
     print_table(
@@ -234,7 +234,7 @@ def _print_declared(known: "SiteHistory") -> None:
 
 
 def _print_notes(known: "SiteHistory") -> None:
-    from monitor.history import period_words, source_words
+    from monitor.reports.history import period_words, source_words
 
     say("\nNotes")
     print_table(

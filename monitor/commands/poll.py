@@ -22,7 +22,7 @@ def poll(
     A running service goes on beside it. A provider that asked us to wait is not asked before its time.
     """
     from monitor import pipeline
-    from monitor.redact import visible
+    from monitor.config.secrets import visible
 
     with opened() as app:
         pipeline.note_sites(app, now())

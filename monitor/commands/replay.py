@@ -32,7 +32,7 @@ def replay(
 
     Nothing leaves this machine: recorded answers stand in for the network, and messages go to the log only.
     """
-    from monitor.logs import configure
+    from monitor.ops.logs import configure
     from monitor.replay.report import differences, report
     from monitor.replay.run import run_scenario
 

@@ -24,8 +24,8 @@ def run(
     Before that the database is brought up to date and the sites and their history are loaded. The first SIGTERM or Ctrl-C finishes what is in hand; a second one stops at once. Of several services on one
     database one watches, and the others wait to take over.
     """
-    from monitor import service
-    from monitor.memory import stay_small
+    from monitor.ops.memory import stay_small
+    from monitor.runtime import service
 
     stay_small()
     with opened(prepared=False) as app:
@@ -34,6 +34,6 @@ def run(
         elif no_web:
             service.run(app, say)
         else:
-            from monitor.serving import serve
+            from monitor.runtime.serving import serve
 
             service.run(app, say, serve)

@@ -11,7 +11,7 @@ from monitor.errors import InputError
 
 if TYPE_CHECKING:
     from alerts.watch import SiteWatch
-    from monitor.settings import Settings
+    from monitor.config.settings import Settings
     from monitor.sites import Site
 
 sites_app = typer.Typer(no_args_is_help=True, help="List, show, check, add and remove watched sites.")
@@ -23,7 +23,7 @@ SiteId = Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")]
 
 
 def _settings() -> "Settings":
-    from monitor.settings import load_settings
+    from monitor.config.settings import load_settings
 
     return load_settings()
 

@@ -9,7 +9,7 @@ import typer
 from monitor.commands import JsonFlag, instant, now, opened, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from monitor.status import ProviderStatus, SiteStatus, Status
+    from monitor.reports.status import ProviderStatus, SiteStatus, Status
 
 
 def status(
@@ -27,8 +27,8 @@ def status(
     if judgeable:
         _print_judgeable(as_json=as_json)
         return
-    from monitor.status import gather
-    from monitor.storage import attempt
+    from monitor.ops.database_health import attempt
+    from monitor.reports.status import gather
 
     with opened() as app:
         found = gather(app, now())
@@ -41,8 +41,8 @@ def status(
 
 
 def _print_judgeable(*, as_json: bool) -> None:
+    from alerts.judging.judgeability import judgeability
     from db.engine import reading
-    from monitor.judgeability import judgeability
 
     with opened() as app, reading(app.engine) as connection:
         found = judgeability(connection, app.watches, app.rules, now())
@@ -62,8 +62,8 @@ def _print_judgeable(*, as_json: bool) -> None:
 
 
 def _print(found: "Status") -> None:
-    from monitor.flights.telling import rejected
-    from monitor.redact import visible
+    from monitor.config.secrets import visible
+    from monitor.flights.words import rejected
 
     say(f"sitewatch {found.version}, {found.database}")
     if found.storage:

@@ -11,8 +11,8 @@ from monitor.errors import InputError
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from db.flight_records import FlightClaim
     from db.records import Visit
+    from db.records.claims import FlightClaim
     from monitor.imports.periods import Period
     from monitor.sites import Site
 
@@ -72,8 +72,8 @@ def _period(option: str, text: str, zone: "tzinfo") -> "Period":
 
 
 def _print(site: "Site", known: "Sequence[Visit]") -> None:
-    from monitor.flights import telling
-    from monitor.redact import visible
+    from monitor.config.secrets import visible
+    from monitor.flights import words as telling
 
     say(f"{site.name} ({site.id}): {len(known)} observed visits. What no feed heard is not among them.")
     for visit in known:
@@ -89,8 +89,8 @@ def _print(site: "Site", known: "Sequence[Visit]") -> None:
 
 
 def _print_claims(site: "Site", claimed: "Sequence[FlightClaim]") -> None:
+    from monitor.config.secrets import visible
     from monitor.flights.claims import tell_claim
-    from monitor.redact import visible
 
     if claimed:
         say("\nClaimed by others, not counted:")

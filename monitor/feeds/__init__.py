@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from db.flight_records import EstimatedPosition, FlightClaim
 from db.records import Fix, Purpose, Scene
+from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.sites import Site
 
 

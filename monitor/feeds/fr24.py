@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from db.flight_records import EstimatedPosition
 from db.records import Fix, Purpose
+from db.records.claims import EstimatedPosition
+from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Provider
 from monitor.feeds.claims import AHEAD, AIRPORT, CALLSIGN, REGISTRATION, TYPE, utc_instant, word
 from monitor.feeds.credits import CreditLedger, Period
 from monitor.feeds.options import number_option
 from monitor.feeds.parsing import number, parse_json
-from monitor.settings import SettingsError
 
 API_VERSION = "v1"
 MOST_IN_A_LIST = 15

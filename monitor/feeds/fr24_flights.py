@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from db.flight_records import EstimatedPosition, FlightClaim
 from db.records import Fix, Purpose
+from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.claims import (
     AIRPORT,

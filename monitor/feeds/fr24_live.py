@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from db.flight_records import EstimatedPosition
 from db.records import Fix, Purpose
+from db.records.claims import EstimatedPosition
+from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedClient, Fetched, Provider, Scope
 from monitor.feeds.boxes import Box, around, merge
 from monitor.feeds.claims import address
@@ -14,7 +15,6 @@ from monitor.feeds.credits import CreditLedger
 from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, parted, read_position
 from monitor.feeds.opensky import BUSY_BOXES, box_scope
 from monitor.feeds.options import list_option, number_option
-from monitor.settings import SettingsError
 from monitor.sites import Site
 
 MARGIN_NM = 40.0

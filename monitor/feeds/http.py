@@ -13,12 +13,12 @@ import httpx
 
 from alerts.channels import HttpAnswer, SendError
 from db.records import Purpose
+from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedError
 from monitor.feeds.answers import NoAnswerError, advice, phrase, read_body, retry_after_s, stream_body
 from monitor.feeds.guard import Deadline, GuardedTransport, Resolve, parse_networks, resolve
 from monitor.feeds.pace import no_pace
 from monitor.feeds.redact import Redactor
-from monitor.settings import SettingsError
 
 _REDIRECTS = 3
 _LAST_PORT = 65_535

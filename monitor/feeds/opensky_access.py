@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from db.records import Purpose
+from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Provider
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.options import number_option
 from monitor.feeds.parsing import number, parse_json
-from monitor.settings import SettingsError
 
 TOKEN_URL = "https://auth.opensky-network.org/auth/realms/opensky-network/protocol/openid-connect/token"  # noqa: S105 - an address
 RENEW_BEFORE_S = 30.0

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from db.flight_records import FlightClaim
 from db.records import Purpose
+from db.records.claims import FlightClaim
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.claims import AHEAD, AIRPORT, CALLSIGN, address, airports, epoch, word
 from monitor.feeds.credits import CreditLedger

@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from db.records import Fix, Purpose
+from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.claims import AHEAD, CALLSIGN, HEX, address, epoch, word
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import DAY_PRICE, FEET_A_METRE, OpenSkyAccess, scaled
 from monitor.feeds.options import list_option
 from monitor.feeds.parsing import number, parse_json
-from monitor.flights.classes import default_classes
-from monitor.settings import SettingsError
+from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
 
 SOURCE = "opensky_track"

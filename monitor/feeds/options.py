@@ -2,8 +2,8 @@
 
 import math
 
+from monitor.config.settings import SettingsError
 from monitor.feeds import Provider
-from monitor.settings import SettingsError
 
 
 def number_option(provider: Provider, name: str, default: float | None = None) -> float:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from db.records import Purpose
+from monitor.config.settings import SettingsError
 from monitor.feeds import FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.aircraft import AircraftReader
 from monitor.feeds.circles import Circle, around, merge_near
 from monitor.feeds.options import number_option
 from monitor.feeds.parsing import number, parse_json
-from monitor.settings import SettingsError
 from monitor.sites import Site
 
 LARGEST_RADIUS_NM = 250

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus, urlsplit
 
-from monitor.redact import MASK, redact, secret_forms
+from monitor.config.secrets import MASK, redact, secret_forms
 
 _EXCERPT = 200
 _LONG_SEGMENT = 8

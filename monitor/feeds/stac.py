@@ -16,10 +16,10 @@ from urllib.parse import urljoin, urlsplit
 import shapely
 
 from db.records import Purpose, Scene
+from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.parsing import parse_json
 from monitor.feeds.stac_items import ItemReader
-from monitor.settings import SettingsError
 from monitor.sites import Site
 
 SITES_AT_ONCE = 20

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from db.flight_records import FlightClaim, KnownAircraft
-from monitor.flights.identity import Aircraft, completed
+from db.records.claims import FlightClaim, KnownAircraft
+from monitor.flights.tracks.identity import Aircraft, completed
 
 _KM = 1000
 

@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from monitor.flights.matching import HALF_TURN_DEG, NM_PER_DEGREE, Floats, Place
+from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Floats, Place
 
 Indexes = NDArray[np.intp]
 _CELLS_A_DEGREE = 4

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.records import Fix
-from monitor.flights.classes import default_classes
 from monitor.flights.grid import grid_of
-from monitor.flights.identity import Aircraft, Classes
-from monitor.flights.matching import places_of, positions
+from monitor.flights.places import places_of, positions
+from monitor.flights.tracks.classes import default_classes
+from monitor.flights.tracks.identity import Aircraft, Classes
 from monitor.sites import Site
 
 NEAR_NM = 40.0

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from alerts.metrics import METRICS
 from db.records import Evidence, Observation, Qualifier, SeriesKey, Visit
-from monitor.flights.counted import HERE, is_counted
 from monitor.flights.coverage import Exposure
 from monitor.flights.links import links_of
-from monitor.flights.telling import story
+from monitor.flights.signal_loss.counted import HERE, is_counted
 from monitor.flights.visits import PROCEDURE, is_inferred
+from monitor.flights.words import story
 from monitor.sites import Site
 
 COUNTED = ("arrivals", "departures", "aircraft_present")

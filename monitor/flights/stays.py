@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 
 from db.records import Fix, Visit
-from monitor.flights.edges import (
+from monitor.flights.geodesy import SECONDS_PER_HOUR, great_circle_nm, seconds_between
+from monitor.flights.places import Place
+from monitor.flights.takeoff_landing import (
     CLIMB_FPM,
     HEAD_S,
     LANDING_BELOW_FT,
@@ -17,9 +19,7 @@ from monitor.flights.edges import (
     may_have_taken_off,
     takeoff,
 )
-from monitor.flights.geodesy import SECONDS_PER_HOUR, great_circle_nm, seconds_between
-from monitor.flights.matching import Place
-from monitor.flights.phases import Phase, Step
+from monitor.flights.tracks.phases import Phase, Step
 
 Arrival = Literal["ground", "approach", "unseen"]
 Departure = Literal["", "ground", "first_fixes", "gap", "elsewhere"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select
 
-from alerts.messages import compose_alert
+from alerts.delivery.messages import compose_alert
 from alerts.words import local_day
 from db.alerts import alerts, events
 from db.deliveries import deliveries

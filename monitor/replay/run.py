@@ -14,14 +14,14 @@ from db.migrate import migrate
 from monitor import pipeline
 from monitor.app import App
 from monitor.bootstrap import build
+from monitor.config.settings import LogSettings, ProviderSettings, Settings
+from monitor.feeds.providers import DEFAULT_PROVIDERS
 from monitor.imports import Clock as ImportClock
 from monitor.imports import Record, open_rows, parse_rows
 from monitor.imports.load import store
-from monitor.providers import DEFAULT_PROVIDERS
 from monitor.replay.scenario import Scenario, ScenarioError, load_scenario, read_recordings
 from monitor.replay.timeline import Wakes, lapse_moments, poll_timer, slot_of
 from monitor.replay.transport import RecordedTransport
-from monitor.settings import LogSettings, ProviderSettings, Settings
 from monitor.sites import Site
 
 OWNER = "replay"

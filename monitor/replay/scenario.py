@@ -13,8 +13,8 @@ from typing import Any, Literal, TextIO
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from monitor.config.settings import ProviderSettings
 from monitor.errors import InputError
-from monitor.settings import ProviderSettings
 
 GZIP_SUFFIX = ".gz"
 

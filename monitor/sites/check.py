@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from shapely import MultiPolygon, Polygon
 
-from monitor.kinds import KINDS
 from monitor.sites import Site
 from monitor.sites.document import check_leaves
 from monitor.sites.faults import Fault, Spot, did_you_mean, shown
@@ -24,6 +23,7 @@ from monitor.sites.fields import (
     required_text,
     text,
 )
+from monitor.sites.kinds import KINDS
 from monitor.sites.placing import check_place, time_zones_at, zone_named
 from monitor.sites.properties import (
     check_areas,

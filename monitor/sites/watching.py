@@ -6,10 +6,10 @@ from typing import Any
 from alerts.metrics import METRICS
 from alerts.promise import DEFAULT_BUDGET, SEVERITIES, Budget
 from alerts.watch import RuleParams, SiteWatch, WatchSpec, merge_watch
-from monitor.kinds import KINDS
 from monitor.sites import Site
 from monitor.sites.faults import Spot, did_you_mean, shown
 from monitor.sites.fields import is_number, items, known_keys, mapping, no_repeats, number
+from monitor.sites.kinds import KINDS
 from monitor.sites.subjects import subject_fault
 
 RULE_NAMES = (

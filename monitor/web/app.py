@@ -15,13 +15,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from monitor.app import App
-from monitor.storage import note, trouble
-from monitor.web import actions, adding_routes, api, health, pages, streams
+from monitor.ops.database_health import note, trouble
+from monitor.web import actions, health, streams
+from monitor.web.adding import routes as adding_routes
+from monitor.web.api import routes as api
 from monitor.web.context import Web
 from monitor.web.events import Pulse
 from monitor.web.files import BUILT, NOT_BUILT, Assets, Files
 from monitor.web.rendering import Renderer, make_environment
 from monitor.web.security import Clock, Guard, Keys, add_headers, check_bind
+from monitor.web.views import pages
 
 API = "/api/"
 OPENAPI_URL = "/api/v1/openapi.json"

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.changes import Marks, read_marks
+from db.page_marks import Marks, read_marks
 
 LOOK_EVERY_S = 3.0
 KEEP_ALIVE_S = 15.0

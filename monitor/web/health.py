@@ -20,12 +20,12 @@ from starlette.responses import PlainTextResponse, Response
 from db.alerts import alerts
 from db.coverage import coverage
 from db.engine import reading
-from db.look_pages import series_summaries
 from db.migrate import current_revision, newest_revision
-from monitor.status import Status, gather, watched_share
-from monitor.storage import trouble
+from db.pages import series_summaries
+from monitor.ops.database_health import trouble
+from monitor.reports.status import Status, gather, watched_share
 from monitor.web.context import Here, Web
-from monitor.web.sight import DAY
+from monitor.web.views.sight import DAY
 
 router = APIRouter(include_in_schema=False)
 _HOUR = timedelta(hours=1)

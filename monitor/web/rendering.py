@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, Response
 from alerts.channels.safe_text import clean, safe_url
 from alerts.metrics import METRICS
 from alerts.words import capital, listed
-from monitor.redact import visible
+from monitor.config.secrets import visible
 from monitor.web import wording
 from monitor.web.files import Assets
 from monitor.web.security import CSRF_COOKIE, Clock, Keys

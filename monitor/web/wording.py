@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from alerts.judging.forecast import Expected
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
 from alerts.words import capital, local_day, own_count
 from db.records import DeclaredBaseline, Evaluation, Observation
-from monitor.normal import Expected
 
 _QUALIFIERS = {"=": "", "~=": "about ", ">=": "at least ", "<=": "at most "}
 _UNITS = (

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import db.types
+import db.schema.types
 
 revision = "0002"
 down_revision = "0001"
@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("type_code", sa.Text(), server_default="", nullable=False),
         sa.Column("operator", sa.Text(), server_default="", nullable=False),
         sa.Column("flags", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("imported_at", db.types.UtcDateTime(), nullable=False),
+        sa.Column("imported_at", db.schema.types.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("icao24", "source", name=op.f("pk_aircraft")),
     )
     with op.batch_alter_table("aircraft", schema=None) as batch_op:
@@ -33,8 +33,8 @@ def upgrade() -> None:
         sa.Column("day", sa.Text(), nullable=False),
         sa.Column("plan", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("begun_at", db.types.UtcDateTime(), nullable=False),
-        sa.Column("finished_at", db.types.UtcDateTime(), nullable=True),
+        sa.Column("begun_at", db.schema.types.UtcDateTime(), nullable=False),
+        sa.Column("finished_at", db.schema.types.UtcDateTime(), nullable=True),
         sa.Column("aircraft", sa.Integer(), nullable=True),
         sa.Column("fixes", sa.Integer(), nullable=True),
         sa.CheckConstraint("state in ('reading', 'recording', 'done')", name=op.f("ck_backfill_day_state")),
@@ -47,19 +47,19 @@ def upgrade() -> None:
         sa.Column("part", sa.Text(), nullable=False),
         sa.Column("aircraft", sa.Integer(), nullable=False),
         sa.Column("fixes", sa.Integer(), nullable=False),
-        sa.Column("heard", db.types.Json, nullable=False),
-        sa.Column("nearby", db.types.Json, nullable=False),
-        sa.Column("rejected", db.types.Json, nullable=False),
+        sa.Column("heard", db.schema.types.Json, nullable=False),
+        sa.Column("nearby", db.schema.types.Json, nullable=False),
+        sa.Column("rejected", db.schema.types.Json, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("read_at", db.types.UtcDateTime(), nullable=False),
+        sa.Column("read_at", db.schema.types.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("provider", "day", "part", name=op.f("pk_backfill_part")),
     )
     op.create_table(
         "estimated_position",
         sa.Column("icao24", sa.Text(), nullable=False),
-        sa.Column("at", db.types.UtcDateTime(), nullable=False),
+        sa.Column("at", db.schema.types.UtcDateTime(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
-        sa.Column("received_at", db.types.UtcDateTime(), nullable=False),
+        sa.Column("received_at", db.schema.types.UtcDateTime(), nullable=False),
         sa.Column("lat", sa.Float(), nullable=False),
         sa.Column("lon", sa.Float(), nullable=False),
         sa.Column("altitude_ft", sa.Float(), nullable=True),
@@ -70,8 +70,8 @@ def upgrade() -> None:
         sa.Column("type_code", sa.Text(), server_default="", nullable=False),
         sa.Column("origin", sa.Text(), server_default="", nullable=False),
         sa.Column("destination", sa.Text(), server_default="", nullable=False),
-        sa.Column("eta", db.types.UtcDateTime(), nullable=True),
-        sa.Column("poll_id", db.types.BigId, nullable=True),
+        sa.Column("eta", db.schema.types.UtcDateTime(), nullable=True),
+        sa.Column("poll_id", db.schema.types.BigId, nullable=True),
         sa.PrimaryKeyConstraint("icao24", "at", "provider", name=op.f("pk_estimated_position")),
     )
     with op.batch_alter_table("estimated_position", schema=None) as batch_op:
@@ -90,15 +90,15 @@ def upgrade() -> None:
         sa.Column("origin", sa.Text(), server_default="", nullable=False),
         sa.Column("destination", sa.Text(), server_default="", nullable=False),
         sa.Column("actual_destination", sa.Text(), server_default="", nullable=False),
-        sa.Column("took_off_at", db.types.UtcDateTime(), nullable=True),
-        sa.Column("landed_at", db.types.UtcDateTime(), nullable=True),
-        sa.Column("first_seen_at", db.types.UtcDateTime(), nullable=True),
-        sa.Column("last_seen_at", db.types.UtcDateTime(), nullable=True),
+        sa.Column("took_off_at", db.schema.types.UtcDateTime(), nullable=True),
+        sa.Column("landed_at", db.schema.types.UtcDateTime(), nullable=True),
+        sa.Column("first_seen_at", db.schema.types.UtcDateTime(), nullable=True),
+        sa.Column("last_seen_at", db.schema.types.UtcDateTime(), nullable=True),
         sa.Column("ended", sa.Boolean(), nullable=True),
         sa.Column("estimated", sa.Boolean(), nullable=False),
-        sa.Column("quality", db.types.Json, nullable=False),
-        sa.Column("received_at", db.types.UtcDateTime(), nullable=False),
-        sa.Column("poll_id", db.types.BigId, nullable=True),
+        sa.Column("quality", db.schema.types.Json, nullable=False),
+        sa.Column("received_at", db.schema.types.UtcDateTime(), nullable=False),
+        sa.Column("poll_id", db.schema.types.BigId, nullable=True),
         sa.PrimaryKeyConstraint("provider", "flight_id", "version", name=op.f("pk_flight_claim")),
     )
     with op.batch_alter_table("flight_claim", schema=None) as batch_op:

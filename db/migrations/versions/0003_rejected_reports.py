@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import db.types
+import db.schema.types
 
 revision = "0003"
 down_revision = "0002"
@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "rejection",
         sa.Column("provider", sa.Text(), nullable=False),
-        sa.Column("hour", db.types.UtcDateTime(), nullable=False),
+        sa.Column("hour", db.schema.types.UtcDateTime(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("provider", "hour", "reason", name=op.f("pk_rejection")),

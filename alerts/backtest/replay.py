@@ -1,0 +1,70 @@
+"""Replaying a series as it was knowable at each moment: what the rules would have said. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from alerts.judging.verdicts import Known, context_of, verdicts_on
+from alerts.rules.contract import Rule, State, Verdict
+from alerts.watch import SiteWatch
+from db.records import Observation, SeriesKey
+from db.revisions import in_force
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One look with what the rules said of its last revision, and whether any revision raised an alarm."""
+
+    look: Observation
+    verdicts: tuple[Verdict, ...]
+    told: Mapping[str, datetime]
+    """The rules that fired at any revision, and when that was."""
+    promised_a_year: float
+
+    def said(self, rule: str) -> Verdict | None:
+        """One rule's word."""
+        return next((each for each in self.verdicts if each.rule == rule), None)
+
+
+def replay(
+    revisions: Iterable[Observation],
+    known: Known,
+    key: SeriesKey,
+    site: SiteWatch,
+    rules: Mapping[str, Rule],
+) -> Iterator[Judged]:
+    """Judge each look of a series when it became knowable, with what was knowable then; later revisions never leak.
+
+    `revisions` are all of the site's metric in that area, in the order of their result time; of `known` the declared
+    baselines and the changes are used. Bounds come from the promise alone: the class's past scores at each moment
+    are not rebuilt.
+    """
+    revised: dict[tuple[SeriesKey, datetime, str], list[Observation]] = {}
+    current: dict[tuple[SeriesKey, datetime, str], Observation] = {}
+    states: dict[SeriesKey, Mapping[str, State]] = {}
+    done: dict[tuple[datetime, str], Judged] = {}
+    for at, group in groupby(revisions, key=lambda each: each.result_time):
+        fresh = []
+        for each in group:
+            identity = (each.series, each.period_start, each.look_key)
+            revised.setdefault(identity, []).append(each)
+            current[identity] = in_force(revised[identity], Observation.same_finding)
+            if each.series == key:
+                fresh.append(current[identity])
+        if not fresh:
+            continue
+        ordered = sorted(current.values(), key=lambda each: (each.period_start, each.look_key, each.series))
+        stated = [each for each in known.declared if each.result_time <= at]
+        moment = Known(at, ordered, stated, known.changes, states)
+        context = context_of(site, key.metric, moment)
+        for look in sorted(fresh, key=lambda each: each.period_start):
+            verdicts = verdicts_on(look, moment, site, rules, context)
+            states[key] = {each.rule: each.state for each in verdicts if each.state is not None}
+            name = (look.period_start, look.look_key)
+            told = dict(done[name].told) if name in done else {}
+            for said in verdicts:
+                if said.exceeded:
+                    told.setdefault(said.rule, at)
+            done[name] = Judged(look, verdicts, told, context.promise.budget["notify"])
+    yield from sorted(done.values(), key=lambda each: (each.look.period_start, each.look.look_key))

@@ -1,0 +1,1 @@
+"""From an alert to a message that arrived: what is owed, composed, sent and tried again."""

@@ -1,0 +1,32 @@
+"""Fetching what a delivery is about, for the pure words in `alerts.delivery.messages`."""
+
+from sqlalchemy import Connection, Engine
+
+from alerts.channels import Message
+from alerts.delivery.messages import compose_alert
+from alerts.delivery.worker import compose_notice
+from db.alerts import alert_by_id, events
+from db.engine import reading
+from db.records import Delivery
+
+
+class ComposeError(LookupError):
+    """A delivery names something that the database does not hold."""
+
+
+def compose(engine: Engine, delivery: Delivery, public_url: str | None) -> Message:
+    """Compose the message of one delivery as things stand now; raises ComposeError where its alert is gone."""
+    with reading(engine) as connection:
+        return composed(connection, delivery, public_url)
+
+
+def composed(connection: Connection, delivery: Delivery, public_url: str | None) -> Message:
+    """As `compose`, within a view of the database that is open already."""
+    if delivery.kind == "notice":
+        return compose_notice(delivery)
+    alert = alert_by_id(connection, delivery.alert_id or "")
+    life = events(connection, delivery.alert_id or "")
+    event = next((each for each in life if each.seq == delivery.event_seq), None)
+    if alert is None or event is None:
+        raise ComposeError(f"Delivery {delivery.identity} names an alert that is not in the database.")
+    return compose_alert(alert, event, delivery, public_url)

@@ -1,0 +1,1 @@
+"""From verdicts to alerts: findings, episodes, and what changed since."""

@@ -1,0 +1,274 @@
+"""The life of an alert: opened, amended, corroborated, then resolved, withdrawn or lapsed. Pure.
+
+An alert is an episode about one group: at a stock one subject (or everything on the watch list), at a
+flow of events one day's events. It is told when it opens and when it changes, not while it lasts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any, Literal
+
+from alerts.incidents.changes import is_confirmed, is_news, news, publishers, revised
+from alerts.incidents.findings import (
+    Finding,
+    entry,
+    is_event,
+    is_low,
+    merged,
+    most_severe,
+    newest_start,
+    same_look,
+    still_unusual,
+    threshold,
+    weakest_certainty,
+)
+from alerts.metrics import METRICS
+from alerts.rules.series import counted
+from alerts.watch import SiteWatch
+from alerts.words import headline, local_day
+from db.records import Alert, AlertEvent, EventKind, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When the judged fact was knowable, and when this database records the judgement."""
+
+    at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What judging needs beside findings: how strong each rule is, what the sites are called, how providers are named."""
+
+    strengths: Mapping[str, int]
+    site_names: Mapping[str, str]
+    attributions: Mapping[str, str] = field(default_factory=dict)
+
+    def entries(self, findings: Sequence[Finding]) -> list[dict[str, Any]]:
+        """Snapshots of findings."""
+        return [entry(each, self.site_names, self.attributions) for each in findings]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of one alert: its new state, the event to append (None: only refreshed), whether people are told."""
+
+    alert: Alert
+    event: AlertEvent | None
+    tell: bool = False
+
+
+def group_of(finding: Finding, site: SiteWatch) -> str:
+    """The part of the fingerprint below site and metric."""
+    look = finding.look
+    if all(each.details.get("side") == "low" for each in finding.fired):
+        # What is missing lasts, and is another story than what is there too much.
+        return f"low:{look.series.subject}"
+    if METRICS[look.series.metric].event:
+        return f"@{local_day(look.period_start, site.timezone)}"
+    if any(each.rule == "watchlist" for each in finding.fired):
+        return "watchlist"
+    return look.series.subject
+
+
+def fingerprint(look: Observation, group: str) -> str:
+    """What makes two exceedances one episode."""
+    return f"{look.series.site_id}/{look.series.area}/{look.series.metric}/{group}"
+
+
+def open_alert(
+    findings: Sequence[Finding],
+    site: SiteWatch,
+    desk: Desk,
+    moment: Moment,
+) -> Step:
+    """Open an episode with the findings of one group at one moment."""
+    entries = desk.entries(findings)
+    first = findings[0].look
+    group = group_of(findings[0], site)
+    mark = fingerprint(first, group)
+    identity = blake2b(
+        f"{mark}|{first.series.subject}|{first.series.procedure}|{first.period_start.isoformat()}"
+        f"|{first.look_key}|{first.revision}".encode(),
+        digest_size=8,
+    ).hexdigest()
+    blank = Alert(
+        id=f"al_{identity}",
+        fingerprint=mark,
+        site_id=site.site_id,
+        site_name=site.name,
+        area=first.series.area,
+        metric=first.series.metric,
+        group_key=group,
+        subjects=(),
+        rule="",
+        rules=(),
+        status="open",
+        phenomenon_time=first.period_start,
+        opened_at=moment.at,
+        closed_at=None,
+        last_look_at=moment.at,
+        value=None,
+        peak=None,
+        baseline={},
+        headline="",
+        confidence="",
+        details={"timezone": site.timezone, "gone": []},
+        incident_id=f"in_{identity}",
+        events=0,
+    )
+    alert = _with_entries(blank, entries, desk)
+    alert = replace(alert, value=alert.peak)
+    return _step(alert, "opened", moment, alert.headline, findings[0].look, tell=True)
+
+
+def advance(
+    alert: Alert,
+    findings: Sequence[Finding],
+    desk: Desk,
+    moment: Moment,
+) -> Step | None:
+    """Add further findings to an alert (open, or closed about an event that is over); None where nothing is new."""
+    entries = merged(alert.details["entries"], desk.entries(findings))
+    after = _with_entries(_back(alert, findings), entries, desk)
+    after = replace(after, last_look_at=max(alert.last_look_at, moment.at))
+    look = findings[-1].look
+    if is_news(alert, after):
+        return _step(after, "amended", moment, news(alert, after), look, tell=True)
+    if publishers(after) - publishers(alert):
+        who = " and ".join(sorted(publishers(after) - publishers(alert)))
+        return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
+    if is_confirmed(alert, after):
+        return _step(after, "amended", moment, f"Now confirmed: {after.headline}", look, tell=True)
+    if revised(alert, after):
+        return _step(after, "amended", moment, f"A count was corrected: {after.headline}", look, tell=True)
+    refreshed = replace(_back(alert, findings), last_look_at=after.last_look_at)
+    return None if refreshed == alert else Step(refreshed, None)
+
+
+def settle(
+    alert: Alert,
+    finding: Finding,
+    desk: Desk,
+    moment: Moment,
+) -> Step | None:
+    """Let a look that is not unusual change an alert: withdraw what it corrects, resolve what it ends."""
+    look = finding.look
+    entries = alert.details["entries"]
+    kept = [each for each in entries if not same_look(each, look)]
+    if len(kept) < len(entries):
+        return _correct(alert, kept, look, desk, moment)
+    watching = alert.status == "open" and not is_event(alert)
+    if not (watching and look.usable and not look.announced and _about(alert, look)):
+        return None
+    refreshed = replace(alert, last_look_at=max(alert.last_look_at, moment.at))
+    if look.period_start <= newest_start(entries) or still_unusual(alert, look):
+        return None if refreshed == alert else Step(refreshed, None)
+    gone = sorted({*alert.details["gone"], look.series.subject})
+    if not set(alert.subjects or ("",)) <= set(gone):
+        details = {**alert.details, "gone": gone}
+        return Step(replace(refreshed, details=details), None)
+    day = local_day(look.period_start, alert.details["timezone"])
+    bound = "more than" if is_low(alert) else "not above"
+    reason = f"Back to {counted(look):g} on {day}, {bound} {threshold(alert):g}."
+    # What was over before it became known is one message, not two.
+    return _close(refreshed, "resolved", moment, reason, look, tell=moment.at > alert.opened_at)
+
+
+def lapse(alert: Alert, lapse_after: timedelta, recorded_at: datetime) -> Step:
+    """Close an alert that no usable look has touched for `lapse_after`: outcome unknown, not resolved."""
+    moment = Moment(alert.last_look_at + lapse_after, recorded_at)
+    reason = f"No usable look for {lapse_after.days} days: the outcome is unknown."
+    # One past event (an arrival) leaves nobody waiting for an outcome.
+    return _close(alert, "lapsed", moment, reason, None, tell=not is_event(alert))
+
+
+def _correct(
+    alert: Alert,
+    kept: list[dict[str, Any]],
+    look: Observation,
+    desk: Desk,
+    moment: Moment,
+) -> Step | None:
+    before = next(each for each in alert.details["entries"] if same_look(each, look))
+    day = local_day(look.period_start, alert.details["timezone"])
+    now_says = f"{look.value:g}" if look.value is not None else "no count"
+    reason = f"The count for {day} was corrected from {before['value']:g} to {now_says}."
+    if kept:
+        after = _with_entries(alert, kept, desk)
+        return _step(after, "amended", moment, reason, look, tell=True)
+    if alert.status == "withdrawn":
+        return None
+    return _close(alert, "withdrawn", moment, reason, look, tell=True)
+
+
+def _with_entries(alert: Alert, entries: list[dict[str, Any]], desk: Desk) -> Alert:
+    rules = sorted(
+        {name for each in entries for name in each["rules"]}, key=lambda rule: -desk.strengths.get(rule, 0)
+    )
+    leading = next(each for each in entries if rules[0] in each["rules"])
+    told = leading["rules"][rules[0]]
+    baseline = {"reason": told["reason"], **told["details"]}
+    return replace(
+        alert,
+        subjects=tuple(dict.fromkeys(each["subject"] for each in entries if each["subject"])),
+        rule=rules[0],
+        rules=tuple(rules),
+        peak=max(each["value"] for each in entries),
+        baseline=baseline,
+        confidence=weakest_certainty(entries),
+        headline=headline(
+            (alert.site_name, alert.details["timezone"]), alert.metric, entries, rules[0], baseline
+        ),
+        details={**alert.details, "entries": entries, "severity": most_severe(entries)},
+    )
+
+
+def _back(alert: Alert, findings: Sequence[Finding]) -> Alert:
+    gone = set(alert.details["gone"]) - {each.look.series.subject for each in findings}
+    return replace(alert, details={**alert.details, "gone": sorted(gone)})
+
+
+def _about(alert: Alert, look: Observation) -> bool:
+    procedures = {each["procedure"] for each in alert.details["entries"]}
+    return (
+        look.series.area == alert.area
+        and look.series.metric == alert.metric
+        and look.series.subject in (alert.subjects or ("",))
+        and look.series.procedure in procedures
+    )
+
+
+def _close(
+    alert: Alert,
+    status: Literal["resolved", "withdrawn", "lapsed"],
+    moment: Moment,
+    reason: str,
+    look: Observation | None,
+    *,
+    tell: bool,
+) -> Step:
+    details = {**alert.details, "closing": reason}
+    closed = replace(alert, status=status, closed_at=moment.at, details=details)
+    return _step(closed, status, moment, reason, look, tell=tell)
+
+
+def _step(
+    alert: Alert, kind: EventKind, moment: Moment, reason: str, look: Observation | None, *, tell: bool
+) -> Step:
+    seq = alert.events + 1
+    event = AlertEvent(
+        alert_id=alert.id,
+        seq=seq,
+        kind=kind,
+        at=moment.at,
+        recorded_at=moment.recorded_at,
+        reason=reason,
+        value=None if look is None else look.value,
+        observation=None if look is None else look.key,
+        details={"headline": alert.headline},
+    )
+    return Step(replace(alert, events=seq), event, tell)

@@ -1,0 +1,125 @@
+"""Findings: looks with what the rules said of them, and their snapshots inside an alert. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from alerts.metrics import METRICS
+from alerts.rules.contract import Verdict
+from alerts.rules.series import counted
+from db.records import Alert, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One look with what every rule said of it."""
+
+    look: Observation
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def fired(self) -> tuple[Verdict, ...]:
+        """The verdicts that exceeded."""
+        return tuple(each for each in self.verdicts if each.exceeded)
+
+    @property
+    def judged(self) -> bool:
+        """Whether at least one rule could judge the look as ordinary or not."""
+        return any(each.status == "evaluated" for each in self.verdicts)
+
+
+def entry(finding: Finding, site_names: Mapping[str, str], attributions: Mapping[str, str]) -> dict[str, Any]:
+    """A snapshot of one finding in JSON types, so that a message never needs another table.
+
+    `attributions` says how each provider wants to be named.
+    """
+    look = finding.look
+    return {
+        "subject": look.series.subject,
+        "procedure": look.series.procedure,
+        "value": counted(look),
+        "low": look.low,
+        "high": look.high,
+        "qualifier": look.qualifier,
+        "exposure": look.exposure,
+        "period_start": look.period_start.isoformat(),
+        "period_end": look.period_end.isoformat(),
+        "precision": look.precision,
+        "result_time": look.result_time.isoformat(),
+        "look_key": look.look_key,
+        "revision": look.revision,
+        "publisher": look.publisher,
+        "via": look.via,
+        "data_from": list(look.data_from),
+        "attributions": [attributions[name] for name in look.data_from if name in attributions],
+        "certainty": look.certainty,
+        "note": look.note,
+        "evidence": [{"kind": each.kind, "ref": each.ref, "text": each.text} for each in look.evidence],
+        "site_names": dict(site_names),
+        "rules": {
+            each.rule: {"reason": each.reason, "details": dict(each.details)} for each in finding.fired
+        },
+    }
+
+
+def most_severe(entries: Sequence[Mapping[str, Any]]) -> str:
+    """`urgent` where any rule says so; rules outside the promise only notify."""
+    said = {rule["details"].get("severity") for each in entries for rule in each["rules"].values()}
+    return "urgent" if "urgent" in said else "notify"
+
+
+def weakest_certainty(entries: Iterable[Mapping[str, Any]]) -> str:
+    """The least certain of what was stated, empty where nothing was."""
+    order = ("low", "medium", "high")
+    said = [each["certainty"] for each in entries if each["certainty"] in order]
+    return min(said, key=order.index, default="")
+
+
+def newest_start(entries: Iterable[Mapping[str, Any]]) -> datetime:
+    """When the newest look of an alert began."""
+    return max(datetime.fromisoformat(each["period_start"]) for each in entries)
+
+
+def merged(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lay newer snapshots over older ones, look by look."""
+    merged = {look_id(each): each for each in old}
+    merged.update({look_id(each): each for each in new})
+    return list(merged.values())
+
+
+def look_id(each: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Name the look that a snapshot is of."""
+    return (each["subject"], each["procedure"], each["period_start"], each["look_key"])
+
+
+def same_look(each: Mapping[str, Any], look: Observation) -> bool:
+    """Whether a snapshot is of this look, in whichever revision."""
+    return look_id(each) == (
+        look.series.subject,
+        look.series.procedure,
+        look.period_start.isoformat(),
+        look.look_key,
+    )
+
+
+def is_event(alert: Alert) -> bool:
+    """Whether the alert is about something that happened once, so that nothing can end it."""
+    return METRICS[alert.metric].event and alert.group_key.startswith("@")
+
+
+def is_low(alert: Alert) -> bool:
+    """Whether too few were seen."""
+    return alert.baseline.get("side") == "low"
+
+
+def threshold(alert: Alert) -> float:
+    """The last ordinary count above which, or the last unusual count up to which, the alert holds."""
+    return float(alert.baseline.get("threshold", 0.0))
+
+
+def still_unusual(alert: Alert, look: Observation) -> bool:
+    """Whether a look's count would still be what the alert is about."""
+    if is_low(alert):
+        return counted(look) <= threshold(alert)
+    return counted(look) > threshold(alert)

@@ -1,0 +1,77 @@
+"""Which default series can be judged now, and how many looks the others lack: for `status` and the page."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from alerts.judging.forecast import Normal, known_at, normal, series_in
+from alerts.promise import BUDGETED
+from alerts.rules.contract import Rule
+from alerts.watch import SiteWatch
+from db.records import SeriesKey
+
+
+@dataclass(frozen=True, slots=True)
+class Judgeability:
+    """One default series: a metric of a site's watch, counted for the whole site and all subjects together."""
+
+    site_id: str
+    metric: str
+    procedure: str
+    """'' where nobody has counted yet."""
+    looks: int
+    usable: int
+    judgeable: bool
+    missing: int
+    """Usable looks that are lacking before any rule that expects a number can judge."""
+    rules: Mapping[str, int]
+    """What each rule under the promise lacks; 0 where it can judge."""
+    words: str
+
+
+def judgeability(
+    connection: Connection, watches: Mapping[str, SiteWatch], rules: Mapping[str, Rule], now: datetime
+) -> list[Judgeability]:
+    """Say of every default series of these sites whether it can be judged now."""
+    return [each for site in watches.values() for each in _site(connection, site, rules, now)]
+
+
+def _site(
+    connection: Connection, site: SiteWatch, rules: Mapping[str, Rule], now: datetime
+) -> Iterator[Judgeability]:
+    for metric, watch in site.metrics.items():
+        if not watch.rules.keys() & BUDGETED or not watch.covers(""):
+            continue
+        known = known_at(connection, site, metric, "", now)
+        keys = series_in(known, "") or [SeriesKey(site.site_id, "", metric, "", "")]
+        for key in keys:
+            yield _judgeability(normal(key, known, site, rules))
+
+
+def _judgeability(found: Normal) -> Judgeability:
+    missing = {each.rule: each.missing for each in found.rules if each.rule in BUDGETED}
+    return Judgeability(
+        site_id=found.series.site_id,
+        metric=found.series.metric,
+        procedure=found.series.procedure,
+        looks=found.looks,
+        usable=found.usable,
+        judgeable=found.judgeable,
+        missing=found.missing,
+        rules=missing,
+        words=words(found),
+    )
+
+
+def words(found: Normal) -> str:
+    """Say it in a few words: `can be judged`, or what is lacking."""
+    if found.judgeable:
+        waiting = [
+            f"{each.rule.replace('_', ' ')} needs {each.missing} more" for each in found.rules if each.missing
+        ]
+        return "can be judged" + (f"; {', '.join(waiting)}" if waiting else "")
+    if not found.usable:
+        return f"cannot be judged yet: nobody has counted; needs {found.missing} usable looks"
+    return f"cannot be judged yet: needs {found.missing} more usable looks"

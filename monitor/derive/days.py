@@ -1,0 +1,150 @@
+"""Visits become looks: the days of a site that changed, and the days that ended."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from db.coverage import coverage
+from db.deriving import first_coverage, last_closed, looks_of_day
+from db.engine import reading, writing
+from db.flights import underived_polls, visits
+from db.observations import looks, record
+from db.records import Visit
+from monitor.derive.tracks import Change
+from monitor.flights.coverage import HEARD_WITHIN, INDEX_OVER, Exposure, exposure
+from monitor.flights.looks import (
+    CLOSE_AFTER,
+    COUNTED,
+    PRESENT_UNHEARD,
+    DayState,
+    changed_days,
+    day_looks,
+    day_period,
+    local_day,
+    look_of_day,
+)
+from monitor.flights.measures import NEW, NEW_AFTER, STAY, new_visitors, stay_looks
+from monitor.flights.signal_loss.counted import HERE
+from monitor.flights.visits import PROCEDURE
+from monitor.sites import Site
+
+_DAY = timedelta(days=1)
+_RECENTLY = timedelta(days=4)
+
+
+def record_changed(
+    connection: Connection, site: Site, changes: Sequence[Change], at: datetime, now: datetime
+) -> int:
+    """Record the looks of the days that changed visits touch; give the number of new revisions."""
+    before = [change.before for change in changes if change.before is not None]
+    days = changed_days(site.timezone, before, [change.after for change in changes], at)
+    stays = sum(_record_stay(connection, change, at, now) for change in changes)
+    return stays + sum(record_day(connection, site, day, at, now) for day in sorted(days))
+
+
+def _record_stay(connection: Connection, change: Change, at: datetime, now: datetime) -> int:
+    """Measure the stay of a changed visit again; give the number of new revisions."""
+    visit = change.after
+    ends = [
+        moment
+        for each in (change.before, visit)
+        if each is not None
+        for moment in (each.arrived_at, each.departed_at)
+        if moment is not None
+    ]
+    if not ends:
+        return 0
+    near = looks(
+        connection,
+        site_id=visit.site_id,
+        metric=STAY,
+        procedure=PROCEDURE,
+        since=min(ends) - _DAY,
+        until=max(ends) + _DAY,
+    )
+    known = [each for each in near if each.look_key == visit.visit_id]
+    return len(record(connection, stay_looks(visit, known, at, now)))
+
+
+def record_day(connection: Connection, site: Site, day: date, at: datetime, now: datetime) -> int:
+    """Count one day of a site again and record what differs; give the number of new revisions."""
+    start, end = day_period(site.timezone, day)
+    closed = at >= end + CLOSE_AFTER
+    watched_since = start - HEARD_WITHIN
+    hours = coverage(connection, site.id, start - INDEX_OVER if closed else watched_since, end)
+    state = DayState(
+        at=at,
+        now=now,
+        exposure=exposure(start, end, hours) if closed else Exposure(None),
+        closed=closed,
+        providers=tuple(
+            sorted({row.provider for row in hours if row.hour >= watched_since and row.observed_s})
+        ),
+    )
+    there = visits(connection, site_id=site.id, since=start - PRESENT_UNHEARD, until=end)
+    known = looks_of_day(connection, site.id, (*COUNTED, NEW), PROCEDURE, start)
+    counted = [each for each in known if each.series.metric in COUNTED]
+    found = day_looks(site, day, there, counted, state)
+    arrived = [
+        each for each in there if each.state in HERE and each.arrived_at and start <= each.arrived_at < end
+    ]
+    new = new_visitors(arrived, _of_the_year(connection, site, arrived, start))
+    before = next((each for each in known if each.series.metric == NEW), None)
+    if new or before or closed:
+        look = look_of_day(site, day, (NEW, ""), new, state=state, earlier=before)
+        found += [look] if before is None or not look.same_finding(before) else []
+    return len(record(connection, found))
+
+
+def _of_the_year(
+    connection: Connection, site: Site, arrived: Sequence[Visit], start: datetime
+) -> list[Visit]:
+    """Read the visits of the year before of aircraft that arrived, where they have names."""
+    names = {visit.icao24 for visit in arrived if f"icao24:{visit.icao24}" in visit.subjects}
+    if not names:
+        return []
+    return visits(connection, site_id=site.id, icao24s=names, since=start - NEW_AFTER)
+
+
+def close_ended(engine: Engine, sites: Sequence[Site], now: datetime) -> int:
+    """Close the days of the sites that ended since each one's last closed day, then count the running day."""
+    with reading(engine) as connection:
+        ended = {site.id: days for site, days in _ended(connection, sites, now)}
+    looks = 0
+    for site in sites:
+        days = ended.get(site.id, [])
+        for day in [*days, *([local_day(site.timezone, now)] if days else [])]:
+            with writing(engine) as connection:
+                looks += record_day(connection, site, day, now, now)
+    return looks
+
+
+def _ended(connection: Connection, sites: Sequence[Site], now: datetime) -> Iterator[tuple[Site, list[date]]]:
+    begun = _counted_until(connection, {site.id for site in sites}, now)
+    due = [site for site in sites if site.id in begun and _next_close(site, begun[site.id]) <= now]
+    if not due:
+        return
+    # What was polled in a day must be derived before the day is counted for good.
+    waiting = underived_polls(connection, limit=1)
+    until = min(now, waiting[0].started_at) if waiting else now
+    for site in due:
+        day, days = local_day(site.timezone, begun[site.id]), []
+        while day_period(site.timezone, day)[1] + CLOSE_AFTER <= until:
+            days.append(day)
+            day += _DAY
+        yield site, days
+
+
+def _counted_until(connection: Connection, site_ids: set[str], now: datetime) -> dict[str, datetime]:
+    """Give where the counting of each site stands: the end of its last closed day, or its first coverage."""
+    found = last_closed(connection, site_ids, COUNTED[0], PROCEDURE, now - _RECENTLY)
+    if left := site_ids - found.keys():
+        found |= last_closed(connection, left, COUNTED[0], PROCEDURE, None)
+    if left := site_ids - found.keys():
+        found |= first_coverage(connection, left)
+    return found
+
+
+def _next_close(site: Site, begun: datetime) -> datetime:
+    return day_period(site.timezone, local_day(site.timezone, begun))[1] + CLOSE_AFTER

@@ -1,0 +1,263 @@
+"""Pictures of sites: which is due, read from its scene's file through the guarded client, kept or noted as failed."""
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import structlog
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from sqlalchemy import Connection, Engine
+
+from db.cutouts import (
+    cutout_failures,
+    drop_failures,
+    keep_cutout,
+    keep_failure,
+    last_attempts,
+    newest_made,
+)
+from db.engine import reading, writing
+from db.imagery import scenes
+from db.records import Cutout, CutoutFailure, Scene
+from monitor.config.settings import SettingsError
+from monitor.feeds import FeedClient, FeedError, Provider
+from monitor.feeds.answers import phrase
+from monitor.feeds.http import Caps
+from monitor.feeds.ranges import Budget, RemoteFile
+from monitor.imagery.cutout import (
+    LINK,
+    LOOK_BACK,
+    Cut,
+    CutoutError,
+    attribution,
+    clear_scenes,
+    cut_out,
+    outline_digest,
+)
+from monitor.imagery.geotiff import GeoTiff
+from monitor.sites import Site
+
+OPTION = "picture_hosts"
+DEFAULT_HOSTS = ("amazonaws.com", "element84.com")
+KEEP = 3
+"""How many pictures of a site are kept."""
+BUDGET = Budget()
+CAPS = Caps(body_bytes=BUDGET.size, connect_s=10, read_s=10, total_s=30)
+"""For the client that reads pictures: no answer is larger than what one picture may cost."""
+_HEADROOM = 1024 * 1024
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(hours=1), timedelta(days=2)
+_MOST_DOUBLINGS = 8
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+_UNREADABLE = (RasterioError, CRSError, UnicodeDecodeError, NotGeoreferencedWarning)
+"""What the library raises for files that are damaged, each of them seen."""
+
+log = structlog.get_logger()
+Hosts = Mapping[str, Sequence[str]]
+"""Host suffixes that pictures are read from, by provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutoutReport:
+    """One picture that was made or could not be made; `text` says so to a person."""
+
+    site_id: str
+    item_id: str
+    made: bool
+    text: str
+    spent_bytes: int
+    requests: int
+    status: int | None = None
+    """The HTTP status that refused it, if one did."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    site: Site
+    scene: Scene
+    attempts: int
+
+
+def picture_hosts(providers: Iterable[Provider]) -> dict[str, tuple[str, ...]]:
+    """The hosts named by each provider's option `picture_hosts` (separated by commas), else the default ones."""
+    return {provider.name: _hosts_of(provider) for provider in providers}
+
+
+def refresh_cutouts(
+    engine: Engine,
+    sites: Collection[Site],
+    client: FeedClient,
+    now: datetime,
+    *,
+    limit: int,
+    hosts: Hosts | None = None,
+) -> list[CutoutReport]:
+    """Make the pictures that are due, at most `limit`: the sites first that waited longest, else as they are given.
+
+    `hosts` is what `picture_hosts` gives. The database is not held while a picture is read.
+    """
+    _quieten_library()
+    reports: list[CutoutReport] = []
+    busy: set[str | None] = set()
+    for due in _all_due(engine, sites, now)[:limit]:
+        host = urlsplit(due.scene.links[LINK]).hostname
+        if host in busy:
+            continue
+        allowed = (hosts or {}).get(due.scene.provider, DEFAULT_HOSTS)
+        report = _make(engine, due, client, now, allowed)
+        if report.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            busy.add(host)
+        if report.made:
+            log.info("picture", site=report.site_id, scene=report.item_id, bytes=report.spent_bytes)
+        reports.append(report)
+    with writing(engine) as connection:
+        drop_failures(connection, now - LOOK_BACK)
+    return reports
+
+
+def _all_due(engine: Engine, sites: Collection[Site], now: datetime) -> list[_Due]:
+    with reading(engine) as connection:
+        tried, made = last_attempts(connection), newest_made(connection)
+        found = [due for site in sites if (due := _due(connection, site, made.get(site.id), now))]
+    return sorted(found, key=lambda due: tried.get(due.site.id, _NEVER))
+
+
+def _due(
+    connection: Connection, site: Site, newest: tuple[datetime, str] | None, now: datetime
+) -> _Due | None:
+    """The newest clear scene of a site that has no picture yet and is not waiting after a failure."""
+    since = now - LOOK_BACK
+    known = scenes(connection, site_id=site.id, since=since, as_recorded=now)
+    failed = {
+        (each.provider, each.collection, each.item_id): each
+        for each in cutout_failures(connection, site.id, since=since)
+    }
+    # A site that was drawn anew needs a new picture of the same scene.
+    drawn = newest is not None and newest[1] == outline_digest(site)
+    for scene in clear_scenes(known, now):
+        if newest is not None and (
+            scene.acquired_at < newest[0] or (drawn and scene.acquired_at == newest[0])
+        ):
+            return None
+        before = failed.get((scene.provider, scene.collection, scene.item_id))
+        if before is None or before.not_before <= now:
+            return _Due(site, scene, before.attempts if before else 0)
+    return None
+
+
+def _make(engine: Engine, due: _Due, client: FeedClient, now: datetime, hosts: Sequence[str]) -> CutoutReport:
+    scene = due.scene
+    remote = RemoteFile(client, scene.links[LINK], BUDGET)
+    try:
+        _check_link(scene.links[LINK], hosts)
+        cut = _cut(remote, due)
+    except (CutoutError, FeedError) as error:
+        reason = _reason(error, scene.links[LINK])
+        wait = _wait(due.attempts, error)
+        failure = CutoutFailure(
+            scene.site_id, scene.provider, scene.collection, scene.item_id, scene.acquired_at, reason,
+            due.attempts + 1, now, now + wait,
+        )  # fmt: skip
+        with writing(engine) as connection:
+            keep_failure(connection, failure)
+        text = f"{due.site.name}: no picture from the scene of {scene.acquired_at:%Y-%m-%d}: {reason}"
+        status = error.status if isinstance(error, FeedError) else None
+        return CutoutReport(scene.site_id, scene.item_id, False, text, remote.spent, remote.requests, status)
+    with writing(engine) as connection:
+        keep_cutout(connection, _record(due, cut, now), keep=KEEP)
+    text = f"{due.site.name}: picture of {scene.acquired_at:%Y-%m-%d %H:%M} UTC by {scene.platform}."
+    return CutoutReport(scene.site_id, scene.item_id, True, text, remote.spent, remote.requests)
+
+
+def _cut(remote: RemoteFile, due: _Due) -> Cut:
+    texts = dict(_texts(due))
+    try:
+        raster = GeoTiff(remote.open, remote.fetch)
+        cut = cut_out(raster, due.site, most_bytes=BUDGET.size - _HEADROOM, texts=texts)
+    except _UNREADABLE:
+        if remote.failure is not None:
+            raise remote.failure from None
+        raise CutoutError("the file is damaged, or it is no GeoTIFF") from None
+    if remote.failure is not None:
+        raise remote.failure
+    return cut
+
+
+def _texts(due: _Due) -> Iterator[tuple[str, str]]:
+    scene = due.scene
+    yield "Title", f"{due.site.name}, {scene.acquired_at:%Y-%m-%d %H:%M} UTC"
+    yield "Copyright", attribution(scene.acquired_at)
+    yield "Source", f"{scene.provider}/{scene.collection}/{scene.item_id}"
+
+
+def _record(due: _Due, cut: Cut, now: datetime) -> Cutout:
+    scene = due.scene
+    return Cutout(
+        site_id=scene.site_id,
+        provider=scene.provider,
+        collection=scene.collection,
+        item_id=scene.item_id,
+        scene_version=scene.version,
+        platform=scene.platform,
+        acquired_at=scene.acquired_at,
+        png=cut.png,
+        width_px=cut.width_px,
+        height_px=cut.height_px,
+        metres_per_pixel=cut.metres_per_pixel,
+        bounds=cut.bounds,
+        shown_share=cut.shown_share,
+        outline=outline_digest(due.site),
+        attribution=attribution(scene.acquired_at),
+        made_at=now,
+    )
+
+
+def _check_link(link: str, hosts: Sequence[str]) -> None:
+    parts = urlsplit(link)
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        raise CutoutError("its link is not https")
+    if not any(host == each or host.endswith(f".{each}") for each in hosts):
+        raise CutoutError(
+            f"its link leads to {host}, and pictures are read from {', '.join(hosts)} only. If that is the "
+            f"provider's own server, add it to the provider's option {OPTION}"
+        )
+
+
+def _reason(error: CutoutError | FeedError, link: str) -> str:
+    """Why there is no picture, without advice that is meant for feeds."""
+    if isinstance(error, CutoutError):
+        return f"{error}."
+    host = urlsplit(link).hostname
+    if error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED):
+        return f"{host} answered {error.status}: the picture is not there, or not for everybody."
+    if error.status is not None:
+        return f"{host} answered {error.status} {phrase(error.status)}."
+    return error.reason
+
+
+def _wait(attempts: int, error: CutoutError | FeedError) -> timedelta:
+    wait = min(_FIRST_WAIT * (1 << min(attempts, _MOST_DOUBLINGS)), _LONGEST_WAIT)
+    asked_s = error.retry_after_s if isinstance(error, FeedError) else None
+    return max(wait, timedelta(seconds=asked_s or 0))
+
+
+def _hosts_of(provider: Provider) -> tuple[str, ...]:
+    text = provider.options.get(OPTION)
+    if text is None:
+        return DEFAULT_HOSTS
+    named = tuple(name.strip().lower().lstrip(".") for name in text.split(",") if name.strip())
+    if not named or any("/" in name or ":" in name or "*" in name for name in named):
+        raise SettingsError(
+            f"{provider.name}: the option {OPTION} must name hosts, separated by commas, as in "
+            f"“{', '.join(DEFAULT_HOSTS)}” (got {text!r})."
+        )
+    return named
+
+
+def _quieten_library() -> None:
+    # It logs each fault of a file at once; our own line says it in words, with the site.
+    logging.getLogger("rasterio").setLevel(logging.CRITICAL)

@@ -1,0 +1,184 @@
+"""Position reports become visits, in one transaction of the caller: choose aircraft, read their tracks, record."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from db.aircraft import known_aircraft
+from db.deriving import good_polls, last_heard, poll_before
+from db.flights import fixes, record_visits, visits
+from db.payloads import cite_polls
+from db.records import Fix, Poll, Visit
+from monitor.derive.integrity import Guard
+from monitor.derive.signal_loss import DarkReader
+from monitor.flights.coverage import watched_s
+from monitor.flights.grid import grid_of
+from monitor.flights.links import linked
+from monitor.flights.places import Place, positions
+from monitor.flights.selection import ends_near, triage
+from monitor.flights.stays import SILENCE, SILENCE_JUDGED
+from monitor.flights.tracks.identity import UNNAMED_FLAGS, Classes, completed_fixes, is_icao
+from monitor.flights.tracks.integrity import clean, misread, spoofed
+from monitor.flights.visits import belongs_to, derive_visits
+
+WINDOW = timedelta(hours=24)
+"""How far back a track is read again; a visit that began before is continued."""
+_AROUND_NM = 10.0
+_CROWD_TIME = timedelta(seconds=30)
+_CROWD_DEG = 0.002
+_TWIN_TIME = timedelta(minutes=2)
+_TWIN_DEG = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A visit before and after; `before` is None for a new one."""
+
+    before: Visit | None
+    after: Visit
+
+
+@dataclass(frozen=True, slots=True)
+class TrackReader:
+    """What it takes to read tracks: an open transaction, the places, the classes and the time of recording."""
+
+    connection: Connection
+    places: Sequence[Place]
+    classes: Classes
+    now: datetime
+
+    def derive(self, polls: Sequence[Poll], at: datetime) -> list[Change]:
+        """Record the visits that these polls change; `at` is the time of the newest of them."""
+        new = self._fixes(poll_ids=[poll.id for poll in polls])
+        guard = Guard(self.connection, self.places, frozenset(poll.id for poll in polls))
+        spoof = guard.spoofed(new)
+        guard.jammed(new)
+        believed = [fix for fix in new if fix.icao24 not in spoof]
+        chosen = triage(believed, self.places, self._known(believed, at))
+        record_visits(self.connection, chosen.heard)
+        first = {fix.icao24: fix.at for fix in reversed(new)}
+        wanted = {icao24: min(first[icao24], at) for icao24 in chosen.read}
+        new_minute = self._new_minute(polls, at)
+        if new_minute:
+            wanted |= dict.fromkeys(self._silent(at) - wanted.keys(), at)
+        heard = [
+            change
+            for icao24, since in sorted(wanted.items())
+            for change in self._read(icao24, since, at, guard)
+        ]
+        guard.settle(at)
+        dark = DarkReader(self.connection, self._fixes, self.places, self.classes, self.now)
+        found = heard + [Change(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
+        return found + self._linked({change.after.icao24 for change in found} - {""}, at)
+
+    def _linked(self, changed: Collection[str], at: datetime) -> list[Change]:
+        """Join the visits of these aircraft that are two ends of one flight."""
+        places = {place.id: place for place in self.places}
+        changes = []
+        for icao24 in sorted(changed):
+            known = visits(self.connection, icao24s=[icao24], since=at - WINDOW)
+            before = {visit.visit_id: visit for visit in known}
+            joined = [replace(visit, recorded_at=self.now) for visit in linked(known, places)]
+            changes += [
+                Change(before[each.visit_id], each) for each in record_visits(self.connection, joined)
+            ]
+        return changes
+
+    def _read(self, icao24: str, first: datetime, at: datetime, guard: Guard) -> list[Change]:
+        since = first - WINDOW
+        track = clean(self._fixes(icao24s=[icao24], since=since))
+        guard.note(track)
+        known = [visit for visit in self._known(track.fixes, since) if belongs_to(visit, icao24)]
+        found = derive_visits(
+            track,
+            self._around(track.fixes, known),
+            known=known,
+            since=since,
+            watched=self._watched,
+            classes=self.classes,
+            now=at,
+        )
+        before = {visit.visit_id: visit for visit in known}
+        true = [
+            replace(visit, recorded_at=self.now)
+            for visit in found
+            if visit.visit_id in before or not self._is_false(visit, track.fixes, guard)
+        ]
+        stored = record_visits(self.connection, true)
+        cite_polls(self.connection, {poll_id for visit in stored for poll_id in _cited(visit)})
+        return [Change(before.get(each.visit_id), each) for each in stored]
+
+    def _fixes(self, **wanted: Any) -> list[Fix]:
+        """Read reports, with what the aircraft database adds to them."""
+        found = fixes(self.connection, **wanted)
+        return completed_fixes(found, known_aircraft(self.connection, {fix.icao24 for fix in found}))
+
+    def _around(self, track: Sequence[Fix], known: Sequence[Visit]) -> list[Place]:
+        """Give the places that the track comes near: the others cannot matter."""
+        visited = {visit.site_id for visit in known}
+        _, near = grid_of(tuple(self.places), _AROUND_NM).near(*positions(track))
+        around = set(near.tolist())
+        return [place for n, place in enumerate(self.places) if n in around or place.id in visited]
+
+    def _known(self, reports: Collection[Fix], since: datetime) -> list[Visit]:
+        """Read the visits that may be of these aircraft, and nameless ones where one of them has no name."""
+        names = {fix.icao24 for fix in reports}
+        if any(fix.db_flags & UNNAMED_FLAGS for fix in reports):
+            names.add("")
+        watched = {place.id for place in self.places}
+        found = visits(self.connection, icao24s=names, since=since - WINDOW)
+        return [visit for visit in found if visit.site_id in watched]
+
+    def _watched(self, place: Place, heard: frozenset[str], since: datetime, until: datetime) -> float:
+        return watched_s(good_polls(self.connection, place.id, heard, since, until), since, until)
+
+    def _new_minute(self, polls: Sequence[Poll], at: datetime) -> bool:
+        """Whether no poll began in this minute before: silences are looked for once a minute."""
+        before = poll_before(self.connection, polls)
+        return before is None or before.replace(second=0, microsecond=0) < at.replace(second=0, microsecond=0)
+
+    def _silent(self, at: datetime) -> set[str]:
+        """Find the aircraft that fell silent low near a place and are not held to be there."""
+        heard = dict(last_heard(self.connection, at - SILENCE_JUDGED, at - SILENCE))
+        gone = [icao24 for icao24 in heard if is_icao(icao24)]
+        last = [
+            fix
+            for fix in fixes(
+                self.connection, icao24s=gone, since=at - SILENCE_JUDGED, times=set(heard.values())
+            )
+            if fix.at == heard[fix.icao24]
+        ]
+        near = ends_near(last, self.places)
+        there = [visit for visit in self._known(near, at) if visit.state == "present"]
+        return {fix.icao24 for fix in near if not any(belongs_to(visit, fix.icao24) for visit in there)}
+
+    def _is_false(self, visit: Visit, track: Sequence[Fix], guard: Guard) -> bool:
+        """Whether a new visit begins on a point where too many aircraft were, or under a misread address."""
+        first = next(fix for fix in track if fix.at == visit.first_fix_at)
+        if first.icao24 in spoofed(self._around_fix(first, _CROWD_DEG, _CROWD_TIME)):
+            return True
+        if not misread(first, self._around_fix(first, _TWIN_DEG, _TWIN_TIME)):
+            return False
+        guard.note_misread(first)
+        return True
+
+    def _around_fix(self, fix: Fix, margin_deg: float, margin: timedelta) -> list[Fix]:
+        box = (fix.lon - margin_deg, fix.lat - margin_deg, fix.lon + margin_deg, fix.lat + margin_deg)
+        return fixes(self.connection, since=fix.at - margin, until=fix.at + margin, box=box)
+
+
+def _cited(visit: Visit) -> Iterator[int]:
+    """Give the polls that a visit of a watched aircraft rests on; the others' raw answers need not outlive them."""
+    if f"icao24:{visit.icao24}" in visit.subjects:
+        yield from (int(each.ref) for each in visit.evidence if each.kind == "poll")
+
+
+def by_site(changes: Iterable[Change]) -> Mapping[str, list[Change]]:
+    """Group the changes by site."""
+    grouped: dict[str, list[Change]] = {}
+    for change in changes:
+        grouped.setdefault(change.after.site_id, []).append(change)
+    return grouped

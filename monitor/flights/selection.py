@@ -1,0 +1,127 @@
+"""Which aircraft of a poll can have changed a visit: only their tracks are read again."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+
+from db.records import Fix, Visit
+from monitor.flights.grid import grid_of, sets_of
+from monitor.flights.places import Place, positions
+from monitor.flights.stays import AWAY_NM
+from monitor.flights.tracks.identity import is_icao
+from monitor.flights.tracks.phases import STILL_KT, height_ft
+from monitor.flights.visits import belongs_to
+
+NEAR_NM = 6.0
+"""Beyond it no end of a flight is looked for."""
+_CLIMBED_FT = 7_000.0
+_RISING_FPM = 200.0
+_CLIMB_OUT = timedelta(minutes=10)
+_TOUCH = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """The aircraft to read, and the open visits whose aircraft were merely heard again on the ground."""
+
+    read: frozenset[str]
+    heard: tuple[Visit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """One new report and the places around it."""
+
+    fix: Fix
+    inside: frozenset[str]
+    near: tuple[Place, ...]
+    apron: frozenset[str]
+
+
+def triage(fixes: Sequence[Fix], places: Sequence[Place], known: Sequence[Visit]) -> Triage:
+    """Sort the aircraft of new reports; `known` are the visits of these aircraft."""
+    read: set[str] = set()
+    heard: list[Visit] = []
+    named: dict[str, list[Visit]] = defaultdict(list)
+    for visit in known:
+        named[visit.icao24].append(visit)
+    for icao24, sightings in _sightings(fixes, places).items():
+        mine = [*named[icao24], *(visit for visit in named[""] if belongs_to(visit, icao24))]
+        still = next((visit for visit in mine if visit.state == "present"), None)
+        if still is None:
+            if any(_may_begin(each, mine) for each in sightings):
+                read.add(icao24)
+        elif not all(_is_parked(each, still) for each in sightings):
+            read.add(icao24)
+        elif (later := _heard_again(sightings, still)) is not None:
+            heard.append(later)
+    return Triage(frozenset(read), tuple(heard))
+
+
+def ends_near(last: Sequence[Fix], places: Sequence[Place]) -> list[Fix]:
+    """Choose the last reports of silent aircraft that lie near a place, whatever altitude they give.
+
+    A lost signal often ends in a report with a misread altitude.
+    """
+    which, _ = grid_of(tuple(places), NEAR_NM).near(*positions(last))
+    return [last[n] for n in np.unique(which)]
+
+
+def _may_begin(sighting: _Sighting, mine: Sequence[Visit]) -> bool:
+    fix = sighting.fix
+    if not sighting.near:
+        return False
+    if any(visit.last_fix_at and fix.at <= visit.last_fix_at for visit in mine):
+        return True
+    if fix.on_ground:
+        return bool(sighting.inside)
+    if any(
+        visit.departed_at and visit.departed_at <= fix.at <= visit.departed_at + _CLIMB_OUT for visit in mine
+    ):
+        return False
+    rising = fix.vertical_rate_fpm is None or fix.vertical_rate_fpm > _RISING_FPM
+    return rising and any(_is_low(fix, place) for place in sighting.near)
+
+
+def _is_low(fix: Fix, place: Place) -> bool:
+    """Whether the height may be that of a minute after take-off."""
+    height = height_ft(fix, place)
+    return height is None or height < _CLIMBED_FT
+
+
+def _is_parked(sighting: _Sighting, visit: Visit) -> bool:
+    fix = sighting.fix
+    if visit.last_fix_at is not None and fix.at <= visit.last_fix_at:
+        return False
+    if fix.on_ground:
+        # Without a ground report so far, this one confirms the landing.
+        return visit.site_id in sighting.apron and bool(visit.candidates.get("grounded"))
+    still = fix.ground_speed_kt is not None and fix.ground_speed_kt < STILL_KT
+    return still and visit.site_id in sighting.inside
+
+
+def _heard_again(sightings: Sequence[_Sighting], visit: Visit) -> Visit | None:
+    times = [each.fix.at for each in sightings if each.fix.on_ground and visit.site_id in each.inside]
+    if not times or (visit.last_fix_at is not None and max(times) - visit.last_fix_at < _TOUCH):
+        return None
+    return replace(visit, last_fix_at=max(times))
+
+
+def _sightings(fixes: Sequence[Fix], places: Sequence[Place]) -> dict[str, list[_Sighting]]:
+    counted = [fix for fix in fixes if is_icao(fix.icao24)]
+    if not counted:
+        return {}
+    lat, lon = positions(counted)
+    every = tuple(places)
+    near = sets_of(grid_of(every, NEAR_NM), lat, lon)
+    found: dict[str, list[_Sighting]] = defaultdict(list)
+    for n, fix in enumerate(counted):
+        around = tuple(every[index] for index in near[n])
+        here = lat[n : n + 1], lon[n : n + 1]
+        inside = frozenset(place.id for place in around if place.contains(*here)[0])
+        apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < AWAY_NM)
+        found[fix.icao24].append(_Sighting(fix, inside, around, apron))
+    return found

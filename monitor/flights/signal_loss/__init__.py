@@ -1,0 +1,1 @@
+"""Where an aircraft went that is no longer heard: gaps, candidates, likelihood, ranking, confidence. Pure."""

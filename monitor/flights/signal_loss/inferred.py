@@ -1,0 +1,308 @@
+"""Visits that are inferred from a loss of signal, as a state machine: lost_toward, presumed, confirmed and their ends.
+
+Every step is a new version of the same visit. What was told once is kept as it was told until the gap itself
+changes: a rank that moves with every poll would be news about nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from db.records import Evidence, Visit, VisitState
+from monitor.flights.places import Place
+from monitor.flights.signal_loss import wording as words
+from monitor.flights.signal_loss.confidence import CERTAIN, DOUBTFUL, grade
+from monitor.flights.signal_loss.estimates import (
+    MIN_GROUND,
+    arrival,
+    departure,
+    flew_through,
+    ground_time,
+    on_approach,
+)
+from monitor.flights.signal_loss.gaps import End, Gap, beginning, gaps, legs
+from monitor.flights.signal_loss.likelihood import comes_from, leads_to
+from monitor.flights.signal_loss.performance import Performance, performance_of
+from monitor.flights.signal_loss.ranking import (
+    LIKELY,
+    UNLIKELY,
+    Candidate,
+    Outlook,
+    emerged_from,
+    rank,
+    stands_out,
+)
+from monitor.flights.signal_loss.records import (
+    gap_note,
+    gap_of,
+    is_about,
+    is_contradicted,
+    is_filled,
+    is_unchanged,
+    is_undecided,
+    noted,
+    position,
+    stamp,
+)
+from monitor.flights.stays import SILENCE, SILENCE_JUDGED
+from monitor.flights.tracks.identity import Aircraft, Classes, subjects
+from monitor.flights.tracks.integrity import Track
+from monitor.flights.visits import FLIGHT_ENDS, INFERRED, PROCEDURE, is_inferred, visit_id
+
+_KEPT = 4
+
+
+def infer(
+    track: Track,
+    places: Sequence[Place],
+    aircraft: Aircraft,
+    *,
+    known: Sequence[Visit],
+    outlook: Outlook,
+    classes: Classes,
+    now: datetime,
+) -> list[Visit]:
+    """Read the inferred visits out of the believed reports of one aircraft.
+
+    `known` are its visits so far, heard and inferred. Each inferred one comes back as it now stands; one whose
+    gap later reports have filled comes back as withdrawn.
+    """
+    case = _Case(places, aircraft, performance_of(aircraft.type_code), outlook, classes, now)
+    heard = [visit for visit in known if not is_inferred(visit) and visit.state != "withdrawn"]
+    left = [visit for visit in known if is_inferred(visit) and visit.state != "withdrawn"]
+    found: list[Visit] = []
+    for gap in gaps(track.fixes):
+        earlier = next((visit for visit in left if is_about(visit, gap)), None)
+        if earlier is not None:
+            left.remove(earlier)
+        silent = gap.lost.airborne and not case.left_to_the_approach(gap)
+        if silent and not any(is_filled(gap, visit) for visit in heard):
+            found += case.step(gap, earlier)
+        elif earlier is not None:
+            found.append(case.withdrawn(earlier))
+    found += case.emerged(track, [*heard, *found, *left])
+    return found + [case.withdrawn(visit) for visit in left if is_contradicted(visit, track)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One aircraft, and all that is needed to judge its silences."""
+
+    places: Sequence[Place]
+    aircraft: Aircraft
+    performance: Performance
+    outlook: Outlook
+    classes: Classes
+    now: datetime
+
+    def step(self, gap: Gap, earlier: Visit | None) -> list[Visit]:
+        """Give the visit of a gap as it now stands, and another one where the aircraft went elsewhere."""
+        if gap.back is None:
+            return self._open(gap, earlier)
+        if earlier is not None and is_unchanged(earlier, gap):
+            return [earlier]
+        return self._closed(gap, gap.back, earlier)
+
+    def left_to_the_approach(self, gap: Gap) -> bool:
+        """Whether landing is judged from the approach itself: always first, and alone where the feed failed then."""
+        if not on_approach(gap.lost, self.places):
+            return False
+        judged_at = gap.lost.fix.at + SILENCE_JUDGED
+        if gap.length(self.now) <= SILENCE_JUDGED:
+            return True
+        return self.outlook.watched(gap, judged_at) < SILENCE.total_seconds()
+
+    def withdrawn(self, visit: Visit) -> Visit:
+        """The visit, taken back."""
+        return replace(visit, state="withdrawn", recorded_at=self.now)
+
+    def _open(self, gap: Gap, earlier: Visit | None) -> list[Visit]:
+        if earlier is not None and gap_of(earlier).get("id") == gap.id:
+            return [self._waited(gap, earlier)]
+        if self.outlook.watched(gap, self.now) < gap.settled_after.total_seconds():
+            return [] if earlier is None else [self._still_bound(gap, earlier)]
+        ranked = self._ranked(gap)
+        if not ranked or not self._is_likely(gap, ranked[0]):
+            return [] if earlier is None else [self.withdrawn(earlier)]
+        visit = self._lost_toward(gap, ranked)
+        if not stands_out(ranked[0], ranked):
+            visit = replace(visit, candidates={**visit.candidates, "undecided": True})
+        return self._replacing(earlier, visit)
+
+    def _is_likely(self, gap: Gap, best: Candidate) -> bool:
+        return best.watched and best.probability >= LIKELY and leads_to(gap.lost, best.place)
+
+    def _still_bound(self, gap: Gap, earlier: Visit) -> Visit:
+        """Keep a visit whose aircraft was heard a little longer, if it went on towards the place."""
+        place = next((each for each in self.places if each.id == earlier.site_id), None)
+        return earlier if place is not None and leads_to(gap.lost, place) else self.withdrawn(earlier)
+
+    def _waited(self, gap: Gap, visit: Visit) -> Visit:
+        """Presume the arrival once it is overdue and a working feed heard nothing; prove it by endurance."""
+        late = datetime.fromisoformat(visit.candidates["arrived_between"][1])
+        if visit.state == "lost_toward" and not is_undecided(visit):
+            heard_nothing = self.outlook.watched(gap, self.now) >= gap.settled_after.total_seconds()
+            if self.now < late or not heard_nothing:
+                return visit
+            return self._next(visit, "presumed", words.overdue(gap, late))
+        if self.performance.outlasted_by(gap.length(self.now)) and not gap_of(visit).get("landed"):
+            landed = {**visit.candidates, "gap": {**gap_of(visit), "landed": True}}
+            text = words.outlasted(gap, self.performance)
+            return self._next(replace(visit, candidates=landed), visit.state, text)
+        return visit
+
+    def _closed(self, gap: Gap, back: End, earlier: Visit | None) -> list[Visit]:
+        if flew_through(gap, self.performance):
+            return self._ended(earlier, gap, "through_flight", words.through(gap, back))
+        ranked = self._ranked(gap)
+        if not ranked:
+            return self._ended(earlier, gap, "through_flight", words.too_short(gap, back))
+        best = _best_of([each for each in ranked if each.watched], earlier)
+        if best is None or best.probability < UNLIKELY:
+            return self._ended(earlier, gap, "diverted", words.elsewhere(back))
+        both = best is ranked[0] and comes_from(back, best.place) and leads_to(gap.lost, best.place)
+        if earlier is None and not (both and best.probability >= LIKELY):
+            return []
+        return self._replacing(earlier, self._returned(gap, back, best, ranked, both=both), gap)
+
+    def _ranked(self, gap: Gap) -> list[Candidate]:
+        return rank(gap, self.places, self.outlook, self.performance, now=self.now)
+
+    def _ended(self, earlier: Visit | None, gap: Gap, state: VisitState, text: Evidence) -> list[Visit]:
+        if earlier is None:
+            return []
+        closed = {**earlier.candidates, "gap": {**gap_of(earlier), **gap_note(gap, self.performance)}}
+        return [self._next(replace(earlier, candidates=closed), state, text)]
+
+    def _replacing(self, earlier: Visit | None, visit: Visit, gap: Gap | None = None) -> list[Visit]:
+        """Continue the earlier visit of the gap, or end it where the aircraft went to another place."""
+        if earlier is None:
+            return [visit]
+        if earlier.site_id == visit.site_id:
+            told = earlier.evidence if gap_of(earlier).get("id") == gap_of(visit)["id"] else ()
+            kept = [each for each in told if each not in visit.evidence][:_KEPT]
+            same = ("first_sign", *FLIGHT_ENDS)
+            first = {key: earlier.candidates[key] for key in same if key in earlier.candidates}
+            return [
+                replace(
+                    visit,
+                    visit_id=earlier.visit_id,
+                    evidence=(*kept, *visit.evidence[1:]) if kept else visit.evidence,
+                    candidates={**visit.candidates, **first},
+                )
+            ]
+        text = words.another(visit)
+        if gap is None:
+            return [self._next(earlier, "diverted", text), visit]
+        return [*self._ended(earlier, gap, "diverted", text), visit]
+
+    def _lost_toward(self, gap: Gap, ranked: Sequence[Candidate]) -> Visit:
+        best = ranked[0]
+        expected = arrival(gap.lost, best.place, self.performance)
+        visit = self._visit(gap.lost.fix.at, best.place, "lost", gap_note(gap, self.performance), ranked)
+        candidates = {**visit.candidates, "arrived_between": [stamp(expected.early), stamp(expected.late)]}
+        return replace(
+            visit,
+            state="lost_toward",
+            confidence=1,
+            arrived_at=expected.at,
+            candidates=candidates,
+            evidence=(words.lost(gap, best, ranked, expected),),
+        )
+
+    def _returned(
+        self, gap: Gap, back: End, best: Candidate, ranked: Sequence[Candidate], *, both: bool
+    ) -> Visit:
+        """Confirm a stay between two flights; where another place explains them as well, it stays presumed."""
+        visit = self._lost_toward(gap, [best, *(each for each in ranked if each is not best)])
+        left = departure(back, best.place, self.performance)
+        ground = ground_time(gap, best.place, self.performance)
+        confidence = grade(gap, best, ranked, self.performance, both=both, now=self.now)
+        told = words.back(gap, back, best, ranked, ground, certain=confidence == CERTAIN)
+        doubt = {"undecided": True} if confidence == DOUBTFUL and not stands_out(best, ranked) else {}
+        found: dict[str, Any] = {
+            "departure": "emerged",
+            "departed_between": [stamp(max(left.early, gap.lost.fix.at)), stamp(left.late)],
+            "ground_h": round(ground.total_seconds() / 3600, 2),
+        }
+        return replace(
+            visit,
+            state="confirmed" if confidence > DOUBTFUL else "presumed",
+            confidence=confidence,
+            departed_at=left.at,
+            last_fix_at=back.fix.at,
+            candidates={**visit.candidates, **found, **doubt},
+            evidence=(*visit.evidence, told),
+        )
+
+    def emerged(self, track: Track, others: Sequence[Visit]) -> list[Visit]:
+        """Count the departure of an aircraft whose way in nobody heard, where it appears at a known gate."""
+        flown = legs(track.fixes)
+        if not flown:
+            return []
+        back = beginning(flown[0])
+        before = back.fix.at - (self.performance.endurance or MIN_GROUND)
+        if not back.airborne or any((each.last_fix_at or each.recorded_at) >= before for each in others):
+            return []
+        best = emerged_from(back, self.places, self.outlook)
+        if best is None:
+            return []
+        left = departure(back, best.place, self.performance)
+        gap = {"back": position(back), "back_at": stamp(back.fix.at)}
+        visit = self._visit(back.fix.at, best.place, "emerged", gap, [best])
+        bounds = {"departure": "emerged", "departed_between": [stamp(left.early), stamp(left.late)]}
+        return [
+            replace(
+                visit,
+                state="confirmed",
+                confidence=2,
+                departed_at=left.at,
+                last_fix_at=back.fix.at,
+                candidates={**visit.candidates, **bounds},
+                evidence=(words.emerged(back, best),),
+            )
+        ]
+
+    def _visit(
+        self, first: datetime, place: Place, how: str, gap: Mapping[str, Any], ranked: Sequence[Candidate]
+    ) -> Visit:
+        aircraft = self.aircraft
+        candidates: dict[str, Any] = {
+            "procedure": PROCEDURE,
+            "first_sign": first.isoformat(timespec="minutes"),
+            INFERRED: how,
+            "arrival": how,
+            "gap": dict(gap),
+            "places": [noted(each) for each in ranked[:_KEPT]],
+            "elsewhere": round(1 - sum(each.probability for each in ranked), 3),
+        }
+        return Visit(
+            visit_id=visit_id(aircraft.icao24, place.id, first),
+            version=1,
+            site_id=place.id,
+            icao24=aircraft.icao24,
+            state="lost_toward",
+            confidence=1,
+            arrived_at=None,
+            departed_at=None,
+            first_fix_at=first,
+            last_fix_at=first,
+            recorded_at=self.now,
+            callsign=aircraft.callsign,
+            registration=aircraft.registration,
+            type_code=aircraft.type_code,
+            subjects=subjects(aircraft, self.classes, place.site.watchlist),
+            candidates=candidates,
+        )
+
+    def _next(self, visit: Visit, state: VisitState, text: Evidence) -> Visit:
+        return replace(visit, state=state, evidence=(*visit.evidence, text), recorded_at=self.now)
+
+
+def _best_of(watched: Sequence[Candidate], earlier: Visit | None) -> Candidate | None:
+    """Choose the likeliest site; one that was told before is kept where no other is likelier than not."""
+    if not watched or earlier is None or watched[0].probability >= LIKELY:
+        return watched[0] if watched else None
+    own = next((each for each in watched if each.place.id == earlier.site_id), watched[0])
+    return own if own.probability >= UNLIKELY else watched[0]

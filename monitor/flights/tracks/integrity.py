@@ -1,0 +1,242 @@
+"""Which position reports are believed: stale, repeated, impossible and spoofed ones are dropped and counted."""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from statistics import median
+
+from db.records import Fix
+from monitor.flights.geodesy import apart_nm, seconds_between
+from monitor.flights.tracks.identity import is_icao
+from monitor.flights.tracks.kinematics import one_aircraft
+
+MAX_AHEAD = timedelta(minutes=5)
+_REPEAT_S = 2.0
+_MOVING_KT = 80.0
+_MIN_NAC_P = 6
+"""Below it the position is known no better than 0.3 NM."""
+_MIN_NIC_AIRBORNE = 4
+_RANGED = frozenset({"mlat", "tisb_icao", "tisb_other", "tisb_trackfile"})
+"""Positions computed on the ground, which jump; three that agree are needed."""
+_MIN_RANGED = 3
+_RANGED_GAP_S = 120.0
+_MAX_CLIMB_FPM = 12_000.0
+_ALTITUDE_SLACK_FT = 1_000.0
+_ALTITUDE_WINDOW = 2
+_CROWD_AIRBORNE = 4
+_CROWD_GROUND = 5
+_CROWD_S = 30.0
+_JAMMED_SHARE = 0.1
+_JAMMED_AT_LEAST = 3
+_TWIN_NM, _TWIN_FT = 1.0, 200.0
+
+Rejected = list[tuple[Fix, str]]
+
+
+REASONS = {
+    "not_icao": "the address is not ICAO's (it begins with ~)",
+    "future": "dated more than 5 minutes ahead",
+    "stale": "too old when it came",
+    "low_integrity": "the transponder itself says that its position is poor (jamming does that)",
+    "repeat": "told before, by this provider or another",
+    "frozen": "a position that stands still at speed",
+    "altitude_jump": "a misread altitude; the position was kept",
+    "teleport": "a jump that no aircraft can fly",
+    "twin": "a second aircraft under the same address, or a spoofed one",
+    "few_ranged": "a computed position (MLAT, TIS-B) that fewer than three reports bear out",
+    "misread": "an address one bit off that of an aircraft at its side (a misread reply)",
+    "crowd": "many aircraft on one point (spoofing)",
+}
+"""Why a report is not believed, in words for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The believed reports of one aircraft by time, and those not believed (or mended), each with its reason."""
+
+    fixes: tuple[Fix, ...]
+    rejected: tuple[tuple[Fix, str], ...] = ()
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many were rejected, by reason."""
+        return dict(Counter(reason for _, reason in self.rejected))
+
+    @property
+    def torn(self) -> tuple[Fix, ...]:
+        """The reports that put the aircraft where it cannot have flown, three in a row or more."""
+        return tuple(fix for fix, reason in self.rejected if reason == "twin")
+
+
+def clean(fixes: Sequence[Fix], *, max_age_s: float | None = None) -> Track:
+    """Sort the reports of one aircraft and keep those that are believed.
+
+    `max_age_s` drops reports that were older when they came; live feeds refuse those themselves, and what
+    comes late from an archive is welcome.
+
+    `REASONS` tells the reasons; a report with a misread altitude stays, without its altitude.
+    """
+    dropped: Rejected = []
+    kept: list[Fix] = []
+    for fix in sorted(fixes, key=lambda each: (each.at, each.provider)):
+        reason = _unbelievable(fix, max_age_s) or (_repeated(kept[-1], fix) if kept else "")
+        if reason:
+            dropped.append((fix, reason))
+        else:
+            kept.append(fix)
+    kept = _without_altitude_jumps(kept, dropped)
+    kept = one_aircraft(kept, dropped)
+    kept = _agreeing(kept, dropped)
+    return Track(tuple(kept), tuple(dropped))
+
+
+def spoofed(fixes: Sequence[Fix]) -> frozenset[str]:
+    """Give the addresses that are put on one point at one time, too many to be true.
+
+    Within half a minute four aircraft in flight within 100 m, or five on the ground within 10 m: those that follow
+    each other down the same approach are further apart. Such reports come from jammed
+    or spoofed receivers; the hour is degraded and the aircraft have not arrived.
+    """
+    cells: dict[tuple[bool, float, float], list[Fix]] = defaultdict(list)
+    for fix in fixes:
+        ground = bool(fix.on_ground)
+        digits = 4 if ground else 3
+        if is_icao(fix.icao24) and (ground or (fix.ground_speed_kt or 0) > _MOVING_KT):
+            cells[ground, round(fix.lat, digits), round(fix.lon, digits)].append(fix)
+    crowds = [
+        _crowd(cell, _CROWD_GROUND if ground else _CROWD_AIRBORNE) for (ground, _, _), cell in cells.items()
+    ]
+    return frozenset().union(*crowds)
+
+
+def _crowd(cell: Sequence[Fix], number: int) -> frozenset[str]:
+    """Give the addresses of one point of which so many were there within half a minute."""
+    if len({fix.icao24 for fix in cell}) < number:
+        return frozenset()
+    found: set[str] = set()
+    there: deque[Fix] = deque()
+    for fix in sorted(cell, key=lambda each: each.at):
+        there.append(fix)
+        while seconds_between(there[0], fix) > _CROWD_S:
+            there.popleft()
+        together = {each.icao24 for each in there}
+        if len(together) >= number:
+            found |= together
+    return frozenset(found)
+
+
+def jammed(fixes: Sequence[Fix]) -> bool:
+    """Whether the transponders around a place say that satellite navigation fails there.
+
+    After GPSJam: of the ADS-B aircraft that give an accuracy more than one in ten (one aside, whose own
+    receiver may be broken) give a poor one; three at least.
+    """
+    told = {fix.icao24: False for fix in fixes if _tells_accuracy(fix)}
+    poor = {fix.icao24 for fix in fixes if _low_integrity(fix)}
+    return len(poor) >= _JAMMED_AT_LEAST and (len(poor) - 1) / len(told) > _JAMMED_SHARE
+
+
+def misread(fix: Fix, around: Sequence[Fix]) -> bool:
+    """Whether an address is a misreading of another: one bit off, same callsign, height and place, heard more often."""
+    heard = Counter(each.icao24 for each in around)
+    twins = {each.icao24 for each in around if _is_twin(fix, each)}
+    return any(heard[twin] > heard[fix.icao24] for twin in twins)
+
+
+def _is_twin(fix: Fix, other: Fix) -> bool:
+    if not (is_icao(other.icao24) and fix.callsign and fix.callsign == other.callsign):
+        return False
+    same_height = fix.on_ground and other.on_ground
+    if fix.altitude_ft is not None and other.altitude_ft is not None:
+        same_height = abs(fix.altitude_ft - other.altitude_ft) <= _TWIN_FT
+    one_bit = (int(fix.icao24, 16) ^ int(other.icao24, 16)).bit_count() == 1
+    return bool(one_bit and same_height and apart_nm(fix, other) <= _TWIN_NM)
+
+
+def first_reason(fix: Fix) -> str:
+    """Say why a report is not believed by itself, whatever the others say; nothing where it may be."""
+    return _unbelievable(fix, None)
+
+
+def _tells_accuracy(fix: Fix) -> bool:
+    return is_icao(fix.icao24) and fix.source.startswith("ads") and fix.nac_p is not None
+
+
+def _unbelievable(fix: Fix, max_age_s: float | None) -> str:
+    if not is_icao(fix.icao24):
+        return "not_icao"
+    if fix.at > fix.received_at + MAX_AHEAD:
+        return "future"
+    if max_age_s is not None and (fix.received_at - fix.at).total_seconds() > max_age_s:
+        return "stale"
+    return "low_integrity" if _low_integrity(fix) else ""
+
+
+def _low_integrity(fix: Fix) -> bool:
+    """Judge ADS-B reports alone, and only where the transponder gives its accuracy (nac_p).
+
+    Other sources report nic 0 for sound positions, and so do transponders of the first version.
+    """
+    if not fix.source.startswith("ads") or fix.nac_p is None:
+        return False
+    # On the ground a nic of 0 is usual.
+    poor_nic = fix.nic is not None and fix.nic < _MIN_NIC_AIRBORNE and not fix.on_ground
+    return fix.nac_p < _MIN_NAC_P or poor_nic
+
+
+def _repeated(last: Fix, fix: Fix) -> str:
+    same_place = last.lat == fix.lat and last.lon == fix.lon
+    if last.at == fix.at or (same_place and seconds_between(last, fix) <= _REPEAT_S):
+        return "repeat"
+    # A decoder that lost the position may repeat the last one with new times, even with another ground flag.
+    return "frozen" if same_place and (_flies(last) or _flies(fix)) else ""
+
+
+def _flies(fix: Fix) -> bool:
+    return fix.on_ground is False and (fix.ground_speed_kt or 0) > _MOVING_KT
+
+
+def _without_altitude_jumps(fixes: list[Fix], dropped: Rejected) -> list[Fix]:
+    mended = []
+    for n, fix in enumerate(fixes):
+        if fix.altitude_ft is not None and _jumps(fixes, n):
+            dropped.append((fix, "altitude_jump"))
+            mended.append(replace(fix, altitude_ft=None))
+        else:
+            mended.append(fix)
+    return mended
+
+
+def _jumps(fixes: Sequence[Fix], n: int) -> bool:
+    """Whether the altitude is far from the median of its neighbours' (a misread reply)."""
+    around = fixes[max(0, n - _ALTITUDE_WINDOW) : n + _ALTITUDE_WINDOW + 1]
+    known = [fix.altitude_ft for fix in around if fix.altitude_ft is not None]
+    if len(known) < _MIN_RANGED:
+        return False
+    span_min = seconds_between(around[0], around[-1]) / 60
+    altitude = fixes[n].altitude_ft
+    assert altitude is not None
+    return abs(altitude - median(known)) > _ALTITUDE_SLACK_FT + _MAX_CLIMB_FPM * span_min / 2
+
+
+def _agreeing(fixes: list[Fix], dropped: Rejected) -> list[Fix]:
+    """Drop computed positions that fewer than three reports within two minutes of each other bear out."""
+    if not any(fix.source in _RANGED for fix in fixes):
+        return fixes
+    kept: list[Fix] = []
+    for group in _groups(fixes):
+        alone = [fix for fix in group if fix.source in _RANGED] if len(group) < _MIN_RANGED else []
+        dropped += [(fix, "few_ranged") for fix in alone]
+        kept += [fix for fix in group if fix not in alone]
+    return kept
+
+
+def _groups(fixes: Sequence[Fix]) -> Iterator[list[Fix]]:
+    group = [fixes[0]]
+    for fix in fixes[1:]:
+        if seconds_between(group[-1], fix) > _RANGED_GAP_S:
+            yield group
+            group = []
+        group.append(fix)
+    yield group

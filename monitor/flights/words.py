@@ -1,0 +1,153 @@
+"""A visit told to a person: who it was, when it came and left, how sure that is and why."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from db.records import Visit
+from monitor.flights.evidence import span
+from monitor.flights.signal_loss.counted import is_awaited_near
+from monitor.flights.tracks.designators import names_of
+from monitor.flights.tracks.integrity import REASONS
+from monitor.flights.visits import INFERRED
+from monitor.sites import Site
+
+_HEARD = {
+    4: "reported from the ground here, or heard at both ends of the stay",
+    3: "heard at one end of the stay only, without a report from the ground",
+}
+_INFERRED = {
+    4: "lost on the way here and heard again on the way back; its flight says that it landed, and fits no other place nearly as well",
+    3: "lost and heard again with time for a stay between; here is likelier than anywhere else, another place or circling is possible",
+    2: "heard again, coming from here or from another place that fits nearly as well",
+    1: "only lost on the way towards this site",
+}
+_TOLD = 5
+_STATES = {
+    "lost_toward": "lost on the way to this site",
+    "presumed": "presumed to be here",
+    "present": "here, as far as is known",
+    "confirmed": "was here",
+    "departed": "has left",
+    "through_flight": "flew on without landing here",
+    "diverted": "landed elsewhere",
+    "withdrawn": "withdrawn: later reports show that it was not here",
+}
+
+
+def who(visit: Visit) -> str:
+    """Name the aircraft as far as it may be named."""
+    if not visit.icao24:
+        return "an aircraft without name"
+    known = [visit.registration, visit.type_code, visit.callsign]
+    more = [f"ICAO address {visit.icao24}", *(each for each in known[1:] if each)]
+    first = visit.registration or visit.callsign or visit.icao24
+    return f"{first} ({', '.join(each for each in more if each != first)})"
+
+
+def arrival(visit: Visit) -> str:
+    """Say when it came, between which times, or that nobody saw it come."""
+    if visit.arrived_at is None:
+        return (
+            f"arrival not observed; there by {_minute(visit.first_fix_at)}"
+            if visit.first_fix_at
+            else "arrival not observed"
+        )
+    bounds = visit.candidates.get("arrived_between")
+    if bounds and INFERRED in visit.candidates:
+        early, late = (_minute(datetime.fromisoformat(each)) for each in bounds)
+        return f"arrival not heard, estimated between {early} and {late}"
+    if bounds:
+        return f"arrived by {_minute(visit.arrived_at)}, after {_minute(datetime.fromisoformat(bounds[0]))}"
+    return f"arrived {_minute(visit.arrived_at)}"
+
+
+def departure(visit: Visit) -> str:
+    """Say when it left, between which times, or when it was last heard here."""
+    bounds = visit.candidates.get("departed_between")
+    if visit.departed_at is not None and INFERRED in visit.candidates and bounds:
+        early, late = (_minute(datetime.fromisoformat(each)) for each in bounds)
+        return f"departure not heard, estimated between {early} and {late}"
+    if visit.departed_at is not None:
+        return f"left {_minute(visit.departed_at)}"
+    if visit.state == "departed" and bounds:
+        after, before = (_minute(datetime.fromisoformat(each)) for each in bounds)
+        return f"left at an unknown time between {after} and {before}"
+    if visit.last_fix_at is None:
+        return "departure not observed"
+    return f"last heard here {_minute(visit.last_fix_at)}"
+
+
+def confidence(visit: Visit) -> str:
+    """Say how sure it is, in figures and in words."""
+    # Only an inferred visit has less than 3.
+    words = _INFERRED if INFERRED in visit.candidates else _INFERRED | _HEARD
+    return f"confidence {visit.confidence} of 4: {words[visit.confidence]}"
+
+
+def state(visit: Visit) -> str:
+    """Say what became of it."""
+    if is_awaited_near(visit):
+        return "lost on the way to this site or to one near by, and not counted at either"
+    return _STATES[visit.state]
+
+
+def rejected(counts: Mapping[str, int]) -> str:
+    """Say how many position reports were not believed, and why; nothing where all were."""
+    told = [f"{number} × {REASONS.get(reason, reason)}" for reason, number in counts.items()]
+    return f"Not believed in the last day: {'; '.join(told)}." if told else ""
+
+
+def story(metric: str, visits: Sequence[Visit], site: Site) -> str:
+    """Tell of the watched aircraft behind a count in sentences that can be printed, with what is not known.
+
+    Other aircraft are not named: their identity is forgotten later, and a count would keep it.
+    """
+    watched = [visit for visit in visits if f"icao24:{visit.icao24}" in visit.subjects]
+    if metric not in {"arrivals", "departures"} or not watched:
+        return ""
+    return " ".join(f"{_named(visit)} {_told(visit, site)}" for visit in watched[:_TOLD])
+
+
+def _named(visit: Visit) -> str:
+    kind = next(iter(names_of(visit.type_code)), visit.type_code)
+    more = [
+        kind,
+        f"callsign {visit.callsign}" if visit.callsign else "",
+        f"ICAO address {visit.icao24.upper()}",
+    ]
+    return f"{visit.registration or 'An aircraft'} ({', '.join(each for each in more if each)})"
+
+
+def _told(visit: Visit, site: Site) -> str:
+    gap, origin = visit.candidates.get("gap") or {}, visit.candidates.get("origin")
+    came = f" It came from {origin}." if origin else ""
+    if INFERRED not in visit.candidates:
+        seen = "was heard to arrive" if visit.arrived_at else "was heard, its arrival was not,"
+        return f"{seen} at {site.name} ({arrival(visit)}; {departure(visit)}; {_graded(visit)}).{came}"
+    if "lost_at" not in gap:
+        back = _minute(datetime.fromisoformat(gap["back_at"]))
+        return f"was first heard at {back}, flying away from {site.name}; its arrival there was not ({_graded(visit)})."
+    lost = _minute(datetime.fromisoformat(gap["lost_at"]))
+    away = next((each["away_nm"] for each in visit.candidates["places"] if each["site"] == site.id), None)
+    where = "" if away is None else f", {away:.0f} NM from {site.name} and flying towards it"
+    text = f"was last heard at {lost}{where}.{came}"
+    if "ground_h" in visit.candidates:
+        back = _minute(datetime.fromisoformat(gap["back_at"]))
+        ground = span(timedelta(hours=visit.candidates["ground_h"]))
+        doubt = "" if visit.state == "confirmed" else "; other places fit nearly as well"
+        return (
+            f"{text} It was heard again at {back}, which leaves about {ground} on the ground. "
+            f"Nobody heard it land{doubt} ({_graded(visit)})."
+        )
+    early, late = (datetime.fromisoformat(each) for each in visit.candidates["arrived_between"])
+    awaited = f"It would have arrived between {_minute(early)} and {late.astimezone(UTC):%H:%M} UTC"
+    near = " there or at a place near by" if is_awaited_near(visit) else ""
+    return f"{text} {awaited}. Whether it landed{near} is not known ({_graded(visit)})."
+
+
+def _graded(visit: Visit) -> str:
+    return f"confidence {visit.confidence} of 4"
+
+
+def _minute(at: datetime | None) -> str:
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

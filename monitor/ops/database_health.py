@@ -1,0 +1,219 @@
+"""Whether the database can be written just now; if not, why, in words, and how to mend it."""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from db.engine import is_unusable
+from monitor.app import App, describe_database
+from monitor.config.secrets import redact
+from monitor.config.settings import Settings
+
+DATABASE = "database"
+LITTLE = 100 * 1024**2
+"""Bytes on the disk of a SQLite file below which people are told, while that can still be stored."""
+_NONE_LEFT = 1024**2
+_TRIAL_BYTES = 256 * 1024
+_GOES_ON = (
+    "A running service then goes on by itself; what it could not store counts as not seen, never as zero."
+)
+
+Cause = Literal["full", "read-only", "locked", "broken"]
+_SQLITE: Mapping[int, Cause] = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "read-only",
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_IOERR: "broken",
+    sqlite3.SQLITE_CANTOPEN: "broken",
+    sqlite3.SQLITE_CORRUPT: "broken",
+    sqlite3.SQLITE_NOTADB: "broken",
+}
+_POSTGRESQL: Mapping[str, Cause] = {
+    "53100": "full",
+    "25006": "read-only",
+    "55P03": "locked",
+    "42501": "broken",
+}
+_SERVER_CLASSES = ("08", "53", "57", "58")
+"""Classes of PostgreSQL's codes that speak of the server: its connections, resources, stops and files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ailment:
+    """Why nothing can be stored, and what a person can do about it; printed, it is both."""
+
+    found: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.found} {self.mend}"
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """The file of the database, None where it is no file."""
+    url = make_url(settings.database_url.get_secret_value())
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(str(url.database)) if is_file else None
+
+
+def why(error: BaseException, settings: Settings) -> Ailment | None:
+    """What ails the database, where this error says that it is the database; None for any other."""
+    cause = _cause(error) if isinstance(error, DBAPIError) else None
+    if not isinstance(error, DBAPIError) or cause is None:
+        return None
+    # A file that cannot grow, or whose folder takes nothing, is told as one that cannot be opened now and then.
+    seen = look(settings) if cause == "broken" else None
+    return seen or _words(cause, settings, str(error.orig).strip())
+
+
+def ailment_of(error: DBAPIError, settings: Settings) -> Ailment | None:
+    """The same for a person who waits: a database that lacks what it should hold is at fault as well."""
+    found = why(error, settings)
+    return found or (_words("broken", settings, str(error.orig).strip()) if is_unusable(error) else None)
+
+
+def look(settings: Settings) -> Ailment | None:
+    """What can be seen to be wrong without writing anything."""
+    path = sqlite_file(settings)
+    if path is None or not path.exists():
+        return None
+    if _free(path) < _NONE_LEFT:
+        return _words("full", settings)
+    writable = os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
+    return None if writable else _words("read-only", settings)
+
+
+def attempt(settings: Settings, patience_s: float = 3.0) -> Ailment | None:
+    """What trying shows to be wrong: the lock is taken and given back, and the folder takes a little that is not kept."""
+    path = sqlite_file(settings)
+    if found := look(settings):
+        return found
+    if path is None or not path.exists():
+        return None
+    try:
+        with tempfile.TemporaryFile(dir=path.absolute().parent) as trial:
+            trial.write(bytes(_TRIAL_BYTES))
+            trial.flush()
+            os.fsync(trial.fileno())
+    except OSError as error:
+        return _words("full", settings, error.strerror or "")
+    try:
+        with closing(sqlite3.connect(path, timeout=patience_s, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        return why(OperationalError("BEGIN IMMEDIATE", None, error), settings)
+    return None
+
+
+def trouble(app: App) -> str:
+    """What this process found to be wrong and what can be seen to be, in words; '' where all is well."""
+    return app.troubles.now(DATABASE) or _service_words(look(app.settings))
+
+
+def note(app: App, error: BaseException, now: datetime) -> bool:
+    """Tell once that the database is at fault, if it is; whether it is."""
+    words = _service_words(why(error, app.settings))
+    if words:
+        app.troubles.failed(DATABASE, words, now)
+    return bool(words)
+
+
+def note_written(app: App, now: datetime) -> None:
+    """Something small was stored: believe that all is well again once more than that can be."""
+    troubled = app.troubles.now(DATABASE)
+    words = _service_words(attempt(app.settings) if troubled else look(app.settings))
+    if words:
+        app.troubles.failed(DATABASE, words, now)
+    else:
+        app.troubles.worked(DATABASE)
+
+
+def _service_words(found: Ailment | None) -> str:
+    return f"{found} {_GOES_ON}" if found else ""
+
+
+def little_room(settings: Settings) -> str:
+    """That the disk of the database is nearly full, in words; '' where there is room, or where that is not known."""
+    path = sqlite_file(settings)
+    if path is None or not path.exists() or _free(path) >= LITTLE:
+        return ""
+    return (
+        f"Only {size(_free(path))} are free in {path.absolute().parent}, where the {describe_database(settings)} lies. Once "
+        "that disk is full nothing more is stored, seen or told. Make room there, or move the database "
+        "(SITEWATCH_DATABASE_URL)."
+    )
+
+
+def size(number: int) -> str:
+    """So many bytes as people say them."""
+    for unit, each in (("GiB", 1024**3), ("MiB", 1024**2)):
+        if number >= each:
+            return f"{number / each:.1f} {unit}"
+    return f"{number // 1024} KiB"
+
+
+def _free(path: Path) -> int:
+    folder = path.absolute().parent
+    return shutil.disk_usage(folder).free if folder.exists() else 0
+
+
+def _cause(error: DBAPIError) -> Cause | None:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return _SQLITE.get(code & 0xFF)
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        # A server that cannot be reached gives no code.
+        return "broken" if isinstance(error, OperationalError) else None
+    return _POSTGRESQL.get(state) or ("broken" if state[:2] in _SERVER_CLASSES else None)
+
+
+def _words(cause: Cause, settings: Settings, said: str = "") -> Ailment:
+    database, path = describe_database(settings), sqlite_file(settings)
+    if cause == "full":
+        return _full(database, path)
+    if cause == "locked":
+        return Ailment(
+            f"The {database} is locked: another program holds it, so nothing can be stored.",
+            "End what holds it: a backup, a database browser.",
+        )
+    if cause == "read-only":
+        where = "" if path is None else f", its folder {path.absolute().parent} or their disk"
+        return Ailment(
+            f"The {database}{where} is read-only for the user who runs sitewatch, so nothing can be stored.",
+            "Give that user the right to write there.",
+        )
+    check = (
+        "that the server runs and that sitewatch may read and write there"
+        if path is None
+        else "the file, its folder and its disk"
+    )
+    return Ailment(
+        f"The {database} does not work: {redact(said, settings.secrets)}.",
+        f"Check SITEWATCH_DATABASE_URL, and {check}.",
+    )
+
+
+def _full(database: str, path: Path | None) -> Ailment:
+    if path is None:
+        return Ailment(
+            f"The disk of the server of the {database} is full, so nothing can be stored.", "Make room there."
+        )
+    free, folder = _free(path), path.absolute().parent
+    quota = ", so a quota may be used up" if free >= _NONE_LEFT else ""
+    return Ailment(
+        f"The disk is full: {size(free)} are free in {folder}{quota}, where the {database} lies, and nothing can be stored.",
+        "Make room there, or move the database (SITEWATCH_DATABASE_URL).",
+    )

@@ -1,0 +1,134 @@
+"""What an answer, or the lack of one, is worth: made into the result that the database keeps."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import compress
+
+from sqlalchemy import Engine
+
+from db.aircraft import known_aircraft
+from db.engine import reading
+from db.polls import PollResult
+from db.records import Fix, Outcome, Poll, ProviderState
+from monitor.config.secrets import visible
+from monitor.feeds import FeedError, Fetched, Provider, Scope
+from monitor.feeds.circles import around
+from monitor.flights.keep import kept
+from monitor.flights.tracks.identity import Classes, completed_fixes
+from monitor.sites import Site
+
+NEARBY_NM = 40.0
+"""Reports this near to a site show how well the place is heard."""
+_THINGS = {
+    "stac": "scenes over",
+    "opensky_flights": "flights claimed for",
+    "opensky_tracks": "waypoints for",
+    "flightradar24_airports": "aircraft on their way to or from airports, for",
+    "flightradar24_flights": "flights claimed for",
+}
+"""What each kind of feed lists, where it is not aircraft around a place."""
+_ILLEGIBLE = {
+    "impossible position",
+    "no valid address",
+    "not a state vector",
+    "not an object",
+    "position without age",
+}
+"""Reasons for which a position report is refused that no working feed gives for all of them."""
+
+
+def held_back(state: ProviderState, now: datetime, *, force: bool) -> str:
+    """Why a provider is not to be asked now, '' where it may be."""
+    if force:
+        if state.retry_at and state.retry_at > now:
+            return f"{state.provider} asked to be left alone until {state.retry_at:%Y-%m-%d %H:%M} UTC."
+        return ""
+    if state.health == "disabled":
+        return f"{state.provider} refused this program: {state.last_error}"
+    return "held back" if state.not_before and state.not_before > now else ""
+
+
+def answered(fetched: Fetched, outcome: Outcome) -> PollResult:
+    """The result of a poll that was answered."""
+    return PollResult(
+        outcome,
+        http_status=fetched.http_status,
+        item_count=fetched.item_count,
+        feed_time=fetched.feed_time,
+        bodies=fetched.bodies,
+        content_type=fetched.content_type,
+        fixes=fetched.fixes,
+        scenes=fetched.scenes,
+        claims=fetched.claims,
+        estimates=fetched.estimates,
+    )
+
+
+def failed(error: FeedError) -> PollResult:
+    """The result of a poll that failed."""
+    return PollResult(
+        "failed",
+        http_status=error.status,
+        error=visible(error.reason),
+        bodies=(error.body,) if error.body else (),
+        content_type="",
+        retry_after_s=error.retry_after_s,
+        disable=error.disable,
+    )
+
+
+def check_advance(fetched: Fetched, earlier: Poll | None, slot: int, where: str) -> None:
+    """Refuse an answer that is no newer than that of an earlier slot: a frozen feed repeats itself."""
+    if earlier is None or earlier.slot == slot:
+        return
+    if fetched.feed_time and earlier.feed_time and fetched.feed_time <= earlier.feed_time:
+        raise FeedError(
+            f"{where}: the feed's clock has stood still since {earlier.feed_time:%Y-%m-%d %H:%M:%S} UTC, so its "
+            "answer is an old one.",
+            status=fetched.http_status,
+        )
+
+
+def check_legible(fetched: Fetched, where: str) -> None:
+    """Refuse an answer that lists things of which not one can be read: whoever flew there was not seen."""
+    illegible = sum(number for reason, number in fetched.rejected.items() if reason in _ILLEGIBLE)
+    if fetched.item_count and illegible >= fetched.item_count:
+        reasons = ", ".join(sorted(fetched.rejected.keys() & _ILLEGIBLE))
+        raise FeedError(
+            f"{where}: not one of the {fetched.item_count} that it lists can be read ({reasons}), so nothing was "
+            "seen. If this goes on, the provider has changed its format: look for a newer sitewatch.",
+            status=fetched.http_status,
+            body=b"".join(fetched.bodies),
+        )
+
+
+def count_nearby(sites: Sequence[Site], fixes: Sequence[Fix]) -> Mapping[str, int]:
+    """How many of the reports are near each site."""
+    circles = {site.id: around(site) for site in sites}
+    return {
+        name: sum(circle.distance_nm(fix.lat, fix.lon) <= circle.radius_nm + NEARBY_NM for fix in fixes)
+        for name, circle in circles.items()
+    }
+
+
+def worth_keeping(
+    engine: Engine, sites: Sequence[Site], classes: Classes | None, fixes: Sequence[Fix]
+) -> tuple[Fix, ...]:
+    """Give the position reports to be stored: those near a site, and those of watched aircraft anywhere."""
+    # A feed that sends no types must not lose the bombers that are told by theirs.
+    typeless = {fix.icao24 for fix in fixes if not fix.type_code}
+    with reading(engine) as connection:
+        named = completed_fixes(fixes, known_aircraft(connection, typeless))
+    return tuple(compress(fixes, kept(sites, named, classes)))
+
+
+def describe(provider: Provider, scope: Scope, fetched: Fetched) -> str:
+    """Say in words what a good answer brought."""
+    said = f"{provider.name}: {fetched.item_count} {_THINGS.get(provider.kind, 'aircraft around')} {where_of(scope)}."
+    reasons = ", ".join(f"{count} × {reason}" for reason, count in sorted(fetched.rejected.items()))
+    return f"{said} Not believed: {reasons}." if reasons else said
+
+
+def where_of(scope: Scope) -> str:
+    """Which sites, or which busy place, a scope is about."""
+    return ", ".join(scope.site_ids) or scope.key

@@ -1,0 +1,288 @@
+"""Asking one provider about the sites, once in each slot: what came, what failed, and what an empty answer is worth.
+
+An empty answer is believed only while the provider is seen to be alive: it gave a non-empty answer in the
+same slot, to another scope or to the canary, a busy place elsewhere. Otherwise the poll has failed.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from db.engine import reading, writing
+from db.polls import (
+    PollKey,
+    PollResult,
+    answered_since,
+    last_good_poll,
+    next_sequence,
+    polls,
+    record_poll,
+    start_poll,
+)
+from db.provider_states import note_credits, read_state
+from db.records import Fix, Outcome, Poll, ProviderState, Purpose
+from monitor.feeds import Feed, FeedError, Fetched, Scope
+from monitor.feeds.options import turns
+from monitor.flights.coverage import POLL_WORTH_S
+from monitor.flights.tracks.identity import Classes
+from monitor.poll.answers import (
+    answered,
+    check_advance,
+    check_legible,
+    count_nearby,
+    describe,
+    failed,
+    held_back,
+    where_of,
+    worth_keeping,
+)
+from monitor.poll.poll_reports import PollReport, log_round
+from monitor.sites import Site
+
+_ALIVE_AT_LEAST = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    poll_id: int
+    key: PollKey
+    scope: Scope
+    earlier: Poll | None
+
+
+def poll_provider(
+    engine: Engine,
+    feed: Feed,
+    sites: Sequence[Site],
+    now: datetime,
+    *,
+    force: bool = False,
+    classes: Classes | None = None,
+) -> list[PollReport]:
+    """Ask a provider about these sites unless this slot was asked already; nothing that fails is raised.
+
+    `force` (a person asks) asks again within the slot, and asks a provider that is switched off or held
+    back by its failures; a provider that asked to be left alone for a while is left alone all the same.
+    """
+    name = feed.provider.name
+    with reading(engine) as connection:
+        before = read_state(connection, name, now)
+    held = held_back(before, now, force=force)
+    if held:
+        return [PollReport(name, "", "data", "skipped", held)] if force else []
+    if feed.ledger is not None:
+        feed.ledger.restore(before.credits or {}, now)
+    reports = _Run(engine, feed, sites, now, classes, force=force).ask_all()
+    after = _after(engine, feed, now)
+    log_round(before, after, reports)
+    return reports
+
+
+def _after(engine: Engine, feed: Feed, now: datetime) -> ProviderState:
+    """The provider's state after a round, with the credits that it has spent."""
+    if feed.ledger is not None:
+        with writing(engine) as connection:
+            note_credits(connection, feed.provider.name, feed.ledger.stored(now), now)
+    with reading(engine) as connection:
+        return read_state(connection, feed.provider.name, now)
+
+
+class _Run:
+    """One round of questions to one provider in one slot."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        feed: Feed,
+        sites: Sequence[Site],
+        now: datetime,
+        classes: Classes | None,
+        *,
+        force: bool,
+    ) -> None:
+        self._engine = engine
+        self._feed = feed
+        self._provider = feed.provider
+        self._sites = {site.id: site for site in sites}
+        self._now = now
+        self._classes = classes
+        self._force = force
+        self._slot = int(now.timestamp()) // self._provider.interval_s
+        self._turns = 1
+        self._parts: Mapping[str, int] = {}
+        self._alive_from = self._slot
+        self._alive_for = timedelta(seconds=self._provider.interval_s)
+
+    def ask_all(self) -> list[PollReport]:
+        """Ask scope by scope; one that fails does not stop the others, a provider that turns us away does."""
+        reports: list[PollReport] = []
+        empty: list[tuple[_Begun, Fetched]] = []
+        refusal: tuple[_Begun, FeedError] | None = None
+        for scope in self._due():
+            begun = self._begin(scope, "data")
+            if begun is None:
+                reports += self._skipped(scope)
+                continue
+            try:
+                fetched = self._fetch(begun)
+            except FeedError as error:
+                if error.disable or error.retry_after_s is not None:
+                    refusal = (begun, error)
+                    break
+                reports.append(self._fail(begun, error))
+                continue
+            if fetched.item_count:
+                reports.append(self._keep(begun, fetched, "ok"))
+            else:
+                empty.append((begun, fetched))
+        reports += self._settle(empty, may_ask=refusal is None)
+        if refusal:
+            # Last, so that what it says about the provider stands.
+            reports.append(self._fail(*refusal))
+        return reports
+
+    def _due(self) -> Sequence[Scope]:
+        """The scopes to ask now: all, or those whose turn it is where they are more than may be asked at once."""
+        scopes = self._feed.scopes(list(self._sites.values()))
+        self._parts = Counter(name for scope in scopes for name in scope.site_ids)
+        needed = turns(self._provider, len(scopes))
+        if self._force or needed == 1:
+            return scopes
+        self._turns = needed
+        self._alive_from = 0
+        self._alive_for = max(self._alive_for * self._turns, _ALIVE_AT_LEAST)
+        canary = self._feed.canary(scopes[0])
+        if canary and not self._was_alive() and not self._canary_was_asked():
+            self._alive_by(canary)
+            return []
+        return scopes[self._slot % self._turns :: self._turns]
+
+    def _begin(self, scope: Scope, purpose: Purpose) -> _Begun | None:
+        key = PollKey(self._provider.name, scope.key, self._slot, purpose)
+        with writing(self._engine) as connection:
+            sequence = next_sequence(connection, key, self._now, force=self._force)
+            if sequence is None:
+                return None
+            poll_id = start_poll(connection, key, sequence, self._now)
+            earlier = last_good_poll(connection, key.provider, key.scope)
+        return None if poll_id is None else _Begun(poll_id, key, scope, earlier)
+
+    def _skipped(self, scope: Scope) -> list[PollReport]:
+        if not self._force:
+            return []
+        text = f"{self._provider.name}: {where_of(scope)} is being asked by another process right now."
+        return [PollReport(self._provider.name, scope.key, "data", "skipped", text, scope.site_ids)]
+
+    def _fetch(self, begun: _Begun) -> Fetched:
+        sites = [self._sites[name] for name in begun.scope.site_ids if name in self._sites]
+        since = begun.earlier.started_at if begun.earlier else None
+        fetched = self._feed.fetch(begun.scope, sites, purpose=begun.key.purpose, now=self._now, since=since)
+        where = f"{self._provider.name} {begun.scope.key}"
+        check_legible(fetched, where)
+        check_advance(fetched, begun.earlier, self._slot, where)
+        return fetched
+
+    def _settle(self, empty: Sequence[tuple[_Begun, Fetched]], *, may_ask: bool) -> list[PollReport]:
+        """Believe the empty answers, or call them failed, by whether the provider is alive."""
+        if not empty:
+            return []
+        if self._is_alive(empty[0][0].scope, may_ask=may_ask):
+            return [self._keep(begun, fetched, "empty") for begun, fetched in empty]
+        return [self._fail(begun, self._not_believed(begun, fetched)) for begun, fetched in empty]
+
+    def _is_alive(self, scope: Scope, *, may_ask: bool) -> bool:
+        canary = self._feed.canary(scope)
+        if canary is None or self._was_alive():
+            return True
+        return may_ask and self._turns == 1 and self._alive_by(canary)
+
+    def _was_alive(self) -> bool:
+        since = self._now - self._alive_for
+        with reading(self._engine) as connection:
+            return answered_since(connection, self._provider.name, self._alive_from, since)
+
+    def _canary_was_asked(self) -> bool:
+        since = self._now - self._alive_for
+        with reading(self._engine) as connection:
+            return bool(
+                polls(connection, provider=self._provider.name, purpose="canary", since=since, limit=1)
+            )
+
+    def _alive_by(self, canary: Scope | None) -> bool:
+        begun = self._begin(canary, "canary") if canary else None
+        if begun is None:
+            return False
+        try:
+            fetched = self._fetch(begun)
+        except FeedError as error:
+            self._record(begun, failed(error))
+            return False
+        outcome: Outcome = "ok" if fetched.item_count else "empty"
+        self._record(begun, answered(fetched, outcome))
+        return outcome == "ok"
+
+    def _not_believed(self, begun: _Begun, fetched: Fetched) -> FeedError:
+        return FeedError(
+            f"{self._provider.name} {begun.scope.key}: the answer was an empty list, and so was every other one, "
+            "even from a busy place (or it could not be asked): the feed is out of order, which is no zero.",
+            status=fetched.http_status,
+            body=b"".join(fetched.bodies),
+        )
+
+    def _keep(self, begun: _Begun, fetched: Fetched, outcome: Outcome) -> PollReport:
+        result = replace(
+            answered(fetched, outcome),
+            redistribute=self._provider.redistribute,
+            fixes=self._worth_keeping(fetched.fixes),
+            nearby=self._watched(begun.scope, fetched.fixes),
+            parts=self._parts,
+        )
+        return self._report(begun, result, describe(self._provider, begun.scope, fetched), fetched.rejected)
+
+    def _fail(self, begun: _Begun, error: FeedError) -> PollReport:
+        result = replace(
+            failed(error),
+            redistribute=self._provider.redistribute,
+            nearby=self._watched(begun.scope, ()),
+        )
+        return self._report(begun, result, f"Failed. {error.reason}", {})
+
+    def _report(
+        self, begun: _Begun, result: PollResult, text: str, rejected: Mapping[str, int]
+    ) -> PollReport:
+        stored = self._record(begun, result)
+        return PollReport(
+            self._provider.name,
+            begun.scope.key,
+            begun.key.purpose,
+            result.outcome if stored else "skipped",
+            text if stored else f"{begun.scope.key}: another process has stored this poll already.",
+            begun.scope.site_ids,
+            result.item_count or 0,
+            len(result.fixes),
+            len(result.scenes),
+            dict(rejected),
+        )
+
+    def _record(self, begun: _Begun, result: PollResult) -> bool:
+        interval_s = self._provider.interval_s
+        with writing(self._engine) as connection:
+            return record_poll(
+                connection,
+                begun.poll_id,
+                result,
+                interval_s=interval_s,
+                now=self._now,
+                # A place whose turn comes seldom was not watched all the time between.
+                lasts_s=min(interval_s * self._turns, max(interval_s, int(POLL_WORTH_S))),
+            )
+
+    def _worth_keeping(self, fixes: Sequence[Fix]) -> tuple[Fix, ...]:
+        return worth_keeping(self._engine, list(self._sites.values()), self._classes, fixes)
+
+    def _watched(self, scope: Scope, fixes: Sequence[Fix]) -> Mapping[str, int]:
+        sites = [self._sites[name] for name in scope.site_ids if name in self._sites]
+        return count_nearby(sites, fixes) if self._feed.watches else {}

@@ -1,0 +1,1 @@
+"""Reading out what is stored: status, history, tables, plots, backtests."""

@@ -1,0 +1,249 @@
+"""A backtest of one series from the database, as a document and in Markdown."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from alerts.backtest.fit import Fit, Power, fit, power
+from alerts.backtest.replay import Judged, replay
+from alerts.backtest.summary import Event, Rate, Summary, summarise
+from alerts.judging.forecast import Expected, known_at, series_in
+from alerts.watch import SiteWatch
+from db.engine import reading
+from db.observations import every_revision
+from db.records import Observation, SeriesKey
+from monitor.bootstrap import RULES
+from monitor.errors import InputError
+from monitor.imports.faults import BadCell
+from monitor.imports.periods import moment, period
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What the rules would have said of one series, with all that is needed to repeat it."""
+
+    series: SeriesKey
+    since: datetime | None
+    until: datetime | None
+    seed: int
+    code: str
+    input_sha256: str
+    summary: Summary
+    fit: Fit
+    power: tuple[Power, ...]
+    judged: tuple[Judged, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Everything but the looks themselves, with the alarms, as plain data."""
+        return {
+            "series": asdict(self.series),
+            "since": self.since,
+            "until": self.until,
+            "seed": self.seed,
+            "code": self.code,
+            "input_sha256": self.input_sha256,
+            "summary": asdict(self.summary),
+            "fit": asdict(self.fit),
+            "power": [asdict(each) for each in self.power],
+            "alarms": list(self._alarms()),
+        }
+
+    def expected(self) -> list[Expected]:
+        """What `tail` expected of each look that it could judge."""
+        return [
+            Expected(each.look, said.details["expected"], said.details["low"], said.details["high"])
+            for each in self.judged
+            if (said := each.said("tail")) is not None and "expected" in said.details
+        ]
+
+    def _alarms(self) -> Iterator[dict[str, Any]]:
+        for each in self.judged:
+            if each.told:
+                yield {
+                    "start": each.look.period_start,
+                    "value": each.look.value,
+                    "told_at": min(each.told.values()),
+                    "rules": sorted(each.told),
+                    "reasons": [said.reason for said in each.verdicts if said.exceeded],
+                }
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which series is tested, over which time and how."""
+
+    metric: str
+    subject: str = ""
+    area: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    events: tuple[Event, ...] = ()
+    starts: int = 200
+    seed: int = 1
+
+
+def run_backtest(engine: Engine, site: SiteWatch, question: Question, now: datetime) -> Backtest:
+    """Replay the series with most looks; raises InputError where there is none."""
+    with reading(engine) as connection:
+        known = known_at(connection, site, question.metric, question.area, now)
+        revisions = every_revision(connection, site.site_id, question.area, question.metric)
+    keys = series_in(known, question.subject)
+    if not keys:
+        raise InputError(
+            f"Nothing is recorded for {question.metric} at {site.name}, so there is no history to replay. “sitewatch "
+            "observations import FILE” brings counts in."
+        )
+    key = keys[0]
+    judged = [
+        each
+        for each in replay(revisions, replace(known, scores={}), key, site, RULES)
+        if _within(each, question)
+    ]
+    looks = [each for each in known.looks if each.series == key]
+    return Backtest(
+        series=key,
+        since=question.since,
+        until=question.until,
+        seed=question.seed,
+        code=version("sitewatch"),
+        input_sha256=_digest(revisions),
+        summary=summarise(judged, question.events),
+        fit=fit(judged, question.seed),
+        power=tuple(power(looks, judged, question.starts, question.seed)),
+        judged=tuple(judged),
+    )
+
+
+def _within(judged: Judged, question: Question) -> bool:
+    at = judged.look.period_start
+    return not (question.since and at < question.since) and not (question.until and at >= question.until)
+
+
+def _digest(revisions: Sequence[Observation]) -> str:
+    told = [
+        [
+            *asdict(each.series).values(),
+            each.period_start.isoformat(),
+            each.look_key,
+            each.revision,
+            each.value,
+            each.exposure,
+        ]
+        for each in revisions
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def read_events(path: Path, zone: ZoneInfo) -> tuple[Event, ...]:
+    """Read labelled events, columns `start`, `end` (optional) and `label` (optional); raises InputError."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}.") from None
+    return tuple(_event(path, line, row, zone) for line, row in enumerate(rows, start=2))
+
+
+def _event(path: Path, line: int, row: dict[str, str | None], zone: ZoneInfo) -> Event:
+    start = row.get("start") or ""
+    try:
+        span = period(moment(start, zone), moment(row.get("end") or start, zone), "window", zone)
+    except BadCell as bad:
+        raise InputError(f"{path}, line {line}: {bad.problem}. {bad.mend}.") from None
+    return Event(span.start, span.end, row.get("label") or "")
+
+
+def markdown(found: Backtest) -> str:
+    """The backtest as a page of Markdown."""
+    return (
+        "\n".join([*_head(found), *_rates(found), *_events(found), *_fit(found.fit), *_power(found.power)])
+        + "\n"
+    )
+
+
+def _head(found: Backtest) -> Iterator[str]:
+    key, summary = found.series, found.summary
+    what = f"{key.metric}{f' {key.subject}' if key.subject else ''}{f' ({key.area})' if key.area else ''}"
+    yield f"# Backtest: {what} at {key.site_id}, counted by {key.procedure}"
+    yield ""
+    skips = (
+        ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in summary.skips.items()) or "none"
+    )
+    yield (
+        f"{summary.looks} looks, each judged as of the moment when it was knowable; not judged: {skips}. "
+        f"{summary.site_years:g} site-years were judged."
+    )
+    yield ""
+    yield f"sitewatch {found.code}, seed {found.seed}, input {found.input_sha256[:16]}."
+    yield ""
+
+
+def _rates(found: Backtest) -> Iterator[str]:
+    yield "| rule | judged | alarms | episodes | false | realised a year [95 %] | promised | attainable | |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for each in (found.summary.verdict, *found.summary.rules):
+        yield _rate_row(each)
+    yield ""
+    yield "| exposure | looks | judged | alarms |"
+    yield "|---|---|---|---|"
+    for row in found.summary.by_exposure:
+        yield f"| {row['exposure']} | {row['looks']} | {row['judged']} | {row['alarms']} |"
+    yield ""
+
+
+def _rate_row(each: Rate) -> str:
+    realised = (
+        "–"
+        if each.realised_a_year is None
+        else f"{each.realised_a_year:.2f} [{each.low:.2f}, {each.high:.2f}]"
+    )
+    attainable = "–" if each.attainable_a_year is None else f"{each.attainable_a_year:.3g}"
+    return (
+        f"| {each.rule} | {each.statuses.get('evaluated', 0)} | {each.alarms} | {each.episodes} | "
+        f"{each.false_episodes} | {realised} | {each.promised_a_year:.3g} | {attainable} | {each.verdict} |"
+    )
+
+
+def _events(found: Backtest) -> Iterator[str]:
+    if not found.summary.events:
+        return
+    yield "| event | looks | caught | by | after days |"
+    yield "|---|---|---|---|---|"
+    for each in found.summary.events:
+        name = each.event.label or f"{each.event.start:%Y-%m-%d}"
+        delay = "–" if each.delay_days is None else f"{each.delay_days:g}"
+        yield f"| {name} | {each.looks} | {'yes' if each.caught else 'no'} | {each.by or '–'} | {delay} |"
+    yield ""
+
+
+def _fit(found: Fit) -> Iterator[str]:
+    if not found.n:
+        return
+    yield f"Predictions of `tail` for {found.n} looks, randomised PIT by deciles: {', '.join(map(str, found.deciles))}"
+    yield f"(even by chance with p = {found.p:.2g})."
+    inside = ", ".join(f"{share:.1%} within the {band} band" for band, share in found.coverage.items())
+    yield f"Coverage: {inside}."
+    yield ""
+
+
+def _power(found: Sequence[Power]) -> Iterator[str]:
+    if not found:
+        return
+    yield "| surge | days | starts | caught | at the first look | median delay: looks | days |"
+    yield "|---|---|---|---|---|---|---|"
+    for each in found:
+        looks, days = (
+            "–" if value is None else f"{value:g}"
+            for value in (each.median_delay_looks, each.median_delay_days)
+        )
+        yield f"| {each.surge} | {each.days} | {each.starts} | {each.caught:.0%} | {each.at_first_look:.0%} | {looks} | {days} |"
+    yield ""

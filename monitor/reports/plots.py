@@ -1,0 +1,80 @@
+"""Plots of one series with what was expected: in the terminal (plotext) and as a PNG (matplotlib)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alerts.judging.forecast import Expected
+from alerts.rules.series import counted
+from db.records import Observation
+
+_DAY_FORMAT = "Y-m-d"
+
+
+def terminal_plot(
+    looks: Sequence[Observation], expected: Sequence[Expected], title: str, width: int, height: int
+) -> str:
+    """Counts as points, what was expected as a line, the 95 % interval as two more; plain text."""
+    import plotext  # noqa: PLC0415 - it looks at the terminal when imported
+
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plotsize(width, height)
+    plotext.date_form(_DAY_FORMAT)
+    plotext.title(title)
+    if expected:
+        days = [_day(each.look) for each in expected]
+        plotext.plot(days, [each.high for each in expected], marker="dot", label="95 % high")
+        plotext.plot(days, [each.expected for each in expected], marker="braille", label="expected")
+        plotext.plot(days, [each.low for each in expected], marker="dot", label="95 % low")
+    plotext.scatter(
+        [_day(each) for each in looks], [counted(each) for each in looks], marker="x", label="counted"
+    )
+    drawn: str = plotext.uncolorize(plotext.build())
+    return drawn.rstrip()
+
+
+def _day(look: Observation) -> str:
+    return f"{look.period_start:%Y-%m-%d}"
+
+
+def png_plot(
+    path: Path,
+    looks: Sequence[Observation],
+    expected: Sequence[Expected],
+    title: str,
+    alarms: Sequence[datetime] = (),
+) -> None:
+    """Write a picture: counts, what was expected with its 95 % interval, and alarms where there are any."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - heavy
+
+    figure = Figure(figsize=(9, 4), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    if expected:
+        times = _times([each.look.period_start for each in expected])
+        low, high = ([getattr(each, name) for each in expected] for name in ("low", "high"))
+        axes.fill_between(times, low, high, color="#c6d4e1", step="mid", label="95 % of looks")
+        axes.plot(times, [each.expected for each in expected], color="#44749d", label="expected")
+    axes.plot(
+        _times([each.period_start for each in looks]),
+        [counted(each) for each in looks],
+        linestyle="none",
+        marker=".",
+        color="#23395b",
+        label="counted",
+    )
+    if alarms:
+        top = max((counted(each) for each in looks), default=1.0)
+        axes.vlines(_times(alarms), 0, top, color="#b3202c", alpha=0.6, label="alarm")
+    axes.set_title(title)
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper left", frameon=False)
+    figure.savefig(path)
+
+
+def _times(at: Sequence[datetime]) -> Any:
+    # matplotlib takes datetimes; its types name only numbers.
+    return np.array([each.astimezone(UTC).replace(tzinfo=None) for each in at], dtype="datetime64[us]")

@@ -1,0 +1,226 @@
+"""Histories as CSV, GeoJSON, JSON and GeoParquet. Text in CSV can never run as a spreadsheet formula."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import shapely
+from shapely.geometry import mapping
+
+from alerts.words import own_count
+from db.records import DeclaredBaseline, Note, Observation
+from monitor.reports.history import SiteHistory, first_url, period_words, source_words, status_words
+from monitor.sites import Site
+
+Row = dict[str, Any]
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
+COLUMNS = (
+    "record",
+    "site_id",
+    "site_name",
+    "area",
+    "metric",
+    "subject",
+    "local_period",
+    "start",
+    "end",
+    "precision",
+    "value",
+    "comparator",
+    "low",
+    "high",
+    "n_looks",
+    "status",
+    "assessable",
+    "exposure",
+    "procedure",
+    "published",
+    "recorded_at",
+    "revision",
+    "announced",
+    "publisher",
+    "via",
+    "url",
+    "certainty",
+    "note",
+    "look_key",
+    "attribution",
+)
+"""`start` (inclusive), `end` (exclusive), `published` (when it was knowable) and `recorded_at` are UTC."""
+
+
+def safe_cell(value: object) -> object:
+    """A cell for CSV: numbers stay numbers, text that a spreadsheet would run gets an apostrophe."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return utc_text(value)
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def utc_text(at: datetime) -> str:
+    """An instant as ISO 8601 in UTC with a Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> str:
+    """Rows as CSV with a header."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([safe_cell(row.get(column)) for column in columns])
+    return stream.getvalue()
+
+
+def history_rows(history: SiteHistory, attributions: Mapping[str, str] | None = None) -> Iterator[Row]:
+    """Every look, declared baseline and note as one flat row.
+
+    `attributions` says how a publisher (a feed's provider) wants to be named.
+    """
+    named = attributions or {}
+    for look in history.looks:
+        yield look_row(look, history.site, named)
+    for baseline in history.declared:
+        yield declared_row(baseline, history.site, named)
+    for note in history.notes:
+        yield note_row(note, history.site, named)
+
+
+def look_row(look: Observation, site: Site, attributions: Mapping[str, str]) -> Row:
+    """One look as a flat row."""
+    return {
+        "record": "look",
+        **_place(site, look.series.area, look.series.metric, look.series.subject),
+        **_period(site, look.period_start, look.period_end, look),
+        "value": look.value,
+        "comparator": look.qualifier,
+        "low": look.low,
+        "high": look.high,
+        "n_looks": None,
+        "status": status_words(look),
+        "assessable": look.assessable,
+        "exposure": look.exposure,
+        "procedure": look.series.procedure,
+        "announced": look.announced,
+        **_source(look, first_url(look)),
+        "note": look.note,
+        "look_key": look.look_key,
+        "attribution": _look_attribution(look, attributions),
+    }
+
+
+def declared_row(baseline: DeclaredBaseline, site: Site, attributions: Mapping[str, str]) -> Row:
+    """One declared baseline as a flat row; its comparator is the statistic."""
+    share = f"of {baseline.n_looks}"
+    return {
+        "record": "declared",
+        **_place(site, baseline.series.area, baseline.series.metric, baseline.series.subject),
+        **_period(site, baseline.window_start, baseline.window_end, baseline),
+        "value": baseline.value,
+        "comparator": share if baseline.statistic == "share" else baseline.statistic,
+        "n_looks": baseline.n_looks,
+        "status": "declared",
+        "procedure": baseline.series.procedure,
+        **_source(baseline, baseline.url),
+        "note": baseline.note,
+        "attribution": _attribution(baseline, "publisher not named", attributions),
+    }
+
+
+def note_row(note: Note, site: Site, attributions: Mapping[str, str]) -> Row:
+    """One note as a flat row."""
+    return {
+        "record": "note",
+        **_place(site, note.area, note.metric, note.subject),
+        **_period(site, note.starts_at, note.ends_at, note),
+        "status": "note",
+        "announced": note.announced,
+        **_source(note, note.url),
+        "note": note.text,
+        "attribution": _attribution(note, "publisher not named", attributions),
+    }
+
+
+Recorded = Observation | DeclaredBaseline | Note
+
+
+def _place(site: Site, area: str, metric: str, subject: str) -> Row:
+    return {"site_id": site.id, "site_name": site.name, "area": area, "metric": metric, "subject": subject}
+
+
+def _period(site: Site, start: datetime, end: datetime, record: Recorded) -> Row:
+    return {
+        "local_period": period_words(start, end, record.precision, site.timezone),
+        "start": start,
+        "end": end,
+        "precision": record.precision,
+    }
+
+
+def _source(record: Recorded, url: str) -> Row:
+    return {
+        "published": record.result_time,
+        "recorded_at": record.recorded_at,
+        "revision": record.revision,
+        "publisher": record.publisher,
+        "via": record.via,
+        "url": url,
+        "certainty": record.certainty,
+    }
+
+
+def _look_attribution(look: Observation, attributions: Mapping[str, str]) -> str:
+    if look.publisher:
+        return _attribution(look, "", attributions)
+    data = [attributions.get(name, name) for name in look.data_from]
+    return "; ".join([own_count(look.series.procedure, ()), *data])
+
+
+def _attribution(record: Recorded, unnamed: str, attributions: Mapping[str, str]) -> str:
+    named = attributions.get(record.publisher, "")
+    return named or source_words(record.publisher, record.via) or unnamed
+
+
+def history_document(history: SiteHistory) -> Row:
+    """The history as one JSON document."""
+    return {
+        "site": history.site.id,
+        "metric": history.query.metric,
+        "looks": [_flat(each) for each in history.looks],
+        "declared": [_flat(each) for each in history.declared],
+        "notes": [_flat(each) for each in history.notes],
+    }
+
+
+def _flat(record: Recorded) -> Row:
+    values: Row = asdict(record)
+    values = {**values.pop("series", {}), **values}
+    return {name: utc_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def feature_collection(history: SiteHistory, attributions: Mapping[str, str] | None = None) -> Row:
+    """The history as GeoJSON: one point a row, inside its area or site (WGS 84)."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": mapping(point_of(history.site, row["area"])),
+            "properties": {name: utc_text(v) if isinstance(v, datetime) else v for name, v in row.items()},
+        }
+        for row in history_rows(history, attributions)
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def point_of(site: Site, area: str = "") -> shapely.Point:
+    """A point inside the area, or inside the site where the area has no shape; never in a hole or across 180°."""
+    shapes = [each.geometry for each in site.areas if each.id == area and each.geometry is not None]
+    outline = shapes[0] if shapes else site.geometry
+    return outline.point_on_surface()

@@ -1,0 +1,1 @@
+"""The service: jobs, the leader, serving the page, and what is misconfigured."""

@@ -1,0 +1,1 @@
+"""Adding a site from the page."""

@@ -1,0 +1,119 @@
+"""What the baseline of a site would be: each rule's own answer to a first look, with the history there is. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from alerts.judging.forecast import RuleNow, normal, series_in
+from alerts.judging.verdicts import Known
+from alerts.rules.contract import Rule
+from alerts.watch import SiteWatch
+from alerts.words import capital, listed, units
+from db.records import DeclaredBaseline, SeriesKey
+from monitor.flights.looks import COUNTED
+from monitor.flights.visits import PROCEDURE
+from monitor.web import wording
+from monitor.web.views.rows import subject_words
+
+_BY_PEOPLE = "published"
+_WATCHLIST = "watchlist"
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What some rules, which say the same, could say now; `ready` False: they cannot tell yet."""
+
+    rules: tuple[str, ...]
+    ready: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPlan:
+    """Series that would be watched alike: where their looks come from, what is known, and what their rules need."""
+
+    metrics: tuple[str, ...]
+    looks: str
+    counted_daily: bool
+    known: int
+    declared: tuple[str, ...]
+    rules: tuple[Foretold, ...]
+
+
+def foretell(
+    watch: SiteWatch, known: Mapping[str, Known], rules: Mapping[str, Rule], flight_feeds: Sequence[str]
+) -> tuple[MetricPlan, ...]:
+    """Say for each metric what its rules could tell now; `flight_feeds` are those asked about the site."""
+    plans: dict[MetricPlan, tuple[str, ...]] = {}
+    for metric in watch.metrics:
+        plan = _plan(watch, metric, known[metric], rules, flight_feeds)
+        alike = replace(plan, metrics=())
+        plans[alike] = (*plans.get(alike, ()), *plan.metrics)
+    return tuple(replace(plan, metrics=metrics) for plan, metrics in plans.items())
+
+
+def _plan(
+    watch: SiteWatch, metric: str, known: Known, rules: Mapping[str, Rule], flight_feeds: Sequence[str]
+) -> MetricPlan:
+    flown = metric in COUNTED and bool(flight_feeds)
+    own = SeriesKey(watch.site_id, "", metric, "", PROCEDURE if flown else _BY_PEOPLE)
+    now = normal(next(iter(series_in(known, "")), own), known, watch, rules)
+    return MetricPlan(
+        metrics=(wording.metric_words(metric),),
+        looks=_looks_words(flight_feeds if flown else ()),
+        counted_daily=flown,
+        known=now.usable,
+        declared=tuple(_declared(each, watch.timezone) for each in known.declared),
+        rules=tuple(_together(_foretold(each, watch, daily=flown) for each in now.rules)),
+    )
+
+
+def _together(said: Iterable[Foretold]) -> Iterator[Foretold]:
+    """Rules that say the same in one line."""
+    lines: dict[tuple[bool, str], tuple[str, ...]] = {}
+    for each in said:
+        lines[each.ready, each.words] = (*lines.get((each.ready, each.words), ()), *each.rules)
+    for (ready, words), names in lines.items():
+        yield Foretold(names, ready, words)
+
+
+def _looks_words(flight_feeds: Sequence[str]) -> str:
+    if flight_feeds:
+        return f"one look a day, from {listed(flight_feeds)}"
+    return "looks come from imports only: no feed counts this here"
+
+
+def _declared(each: DeclaredBaseline, zone: str) -> str:
+    who = "" if not each.series.subject else f" ({subject_words(each.series.subject, {})})"
+    publisher = each.publisher or "an unnamed source"
+    return (
+        f"{capital(wording.statement(each))}{who}, {wording.window(each, zone)}, according to {publisher}"
+        f" ({wording.looks_behind(each)})"
+    )
+
+
+def _foretold(said: RuleNow, watch: SiteWatch, *, daily: bool) -> Foretold:
+    name = (said.rule.replace("_", " "),)
+    if said.rule == _WATCHLIST:
+        return Foretold(name, bool(watch.watchlist), _watchlist_words(watch))
+    if said.judges:
+        threshold = said.figures.get("threshold")
+        above = isinstance(threshold, int | float) and threshold > 0
+        return Foretold(name, True, f"tells above {threshold:g}." if above else f"can tell. {said.reason}")
+    needs = _needs(said, daily=daily)
+    return Foretold(name, False, f"cannot tell yet, {needs}." if needs else f"cannot tell yet. {said.reason}")
+
+
+def _watchlist_words(watch: SiteWatch) -> str:
+    if not watch.watchlist:
+        return "says nothing as long as the watch list is empty."
+    return f"tells whenever one of these is seen: {listed([subject_words(each, {}) for each in watch.watchlist])}."
+
+
+def _needs(said: RuleNow, *, daily: bool) -> str:
+    if not said.missing:
+        return ""
+    what = said.figures.get("missing_what", wording.USABLE_LOOKS)
+    if what != wording.USABLE_LOOKS:
+        return f"needs {said.missing} more {units(said.missing, what)}"
+    wait = f" (at least {said.missing} {'day' if said.missing == 1 else 'days'})" if daily else ""
+    return f"needs {said.missing} more {'look' if said.missing == 1 else 'looks'}{wait}"

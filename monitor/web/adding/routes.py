@@ -1,0 +1,78 @@
+"""The routes for adding a site: a form, a dry run, and the writing. Only the last changes anything."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from monitor import pipeline
+from monitor.errors import WorkFailed
+from monitor.sites.faults import SitesError
+from monitor.sites.kinds import KINDS
+from monitor.web.actions import OwnForm
+from monitor.web.adding.adding import DryRun, Wish, refused, try_wish, write_sites
+from monitor.web.context import Here, Web
+from monitor.web.views.map_data import draft_map_data, plain_map_data
+
+router = APIRouter(include_in_schema=False)
+_LONGEST_TEXT = 1_000_000
+
+Short = Annotated[str, Form(max_length=200)]
+Long = Annotated[str, Form(max_length=_LONGEST_TEXT)]
+
+log = structlog.get_logger()
+
+
+@router.get("/add-site")
+def form(request: Request, here: Here) -> Response:
+    """Show the form."""
+    return _form(request, here, Wish(), DryRun())
+
+
+@router.post("/add-site/check", dependencies=[OwnForm])
+def check(  # noqa: PLR0917 - the fields of the form
+    request: Request,
+    here: Here,
+    airport: Short = "",
+    geojson: Long = "",
+    site_id: Short = "",
+    name: Short = "",
+    kind: Short = "",
+    timezone: Short = "",
+) -> Response:
+    """Show what adding would do; nothing is written."""
+    wish = Wish(*(each.strip() for each in (airport, geojson, site_id, name, kind, timezone)))
+    found = try_wish(here.app, wish, here.clock())
+    return _form(request, here, wish, found)
+
+
+@router.post("/add-site", dependencies=[OwnForm])
+def add(request: Request, here: Here, features: Long) -> Response:
+    """Write the sites of a dry run into the sites file, and watch them from now on."""
+    try:
+        added = write_sites(here.app, features)
+    except SitesError as error:
+        wish = Wish(geojson=features)
+        return _form(request, here, wish, refused(wish, error.faults))
+    except WorkFailed as error:
+        return here.renderer.problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Not added", str(error))
+    pipeline.reload_sites(here.app, here.clock())
+    log.info("sites added from the page", sites=added)
+    return RedirectResponse(f"/sites/{added[0]}" if len(added) == 1 else "/", HTTPStatus.SEE_OTHER)
+
+
+def _form(request: Request, here: Web, wish: Wish, found: DryRun) -> Response:
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if found.faults else HTTPStatus.OK
+    return here.renderer.page(
+        request,
+        "add_site.html",
+        status=status,
+        wish=wish,
+        found=found,
+        kinds=KINDS,
+        map=plain_map_data(here.app.sites.values()),
+        draft=draft_map_data(here.app.sites.values(), [each.site for each in found.previews]),
+        file=here.app.sites_file.path.name,
+    )

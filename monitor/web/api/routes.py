@@ -1,0 +1,173 @@
+"""The JSON API, version 1: reading only, strict about what it is asked, never more than a page at a time."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from sqlalchemy import Connection
+
+from db.alerts import alerts
+from db.engine import reading
+from db.pages import LookId, look_id, look_page
+from db.records import SeriesKey
+from db.sites import site_names
+from db.visit_pages import visit_page, visit_place
+from monitor.web.api.formats import answer, bad_cursor, cursor_time, decode_cursor, encode_cursor
+from monitor.web.api.models import (
+    Alerts,
+    ApiError,
+    Observations,
+    Sites,
+    Statuses,
+    Visits,
+    alert_item,
+    observation_item,
+    visit_item,
+)
+from monitor.web.api.queries import (
+    AlertQuery,
+    Form,
+    ObservationQuery,
+    Paging,
+    Text,
+    VisitQuery,
+    only_known_parameters,
+)
+from monitor.web.api.status import site_items, status_items
+from monitor.web.context import Here, Web
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    401: {"model": ApiError, "description": "The token is missing or wrong"},
+    404: {"model": ApiError, "description": "There is no such site"},
+    422: {"model": ApiError, "description": "A parameter cannot be used"},
+    503: {"model": ApiError, "description": "The database cannot be read"},
+}
+router = APIRouter(prefix="/api/v1", responses=_ERRORS, dependencies=[Depends(only_known_parameters)])
+
+
+Pages = Annotated[Paging, Depends()]
+
+
+_COLLECTION = {
+    "type": "object",
+    "required": ["type", "features", "next"],
+    "properties": {
+        "type": {"const": "FeatureCollection"},
+        "features": {
+            "type": "array",
+            "items": {"type": "object", "required": ["type", "geometry", "properties"]},
+        },
+        "next": {"type": ["string", "null"]},
+    },
+}
+_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/geo+json": {"schema": _COLLECTION},
+        }
+    }
+}
+
+
+@router.get("/sites", response_model=Sites, responses=_FORMS)
+def sites(request: Request, here: Here, paging: Pages, site: Text = None) -> Response:
+    """Every watched site and how it stands; GeoJSON gives the outlines."""
+    start = int(_one(decode_cursor(paging.cursor, 1), "0", str.isdecimal))
+    with reading(here.app.engine) as connection:
+        _check_site(connection, here, site)
+        items = site_items(connection, here.app, here.clock(), site)
+    page = items[start : start + paging.limit]
+    more = start + paging.limit < len(items)
+    following = encode_cursor(str(start + paging.limit)) if more else None
+    return _answer(request, here, paging, Sites(items=page, next=following), outlines=True)
+
+
+@router.get("/observations", response_model=Observations, responses=_FORMS)
+def observations(
+    request: Request, here: Here, paging: Pages, wanted: Annotated[ObservationQuery, Depends()]
+) -> Response:
+    """Counts, one revision a look: the newest that was knowable at `as_of` and recorded by `as_recorded`."""
+    with reading(here.app.engine) as connection:
+        _check_site(connection, here, wanted.site)
+        found = look_page(connection, wanted.filter(), _look_after(paging.cursor), paging.limit + 1)
+    following = None
+    if len(found) > paging.limit:
+        found = found[: paging.limit]
+        key, start, look = look_id(found[-1])
+        series = (key.site_id, key.area, key.metric, key.subject, key.procedure)
+        following = encode_cursor(*series, start, look)
+    items = [observation_item(each) for each in found]
+    return _answer(request, here, paging, Observations(items=items, next=following))
+
+
+@router.get("/visits", response_model=Visits, responses=_FORMS)
+def visits(request: Request, here: Here, paging: Pages, wanted: Annotated[VisitQuery, Depends()]) -> Response:
+    """Aircraft visits, the one that began last first; those that touch [since, until)."""
+    after = decode_cursor(paging.cursor, 2)
+    place = (cursor_time(after[0]), after[1]) if after else None
+    with reading(here.app.engine) as connection:
+        _check_site(connection, here, wanted.site)
+        found = visit_page(connection, wanted.filter(), place, paging.limit + 1)
+    following = None
+    if len(found) > paging.limit:
+        found = found[: paging.limit]
+        following = encode_cursor(*visit_place(found[-1]))
+    items = [visit_item(each) for each in found]
+    return _answer(request, here, paging, Visits(items=items, next=following))
+
+
+@router.get("/alerts", response_model=Alerts, responses=_FORMS)
+def alert_list(
+    request: Request, here: Here, paging: Pages, wanted: Annotated[AlertQuery, Depends()]
+) -> Response:
+    """Alerts, the one that was opened last first."""
+    after = decode_cursor(paging.cursor, 2)
+    place = (cursor_time(after[0]), after[1]) if after else None
+    with reading(here.app.engine) as connection:
+        _check_site(connection, here, wanted.site)
+        found = alerts(connection, site_id=wanted.site, status=wanted.status)
+    kept = sorted(
+        (each for each in found if wanted.takes(each.metric, each.subjects, each.opened_at, each.closed_at)),
+        key=lambda each: (each.opened_at, each.id),
+        reverse=True,
+    )
+    rest = [each for each in kept if place is None or (each.opened_at, each.id) < place]
+    page = rest[: paging.limit]
+    following = encode_cursor(page[-1].opened_at, page[-1].id) if len(rest) > len(page) else None
+    items = [alert_item(each) for each in page]
+    return _answer(request, here, paging, Alerts(items=items, next=following))
+
+
+@router.get("/status", response_model=Statuses, responses=_FORMS)
+def status(request: Request, here: Here, form: Form = "json") -> Response:
+    """How the program is: who leads, the outbox, every provider and channel."""
+    items = status_items(here.app, here.clock())
+    return _answer(request, here, Paging(form), Statuses(items=items, next=None))
+
+
+def _check_site(connection: Connection, here: Web, site: str | None) -> None:
+    if site is None or site in here.app.sites or site in site_names(connection):
+        return
+    there = ", ".join(sorted(here.app.sites))
+    raise HTTPException(HTTPStatus.NOT_FOUND, f"site: there is no such site. There are: {there}.")
+
+
+def _look_after(cursor: str | None) -> LookId | None:
+    after = decode_cursor(cursor, 7)
+    if after is None:
+        return None
+    return SeriesKey(*after[:5]), cursor_time(after[5]), after[6]
+
+
+def _one(values: list[str] | None, default: str, good: Callable[[str], bool]) -> str:
+    if values is None:
+        return default
+    if not good(values[0]):
+        raise bad_cursor()
+    return values[0]
+
+
+def _answer(request: Request, here: Web, paging: Paging, page: Any, *, outlines: bool = False) -> Response:
+    return answer(page, paging.form, request.url, here.app.sites, outlines=outlines)

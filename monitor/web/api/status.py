@@ -1,0 +1,93 @@
+"""Sites and status as the API gives them."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from monitor.app import App
+from monitor.flights.words import rejected
+from monitor.reports.status import ProviderStatus, Status, gather
+from monitor.web.api.models import AreaItem, SiteItem, StatusItem
+from monitor.web.views.overview import SiteCard, Surveyor
+
+
+def site_items(connection: Connection, app: App, now: datetime, site_id: str | None) -> list[SiteItem]:
+    """Every watched site, or one."""
+    surveyor = Surveyor(connection, app, now)
+    wanted = [site for site in app.sites.values() if site_id in {None, site.id}]
+    return [
+        _site(
+            surveyor.card(site, charted=False),
+            sum(each.status == "open" for each in surveyor.told(site.id)),
+        )
+        for site in wanted
+    ]
+
+
+def _site(card: SiteCard, open_alerts: int) -> SiteItem:
+    site, state = card.site, card.state
+    return SiteItem(
+        id=site.id,
+        name=site.name,
+        kind=site.kind,
+        timezone=site.timezone.key,
+        codes=dict(site.codes),
+        watchlist=list(site.watchlist),
+        links=list(site.links),
+        areas=[
+            AreaItem(id=area.id, name=area.name, kind=area.kind, located=area.geometry is not None)
+            for area in site.areas
+        ],
+        elevation_ft=site.elevation_ft,
+        precision=site.precision,
+        notes=site.notes,
+        source=site.source,
+        finding=state.finding,
+        current=state.current,
+        seen_until=state.since,
+        open_alerts=open_alerts,
+    )
+
+
+def status_items(app: App, now: datetime) -> list[StatusItem]:
+    """Every part of the program."""
+    status = gather(app, now)
+    return [_program(status), _outbox(status), *map(_provider, status.providers), *_channels(status)]
+
+
+def _program(status: Status) -> StatusItem:
+    leads = status.leader.owner if status.leader and status.leader_alive else None
+    text = (
+        f"Scheduling: {leads}." if leads else "No service schedules just now; start one with “sitewatch run”."
+    )
+    if status.storage:
+        return StatusItem(part="program", state="failing", since=None, text=status.storage)
+    return StatusItem(part="program", state="ok" if leads else "idle", since=None, text=text)
+
+
+def _outbox(status: Status) -> StatusItem:
+    box = status.outbox
+    waiting = sum(box.waiting.values())
+    text = f"{waiting} messages wait, {box.dead} were given up."
+    return StatusItem(part="outbox", state="failing" if box.failing else "ok", since=None, text=text)
+
+
+def _provider(each: ProviderStatus) -> StatusItem:
+    state = each.state
+    since = state.last_ok_at if state.health == "ok" else state.failing_since
+    text = state.last_error or f"{each.kind}, asked every {each.interval_s} s; {each.attribution}."
+    text = " ".join(part for part in (text, rejected(each.rejected_24h)) if part)
+    return StatusItem(part=f"provider:{each.name}", state=state.health, since=since, text=text)
+
+
+def _channels(status: Status) -> Iterator[StatusItem]:
+    failing = {each.channel: each for each in status.outbox.failing}
+    for name in status.channels:
+        trouble = failing.get(name)
+        yield StatusItem(
+            part=f"channel:{name}",
+            state="failing" if trouble else "ok",
+            since=trouble.failing_since if trouble else None,
+            text=(trouble.last_error or "") if trouble else "Messages go out.",
+        )

@@ -1,0 +1,148 @@
+"""Charts of counts that need no script: one subject's counts over time, with bounds, baselines and gaps. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from db.records import DeclaredBaseline, Observation
+from monitor.web import wording
+from monitor.web.charts.axis import Span
+from monitor.web.charts.marks import (
+    BOTTOM_PX,
+    Block,
+    Chart,
+    Mark,
+    Scale,
+    Told,
+    condense,
+    describe,
+    mark_of,
+    shade_gaps,
+    shade_silence,
+    span_of,
+)
+
+TOP_PX = 22
+_LETTER_PX, _LABEL_GAP_PX, _LABEL_HEIGHT_PX = 7.5, 4, 14
+_NARROWEST_PX = 330
+"""Labels must not touch on a phone."""
+_MARK_PX, _MOST_TOGETHER = 9, 4
+
+
+def value_chart(told: Told, title: str, height: int = 170) -> Chart | None:
+    """Draw one subject's counts over time; None where there is nothing to draw."""
+    span = span_of(told)
+    if span is None:
+        return None
+    counts = [each for each in told.looks if each.value is not None]
+    highest = [each.high or each.value or 0.0 for each in counts]
+    top = _top([*highest, *(each.high for each in told.expected)], told.declared)
+    plot_px = height - TOP_PX - BOTTOM_PX
+    floor = float(height - BOTTOM_PX)
+
+    def y(value: float) -> float:
+        return round(floor - plot_px * value / top, 1)
+
+    shown, condensed = condense(counts)
+    marks = [mark_of(each, told, span, y) for each in shown]
+    return Chart(
+        title=title,
+        description=describe(told, title),
+        height=height,
+        floor_y=floor,
+        ticks=span.ticks(),
+        blocks=(
+            *shade_gaps(told, span, (TOP_PX, plot_px)),
+            *shade_silence(told, span, (TOP_PX, plot_px)),
+            *_baselines(told, span, y, floor),
+            *_usual(told, span, y),
+        ),
+        marks=tuple(_labelled(marks, shown)),
+        condensed=condensed,
+    )
+
+
+def _top(values: Sequence[float], declared: Iterable[DeclaredBaseline]) -> float:
+    highest = max([1.0, *values, *(each.value or 0.0 for each in declared if each.statistic == "max")])
+    return highest * 1.06
+
+
+def _baselines(told: Told, span: Span, y: Scale, floor: float) -> Iterator[Block]:
+    for each in told.declared:
+        title = (
+            f"{wording.statement(each)}, {wording.window(each, told.zone)}, according to "
+            f"{each.publisher or 'an unnamed source'} ({wording.looks_behind(each)})"
+        )
+        left, right = span.x(each.window_start), span.x(each.window_end)
+        width = round(max(0.6, right - left), 2)
+        if each.statistic == "max" and each.value is not None:
+            top = y(each.value)
+            yield Block(left, width, "declared", title, top, floor - top, wording.statement(each))
+        elif each.statistic == "none_before":
+            yield Block(left, width, "declared", title, floor - 3, 3, wording.statement(each))
+
+
+def _usual(told: Told, span: Span, y: Scale) -> Iterator[Block]:
+    """What was usual at each look, by the looks before it."""
+    for each in told.expected:
+        left, right = span.x(each.look.period_start), span.x(each.look.period_end)
+        top = y(each.high)
+        yield Block(
+            left,
+            round(max(0.4, right - left), 2),
+            "usual",
+            wording.usual(each, told.zone),
+            top,
+            round(max(1.0, y(each.low) - top), 1),
+        )
+
+
+def _labelled(marks: Sequence[Mark], looks: Sequence[Observation]) -> Iterator[Mark]:
+    """Write the count beside a mark, where its words touch no other: alerts first, then the newest, then the highest.
+
+    Marks that nearly cover each other share one label: `3, 5, 8`.
+    """
+
+    def rank(places: Sequence[int]) -> tuple[bool, bool, float]:
+        highest = max(looks[place].value or 0.0 for place in places)
+        return marks[places[0]].kind != "alert", len(marks) - 1 not in places, -highest
+
+    taken: list[tuple[float, float, float]] = []
+    labels: dict[int, str] = {}
+    for places in sorted(_heaps(marks), key=rank):
+        place = min(places, key=lambda each: marks[each].y)
+        x_px, y_px = _x_px(marks[place]), marks[place].y
+        together = ", ".join(wording.short_count(looks[each]) for each in places)
+        for text in dict.fromkeys((together, wording.short_count(looks[place]))):
+            half = (len(text) * _LETTER_PX + _LABEL_GAP_PX) / 2
+            inside = len(places) == 1 or text != together or half < x_px < _NARROWEST_PX - half
+            if inside and all(
+                abs(x_px - x) > half + other or abs(y_px - y) > _LABEL_HEIGHT_PX for x, y, other in taken
+            ):
+                taken.append((x_px, y_px, half))
+                labels[place] = text
+                break
+    return (replace(mark, label=labels.get(place, "")) for place, mark in enumerate(marks))
+
+
+def _heaps(marks: Sequence[Mark]) -> Iterator[list[int]]:
+    """The places of marks that nearly cover each other, a few together; all others alone."""
+    heap: list[int] = []
+    for place, mark in enumerate(marks):
+        last = marks[heap[-1]] if heap else mark
+        near = _x_px(mark) - _x_px(last) <= _MARK_PX and abs(mark.y - last.y) <= _MARK_PX
+        if heap and not (near and "alert" not in {mark.kind, last.kind}):
+            yield from _few(heap)
+            heap = []
+        heap.append(place)
+    yield from _few(heap)
+
+
+def _few(heap: list[int]) -> Iterator[list[int]]:
+    if len(heap) <= _MOST_TOGETHER:
+        yield heap
+    else:
+        yield from ([place] for place in heap)
+
+
+def _x_px(mark: Mark) -> float:
+    return mark.x / 100 * _NARROWEST_PX

@@ -1,0 +1,86 @@
+"""Charts of events, one line a subject: counts of arrivals are nearly always one, so only the times matter. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from alerts.words import capital, subject
+from db.records import DeclaredBaseline
+from monitor.web import wording
+from monitor.web.charts.axis import Span
+from monitor.web.charts.marks import (
+    BOTTOM_PX,
+    Chart,
+    Lane,
+    Mark,
+    Told,
+    condense,
+    describe,
+    look_key,
+    mark_of,
+    shade_gaps,
+    shade_silence,
+    span_of,
+)
+
+LANE_PX = 40
+_FIRST_PX = 28
+
+
+def lane_chart(told: Told, title: str, most: int = 5) -> Chart | None:
+    """Draw when each subject was seen; None where nothing was ever seen."""
+    span = span_of(told)
+    names = _seen_subjects(told)[:most]
+    if span is None or not names:
+        return None
+    floor = LANE_PX * len(names)
+    # Only the series of all subjects says when nobody looked; another subject's silence is no gap.
+    whole = replace(told, looks=[each for each in told.looks if not each.series.subject])
+    return Chart(
+        title=title,
+        description=describe(told, title),
+        height=floor + BOTTOM_PX,
+        floor_y=float(floor),
+        ticks=span.ticks(),
+        blocks=(*shade_gaps(whole, span, (0, floor)), *shade_silence(told, span, (0, floor))),
+        lanes=tuple(_lane(each, told, span, _FIRST_PX + LANE_PX * place) for place, each in enumerate(names)),
+    )
+
+
+def _seen_subjects(told: Told) -> list[str]:
+    """The subjects that were seen, those in alerts first, then the ones seen last."""
+    seen: dict[str, tuple[bool, datetime]] = {}
+    for each in told.looks:
+        if each.value:
+            alerted, newest = seen.get(each.series.subject, (False, each.period_start))
+            alerted = alerted or look_key(each) in told.alerted
+            seen[each.series.subject] = (alerted, max(newest, each.period_start))
+    return sorted(seen, key=lambda name: seen[name], reverse=True)
+
+
+def _lane(name: str, told: Told, span: Span, y: float) -> Lane:
+    shown, _ = condense([each for each in told.looks if each.series.subject == name and each.value])
+    before = [_earlier(each, told, span, y) for each in told.declared if each.series.subject == name]
+    seen = [
+        replace(
+            mark_of(each, told, span, lambda _value: y),
+            y_low=None,
+            y_high=None,
+            floor=False,
+            label=wording.short_count(each) if each.value != 1 else "",
+        )
+        for each in shown
+    ]
+    return Lane(capital(subject(name, told.site_names)) if name else "All", y, (*_only(before), *seen))
+
+
+def _earlier(each: DeclaredBaseline, told: Told, span: Span, y: float) -> Mark | None:
+    if each.statistic != "last_seen":
+        return None
+    middle = each.window_start + (each.window_end - each.window_start) / 2
+    when = wording.window(each, told.zone)
+    return Mark(span.x(middle), y, "declared", f"Last seen before: {when}, according to {each.publisher}")
+
+
+def _only(marks: list[Mark | None]) -> Iterator[Mark]:
+    return (each for each in marks if each is not None)

@@ -1,0 +1,177 @@
+"""What charts are made of: marks, shaded blocks and lanes, in per cent across and pixels down. Pure."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from alerts.judging.forecast import Expected
+from db.records import DeclaredBaseline, Observation
+from monitor.web import wording
+from monitor.web.charts.axis import Span, Tick
+
+BOTTOM_PX = 22
+_MOST_MARKS = 300
+_SILENCE_SHARE = 0.02
+_ROOM_SHARE = 0.02
+
+Scale = Callable[[float], float]
+Room = tuple[float, float]
+"""From which pixel down, and how many."""
+LookKey = tuple[str, str, datetime, str]
+"""Subject, procedure, period start and look key: what an alert names a look by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One look: where it stands, how it is drawn and what it says when pointed at."""
+
+    x: float
+    y: float
+    kind: str
+    title: str
+    label: str = ""
+    width: float | None = None
+    y_low: float | None = None
+    y_high: float | None = None
+    floor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A shaded part: a time without a count, a look that could not be used, or what a declared baseline covers."""
+
+    x: float
+    width: float
+    kind: str
+    title: str
+    y: float = 0
+    height: float = 0
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One subject's line of sightings."""
+
+    name: str
+    y: float
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """All that a template draws; `floor_y` is where zero stands."""
+
+    title: str
+    description: str
+    height: int
+    floor_y: float
+    ticks: tuple[Tick, ...]
+    blocks: tuple[Block, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    lanes: tuple[Lane, ...] = ()
+    condensed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a chart is made from: looks (newest revisions, by time), baselines, and the looks that alerts name."""
+
+    zone: str
+    now: datetime
+    looks: Sequence[Observation]
+    declared: Sequence[DeclaredBaseline] = ()
+    alerted: frozenset[LookKey] = field(default_factory=frozenset)
+    site_names: Mapping[str, str] = field(default_factory=dict)
+    expected: Sequence[Expected] = ()
+    """What was expected of the newest looks, each from those before it."""
+
+
+def look_key(look: Observation) -> LookKey:
+    """What an alert names a look by."""
+    return (look.series.subject, look.series.procedure, look.period_start, look.look_key)
+
+
+def span_of(told: Told) -> Span | None:
+    """Choose the time to show, up to now; None where nothing was ever counted."""
+    starts = [each.period_start for each in told.looks] + [each.window_start for each in told.declared]
+    if not any(each.value is not None for each in told.looks) or not starts:
+        return None
+    start = min(starts)
+    end = max([told.now, *(each.period_end for each in told.looks)])
+    end = max(end, start + timedelta(days=1))
+    # The first mark must not stand on the edge.
+    return Span(start - (end - start) * _ROOM_SHARE, end)
+
+
+def condense(looks: Sequence[Observation]) -> tuple[list[Observation], str]:
+    """Keep the highest look of each stretch where there are more looks than can be told apart."""
+    if len(looks) <= _MOST_MARKS:
+        return list(looks), ""
+    size = math.ceil(len(looks) / _MOST_MARKS)
+    stretches = (looks[start : start + size] for start in range(0, len(looks), size))
+    kept = [max(each, key=lambda look: look.value or 0.0) for each in stretches]
+    return kept, f"Of every {size} looks the highest is drawn; the table has all."
+
+
+def mark_of(look: Observation, told: Told, span: Span, y: Scale) -> Mark:
+    """Place one look."""
+    value = look.value or 0.0
+    start, end = span.x(look.period_start), span.x(look.period_end)
+    wide = look.precision in {"window", "month"} and end - start > 1
+    bounded = look.low is not None and look.high is not None
+    return Mark(
+        x=round((start + end) / 2, 2) if wide or look.precision == "day" else start,
+        y=y(value),
+        kind="alert" if look_key(look) in told.alerted else "announced" if look.announced else "count",
+        title=f"{wording.look_period(look, told.zone)}: {wording.counted(look)}, {wording.source(look)}",
+        width=round(end - start, 2) if wide else None,
+        y_low=y(look.low) if bounded and look.low is not None else None,
+        y_high=y(look.high) if bounded and look.high is not None else None,
+        floor=look.qualifier == ">=",
+    )
+
+
+def shade_gaps(told: Told, span: Span, room: Room) -> Iterator[Block]:
+    """Shade the times without a count, series by series."""
+    by_series = sorted(told.looks, key=lambda each: (each.series, each.period_start))
+    for (_, kind), group in groupby(by_series, key=lambda each: (each.series, _gap_kind(each))):
+        stretch = list(group)
+        if kind:
+            start, end = stretch[0].period_start, stretch[-1].period_end
+            words = "not assessable" if kind == "unusable" else "no count: not observed"
+            title = f"{wording.period(start, end, 'day', told.zone)}: {words}"
+            yield _block(span, (start, end), kind, title, room)
+
+
+def shade_silence(told: Told, span: Span, room: Room) -> Iterator[Block]:
+    """Shade the time since anybody looked."""
+    newest = max(each.period_end for each in told.looks if each.value is not None)
+    ended = max(each.period_end for each in told.looks)
+    if span.end - ended > (span.end - span.start) * _SILENCE_SHARE:
+        yield _block(span, (ended, span.end), "silence", f"No count since {wording.utc(newest)}", room)
+
+
+def _gap_kind(look: Observation) -> str:
+    if look.assessable is False:
+        return "unusable"
+    return "gap" if look.value is None else ""
+
+
+def _block(span: Span, when: tuple[datetime, datetime], kind: str, title: str, room: Room) -> Block:
+    left, right = (span.x(at) for at in when)
+    return Block(left, round(max(0.4, right - left), 2), kind, title, *room)
+
+
+def describe(told: Told, title: str) -> str:
+    """Say in words what a chart shows."""
+    counts = [each for each in told.looks if each.value is not None]
+    highest = max(counts, key=lambda each: each.value or 0.0)
+    newest = counts[-1]
+    return (
+        f"{title}: {len(counts)} counts. Highest {wording.counted(highest)} "
+        f"({wording.look_period(highest, told.zone)}), newest {wording.counted(newest)} "
+        f"({wording.look_period(newest, told.zone)}). The table below has every one."
+    )

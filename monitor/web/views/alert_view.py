@@ -1,0 +1,172 @@
+"""One alert's page: its life, its evidence, what was sent to whom, and how the messages look."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection
+
+from alerts.channels.safe_text import safe_url
+from alerts.delivery.compose import composed
+from alerts.delivery.messages import STATUS
+from alerts.words import own_count
+from db.alerts import alert_by_id, events
+from db.deliveries import deliveries, told_alerts
+from db.records import Alert, AlertEvent, Delivery
+from db.silences import Silence, silences
+from db.sites import site_names
+from monitor.app import App
+from monitor.web import wording
+from monitor.web.views.message_previews import (
+    EmailPreview,
+    SlackPreview,
+    delivery_of,
+    email_preview,
+    slack_preview,
+    told_event,
+)
+from monitor.web.views.panels import Desk, Panel, Topic
+from monitor.web.views.rows import Source, subject_words
+
+_DELIVERY_WORDS = {
+    "queued": "waits to be sent",
+    "sending": "being sent",
+    "sent": "sent",
+    "dead": "given up",
+    "too_old": "not sent: too old",
+    "silenced": "not sent: silenced",
+}
+CHART_HEIGHT = 220
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One look inside an alert, as it was when the rules fired."""
+
+    subject: str
+    count: str
+    when: str
+    source: Source
+    procedure: str
+    exposure: str
+    certainty: str
+    known_since: datetime
+    revision: int
+    note: str
+    links: tuple[Source, ...]
+    visits: tuple[Source, ...]
+    rules: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One message owed, and what became of it."""
+
+    delivery: Delivery
+    words: str
+    why: str
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """All that the page of an alert shows."""
+
+    alert: Alert
+    life: tuple[AlertEvent, ...]
+    entries: tuple[EntryRow, ...]
+    deliveries: tuple[DeliveryRow, ...]
+    event: AlertEvent
+    slack: SlackPreview
+    email: EmailPreview
+    silences: tuple[Silence, ...]
+    zone: str
+    panel: Panel | None
+    """The counts that the alert is about, where the site is still watched."""
+    status_words: Mapping[str, str]
+    sent: bool
+    """Whether any message about it went, or still goes, to somebody."""
+
+
+def alert_page(
+    connection: Connection, app: App, alert_id: str, now: datetime, seq: int | None
+) -> AlertPage | None:
+    """Gather an alert's page; the messages shown are those about event `seq`, else about the first told one."""
+    alert = alert_by_id(connection, alert_id)
+    if alert is None:
+        return None
+    life = events(connection, alert_id)
+    owed = deliveries(connection, alert_id)
+    told = told_event(life, owed, seq)
+    message = composed(connection, delivery_of(told, owed), app.settings.public_url)
+    kinds = {each.seq: STATUS[each.kind] for each in life}
+    return AlertPage(
+        alert=alert,
+        life=tuple(life),
+        entries=tuple(_entry(each, alert) for each in alert.details["entries"]),
+        deliveries=tuple(_delivery(each, kinds) for each in owed),
+        event=told,
+        slack=slack_preview(message),
+        email=email_preview(message, app),
+        silences=tuple(
+            each
+            for each in silences(connection, now)
+            if each.site_id == alert.site_id and each.metric in {"", alert.metric}
+        ),
+        zone=alert.details["timezone"],
+        panel=_panel(connection, app, alert, now),
+        status_words=STATUS,
+        sent=alert.id in told_alerts(connection),
+    )
+
+
+def _panel(connection: Connection, app: App, alert: Alert, now: datetime) -> Panel | None:
+    site = app.sites.get(alert.site_id)
+    if site is None:
+        return None
+    topic = Topic(alert.area, alert.metric, alert.subjects or ("",))
+    return Desk(connection, site, site_names(connection), now).panel(topic, [alert], height=CHART_HEIGHT)
+
+
+def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
+    zone = alert.details["timezone"]
+    start, end = (datetime.fromisoformat(entry[name]) for name in ("period_start", "period_end"))
+    links = tuple(_links(entry))
+    publisher = entry["publisher"] or own_count(entry["procedure"], entry.get("data_from", ()))
+    via = f" (via {entry['via']})" if entry["via"] else ""
+    return EntryRow(
+        subject=subject_words(entry["subject"], entry["site_names"]),
+        count=wording.qualified(entry["qualifier"], entry["value"]),
+        when=wording.period(start, end, entry["precision"], zone),
+        source=Source(publisher + via, links[0].url if links else None),
+        procedure=entry["procedure"],
+        exposure="not stated" if entry["exposure"] is None else f"{entry['exposure']:.0%}",
+        certainty=entry["certainty"] or "not stated",
+        known_since=datetime.fromisoformat(entry["result_time"]),
+        revision=entry["revision"],
+        note=entry["note"],
+        links=links,
+        visits=tuple(_visits(entry, alert.site_id)),
+        rules=tuple((name.replace("_", " "), said["reason"]) for name, said in entry["rules"].items()),
+    )
+
+
+def _links(entry: Mapping[str, Any]) -> Iterator[Source]:
+    for each in entry["evidence"]:
+        url = safe_url(each["ref"]) if each["kind"] in {"url", "scene"} else None
+        if url:
+            yield Source(each["text"] or entry["publisher"] or "Source", url)
+
+
+def _visits(entry: Mapping[str, Any], site_id: str) -> Iterator[Source]:
+    """Link the aircraft visits behind a count to where the site's page tells them."""
+    for each in entry["evidence"]:
+        if each["kind"] == "visit":
+            yield Source(each["text"] or "visit", f"/sites/{quote(site_id)}#visit-{quote(each['ref'])}")
+
+
+def _delivery(each: Delivery, kinds: Mapping[int, str]) -> DeliveryRow:
+    why = each.last_error or (each.reason if each.state in {"too_old", "silenced"} else "")
+    return DeliveryRow(each, _DELIVERY_WORDS[each.state], why, kinds.get(each.event_seq or 0, "Notice"))

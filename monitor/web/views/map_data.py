@@ -1,0 +1,70 @@
+"""What the map script is given: where each site is, what it is called and how it stands. Pure."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import shapely
+from shapely.geometry import mapping
+
+from monitor.sites import Site
+from monitor.web.views.overview import SiteCard
+
+Collection = dict[str, Any]
+
+
+def map_data(cards: Sequence[SiteCard]) -> dict[str, Collection]:
+    """Points to draw and outlines for close views."""
+    points = [
+        _point(
+            card.site,
+            state=card.state.code,
+            words=card.state.words,
+            headline=card.alert.headline if card.alert else "",
+        )
+        for card in cards
+    ]
+    return {"points": _collection(points), "outlines": _outlines(card.site for card in cards)}
+
+
+def plain_map_data(sites: Iterable[Site]) -> dict[str, Collection]:
+    """The same for a map on which a new site is drawn: every mark is plain."""
+    known = list(sites)
+    points = [_point(site, state="unknown", words="", headline="") for site in known]
+    return {"points": _collection(points), "outlines": _outlines(known)}
+
+
+def draft_map_data(sites: Iterable[Site], drafts: Sequence[Site]) -> dict[str, Any]:
+    """The same with sites that are not added yet, and the box around these: [[west, south], [east, north]]."""
+    ids = {site.id for site in drafts}
+    data: dict[str, Any] = plain_map_data([*(site for site in sites if site.id not in ids), *drafts])
+    corners = [(x, y) for site in drafts for x, y in shapely.get_coordinates(site.geometry).tolist()]
+    if corners:
+        # Around one corner, so that a box across 180° stays small.
+        first = corners[0][0]
+        lons = [first + (x - first + 180) % 360 - 180 for x, _ in corners]
+        lats = [y for _, y in corners]
+        data["bounds"] = [[min(lons), min(lats)], [max(lons), max(lats)]]
+    return {**data, "drafts": _outlines(drafts)}
+
+
+def _point(site: Site, **properties: str) -> dict[str, Any]:
+    middle = site.geometry.representative_point()
+    at = {"type": "Point", "coordinates": [round(middle.x, 5), round(middle.y, 5)]}
+    return {
+        "type": "Feature",
+        "properties": {"id": site.id, "name": site.name, **properties},
+        "geometry": at,
+    }
+
+
+def _outlines(sites: Iterable[Site]) -> Collection:
+    return _collection(
+        [
+            {"type": "Feature", "properties": {"id": site.id}, "geometry": mapping(site.geometry)}
+            for site in sites
+        ]
+    )
+
+
+def _collection(features: list[dict[str, Any]]) -> Collection:
+    return {"type": "FeatureCollection", "features": features}

@@ -1,0 +1,228 @@
+"""The first page: for every site what was counted last, whether it was unusual, and what can be seen there now."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from db.alerts import alerts
+from db.blindness import open_periods
+from db.coverage import coverage
+from db.deliveries import told_alerts
+from db.imagery import scenes
+from db.observations import looks
+from db.pages import SeriesSummary, series_summaries
+from db.provider_states import provider_states
+from db.records import Alert, Observation
+from db.sites import site_names
+from db.verdicts import verdicts
+from monitor.app import App
+from monitor.sites import Site
+from monitor.sites.kinds import KINDS
+from monitor.web import wording
+from monitor.web.views.imagery_view import SitePicture, site_picture
+from monitor.web.views.listening import ears
+from monitor.web.views.panels import Desk, Panel, topics
+from monitor.web.views.sight import (
+    CURRENT,
+    PASSES,
+    Sentence,
+    flight_sentence,
+    imagery_sentence,
+    last_heard,
+    outage_sentence,
+    published_sentence,
+)
+
+FEATURED = 3
+"""So many sites stand at the top with a chart; the rest follow in a table."""
+_LISTENED = timedelta(days=30)
+
+Finding = Literal["unusual", "ordinary", "unknown"]
+_WORDS: Mapping[Finding, str] = {
+    "unusual": "Unusual",
+    "ordinary": "Ordinary",
+    "unknown": "Cannot tell yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How unusual a site is and whether anybody can tell now; the map is coloured by it.
+
+    `current` where the finding rests on a count of the last 30 days: what was counted long ago says nothing of a place
+    at which aircraft are merely heard today. `blind` where nobody has counted or heard anything there for as long.
+    """
+
+    finding: Finding
+    current: bool
+    words: str
+    since: datetime | None
+    blind: bool
+
+    @property
+    def code(self) -> str:
+        """One word for map and style sheet."""
+        return self.finding if self.current else f"{self.finding}-blind"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCard:
+    """One site on the first page."""
+
+    site: Site
+    kind: str
+    state: State
+    alert: Alert | None
+    picture: SitePicture | None
+    panel: Panel | None
+    newest: Observation | None
+    sight: tuple[Sentence, ...]
+
+    def newest_words(self, now: datetime) -> str:
+        """The newest count with what was counted, when and by whom, for a line of a table; '' where there is none."""
+        if self.newest is None:
+            return ""
+        what = wording.metric_words(self.newest.series.metric).lower()
+        when = f"{wording.look_period(self.newest, self.site.timezone.key)}, {wording.ago(self.newest.period_end, now)}"
+        return f"{what}: {wording.counted(self.newest)}, {when} ({wording.source(self.newest)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The first page."""
+
+    cards: tuple[SiteCard, ...]
+    open_alerts: int
+    failing: tuple[str, ...]
+    """The feeds that do not work just now."""
+    feeds: int
+    told: frozenset[str]
+    """The alerts of which a message went, or still goes, to somebody."""
+
+    @property
+    def featured(self) -> tuple[SiteCard, ...]:
+        """The sites with a chart: the first of the file."""
+        return self.cards[:FEATURED]
+
+    @property
+    def rest(self) -> tuple[SiteCard, ...]:
+        """All other sites."""
+        return self.cards[FEATURED:]
+
+
+class Surveyor:
+    """Reads what is known of sites, all in one view of the database."""
+
+    def __init__(self, connection: Connection, app: App, now: datetime) -> None:
+        self._connection, self._now = connection, now
+        self._sites = app.sites
+        feeds = list(app.feeds.values())
+        self._imagery = [feed.provider for feed in feeds if not feed.watches]
+        self._flights = [feed.provider for feed in feeds if feed.watches]
+        self.names = {**site_names(connection), **{site.id: site.name for site in self._sites.values()}}
+        self._blind = open_periods(connection)
+        self._ears = ears(connection, self._sites.values(), feeds, self.names, now)
+        self.sent = told_alerts(connection)
+        self._told: dict[str, list[Alert]] = defaultdict(list)
+        for each in reversed(alerts(connection)):
+            self._told[each.site_id].append(each)
+        self._summaries: dict[str, list[SeriesSummary]] = defaultdict(list)
+        for summary in series_summaries(connection):
+            self._summaries[summary.key.site_id].append(summary)
+
+    def overview(self) -> Overview:
+        """The whole first page."""
+        cards = [self.card(site, charted=place < FEATURED) for place, site in enumerate(self._sites.values())]
+        opened = sum(each.status == "open" for told in self._told.values() for each in told)
+        asked = [each.name for each in (*self._flights, *self._imagery)]
+        health = provider_states(self._connection)
+        failing = [
+            each for each in asked if each in health and health[each].health in {"failing", "disabled"}
+        ]
+        return Overview(tuple(cards), opened, tuple(failing), len(asked), self.sent)
+
+    def card(self, site: Site, *, charted: bool = True) -> SiteCard:
+        """One site; only those `charted` get a picture and a panel."""
+        told = self._told[site.id]
+        newest = self._newest(site)
+        panel = self._panel(site, told) if charted else None
+        return SiteCard(
+            site=site,
+            kind=KINDS[site.kind].label,
+            state=self._state(site, told, newest),
+            alert=told[0] if told else None,
+            picture=site_picture(self._connection, site, self._now) if charted else None,
+            panel=panel,
+            newest=newest,
+            sight=tuple(self._sight(site, newest)),
+        )
+
+    def summaries(self, site_id: str) -> Sequence[SeriesSummary]:
+        """Every series of a site."""
+        return self._summaries[site_id]
+
+    def told(self, site_id: str) -> Sequence[Alert]:
+        """The alerts of a site, the newest first."""
+        return self._told[site_id]
+
+    def _panel(self, site: Site, told: Sequence[Alert]) -> Panel | None:
+        found = [each for each in topics(self._summaries[site.id], told, site.watchlist) if each.subjects]
+        return Desk(self._connection, site, self.names, self._now).panel(found[0], told) if found else None
+
+    def _newest(self, site: Site) -> Observation | None:
+        counted = [each for each in self._summaries[site.id] if each.newest_counted_at]
+        if not counted:
+            return None
+        last = max(counted, key=lambda each: each.newest_counted_at or each.first_at)
+        found = looks(
+            self._connection,
+            site_id=site.id,
+            metric=last.key.metric,
+            area=last.key.area,
+            subject=last.key.subject,
+            procedure=last.key.procedure,
+            since=last.newest_counted_at,
+        )
+        return next((each for each in reversed(found) if each.value is not None), None)
+
+    def _state(self, site: Site, told: Sequence[Alert], newest: Observation | None) -> State:
+        heard = self._last_heard(site)
+        seen = max((at for at in (heard, newest.period_end if newest else None) if at), default=None)
+        blind = seen is None or self._now - seen >= CURRENT
+        current = newest is not None and self._now - newest.period_end < CURRENT
+        opened = sum(each.status == "open" for each in told)
+        if opened:
+            words = f"{opened} open {'alert' if opened == 1 else 'alerts'}"
+            return State("unusual", current, words, seen, blind)
+        if newest is None:
+            return State("unknown", current, "Nothing counted yet", seen, blind)
+        finding = self._finding(newest)
+        words = _WORDS[finding] if current or finding == "unknown" else f"{_WORDS[finding]} when last counted"
+        return State(finding, current, words, seen, blind)
+
+    def _finding(self, newest: Observation) -> Finding:
+        said = verdicts(self._connection, [newest.key]).get(newest.key, [])
+        if any(each.exceeded for each in said):
+            return "unusual"
+        return "ordinary" if wording.status(said) == "evaluated" else "unknown"
+
+    def _last_heard(self, site: Site) -> datetime | None:
+        if not site.flies:
+            return None
+        return last_heard(coverage(self._connection, site.id, self._now - _LISTENED, self._now))
+
+    def _sight(self, site: Site, newest: Observation | None) -> Iterator[Sentence]:
+        yield published_sentence(newest, site.timezone.key, self._now)
+        if site.id in self._blind:
+            yield outage_sentence(self._blind[site.id])
+        if site.flies:
+            for provider in self._flights:
+                yield flight_sentence(site, provider, self._ears)
+        if self._imagery:
+            recent = scenes(self._connection, site_id=site.id, since=self._now - PASSES)
+            for provider in self._imagery:
+                yield imagery_sentence(provider, recent, self._now)

@@ -1,0 +1,121 @@
+"""The pages: sites, alerts, feeds. Reading only; what changes something is in `actions`."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from db.alerts import alerts
+from db.cutouts import newest_cutout
+from db.deliveries import told_alerts
+from db.engine import reading
+from monitor.web.context import Here
+from monitor.web.security import FRAMED
+from monitor.web.views.alert_view import alert_page
+from monitor.web.views.feeds_view import feeds_page
+from monitor.web.views.map_data import map_data
+from monitor.web.views.message_previews import mail_html
+from monitor.web.views.overview import Surveyor
+from monitor.web.views.site_view import Asked, site_page
+
+router = APIRouter(include_in_schema=False)
+MOST_ALERTS = 500
+NEWEST_ALERTS = 6
+
+
+@router.get("/")
+def index(request: Request, here: Here) -> Response:
+    """Show every site: map, cards and the newest alerts."""
+    now = here.clock()
+    with reading(here.app.engine) as connection:
+        surveyor = Surveyor(connection, here.app, now)
+        overview = surveyor.overview()
+        newest = alerts(connection)[::-1][:NEWEST_ALERTS]
+    return here.renderer.page(
+        request,
+        "index.html",
+        overview=overview,
+        newest=newest,
+        map=map_data(overview.cards),
+        sites_file=here.app.sites_file.path.name,
+        faults=here.app.sites_file.faults,
+    )
+
+
+@router.get("/sites/{site_id}")
+def site(request: Request, here: Here, site_id: str, asked: Annotated[Asked, Depends()]) -> Response:
+    """Show one site, with the counts that are asked for or else the most telling ones."""
+    watched = here.app.sites.get(site_id)
+    if watched is None:
+        return _unknown(request, here, "site", "The list of sites is on the first page.")
+    with reading(here.app.engine) as connection:
+        view = site_page(connection, here.app, watched, here.clock(), asked)
+    return here.renderer.page(request, "site.html", view=view, map=map_data([view.card]))
+
+
+@router.get("/sites/{site_id}/picture")
+def picture(request: Request, here: Here, site_id: str) -> Response:
+    """Send the newest picture of a site; its address changes with the picture, so that browsers may keep it."""
+    with reading(here.app.engine) as connection:
+        made = newest_cutout(connection, site_id) if site_id in here.app.sites else None
+    if made is None:
+        return _unknown(request, here, "picture", "The list of sites is on the first page.")
+    headers = {
+        "Cache-Control": "private, max-age=604800",
+        "Content-Disposition": f'inline; filename="{site_id}-{made.acquired_at:%Y-%m-%d}.png"',
+    }
+    return Response(made.png, media_type="image/png", headers=headers)
+
+
+@router.get("/alerts")
+def alert_list(request: Request, here: Here, status: str = "", site: str = "") -> Response:
+    """List the alerts, the newest first."""
+    with reading(here.app.engine) as connection:
+        found = alerts(connection, site_id=site or None, status=status or None)[::-1]
+        told = told_alerts(connection)
+    return here.renderer.page(
+        request,
+        "alerts.html",
+        alerts=found[:MOST_ALERTS],
+        told=told,
+        left_out=max(0, len(found) - MOST_ALERTS),
+        chosen_status=status,
+        chosen_site=site,
+        sites=here.app.sites,
+    )
+
+
+@router.get("/alerts/{alert_id}")
+def alert(
+    request: Request, here: Here, alert_id: str, event: Annotated[int | None, Query(ge=1)] = None
+) -> Response:
+    """Show one alert."""
+    with reading(here.app.engine) as connection:
+        view = alert_page(connection, here.app, alert_id, here.clock(), event)
+    if view is None:
+        return _unknown(request, here, "alert", "The list of alerts is at /alerts.")
+    return here.renderer.page(request, "alert.html", view=view)
+
+
+@router.get("/alerts/{alert_id}/email")
+def email(
+    request: Request, here: Here, alert_id: str, event: Annotated[int | None, Query(ge=1)] = None
+) -> Response:
+    """Send the HTML of the mail about an alert, to be shown in a frame of its page where nothing of it can run."""
+    with reading(here.app.engine) as connection:
+        html = mail_html(connection, here.app, alert_id, event)
+    if html is None:
+        return _unknown(request, here, "alert", "The list of alerts is at /alerts.")
+    return HTMLResponse(html, headers=FRAMED)
+
+
+@router.get("/feeds")
+def feeds(request: Request, here: Here) -> Response:
+    """Show the feeds, their health and their terms."""
+    return here.renderer.page(request, "feeds.html", view=feeds_page(here.app, here.clock()))
+
+
+def _unknown(request: Request, here: Here, what: str, where: str) -> Response:
+    text = f"There is no {what} with this address. {where}"
+    return here.renderer.problem(request, HTTPStatus.NOT_FOUND, f"No such {what}", text)

@@ -1,0 +1,190 @@
+"""One look, declared baseline or visit as a table shows it: words, sources and links, ready to print. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+
+from alerts.channels.safe_text import safe_url
+from alerts.words import capital, subject
+from db.records import Alert, DeclaredBaseline, Evaluation, Evidence, Observation, ObservationKey, Visit
+from monitor.flights.signal_loss.counted import is_awaited_near
+from monitor.reports.history import interval_words, source_words
+from monitor.web import wording
+from monitor.web.charts.marks import LookKey, look_key
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a number comes from: a name, and a link where there is one."""
+
+    name: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookRow:
+    """One look."""
+
+    when: str
+    at: datetime
+    subject: str
+    count: str
+    interval: str
+    exposure: str
+    source: Source
+    links: tuple[Source, ...]
+    procedure: str
+    certainty: str
+    published: datetime
+    revision: int
+    announced: bool
+    usable: bool
+    note: str
+    verdict: str
+    reasons: tuple[str, ...]
+    alert_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredRow:
+    """One declared baseline."""
+
+    statistic: str
+    says: str
+    subject: str
+    window: str
+    looks: str
+    source: Source
+    via: str
+    certainty: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """One visit."""
+
+    visit: Visit
+    aircraft: str
+    state: str
+    confidence: str
+    subjects: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What rows are made with: the site's zone and names, the verdicts by revision, and which looks alerts name."""
+
+    zone: str
+    site_names: Mapping[str, str]
+    evaluations: Mapping[ObservationKey, Sequence[Evaluation]]
+    alert_of: Mapping[LookKey, str]
+
+
+def look_row(look: Observation, context: Context) -> LookRow:
+    """One look in words."""
+    said = context.evaluations.get(look.key, ())
+    links = tuple(_links(look.evidence, look.publisher))
+    return LookRow(
+        when=wording.look_period(look, context.zone),
+        at=look.period_start,
+        subject=subject_words(look.series.subject, context.site_names),
+        count=wording.counted(look),
+        interval=interval_words(look),
+        exposure=wording.exposure(look),
+        source=Source(
+            source_words(look.publisher, look.via) or wording.source(look), links[0].url if links else None
+        ),
+        links=links,
+        procedure=look.series.procedure,
+        certainty=look.certainty,
+        published=look.result_time,
+        revision=look.revision,
+        announced=look.announced,
+        usable=look.usable,
+        note=look.note,
+        verdict=wording.verdict(said),
+        reasons=tuple(wording.reasons(said)),
+        alert_id=context.alert_of.get(look_key(look)),
+    )
+
+
+def runs_of(newest_first: Iterable[Observation]) -> Iterator[list[Observation]]:
+    """Each look with a count by itself; between two of them, those without one together by who or what and how."""
+    for usable, some in groupby(newest_first, key=lambda each: each.usable):
+        if usable:
+            yield from ([each] for each in some)
+            continue
+        alike: dict[object, list[Observation]] = {}
+        for each in some:
+            alike.setdefault((each.series, each.assessable, each.publisher), []).append(each)
+        yield from alike.values()
+
+
+def run_row(run: Sequence[Observation], context: Context) -> LookRow:
+    """One look, or several without a count in one row: from the first to the last of them."""
+    row = look_row(run[0], context)
+    if len(run) == 1:
+        return row
+    oldest = look_row(run[-1], context)
+    first, last = oldest.when.split(" to ")[0], row.when.split(" to ")[-1]
+    return replace(row, when=f"{first} to {last}", interval=f"{len(run)} looks", at=run[-1].period_start)
+
+
+def declared_row(each: DeclaredBaseline, context: Context) -> DeclaredRow:
+    """One declared baseline in words."""
+    return DeclaredRow(
+        statistic=each.statistic,
+        says=wording.statement(each),
+        subject=subject_words(each.series.subject, context.site_names),
+        window=wording.window(each, context.zone),
+        # Behind the day of a last sighting stands one look.
+        looks="" if each.statistic == "last_seen" else wording.looks_behind(each),
+        source=Source(each.publisher or "an unnamed source", safe_url(each.url)),
+        via=each.via,
+        certainty=each.certainty,
+        note=each.note,
+    )
+
+
+def visit_row(visit: Visit, site_names: Mapping[str, str]) -> VisitRow:
+    """One visit in words."""
+    known = (visit.type_code, visit.registration, visit.callsign)
+    named = [each for each in known if each]
+    return VisitRow(
+        visit=visit,
+        aircraft=", ".join(named) or f"ICAO address {visit.icao24.upper()}",
+        state=wording.STATE_WORDS["undecided" if is_awaited_near(visit) else visit.state],
+        confidence=f"{visit.confidence} of 4: {wording.CONFIDENCE_WORDS[visit.confidence]}",
+        subjects=", ".join(subject_words(each, site_names) for each in visit.subjects),
+        evidence=tuple(each.text for each in visit.evidence if each.text),
+    )
+
+
+def subject_words(name: str, site_names: Mapping[str, str]) -> str:
+    """A subject in words; '' is all of them."""
+    return capital(subject(name, site_names)) if name else "All"
+
+
+def alerted_looks(alerts: Iterable[Alert]) -> dict[LookKey, str]:
+    """Which alert names which look; what was withdrawn names none, for the count that it named no longer stands."""
+    return {
+        (
+            entry["subject"],
+            entry["procedure"],
+            datetime.fromisoformat(entry["period_start"]),
+            entry["look_key"],
+        ): each.id
+        for each in alerts
+        if each.status != "withdrawn"
+        for entry in each.details.get("entries", ())
+    }
+
+
+def _links(evidence: Iterable[Evidence], publisher: str) -> Iterator[Source]:
+    for each in evidence:
+        url = safe_url(each.ref) if each.kind in {"url", "scene"} else None
+        if url:
+            yield Source(each.text or publisher or "Source", url)

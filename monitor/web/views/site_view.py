@@ -1,0 +1,163 @@
+"""One site's page: its counts with evidence, what can be seen, visits, notes, alerts and how it is drawn."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerts.channels.safe_text import safe_url
+from alerts.judging.judgeability import Judgeability, judgeability
+from db.notes import notes
+from db.records import Alert, Note
+from db.visit_pages import VisitFilter, visit_page
+from monitor.app import App
+from monitor.sites import Site
+from monitor.web import wording
+from monitor.web.charts.data import chart_data
+from monitor.web.views.imagery_view import SitePicture, site_picture
+from monitor.web.views.overview import SiteCard, Surveyor
+from monitor.web.views.panels import Desk, Panel, Topic, topics
+from monitor.web.views.plan import Plan, draw_plan
+from monitor.web.views.rows import Source, VisitRow, subject_words, visit_row
+
+CHART_HEIGHT = 260
+MOST_VISITS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which counts the address of the page asks for."""
+
+    metric: str = ""
+    area: str = ""
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TopicLink:
+    """A way to another metric's panel."""
+
+    topic: Topic
+    title: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectLink:
+    """A way to one subject's own chart; None is all of them beside each other."""
+
+    subject: str | None
+    title: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRow:
+    """One dated remark."""
+
+    when: str
+    text: str
+    source: Source
+    certainty: str
+    announced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SitePage:
+    """All that the page of a site shows."""
+
+    card: SiteCard
+    picture: SitePicture
+    links: tuple[TopicLink, ...]
+    subjects: tuple[SubjectLink, ...]
+    panel: Panel | None
+    chart: dict[str, Any] | None
+    visits: tuple[VisitRow, ...]
+    notes: tuple[NoteRow, ...]
+    alerts: tuple[Alert, ...]
+    told: frozenset[str]
+    plan: Plan
+    area_names: dict[str, str]
+    watched: tuple[tuple[str, tuple[str, ...]], ...]
+    site_names: dict[str, str]
+    judgeability: tuple[Judgeability, ...]
+    watchlist: tuple[str, ...]
+    """The subjects on the site's watch list, in words."""
+
+    @property
+    def site(self) -> Site:
+        """The site itself."""
+        return self.card.site
+
+
+def site_page(connection: Connection, app: App, site: Site, now: datetime, asked: Asked) -> SitePage:
+    """Gather a site's page; what is asked for is shown, else the most telling counts."""
+    surveyor = Surveyor(connection, app, now)
+    told = surveyor.told(site.id)
+    known = topics(surveyor.summaries(site.id), told, site.watchlist)
+    chosen = _chosen(known, asked)
+    desk = Desk(connection, site, surveyor.names, now)
+    watch = app.watches[site.id]
+    panel = desk.panel(chosen, told, watch=watch, height=CHART_HEIGHT) if chosen else None
+    visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if site.flies else []
+    return SitePage(
+        card=surveyor.card(site, charted=False),
+        picture=site_picture(connection, site, now),
+        links=tuple(_links(known, chosen)),
+        subjects=tuple(_subject_links(known, chosen, surveyor.names)),
+        panel=panel,
+        chart=chart_data(panel.told) if panel and panel.chart and not panel.chart.lanes else None,
+        visits=tuple(visit_row(each, surveyor.names) for each in visits),
+        notes=tuple(_note(each, site.timezone.key) for each in reversed(notes(connection, site.id))),
+        alerts=tuple(told),
+        told=surveyor.sent,
+        plan=draw_plan(site),
+        area_names={area.id: area.name for area in site.areas},
+        watched=wording.rules_by_metric(watch),
+        site_names=surveyor.names,
+        judgeability=tuple(judgeability(connection, {site.id: watch}, app.rules, now)),
+        watchlist=tuple(subject_words(each, surveyor.names) for each in site.watchlist),
+    )
+
+
+def _chosen(known: list[Topic], asked: Asked) -> Topic | None:
+    for each in known:
+        if (each.area, each.metric) == (asked.area, asked.metric):
+            return replace(each, subjects=(asked.subject,)) if asked.subject in each.subjects else each
+    return known[0] if known else None
+
+
+def _subject_links(
+    known: list[Topic], chosen: Topic | None, names: Mapping[str, str]
+) -> Iterator[SubjectLink]:
+    whole = next(
+        (each for each in known if chosen and (each.area, each.metric) == (chosen.area, chosen.metric)), None
+    )
+    if whole is not None and len(whole.subjects) > 1:
+        yield SubjectLink(None, "Side by side", chosen == whole)
+        for each in whole.subjects:
+            one = chosen is not None and chosen.subjects == (each,)
+            yield SubjectLink(each, subject_words(each, names), one)
+
+
+def _links(known: list[Topic], chosen: Topic | None) -> list[TopicLink]:
+    return [
+        TopicLink(
+            each,
+            wording.metric_words(each.metric),
+            chosen is not None and (each.area, each.metric) == (chosen.area, chosen.metric),
+        )
+        for each in known
+    ]
+
+
+def _note(note: Note, zone: str) -> NoteRow:
+    return NoteRow(
+        when=wording.period(note.starts_at, note.ends_at, note.precision, zone),
+        text=note.text,
+        source=Source(note.publisher or "an unnamed source", safe_url(note.url)),
+        certainty=note.certainty,
+        announced=note.announced,
+    )

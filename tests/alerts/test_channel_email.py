@@ -1,0 +1,437 @@
+"""Email: encrypted or not at all, threaded, readable everywhere, each refusal understood for what it is."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.channels import Link, Receipt, SendError
+from alerts.channels.email import EmailChannel
+from alerts.channels.email_message import build, wrap
+from tests.kit.channel_contract import HOSTILE, MESSAGE, NOON, PNG, part_text, plain_part, poisoned
+from tests.kit.fakes.smtp import HOST, Certificate, FakeSmtp, make_certificate
+
+DESK, EDITOR = "desk@example.org", "editor@example.org"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+def channel(port: int, **changes: Any) -> EmailChannel:
+    settings: dict[str, Any] = {
+        "security": "none",
+        "username": None,
+        "password": None,
+        "sender": "sitewatch <watch@example.org>",
+        "recipients": (DESK, EDITOR),
+        "timeout_s": 5,
+    }
+    return EmailChannel("mail", changes.pop("host", HOST), port, **{**settings, **changes})
+
+
+def failure(failing: EmailChannel) -> SendError:
+    with pytest.raises(SendError) as caught:
+        failing.send(MESSAGE)
+    return caught.value
+
+
+@pytest.fixture
+def plain() -> Iterator[FakeSmtp]:
+    with FakeSmtp() as server:
+        yield server
+
+
+def sent(server: FakeSmtp, count: int = 1) -> list[EmailMessage]:
+    assert server.wait_for(count)
+    return [mail.message for mail in server.accepted]
+
+
+# --- the mail -----------------------------------------------------------------------------------
+
+
+def test_the_mail_has_text_html_and_the_picture_inside(plain: FakeSmtp) -> None:
+    channel(plain.port).send(MESSAGE)
+    [mail] = sent(plain)
+    assert [part.get_content_type() for part in mail.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "multipart/related",
+        "text/html",
+        "image/png",
+    ]
+    picture = next(part for part in mail.walk() if part.get_content_type() == "image/png")
+    assert picture.get_content() == PNG
+    assert picture["Content-Disposition"].content_disposition == "inline"
+    assert f"cid:{picture['Content-ID'].strip('<>')}" in part_text(mail, "html")
+    assert f'alt="{MESSAGE.image_alt}"' in part_text(mail, "html")
+
+
+def test_a_mail_without_a_picture_is_text_and_html(plain: FakeSmtp) -> None:
+    channel(plain.port).send(replace(MESSAGE, image_png=None, image_alt=""))
+    [mail] = sent(plain)
+    assert [part.get_content_type() for part in mail.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+    assert "<img" not in part_text(mail, "html")
+
+
+def test_mails_of_one_incident_hang_below_a_root_that_is_never_sent(plain: FakeSmtp) -> None:
+    resolved = replace(MESSAGE, identity="alert-1:2:x", status="Resolved", headline="No railcars any more")
+    other = replace(MESSAGE, identity="alert-2:1:x", thread="incident-2")
+    for message in (MESSAGE, resolved, other):
+        channel(plain.port).send(message)
+    first, second, third = sent(plain, 3)
+    assert first["References"] == second["References"] == first["In-Reply-To"]
+    assert third["References"] != first["References"]
+    ids = {str(mail["Message-ID"]) for mail in (first, second, third)}
+    assert len(ids) == 3
+    assert str(first["References"]) not in ids
+    assert first["Subject"] == second["Subject"] == MESSAGE.subject
+    assert plain_part(second).startswith("Resolved: No railcars any more")
+
+
+def test_a_repeat_is_the_same_mail_to_the_byte(plain: FakeSmtp) -> None:
+    receipts = [channel(plain.port).send(MESSAGE) for _ in range(2)]
+    first, second = plain.accepted
+    assert first.raw == second.raw
+    assert receipts == [Receipt(str(first.message["Message-ID"]))] * 2
+
+
+def test_the_date_is_that_of_the_message(plain: FakeSmtp) -> None:
+    zoned = NOON + timedelta(days=3)
+    channel(plain.port).send(replace(MESSAGE, created_at=zoned))
+    [mail] = sent(plain)
+    assert parsedate_to_datetime(mail["Date"]) == zoned
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["From"] == "sitewatch <watch@example.org>"
+    assert mail["To"] == f"{DESK}, {EDITOR}"
+
+
+def test_plain_text_stays_narrow_and_keeps_links_whole() -> None:
+    far = "https://x.example/" + "y" * 200
+    message = replace(
+        MESSAGE,
+        paragraphs=("long words " * 40, f"See {far} for more", HOSTILE["wide"]),
+        links=(Link("The page", far),),
+        facts=(("Baseline", "at most 20 at once in five years " * 5),),
+    )
+    text = plain_part(build(message, "a@b.example", [DESK], "b.example"))
+    assert not [line for line in text.splitlines() if len(line) > 78 and line != far]
+    assert text.count(far) == 2
+    assert "\n  " in text, "the second line of a fact is set in"
+
+
+@given(st.text(), st.sampled_from(["", "  "]))
+def test_wrapping_loses_no_word_and_no_letter(text: str, indent: str) -> None:
+    wrapped = wrap(text, indent)
+    assert "".join(wrapped.split()) == "".join(text.split())
+    assert all(len(line) <= 78 for line in wrapped.split("\n") if "://" not in line)
+
+
+def test_a_message_that_is_too_long_is_cut_and_says_so() -> None:
+    long = replace(MESSAGE, paragraphs=("word " * 20_000, "x" * 20_000))
+    assert "the rest is on the page" in plain_part(build(long, "a@b.example", [DESK], "b.example"))
+    lone = plain_part(build(replace(long, links=()), "a@b.example", [DESK], "b.example"))
+    assert "“sitewatch alerts show”" in " ".join(lone.split())
+    many = replace(MESSAGE, facts=(("fact", "value"),) * 201)
+    assert "too long" in plain_part(build(many, "a@b.example", [DESK], "b.example"))
+    assert "too long" not in plain_part(build(MESSAGE, "a@b.example", [DESK], "b.example"))
+
+
+def test_a_message_of_a_headline_alone_is_a_whole_mail() -> None:
+    bare = replace(
+        MESSAGE, status="", subject="", paragraphs=(), facts=(), links=(), footer="", image_png=None
+    )
+    mail = build(replace(bare, image_alt=""), "a@b.example", [DESK], "b.example")
+    assert plain_part(mail) == f"{MESSAGE.headline}\n"
+    assert mail["Subject"] == "sitewatch"
+    assert "<table" not in part_text(mail, "html")
+
+
+def test_html_shows_hostile_words_as_words() -> None:
+    html = part_text(build(poisoned(HOSTILE["html"]), "a@b.example", [DESK], "b.example"), "html")
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "javascript:" not in html
+
+
+def test_html_leaves_colours_to_the_reader_so_that_dark_mode_works() -> None:
+    html = part_text(build(MESSAGE, "a@b.example", [DESK], "b.example"), "html")
+    assert '<meta name="color-scheme" content="light dark">' in html
+    assert "background" not in html
+    assert " color:" not in html
+
+
+def test_a_subject_of_any_length_and_letters_stays_one_header(plain: FakeSmtp) -> None:
+    subject = "평양 순안 국제공항 " * 40
+    channel(plain.port).send(replace(MESSAGE, subject=subject))
+    [mail] = sent(plain)
+    assert str(mail["Subject"]).startswith("평양 순안 국제공항 평양")
+    assert str(mail["Subject"]).endswith("…")
+    assert max(map(len, plain.accepted[0].raw.split(b"\r\n"))) <= 998
+
+
+# --- encryption ---------------------------------------------------------------------------------
+
+
+def test_starttls_with_a_log_in(certificate: Certificate) -> None:
+    with FakeSmtp(certificate, login=("watcher", "secret")) as server:
+        channel(
+            server.port,
+            security="starttls",
+            username="watcher",
+            password="secret",
+            ca_file=certificate.cert_file,
+        ).send(MESSAGE)
+        assert len(sent(server)) == 1
+
+
+def test_tls_from_the_first_byte(certificate: Certificate) -> None:
+    with FakeSmtp(certificate, implicit_tls=True, login=("watcher", "secret")) as server:
+        channel(
+            server.port, security="tls", username="watcher", password="secret", ca_file=certificate.cert_file
+        ).send(MESSAGE)
+        assert len(sent(server)) == 1
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Certificate, security: str) -> None:
+    with FakeSmtp(certificate, implicit_tls=security == "tls") as server:
+        error = failure(channel(server.port, security=security))
+        assert server.accepted == []
+    assert "certificate that cannot be trusted" in error.reason
+    assert "ca_file" in error.reason
+    assert not error.counts
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_certificate_for_another_host_is_refused(tmp_path: Path, security: str) -> None:
+    elsewhere = make_certificate(tmp_path, "DNS:elsewhere.example.org")
+    with FakeSmtp(elsewhere, implicit_tls=security == "tls") as server:
+        error = failure(channel(server.port, security=security, ca_file=elsewhere.cert_file))
+    assert "Check the host name" in error.reason
+
+
+def test_nothing_is_sent_where_no_starttls_is_offered(plain: FakeSmtp) -> None:
+    error = failure(channel(plain.port, security="starttls"))
+    assert error.permanent
+    assert "offers no STARTTLS" in error.reason
+    assert plain.accepted == []
+
+
+def test_no_password_is_sent_where_no_starttls_is_offered() -> None:
+    with FakeSmtp(login=("watcher", "secret")) as server:
+        error = failure(channel(server.port, security="starttls", username="watcher", password="secret"))
+    assert error.permanent
+    assert "neither mail nor password unencrypted" in error.reason
+
+
+def test_a_server_without_log_in_is_told_apart_from_a_wrong_password(plain: FakeSmtp) -> None:
+    error = failure(channel(plain.port, username="watcher", password="secret"))
+    assert error.permanent
+    assert "no log-in" in error.reason
+
+
+def test_tls_towards_a_server_without_it_says_which_port_is_which(plain: FakeSmtp) -> None:
+    error = failure(channel(plain.port, security="tls"))
+    assert "port 465" in error.reason
+    assert not error.permanent
+
+
+@pytest.mark.parametrize("host", ["mail.example.org", "192.0.2.1", "10.0.0.1", "0.0.0.0", "127.evil.example"])
+def test_unencrypted_mail_only_goes_to_this_machine(host: str) -> None:
+    with pytest.raises(ValueError, match="only allowed towards this machine"):
+        channel(25, host=host)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+def test_unencrypted_mail_may_go_to_this_machine(host: str) -> None:
+    assert channel(25, host=host).name == "mail"
+
+
+# --- what cannot work stops the start -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "desk",
+        "desk@",
+        "@example.org",
+        "desk@example.org, b@example.org",
+        "a@b.example\r\nBcc: c@d.example",
+        "desk@exämple.org",
+        "Desk desk@example.org",
+        "desk@example.org\n",
+        "a b@example.org",
+        "-@-",
+    ],
+)
+def test_a_wrong_address_is_named(address: str) -> None:
+    with pytest.raises(ValueError, match="is not a mail address"):
+        channel(25, recipients=(DESK, address))
+    with pytest.raises(ValueError, match=r"The sender .* is not a mail address"):
+        channel(25, sender=address)
+
+
+def test_other_settings_that_can_never_work_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has no recipients"):
+        channel(25, recipients=())
+    for host in ("", "mail..example.org", "x" * 64 + ".example.org"):
+        with pytest.raises(ValueError, match="which cannot be one"):
+            channel(587, host=host, security="starttls")
+    with pytest.raises(ValueError, match="beyond ASCII") as caught:
+        channel(25, username="watcher", password="pässwörd")
+    assert "pässwörd" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"missing\.pem, which cannot be used: No such file"):
+        channel(25, ca_file=tmp_path / "missing.pem")
+    (tmp_path / "empty.pem").write_text("no certificate")
+    with pytest.raises(ValueError, match=r"empty\.pem, which cannot be used: it holds no certificate"):
+        channel(25, ca_file=tmp_path / "empty.pem")
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+def test_one_accepted_recipient_is_enough_and_the_others_are_named(plain: FakeSmtp) -> None:
+    plain.refuse_recipients = {EDITOR: "550 5.1.1 no such user"}
+    receipt = channel(plain.port).send(MESSAGE)
+    assert plain.accepted[0].recipients == (DESK,)
+    assert f"{EDITOR} (550 5.1.1 no such user)" in receipt.note
+    assert DESK not in receipt.note
+
+
+@pytest.mark.parametrize(
+    ("replies", "permanent"),
+    [(("550 no", "554 no"), True), (("550 no", "451 later"), False), (("450 greylisted", "421 busy"), False)],
+)
+def test_nobody_accepted_is_permanent_only_where_all_refusals_are(
+    plain: FakeSmtp, replies: tuple[str, str], permanent: bool
+) -> None:
+    plain.refuse_recipients = dict(zip((DESK, EDITOR), replies, strict=True))
+    error = failure(channel(plain.port))
+    assert error.permanent == permanent
+    assert error.counts
+    assert DESK in error.reason
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "permanent"),
+    [
+        ("refuse_sender", "451 later", False),
+        ("refuse_sender", "553 not you", True),
+        ("refuse_data", "452 disk full", False),
+        ("refuse_data", "554 spam", True),
+    ],
+)
+def test_an_answer_is_permanent_from_500_on(plain: FakeSmtp, stage: str, reply: str, permanent: bool) -> None:
+    setattr(plain, stage, reply)
+    error = failure(channel(plain.port))
+    assert error.permanent == permanent
+    assert reply in error.reason
+
+
+def test_a_wrong_password_is_permanent_and_says_so(certificate: Certificate) -> None:
+    with FakeSmtp(certificate, login=("watcher", "another")) as server:
+        error = failure(
+            channel(
+                server.port,
+                security="starttls",
+                username="watcher",
+                password="secret-word",
+                ca_file=certificate.cert_file,
+            )
+        )
+    assert error.permanent
+    assert "app password" in error.reason
+    assert "secret-word" not in error.reason
+    assert "***" in error.reason
+
+
+@pytest.mark.parametrize("fault", ["drop_in_data", "drop_after_data"])
+def test_a_connection_lost_in_the_middle_is_tried_again(plain: FakeSmtp, fault: str) -> None:
+    setattr(plain, fault, True)
+    error = failure(channel(plain.port))
+    assert not error.permanent
+    assert error.counts
+    assert "hung up" in error.reason
+
+
+# --- servers that are none ----------------------------------------------------------------------
+
+
+@contextmanager
+def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A listener that lets `talk` misbehave with each connection."""
+    with socket.create_server((HOST, 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                talk(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("greeting", "permanent", "words"),
+    [
+        (b"554 5.7.1 you are on a list\r\n", True, "554 5.7.1 you are on a list"),
+        (b"421 too busy\r\n", False, "421 too busy"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False, "does not speak the mail protocol: /1.1 400"),
+        (b"220-hello\r\n" + b"x" * 20_000, False, "Line too long"),
+        (b"", False, "hung up"),
+    ],
+)
+def test_a_strange_greeting(greeting: bytes, permanent: bool, words: str) -> None:
+    with raw_server(lambda connection: connection.sendall(greeting)) as port:
+        error = failure(channel(port, timeout_s=2))
+    assert words in error.reason
+    assert error.permanent == permanent
+
+
+def test_a_server_that_drips_is_hung_up_on() -> None:
+    dripped = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.settimeout(0.05)
+        for _ in range(1_000):
+            try:
+                connection.sendall(b"2")
+                if not connection.recv(1):
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        dripped.set()
+
+    with raw_server(drip) as port:
+        error = failure(channel(port, timeout_s=0.2))
+    assert dripped.is_set()
+    assert "too slow" in error.reason
+    assert not error.permanent
+
+
+def test_an_unreachable_server_is_not_the_messages_fault() -> None:
+    error = failure(channel(1))
+    assert "cannot be reached: Connection refused" in error.reason
+    assert not error.counts

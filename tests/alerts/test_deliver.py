@@ -1,0 +1,566 @@
+"""The outbox worker: what is owed is sent, what fails waits or dies, and the others hear of it."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
+
+from alerts.channels import Channel, Link, Message, Receipt, SendError
+from alerts.delivery.notices import NoticeError, compose_notice, notice_payload
+from alerts.delivery.worker import (
+    MAX_ATTEMPTS,
+    RETRY_AFTER_MOST_S,
+    DeliverReport,
+    backoff_s,
+    deliver_due,
+    send_test,
+)
+from db.channel_states import read_channel_state
+from db.deliveries import claim, deliveries, enqueue, outbox_summary
+from db.engine import reading, writing
+from db.records import Delivery
+from db.schema import alert, alert_event
+
+NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+Outcome = SendError | Receipt | Exception | Callable[[], None]
+
+
+class Clock:
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+class Desk:
+    """A channel that answers as it was told and keeps what it got."""
+
+    def __init__(self, name: str, *script: Outcome, min_interval_s: float = 0.0) -> None:
+        self.name = name
+        self.min_interval_s = min_interval_s
+        self.script = deque(script)
+        self.always: SendError | None = None
+        self.got: list[Message] = []
+
+    def send(self, message: Message) -> Receipt:
+        outcome = self.script.popleft() if self.script else self.always or Receipt(f"ref {message.identity}")
+        if isinstance(outcome, Exception):
+            raise outcome
+        if callable(outcome):
+            outcome()
+            outcome = Receipt(f"ref {message.identity}")
+        self.got.append(message)
+        return outcome
+
+    @property
+    def headlines(self) -> list[str]:
+        return [message.headline for message in self.got]
+
+
+def written(delivery: Delivery) -> Message:
+    return Message(
+        identity=delivery.identity,
+        thread="incident",
+        subject="Busy Port",
+        status="New",
+        headline=f"Headline of {delivery.identity}",
+        paragraphs=(),
+        created_at=delivery.created_at,
+    )
+
+
+def owe(engine: Engine, channel: str, *identities: str, now: datetime = NOON) -> None:
+    with writing(engine) as connection:
+        for identity in identities:
+            enqueue(connection, identity=identity, kind="alert", channel=channel, now=now)
+
+
+def owed(engine: Engine) -> list[Delivery]:
+    with reading(engine) as connection:
+        return deliveries(connection)
+
+
+def run(engine: Engine, clock: Clock, *channels: Channel, limit: int = 100) -> DeliverReport:
+    return deliver_due(engine, {each.name: each for each in channels}, written, clock, "worker", limit=limit)
+
+
+def busy() -> SendError:
+    return SendError("The desk is busy.")
+
+
+def nobody() -> SendError:
+    return SendError("Nobody answers at the desk.", counts=False)
+
+
+def closed() -> SendError:
+    return SendError("The desk was closed. Open another.", permanent=True)
+
+
+# --- sending ------------------------------------------------------------------------------------
+
+
+def test_what_is_owed_is_sent_once(engine: Engine) -> None:
+    desk, mail, clock = Desk("desk"), Desk("mail"), Clock()
+    owe(engine, "desk", "a", "b")
+    owe(engine, "mail", "c")
+    report = run(engine, clock, desk, mail)
+    assert report.results == {("desk", "sent"): 2, ("mail", "sent"): 1}
+    assert report.count("sent") == 3
+    assert report.next_due is None
+    assert [message.identity for message in desk.got] == ["a", "b"]
+    assert {(row.state, row.provider_ref, row.sent_at) for row in owed(engine)} == {
+        ("sent", f"ref {identity}", NOON) for identity in "abc"
+    }
+    assert run(engine, clock, desk, mail).results == {}
+
+
+def test_a_pass_sends_no_more_than_its_limit(engine: Engine) -> None:
+    owe(engine, "desk", *"abcde")
+    report = run(engine, Clock(), desk := Desk("desk"), limit=2)
+    assert len(desk.got) == 2
+    assert report.next_due == NOON
+
+
+def test_the_outbox_gives_the_identity_whatever_the_message_says(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    desk = Desk("desk")
+    deliver_due(
+        engine, {"desk": desk}, lambda row: replace(written(row), identity="other"), Clock(), "worker"
+    )
+    assert desk.got[0].identity == "a"
+
+
+def test_a_channel_that_is_not_configured_keeps_what_it_is_owed(engine: Engine) -> None:
+    owe(engine, "gone", "a")
+    assert run(engine, Clock(), Desk("desk")).results == {}
+    assert [row.state for row in owed(engine)] == ["queued"]
+    with reading(engine) as connection:
+        assert outbox_summary(connection, NOON).waiting == {"gone": 1}
+
+
+def test_each_sending_leaves_one_line_in_the_log(engine: Engine) -> None:
+    owe(engine, "desk", "a", "b")
+    with capture_logs() as logs:
+        run(engine, Clock(), Desk("desk", closed()))
+    assert [(line["log_level"], line["result"], line["identity"]) for line in logs] == [
+        ("warning", "dead", "a"),
+        ("info", "sent", "b"),
+    ]
+
+
+# --- failing for now ----------------------------------------------------------------------------
+
+
+def test_a_refusal_for_now_is_tried_again_later_and_later(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    desk, clock = Desk("desk"), Clock()
+    desk.always = busy()
+    waits = []
+    for _ in range(MAX_ATTEMPTS - 1):
+        run(engine, clock, desk)
+        [row] = owed(engine)
+        assert (row.state, row.last_error, row.owner) == ("queued", "The desk is busy.", None)
+        waits.append(row.not_before - clock.now)
+        clock.now = row.not_before + timedelta(minutes=20)
+    assert waits[:9] == sorted(waits[:9]), "the last ones are capped"
+    assert timedelta(seconds=30) <= waits[0] <= timedelta(seconds=38)
+    assert timedelta(hours=8) < sum(waits, timedelta()) < timedelta(hours=14)
+    report = run(engine, clock, desk)
+    assert report.results == {("desk", "dead"): 1}
+    assert owed(engine)[0].attempts == MAX_ATTEMPTS
+
+
+def test_the_wait_is_the_same_for_the_same_try_and_differs_between_messages() -> None:
+    assert backoff_s("a", 3) == backoff_s("a", 3)
+    assert len({backoff_s(identity, 3) for identity in "abcdef"}) == 6
+    assert backoff_s("a", 10_000) < 4 * 3600
+
+
+def test_one_message_tries_a_failing_channel_out_while_the_others_wait(engine: Engine) -> None:
+    owe(engine, "desk", *"abcdef")
+    owe(engine, "mail", "z")
+    desk, mail, clock = Desk("desk"), Desk("mail"), Clock()
+    desk.always = nobody()
+    report = run(engine, clock, desk, mail)
+    assert report.results == {("desk", "requeued"): 1, ("mail", "sent"): 1}
+    assert report.next_due is not None
+    assert timedelta(seconds=30) <= report.next_due - NOON <= timedelta(seconds=38)
+    desk.always = None
+    clock.now = report.next_due
+    run(engine, clock, desk, mail)
+    assert {message.identity for message in desk.got} == set("abcdef")
+
+
+def test_what_the_message_cannot_be_blamed_for_does_not_count_against_it(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    desk, clock = Desk("desk"), Clock()
+    desk.always = nobody()
+    waits = []
+    for _ in range(40):
+        due = run(engine, clock, desk).next_due
+        assert due is not None
+        waits.append(due - clock.now)
+        clock.now = due
+    [row] = owed(engine)
+    assert (row.state, row.attempts) == ("queued", 0)
+    assert clock.now - NOON > timedelta(hours=4)
+    assert timedelta(minutes=15) <= max(waits) <= timedelta(minutes=19)
+    desk.always = None
+    run(engine, clock, desk)
+    assert owed(engine)[0].state == "sent"
+
+
+def test_a_rate_limit_lets_the_whole_channel_rest_as_long_as_asked(engine: Engine) -> None:
+    owe(engine, "desk", "a", "b")
+    desk, clock = Desk("desk", SendError("Slower.", retry_after_s=7, counts=False)), Clock()
+    assert run(engine, clock, desk).next_due == NOON + timedelta(seconds=7)
+    clock.advance(timedelta(seconds=6.9))
+    assert run(engine, clock, desk).results == {}
+    clock.advance(timedelta(seconds=0.1))
+    assert run(engine, clock, desk).results == {("desk", "sent"): 2}
+    assert {row.attempts for row in owed(engine)} == {1}
+
+
+def test_nobody_may_ask_for_more_than_an_hour_of_rest(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    report = run(engine, Clock(), Desk("desk", SendError("Slower.", retry_after_s=1e9)))
+    assert report.next_due == NOON + timedelta(seconds=RETRY_AFTER_MOST_S)
+
+
+def test_slack_gets_one_message_a_second_without_anybody_sleeping(engine: Engine) -> None:
+    owe(engine, "slack", "a", "b", "c")
+    owe(engine, "mail", "x", "y")
+    slack, mail, clock = Desk("slack", min_interval_s=1.0), Desk("mail"), Clock()
+    report = run(engine, clock, slack, mail)
+    assert report.results == {("slack", "sent"): 1, ("mail", "sent"): 2}
+    assert report.next_due == NOON + timedelta(seconds=1)
+    for second in (1, 2):
+        clock.now = NOON + timedelta(seconds=second)
+        assert run(engine, clock, slack, mail).results == {("slack", "sent"): 1}
+
+
+def test_other_channels_hear_once_of_a_channel_that_fails_for_an_hour(engine: Engine) -> None:
+    owe(engine, "desk", "a", "b")
+    desk, mail, log, clock = Desk("desk"), Desk("mail"), Desk("log"), Clock()
+    desk.always = nobody()
+    run(engine, clock, desk, mail, log)
+    for minutes in (30, 59):
+        clock.now = NOON + timedelta(minutes=minutes)
+        run(engine, clock, desk, mail, log)
+    assert mail.got == []
+    for minutes in (75, 100, 125):
+        clock.now = NOON + timedelta(minutes=minutes)
+        run(engine, clock, desk, mail, log)
+    assert mail.headlines == log.headlines == ["The channel “desk” has not worked since 2023-10-05 12:00 UTC"]
+    assert mail.got[0].paragraphs[0] == "Nobody answers at the desk."
+    assert "Nothing is lost so far" in mail.got[0].paragraphs[1]
+
+
+def test_a_channel_that_works_again_starts_anew(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    desk, mail, clock = Desk("desk", nobody()), Desk("mail"), Clock()
+    run(engine, clock, desk, mail)
+    with reading(engine) as connection:
+        state = read_channel_state(connection, "desk")
+        assert (state.failing_since, state.last_error) == (NOON, "Nobody answers at the desk.")
+        assert [each.channel for each in outbox_summary(connection, NOON).failing] == ["desk"]
+    clock.advance(HOUR)
+    run(engine, clock, desk, mail)
+    with reading(engine) as connection:
+        assert read_channel_state(connection, "desk").failing_since is None
+        assert outbox_summary(connection, NOON).failing == ()
+    owe(engine, "desk", "b", now=clock.now)
+    desk.always = nobody()
+    run(engine, clock, desk, mail)
+    assert mail.got == [], "the new trouble is not yet an hour old"
+
+
+# --- dead letters -------------------------------------------------------------------------------
+
+
+def with_alert(engine: Engine, channel: str, number: int, now: datetime = NOON) -> None:
+    """A delivery about an alert that is in the database."""
+    key = f"alert-{number}"
+    with writing(engine) as connection:
+        connection.execute(
+            alert.insert().values(
+                id=key,
+                fingerprint=key,
+                site_id="busy-port",
+                site_name="Busy Port",
+                metric="railcars",
+                subjects=[],
+                rule="record",
+                rules=["record"],
+                status="open",
+                phenomenon_time=now,
+                opened_at=now,
+                last_look_at=now,
+                baseline={},
+                headline=f"About {number} railcars",
+                details={},
+                incident_id=key,
+                events=1,
+            )
+        )
+        connection.execute(
+            alert_event.insert().values(
+                alert_id=key, seq=1, kind="opened", at=now, details={}, recorded_at=now
+            )
+        )
+        enqueue(
+            connection,
+            identity=f"{key}:1:{channel}",
+            kind="alert",
+            channel=channel,
+            alert_id=key,
+            event_seq=1,
+            now=now,
+        )
+
+
+def test_a_permanent_refusal_is_told_through_every_other_channel(engine: Engine) -> None:
+    with_alert(engine, "desk", 73)
+    desk, mail, log, clock = Desk("desk", closed()), Desk("mail"), Desk("log"), Clock()
+    assert run(engine, clock, desk, mail, log).results == {("desk", "dead"): 1}
+    clock.advance(timedelta(minutes=1))
+    run(engine, clock, desk, mail, log)
+    assert mail.headlines == log.headlines == ["1 message could not be delivered through the channel “desk”"]
+    assert mail.got[0].paragraphs[0] == (
+        "Busy Port: About 73 railcars (alert alert-73). The desk was closed. Open another."
+    )
+    assert "“sitewatch alerts show”" in mail.got[0].paragraphs[-1]
+    assert desk.got == []
+    clock.advance(timedelta(days=30))
+    assert run(engine, clock, desk, mail, log).results == {}
+
+
+def test_a_dead_channel_is_told_once_a_day_however_many_messages_it_loses(engine: Engine) -> None:
+    desk, mail, clock = Desk("desk"), Desk("mail"), Clock()
+    desk.always = closed()
+    for number in range(30):
+        with_alert(engine, "desk", number)
+    run(engine, clock, desk, mail)
+    clock.advance(timedelta(minutes=1))
+    run(engine, clock, desk, mail)
+    assert mail.headlines == ["30 messages could not be delivered through the channel “desk”"]
+    assert mail.got[0].paragraphs[20] == "And 10 more."
+    for number in (100, 101):
+        with_alert(engine, "desk", number, now=clock.now)
+        run(engine, clock, desk, mail)
+        clock.advance(HOUR)
+    assert len(mail.got) == 1
+    clock.advance(timedelta(days=1))
+    run(engine, clock, desk, mail)
+    assert mail.headlines[1:] == ["2 messages could not be delivered through the channel “desk”"]
+    assert mail.got[0].thread == mail.got[1].thread
+    assert mail.got[0].identity != mail.got[1].identity
+
+
+def test_two_broken_channels_do_not_report_each_other_for_ever(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    desk, mail, clock = Desk("desk"), Desk("mail"), Clock()
+    desk.always = mail.always = closed()
+    for _ in range(5):
+        run(engine, clock, desk, mail)
+        clock.advance(timedelta(days=2))
+    assert [(row.channel, row.kind, row.state) for row in owed(engine)] == [
+        ("desk", "alert", "dead"),
+        ("mail", "notice", "dead"),
+    ]
+
+
+def test_a_message_that_cannot_be_written_dies_alone(engine: Engine) -> None:
+    owe(engine, "desk", "a", "b", "c")
+    desk, mail, clock = Desk("desk"), Desk("mail"), Clock()
+
+    def compose(row: Delivery) -> Message:
+        if row.identity == "b":
+            raise KeyError("timezone")
+        return written(row)
+
+    deliver_due(engine, {"desk": desk, "mail": mail}, compose, clock, "worker")
+    assert [row.state for row in owed(engine)] == ["sent", "dead", "sent", "queued"]
+    assert "KeyError: 'timezone'" in (owed(engine)[1].last_error or "")
+    with reading(engine) as connection:
+        assert read_channel_state(connection, "desk").failing_since is None, "the channel is not to blame"
+
+
+def test_a_disk_that_fails_while_writing_is_tried_again(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+
+    def compose(row: Delivery) -> Message:
+        raise OSError(28, "No space left on device")
+
+    deliver_due(engine, {"desk": Desk("desk")}, compose, Clock(), "worker")
+    [row] = owed(engine)
+    assert (row.state, row.attempts) == ("queued", 1)
+    assert "No space left on device" in (row.last_error or "")
+
+
+def test_trouble_with_the_database_ends_the_pass_and_loses_nothing(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    desk, clock = Desk("desk"), Clock()
+
+    def compose(row: Delivery) -> Message:
+        raise OperationalError("select", None, Exception("gone"))
+
+    with pytest.raises(OperationalError):
+        deliver_due(engine, {"desk": desk}, compose, clock, "worker", lease_s=60)
+    assert run(engine, clock, desk).results == {}
+    clock.advance(timedelta(seconds=60))
+    assert run(engine, clock, desk).results == {("desk", "sent"): 1}
+
+
+@pytest.mark.parametrize("fault", [TypeError("token=secret"), OSError("secret"), KeyError("secret")])
+def test_a_fault_in_a_channel_is_a_dead_letter_that_keeps_its_secrets(
+    engine: Engine, fault: Exception
+) -> None:
+    owe(engine, "desk", "a", "b")
+    desk = Desk("desk", fault)
+    assert run(engine, Clock(), desk).results == {("desk", "dead"): 1, ("desk", "sent"): 1}
+    reason = owed(engine)[0].last_error or ""
+    assert type(fault).__name__ in reason
+    assert "in send, line" in reason
+    assert "secret" not in reason
+
+
+def test_recipients_who_were_left_out_are_told_elsewhere(engine: Engine) -> None:
+    with_alert(engine, "mail", 5)
+    mail, desk, clock = (
+        Desk("mail", Receipt("id", note="The server refused editor@example.org.")),
+        Desk("desk"),
+        Clock(),
+    )
+    run(engine, clock, mail, desk)
+    [row, _] = owed(engine)
+    assert (row.state, row.last_error) == ("sent", "The server refused editor@example.org.")
+    clock.advance(HOUR)
+    run(engine, clock, mail, desk)
+    assert "editor@example.org" in desk.got[0].paragraphs[0]
+
+
+# --- being overtaken and dying ------------------------------------------------------------------
+
+
+def test_a_slow_worker_that_was_overtaken_changes_nothing(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    clock, other = Clock(), Desk("desk")
+
+    def meanwhile() -> None:
+        clock.advance(timedelta(seconds=61))
+        deliver_due(engine, {"desk": other}, written, clock, "other worker", lease_s=60)
+
+    for outcome in (meanwhile, None):
+        slow = Desk("desk", *([outcome] if outcome else []))
+        report = deliver_due(engine, {"desk": slow}, written, clock, "worker", lease_s=60)
+        if outcome:
+            assert report.results == {("desk", "overtaken"): 1}
+            assert [message.identity for message in slow.got] == [message.identity for message in other.got]
+    [row] = owed(engine)
+    assert (row.state, row.attempts, row.sent_at) == ("sent", 2, NOON + timedelta(seconds=61))
+
+
+def test_a_slow_failure_that_was_overtaken_tells_nobody(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    clock, other = Clock(), Desk("desk")
+
+    class Slow(Desk):
+        def send(self, message: Message) -> Receipt:
+            clock.advance(timedelta(seconds=61))
+            deliver_due(engine, {"desk": other}, written, clock, "other worker", lease_s=60)
+            raise closed()
+
+    channels = {"desk": Slow("desk"), "mail": Desk("mail")}
+    report = deliver_due(engine, channels, written, clock, "worker", lease_s=60)
+    assert report.results == {("desk", "overtaken"): 1}
+    assert [row.state for row in owed(engine)] == ["sent"]
+    with reading(engine) as connection:
+        assert read_channel_state(connection, "desk").failing_since is None
+
+
+def test_a_message_that_kills_its_sender_every_time_is_given_up(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    clock, desk, mail = Clock(), Desk("desk"), Desk("mail")
+    for _ in range(MAX_ATTEMPTS):
+        claimed = claim(engine, "killed", clock.now, 60, {"desk": 0.0})
+        assert claimed is not None
+        clock.advance(timedelta(seconds=60))
+    assert run(engine, clock, desk, mail).results == {("desk", "dead"): 1}
+    assert desk.got == []
+    assert f"stopped in the middle {MAX_ATTEMPTS} times" in (owed(engine)[0].last_error or "")
+
+
+# --- notices ------------------------------------------------------------------------------------
+
+
+def notice(**payload: object) -> Delivery:
+    return Delivery(1, "n", "notice", "desk", "sending", NOON, NOON, payload=payload)
+
+
+def test_a_notice_is_read_back_as_it_was_written() -> None:
+    payload = notice_payload(
+        "Subject", "Headline", ["One.", "Two."], links=[Link("page", "https://x.example/")], footer="Foot"
+    )
+    message = compose_notice(notice(**payload))
+    assert message == Message(
+        identity="n",
+        thread="Subject",
+        subject="Subject",
+        status="Notice",
+        headline="Headline",
+        paragraphs=("One.", "Two."),
+        created_at=NOON,
+        links=(Link("page", "https://x.example/"),),
+        footer="Foot",
+    )
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [({}, "lacks 'subject'"), ({"subject": "x"}, "lacks 'headline'")]
+    + [({"subject": "x", "headline": "y", "links": links}, "not pairs") for links in ([1], [["a"]], 5)],
+)
+def test_a_notice_that_is_none_says_why(payload: dict[str, object], words: str) -> None:
+    with pytest.raises(NoticeError, match=words):
+        compose_notice(notice(**payload))
+
+
+def test_a_broken_notice_is_a_dead_letter(engine: Engine) -> None:
+    with writing(engine) as connection:
+        enqueue(connection, identity="n", kind="notice", channel="desk", now=NOON)
+    run(engine, Clock(), Desk("desk"))
+    assert [row.state for row in owed(engine)] == ["dead"]
+    assert "lacks 'subject'" in (owed(engine)[0].last_error or "")
+
+
+# --- trying the channels ------------------------------------------------------------------------
+
+
+def test_every_channel_is_tried_though_one_fails() -> None:
+    channels: Sequence[Channel] = (
+        Desk("a", closed()),
+        Desk("b"),
+        Desk("c", Receipt(note="editor@example.org was refused.")),
+        Desk("d", ValueError("secret")),
+    )
+    trials = send_test({each.name: each for each in channels}, NOON)
+    assert [(trial.name, trial.ok) for trial in trials] == [
+        ("a", False),
+        ("b", True),
+        ("c", False),
+        ("d", False),
+    ]
+    assert trials[0].words == "The desk was closed. Open another."
+    assert trials[2].words == "editor@example.org was refused."
+    assert "secret" not in trials[3].words

@@ -1,0 +1,296 @@
+"""What an alert says, and what it must never say."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.channels import Message
+from alerts.delivery.messages import compose_alert
+from alerts.incidents.episodes import Desk, Moment, Step, lapse, open_alert, settle
+from alerts.incidents.findings import Finding
+from alerts.metrics import METRICS
+from alerts.rules.contract import Context, History
+from alerts.rules.first_since import FirstSince
+from alerts.rules.record import Record
+from alerts.rules.watchlist import Watchlist
+from alerts.watch import SiteWatch
+from alerts.words import listed, period, subject
+from db.records import Delivery, Evidence, Observation
+from tests.kit.builders import at, look, stated
+
+SITE = SiteWatch("kp-tumangang", "Tumangang rail facility", "railhead", "Asia/Pyongyang")
+DESK = Desk({"record": 30, "first_since": 20, "watchlist": 10}, {"ru-knevichi": "Knevichi airfield"})
+LOCAL: dict[str, Any] = {"period_start": at("2023-10-04T15:00"), "period_end": at("2023-10-05T15:00")}
+FORBIDDEN = re.compile(r"weapon|troop|violat|\bnan\b|\bNone\b", re.IGNORECASE)
+NOW = at("2023-10-06")
+
+
+def owed(step: Step) -> Delivery:
+    return Delivery(1, f"{step.alert.id}:{step.alert.events}:slack", "alert", "slack", "queued", NOW, NOW)
+
+
+def told(step: Step, public_url: str | None = None) -> Message:
+    assert step.event is not None
+    return compose_alert(step.alert, step.event, owed(step), public_url)
+
+
+def opened(seen: Observation, *rules: Record | FirstSince | Watchlist, **history: Any) -> Step:
+    context = Context(METRICS[seen.series.metric], (seen.series.subject,), SITE.timezone)
+    verdicts = tuple(each.judge(seen, History(NOW, **history), context, each.defaults) for each in rules)
+    return open_alert([Finding(seen, verdicts)], SITE, DESK, Moment(NOW, NOW))
+
+
+def everything(message: Message) -> str:
+    facts = " ".join(f"{name}: {value}" for name, value in message.facts)
+    return " ".join(
+        (message.subject, message.status, message.headline, *message.paragraphs, facts, message.footer)
+    )
+
+
+@pytest.fixture
+def railcars() -> Step:
+    seen = look(
+        "2023-10-05",
+        73,
+        qualifier="~=",
+        publisher="CSIS Beyond Parallel",
+        via="KBS",
+        certainty="high",
+        note="Freight cars, covered.",
+        evidence=(Evidence("url", "https://example.org/report"), Evidence("url", "javascript:alert(1)")),
+        **LOCAL,
+    )
+    declared = stated(
+        "max",
+        20,
+        ("2018-10-06", "2023-09-17"),
+        publisher="CSIS Beyond Parallel",
+        url="https://example.org/max",
+    )
+    return opened(seen, Record(), declared=(declared,))
+
+
+def test_the_railcar_alert_says_who_how_much_and_against_what(railcars: Step) -> None:
+    text = everything(told(railcars))
+    for words in (
+        "According to CSIS Beyond Parallel (reached us via KBS): about 73 railcars on 2023-10-05",
+        "3.65 times",
+        "at most 20",
+        "number of looks not published",
+        "Contents not visible.",
+        "From the record: Freight cars, covered.",
+        "Certainty: high",
+    ):
+        assert words in text
+    assert "1 in" not in text
+    assert not FORBIDDEN.search(text)
+
+
+def test_links_are_web_links_only(railcars: Step) -> None:
+    urls = [link.url for link in told(railcars, "https://watch.example").links]
+    assert urls == [
+        f"https://watch.example/alerts/{railcars.alert.id}",
+        "https://example.org/report",
+        "https://example.org/max",
+    ]
+
+
+def test_a_count_of_visits_links_to_each_where_the_site_tells_them() -> None:
+    seen = look(
+        "2023-07-31",
+        1,
+        metric="arrivals",
+        subject="class:vip_military",
+        evidence=(Evidence("visit", "0a1b2c", "arrived 2023-07-31 11:07 UTC, confidence 1 of 4"),),
+    )
+    step = opened(seen, Watchlist())
+    links = {link.url: link.text for link in told(step, "https://watch.example").links}
+    assert (
+        links["https://watch.example/sites/kp-tumangang#visit-0a1b2c"]
+        == "Visit: arrived 2023-07-31 11:07 UTC, confidence 1 of 4"
+    )
+    assert not told(step).links
+
+
+def test_without_a_public_address_no_link_to_ourselves(railcars: Step) -> None:
+    assert all("alerts/" not in link.url for link in told(railcars).links)
+
+
+def test_the_thread_and_subject_stay_while_the_status_changes(railcars: Step) -> None:
+    correction = look("2023-10-05", 7, revision=2, **LOCAL)
+    withdrawn = settle(
+        railcars.alert, Finding(correction, ()), DESK, Moment(at("2023-10-09"), at("2023-10-09"))
+    )
+    assert withdrawn is not None
+    first, second = told(railcars), told(withdrawn)
+    assert (first.thread, first.subject) == (second.thread, second.subject)
+    assert (first.status, second.status) == ("New", "Withdrawn")
+    assert first.identity != second.identity
+    assert "corrected from 73 to 7" in everything(second)
+    assert "It no longer holds." in everything(second)
+    assert "Why it is unusual" not in everything(second)
+
+
+def test_a_lapse_says_that_the_outcome_is_unknown(railcars: Step) -> None:
+    message = told(lapse(railcars.alert, timedelta(days=90), at("2024-01-05")))
+    assert message.status == "Outcome unknown"
+    assert "No usable look for 90 days" in everything(message)
+
+
+def test_own_history_prints_its_denominator_and_odds() -> None:
+    past = tuple(look(f"2023-0{1 + n // 28}-{1 + n % 28:02}", n * 7 % 40 % 9) for n in range(40))
+    text = everything(told(opened(look("2023-10-05", 73, exposure=0.85, **LOCAL), Record(), looks=past)))
+    assert "Usable earlier looks: 40" in text
+    assert "By chance: one look in 41" in text
+    assert "Exposure: 85% observed" in text
+
+
+def test_an_arrival_says_what_is_not_known() -> None:
+    seen = look("2023-07-31", 1, "arrivals", "class:vip_military", note="About 36 hours on the ground.")
+    last = stated(
+        "last_seen",
+        1,
+        ("2019-05-31T15:00", "2019-07-31T15:00"),
+        "arrivals",
+        "class:vip_military",
+        precision="month",
+    )
+    text = everything(told(opened(seen, FirstSince(), Watchlist(), declared=(last,))))
+    for words in (
+        "military VIP aircraft",
+        "the first since June to July 2019",
+        "36 hours",
+        "who or what was aboard",
+    ):
+        assert words in text
+    assert not FORBIDDEN.search(text)
+
+
+@given(value=st.integers(1, 10**6), note=st.text(max_size=200), publisher=st.text(max_size=50))
+def test_any_source_makes_a_message(value: int, note: str, publisher: str) -> None:
+    step = opened(look("2023-10-05", value, note=note, publisher=publisher, **LOCAL), Watchlist())
+    message = told(step)
+    assert message.headline
+    assert all(message.paragraphs)
+
+
+def test_subjects_in_plain_words() -> None:
+    names = {"ru-knevichi": "Knevichi airfield"}
+    assert subject("link:ru-knevichi", names) == "traffic with Knevichi airfield"
+    assert subject("class:vip_military") == "military VIP aircraft"
+    assert subject("class:tall_ship") == "tall ship"
+    assert subject("icao24:15521f") == "aircraft with ICAO address 15521F"
+    assert subject("operator:KOR") == "operator KOR"
+    assert subject("size:large") == "size large"
+
+
+def test_periods_are_no_finer_than_the_source() -> None:
+    def entry(start: str, end: str, precision: str) -> dict[str, str]:
+        return {
+            "period_start": at(start).isoformat(),
+            "period_end": at(end).isoformat(),
+            "precision": precision,
+        }
+
+    assert period(entry("2023-10-04T15:00", "2023-10-05T15:00", "day"), "Asia/Pyongyang") == "on 2023-10-05"
+    assert (
+        period(entry("2023-07-30T15:00", "2023-08-02T15:00", "day"), "Asia/Pyongyang")
+        == "from 2023-07-31 to 2023-08-02"
+    )
+    assert (
+        period(entry("2022-11-04T01:24", "2022-11-04T01:24", "minute"), "Asia/Pyongyang")
+        == "on 2022-11-04 at 01:24 UTC"
+    )
+
+
+def test_lists_read_like_a_sentence() -> None:
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_a_second_kind_of_status_exists_for_every_event(railcars: Step) -> None:
+    assert railcars.event is not None
+    for kind in ("opened", "amended", "corroborated", "acknowledged", "resolved", "withdrawn", "lapsed"):
+        event = replace(railcars.event, kind=kind)
+        assert compose_alert(railcars.alert, event, owed(railcars), None).status
+
+
+def test_what_is_over_when_it_becomes_known_is_told_in_the_opening(railcars: Step) -> None:
+    over = settle(railcars.alert, Finding(look("2023-10-20", 4), ()), DESK, Moment(NOW, NOW))
+    assert over is not None
+    assert over.alert.status == "resolved"
+    text = everything(told(replace(railcars, alert=over.alert)))
+    assert "Since then: Back to 4 on 2023-10-20, not above 20." in text
+
+
+# --- whose data, and how much was observed ------------------------------------------------------------
+
+OWN: dict[str, Any] = {"publisher": "", "origin": "adsb.lol, roof", "procedure": "adsb:1", **LOCAL}
+NAMED = replace(DESK, attributions={"adsb.lol": "adsb.lol contributors, ODbL 1.0", "opensky": "OpenSky"})
+
+
+def arrival(**fields: Any) -> Message:
+    seen = look("2023-10-05", 1, "arrivals", "class:vip_military", **{**OWN, **fields})
+    context = Context(METRICS["arrivals"], ("class:vip_military",), SITE.timezone)
+    verdict = Watchlist().judge(seen, History(NOW), context, Watchlist().defaults)
+    return told(open_alert([Finding(seen, (verdict,))], SITE, NAMED, Moment(NOW, NOW)))
+
+
+def test_a_count_of_our_own_names_the_feeds_and_what_their_licences_ask_for() -> None:
+    message = arrival()
+    assert "Counted by sitewatch (adsb:1) from adsb.lol and roof: 1 arrival" in everything(message)
+    assert dict(message.facts)["Data"] == "adsb.lol contributors, ODbL 1.0"
+
+
+def test_without_a_feed_there_is_nobody_to_name() -> None:
+    assert "Data" not in dict(arrival(origin="").facts)
+    assert "Counted by sitewatch (adsb:1): 1 arrival" in everything(arrival(origin=""))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"exposure": 0.42}, "42% observed"),
+        ({"publisher": "Harbour Watch"}, "not published"),
+        ({"result_time": at("2023-10-05T03:00")}, "not known yet, the period was still running"),
+        ({"result_time": at("2023-10-05T15:00")}, "not known: hardly any other aircraft was heard near"),
+    ],
+)
+def test_the_exposure_is_a_share_or_says_why_there_is_none(fields: dict[str, Any], words: str) -> None:
+    assert dict(arrival(**fields).facts)["Exposure"] == words
+
+
+def test_what_is_doubtful_is_said_once_beside_the_subject() -> None:
+    assert "1 arrival (military VIP aircraft, not confirmed) on 2023-10-05" in everything(arrival(low=0.0))
+
+
+def test_two_sources_of_one_count_give_a_reason_once() -> None:
+    seen = look("2023-10-05", 1, "arrivals", "class:vip_military", **OWN)
+    press = replace(seen, publisher="Press", series=replace(seen.series, procedure="published"))
+    context = Context(METRICS["arrivals"], ("class:vip_military",), SITE.timezone)
+    rule = Watchlist()
+    both = [
+        Finding(each, (rule.judge(each, History(NOW), context, rule.defaults),)) for each in (seen, press)
+    ]
+    message = told(open_alert(both, SITE, NAMED, Moment(NOW, NOW)))
+    reasons = [each for each in message.paragraphs if each.startswith("Why it is unusual")]
+    assert len(reasons) == 1
+    assert "According to Press" in everything(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("class:vip", "VIP aircraft"),
+        ("class:military", "military aircraft"),
+        ("class:air_koryo", "Air Koryo aircraft"),
+        ("class:crop_duster", "crop duster"),
+    ],
+)
+def test_a_class_is_said_as_people_say_it(name: str, words: str) -> None:
+    assert subject(name) == words

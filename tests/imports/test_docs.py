@@ -1,0 +1,42 @@
+"""docs/importing.md names every column, metric, comparator and property that an import understands."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+from alerts.metrics import METRICS
+from db.records import Precision, Qualifier
+from monitor.imports.columns import COLUMNS, FEATURE_ALIASES, FEATURE_EXTRAS, ID
+from monitor.imports.sources import MAX_CSV_BYTES, MAX_GEOJSON_BYTES
+from monitor.imports.values import MAX_COUNT, MAX_TEXT
+from monitor.sites.subjects import PREFIXES
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+CODE = set(re.findall(r"`([^`\n]+)`", PAGE))
+
+
+def test_every_name_is_described() -> None:
+    names = {
+        *COLUMNS,
+        ID,
+        *METRICS,
+        *FEATURE_ALIASES,
+        *FEATURE_EXTRAS,
+        *get_args(Precision),
+        *get_args(Qualifier),
+    }
+    statements = {"max", "none_before", "last_seen", "trend_up", "note"}
+    prefixes = {f"{prefix}:" for prefix in PREFIXES}
+    assert names | statements | prefixes <= CODE
+
+
+def test_no_metric_is_described_that_there_is_not() -> None:
+    listed = PAGE.split("**Metrics.**")[1].split("**Comparators.**")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == set(METRICS)
+
+
+def test_the_limits_are_the_ones_in_force() -> None:
+    assert f"at most {MAX_GEOJSON_BYTES // 2**20} MiB" in PAGE
+    assert f"{MAX_CSV_BYTES // 2**20} MiB" in PAGE
+    assert f"0 to {MAX_COUNT:,}" in PAGE
+    assert f"{MAX_TEXT:,} characters" in PAGE

@@ -13,14 +13,12 @@ from db.payloads import cite_polls
 from db.records import Fix, Visit
 from monitor.flights.coverage import watched_s
 from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
-from monitor.flights.signal_loss.candidates import Gate, gates_of
+from monitor.flights.signal_loss.candidates import Gate, gates_of, others_around
 from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, facing
-from monitor.flights.signal_loss.gaps import LOST_AFTER, End, Gap
+from monitor.flights.signal_loss.gaps import LOST_AFTER, End, Gap, flew_in, flies_out
 from monitor.flights.signal_loss.inferred import infer
-from monitor.flights.signal_loss.others import others_around
 from monitor.flights.signal_loss.performance import Performance, performance_of
 from monitor.flights.signal_loss.ranking import Outlook, past_of
-from monitor.flights.signal_loss.reach import flew_in, flies_out
 from monitor.flights.signal_loss.records import lost_at
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, is_icao, kinds_of
 from monitor.flights.tracks.integrity import clean

@@ -10,9 +10,8 @@ import pytest
 from shapely import Point, Polygon
 from sqlalchemy import Engine, func, select
 
-from db.declared import declared
+from db.declared import declared, notes
 from db.engine import reading
-from db.notes import notes
 from db.observations import looks
 from db.records import Observation
 from db.schema import declared_baseline, note, observation

@@ -17,8 +17,7 @@ from structlog.testing import capture_logs
 from alerts.delivery.notices import notice_payload
 from db.channel_states import channel_failed
 from db.cutouts import newest_cutout
-from db.dead_letters import dead_letters, revive
-from db.deliveries import claim, enqueue
+from db.deliveries import claim, dead_letters, enqueue, revive
 from db.engine import reading, writing
 from db.records import Cutout
 from db.schema import delivery

@@ -10,10 +10,10 @@ from db.records import Fix, Visit
 from monitor.flights.evaluation.outlook import EVERYTHING, NEVER, Setting, Tracks, heard_low, outlook_of
 from monitor.flights.evaluation.scoring import Event, Kind, Share, score
 from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
-from monitor.flights.signal_loss.counted import HERE, is_counted
 from monitor.flights.signal_loss.gaps import Gap, gaps
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.ranking import Outlook
+from monitor.flights.signal_loss.records import HERE, is_counted
 from monitor.flights.stays import SILENCE_JUDGED
 from monitor.flights.tracks.identity import Classes, aircraft_of
 from monitor.flights.tracks.integrity import Track, clean

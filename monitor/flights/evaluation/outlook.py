@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from db.records import Fix, Visit
 from monitor.flights.places import Place, positions
+from monitor.flights.signal_loss.candidates import others_around
 from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, COVERED_NM, facing
-from monitor.flights.signal_loss.gaps import Gap
-from monitor.flights.signal_loss.others import others_around
+from monitor.flights.signal_loss.gaps import Gap, flew_in, flies_out
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.ranking import Outlook, past_of
-from monitor.flights.signal_loss.reach import flew_in, flies_out
 from monitor.flights.tracks.identity import Classes, aircraft_of, kinds_of
 from monitor.flights.tracks.phases import height_ft
 

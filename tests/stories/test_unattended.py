@@ -383,7 +383,7 @@ def test_freed_memory_is_given_back_where_the_library_can(
 
 def test_a_service_loads_no_tables_and_no_plots() -> None:
     code = (
-        "import sys, monitor.service, monitor.serving; "
+        "import sys, monitor.runtime.service, monitor.runtime.serving; "
         "print([name for name in ('pandas', 'geopandas', 'matplotlib', 'dask') if name in sys.modules])"
     )
     done = subprocess.run(

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.trips import PACKAGES, TRIPS, Trip, follow
 
-pytestmark = pytest.mark.untraced
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 ROOT = Path(__file__).resolve().parents[1]
 DOC = ROOT / "docs" / "architecture.md"

@@ -19,9 +19,9 @@ from alerts.channels.safe_text import clean, safe_url
 from alerts.metrics import METRICS
 from alerts.words import capital, listed
 from monitor.config.secrets import visible
-from monitor.web import wording
 from monitor.web.files import Assets
 from monitor.web.security import CSRF_COOKIE, Clock, Keys
+from monitor.web.views import verdict_words as wording
 
 _FORM_COOKIE_BYTES = 24
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

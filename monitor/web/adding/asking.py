@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from monitor.feeds import Feed, Scope
 from monitor.feeds.options import turns
 from monitor.sites import Site
-from monitor.web import wording
+from monitor.web.views import verdict_words as wording
 
 DAY_S = 86_400
 

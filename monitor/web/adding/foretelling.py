@@ -11,7 +11,7 @@ from alerts.words import capital, listed, units
 from db.records import DeclaredBaseline, SeriesKey
 from monitor.flights.looks import COUNTED
 from monitor.flights.visits import PROCEDURE
-from monitor.web import wording
+from monitor.web.views import verdict_words as wording
 from monitor.web.views.rows import subject_words
 
 _BY_PEOPLE = "published"

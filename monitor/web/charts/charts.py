@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from db.records import DeclaredBaseline, Observation
-from monitor.web import wording
 from monitor.web.charts.marks import (
     BOTTOM_PX,
     Block,
@@ -20,6 +19,7 @@ from monitor.web.charts.marks import (
     shade_silence,
     span_of,
 )
+from monitor.web.views import verdict_words as wording
 
 TOP_PX = 22
 _LETTER_PX, _LABEL_GAP_PX, _LABEL_HEIGHT_PX = 7.5, 4, 14

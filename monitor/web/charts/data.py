@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from db.records import Observation
-from monitor.web import wording
 from monitor.web.charts.marks import Told, look_key
+from monitor.web.views import verdict_words as wording
 
 
 def chart_data(told: Told) -> dict[str, Any]:

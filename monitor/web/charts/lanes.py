@@ -6,7 +6,6 @@ from datetime import datetime
 
 from alerts.words import capital, subject
 from db.records import DeclaredBaseline
-from monitor.web import wording
 from monitor.web.charts.marks import (
     BOTTOM_PX,
     Chart,
@@ -22,6 +21,7 @@ from monitor.web.charts.marks import (
     shade_silence,
     span_of,
 )
+from monitor.web.views import verdict_words as wording
 
 LANE_PX = 40
 _FIRST_PX = 28

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from alerts.judging.forecast import Expected
 from db.records import DeclaredBaseline, Observation
-from monitor.web import wording
+from monitor.web.views import verdict_words as wording
 
 LEFT, RIGHT = 1.5, 98.5
 _MOST_TICKS = 7

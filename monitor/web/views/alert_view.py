@@ -18,7 +18,7 @@ from db.records import Alert, AlertEvent, Delivery
 from db.silences import Silence, silences
 from db.sites import site_names
 from monitor.app import App
-from monitor.web import wording
+from monitor.web.views import verdict_words as wording
 from monitor.web.views.message_previews import (
     EmailPreview,
     SlackPreview,

@@ -13,7 +13,7 @@ from db.records import Cutout, Scene
 from monitor.imagery.cutout import LOOK_BACK, clear_scenes
 from monitor.imagery.next_pass import WINDOW, describe, next_passes
 from monitor.sites import Site
-from monitor.web import wording
+from monitor.web.views import verdict_words as wording
 
 _SATELLITES: Mapping[str, str] = {
     "sentinel-2a": "Sentinel-2A",

@@ -22,7 +22,7 @@ from db.sites import site_names
 from monitor.app import App
 from monitor.sites import Site
 from monitor.sites.kinds import KINDS
-from monitor.web import wording
+from monitor.web.views import verdict_words as wording
 from monitor.web.views.imagery_view import SitePicture, site_picture
 from monitor.web.views.listening import ears
 from monitor.web.views.panels import Desk, Panel, topics

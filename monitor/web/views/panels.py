@@ -17,10 +17,10 @@ from db.observations import looks
 from db.pages import SeriesSummary
 from db.records import Alert, Observation
 from monitor.sites import Site
-from monitor.web import wording
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.lanes import lane_chart
 from monitor.web.charts.marks import Chart, Told
+from monitor.web.views import verdict_words as wording
 from monitor.web.views.rows import (
     Context,
     DeclaredRow,

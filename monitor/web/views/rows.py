@@ -10,8 +10,8 @@ from alerts.words import capital, subject
 from db.records import Alert, DeclaredBaseline, Evaluation, Evidence, Observation, ObservationKey, Visit
 from monitor.flights.signal_loss.records import is_awaited_near
 from monitor.reports.history import interval_words, source_words
-from monitor.web import wording
 from monitor.web.charts.marks import LookKey, look_key
+from monitor.web.views import verdict_words as wording
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from db.records import BlindPeriod, CoverageHour, Observation, Scene
 from monitor.feeds import Provider
 from monitor.sites import Site
-from monitor.web import wording
+from monitor.web.views import verdict_words as wording
 
 DAY = timedelta(days=1)
 PASSES = timedelta(days=30)

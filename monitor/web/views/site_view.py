@@ -14,8 +14,8 @@ from db.pages import VisitFilter, visit_page
 from db.records import Alert, Note
 from monitor.app import App
 from monitor.sites import Site
-from monitor.web import wording
 from monitor.web.charts.data import chart_data
+from monitor.web.views import verdict_words as wording
 from monitor.web.views.imagery_view import SitePicture, site_picture
 from monitor.web.views.overview import SiteCard, Surveyor
 from monitor.web.views.panels import Desk, Panel, Topic, topics

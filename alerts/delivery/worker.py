@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine
 from alerts.channels import Channel, Message, Receipt, SendError
 from alerts.channels.safe_text import cut, one_line
 from alerts.delivery.notices import compose_notice, tell_failing, tell_undelivered
+from alerts.words import utc
 from db.channel_states import channel_failed, channel_worked, read_channel_state
 from db.deliveries import bury, claim, mark_sent, next_due, requeue
 from db.engine import reading, writing
@@ -253,7 +254,7 @@ def _test(channel: Channel, now: datetime) -> Trial:
         headline="This is a test: sitewatch can reach you here",
         paragraphs=("Nothing was seen. Somebody ran “sitewatch alerts test” to try every channel.",),
         created_at=now,
-        facts=(("Channel", channel.name), ("Sent", f"{now:%Y-%m-%d %H:%M} UTC")),
+        facts=(("Channel", channel.name), ("Sent", f"{utc(now)}")),
     )
     try:
         receipt = _send(channel, message)

@@ -289,6 +289,14 @@ def test_one_room_has_the_phrase(phrase: str, room: str) -> None:
     assert rooms_that_print(phrase) == {room}
 
 
+def test_one_module_says_a_moment_in_utc() -> None:
+    spelled = "%Y-%m-%d %H:%M"
+    text = {path.relative_to(ROOT).as_posix(): path.read_text() for path in CODE}
+    assert {
+        name for name, code in text.items() for end in ("}", ":%S}") if f"{spelled}{end} UTC" in code
+    } == {"alerts/words.py"}
+
+
 @pytest.mark.parametrize(
     "code",
     [

@@ -106,6 +106,11 @@ def every_revision(connection: Connection, site_id: str, area: str, metric: str)
     return [from_row(row) for row in connection.execute(query.order_by(*order))]
 
 
+def count_recorded(connection: Connection) -> int:
+    """How many revisions are stored in all."""
+    return int(connection.execute(select(func.count()).select_from(observation)).scalar_one())
+
+
 def count_revisions(connection: Connection, site_id: str, area: str, metric: str) -> int:
     """How many revisions there are of a site's metric in one area."""
     query = select(func.count()).where(

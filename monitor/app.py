@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine, make_url
-
 from alerts.channels import Channel
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
+from db.engine import Engine, make_url
 from monitor.config.settings import Settings
 from monitor.derive.pictures import Hosts
 from monitor.errors import InputError

@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import structlog
-from sqlalchemy import Engine
 
 from alerts.channels import Channel, HttpPost
 from alerts.channels.email import EmailChannel
@@ -24,7 +23,7 @@ from alerts.rules.several import Several
 from alerts.rules.step import StepRule
 from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import Watchlist
-from db.engine import open_engine
+from db.engine import Engine, open_engine
 from monitor.app import App, describe_database
 from monitor.config.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
 from monitor.derive.pictures import CAPS, picture_hosts

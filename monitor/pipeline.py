@@ -10,7 +10,6 @@ from functools import partial
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Connection
 
 from alerts.delivery.blindness import BlindReport, tell_refusals, tell_room, watch_blindness
 from alerts.delivery.compose import compose
@@ -18,7 +17,7 @@ from alerts.delivery.digest import tell_week
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import Bench, JudgeReport, judge_pending
 from db.aircraft import known_aircraft
-from db.engine import reading, writing
+from db.engine import Connection, reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
 from db.sites import record_sites

@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine
-
 from alerts.delivery.notices import notice_payload, owe_notice
 from db.blindness import blind_periods
-from db.engine import writing
+from db.engine import Engine, writing
 from db.records import BlindPeriod
 from db.weeks import Week, read_week
 

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 import structlog
-from sqlalchemy import Connection, Engine
 
 from alerts.channels import Channel, Message, Receipt, SendError
 from alerts.channels.safe_text import cut, one_line
@@ -22,7 +21,7 @@ from alerts.delivery.notices import compose_notice, tell_failing, tell_undeliver
 from alerts.words import utc
 from db.channel_states import channel_failed, channel_worked, read_channel_state
 from db.deliveries import bury, claim, mark_sent, next_due, requeue
-from db.engine import reading, writing
+from db.engine import Connection, Engine, reading, writing
 from db.records import Delivery
 
 __all__ = ["DeliverReport", "Trial", "compose_notice", "deliver_due", "send_test"]

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection
-
+from db.engine import Connection
 from db.keyed import in_force
 from db.observations import count_revisions, every_revision
 from db.records import Observation, SeriesKey

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection
 
 from alerts.baselines import nb
 from alerts.baselines.model import GATES
@@ -22,6 +21,7 @@ from alerts.rules.series import counted, past_looks, series_of
 from alerts.rules.tail import usual
 from alerts.watch import SiteWatch
 from db.declared import declared
+from db.engine import Connection
 from db.observations import looks
 from db.records import Observation, SeriesKey
 from db.rule_states import class_state, states

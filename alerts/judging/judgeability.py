@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from alerts.judging.forecast import Normal, known_at, normal, series_in
 from alerts.promise import BUDGETED
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
+from db.engine import Connection
 from db.records import SeriesKey
 
 

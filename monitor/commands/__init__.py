@@ -31,8 +31,7 @@ def now() -> datetime:
 @contextmanager
 def opened(*, prepared: bool = True) -> "Iterator[App]":
     """The program, with a database of the right version unless the caller prepares it."""
-    from sqlalchemy.exc import DBAPIError
-
+    from db.engine import DBAPIError
     from monitor.bootstrap import build
     from monitor.config.settings import load_settings
     from monitor.ops.database_health import ailment_of

@@ -9,8 +9,7 @@ from monitor.commands import JsonFlag, instant, now, opened, print_json, print_t
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
+    from db.engine import Connection
     from db.records import Alert, AlertEvent, Delivery
     from monitor.app import App
 

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
-from sqlalchemy import Engine
 
-from db.engine import writing
+from db.engine import Engine, writing
 from db.leases import book
 from monitor.feeds import Provider
 from monitor.feeds.options import spacing_of

@@ -5,16 +5,12 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
-
-from db.engine import is_unusable
+from db.engine import DBAPIError, OperationalError, is_unusable, make_url, writing_refused
 from monitor.app import App, describe_database
 from monitor.config.secrets import redact
 from monitor.config.settings import Settings
@@ -108,13 +104,8 @@ def attempt(settings: Settings, patience_s: float = 3.0) -> Ailment | None:
             os.fsync(trial.fileno())
     except OSError as error:
         return _words("full", settings, error.strerror or "")
-    try:
-        with closing(sqlite3.connect(path, timeout=patience_s, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-    except sqlite3.Error as error:
-        return why(OperationalError("BEGIN IMMEDIATE", None, error), settings)
-    return None
+    refused = writing_refused(path, patience_s)
+    return None if refused is None else why(refused, settings)
 
 
 def trouble(app: App) -> str:

@@ -4,10 +4,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from sqlalchemy import Connection
-
 from alerts.words import utc
 from db.deliveries import next_due, outbox_summary
+from db.engine import Connection
 from monitor.feeds import FeedClient, FeedError
 from monitor.feeds.answers import phrase
 

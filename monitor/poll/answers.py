@@ -7,11 +7,10 @@ from itertools import compress
 from typing import Literal
 
 import structlog
-from sqlalchemy import Engine
 
 from alerts.words import utc, utc_seconds
 from db.aircraft import known_aircraft
-from db.engine import reading
+from db.engine import Engine, reading
 from db.polls import PollResult
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.config.secrets import visible

@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
-
-from db.engine import reading, writing
+from db.engine import Engine, reading, writing
 from db.polls import (
     PollKey,
     PollResult,

@@ -10,10 +10,10 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
+from db.engine import SQLAlchemyError
 from monitor.app import App
 from monitor.ops.database_health import note, trouble
 from monitor.web import actions, health, streams

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection
-
 from alerts.words import ago, counted_by, look_count, look_period, metric_words
 from db.alerts import alerts
 from db.blindness import open_periods
 from db.coverage import coverage
 from db.deliveries import told_alerts
+from db.engine import Connection
 from db.evaluations import verdicts
 from db.imagery import scenes
 from db.observations import looks

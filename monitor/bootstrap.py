@@ -25,6 +25,7 @@ from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import Watchlist
 from db.engine import Engine, open_engine
 from monitor.app import App, describe_database
+from monitor.config.clock import monotonic_s, sleep_s, utc_now
 from monitor.config.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
 from monitor.derive.pictures import CAPS, picture_hosts
 from monitor.feeds import Feed, FeedClient, Provider
@@ -182,7 +183,7 @@ def build_feed(
             f"{', '.join(FEEDS)}."
         )
     turns(provider, 0)  # raises for a number of requests that cannot be
-    pace = pace_of(provider, engine) if engine is not None else no_pace
+    pace = pace_of(provider, engine, utc_now, sleep_s) if engine is not None else no_pace
     client = _client(provider.name, settings, headers=provider.headers, transport=transport, pace=pace)
     clients.append(client)
     return FEEDS[provider.kind](provider, client)
@@ -256,6 +257,7 @@ def _client(
     return GuardedClient(
         name=name,
         user_agent=f"sitewatch/{version('sitewatch')} (+{settings.contact})",
+        monotonic=monotonic_s,
         secrets=settings.secrets,
         headers=headers,
         transport=transport,

@@ -1,4 +1,4 @@
-"""What every command shares: opening the program, the clock, and how results are shown.
+"""What every command shares: opening the program, and how results are shown.
 
 Command modules import nothing heavy at the top, so that `--help` stays fast; their bodies do.
 """
@@ -15,17 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alerts.words import utc
+from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
     from monitor.app import App
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-
-
-def now() -> datetime:
-    """The clock, read here for all commands."""
-    return datetime.now(UTC)
 
 
 @contextmanager
@@ -43,7 +39,7 @@ def opened(*, prepared: bool = True) -> "Iterator[App]":
     app = build(settings)
     try:
         if prepared:
-            prepare(app, now())
+            prepare(app, utc_now())
         yield app
     except DBAPIError as error:
         ailment = ailment_of(error, settings)

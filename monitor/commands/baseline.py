@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alerts.words import units
-from monitor.commands import JsonFlag, now, opened, print_json, print_table, say
+from monitor.commands import JsonFlag, opened, print_json, print_table, say
+from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def baseline(
         watch = app.watches[app.known_site(site).id]
         check_watched(watch, metric)
         with reading(app.engine) as connection:
-            known = known_at(connection, watch, metric, area, now())
+            known = known_at(connection, watch, metric, area, utc_now())
         keys = series_in(known, subject)
         found = [(normal(key, known, watch, app.rules), expectations(key, known)) for key in keys]
     if png is not None:

@@ -24,7 +24,7 @@ from alerts.rules.step import StepRule
 from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import Watchlist
 from db.engine import Engine, open_engine
-from monitor.app import App, describe_database
+from monitor.app import App
 from monitor.config.clock import monotonic_s, sleep_s, utc_now
 from monitor.config.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
 from monitor.derive.pictures import CAPS, picture_hosts
@@ -42,6 +42,7 @@ from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
 from monitor.flights.tracks.identity import Classes
+from monitor.ops.database_health import describe_database
 from monitor.ops.heartbeat import DeadMan
 from monitor.sites.faults import Fault, Spot
 from monitor.sites.kinds import KINDS

@@ -44,7 +44,7 @@ def start(app: App, now: datetime) -> list[str]:
     """Bring the database up to date, record the sites, load the published history; say in words what was done."""
     done = list(_migrate(app))
     note_sites(app, now)
-    done += [f"Baselines begin anew: {what}." for what in note_feeds(app, now)]
+    done += [f"Baselines begin anew: {what}." for what in note_feeds(app.engine, app.feeds.values(), now)]
     done.append(f"Sites: {len(app.sites)} watched, from {app.sites_file.path}: {_some(app.sites)}.")
     return [*done, *_load_history(app, now)]
 

@@ -100,7 +100,7 @@ def gather(app: App, now: datetime) -> Status:
             outbox=outbox_summary(connection, now),
             silences=tuple(silences(connection, now)),
             waiting_looks=len(unjudged(connection, now, _MANY)),
-            storage=trouble(app),
+            storage=trouble(app.settings, app.troubles),
         )
 
 

@@ -12,14 +12,13 @@ from typing import Literal
 from db.engine import DBAPIError, Engine, open_engine, reading, server_time, writing
 from db.leases import holder
 from db.migrate import current_revision, is_known, newest_revision
-from monitor.app import describe_database
 from monitor.bootstrap import build_channels, build_deadman, build_feed, rule_defaults
 from monitor.config.settings import Settings, load_settings
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError
 from monitor.feeds.http import GuardedClient
 from monitor.feeds.providers import configured_providers
-from monitor.ops.database_health import LITTLE, ailment_of, attempt, size, sqlite_file
+from monitor.ops.database_health import LITTLE, ailment_of, attempt, describe_database, size, sqlite_file
 from monitor.ops.heartbeat import PingError
 from monitor.sites.faults import SitesError
 from monitor.sites.load import load_sites

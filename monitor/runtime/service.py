@@ -119,7 +119,7 @@ class Service:
         beat = Job("lease", ttl_s / BEATS_PER_LEASE, self._beat, always=True, executor="lease")
         ping = Job("ping", PING_EVERY_S, self._ping)
         jobs = [beat, *jobs_of(app, self.owner, self._soon), ping]
-        self.jobs = Jobs(jobs, told=partial(storage.note, app))
+        self.jobs = Jobs(jobs, told=partial(storage.note, app.settings, app.troubles))
         self._leader = Leader(app.engine, self.owner, ttl_s, self, say)
 
     def start(self) -> None:
@@ -142,7 +142,7 @@ class Service:
 
     def _beat(self, now: datetime) -> None:
         self._leader.beat(now)
-        storage.note_written(self._app, now)
+        storage.note_written(self._app.settings, self._app.troubles, now)
 
     def _ping(self, now: datetime) -> None:
         ailments = self.jobs.ailments(now)

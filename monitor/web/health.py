@@ -46,7 +46,7 @@ def readyz(here: Here) -> Response:
         return _not_ready("The database cannot be read; “sitewatch doctor” says why.")
     if found != needed:
         return _not_ready(f"The database has the version {found}, this sitewatch needs {needed}.")
-    if words := trouble(here.app):
+    if words := trouble(here.app.settings, here.app.troubles):
         return _not_ready(words)
     return PlainTextResponse("ready\n")
 

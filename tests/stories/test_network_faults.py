@@ -284,7 +284,7 @@ def test_a_wire_to_the_database_that_fails_loses_no_alert_and_tells_none_twice(
                 try:
                     work(app, sky.now)
                 except DBAPIError as error:
-                    failed[fault] += storage.note(app, error, sky.now)
+                    failed[fault] += storage.note(app.settings, app.troubles, error, sky.now)
                 trap.disarm()
         for work in (*steps, pipeline.watch_self):
             work(app, sky.now + MINUTE)

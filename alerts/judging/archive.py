@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from db.engine import Connection
-from db.keyed import in_force
 from db.observations import count_revisions, every_revision
 from db.records import Observation, SeriesKey
+from db.records.revisions import in_force
 
 Place = tuple[str, str, str]
 """Site, area and metric."""

@@ -37,7 +37,8 @@ def baseline(
     For each rule: its threshold, what it expects, from how many looks, and how many false alarms a year it
     promises and can attain, or what it lacks before it can tell.
     """
-    from alerts.judging.forecast import expectations, known_at, normal, series_in
+    from alerts.judging.forecast import expectations, normal, series_in
+    from alerts.judging.knowable import known_at
     from db.engine import reading
 
     with opened() as app:

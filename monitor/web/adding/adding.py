@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from alerts.judging.forecast import known_at
+from alerts.judging.knowable import known_at
 from alerts.judging.verdicts import Known
 from alerts.watch import SiteWatch
 from db.engine import Connection, reading

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts.judging.forecast import Expected, expectations, known_at, series_in
+from alerts.judging.forecast import Expected, expectations, series_in
+from alerts.judging.knowable import known_at
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
 from alerts.words import metric_words

@@ -169,14 +169,20 @@ def derive(app: App, now: datetime) -> DeriveReport:
     return report
 
 
-def judge(app: App, now: datetime, *, not_before: datetime | None = None) -> JudgeReport:
+def judge(
+    app: App,
+    now: datetime,
+    *,
+    not_before: datetime | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> JudgeReport:
     """Judge each look that waits by the rules of its site; alerts and the messages owed are written with it.
 
-    What was knowable before `not_before` is judged and not sent.
+    What was knowable before `not_before` is judged and not sent. `stop` is asked between looks: the rest waits.
     """
     too_old = timedelta(days=app.settings.too_old_to_send_days)
     bench = Bench(app.watches, app.rules, tuple(app.channels), too_old, not_before, app.attributions)
-    report = judge_pending(app.engine, bench, now)
+    report = judge_pending(app.engine, bench, now, stop)
     JUDGED.inc(report.judged)
     if report.judged or report.changes:
         log.info("judged", looks=report.judged, changes=report.changes, told=report.told)
@@ -250,8 +256,13 @@ def tick(app: App, now: datetime) -> Tick:
     return Tick(poll(app, now), derive(app, now), judge(app, now))
 
 
-def deliver(app: App, clock: Callable[[], datetime], owner: str) -> DeliverReport:
-    """Send what is due through the channels."""
+def deliver(
+    app: App,
+    clock: Callable[[], datetime],
+    owner: str,
+    pause: Callable[[float], object] = lambda _seconds: None,
+) -> DeliverReport:
+    """Send what is due through the channels; `pause` waits so many seconds before a closed door is tried again."""
     report = deliver_due(
         app.engine,
         app.channels,
@@ -259,6 +270,7 @@ def deliver(app: App, clock: Callable[[], datetime], owner: str) -> DeliverRepor
         clock,
         owner,
         max_attempts=app.settings.max_attempts,
+        pause=pause,
     )
     for (channel, result), number in report.results.items():
         SENDS.labels(channel, result).inc(number)

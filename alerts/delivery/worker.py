@@ -162,7 +162,7 @@ class _Worker:
                 permanent=True,
             )
         try:
-            message = compose_notice(delivery) if delivery.kind == "notice" else self.compose(delivery)
+            message = self._composed(delivery)
         except OSError as error:
             raise SendError(f"The message could not be written: {_told(error)}.") from None
         except _FAULTS as error:
@@ -171,6 +171,11 @@ class _Worker:
                 permanent=True,
             ) from None
         return replace(message, identity=delivery.identity, delivered_to=accepted_by(delivery))
+
+    def _composed(self, delivery: Delivery) -> Message:
+        if delivery.kind == "notice":
+            return compose_notice(delivery)
+        return thaw(delivery) or self.compose(delivery)
 
     def _kept(self, delivery: Delivery, message: Message) -> Delivery | None:
         """Keep the words before they are first sent, so that a repeat says the same; None where another holds it now."""

@@ -13,7 +13,6 @@ from structlog.testing import capture_logs
 
 from alerts.channels import Channel, Link, Message, Receipt, SendError
 from alerts.delivery import worker
-from alerts.delivery.frozen import thaw
 from alerts.delivery.notices import NoticeError, compose_notice, notice_payload, owe_notice
 from alerts.delivery.worker import (
     LONGEST,
@@ -588,7 +587,7 @@ def test_a_repeat_says_what_was_said_first(engine: Engine) -> None:
     said = iter(["73 railcars", "80 railcars"])
 
     def compose(row: Delivery) -> Message:
-        return thaw(row) or replace(
+        return replace(
             written(row),
             headline=next(said),
             facts=(("Counted", "73"),),

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
+from alerts.delivery.worker import LONGEST
 from alerts.words import utc
 from db.deliveries import next_due, outbox_summary
 from db.engine import Connection
@@ -46,7 +47,7 @@ def stuck_outbox(connection: Connection, channels: Collection[str], now: datetim
         if each.channel in channels and outbox.waiting.get(each.channel)
         if each.failing_since and now - each.failing_since > STUCK_AFTER
     ]
-    due = next_due(connection, list(channels))
+    due = next_due(connection, list(channels), now, LONGEST)
     if due is not None and now - due > STUCK_AFTER:
         found.append(f"a message is due since {utc(due)} and nobody sends it")
     return found

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from alerts.channels.safe_text import safe_url
 from alerts.delivery.compose import composed
+from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import STATUS
 from alerts.words import count_words, exposure_words, own_count, period_words, rule_words, source_words
 from db.alerts import alert_by_id, events
@@ -86,6 +87,8 @@ class AlertPage:
     status_words: Mapping[str, str]
     sent: bool
     """Whether any message about it went, or still goes, to somebody."""
+    as_sent: bool
+    """Whether the message that is shown is the very one that was sent."""
 
 
 def alert_page(
@@ -98,7 +101,8 @@ def alert_page(
     life = events(connection, alert_id)
     owed = deliveries(connection, alert_id)
     told = told_event(life, owed, seq)
-    message = composed(connection, delivery_of(told, owed), app.settings.public_url)
+    delivery = delivery_of(told, owed)
+    message = composed(connection, delivery, app.settings.public_url)
     kinds = {each.seq: STATUS[each.kind] for each in life}
     return AlertPage(
         alert=alert,
@@ -117,6 +121,7 @@ def alert_page(
         panel=_panel(connection, app, alert, now),
         status_words=STATUS,
         sent=alert.id in told_alerts(connection),
+        as_sent=thaw(delivery) is not None,
     )
 
 

@@ -3,17 +3,27 @@
 Run: python -m benchmarks.flights_coverage > docs/accuracy.md
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
 
 from benchmarks.flights_accuracy import lines, measure
 from benchmarks.flights_attainable import attainable
 from benchmarks.flights_far import BEFORE, FAR_KM, FLIGHTS, LEARNT_FROM, WAYS, WORLDS, far, table
-from benchmarks.flights_paris import NAMES, SCOPE, ours, places, polls, tracks
+from benchmarks.flights_paris import NAMES, SCOPE, places, polls, tracks
 from benchmarks.flights_reliability import by_confidence, by_probability
-from monitor.flights.evaluation.masking import ENOUGH, WITHIN, Cell, Mask, below_ft, evaluate, within_km
-from monitor.flights.evaluation.outlook import NEVER, Setting, Tracks
+from monitor.flights.evaluation.masking import (
+    ENOUGH,
+    WITHIN,
+    Cell,
+    Mask,
+    below_ft,
+    evaluate,
+    history,
+    within_km,
+)
+from monitor.flights.evaluation.recording import NEVER, Setting, Tracks
 from monitor.flights.places import Place
 from monitor.flights.tracks.classes import default_classes
 
@@ -102,13 +112,18 @@ def masks(fields: tuple[Place, ...]) -> Iterator[tuple[str, Place, Mask]]:
         yield from ((f"below {feet:,.0f} ft", place, below_ft(feet)) for place in fields)
 
 
-def masked(by_aircraft: Tracks, fields: tuple[Place, ...], setting: Setting) -> Cell:
-    """Measure every field under every mask, and add it all up."""
-    classes = default_classes()
-    cells = [
-        evaluate(by_aircraft, fields, place, mask, classes, setting=setting)
-        for _, place, mask in masks(fields)
-    ]
+def masked(
+    by_aircraft: Tracks, fields: tuple[Place, ...], setting: Setting, *, first: Tracks | None = None
+) -> Cell:
+    """Measure every field under every mask, and add it all up.
+
+    With `first` each field knows the visits that the service would have told of these tracks under the same mask.
+    """
+    classes, cells = default_classes(), []
+    for _, place, mask in masks(fields):
+        known = history(first or {}, fields, mask, classes, setting=Setting(scope=SCOPE), until=HALF)
+        whole = replace(setting, visits=known)
+        cells.append(evaluate(by_aircraft, fields, place, mask, classes, setting=whole))
     return sum(cells[1:], cells[0])
 
 
@@ -116,15 +131,10 @@ def halves(by_aircraft: Tracks, fields: tuple[Place, ...]) -> Iterator[tuple[str
     """Measure what the constants were set on, what they were not set on, and that with the first half known."""
     cut = {icao24: [fix for fix in track if fix.at < HALF] for icao24, track in by_aircraft.items()}
     first = {icao24: track for icao24, track in cut.items() if track}
-    seen = [visit for track in first.values() for visit in ours(track, fields, HALF)]
-    before = {place.id: [visit for visit in seen if visit.site_id == place.id] for place in fields}
-    rows: Mapping[str, tuple[Tracks, Setting]] = {
-        "first 90 minutes (constants set on it)": (first, Setting(SCOPE)),
-        "second 90 minutes": (by_aircraft, Setting(SCOPE, HALF)),
-        "second 90 minutes, the first known": (by_aircraft, Setting(SCOPE, HALF, before)),
-    }
-    for name, (part, setting) in rows.items():
-        yield name, masked(part, fields, setting)
+    second = Setting(scope=SCOPE, since=HALF)
+    yield "first 90 minutes (constants set on it)", masked(first, fields, Setting(scope=SCOPE))
+    yield "second 90 minutes", masked(by_aircraft, fields, second)
+    yield "second 90 minutes, the first known", masked(by_aircraft, fields, second, first=first)
 
 
 def report() -> Iterator[str]:
@@ -140,7 +150,7 @@ def report() -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|---|---|"
     by_aircraft, fields = tracks([fix for _, fixes in polls() for fix in fixes or ()]), places()
     for name, place, mask in masks(fields):
-        cell = evaluate(by_aircraft, fields, place, mask, default_classes(), setting=Setting(SCOPE))
+        cell = evaluate(by_aircraft, fields, place, mask, default_classes(), setting=Setting(scope=SCOPE))
         error = f"{median(cell.errors_s):+.0f} s" if cell.errors_s else "–"
         best = " | ".join(map(str, attainable(by_aircraft, fields, place, mask, NEVER)))
         yield f"| {name} | {NAMES[place.id]} | {_figures(cell)} | {error} | {best} |"

@@ -1,21 +1,22 @@
 """How well visits are found where reports are missing: take reports away from real or made tracks, and read again."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from db.records import Fix, Visit
-from monitor.flights.evaluation.outlook import EVERYTHING, NEVER, Setting, Tracks, heard_low, outlook_of
+from monitor.flights.coverage import watched_s
+from monitor.flights.evaluation.recording import EVERYTHING, NEVER, Recording, Setting, Tracks
 from monitor.flights.evaluation.scoring import Event, Kind, Share, score
 from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
-from monitor.flights.signal_loss.counted import HERE, is_counted
-from monitor.flights.signal_loss.gaps import Gap, gaps
-from monitor.flights.signal_loss.inferred import infer
-from monitor.flights.signal_loss.ranking import Outlook
+from monitor.flights.signal_loss.counted import AWAITED, HERE, is_counted
+from monitor.flights.signal_loss.gaps import Leg, gaps, legs
+from monitor.flights.signal_loss.outlook import read_losses
 from monitor.flights.stays import SILENCE_JUDGED
-from monitor.flights.tracks.identity import Classes, aircraft_of
+from monitor.flights.tracks.identity import Classes
 from monitor.flights.tracks.integrity import Track, clean
 from monitor.flights.visits import derive_visits
 
@@ -24,8 +25,9 @@ WITHIN = timedelta(minutes=15)
 """An estimated arrival may be so far off; one that was heard is off by seconds."""
 ENOUGH = 200
 """Fewer real flights measure nothing."""
-_FOUND = HERE | {"presumed"}
-_SETTLE = timedelta(minutes=1)
+FOUND = HERE | {"presumed"}
+"""States in which a visit is found: an aircraft that is only lost towards a place may still come back."""
+_MINUTE, _TICK = timedelta(minutes=1), timedelta(microseconds=1)
 _OVERDUE = timedelta(hours=2)
 _PAUSE = timedelta(minutes=30)
 
@@ -111,17 +113,33 @@ def evaluate(
     """
     end = max(track[-1].at for track in tracks.values()) + timedelta(minutes=30)
     left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in tracks.items()}
-    low = heard_low(left, places)
+    recording = Recording(left, places, classes, setting)
     total = _nothing()
     for icao24, track in tracks.items():
         if len(left[icao24]) == len(track):
             continue
-        true = _of_place(_read(clean(track), places, classes, end), place)
-        outlook = outlook_of(track, places, low, classes, setting)
-        found = _of_place(live(left[icao24], places, classes, end, outlook), place)
+        true = _of_place(_truth(clean(track), places, classes, end), place)
+        told = live(recording, icao24, places, classes, end)
+        found = [visit for visit in _of_place(told, place) if visit.state in FOUND]
         passes = _passes(track, mask, true, setting.since)
         total += _cell(true, found, passes, _audible(true, left[icao24], setting.since), setting.since)
     return total
+
+
+def history(
+    tracks: Tracks,
+    places: Sequence[Place],
+    mask: Mask,
+    classes: Classes,
+    *,
+    setting: Setting,
+    until: datetime,
+) -> dict[str, list[Visit]]:
+    """Give the visits of each site that the service would have told by then of what the mask leaves, in every state."""
+    left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in tracks.items()}
+    recording = Recording(left, places, classes, setting)
+    told = [visit for icao24 in left for visit in live(recording, icao24, places, classes, until)]
+    return {place.id: [visit for visit in told if visit.site_id == place.id] for place in places}
 
 
 def evaluate_all(
@@ -156,38 +174,48 @@ def _passes(track: Sequence[Fix], mask: Mask, true: Sequence[Visit], since: date
 
 
 def live(
-    track: Sequence[Fix], places: Sequence[Place], classes: Classes, end: datetime, outlook: Outlook
+    recording: Recording, icao24: str, places: Sequence[Place], classes: Classes, end: datetime
 ) -> list[Visit]:
-    """Read the visits of one aircraft as the service does: at the moments at which a silence says something."""
+    """Read the visits of one aircraft as the service does: at the moments at which a silence says something.
+
+    The aircraft is held to be of a watched class; of any other the service judges no silence.
+    """
+    track = recording.tracks[icao24]
     known: dict[str, Visit] = {}
-    believed = clean(track)
-    for now in _moments(gaps(believed.fixes), end):
-        seen = replace(believed, fixes=tuple(fix for fix in believed.fixes if fix.at <= now))
+    for moment in _moments(clean(track), recording.setting.polls, end):
+        # Between two minutes only those are looked at whose aircraft is awaited.
+        if moment.awaited_only and not any(map(_is_awaited, known.values())):
+            continue
+        now = moment.at
+        seen = clean([fix for fix in track if fix.at <= now])
         if not seen.fixes:
             continue
-        heard = _read(seen, places, classes, now, list(known.values()))
-        known |= {visit.visit_id: visit for visit in heard}
-        inferred = infer(
+        readers = recording.until(now)
+        heard = derive_visits(
             seen,
             places,
-            aircraft_of(seen.fixes),
             known=list(known.values()),
-            outlook=outlook,
+            since=NEVER,
+            watched=lambda _place, _heard, *during, readers=readers: watched_s(
+                readers.answers(*during), *during
+            ),
             classes=classes,
             now=now,
         )
+        known |= {visit.visit_id: visit for visit in heard}
+        inferred = read_losses(
+            seen, places, known=list(known.values()), readers=readers, classes=classes, now=now
+        )
         known |= {visit.visit_id: visit for visit in inferred}
-    return [visit for visit in known.values() if visit.state in _FOUND]
+    return list(known.values())
 
 
-def _read(
-    track: Track, places: Sequence[Place], classes: Classes, now: datetime, known: Sequence[Visit] = ()
-) -> list[Visit]:
-    """Read the visits that were heard; the feed is held never to have failed."""
+def _truth(track: Track, places: Sequence[Place], classes: Classes, now: datetime) -> list[Visit]:
+    """Read the visits that all reports together show; the feed is held never to have failed."""
     return derive_visits(
         track,
         places,
-        known=known,
+        known=(),
         since=NEVER,
         watched=lambda _place, _heard, since, until: (until - since).total_seconds(),
         classes=classes,
@@ -195,14 +223,59 @@ def _read(
     )
 
 
-def _moments(losses: Sequence[Gap], end: datetime) -> list[datetime]:
-    found = {end}
-    for gap in losses:
+@dataclass(frozen=True, slots=True, order=True)
+class _Moment:
+    """A time at which the service looks at an aircraft: once a minute, and at once at one that is awaited."""
+
+    at: datetime
+    awaited_only: bool = False
+
+
+def _moments(track: Track, polls: Sequence[datetime] | None, end: datetime) -> list[_Moment]:
+    """Give the times at which something new can be told; without polls the feed answers whenever it is asked."""
+    if polls is None:
+        minutes = [_Moment(_minute(at + _MINUTE - _TICK)) for at in _news(track)]
+        at_once = [_Moment(_reliable_at(leg), awaited_only=True) for leg in legs(track.fixes)]
+        return sorted(moment for moment in {_Moment(end), *minutes, *at_once} if moment.at <= end)
+    asked = polls[: bisect_right(polls, end)]
+    firsts = [
+        poll for before, poll in zip((NEVER, *asked), asked, strict=False) if _minute(before) < _minute(poll)
+    ]
+    minutes = [_Moment(poll) for at in _news(track) for poll in _next(firsts, at)]
+    at_once = [
+        _Moment(poll, awaited_only=True)
+        for leg in legs(track.fixes)
+        for poll in _next(asked, _reliable_at(leg))
+    ]
+    return sorted({*(_Moment(poll) for poll in asked[-1:]), *minutes, *at_once})
+
+
+def _news(track: Track) -> Iterator[datetime]:
+    """Give the times after which something new can be told of an aircraft."""
+    for leg in legs(track.fixes):
+        yield _reliable_at(leg)
+    for gap in gaps(track.fixes):
         lost = gap.lost.fix.at
-        found |= {lost + gap.settled_after + _SETTLE, lost + SILENCE_JUDGED + _SETTLE, lost + _OVERDUE}
-        if gap.back is not None:
-            found.add(gap.back.fix.at + 3 * _SETTLE)
-    return sorted(moment for moment in found if moment <= end)
+        yield from (lost + gap.settled_after + _MINUTE, lost + SILENCE_JUDGED + _MINUTE, lost + _OVERDUE)
+
+
+def _is_awaited(visit: Visit) -> bool:
+    return visit.state in AWAITED and visit.departed_at is None
+
+
+def _reliable_at(leg: Leg) -> datetime:
+    """When so much of a leg was heard that it is more than a ghost."""
+    return next(fix.at for n, fix in enumerate(leg.fixes, 1) if Leg(leg.fixes[:n]).reliable)
+
+
+def _next(polls: Sequence[datetime], at: datetime) -> Sequence[datetime]:
+    """Give the first poll at or after a time, if there is one."""
+    n = bisect_left(polls, at)
+    return polls[n : n + 1]
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def _of_place(visits: Sequence[Visit], place: Place) -> list[Visit]:

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
 from monitor.flights.signal_loss.counted import AWAITED, HERE, is_counted
 from monitor.flights.signal_loss.gaps import Leg, gaps, legs
 from monitor.flights.signal_loss.outlook import read_losses
+from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.stays import SILENCE_JUDGED
 from monitor.flights.tracks.identity import Classes
 from monitor.flights.tracks.integrity import Track, clean
@@ -28,7 +30,6 @@ ENOUGH = 200
 FOUND = HERE | {"presumed"}
 """States in which a visit is found: an aircraft that is only lost towards a place may still come back."""
 _MINUTE, _TICK = timedelta(minutes=1), timedelta(microseconds=1)
-_OVERDUE = timedelta(hours=2)
 _PAUSE = timedelta(minutes=30)
 
 Mask = Callable[[Fix], bool]
@@ -181,33 +182,49 @@ def live(
     The aircraft is held to be of a watched class; of any other the service judges no silence.
     """
     track = recording.tracks[icao24]
-    known: dict[str, Visit] = {}
-    for moment in _moments(clean(track), recording.setting.polls, end):
+    clock = _Clock(recording.setting.polls, end)
+    moments = set(_moments(clean(track), clock))
+    known: list[Visit] = []
+    while moments:
+        moment = min(moments)
+        moments.remove(moment)
         # Between two minutes only those are looked at whose aircraft is awaited.
-        if moment.awaited_only and not any(map(_is_awaited, known.values())):
-            continue
-        now = moment.at
-        seen = clean([fix for fix in track if fix.at <= now])
-        if not seen.fixes:
-            continue
-        readers = recording.until(now)
-        heard = derive_visits(
-            seen,
-            places,
-            known=list(known.values()),
-            since=NEVER,
-            watched=lambda _place, _heard, *during, readers=readers: watched_s(
-                readers.answers(*during), *during
-            ),
-            classes=classes,
-            now=now,
-        )
-        known |= {visit.visit_id: visit for visit in heard}
-        inferred = read_losses(
-            seen, places, known=list(known.values()), readers=readers, classes=classes, now=now
-        )
-        known |= {visit.visit_id: visit for visit in inferred}
-    return list(known.values())
+        if not moment.awaited_only or any(map(_is_awaited, known)):
+            known = _read(recording, icao24, known, places, classes, now=moment.at)
+            moments |= {each for each in _overdue(known, clock) if each > moment}
+    return known
+
+
+def _read(
+    recording: Recording,
+    icao24: str,
+    known: Sequence[Visit],
+    places: Sequence[Place],
+    classes: Classes,
+    *,
+    now: datetime,
+) -> list[Visit]:
+    """Give the visits as they stand once the reports up to a time are read, in the order in which they are stored."""
+    readers = recording.until(now)
+    track = clean([fix for fix in recording.tracks[icao24] if fix.at <= now])
+    if not track.fixes:
+        return list(known)
+    heard = derive_visits(
+        track,
+        places,
+        known=known,
+        since=NEVER,
+        watched=lambda _place, _heard, *during: watched_s(readers.answers(*during), *during),
+        classes=classes,
+        now=now,
+    )
+    found = _updated(known, heard)
+    return _updated(found, read_losses(track, places, known=found, readers=readers, classes=classes, now=now))
+
+
+def _updated(known: Sequence[Visit], changed: Sequence[Visit]) -> list[Visit]:
+    whole = {visit.visit_id: visit for visit in (*known, *changed)}
+    return sorted(whole.values(), key=lambda each: (each.first_fix_at or NEVER, each.visit_id))
 
 
 def _truth(track: Track, places: Sequence[Place], classes: Classes, now: datetime) -> list[Visit]:
@@ -231,45 +248,59 @@ class _Moment:
     awaited_only: bool = False
 
 
-def _moments(track: Track, polls: Sequence[datetime] | None, end: datetime) -> list[_Moment]:
-    """Give the times at which something new can be told; without polls the feed answers whenever it is asked."""
-    if polls is None:
-        minutes = [_Moment(_minute(at + _MINUTE - _TICK)) for at in _news(track)]
-        at_once = [_Moment(_reliable_at(leg), awaited_only=True) for leg in legs(track.fixes)]
-        return sorted(moment for moment in {_Moment(end), *minutes, *at_once} if moment.at <= end)
-    asked = polls[: bisect_right(polls, end)]
-    firsts = [
-        poll for before, poll in zip((NEVER, *asked), asked, strict=False) if _minute(before) < _minute(poll)
-    ]
-    minutes = [_Moment(poll) for at in _news(track) for poll in _next(firsts, at)]
-    at_once = [
-        _Moment(poll, awaited_only=True)
-        for leg in legs(track.fixes)
-        for poll in _next(asked, _reliable_at(leg))
-    ]
-    return sorted({*(_Moment(poll) for poll in asked[-1:]), *minutes, *at_once})
+class _Clock:
+    """When the service looks: with each poll, and once a minute at everything; a feed that never fails is always asked."""
+
+    def __init__(self, polls: Sequence[datetime] | None, end: datetime) -> None:
+        self.end = end
+        self._polls = None if polls is None else polls[: bisect_right(polls, end)]
+        self._minutes = [
+            poll
+            for before, poll in pairwise((NEVER, *(self._polls or ())))
+            if _minute(before) < _minute(poll)
+        ]
+
+    def at_once(self, at: datetime) -> Iterator[_Moment]:
+        """Give the first look at those that are awaited, at or after a time."""
+        times = [at] if self._polls is None else _first_since(self._polls, at)
+        yield from (_Moment(each, awaited_only=True) for each in times if each <= self.end)
+
+    def minute(self, at: datetime) -> Iterator[_Moment]:
+        """Give the first look at everything, at or after a time."""
+        times = [_minute(at + _MINUTE - _TICK)] if self._polls is None else _first_since(self._minutes, at)
+        yield from (_Moment(each) for each in times if each <= self.end)
+
+    def last(self) -> Iterator[_Moment]:
+        """Give the last look."""
+        yield from map(_Moment, [self.end] if self._polls is None else self._polls[-1:])
 
 
-def _news(track: Track) -> Iterator[datetime]:
-    """Give the times after which something new can be told of an aircraft."""
+def _moments(track: Track, clock: _Clock) -> Iterator[_Moment]:
+    """Give the times at which something new can be told of an aircraft."""
+    yield from clock.last()
     for leg in legs(track.fixes):
-        yield _reliable_at(leg)
+        reliable_at = next(fix.at for n, fix in enumerate(leg.fixes, 1) if Leg(leg.fixes[:n]).reliable)
+        yield from clock.at_once(reliable_at)
+        yield from clock.minute(reliable_at)
     for gap in gaps(track.fixes):
-        lost = gap.lost.fix.at
-        yield from (lost + gap.settled_after + _MINUTE, lost + SILENCE_JUDGED + _MINUTE, lost + _OVERDUE)
+        lost, endurance = gap.lost.fix, performance_of(gap.lost.fix.type_code).endurance
+        silences = [gap.settled_after, SILENCE_JUDGED, *([] if endurance is None else [endurance])]
+        for silence in silences:
+            yield from clock.minute(lost.at + silence + _MINUTE)
+
+
+def _overdue(known: Sequence[Visit], clock: _Clock) -> Iterator[_Moment]:
+    """Give the times at which aircraft that were lost would have arrived."""
+    for visit in known:
+        if visit.state == "lost_toward":
+            yield from clock.minute(datetime.fromisoformat(visit.candidates["arrived_between"][1]))
 
 
 def _is_awaited(visit: Visit) -> bool:
     return visit.state in AWAITED and visit.departed_at is None
 
 
-def _reliable_at(leg: Leg) -> datetime:
-    """When so much of a leg was heard that it is more than a ghost."""
-    return next(fix.at for n, fix in enumerate(leg.fixes, 1) if Leg(leg.fixes[:n]).reliable)
-
-
-def _next(polls: Sequence[datetime], at: datetime) -> Sequence[datetime]:
-    """Give the first poll at or after a time, if there is one."""
+def _first_since(polls: Sequence[datetime], at: datetime) -> Sequence[datetime]:
     n = bisect_left(polls, at)
     return polls[n : n + 1]
 

@@ -3,7 +3,7 @@
 Run: python -m benchmarks.flights_coverage > docs/accuracy.md
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
@@ -13,6 +13,7 @@ from benchmarks.flights_attainable import attainable
 from benchmarks.flights_far import BEFORE, FAR_KM, FLIGHTS, LEARNT_FROM, WAYS, WORLDS, far, table
 from benchmarks.flights_paris import NAMES, SCOPE, places, polls, tracks
 from benchmarks.flights_reliability import by_confidence, by_probability
+from db.records import Visit
 from monitor.flights.evaluation.masking import (
     ENOUGH,
     WITHIN,
@@ -20,12 +21,13 @@ from monitor.flights.evaluation.masking import (
     Mask,
     below_ft,
     evaluate,
-    history,
+    live,
     within_km,
 )
-from monitor.flights.evaluation.recording import NEVER, Setting, Tracks
+from monitor.flights.evaluation.recording import NEVER, Recording, Setting, Tracks
 from monitor.flights.places import Place
 from monitor.flights.tracks.classes import default_classes
+from monitor.flights.tracks.identity import Classes
 
 RADII_KM = (10.0, 20.0, 40.0)
 ALTITUDES_FT = (3_000.0, 5_000.0, 10_000.0)
@@ -110,6 +112,22 @@ def masks(fields: tuple[Place, ...]) -> Iterator[tuple[str, Place, Mask]]:
         yield from ((f"{km:g} km around the field", place, within_km(place, km)) for place in fields)
     for feet in ALTITUDES_FT:
         yield from ((f"below {feet:,.0f} ft", place, below_ft(feet)) for place in fields)
+
+
+def history(
+    tracks: Tracks,
+    places: Sequence[Place],
+    mask: Mask,
+    classes: Classes,
+    *,
+    setting: Setting,
+    until: datetime,
+) -> dict[str, list[Visit]]:
+    """Give the visits of each site that the service would have told by then of what the mask leaves, in every state."""
+    left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in tracks.items()}
+    recording = Recording(left, places, classes, setting)
+    told = [visit for icao24 in left for visit in live(recording, icao24, places, classes, until)]
+    return {place.id: [visit for visit in told if visit.site_id == place.id] for place in places}
 
 
 def masked(

@@ -127,22 +127,6 @@ def evaluate(
     return total
 
 
-def history(
-    tracks: Tracks,
-    places: Sequence[Place],
-    mask: Mask,
-    classes: Classes,
-    *,
-    setting: Setting,
-    until: datetime,
-) -> dict[str, list[Visit]]:
-    """Give the visits of each site that the service would have told by then of what the mask leaves, in every state."""
-    left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in tracks.items()}
-    recording = Recording(left, places, classes, setting)
-    told = [visit for icao24 in left for visit in live(recording, icao24, places, classes, until)]
-    return {place.id: [visit for visit in told if visit.site_id == place.id] for place in places}
-
-
 def evaluate_all(
     tracks: Tracks, places: Sequence[Place], mask_of: Callable[[Place], Mask], classes: Classes
 ) -> Cell:

@@ -10,18 +10,20 @@ import pytest
 import shapely
 from sqlalchemy import Engine
 
-from db.engine import writing
+from db.engine import reading, writing
 from db.flight_claims import insert_claims, insert_estimates
-from db.flights import record_visits
+from db.flights import fixes, record_visits
 from db.records import Fix, Visit, VisitState
 from db.records.claims import EstimatedPosition, FlightClaim
+from monitor.derive.signal_loss import DatabaseReaders
 from monitor.flights.evaluation.masking import live
 from monitor.flights.evaluation.recording import NEVER, Recording, Setting
 from monitor.flights.geodesy import destination
-from monitor.flights.places import place_of
+from monitor.flights.places import Place, place_of
+from monitor.flights.signal_loss.outlook import Readers
 from monitor.flights.visits import FLIGHT_ENDS
 from monitor.sites import Site
-from tests.kit.cast import QUIET_FIELD
+from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.kit.flying import AIRLINER, CLASSES, NOON, VIP, Cruise, Pilot, World
 
 pytestmark = pytest.mark.long
@@ -277,3 +279,74 @@ def said(visit: Visit) -> dict[str, Any]:
     found["evidence"] = [each.text for each in visit.evidence]
     found["candidates"] = {key: value for key, value in visit.candidates.items() if key not in FLIGHT_ENDS}
     return found
+
+
+def test_a_database_and_memory_read_the_same_of_the_same_reports(sqlite_engine: Engine) -> None:
+    """Across 180°, on the edges of times and boxes, on the ground, low, high and without altitude."""
+    strip = place_of(DATELINE_STRIP)
+    heard = [
+        Fix(
+            "adsb.lol",
+            icao24,
+            NOON + n * MINUTE,
+            NOON + n * MINUTE,
+            strip.lat + north / 60,
+            (strip.lon + east / 60 + 180) % 360 - 180,
+            on_ground=ground,
+            altitude_ft=height,
+        )
+        for icao24 in (VIP, AIRLINER)
+        for n, (east, north, ground, height) in enumerate(
+            [(-3, 0, None, 900), (2, 1, True, None), (0, -2, False, None), (3, 3, False, 1_515), (-1, 0, None, 9_000)]
+        )
+    ]  # fmt: skip
+    world = World(sqlite_engine, (DATELINE_STRIP,), scope="circle:-16.8,180,250")
+    for n in range(6):
+        world.poll(NOON + n * MINUTE, [fix for fix in heard if fix.at == NOON + n * MINUTE], "ok")
+    claims = tuple(
+        replace(CLAIM, flight_id=str(n), first_seen_at=NOON + n * HOUR, last_seen_at=NOON + (n + 1) * HOUR)
+        for n in range(3)
+    )
+    estimates = tuple(replace(ESTIMATE, at=NOON + n * HOUR) for n in range(3))
+    with writing(sqlite_engine) as connection:
+        insert_claims(connection, claims)
+        insert_estimates(connection, estimates)
+    tracks = {icao24: [fix for fix in heard if fix.icao24 == icao24] for icao24 in (VIP, AIRLINER)}
+    setting = Setting(scope="circle:-16.8,180,250", polls=world.answered, claims=claims, estimates=estimates)
+    memory = Recording(tracks, [strip], CLASSES, setting).until(NOON + 10 * MINUTE)
+    times = [NOON + n * HOUR / 2 for n in range(-1, 4)]
+    with reading(sqlite_engine) as connection:
+        stored = fixes(connection, icao24s=[VIP])
+        readers: tuple[Readers, Readers] = (DatabaseReaders(connection), memory)
+        database = readers[0]
+        lows = [
+            [
+                each.heard_low(
+                    (lon(strip, west), strip.lat + south / 60, lon(strip, east), strip.lat + north / 60),
+                    NOON + since * MINUTE,
+                    NOON + until * MINUTE,
+                    below_ft=1_515.0,
+                    but=AIRLINER,
+                )
+                for west, east in ((-3, 3), (-3, 0), (-1, 1), (2, 3), (0, 2))
+                for south, north in ((-2, 0), (1, 3), (-2, 3))
+                for since, until in ((0, 4), (1, 1), (2, 3), (4, 9))
+            ]
+            for each in readers
+        ]
+        assert lows[0] == lows[1]
+        assert {True, False} == set(lows[0])
+        for fix, mine in zip(stored, tracks[VIP], strict=True):
+            assert database.heard_before(VIP, fix.at) == memory.heard_before(VIP, mine.at)
+            assert database.scope_of(fix) == memory.scope_of(mine)
+            for until in (fix.at, NOON + 4 * MINUTE, NOON + 9 * MINUTE):
+                assert database.good_polls(fix, until) == memory.good_polls(mine, until)
+        for since in times:
+            assert database.estimates(VIP, since) == memory.estimates(VIP, since)
+            for until in times:
+                assert database.claims(VIP, since, until) == memory.claims(VIP, since, until)
+
+
+def lon(place: Place, east: float) -> float:
+    """A longitude so many minutes of arc east of a place."""
+    return (place.lon + east / 60 + 180) % 360 - 180

@@ -79,12 +79,15 @@ def read_losses(
     """Read the inferred visits out of the believed reports of one aircraft, which must not be empty; see `infer`."""
     # The newest callsign is that of the flight that was lost.
     aircraft = aircraft_of(list(reversed(track.fixes)))
-    outlook = outlook_of(aircraft, places, classes, readers)
+    began = min(fix.at for fix in (*track.fixes, *(fix for fix, _ in track.rejected)))
+    outlook = outlook_of(aircraft, places, classes, readers, read_since=began)
     return infer(track, places, aircraft, known=known, outlook=outlook, classes=classes, now=now)
 
 
-def outlook_of(aircraft: Aircraft, places: Sequence[Place], classes: Classes, readers: Readers) -> Outlook:
-    """Build what is known beside the reports of one aircraft."""
+def outlook_of(
+    aircraft: Aircraft, places: Sequence[Place], classes: Classes, readers: Readers, *, read_since: datetime
+) -> Outlook:
+    """Build what is known beside the reports of one aircraft, which were read from `read_since` on."""
     kinds, performance = kinds_of(aircraft, classes), performance_of(aircraft.type_code)
 
     def past(at: datetime) -> Past:
@@ -110,8 +113,8 @@ def outlook_of(aircraft: Aircraft, places: Sequence[Place], classes: Classes, re
     def entered(end: End) -> bool:
         if flew_in(end, readers.scope_of(end.fix), performance):
             return True
-        # Reports are read from some time on: where they begin, the aircraft need not have been silent.
-        before = readers.heard_before(aircraft.icao24, end.fix.at)
+        # Where the reports that were read begin, the aircraft need not have been silent.
+        before = readers.heard_before(aircraft.icao24, read_since)
         return before is not None and end.fix.at - before < LOST_AFTER
 
     return Outlook(

@@ -37,7 +37,7 @@ demo: $(VENV)/.runtime ## Replay 2022 to 2024 at speed, with the page open on it
 	@$(BIN)/sitewatch demo
 
 pictures: $(VENV)/.dev browser ## Pictures of every page after the demo, in build/pictures, and the one in the README
-	@$(BIN)/python -m tests.screenshots
+	@$(BIN)/python -m tests.kit.screenshots
 
 test: $(VENV)/.dev browser ## Everything that CI checks
 	@$(MAKE) --no-print-directory --jobs=2 static unit

@@ -31,9 +31,8 @@ from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix
 from monitor.feeds.aircraft import AircraftReader
 from monitor.flights.evaluation.scoring import Event, score
-from monitor.flights.grid import grid_of
-from monitor.flights.keep import kept
-from monitor.flights.places import Place, places_of, positions
+from monitor.flights.places import Place, grid_of, places_of, positions
+from monitor.flights.selection import kept
 from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
 

@@ -1,17 +1,22 @@
-"""How long each provider really watched each site, hour by hour; a failed or lost poll watched nothing."""
+"""How long each provider really watched each site, hour by hour, and the reports that were not believed.
+
+A failed or lost poll watched nothing.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, select, update
 
 from db.records import CoverageHour
-from db.schema import coverage_hour
+from db.schema import coverage_hour, rejection
 from db.upsert import insert_ignore
 
 HOUR_S = 3600
 _HOUR = timedelta(hours=1)
+Key = tuple[str, datetime, str]
+"""Provider, hour and reason."""
 
 
 def accrue(
@@ -121,3 +126,28 @@ class _Key:
             coverage_hour.c.site_id == self.site_id,
             coverage_hour.c.hour == self.hour,
         )
+
+
+def count_rejected(connection: Connection, counted: Mapping[Key, int]) -> None:
+    """Add to the counts of these hours."""
+    for (provider, hour, reason), number in sorted(counted.items()):
+        row = {"provider": provider, "hour": hour, "reason": reason}
+        insert_ignore(connection, rejection, [{**row, "number": 0}])
+        # Computed by the database, so that two writers cannot lose each other's counts.
+        same = [rejection.c[name] == value for name, value in row.items()]
+        connection.execute(update(rejection).where(*same).values(number=rejection.c.number + number))
+
+
+def rejected(connection: Connection, since: datetime, until: datetime) -> dict[str, dict[str, int]]:
+    """Give how many reports of each provider were not believed in [since, until), by reason, the most first."""
+    total = func.sum(rejection.c.number)
+    query = (
+        select(rejection.c.provider, rejection.c.reason, total)
+        .where(rejection.c.hour >= since, rejection.c.hour < until)
+        .group_by(rejection.c.provider, rejection.c.reason)
+        .order_by(rejection.c.provider, total.desc(), rejection.c.reason)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for provider, reason, number in connection.execute(query):
+        found.setdefault(provider, {})[reason] = int(number)
+    return found

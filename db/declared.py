@@ -1,19 +1,20 @@
-"""The declared baselines: published statistics about the past, kept as revisions."""
+"""What was published beside counts, kept as revisions: declared baselines (statistics about the past) and notes."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from db.keyed import KeyedTable
-from db.records import DeclaredBaseline, SeriesKey
-from db.schema import SERIES_KEY, declared_baseline
+from db.records import DeclaredBaseline, Note, SeriesKey
+from db.schema import SERIES_KEY, declared_baseline, note
 
 
 def record_declared(connection: Connection, baselines: Sequence[DeclaredBaseline]) -> list[DeclaredBaseline]:
     """Append a revision for each baseline whose value, number of looks or window changed and return those."""
-    return _STORE.record(connection, baselines)
+    return _BASELINES.record(connection, baselines)
 
 
 def declared(
@@ -27,25 +28,25 @@ def declared(
     conditions = [declared_baseline.c.site_id == site_id]
     if metric is not None:
         conditions.append(declared_baseline.c.metric == metric)
-    found = _STORE.newest(connection, *conditions, as_of=as_of, as_recorded=as_recorded)
+    found = _BASELINES.newest(connection, *conditions, as_of=as_of, as_recorded=as_recorded)
     return sorted(found, key=lambda each: (each.window_start, each.key))
 
 
 _PLAIN = tuple(column.name for column in declared_baseline.columns if column.name not in SERIES_KEY)
 
 
-def _to_row(each: DeclaredBaseline) -> dict[str, Any]:
+def _baseline_to_row(each: DeclaredBaseline) -> dict[str, Any]:
     key = {name: getattr(each.series, name) for name in SERIES_KEY}
     return {**key, **{name: getattr(each, name) for name in _PLAIN}}
 
 
-def _from_row(row: Row[Any]) -> DeclaredBaseline:
+def _baseline_from_row(row: Row[Any]) -> DeclaredBaseline:
     values = dict(row._mapping)  # noqa: SLF001 - the documented way to read a row by name
     key = SeriesKey(**{name: values.pop(name) for name in SERIES_KEY})
     return DeclaredBaseline(series=key, **values)
 
 
-def _same(one: DeclaredBaseline, other: DeclaredBaseline) -> bool:
+def _same_baseline(one: DeclaredBaseline, other: DeclaredBaseline) -> bool:
     return (one.value, one.n_looks, one.window_start, one.window_end) == (
         other.value,
         other.n_looks,
@@ -54,4 +55,44 @@ def _same(one: DeclaredBaseline, other: DeclaredBaseline) -> bool:
     )
 
 
-_STORE = KeyedTable(declared_baseline, _to_row, _from_row, _same)
+_BASELINES = KeyedTable(declared_baseline, _baseline_to_row, _baseline_from_row, _same_baseline)
+
+
+def record_notes(connection: Connection, new: Sequence[Note]) -> list[Note]:
+    """Append a revision for each note whose text, time or announcement changed and return those."""
+    return _NOTES.record(connection, new)
+
+
+def notes(
+    connection: Connection,
+    site_id: str,
+    metric: str | None = None,
+    as_of: datetime | None = None,
+    as_recorded: datetime | None = None,
+) -> list[Note]:
+    """Read the newest revision of each note that was knowable at `as_of`, by its start."""
+    conditions = [note.c.site_id == site_id]
+    if metric is not None:
+        conditions.append(note.c.metric == metric)
+    found = _NOTES.newest(connection, *conditions, as_of=as_of, as_recorded=as_recorded)
+    return sorted(found, key=lambda each: (each.starts_at, each.key))
+
+
+def _note_to_row(each: Note) -> dict[str, Any]:
+    return {field.name: getattr(each, field.name) for field in fields(each)}
+
+
+def _note_from_row(row: Row[Any]) -> Note:
+    return Note(**row._mapping)  # noqa: SLF001 - the documented way to read a row by name
+
+
+def _same_note(one: Note, other: Note) -> bool:
+    return (one.text, one.announced, one.starts_at, one.ends_at) == (
+        other.text,
+        other.announced,
+        other.starts_at,
+        other.ends_at,
+    )
+
+
+_NOTES = KeyedTable(note, _note_to_row, _note_from_row, _same_note)

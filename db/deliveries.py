@@ -4,7 +4,7 @@ A claim is a short transaction of its own; the message is sent outside of any. W
 still hold it: owner and attempt number are the fence against one that was slow and has been overtaken.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -248,3 +248,23 @@ def outbox_summary(connection: Connection, now: datetime) -> OutboxSummary:
 
 def _record(row: RowMapping) -> Delivery:
     return Delivery(**cast("dict[str, Any]", dict(row)))
+
+
+def revive(connection: Connection, channels: Collection[str], since: datetime, now: datetime) -> int:
+    """Owe again what was given up for these channels and owed since then, under its old identity; give the number."""
+    again = (
+        update(delivery)
+        .where(
+            delivery.c.state == "dead",
+            delivery.c.channel.in_(sorted(channels)),
+            delivery.c.created_at >= since,
+        )
+        .values(state="queued", attempts=0, not_before=now)
+    )
+    return connection.execute(again).rowcount
+
+
+def dead_letters(connection: Connection, channels: Collection[str]) -> int:
+    """How many messages are given up for these channels."""
+    query = select(func.count()).where(delivery.c.state == "dead", delivery.c.channel.in_(sorted(channels)))
+    return int(connection.execute(query).scalar_one())

@@ -1,16 +1,24 @@
 """What the rules said of each look; a look without an evaluation is one that still waits to be judged."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, and_, select, tuple_
 
 from db.observations import READ, from_row
 from db.records import Evaluation, Observation, ObservationKey, SeriesKey
-from db.schema import evaluation, observation
+from db.schema import SERIES_KEY, evaluation, observation
 
 _KEY = ("site_id", "area", "metric", "subject", "procedure", "period_start", "look_key", "revision")
+_CHUNK = 300
+_REVISION = (
+    *(evaluation.c[name] for name in SERIES_KEY),
+    evaluation.c.period_start,
+    evaluation.c.look_key,
+    evaluation.c.revision,
+)
 
 
 def unjudged(connection: Connection, now: datetime, limit: int) -> list[Observation]:
@@ -38,6 +46,21 @@ def evaluations(connection: Connection, site_id: str, metric: str | None = None)
         query = query.where(evaluation.c.metric == metric)
     order = (evaluation.c.period_start, evaluation.c.subject, evaluation.c.revision, evaluation.c.rule)
     return [_evaluation(row) for row in connection.execute(query.order_by(*order))]
+
+
+def verdicts(
+    connection: Connection, keys: Sequence[ObservationKey]
+) -> dict[ObservationKey, list[Evaluation]]:
+    """Read what every rule said of these revisions; one that was not judged yet is left out."""
+    found: dict[ObservationKey, list[Evaluation]] = defaultdict(list)
+    wanted = sorted(set(keys))
+    for start in range(0, len(wanted), _CHUNK):
+        some = [_values(each) for each in wanted[start : start + _CHUNK]]
+        query = select(evaluation).where(tuple_(*_REVISION).in_(some)).order_by(evaluation.c.rule)
+        for row in connection.execute(query):
+            said = _evaluation(row)
+            found[said.observation].append(said)
+    return dict(found)
 
 
 def _row(record: Evaluation) -> dict[str, Any]:
@@ -71,3 +94,8 @@ def _evaluation(row: Row[Any]) -> Evaluation:
         as_of=row.as_of,
         recorded_at=row.recorded_at,
     )
+
+
+def _values(key: ObservationKey) -> tuple[object, ...]:
+    series = (getattr(key.series, name) for name in SERIES_KEY)
+    return (*series, key.period_start, key.look_key, key.revision)

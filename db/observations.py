@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
 
+from db.keyed import in_force, next_revision
 from db.records import Evidence, Observation, SeriesKey
-from db.revisions import in_force, next_revision
 from db.schema import SERIES_KEY, observation, series
 from db.upsert import insert_ignore
 

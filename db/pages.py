@@ -1,4 +1,4 @@
-"""Looks read page by page in the order of their key, and what each series holds: for lists that may be long."""
+"""Looks and visits read page by page in a fixed order, and what each series holds: for lists that may be long."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -8,16 +8,23 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_
 
+from db.flights import visits_by_id
+from db.keyed import in_force
 from db.observations import from_row
-from db.records import Observation, SeriesKey, SeriesKind
-from db.revisions import in_force
-from db.schema import SERIES_KEY, observation, series
+from db.records import Observation, SeriesKey, SeriesKind, Visit
+from db.schema import SERIES_KEY, observation, series, visit
+from db.schema.types import UtcDateTime
 
 LookId = tuple[SeriesKey, datetime, str]
 """What the revisions of one look have in common."""
 
 _CHUNK = 500
 _LOOK = (*(observation.c[name] for name in SERIES_KEY), observation.c.period_start, observation.c.look_key)
+VisitPlace = tuple[datetime, str]
+"""Where a visit stands in the order: when it began as far as is known, then its id."""
+_BEGAN = func.coalesce(
+    visit.c.first_fix_at, visit.c.arrived_at, visit.c.departed_at, visit.c.recorded_at, type_=UtcDateTime
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ def look_page(
     connection: Connection, wanted: LookFilter, after: LookId | None, limit: int
 ) -> list[Observation]:
     """Read one revision of each of the next `limit` looks after a look, by series, period and look key."""
-    conditions = [*_conditions(wanted)]
+    conditions = [*_look_conditions(wanted)]
     page = select(*_LOOK).distinct().where(*conditions)
     if after is not None:
         page = page.where(tuple_(*_LOOK) > tuple_(*_literals(after)))
@@ -105,7 +112,7 @@ def _literals(after: LookId) -> Sequence[ColumnElement[Any]]:
     return [literal(value, column.type) for value, column in zip(values, _LOOK, strict=True)]
 
 
-def _conditions(wanted: LookFilter) -> Iterator[ColumnElement[bool]]:
+def _look_conditions(wanted: LookFilter) -> Iterator[ColumnElement[bool]]:
     columns = observation.c
     if wanted.site_ids is not None:
         yield columns.site_id.in_(sorted(wanted.site_ids))
@@ -125,3 +132,44 @@ def _knowable(wanted: LookFilter) -> Iterator[ColumnElement[bool]]:
         yield observation.c.result_time <= wanted.as_of
     if wanted.as_recorded is not None:
         yield observation.c.recorded_at <= wanted.as_recorded
+
+
+@dataclass(frozen=True, slots=True)
+class VisitFilter:
+    """Which visits are asked for; what is left at None takes all. Those that touch [since, until) come."""
+
+    site_id: str | None = None
+    state: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def visit_page(
+    connection: Connection, wanted: VisitFilter, after: VisitPlace | None, limit: int
+) -> list[Visit]:
+    """Read the newest version of each of the next `limit` visits, the one that began last first."""
+    query = select(visit.c.visit_id).where(*_visit_conditions(wanted))
+    if after is not None:
+        place = tuple_(literal(after[0], UtcDateTime), literal(after[1]))
+        query = query.where(tuple_(_BEGAN, visit.c.visit_id) < place)
+    rows = connection.execute(query.order_by(_BEGAN.desc(), visit.c.visit_id.desc()).limit(limit))
+    ids = [row.visit_id for row in rows]
+    found = {each.visit_id: each for each in visits_by_id(connection, ids)}
+    return [found[each] for each in ids]
+
+
+def visit_place(each: Visit) -> VisitPlace:
+    """Where a visit stands in the order of the pages."""
+    return each.first_fix_at or each.arrived_at or each.departed_at or each.recorded_at, each.visit_id
+
+
+def _visit_conditions(wanted: VisitFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.site_id is not None:
+        yield visit.c.site_id == wanted.site_id
+    if wanted.state is not None:
+        yield visit.c.state == wanted.state
+    if wanted.until is not None:
+        yield wanted.until > _BEGAN
+    if wanted.since is not None:
+        ended = func.coalesce(visit.c.last_fix_at, visit.c.departed_at, type_=UtcDateTime)
+        yield or_(ended.is_(None), ended >= wanted.since)

@@ -31,8 +31,8 @@ from monitor.imports import Clock, load_declared, load_published
 from monitor.ops.database_health import little_room
 from monitor.ops.heartbeat import PingError, stuck_outbox
 from monitor.ops.metrics import JUDGED, POLLS, SENDS
+from monitor.poll.answers import PollReport
 from monitor.poll.new_feeds import note_feeds
-from monitor.poll.poll_reports import PollReport
 from monitor.poll.rounds import poll_provider
 from monitor.sites.reload import Reload
 

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from db.keyed import in_force
 from db.observations import count_revisions, every_revision
 from db.records import Observation, SeriesKey
-from db.revisions import in_force
 
 Place = tuple[str, str, str]
 """Site, area and metric."""

@@ -10,8 +10,7 @@ from db.aircraft import aircraft_by_registration, known_aircraft, sources_of
 from db.engine import reading
 from db.records.claims import KnownAircraft
 from monitor.errors import InputError
-from monitor.flights.tracks.codes import icao24_of, is_icao, registration_of
-from monitor.flights.tracks.designators import names_of
+from monitor.flights.tracks.codes import icao24_of, is_icao, names_of, registration_of
 from monitor.flights.tracks.identity import Aircraft, Classes, completed
 
 _REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{1,15}")

@@ -20,9 +20,8 @@ from db.records import Fix
 from db.records.claims import BackfillPart
 from monitor.backfill.archive import Part
 from monitor.backfill.traces import Floats, Trace, TraceError, read_trace
-from monitor.flights.grid import Grid, grid_of
-from monitor.flights.keep import NEAR_NM
-from monitor.flights.places import places_of
+from monitor.flights.places import Grid, grid_of, places_of
+from monitor.flights.selection import STORED_WITHIN_NM
 from monitor.flights.tracks.identity import Aircraft, Classes
 from monitor.sites import Site
 
@@ -48,7 +47,7 @@ class Sieve:
         begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
         day_s = (begin.timestamp(), (begin + timedelta(days=1)).timestamp())
         places = places_of(self.sites)
-        grids = grid_of(places, NEAR_NM), grid_of(places, CLOSE_NM)
+        grids = grid_of(places, STORED_WITHIN_NM), grid_of(places, CLOSE_NM)
         found = _Found()
         with _uncollected():
             for name, body in part.read():

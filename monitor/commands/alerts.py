@@ -207,7 +207,7 @@ def resend(channel: ChannelOption = None, *, as_json: JsonFlag = False) -> None:
     """
     from datetime import timedelta
 
-    from db.dead_letters import dead_letters, revive
+    from db.deliveries import dead_letters, revive
     from db.engine import writing
 
     with opened() as app, writing(app.engine) as connection:

@@ -25,7 +25,7 @@ from monitor.flights.looks import (
     look_of_day,
 )
 from monitor.flights.measures import NEW, NEW_AFTER, STAY, new_visitors, stay_looks
-from monitor.flights.signal_loss.counted import HERE
+from monitor.flights.signal_loss.records import HERE
 from monitor.flights.visits import PROCEDURE
 from monitor.sites import Site
 

@@ -8,12 +8,10 @@ from datetime import datetime, timedelta
 import numpy as np
 from sqlalchemy import Connection
 
-from db.coverage import mark_degraded
+from db.coverage import count_rejected, mark_degraded
 from db.records import Fix
-from db.rejections import count_rejected
-from monitor.flights.grid import grid_of
-from monitor.flights.keep import NEAR_NM
-from monitor.flights.places import Place, positions
+from monitor.flights.places import Place, grid_of, positions
+from monitor.flights.selection import STORED_WITHIN_NM
 from monitor.flights.tracks.integrity import Track, first_reason, jammed, spoofed
 
 _AROUND_NM = 10.0
@@ -48,7 +46,7 @@ class Guard:
 
     def jammed(self, new: Sequence[Fix]) -> None:
         """Degrade the hours of the places around which satellite navigation fails."""
-        for place, around in self._near(new, NEAR_NM):
+        for place, around in self._near(new, STORED_WITHIN_NM):
             if jammed(around):
                 self._degrade(place, around)
 

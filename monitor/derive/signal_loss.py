@@ -13,8 +13,8 @@ from db.payloads import cite_polls
 from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.places import Place
+from monitor.flights.signal_loss.candidates import others_around
 from monitor.flights.signal_loss.gaps import LOST_AFTER, End
-from monitor.flights.signal_loss.others import others_around
 from monitor.flights.signal_loss.outlook import Box, Readers, read_losses
 from monitor.flights.signal_loss.records import lost_at
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao

@@ -15,9 +15,8 @@ from db.records import Fix, Poll, Visit
 from monitor.derive.integrity import Guard
 from monitor.derive.signal_loss import DarkReader, DatabaseReaders
 from monitor.flights.coverage import watched_s
-from monitor.flights.grid import grid_of
 from monitor.flights.links import linked
-from monitor.flights.places import Place, positions
+from monitor.flights.places import Place, grid_of, positions
 from monitor.flights.selection import ends_near, triage
 from monitor.flights.stays import SILENCE, SILENCE_JUDGED
 from monitor.flights.tracks.identity import UNNAMED_FLAGS, Classes, completed_fixes, is_icao

@@ -10,7 +10,7 @@ from alerts.metrics import METRICS
 from db.records import Evidence, Observation, Qualifier, SeriesKey, Visit
 from monitor.flights.coverage import Exposure
 from monitor.flights.links import links_of
-from monitor.flights.signal_loss.counted import HERE, is_counted
+from monitor.flights.signal_loss.records import HERE, is_counted
 from monitor.flights.visits import PROCEDURE, is_inferred
 from monitor.flights.words import story
 from monitor.sites import Site

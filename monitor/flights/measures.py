@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from alerts.metrics import METRICS
 from db.records import Evidence, Observation, SeriesKey, Visit
-from monitor.flights.signal_loss.counted import HERE
+from monitor.flights.signal_loss.records import HERE
 from monitor.flights.visits import PROCEDURE, is_inferred
 
 STAY = "stay_h"

@@ -1,4 +1,4 @@
-"""Which aircraft of a poll can have changed a visit: only their tracks are read again."""
+"""Which reports matter: those worth storing, and the aircraft whose visits they can have changed."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,20 +6,23 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from db.records import Fix, Visit
-from monitor.flights.grid import grid_of, sets_of
-from monitor.flights.places import Place, positions
+from monitor.flights.places import Place, grid_of, places_of, positions, sets_of
 from monitor.flights.stays import AWAY_NM
-from monitor.flights.tracks.identity import is_icao
+from monitor.flights.tracks.classes import default_classes
+from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
 from monitor.flights.tracks.phases import STILL_KT, height_ft
 from monitor.flights.visits import belongs_to
+from monitor.sites import Site
 
-NEAR_NM = 6.0
+ENDS_WITHIN_NM = 6.0
 """Beyond it no end of a flight is looked for."""
 _CLIMBED_FT = 7_000.0
 _RISING_FPM = 200.0
 _CLIMB_OUT = timedelta(minutes=10)
+STORED_WITHIN_NM = 40.0
 _TOUCH = timedelta(minutes=1)
 
 
@@ -66,7 +69,7 @@ def ends_near(last: Sequence[Fix], places: Sequence[Place]) -> list[Fix]:
 
     A lost signal often ends in a report with a misread altitude.
     """
-    which, _ = grid_of(tuple(places), NEAR_NM).near(*positions(last))
+    which, _ = grid_of(tuple(places), ENDS_WITHIN_NM).near(*positions(last))
     return [last[n] for n in np.unique(which)]
 
 
@@ -116,7 +119,7 @@ def _sightings(fixes: Sequence[Fix], places: Sequence[Place]) -> dict[str, list[
         return {}
     lat, lon = positions(counted)
     every = tuple(places)
-    near = sets_of(grid_of(every, NEAR_NM), lat, lon)
+    near = sets_of(grid_of(every, ENDS_WITHIN_NM), lat, lon)
     found: dict[str, list[_Sighting]] = defaultdict(list)
     for n, fix in enumerate(counted):
         around = tuple(every[index] for index in near[n])
@@ -125,3 +128,24 @@ def _sightings(fixes: Sequence[Fix], places: Sequence[Place]) -> dict[str, list[
         apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < AWAY_NM)
         found[fix.icao24].append(_Sighting(fix, inside, around, apron))
     return found
+
+
+def kept(sites: Sequence[Site], fixes: Sequence[Fix], classes: Classes | None = None) -> list[bool]:
+    """Say of each report whether to store it: within 40 NM of a site, or of a watched class."""
+    known = default_classes() if classes is None else classes
+    return [
+        bool(near) or known.watches(_aircraft(fix))
+        for fix, near in zip(fixes, _near(sites, fixes), strict=True)
+    ]
+
+
+def _near(sites: Sequence[Site], fixes: Sequence[Fix]) -> NDArray[np.bool_]:
+    near = np.zeros(len(fixes), dtype=np.bool_)
+    if fixes:
+        which, _ = grid_of(places_of(sites), STORED_WITHIN_NM).near(*positions(fixes))
+        near[which] = True
+    return near
+
+
+def _aircraft(fix: Fix) -> Aircraft:
+    return Aircraft(fix.icao24, fix.callsign, fix.registration, fix.type_code, fix.db_flags)

@@ -12,7 +12,7 @@ from monitor.flights.geodesy import SECONDS_PER_HOUR, seconds_between
 from monitor.flights.places import Place, positions
 from monitor.flights.tracks.phases import HIGH_FT, Phase, Step
 
-NEAR_NM = 5.0
+NEAR_FINAL_NM = 5.0
 LANDING_BELOW_FT = 5000.0
 TAKEOFF_BELOW_FT = HIGH_FT
 DESCENT_FPM = 200.0
@@ -28,7 +28,7 @@ _RATES = 5
 # On a path of 3° an altimeter setting 20 hPa off standard moves the touchdown by this much.
 _REACH_SLACK_NM = 2.0
 _SIDE_SLACK_NM = 0.4
-_RAY_NM = NEAR_NM + 5.0
+_RAY_NM = NEAR_FINAL_NM + 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def may_have_taken_off(first: Step, places: Sequence[Place]) -> bool:
     lat, lon = positions([first.fix])
     for place in places:
         height = first.height_ft(place)
-        if (height is None or height < TAKEOFF_BELOW_FT) and place.near(lat, lon, NEAR_NM)[0]:
+        if (height is None or height < TAKEOFF_BELOW_FT) and place.near(lat, lon, NEAR_FINAL_NM)[0]:
             return True
     return False
 
@@ -127,7 +127,7 @@ def _edge(place: Place, fix: Fix, heading: tuple[float, float], run_nm: float) -
     """Compare where the path meets the field's height with where it crosses the place."""
     lat, lon = np.array([fix.lat]), np.array([fix.lon])
     distance = float(place.distance_nm(lat, lon)[0])
-    if distance > NEAR_NM or heading == (0.0, 0.0):
+    if distance > NEAR_FINAL_NM or heading == (0.0, 0.0):
         return None
     x, y = place.plane(lat, lon)
     start = np.array([x[0], y[0]])

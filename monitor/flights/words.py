@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from db.records import Visit
 from monitor.flights.evidence import span
-from monitor.flights.signal_loss.counted import is_awaited_near
-from monitor.flights.tracks.designators import names_of
+from monitor.flights.signal_loss.records import is_awaited_near
+from monitor.flights.tracks.codes import names_of
 from monitor.flights.tracks.integrity import REASONS
 from monitor.flights.visits import INFERRED
 from monitor.sites import Site

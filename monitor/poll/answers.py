@@ -1,19 +1,22 @@
-"""What an answer, or the lack of one, is worth: made into the result that the database keeps."""
+"""What an answer, or the lack of one, is worth: made into the result that the database keeps, and told in the log."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import compress
+from typing import Literal
 
+import structlog
 from sqlalchemy import Engine
 
 from db.aircraft import known_aircraft
 from db.engine import reading
 from db.polls import PollResult
-from db.records import Fix, Outcome, Poll, ProviderState
+from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.config.secrets import visible
 from monitor.feeds import FeedError, Fetched, Provider, Scope
 from monitor.feeds.circles import around
-from monitor.flights.keep import kept
+from monitor.flights.selection import kept
 from monitor.flights.tracks.identity import Classes, completed_fixes
 from monitor.sites import Site
 
@@ -35,6 +38,7 @@ _ILLEGIBLE = {
     "position without age",
 }
 """Reasons for which a position report is refused that no working feed gives for all of them."""
+log = structlog.get_logger()
 
 
 def held_back(state: ProviderState, now: datetime, *, force: bool) -> str:
@@ -132,3 +136,41 @@ def describe(provider: Provider, scope: Scope, fetched: Fetched) -> str:
 def where_of(scope: Scope) -> str:
     """Which sites, or which busy place, a scope is about."""
     return ", ".join(scope.site_ids) or scope.key
+
+
+@dataclass(frozen=True, slots=True)
+class PollReport:
+    """How one poll ended, in figures and in plain words; `skipped` means that nothing was asked."""
+
+    provider: str
+    scope: str
+    purpose: Purpose
+    outcome: Literal["ok", "empty", "failed", "skipped"]
+    text: str
+    site_ids: tuple[str, ...] = ()
+    items: int = 0
+    fixes: int = 0
+    scenes: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+
+def log_round(before: ProviderState, after: ProviderState, reports: Sequence[PollReport]) -> None:
+    """One line for a round of polls, and one when a provider begins to fail, refuses, or works again."""
+    if reports:
+        outcomes = [report.outcome for report in reports]
+        counts = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
+        fixes = sum(report.fixes for report in reports)
+        scenes = sum(report.scenes for report in reports)
+        log.info("polled", provider=after.provider, **counts, fixes=fixes, scenes=scenes)
+    if before.health == after.health:
+        return
+    if after.health == "disabled":
+        log.error(
+            "provider refuses this program and is not asked again",
+            provider=after.provider,
+            error=after.last_error,
+        )
+    elif after.health == "failing":
+        log.warning("provider fails", provider=after.provider, error=after.last_error)
+    elif before.health in ("failing", "disabled"):
+        log.info("provider works again", provider=after.provider, failed_since=before.failing_since)

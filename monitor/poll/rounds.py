@@ -29,6 +29,7 @@ from monitor.feeds.options import turns
 from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.tracks.identity import Classes
 from monitor.poll.answers import (
+    PollReport,
     answered,
     check_advance,
     check_legible,
@@ -36,10 +37,10 @@ from monitor.poll.answers import (
     describe,
     failed,
     held_back,
+    log_round,
     where_of,
     worth_keeping,
 )
-from monitor.poll.poll_reports import PollReport, log_round
 from monitor.sites import Site
 
 _ALIVE_AT_LEAST = timedelta(minutes=1)

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from sqlalchemy import Connection
 
 from alerts.words import listed
-from db.declared import declared
-from db.notes import notes
+from db.declared import declared, notes
 from db.observations import looks
 from db.records import DeclaredBaseline, Note, Observation, Precision
 from monitor.sites import Site

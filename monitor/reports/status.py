@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from db.alerts import alerts
 from db.blindness import open_periods
-from db.coverage import coverage
+from db.coverage import coverage, rejected
 from db.deliveries import OutboxSummary, outbox_summary
 from db.engine import reading
 from db.evaluations import unjudged
@@ -17,7 +17,6 @@ from db.leases import Lease, holder
 from db.polls import polls
 from db.provider_states import read_state
 from db.records import CoverageHour, Outcome, ProviderState
-from db.rejections import rejected
 from db.silences import Silence, silences
 from monitor.app import App
 from monitor.feeds import Provider

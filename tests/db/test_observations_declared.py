@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from db.declared import declared, record_declared
+from db.declared import declared, notes, record_declared, record_notes
 from db.engine import reading, writing
-from db.notes import notes, record_notes
 from db.records import DeclaredBaseline, Note, SeriesKey
 
 DAY = timedelta(days=1)

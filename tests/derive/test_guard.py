@@ -6,10 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from db.coverage import coverage
+from db.coverage import coverage, rejected
 from db.engine import reading
 from db.records import Fix
-from db.rejections import rejected
 from monitor.flights.tracks.integrity import REASONS, clean, jammed
 from monitor.flights.words import rejected as told
 from tests.kit.cast import DONUT_BASE, QUIET_FIELD

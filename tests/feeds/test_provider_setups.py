@@ -17,7 +17,7 @@ from monitor import pipeline
 from monitor.app import App
 from monitor.bootstrap import build
 from monitor.config.settings import Settings
-from monitor.poll.poll_reports import PollReport
+from monitor.poll.answers import PollReport
 from monitor.reports.status import gather
 from tests.kit.cast import write_cast
 from tests.kit.fake_feeds import NOON, aircraft, v2_body

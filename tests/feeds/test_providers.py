@@ -56,7 +56,11 @@ def test_the_page_names_no_provider_and_no_option_that_does_not_exist() -> None:
     table = SOURCES[SOURCES.index("| kind | option |") :]
     options = " ".join(re.findall(r"^\| [a-z0-9_, ]+ \| (.+?) \|", table, re.MULTILINE))
     monitor = Path(__file__).resolve().parents[2] / "monitor"
-    read = [*sorted((monitor / "feeds").glob("*.py")), monitor / "poll" / "rounds.py", monitor / "derive" / "pictures.py"]
+    read = [
+        *sorted((monitor / "feeds").glob("*.py")),
+        monitor / "poll" / "rounds.py",
+        monitor / "derive" / "pictures.py",
+    ]
     source = "".join(path.read_text(encoding="utf-8") for path in read)
     documented = re.findall(r"`(\w+)`", options)
     assert len(documented) > 10

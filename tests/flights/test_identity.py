@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 
 from db.records.claims import KnownAircraft
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, default_classes, load_classes
-from monitor.flights.tracks.codes import icao24_of, is_icao, registration_of, state_of, states
-from monitor.flights.tracks.designators import listed_types, names_of
+from monitor.flights.tracks.codes import (
+    icao24_of,
+    is_icao,
+    listed_types,
+    names_of,
+    registration_of,
+    state_of,
+    states,
+)
 from monitor.flights.tracks.identity import Aircraft, aircraft_of, completed, completed_fixes, subjects
 from tests.kit.cast import QUIET_FIELD
 from tests.kit.flying import Pilot

@@ -10,11 +10,10 @@ from db.records import Fix, Visit
 from monitor.flights.geodesy import course_deg, destination, great_circle_nm, turn_deg
 from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.candidates import Gate, gates_of
-from monitor.flights.signal_loss.counted import is_counted
 from monitor.flights.signal_loss.gaps import LOST_AFTER, gaps
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
-from monitor.flights.signal_loss.records import gap_of
+from monitor.flights.signal_loss.records import gap_of, is_counted
 from monitor.flights.tracks.identity import aircraft_of
 from monitor.flights.tracks.integrity import clean
 from monitor.flights.words import story as printable

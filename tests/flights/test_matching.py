@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from db.records import Fix
 from monitor.flights.geodesy import great_circle_nm
-from monitor.flights.grid import grid_of
-from monitor.flights.keep import kept
-from monitor.flights.places import place_of, places_of
+from monitor.flights.places import grid_of, place_of, places_of
+from monitor.flights.selection import kept
 from monitor.sites import Site
 from tests.kit.cast import CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.flying import NOON

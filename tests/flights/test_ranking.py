@@ -9,15 +9,19 @@ from shapely import Polygon
 from db.records import Fix, Visit
 from monitor.flights.geodesy import destination
 from monitor.flights.places import Place, place_of
-from monitor.flights.signal_loss.alignment import is_on_final, way_to_runway_nm
+from monitor.flights.signal_loss.candidates import others_around
 from monitor.flights.signal_loss.estimates import facing, on_approach
-from monitor.flights.signal_loss.gaps import End, Gap
-from monitor.flights.signal_loss.likelihood import fit, leads_to
-from monitor.flights.signal_loss.others import others_around
+from monitor.flights.signal_loss.gaps import End, Gap, flew_in
+from monitor.flights.signal_loss.likelihood import (
+    fit,
+    is_on_final,
+    leads_to,
+    on_path,
+    profile,
+    way_to_runway_nm,
+)
 from monitor.flights.signal_loss.performance import performance_of
-from monitor.flights.signal_loss.profile import on_path, profile
 from monitor.flights.signal_loss.ranking import Candidate, Outlook, emerged_from, past_of, rank
-from monitor.flights.signal_loss.reach import flew_in
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.kit.flying import NOON
 from tests.kit.outlooks import outlook

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from db.declared import declared
+from db.declared import declared, notes
 from db.engine import open_engine, reading, writing
 from db.migrate import migrate
-from db.notes import notes
 from db.observations import looks
 from db.records import Observation
 from db.schema import metadata

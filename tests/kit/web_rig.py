@@ -20,11 +20,10 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from db.cutouts import keep_cutout
-from db.declared import record_declared
+from db.declared import record_declared, record_notes
 from db.engine import writing
 from db.flights import record_visits
 from db.imagery import insert_scenes
-from db.notes import record_notes
 from db.observations import record
 from db.provider_states import note_failure, note_good
 from db.records import CoverageHour, Cutout, DeclaredBaseline, Evidence, Note, Observation, Scene, Visit

@@ -21,7 +21,7 @@ from db.provider_states import provider_states, read_state
 from db.records import Poll, ProviderState
 from monitor.feeds import Fetched, Scope
 from monitor.feeds.readsb import ReadsbFeed
-from monitor.poll.poll_reports import PollReport
+from monitor.poll.answers import PollReport
 from monitor.poll.rounds import poll_provider
 from monitor.sites import Site
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD

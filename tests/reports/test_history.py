@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from db.declared import record_declared
+from db.declared import record_declared, record_notes
 from db.engine import reading, writing
-from db.notes import record_notes
 from db.observations import record
 from db.records import DeclaredBaseline, Evidence, Note, Observation, Precision, SeriesKey, Statistic
 from monitor.reports.history import (

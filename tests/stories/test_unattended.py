@@ -17,8 +17,7 @@ from structlog.testing import capture_logs
 from alerts.delivery.notices import notice_payload
 from db.channel_states import channel_failed
 from db.cutouts import newest_cutout
-from db.dead_letters import dead_letters, revive
-from db.deliveries import claim, enqueue
+from db.deliveries import claim, dead_letters, enqueue, revive
 from db.engine import reading, writing
 from db.records import Cutout
 from db.schema import delivery
@@ -384,7 +383,7 @@ def test_freed_memory_is_given_back_where_the_library_can(
 
 def test_a_service_loads_no_tables_and_no_plots() -> None:
     code = (
-        "import sys, monitor.service, monitor.serving; "
+        "import sys, monitor.runtime.service, monitor.runtime.serving; "
         "print([name for name in ('pandas', 'geopandas', 'matplotlib', 'dask') if name in sys.modules])"
     )
     done = subprocess.run(

@@ -16,9 +16,8 @@ from db import schema
 from db.engine import reading, writing
 from db.flights import record_visits
 from db.observations import looks, record
-from db.pages import LookFilter, look_id, look_page, series_summaries
+from db.pages import LookFilter, VisitFilter, look_id, look_page, series_summaries, visit_page, visit_place
 from db.records import Visit
-from db.visit_pages import VisitFilter, visit_page, visit_place
 from tests.kit.builders import at, look
 from tests.kit.web_rig import Rig, containers, rig, tell_story
 

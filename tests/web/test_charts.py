@@ -13,11 +13,10 @@ from alerts.judging.forecast import Expected
 from db.records import BlindPeriod, CoverageHour, Evaluation, ObservationKey, Scene
 from monitor.feeds import Provider
 from monitor.web import wording
-from monitor.web.charts.axis import LEFT, RIGHT, Span
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.data import chart_data
 from monitor.web.charts.lanes import lane_chart
-from monitor.web.charts.marks import Told, look_key
+from monitor.web.charts.marks import LEFT, RIGHT, Span, Told, look_key
 from monitor.web.files import Assets
 from monitor.web.views.plan import draw_plan
 from monitor.web.views.rows import Context, run_row, runs_of

@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import Engine
 
 from db.alerts import alerts
+from db.declared import record_notes
 from db.engine import reading, writing
 from db.flights import record_visits
-from db.notes import record_notes
 from db.observations import record
 from db.records import Evidence
 from monitor import pipeline

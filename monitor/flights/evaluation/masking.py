@@ -13,10 +13,10 @@ from monitor.flights.coverage import watched_s
 from monitor.flights.evaluation.recording import EVERYTHING, NEVER, Recording, Setting, Tracks
 from monitor.flights.evaluation.scoring import Event, Kind, Share, score
 from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
-from monitor.flights.signal_loss.counted import AWAITED, HERE, is_counted
 from monitor.flights.signal_loss.gaps import Leg, gaps, legs
 from monitor.flights.signal_loss.outlook import read_losses
 from monitor.flights.signal_loss.performance import performance_of
+from monitor.flights.signal_loss.records import AWAITED, HERE, is_counted
 from monitor.flights.stays import SILENCE_JUDGED
 from monitor.flights.tracks.identity import Classes
 from monitor.flights.tracks.integrity import Track, clean

@@ -11,10 +11,10 @@ import numpy as np
 from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.coverage import POLL_WORTH_S
-from monitor.flights.keep import kept
 from monitor.flights.places import Place, positions
+from monitor.flights.selection import kept
+from monitor.flights.signal_loss.candidates import others_around
 from monitor.flights.signal_loss.gaps import End
-from monitor.flights.signal_loss.others import others_around
 from monitor.flights.signal_loss.outlook import Box
 from monitor.flights.tracks.identity import Classes
 

@@ -1,16 +1,30 @@
-"""Gates: where tracks towards a site usually end. Learnt from earlier losses; a site's own gates replace them."""
+"""Where a lost aircraft may have gone: gates towards sites, and the airports that nobody watches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import shapely
 
 from db.records import Visit
 from monitor.flights.geodesy import great_circle_nm
+from monitor.flights.places import Place, place_of
+from monitor.flights.signal_loss.gaps import End
 from monitor.sites import Site
+from monitor.sites.airports import Airport, airports_around
 
 RADIUS_NM = 30.0
 MIN_LOSSES = 3
 """Fewer losses at one place are no habit."""
 _LEARNT_FROM = frozenset({"lost_toward", "presumed", "present", "confirmed", "departed"})
+REACH_NM = 400.0
+"""Farther airports weigh next to nothing against those that are nearer."""
+SAME_FIELD_NM = 5.0
+"""An airport so near to the middle of a site is that site."""
+_CELL_DEG = 1.0
+_CELL_NM = 60.0
+_HALF_DEG = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +75,37 @@ def _learn(visits: Sequence[Visit]) -> tuple[Gate, ...]:
             lat, lon = (sum(each[n] for each in near) / len(near) for n in (1, 2))
             found.append(Gate(f"learnt gate {len(found) + 1}", lat, lon, RADIUS_NM, len(near)))
     return tuple(found)
+
+
+def others_around(end: End, sites: Sequence[Place]) -> tuple[Place, ...]:
+    """Give the airports around an end of a gap that are none of the sites."""
+    return _around(round(end.fix.lat / _CELL_DEG), round(end.fix.lon / _CELL_DEG), tuple(sites))
+
+
+@lru_cache(maxsize=32)
+def _around(lat_cell: int, lon_cell: int, sites: tuple[Place, ...]) -> tuple[Place, ...]:
+    near = airports_around(lat_cell * _CELL_DEG, lon_cell * _CELL_DEG, REACH_NM + _CELL_NM)
+    return tuple(_place(airport) for airport in near if not _is_one_of(airport, sites))
+
+
+def _is_one_of(airport: Airport, sites: Sequence[Place]) -> bool:
+    return any(
+        great_circle_nm(airport.lat, airport.lon, site.lat, site.lon) <= SAME_FIELD_NM for site in sites
+    )
+
+
+@lru_cache(maxsize=1024)
+def _place(airport: Airport) -> Place:
+    east, north = airport.lon, airport.lat
+    outline = shapely.box(east - _HALF_DEG, north - _HALF_DEG, east + _HALF_DEG, north + _HALF_DEG)
+    return place_of(
+        Site(
+            airport.icao or airport.iata,
+            airport.name,
+            "airport",
+            outline,
+            ZoneInfo("UTC"),
+            codes={"icao": airport.icao} if airport.icao else {},
+            elevation_ft=airport.elevation_ft,
+        )
+    )

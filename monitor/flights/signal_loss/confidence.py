@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from monitor.flights.signal_loss.gaps import Gap
-from monitor.flights.signal_loss.likelihood import points_along
+from monitor.flights.signal_loss.likelihood import points_along, profile
 from monitor.flights.signal_loss.performance import Performance
-from monitor.flights.signal_loss.profile import profile
 from monitor.flights.signal_loss.ranking import LIKELY, SURE, UNLIKELY, Candidate
 
 DOUBTFUL, LIKELIEST, CERTAIN = 2, 3, 4

@@ -14,7 +14,7 @@ from monitor.flights.places import Place, positions
 from monitor.flights.signal_loss.gaps import End, Gap
 from monitor.flights.signal_loss.likelihood import away_nm, off_deg
 from monitor.flights.signal_loss.performance import Performance
-from monitor.flights.takeoff_landing import LANDING_BELOW_FT, NEAR_NM
+from monitor.flights.takeoff_landing import LANDING_BELOW_FT, NEAR_FINAL_NM
 from monitor.flights.tracks.phases import HIGH_FT, height_ft
 
 MIN_GROUND = timedelta(minutes=25)
@@ -95,7 +95,7 @@ def on_approach(lost: End, places: Sequence[Place]) -> bool:
     """Whether a signal was lost so low and near a place, and bound for it, that the approach itself is judged."""
     lat, lon = positions([lost.fix])
     return any(
-        place.near(lat, lon, NEAR_NM)[0]
+        place.near(lat, lon, NEAR_FINAL_NM)[0]
         and (height := height_ft(lost.fix, place)) is not None
         and height < LANDING_BELOW_FT
         and _is_bound(lost, place)

@@ -1,4 +1,4 @@
-"""Losses of signal: from the last reliable report of an aircraft to the first reliable one after it."""
+"""Losses of signal: from the last reliable report of an aircraft to the first one after it, within the sky asked about."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,15 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from db.records import Fix
-from monitor.flights.geodesy import apart_nm, course_deg, seconds_between
+from monitor.flights.geodesy import (
+    SECONDS_PER_HOUR,
+    apart_nm,
+    course_deg,
+    destination,
+    great_circle_nm,
+    seconds_between,
+)
+from monitor.flights.signal_loss.performance import Performance
 
 LOST_AFTER = timedelta(minutes=5)
 """So long must an aircraft be silent, and twice as long as it was in the hour before."""
@@ -18,6 +26,8 @@ _HOUR = timedelta(hours=1)
 _MOVED_S = 60.0
 _AROUND_S = 180.0
 _MOVED_NM = 0.5
+_FULL_TURN_DEG = 360.0
+_LITTLE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +142,36 @@ def _longest(leg: Sequence[Fix]) -> timedelta:
             break
         longest = max(longest, later.at - earlier.at)
     return longest
+
+
+def flies_out(lost: End, scope: str, performance: Performance, within: timedelta) -> bool:
+    """Whether an aircraft that flew on as before would have left the asked area in this time.
+
+    `scope` is a poll's: `circle:LAT,LON,NM` or `box:SOUTH,WEST,NORTH,EAST`; any other has no edge.
+    """
+    if lost.course_deg is None:
+        return False
+    speed_kt = lost.fix.ground_speed_kt or performance.cruise_kt
+    way_nm = speed_kt * within.total_seconds() / SECONDS_PER_HOUR
+    return not asks_about(scope, *destination(lost.fix.lat, lost.fix.lon, lost.course_deg, way_nm))
+
+
+def flew_in(first: End, scope: str, performance: Performance) -> bool:
+    """Whether an aircraft first heard there may have come into the asked area a little before."""
+    if first.course_deg is None:
+        return False
+    speed_kt = first.fix.ground_speed_kt or performance.cruise_kt
+    way_nm = speed_kt * _LITTLE.total_seconds() / SECONDS_PER_HOUR
+    return not asks_about(scope, *destination(first.fix.lat, first.fix.lon, first.course_deg, -way_nm))
+
+
+def asks_about(scope: str, lat: float, lon: float) -> bool:
+    """Whether a position lies in the area that a poll asked about."""
+    kind, _, text = scope.partition(":")
+    numbers = [float(part) for part in text.split(",")] if text and kind in {"circle", "box"} else []
+    if kind == "circle" and numbers:
+        return great_circle_nm(numbers[0], numbers[1], lat, lon) <= numbers[2]
+    if kind == "box" and numbers:
+        south, west, north, east = numbers
+        return south <= lat <= north and (lon - west) % _FULL_TURN_DEG <= (east - west) % _FULL_TURN_DEG
+    return True

@@ -10,11 +10,10 @@ from monitor.flights.coverage import watched_s
 from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
 from monitor.flights.signal_loss.candidates import gates_of
 from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, facing
-from monitor.flights.signal_loss.gaps import LOST_AFTER, End, Gap
+from monitor.flights.signal_loss.gaps import LOST_AFTER, End, Gap, flew_in, flies_out
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.ranking import Outlook, Past, past_of
-from monitor.flights.signal_loss.reach import flew_in, flies_out
 from monitor.flights.signal_loss.records import gap_of
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, kinds_of
 from monitor.flights.tracks.integrity import Track

@@ -7,13 +7,23 @@ from datetime import datetime
 
 from db.records import Fix, Visit
 from monitor.flights.places import Place
-from monitor.flights.signal_loss.alignment import FINAL_NM, is_on_final, knows_runways, way_to_runway_nm
 from monitor.flights.signal_loss.candidates import Gate
 from monitor.flights.signal_loss.estimates import MIN_GROUND, ground_time
 from monitor.flights.signal_loss.gaps import End, Gap
-from monitor.flights.signal_loss.likelihood import away_nm, comes_from, fit, may_lead_to, off_deg
+from monitor.flights.signal_loss.likelihood import (
+    FINAL_NM,
+    away_nm,
+    comes_from,
+    fit,
+    is_on_final,
+    knows_runways,
+    may_lead_to,
+    off_deg,
+    on_path,
+    profile,
+    way_to_runway_nm,
+)
 from monitor.flights.signal_loss.performance import Performance
-from monitor.flights.signal_loss.profile import on_path, profile
 from monitor.flights.tracks.phases import height_ft
 
 LIKELY = 0.5

@@ -1,4 +1,4 @@
-"""What a visit keeps of the loss of signal it rests on, where it may have led, and whether a gap is the one it rests on."""
+"""What a visit keeps of the loss of signal it rests on, whether a gap is that one, and which visits are counted."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,6 +10,11 @@ from monitor.flights.signal_loss.gaps import End, Gap
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.signal_loss.ranking import Candidate
 from monitor.flights.tracks.integrity import Track
+
+HERE = frozenset({"present", "departed", "confirmed"})
+"""States in which an aircraft is held to have been here."""
+AWAITED = frozenset({"lost_toward", "presumed"})
+"""States in which it may be here: counted, with a lower bound that leaves it out."""
 
 
 def gap_of(visit: Visit) -> Mapping[str, Any]:
@@ -101,3 +106,13 @@ def noted(candidate: Candidate) -> dict[str, Any]:
         "away_nm": candidate.away_nm,
     }
     return found if candidate.watched else found | {"name": candidate.place.site.name}
+
+
+def is_counted(visit: Visit) -> bool:
+    """Whether it is here or awaited here; who may as well have gone to a neighbour is awaited at neither."""
+    return visit.state in HERE or (visit.state in AWAITED and not is_awaited_near(visit))
+
+
+def is_awaited_near(visit: Visit) -> bool:
+    """Whether it is awaited here or at a neighbour, and nothing tells which."""
+    return visit.state in AWAITED and is_undecided(visit)

@@ -1,10 +1,12 @@
-"""Addresses, registrations and states: ICAO's blocks, and the rules by which Russia and the DPRK number theirs.
+"""Codes: ICAO's blocks of addresses by state, registrations that follow from them, and designators of types.
 
 Blocks and rules are hints, never proofs: JY-RAO of Jordan has an address in the DPRK's block.
 """
 
 import re
+import tomllib
 from bisect import bisect_right
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -31,6 +33,7 @@ _PREFIXES = (
     (re.compile(r"N[1-9]"), "US"),
     (re.compile(r"(?:VP|VQ)-B"), "BM"),
 )
+_TYPE_SUBJECT = "type:"
 
 
 def is_icao(icao24: str) -> bool:
@@ -89,3 +92,33 @@ def _blocks() -> tuple[list[int], list[tuple[int, str]]]:
             rows.append((int(first, _BASE), (int(last, _BASE), state)))
     rows.sort()
     return [first for first, _ in rows], [rest for _, rest in rows]
+
+
+TYPES_FILE = Path(__file__).with_name("types.toml")
+
+
+def names_of(designator: str) -> tuple[str, ...]:
+    """Give the names under which people know a designator, the most common first; none where it has no entry."""
+    return _names().get(designator, ())
+
+
+def listed_types(designator: str, watchlist: Collection[str]) -> list[str]:
+    """Give the subjects of a watch list, as written there, that mean the type with this designator."""
+    if not designator:
+        return []
+    meant = {_bare(name) for name in (designator, *names_of(designator))}
+    return [
+        subject
+        for subject in watchlist
+        if subject.startswith(_TYPE_SUBJECT) and _bare(subject.removeprefix(_TYPE_SUBJECT)) in meant
+    ]
+
+
+def _bare(name: str) -> str:
+    return "".join(each for each in name.casefold() if each.isalnum())
+
+
+@cache
+def _names() -> Mapping[str, tuple[str, ...]]:
+    document = tomllib.loads(TYPES_FILE.read_text(encoding="utf-8"))
+    return {designator: tuple(names) for designator, names in document["types"].items()}

@@ -7,8 +7,7 @@ from fnmatch import fnmatchcase
 
 from db.records import Fix
 from db.records.claims import KnownAircraft
-from monitor.flights.tracks.codes import is_icao, registration_of, state_of
-from monitor.flights.tracks.designators import listed_types
+from monitor.flights.tracks.codes import is_icao, listed_types, registration_of, state_of
 
 __all__ = [
     "UNNAMED_FLAGS",

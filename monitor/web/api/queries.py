@@ -10,9 +10,8 @@ from fastapi import HTTPException, Query, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import BeforeValidator, WithJsonSchema
 
-from db.pages import LookFilter
+from db.pages import LookFilter, VisitFilter
 from db.records import AlertStatus, VisitState
-from db.visit_pages import VisitFilter
 from monitor.web.api.formats import Format
 
 MOST_ITEMS, USUAL_ITEMS = 1000, 200

@@ -9,10 +9,9 @@ from sqlalchemy import Connection
 
 from db.alerts import alerts
 from db.engine import reading
-from db.pages import LookId, look_id, look_page
+from db.pages import LookId, look_id, look_page, visit_page, visit_place
 from db.records import SeriesKey
 from db.sites import site_names
-from db.visit_pages import visit_page, visit_place
 from monitor.web.api.formats import answer, bad_cursor, cursor_time, decode_cursor, encode_cursor
 from monitor.web.api.models import (
     Alerts,

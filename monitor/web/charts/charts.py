@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from db.records import DeclaredBaseline, Observation
 from monitor.web import wording
-from monitor.web.charts.axis import Span
 from monitor.web.charts.marks import (
     BOTTOM_PX,
     Block,
     Chart,
     Mark,
     Scale,
+    Span,
     Told,
     condense,
     describe,

@@ -7,12 +7,12 @@ from datetime import datetime
 from alerts.words import capital, subject
 from db.records import DeclaredBaseline
 from monitor.web import wording
-from monitor.web.charts.axis import Span
 from monitor.web.charts.marks import (
     BOTTOM_PX,
     Chart,
     Lane,
     Mark,
+    Span,
     Told,
     condense,
     describe,

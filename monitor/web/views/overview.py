@@ -12,13 +12,13 @@ from db.alerts import alerts
 from db.blindness import open_periods
 from db.coverage import coverage
 from db.deliveries import told_alerts
+from db.evaluations import verdicts
 from db.imagery import scenes
 from db.observations import looks
 from db.pages import SeriesSummary, series_summaries
 from db.provider_states import provider_states
 from db.records import Alert, Observation
 from db.sites import site_names
-from db.verdicts import verdicts
 from monitor.app import App
 from monitor.sites import Site
 from monitor.sites.kinds import KINDS

@@ -12,10 +12,10 @@ from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
 from db.alerts import alerts
 from db.declared import declared
+from db.evaluations import verdicts
 from db.observations import looks
 from db.pages import SeriesSummary
 from db.records import Alert, Observation
-from db.verdicts import verdicts
 from monitor.sites import Site
 from monitor.web import wording
 from monitor.web.charts.charts import value_chart

@@ -8,7 +8,7 @@ from itertools import groupby
 from alerts.channels.safe_text import safe_url
 from alerts.words import capital, subject
 from db.records import Alert, DeclaredBaseline, Evaluation, Evidence, Observation, ObservationKey, Visit
-from monitor.flights.signal_loss.counted import is_awaited_near
+from monitor.flights.signal_loss.records import is_awaited_near
 from monitor.reports.history import interval_words, source_words
 from monitor.web import wording
 from monitor.web.charts.marks import LookKey, look_key

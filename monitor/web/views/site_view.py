@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from alerts.channels.safe_text import safe_url
 from alerts.judging.judgeability import Judgeability, judgeability
-from db.notes import notes
+from db.declared import notes
+from db.pages import VisitFilter, visit_page
 from db.records import Alert, Note
-from db.visit_pages import VisitFilter, visit_page
 from monitor.app import App
 from monitor.sites import Site
 from monitor.web import wording

@@ -14,7 +14,7 @@ from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import others_around
-from monitor.flights.signal_loss.gaps import LOST_AFTER, End
+from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, LOST_AFTER, End
 from monitor.flights.signal_loss.outlook import Box, Readers, read_losses
 from monitor.flights.signal_loss.records import lost_at
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
@@ -23,7 +23,6 @@ from monitor.flights.visits import is_inferred
 
 HEARD_AGAIN_WITHIN = timedelta(days=60)
 """An aircraft that was silent for longer is met anew."""
-_LOST_WITHIN = timedelta(minutes=30)
 _RUN_UP = timedelta(hours=1)
 
 
@@ -68,8 +67,8 @@ class DarkReader:
 
     def _silent(self, at: datetime) -> set[str]:
         """Find the watched aircraft that fell silent in flight a few minutes ago."""
-        heard = dict(last_heard(self.connection, at - _LOST_WITHIN, at - LOST_AFTER))
-        last = self.fixes(icao24s=heard.keys(), since=at - _LOST_WITHIN, times=set(heard.values()))
+        heard = dict(last_heard(self.connection, at - LOOKED_AT_FOR, at - LOST_AFTER))
+        last = self.fixes(icao24s=heard.keys(), since=at - LOOKED_AT_FOR, times=set(heard.values()))
         return {
             fix.icao24
             for fix in last

@@ -220,10 +220,14 @@ STORIES = {
     ),
     "it flies out of the area": Story(lambda: [descending(inbound(80))], (), scope=around(20, 160, 80)),
     "the feed failed when the signal was lost": Story(lambda: [descending(inbound(80))], (), down=(10, 60)),
+    "longer silent than it can fly, but never awaited": Story(
+        lambda: [inbound(160)], (), step=4 * MINUTE, wait=14 * HOUR
+    ),
     "a climb in the middle of a flight": Story(lambda: [past_the_field()], (), step=MINUTE, wait=2 * MINUTE),
 }
 ALONE = {"lost towards the field", "long overdue", "back after a stay", "back from somewhere else"}
 ALONE |= {"first heard on the way out", "a climb in the middle of a flight"}
+ALONE |= {"longer silent than it can fly, but never awaited"}
 """The stories in which nothing is known beside the reports."""
 
 

@@ -13,7 +13,7 @@ from monitor.flights.coverage import watched_s
 from monitor.flights.evaluation.recording import EVERYTHING, NEVER, Recording, Setting, Tracks
 from monitor.flights.evaluation.scoring import Event, Kind, Share, score
 from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
-from monitor.flights.signal_loss.gaps import Leg, gaps, legs
+from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, Leg, gaps, legs
 from monitor.flights.signal_loss.outlook import read_losses
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.records import AWAITED, HERE, is_counted
@@ -203,6 +203,8 @@ def _read(
         now=now,
     )
     found = _updated(known, heard)
+    if now - track.fixes[-1].at > LOOKED_AT_FOR and not any(map(_is_awaited, found)):
+        return found
     return _updated(found, read_losses(track, places, known=found, readers=readers, classes=classes, now=now))
 
 

@@ -221,7 +221,7 @@ STORIES = {
     "it flies out of the area": Story(lambda: [descending(inbound(80))], (), scope=around(20, 160, 80)),
     "the feed failed when the signal was lost": Story(lambda: [descending(inbound(80))], (), down=(10, 60)),
     "longer silent than it can fly, but never awaited": Story(
-        lambda: [inbound(160)], (), step=4 * MINUTE, wait=14 * HOUR
+        lambda: [inbound(147)], (), step=4 * MINUTE, wait=14 * HOUR
     ),
     "a climb in the middle of a flight": Story(lambda: [past_the_field()], (), step=MINUTE, wait=2 * MINUTE),
 }

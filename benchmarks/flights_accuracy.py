@@ -10,9 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+from benchmarks.flights_events import events_of, flag_events
 from benchmarks.flights_paris import DATA, NAMES, aligned, labels, ours, places, polls, runways, tracks
 from db.records import Fix
-from monitor.flights.evaluation.scoring import Event, Score, events_of, flag_events, score
+from monitor.flights.evaluation.scoring import Event, Score, score
 from monitor.flights.geodesy import apart_nm
 from monitor.flights.places import Place, positions
 

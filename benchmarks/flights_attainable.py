@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.flights_paris import ours
 from db.records import Visit
 from monitor.flights.evaluation.masking import Mask
-from monitor.flights.evaluation.outlook import Tracks
+from monitor.flights.evaluation.recording import Tracks
 from monitor.flights.evaluation.scoring import Share
 from monitor.flights.places import NM_PER_DEGREE, Place
 from monitor.flights.signal_loss.gaps import End, gaps

@@ -23,13 +23,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from benchmarks.flights_events import events_of
 from benchmarks.flights_paris import DATA, labels, ours, places, polls, runways, tracks
 from db.engine import open_engine, writing
 from db.migrate import migrate
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix
 from monitor.feeds.aircraft import AircraftReader
-from monitor.flights.evaluation.scoring import Event, events_of, score
+from monitor.flights.evaluation.scoring import Event, score
 from monitor.flights.places import Place, grid_of, places_of, positions
 from monitor.flights.selection import kept
 from monitor.flights.tracks.classes import default_classes

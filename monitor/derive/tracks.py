@@ -12,7 +12,7 @@ from db.flights import fixes, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Poll, Visit
 from monitor.derive.integrity import Guard
-from monitor.derive.signal_loss import DarkReader
+from monitor.derive.signal_loss import DarkReader, DatabaseReaders
 from monitor.flights.coverage import watched_s
 from monitor.flights.links import linked
 from monitor.flights.places import Place, grid_of, positions
@@ -68,7 +68,8 @@ class TrackReader:
             for change in self._read(icao24, since, at, guard)
         ]
         guard.settle(at)
-        dark = DarkReader(self.connection, self._fixes, self.places, self.classes, self.now)
+        readers = DatabaseReaders(self.connection)
+        dark = DarkReader(self.connection, self._fixes, self.places, self.classes, self.now, readers)
         found = heard + [Change(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
         return found + self._linked({change.after.icao24 for change in found} - {""}, at)
 

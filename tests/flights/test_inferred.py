@@ -13,7 +13,6 @@ from monitor.flights.signal_loss.candidates import Gate, gates_of
 from monitor.flights.signal_loss.gaps import LOST_AFTER, gaps
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
-from monitor.flights.signal_loss.ranking import Outlook
 from monitor.flights.signal_loss.records import gap_of, is_counted
 from monitor.flights.tracks.identity import aircraft_of
 from monitor.flights.tracks.integrity import clean
@@ -21,6 +20,7 @@ from monitor.flights.words import story as printable
 from monitor.sites import Site
 from tests.kit.cast import DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.flying import CLASSES, NOON, VIP, Cruise
+from tests.kit.outlooks import outlook
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -49,19 +49,18 @@ class Story:
 
     def read(self, now: datetime) -> "Story":
         """Read the visits at a time."""
-        outlook = Outlook(
-            self.gates,
-            self.before,
-            lambda place, _at: place.id in self.covered,
-            lambda gap, until: (until - gap.lost.fix.at).total_seconds() if self.feed_works else 0.0,
-            others=lambda _end: self.others,
-        )
         found = infer(
             clean(self.reports),
             self.places,
             aircraft_of(self.reports),
             known=list(self.visits.values()),
-            outlook=outlook,
+            outlook=outlook(
+                gates=self.gates,
+                before=self.before,
+                covered=lambda place: place.id in self.covered,
+                others=self.others,
+                feed_works=self.feed_works,
+            ),
             classes=CLASSES,
             now=now,
         )

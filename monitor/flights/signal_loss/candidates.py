@@ -55,10 +55,10 @@ def gates_of(site: Site, visits: Sequence[Visit]) -> tuple[Gate, ...]:
             )
             for each in site.gates
         )
-    return learn([visit for visit in visits if visit.site_id == site.id])
+    return _learn([visit for visit in visits if visit.site_id == site.id])
 
 
-def learn(visits: Sequence[Visit]) -> tuple[Gate, ...]:
+def _learn(visits: Sequence[Visit]) -> tuple[Gate, ...]:
     """Gather the places at which inferred visits lost their signal; three within 30 NM on two days make a gate."""
     left = sorted(
         (gap["lost_at"], float(gap["lost"][0]), float(gap["lost"][1]))

@@ -51,6 +51,7 @@ from monitor.flights.tracks.integrity import Track
 from monitor.flights.visits import FLIGHT_ENDS, INFERRED, PROCEDURE, is_inferred, visit_id
 
 _KEPT = 4
+_OVER = frozenset({"through_flight", "diverted"})
 
 
 def infer(
@@ -73,14 +74,15 @@ def infer(
     left = [visit for visit in known if is_inferred(visit) and visit.state != "withdrawn"]
     found: list[Visit] = []
     for gap in gaps(track.fixes):
-        earlier = next((visit for visit in left if is_about(visit, gap)), None)
-        if earlier is not None:
-            left.remove(earlier)
+        about = [visit for visit in left if is_about(visit, gap)]
+        left = [visit for visit in left if visit not in about]
+        # Where it was told to have gone elsewhere, that stays told beside the visit there.
+        earlier = next((visit for visit in about if visit.state not in _OVER), about[0] if about else None)
         silent = gap.lost.airborne and not case.left_to_the_approach(gap)
         if silent and not any(is_filled(gap, visit) for visit in heard):
             found += case.step(gap, earlier)
-        elif earlier is not None:
-            found.append(case.withdrawn(earlier))
+        else:
+            found += [case.withdrawn(visit) for visit in about]
     found += case.emerged(track, [*heard, *found, *left])
     return found + [case.withdrawn(visit) for visit in left if is_contradicted(visit, track)]
 

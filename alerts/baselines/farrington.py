@@ -13,7 +13,7 @@ from alerts.baselines import nb
 from alerts.baselines.glm import Fit, fit_reweighted
 from alerts.baselines.glm_parts import overlay, with_column, without_column
 from alerts.baselines.seasons import Reference, anniversaries_by_weeks, reference
-from alerts.baselines.special import BoolArray, FloatArray, IntArray, normal_quantile, normal_sf
+from alerts.baselines.special import BoolArray, FloatArray, IntArray, normal_quantile, normal_sf, times
 
 Threshold = Literal["nbPlugin", "muan", "delta"]
 Compat = Literal["textbook", "surveillance"]
@@ -84,7 +84,7 @@ def judge_week(
     model, weights, kept = _model(y[ready], design, offset[ready], log_e0, options)
     at = np.zeros(design.shape[1])
     at[_TREND], at[-1] = 0.0, 1.0
-    eta = model.coefficients @ at + log_e0
+    eta = times(model.coefficients, at[:, None])[:, 0] + log_e0
     dispersion = np.maximum(1.0, model.dispersion)
     unfloored = _se_dispersion(model, y[ready], weights, options)
     se = np.sqrt(unfloored * np.einsum("i,sij,j->s", at, model.covariance, at))

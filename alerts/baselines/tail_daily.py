@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alerts.baselines.model import Looks, learn_rate, tame
-from alerts.baselines.special import FloatArray, IntArray
+from alerts.baselines.special import FloatArray, IntArray, times
 from alerts.baselines.tail import Expectation
 
 DAYS_A_WEEK = 7
@@ -59,7 +59,7 @@ def weekday_factors(past: Looks, weekday: IntArray, options: Daily) -> FloatArra
     exposure = np.maximum(e.sum(axis=1), 1e-9)
     expected = (y.sum(axis=1) / exposure)[:, None] * e
     days = (weekday[:, None] == np.arange(DAYS_A_WEEK)).astype(np.float64)
-    factors = (y @ days + options.prior_events) / (expected @ days + options.prior_events)
+    factors = (times(y, days) + options.prior_events) / (times(expected, days) + options.prior_events)
     known = used.sum(axis=1) >= options.least_factor_days
     return np.where(known[:, None], factors, 1.0)
 

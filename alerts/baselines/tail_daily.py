@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alerts.baselines.model import Looks, learn_rate, tame
+from alerts.baselines.model import DAYS_A_WEEK, Looks, learn_rate, tame
 from alerts.baselines.special import FloatArray, IntArray, times
 from alerts.baselines.tail import Expectation
 
-DAYS_A_WEEK = 7
 _MAD_TO_SD = 1.4826
 
 
@@ -29,7 +28,7 @@ class Daily:
 def daily(
     looks: Looks, weekday: ArrayLike, options: Daily | None = None, *, window: int = 1
 ) -> tuple[Expectation, FloatArray]:
-    """Expectation of the newest day and the factors [series, window] of the newest days, for `judge_tail`.
+    """Expectation of the newest day and the factors [series, window] of the newest days, for `judge_windows`.
 
     `looks` are consecutive days, `weekday` [time] is any number of the day, modulo 7. Days of the window
     and the newest two before it are left out. Below 182 usable days all weekdays are alike; factors shrink

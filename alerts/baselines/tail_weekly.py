@@ -7,11 +7,10 @@ from numpy.typing import ArrayLike
 
 from alerts.baselines.glm import Fit, fit, surge_weights
 from alerts.baselines.glm_parts import coefficients_without, joined, with_column, without_column
-from alerts.baselines.model import Looks, cautious, shrink_dispersion, tame
+from alerts.baselines.model import DAYS_A_YEAR, Looks, cautious, shrink_dispersion, tame
 from alerts.baselines.special import FloatArray, times
 from alerts.baselines.tail import Expectation, steady
 
-DAYS_A_YEAR = 365.25
 _TREND, _LEVEL = 0, 1
 _MOST_ETA = 50.0
 _RUNAWAY = 4.0

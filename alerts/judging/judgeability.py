@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from alerts.baselines.budget import BUDGETED
 from alerts.judging.forecast import Normal, known_at, normal, series_in
-from alerts.promise import BUDGETED
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
 from db.records import SeriesKey

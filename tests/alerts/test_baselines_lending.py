@@ -5,17 +5,17 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-
 from alerts.baselines.combine import SHARES
 from alerts.baselines.defaults import judge
+from alerts.baselines.step_season import as_last_year, change_day
+
+from alerts.baselines.budget import SEVERITIES, Severity
 from alerts.baselines.lending import KEPT, outlook, unspendable
 from alerts.baselines.model import observe
 from alerts.baselines.record import independent_share
 from alerts.baselines.special import FloatArray
 from alerts.baselines.step import fresh_state, replay
-from alerts.baselines.step_season import as_last_year, change_day
 from alerts.judging.verdicts import Known, context_of, verdicts_on
-from alerts.promise import SEVERITIES, Severity
 from alerts.watch import SiteWatch, merge_watch
 from db.records import Observation
 from monitor.bootstrap import RULES

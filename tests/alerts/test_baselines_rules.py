@@ -3,14 +3,14 @@ from random import Random
 
 import numpy as np
 import pytest
+from alerts.baselines.combine import SHARES, combine, split
+from alerts.baselines.defaults import judge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.baselines.absence import judge_absence, silence_p_presence
 from alerts.baselines.answers import Answers
 from alerts.baselines.change_rate import judge_rate_change
-from alerts.baselines.combine import SHARES, combine, split
-from alerts.baselines.defaults import judge
 from alerts.baselines.ears import ears
 from alerts.baselines.farrington import Options, judge_week
 from alerts.baselines.model import Looks, fold, learn_rate, observe, stack, tame

@@ -132,32 +132,24 @@ class Series:
         part = slice(max(0, len(self.days) - columns), None)
         return replace(self, days=self.days[part], looks=self.looks.window(part))
 
-    def up_to(self, columns: int) -> Self:
-        """The first columns, as they were known when the last of them was the newest."""
-        part = slice(0, columns)
-        return replace(self, days=self.days[part] - self.days[columns - 1], looks=self.looks.window(part))
-
 
 def observe(
     counts: ArrayLike,
     exposure: ArrayLike | None = None,
     *,
     kind: Kind = "flow",
-    unknown_exposure: float | None = None,
 ) -> Looks:
     """Clean a batch: what cannot be true and zeros without enough exposure become "not observed".
 
     A positive count is never discarded for want of exposure, but only looks at or above the gate belong to
-    baselines. `unknown_exposure` stands in for NaN exposure; without it such looks are like badly exposed
-    ones. Without `exposure` every look counts as whole. One series may be given as a flat array.
+    baselines. Looks of unknown exposure are like badly exposed ones; without `exposure` every look counts as whole. One
+    series may be given as a flat array.
     """
     y = np.array(counts, dtype=np.float64, ndmin=2)
     if y.shape[1] == 0:
         # No look at all is one look that saw nothing, so that every rule has a newest look to answer about.
         y, exposure = np.full((len(y), 1), np.nan), None
     e = np.ones_like(y) if exposure is None else np.array(np.broadcast_to(exposure, y.shape), np.float64)
-    if unknown_exposure is not None:
-        e = np.where(np.isnan(e), unknown_exposure, e)
     with np.errstate(invalid="ignore"):
         false_count = (y < 0) | (y > LARGEST_COUNT)
         false_share = (e < 0) | (e > 1)
@@ -168,18 +160,6 @@ def observe(
         y = np.where((y == 0) & ~exposed, np.nan, y)
     member = np.isfinite(y) & exposed
     return Looks(y, e, kind, member, faults)
-
-
-def stack(series: list[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """Lay series of unequal length side by side, newest looks in the last column, NaN before the oldest."""
-    longest = max((len(counts) for counts, _ in series), default=0)
-    y = np.full((len(series), longest), np.nan)
-    e = np.full((len(series), longest), np.nan)
-    for row, (counts, exposure) in enumerate(series):
-        if len(counts):
-            y[row, -len(counts) :] = counts
-            e[row, -len(counts) :] = exposure
-    return y, e
 
 
 def fold(

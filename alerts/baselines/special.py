@@ -14,7 +14,6 @@ IntArray = NDArray[np.int64]
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
 _SERIES_FROM = 10
 _NEAR = 0.1
-_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _TINY = 1e-300
 _CLOSE = 1e-15
 _MOST_ROUNDS = 20_000
@@ -124,11 +123,3 @@ def normal_sf(z: ArrayLike) -> FloatArray:
     scaled = np.asarray(z, dtype=np.float64) / math.sqrt(2.0)
     tail: FloatArray = 0.5 * np.vectorize(math.erfc, otypes=[np.float64])(scaled)
     return tail
-
-
-def log_gamma(x: ArrayLike) -> FloatArray:
-    """Log Γ(x) for x > 0."""
-    at = np.asarray(x, dtype=np.float64)
-    flat = np.atleast_1d(at)
-    value: FloatArray = (flat - 0.5) * np.log(flat) - flat + _HALF_LOG_2PI + stirling_error(flat)
-    return value.reshape(at.shape)

@@ -41,7 +41,7 @@ class Batch:
 
     @property
     def looks(self) -> int:
-        return self.counts.shape[1]
+        return int(self.counts.shape[1])
 
     def series(self, upto: int) -> Series:
         """All series up to a column."""

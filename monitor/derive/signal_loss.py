@@ -12,7 +12,7 @@ from db.flights import awaited_visits, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Visit
 from monitor.flights.coverage import watched_s
-from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
+from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import Gate, gates_of, others_around
 from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, facing
 from monitor.flights.signal_loss.gaps import LOST_AFTER, End, Gap, flew_in, flies_out
@@ -23,6 +23,7 @@ from monitor.flights.signal_loss.records import lost_at
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, is_icao, kinds_of
 from monitor.flights.tracks.integrity import clean
 from monitor.flights.visits import is_inferred
+from monitor.sites.geodesy import NM_PER_DEGREE, wrap_longitude
 
 HEARD_AGAIN_WITHIN = timedelta(days=60)
 """An aircraft that was silent for longer is met anew."""
@@ -165,9 +166,9 @@ class DarkReader:
         """Whether others were heard low at the place, on the side it came from, in the day before or the hour after."""
         west, south, east, north = facing(place, lost)
         box = (
-            _turned(place.lon + west / place.east_scale),
+            wrap_longitude(place.lon + west / place.east_scale),
             place.lat + south / NM_PER_DEGREE,
-            _turned(place.lon + east / place.east_scale),
+            wrap_longitude(place.lon + east / place.east_scale),
             place.lat + north / NM_PER_DEGREE,
         )
         below_ft = (place.elevation_ft or 0.0) + COVERED_BELOW_FT
@@ -183,8 +184,3 @@ class DarkReader:
             return 0.0
         polls = good_polls_like(self.connection, lost.poll_id, lost.at, until)
         return watched_s(polls, lost.at, until)
-
-
-def _turned(lon: float) -> float:
-    """Bring a longitude back between -180 and 180."""
-    return (lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG

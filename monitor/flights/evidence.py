@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from db.records import Evidence, Fix
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.stays import SILENCE, Stay
+from monitor.sites.geodesy import great_circle_nm
 
 _HOURS_FROM = 1.5
 _WHOLE_HOURS_FROM = 10.0

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from db.records import Visit
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.records import is_counted
+from monitor.sites.geodesy import great_circle_nm
 
 _SLACK = timedelta(hours=1)
 _DETOUR = 1.6

@@ -8,12 +8,12 @@ from typing import Any
 
 from db.records import Fix, Visit
 from monitor.flights.evidence import evidence
-from monitor.flights.geodesy import SECONDS_PER_HOUR, great_circle_nm
 from monitor.flights.places import Place
 from monitor.flights.stays import CRUISE_KT, SILENCE, Arrival, Stay, Watched, stays
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, subjects
 from monitor.flights.tracks.integrity import Track
 from monitor.flights.tracks.phases import steps
+from monitor.sites.geodesy import SECONDS_PER_HOUR, great_circle_nm
 
 PROCEDURE = "adsb:1"
 """Method and version of everything derived here; a change of rules is another procedure."""

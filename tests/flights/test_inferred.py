@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from db.records import Fix, Visit
-from monitor.flights.geodesy import course_deg, destination, great_circle_nm, turn_deg
 from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.candidates import Gate, gates_of
 from monitor.flights.signal_loss.gaps import LOST_AFTER, gaps
@@ -19,6 +18,7 @@ from monitor.flights.tracks.identity import aircraft_of
 from monitor.flights.tracks.integrity import clean
 from monitor.flights.words import story as printable
 from monitor.sites import Site
+from monitor.sites.geodesy import course_deg, destination, great_circle_nm, turn_deg
 from tests.kit.cast import DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.flying import CLASSES, NOON, VIP, Cruise
 

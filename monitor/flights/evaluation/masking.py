@@ -9,7 +9,7 @@ import numpy as np
 from db.records import Fix, Visit
 from monitor.flights.evaluation.outlook import EVERYTHING, NEVER, Setting, Tracks, heard_low, outlook_of
 from monitor.flights.evaluation.scoring import Event, Kind, Share, score
-from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
+from monitor.flights.places import Place
 from monitor.flights.signal_loss.gaps import Gap, gaps
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.ranking import Outlook
@@ -18,8 +18,9 @@ from monitor.flights.stays import SILENCE_JUDGED
 from monitor.flights.tracks.identity import Classes, aircraft_of
 from monitor.flights.tracks.integrity import Track, clean
 from monitor.flights.visits import derive_visits
+from monitor.sites.geodesy import METRES_PER_NM, NM_PER_DEGREE, wrap_longitude
 
-KM_PER_NM = 1.852
+KM_PER_NM = METRES_PER_NM / 1000
 WITHIN = timedelta(minutes=15)
 """An estimated arrival may be so far off; one that was heard is off by seconds."""
 ENOUGH = 200
@@ -77,7 +78,7 @@ def within_km(place: Place, radius_km: float) -> Mask:
     """Take away every report within a distance of the middle of a place."""
 
     def mask(fix: Fix) -> bool:
-        turned = (fix.lon - place.lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG
+        turned = wrap_longitude(fix.lon - place.lon)
         away = np.hypot(turned * place.east_scale, (fix.lat - place.lat) * NM_PER_DEGREE)
         return bool(away * KM_PER_NM < radius_km)
 

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import shapely
 
 from db.records import Visit
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.gaps import End
 from monitor.sites import Site
 from monitor.sites.airports import Airport, airports_around
+from monitor.sites.geodesy import great_circle_nm
 
 RADIUS_NM = 30.0
 MIN_LOSSES = 3

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from db.records import Visit
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.signal_loss.gaps import End, Gap
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.signal_loss.ranking import Candidate
 from monitor.flights.tracks.integrity import Track
+from monitor.sites.geodesy import great_circle_nm
 
 HERE = frozenset({"present", "departed", "confirmed"})
 """States in which an aircraft is held to have been here."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from db.records import Evidence, Fix, Poll, Visit
+from db.records import AWAITED, Evidence, Fix, Poll, Visit
 from db.schema import fix, poll, visit, visit_version
 from db.upsert import upsert
 
@@ -16,7 +16,7 @@ Box = tuple[float, float, float, float]
 """West, south, east, north in degrees; west greater than east crosses 180°."""
 
 CHUNK = 400
-OPEN_STATES = frozenset({"lost_toward", "presumed", "present"})
+OPEN_STATES = AWAITED | {"present"}
 """States of a visit that may still end."""
 
 _FIX = tuple(field.name for field in fields(Fix))
@@ -128,7 +128,7 @@ def visits(
 
 def awaited_visits(connection: Connection) -> list[Visit]:
     """Read the visits whose aircraft was lost on the way and has not been heard again."""
-    query = select(visit).where(visit.c.state.in_(("lost_toward", "presumed")), visit.c.departed_at.is_(None))
+    query = select(visit).where(visit.c.state.in_(sorted(AWAITED)), visit.c.departed_at.is_(None))
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 

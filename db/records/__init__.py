@@ -12,7 +12,7 @@ from db.records.counts import (
     SeriesKind,
     Statistic,
 )
-from db.records.flights import Fix, Visit, VisitState
+from db.records.flights import AWAITED, HERE, INFERRED, Fix, Visit, VisitState
 from db.records.imagery import Cutout, CutoutFailure, Scene
 from db.records.judging import (
     Alert,
@@ -27,6 +27,9 @@ from db.records.judging import (
 from db.records.polling import BlindPeriod, CoverageHour, Outcome, Poll, ProviderState, Purpose
 
 __all__ = [
+    "AWAITED",
+    "HERE",
+    "INFERRED",
     "Alert",
     "AlertEvent",
     "AlertStatus",

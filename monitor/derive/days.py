@@ -25,8 +25,8 @@ from monitor.flights.looks import (
     look_of_day,
 )
 from monitor.flights.measures import NEW, NEW_AFTER, STAY, new_visitors, stay_looks
-from monitor.flights.signal_loss.records import HERE
 from monitor.flights.visits import PROCEDURE
+from monitor.flights.words import story
 from monitor.sites import Site
 
 _DAY = timedelta(days=1)
@@ -85,14 +85,12 @@ def record_day(connection: Connection, site: Site, day: date, at: datetime, now:
     there = visits(connection, site_id=site.id, since=start - PRESENT_UNHEARD, until=end)
     known = looks_of_day(connection, site.id, (*COUNTED, NEW), PROCEDURE, start)
     counted = [each for each in known if each.series.metric in COUNTED]
-    found = day_looks(site, day, there, counted, state)
-    arrived = [
-        each for each in there if each.state in HERE and each.arrived_at and start <= each.arrived_at < end
-    ]
+    found = day_looks(site, day, there, counted, state, story=story)
+    arrived = [each for each in there if each.is_here and each.arrived_at and start <= each.arrived_at < end]
     new = new_visitors(arrived, _of_the_year(connection, site, arrived, start))
     before = next((each for each in known if each.series.metric == NEW), None)
     if new or before or closed:
-        look = look_of_day(site, day, (NEW, ""), new, state=state, earlier=before)
+        look = look_of_day(site, day, (NEW, ""), new, state=state, earlier=before, story=story)
         found += [look] if before is None or not look.same_finding(before) else []
     return len(record(connection, found))
 

@@ -19,10 +19,8 @@ from monitor.flights.signal_loss.gaps import LOST_AFTER, End, Gap, flew_in, flie
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import Performance, performance_of
 from monitor.flights.signal_loss.ranking import Outlook, past_of
-from monitor.flights.signal_loss.records import lost_at
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, is_icao, kinds_of
 from monitor.flights.tracks.integrity import clean
-from monitor.flights.visits import is_inferred
 from monitor.sites.geodesy import NM_PER_DEGREE, wrap_longitude
 
 HEARD_AGAIN_WITHIN = timedelta(days=60)
@@ -120,7 +118,7 @@ class DarkReader:
         touched = [
             began
             for visit in known
-            if is_inferred(visit) and (began := lost_at(visit)) is not None
+            if visit.is_inferred and (began := visit.lost_at) is not None
             if visit.departed_at is None or (visit.last_fix_at or began) >= first
         ]
         return max(min([since, *touched]), first - HEARD_AGAIN_WITHIN) - _RUN_UP

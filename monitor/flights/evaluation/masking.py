@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from db.records import Fix, Visit
+from db.records import HERE, Fix, Visit
 from monitor.flights.evaluation.outlook import EVERYTHING, NEVER, Setting, Tracks, heard_low, outlook_of
 from monitor.flights.evaluation.scoring import Event, Kind, Share, score
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.gaps import Gap, gaps
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.ranking import Outlook
-from monitor.flights.signal_loss.records import HERE, is_counted
 from monitor.flights.stays import SILENCE_JUDGED
 from monitor.flights.tracks.identity import Classes, aircraft_of
 from monitor.flights.tracks.integrity import Track, clean
@@ -207,7 +206,7 @@ def _moments(losses: Sequence[Gap], end: datetime) -> list[datetime]:
 
 
 def _of_place(visits: Sequence[Visit], place: Place) -> list[Visit]:
-    return [visit for visit in visits if visit.site_id == place.id and is_counted(visit)]
+    return [visit for visit in visits if visit.site_id == place.id and visit.is_counted]
 
 
 def _audible(true: Sequence[Visit], left: Sequence[Fix], since: datetime) -> Share:

@@ -8,7 +8,6 @@ from itertools import groupby
 from alerts.channels.safe_text import safe_url
 from alerts.words import capital, subject
 from db.records import Alert, DeclaredBaseline, Evaluation, Evidence, Observation, ObservationKey, Visit
-from monitor.flights.signal_loss.records import is_awaited_near
 from monitor.reports.history import interval_words, source_words
 from monitor.web import wording
 from monitor.web.charts.marks import LookKey, look_key
@@ -156,7 +155,7 @@ def visit_row(visit: Visit, site_names: Mapping[str, str]) -> VisitRow:
     return VisitRow(
         visit=visit,
         aircraft=", ".join(named) or f"ICAO address {visit.icao24.upper()}",
-        state=wording.STATE_WORDS["undecided" if is_awaited_near(visit) else visit.state],
+        state=wording.STATE_WORDS["undecided" if visit.is_awaited_near else visit.state],
         confidence=f"{visit.confidence} of 4: {wording.CONFIDENCE_WORDS[visit.confidence]}",
         subjects=", ".join(subject_words(each, site_names) for each in visit.subjects),
         evidence=tuple(each.text for each in visit.evidence if each.text),

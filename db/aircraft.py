@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from db.chunks import chunks
 from db.records.claims import KnownAircraft
 from db.schema import aircraft
 
 SOURCES = ("tar1090-db", "mictronics", "opensky")
 """The kinds of database that can be imported, the one that is believed first in front."""
 _SAYS = ("registration", "type_code", "operator", "flags")
-_CHUNK = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ def register_sizes(connection: Connection) -> list[RegisterSize]:
 
 
 def _merged(connection: Connection, icao24s: Sequence[str]) -> Iterator[tuple[str, KnownAircraft]]:
-    for start in range(0, len(icao24s), _CHUNK):
-        some = icao24s[start : start + _CHUNK]
+    for some in chunks(icao24s):
         query = select(aircraft).where(aircraft.c.icao24.in_(some)).order_by(aircraft.c.icao24)
         for icao24, rows in groupby(connection.execute(query).mappings(), key=lambda row: row["icao24"]):
             yield icao24, _merge(icao24, sorted(rows, key=_rank))

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, select, tuple_
 
+from db.chunks import chunks
 from db.records import Scene
 from db.schema import scene
 
@@ -22,7 +23,6 @@ _SAYS = (
     "covered_share",
     "footprint",
 )
-_CHUNK = 200
 
 Item = tuple[str, str, str, str]
 
@@ -30,8 +30,7 @@ Item = tuple[str, str, str, str]
 def insert_scenes(connection: Connection, scenes: Sequence[Scene]) -> int:
     """Append what is new and give its number: unknown items, and newer versions that say something else."""
     stored = 0
-    for start in range(0, len(scenes), _CHUNK):
-        some = scenes[start : start + _CHUNK]
+    for some in chunks(scenes):
         newest = _newest(connection, {_item(each) for each in some})
         for each in some:
             before = newest.get(_item(each))

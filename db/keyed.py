@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, select
 
-CHUNK = 500
+from db.chunks import chunks
 
 
 class Revised(Protocol):
@@ -76,8 +76,7 @@ class KeyedTable(Generic[K]):
         """Append a revision of each record that says something new at its own result time; return those."""
         ordered = sorted(new, key=lambda each: each.result_time)
         stored: list[K] = []
-        for start in range(0, len(ordered), CHUNK):
-            chunk = ordered[start : start + CHUNK]
+        for chunk in chunks(ordered):
             keys = {each.key for each in chunk}
             known = self._grouped(connection, self.table.c.key.in_(keys))
             owed = list(self._owed(chunk, known))

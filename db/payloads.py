@@ -9,12 +9,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
+from db.chunks import chunks
 from db.schema import payload, poll
 from db.upsert import insert_ignore
 
 PAGE_BREAK = b"\n"
 """Stands between the pages of one answer, so that each line of a stored answer of JSON is one page."""
-_CHUNK = 400
 _GZIP = zlib.MAX_WBITS | 16
 
 
@@ -80,7 +80,6 @@ def read_payload(connection: Connection, sha256: str) -> Payload | None:
 
 def cite_polls(connection: Connection, poll_ids: Collection[int]) -> None:
     """Keep the raw answers of these polls for good, because something that was told rests on them."""
-    ids = sorted(poll_ids)
-    for start in range(0, len(ids), _CHUNK):
-        digests = select(poll.c.payload_sha256).where(poll.c.id.in_(ids[start : start + _CHUNK]))
+    for ids in chunks(sorted(poll_ids)):
+        digests = select(poll.c.payload_sha256).where(poll.c.id.in_(ids))
         connection.execute(update(payload).where(payload.c.sha256.in_(digests)).values(cited=True))

@@ -18,8 +18,8 @@ import numpy as np
 
 from db.records import Fix
 from monitor.feeds import FeedError
-from monitor.feeds.claims import CALLSIGN, REGISTRATION, TYPE, word
-from monitor.feeds.parsing import integer, number, parse_json
+from monitor.feeds.claims import word
+from monitor.feeds.parsing import CALLSIGN, REGISTRATION, TYPE, integer, number, parse_json
 from monitor.sites.geodesy import Floats
 
 _GZIP = b"\x1f\x8b"

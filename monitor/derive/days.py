@@ -11,7 +11,7 @@ from db.engine import reading, writing
 from db.flights import underived_polls, visits
 from db.observations import looks, record
 from db.records import Visit
-from monitor.derive.tracks import Change
+from monitor.derive.tracks import VisitChange
 from monitor.flights.coverage import HEARD_WITHIN, INDEX_OVER, Exposure, exposure
 from monitor.flights.looks import (
     CLOSE_AFTER,
@@ -34,7 +34,7 @@ _RECENTLY = timedelta(days=4)
 
 
 def record_changed(
-    connection: Connection, site: Site, changes: Sequence[Change], at: datetime, now: datetime
+    connection: Connection, site: Site, changes: Sequence[VisitChange], at: datetime, now: datetime
 ) -> int:
     """Record the looks of the days that changed visits touch; give the number of new revisions."""
     before = [change.before for change in changes if change.before is not None]
@@ -43,7 +43,7 @@ def record_changed(
     return stays + sum(record_day(connection, site, day, at, now) for day in sorted(days))
 
 
-def _record_stay(connection: Connection, change: Change, at: datetime, now: datetime) -> int:
+def _record_stay(connection: Connection, change: VisitChange, at: datetime, now: datetime) -> int:
     """Measure the stay of a changed visit again; give the number of new revisions."""
     visit = change.after
     ends = [

@@ -8,6 +8,8 @@ from heapq import heapify, heappop, heappush
 from monitor.sites import Site
 from monitor.sites.geodesy import FULL_TURN_DEG, HALF_TURN_DEG, NM_PER_DEGREE, POLE_DEG
 
+MARGIN_NM = 40.0
+"""How far around a site aircraft are asked for where every square degree is paid for."""
 _HIGHEST_LAT = 89.0
 
 

@@ -5,6 +5,11 @@ import math
 from monitor.config.settings import SettingsError
 from monitor.feeds import Provider
 
+MAX_AGE_S = 120.0
+"""A feed clock or a last message older than this means that the feed has stopped; `max_age_s` changes it."""
+MAX_POSITION_AGE_S = 60.0
+"""A position older than this is no position of its answer's time; `max_position_age_s` changes it."""
+
 
 def number_option(provider: Provider, name: str, default: float | None = None) -> float:
     """Read an option that is a finite number; raises SettingsError, also where it must be set and is not."""

@@ -1,6 +1,6 @@
 """What a replay ended with, as the JSON of the command, and how it differs from what was expected."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,10 +13,8 @@ from db.alerts import alerts, events
 from db.deliveries import deliveries
 from db.engine import reading
 from db.flights import visits
-from db.records import Alert, AlertEvent, Delivery, Visit
+from db.records import Alert, AlertEvent, Delivery, Json, Visit
 from db.schema import observation
-
-Json = Mapping[str, Any]
 
 
 def report(engine: Engine) -> dict[str, Any]:

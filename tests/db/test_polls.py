@@ -15,7 +15,7 @@ from db.flights import fixes, underived_polls
 from db.imagery import insert_scenes, scene_versions, scenes
 from db.payloads import cite_polls, read_payload
 from db.polls import (
-    LOST_AFTER,
+    POLL_LOST_AFTER,
     PollKey,
     PollResult,
     answered_since,
@@ -94,14 +94,14 @@ def test_a_slot_is_begun_once(engine: Engine) -> None:
 def test_a_finished_slot_is_not_asked_again_except_by_a_person(engine: Engine, result: PollResult) -> None:
     finish(engine, result)
     with reading(engine) as connection:
-        assert next_sequence(connection, KEY, NOON + LOST_AFTER * 2) is None
+        assert next_sequence(connection, KEY, NOON + POLL_LOST_AFTER * 2) is None
         assert next_sequence(connection, KEY, NOON, force=True) == 1
 
 
 def test_a_poll_whose_process_was_killed_is_lost_and_its_slot_may_be_asked_again(engine: Engine) -> None:
     with writing(engine) as connection:
         begin(connection)
-        soon, later = NOON + LOST_AFTER - MINUTE, NOON + LOST_AFTER
+        soon, later = NOON + POLL_LOST_AFTER - MINUTE, NOON + POLL_LOST_AFTER
         # Another process may be waiting for its answer right now, whoever asks.
         assert next_sequence(connection, KEY, soon) is None
         assert next_sequence(connection, KEY, soon, force=True) is None

@@ -39,15 +39,6 @@ def record_evaluations(connection: Connection, records: Sequence[Evaluation]) ->
         connection.execute(evaluation.insert(), [_row(record) for record in records])
 
 
-def evaluations(connection: Connection, site_id: str, metric: str | None = None) -> list[Evaluation]:
-    """Read the verdicts about a site, by period."""
-    query = select(evaluation).where(evaluation.c.site_id == site_id)
-    if metric is not None:
-        query = query.where(evaluation.c.metric == metric)
-    order = (evaluation.c.period_start, evaluation.c.subject, evaluation.c.revision, evaluation.c.rule)
-    return [_evaluation(row) for row in connection.execute(query.order_by(*order))]
-
-
 def verdicts(
     connection: Connection, keys: Sequence[ObservationKey]
 ) -> dict[ObservationKey, list[Evaluation]]:

@@ -141,13 +141,6 @@ def visits_by_id(connection: Connection, visit_ids: Collection[str]) -> list[Vis
     return found
 
 
-def visit_versions(connection: Connection, visit_id: str) -> list[Visit]:
-    """Read every version of one visit, oldest first."""
-    query = select(visit_version).where(visit_version.c.visit_id == visit_id)
-    rows = connection.execute(query.order_by(visit_version.c.version))
-    return [_from_row(row) for row in rows.mappings()]
-
-
 def _touching(since: datetime | None, *, open_only: bool) -> list[list[ColumnElement[bool]]]:
     """Give the conditions, of which one must hold."""
     if open_only:

@@ -71,19 +71,6 @@ def scenes(
     return [Scene(*row) for row in connection.execute(query.order_by(scene.c.acquired_at, *_ITEM))]
 
 
-def scene_versions(
-    connection: Connection, provider: str, collection: str, item_id: str, site_id: str
-) -> list[Scene]:
-    """Every version of one item over one site, oldest first."""
-    query = select(*_COLUMNS).where(
-        *(
-            column == value
-            for column, value in zip(_ITEM, (provider, collection, item_id, site_id), strict=True)
-        )
-    )
-    return [Scene(*row) for row in connection.execute(query.order_by(scene.c.version))]
-
-
 def _newest(connection: Connection, items: set[Item]) -> dict[Item, Scene]:
     query = select(*_COLUMNS).where(tuple_(*_ITEM).in_(sorted(items))).order_by(scene.c.version)
     return {_item(found): found for found in (Scene(*row) for row in connection.execute(query))}

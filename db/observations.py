@@ -88,14 +88,6 @@ def looks(
     return sorted(chosen, key=lambda each: (each.period_start, each.look_key, each.series))
 
 
-def revisions(
-    connection: Connection, key: SeriesKey, period_start: datetime, look_key: str
-) -> list[Observation]:
-    """Read every revision of one look, in the order of recording."""
-    query = READ.where(tuple_(*_LOOK).in_([(*_values(key), period_start, look_key)]))
-    return [from_row(row) for row in connection.execute(query.order_by(observation.c.revision))]
-
-
 def every_revision(connection: Connection, site_id: str, area: str, metric: str) -> list[Observation]:
     """Read every revision of every look of a site's metric in one area, in the order in which they became knowable."""
     query = READ.where(

@@ -259,12 +259,6 @@ def polls(
     return [Poll(*row) for row in connection.execute(query.limit(limit))]
 
 
-def polls_by_id(connection: Connection, ids: list[int]) -> dict[int, Poll]:
-    """Polls by id, as evidence names them."""
-    found = connection.execute(select(*_COLUMNS).where(poll.c.id.in_(ids)))
-    return {row.id: Poll(*row) for row in found}
-
-
 def requests_since(connection: Connection, since: datetime) -> dict[str, int]:
     """How many requests of every purpose were begun since then, by provider."""
     query = select(poll.c.provider, func.count()).where(poll.c.started_at >= since).group_by(poll.c.provider)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from pyproj import Geod
 from shapely import MultiPoint, MultiPolygon, Polygon
@@ -23,7 +22,6 @@ from monitor.sites.geodesy import (
     POLE_DEG,
     Floats,
     wrap_longitude,
-    wrap_longitudes,
 )
 
 MAX_RADIUS_M = 200_000.0
@@ -52,21 +50,6 @@ def area_km2(geometry: BaseGeometry) -> float:
     """The area on the ellipsoid, holes left out."""
     parts = [part for part in shapely.get_parts(geometry) if isinstance(part, Polygon)]
     return sum(abs(float(_GEOD.geometry_area_perimeter(orient(part))[0])) for part in parts) / 1e6
-
-
-def contains(geometry: BaseGeometry, lat: float, lon: float) -> bool:
-    """Whether a point lies in the outline or on its edge (the antimeridian cut is an edge)."""
-    shapely.prepare(geometry)
-    return bool(shapely.intersects_xy(geometry, wrap_longitude(lon), lat))
-
-
-def contains_many(
-    geometry: BaseGeometry, lats: Sequence[float], lons: Sequence[float]
-) -> npt.NDArray[np.bool_]:
-    """As `contains`, for many points at once."""
-    shapely.prepare(geometry)
-    x = wrap_longitudes(np.asarray(lons, dtype=float))
-    return np.asarray(shapely.intersects_xy(geometry, x, np.asarray(lats, dtype=float)), dtype=bool)
 
 
 def circle(lat: float, lon: float, radius_m: float, vertices: int = CIRCLE_VERTICES) -> Outline:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from alerts.channels import Link, Message
+from alerts.words import utc
 from db.channel_states import ChannelState
 from db.deliveries import enqueue, newest_notice, rewrite_notice
 from db.records import Delivery, Json
@@ -119,7 +120,7 @@ def tell_failing(connection: Connection, state: ChannelState, others: Iterable[s
         return
     payload = notice_payload(
         subject=f"[sitewatch] The channel {state.channel} does not work",
-        headline=f"The channel “{state.channel}” has not worked since {since:%Y-%m-%d %H:%M} UTC",
+        headline=f"The channel “{state.channel}” has not worked since {utc(since)}",
         paragraphs=(
             state.last_error or "No reason is known.",
             "Nothing is lost so far: its messages wait and are sent as soon as it works again.",

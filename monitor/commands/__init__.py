@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alerts.words import utc
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def instant(value: datetime | None) -> str:
     """An instant as a person reads it; `–` where there is none."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if value else "–"
+    return utc(value) if value else "–"
 
 
 _SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[mhdw])")

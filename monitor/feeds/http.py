@@ -111,7 +111,7 @@ class GuardedClient:
             request = self._build("POST", url, "post", content=body, headers=headers)
             answer = self._exchange(request)
         except NoAnswerError as error:
-            raise SendError(self._redact.text(f"{self.name}: {error}.")) from None
+            raise SendError(self._redact.text(f"{self.name}: {error}."), fault="channel") from None
         text = answer.body.decode("utf-8", "replace")
         return HttpAnswer(answer.status, self._redact.text(text), answer.headers)
 

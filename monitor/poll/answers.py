@@ -9,6 +9,7 @@ from typing import Literal
 import structlog
 from sqlalchemy import Engine
 
+from alerts.words import utc, utc_seconds
 from db.aircraft import known_aircraft
 from db.engine import reading
 from db.polls import PollResult
@@ -45,7 +46,7 @@ def held_back(state: ProviderState, now: datetime, *, force: bool) -> str:
     """Why a provider is not to be asked now, '' where it may be."""
     if force:
         if state.retry_at and state.retry_at > now:
-            return f"{state.provider} asked to be left alone until {state.retry_at:%Y-%m-%d %H:%M} UTC."
+            return f"{state.provider} asked to be left alone until {utc(state.retry_at)}."
         return ""
     if state.health == "disabled":
         return f"{state.provider} refused this program: {state.last_error}"
@@ -87,7 +88,7 @@ def check_advance(fetched: Fetched, earlier: Poll | None, slot: int, where: str)
         return
     if fetched.feed_time and earlier.feed_time and fetched.feed_time <= earlier.feed_time:
         raise FeedError(
-            f"{where}: the feed's clock has stood still since {earlier.feed_time:%Y-%m-%d %H:%M:%S} UTC, so its "
+            f"{where}: the feed's clock has stood still since {utc_seconds(earlier.feed_time)}, so its "
             "answer is an old one.",
             status=fetched.http_status,
         )

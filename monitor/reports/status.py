@@ -13,7 +13,7 @@ from db.coverage import coverage, rejected
 from db.deliveries import OutboxSummary, outbox_summary
 from db.engine import reading
 from db.evaluations import unjudged
-from db.leases import Lease, holder
+from db.leases import Lease, holder, is_alive
 from db.polls import polls
 from db.provider_states import read_state
 from db.records import CoverageHour, Outcome, ProviderState
@@ -94,7 +94,7 @@ def gather(app: App, now: datetime) -> Status:
             now=now,
             database=app.database,
             leader=leader,
-            leader_alive=leader is not None and leader.expires_at > now,
+            leader_alive=is_alive(leader, now, app.settings.lease_s),
             providers=_providers(connection, app, now),
             sites=_sites(connection, app, now),
             channels=tuple(app.channels),

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
 from db.engine import open_engine, reading
-from db.leases import holder
+from db.leases import holder, is_alive
 from db.migrate import current_revision, is_known, newest_revision
 from monitor.app import describe_database
 from monitor.bootstrap import build_channels, build_deadman, build_feed, rule_defaults
@@ -106,7 +106,7 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
         yield _revision(engine, where)
         if ailment := attempt(settings):
             yield Finding("storing", "broken", ailment.found, ailment.mend)
-        yield from _service(engine, now)
+        yield from _service(engine, settings.lease_s, now)
         if path is None:
             yield _skew("the database server", _server_time(engine), now)
     except DBAPIError as error:
@@ -139,12 +139,12 @@ def _revision(engine: Engine, where: str) -> Finding:
     )
 
 
-def _service(engine: Engine, now: datetime) -> Iterator[Finding]:
+def _service(engine: Engine, lease_s: float, now: datetime) -> Iterator[Finding]:
     if current_revision(engine) is None:
         return
     with reading(engine) as connection:
         lease = holder(connection)
-    if lease is not None and lease.expires_at > now:
+    if lease is not None and is_alive(lease, now, lease_s):
         yield Finding("service", "ok", f"A service is watching: {lease.owner}.")
     else:
         yield Finding("service", "warning", "No service is watching now.", "Start one with “sitewatch run”.")

@@ -69,13 +69,18 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # the library ships no ty
 class Jobs:
     """The scheduler and its jobs; they wait until `lead` is called, save those that run always.
 
-    `stopping` is set once nothing new can start. `told` says whether what made a job fail is told elsewhere.
+    `stopping` is set once nothing new can start; a long job may look at it. `told` says whether what made a job fail is told elsewhere.
     """
 
-    def __init__(self, jobs: Sequence[Job], told: Told = lambda _error, _now: False) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        told: Told = lambda _error, _now: False,
+        stopping: threading.Event | None = None,
+    ) -> None:
         self._jobs = {job.id: job for job in jobs}
         self._hand = _Hand()
-        self.stopping = threading.Event()
+        self.stopping = stopping or threading.Event()
         self._watcher = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
         self._vitals = Vitals({job.id: job.interval_s for job in jobs if job.vital})
         self._outcomes = _Outcomes(told)

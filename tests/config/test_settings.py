@@ -280,7 +280,8 @@ def test_the_place_of_an_sqlite_file_is_no_secret() -> None:
 @given(st.text(min_size=16, max_size=60))
 def test_a_secret_never_prints(token: str) -> None:
     settings = Settings(api_token=SecretStr(token))
-    assert token not in re.sub(r"^Settings\(", "", repr(settings))
+    # A token may happen to be a word that stands there anyway: the name of a setting, say.
+    assert repr(settings) == repr(Settings(api_token=SecretStr("a token of another name")))
     assert token in settings.secrets
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from alerts.words import every
 from monitor.feeds import Feed, Scope
 from monitor.feeds.options import turns
 from monitor.sites import Site
-from monitor.web import wording
 
 DAY_S = 86_400
 
@@ -49,7 +49,7 @@ def _asking(
     cadence_s = provider.interval_s * slots
     requests = [_a_day(feed, scopes) for scopes in (before, after)]
     shared = sorted({names[name] for scope in new for name in scope.site_ids if name not in ids})
-    words = f"asks about it every {wording.every(cadence_s)}"
+    words = f"asks about it every {every(cadence_s)}"
     if slots > 1:
         words += ", one place after the other"
     elif shared:

@@ -12,6 +12,7 @@ from alerts.channels.email_message import build
 from alerts.channels.safe_text import safe_url
 from alerts.channels.slack_blocks import payload
 from alerts.delivery.compose import composed
+from alerts.delivery.frozen import thaw
 from db.alerts import events
 from db.deliveries import deliveries
 from db.records import AlertEvent, Delivery
@@ -46,10 +47,10 @@ def told_event(life: Sequence[AlertEvent], owed: Sequence[Delivery], seq: int | 
 
 
 def delivery_of(event: AlertEvent, owed: Sequence[Delivery]) -> Delivery:
-    """What was owed about an event, or what would have been."""
+    """What was owed about an event, one that was sent before others; or what would have been."""
     found = [each for each in owed if each.event_seq == event.seq]
     if found:
-        return found[0]
+        return next((each for each in found if thaw(each) is not None), found[0])
     return Delivery(
         id=0,
         identity=f"{event.alert_id}:{event.seq}:preview",

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tu
 
 from db.chunks import chunks
 from db.flights import visits_by_id
-from db.keyed import in_force
 from db.observations import LookId, from_row
 from db.records import Observation, SeriesKey, SeriesKind, Visit
+from db.records.revisions import in_force
 from db.schema import SERIES_KEY, observation, series, visit
 from db.schema.types import UtcDateTime
 

@@ -1,4 +1,4 @@
-"""Records that cross module borders: frozen, typed, free of SQL. DESIGN words, units in names, UTC."""
+"""Records that cross module borders: frozen, typed, free of SQL. The project's words, units in names, UTC. Pure."""
 
 from db.records.base import Evidence, Json, SeriesKey
 from db.records.counts import (
@@ -24,11 +24,12 @@ from db.records.judging import (
     EvaluationStatus,
     EventKind,
 )
-from db.records.polling import BlindPeriod, CoverageHour, Outcome, Poll, ProviderState, Purpose
+from db.records.polling import HOUR_S, BlindPeriod, CoverageHour, Outcome, Poll, ProviderState, Purpose
 
 __all__ = [
     "AWAITED",
     "HERE",
+    "HOUR_S",
     "INFERRED",
     "Alert",
     "AlertEvent",

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.words import ago, counted_by, duration, look_period, utc
-from db.coverage import HOUR_S
-from db.records import BlindPeriod, CoverageHour, Observation, Scene
+from db.records import HOUR_S, BlindPeriod, CoverageHour, Observation, Scene
 from monitor.feeds import Provider
 from monitor.sites import Site
 

@@ -20,13 +20,14 @@ from db import schema
 from db.alerts import acknowledge, alerts, events
 from db.declared import record_declared
 from db.engine import open_engine, reading, writing
-from db.evaluations import evaluations, record_evaluations, unjudged
+from db.evaluations import record_evaluations, unjudged
 from db.migrate import migrate
 from db.observations import record
 from db.records import Alert, AlertEvent, DeclaredBaseline, Delivery, Evaluation, Observation
 from monitor.bootstrap import RULES
 from monitor.sites.kinds import KINDS
 from tests.kit.builders import DAY, at, look, stated
+from tests.kit.reading import evaluations
 
 pytestmark = pytest.mark.long
 

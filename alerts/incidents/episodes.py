@@ -24,10 +24,11 @@ from alerts.incidents.findings import (
     threshold,
     weakest_certainty,
 )
+from alerts.incidents.headline import headline
 from alerts.metrics import METRICS
 from alerts.rules.series import counted
 from alerts.watch import SiteWatch
-from alerts.words import headline, local_day
+from alerts.words import local_day
 from db.records import Alert, AlertEvent, EventKind, Observation
 
 

@@ -5,7 +5,8 @@ from types import MappingProxyType
 from alerts.baselines.absence import judge_absence
 from alerts.promise import SEVERITIES
 from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Finding, one_in, open_case, refuse, settle, since, too_little
+from alerts.rules.figures import Finding, open_case, refuse, settle, since, too_little
+from alerts.words import one_in
 from db.records import Observation
 
 

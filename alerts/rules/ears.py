@@ -8,7 +8,8 @@ import numpy as np
 from alerts.baselines.ears import Method, ears
 from alerts.baselines.special import normal_quantile, normal_sf
 from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Finding, number, open_case, settle, since, too_little
+from alerts.rules.figures import Finding, open_case, settle, since, too_little
+from alerts.words import number
 from db.records import Observation
 
 _METHODS: Mapping[str, Method] = {"ears_c1": "C1", "ears_c2": "C2", "ears_c3": "C3"}

@@ -11,7 +11,8 @@ from alerts.baselines.model import tame
 from alerts.baselines.seasons import anniversaries_by_date
 from alerts.baselines.special import FloatArray
 from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Case, Finding, number, one_in, open_case, settle, since, too_little
+from alerts.rules.figures import Case, Finding, open_case, settle, since, too_little
+from alerts.words import number, one_in
 from db.records import Observation
 
 DAYS_A_WEEK = 7

@@ -10,13 +10,11 @@ from alerts.baselines.answers import CANNOT_TELL, NOT_OBSERVED, Answers
 from alerts.rules import day, unjudgeable, unlisted_identity
 from alerts.rules.contract import Context, History, State, Verdict
 from alerts.rules.series import Series
-from alerts.words import units
+from alerts.words import exposure_words, units
 from db.records import Observation
 
 Side = Literal["high", "low"]
 _SMALLEST = 1e-300
-_LARGE = ((1e9, "billion"), (1e6, "million"))
-_SURE = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +62,7 @@ def refuse(
         reason = "Something was there, but a count at unknown exposure says too little of the level."
         return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, state=state)
     if status == NOT_OBSERVED:
-        reason = (
-            f"A count of zero at {_percent(case.series.exposure)} exposure says nothing: this is not a zero."
-        )
+        reason = f"A count of zero at {exposure_words(case.series.exposure)} exposure says nothing: this is not a zero."
         return Verdict(case.rule, "not_observed", exceeded=False, reason=reason, state=state)
     if status == CANNOT_TELL:
         return too_little(case, needs, what, state)
@@ -190,35 +186,8 @@ def at_exposure(case: Case) -> str:
     """How much of today was seen, for a sentence."""
     if case.series.alike:
         return "exposure not published, taken as alike"
-    exposure = case.series.exposure
-    return "at unknown exposure" if exposure is None else f"at {exposure:.0%} exposure"
-
-
-def one_in(p: float) -> str:
-    """A small chance as odds: `1 in 45,000`, `1 in 3 million`."""
-    odds = 1 / max(p, _SMALLEST)
-    if odds >= _SURE:
-        return "less than 1 in a million million"
-    for size, name in _LARGE:
-        if odds >= size:
-            return f"1 in {_two_digits(odds / size):g} {name}"
-    return f"1 in {_two_digits(odds):,.0f}" if odds >= 10 else f"1 in {odds:.1f}"  # noqa: PLR2004 - two digits
-
-
-def number(value: float) -> str:
-    """A figure for a sentence: two significant digits below ten, whole above."""
-    if value >= 10:  # noqa: PLR2004 - two digits
-        return f"{value:,.0f}"
-    return f"{_two_digits(value):g}"
-
-
-def _two_digits(value: float) -> float:
-    return float(f"{value:.2g}")
+    return f"at {exposure_words(case.series.exposure)} exposure"
 
 
 def _short(value: float) -> float:
     return float(f"{value:.6g}")
-
-
-def _percent(share: float | None) -> str:
-    return "unknown" if share is None else f"{share:.0%}"

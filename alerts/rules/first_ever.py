@@ -7,7 +7,6 @@ from alerts.rules import (
     citation,
     comparable,
     day,
-    looks_behind,
     seen_before,
     unjudgeable,
     unlisted_identity,
@@ -16,6 +15,7 @@ from alerts.rules import (
 from alerts.rules.chance import by_law, new_identity
 from alerts.rules.contract import Context, History, Params, Verdict
 from alerts.rules.series import counted
+from alerts.words import looks_behind
 from db.records import DeclaredBaseline, Observation
 
 
@@ -50,7 +50,7 @@ class FirstEver:
     def _first(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
         declared = _declared_none(look, history)
         if declared is not None:
-            when = f"{window(declared, context)}, {looks_behind(declared)}"
+            when = f"{window(declared, context)}, {looks_behind(declared.n_looks)}"
             return Verdict(
                 self.name,
                 "evaluated",

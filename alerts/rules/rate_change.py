@@ -7,7 +7,8 @@ import numpy as np
 
 from alerts.baselines.change_rate import judge_rate_change
 from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Finding, Side, number, one_in, open_case, settle, since, too_little
+from alerts.rules.figures import Finding, Side, open_case, settle, since, too_little
+from alerts.words import number, one_in
 from db.records import Observation
 
 _ALPHA = 0.01

@@ -5,10 +5,11 @@ from types import MappingProxyType
 from typing import Any
 
 from alerts.baselines.record import independent_share
-from alerts.rules import attribution, citation, comparable, day, looks_behind, unjudgeable, window
+from alerts.rules import attribution, citation, comparable, day, unjudgeable, window
 from alerts.rules.contract import Context, History, Params, Verdict
 from alerts.rules.figures import Case, Finding, open_case, settle, too_little
 from alerts.rules.series import counted
+from alerts.words import looks_behind
 from db.records import DeclaredBaseline, Observation
 
 
@@ -81,7 +82,7 @@ def _against_declared(
     details["declared"] = citation(declared)
     basis = (
         f"at most {declared.value:g} from {window(declared, context)} {attribution(declared)}, "
-        f"{looks_behind(declared)}"
+        f"{looks_behind(declared.n_looks)}"
     )
     if highest is not None and own >= threshold:
         details["previous"] = _previous(highest)

@@ -16,7 +16,8 @@ from alerts.baselines.step import Step, StepState, fresh_state, state_of, update
 from alerts.baselines.step_season import as_last_year
 from alerts.rules import day
 from alerts.rules.contract import Context, History, Params, State, Verdict
-from alerts.rules.figures import Case, Finding, Side, number, open_case, refuse, settle, since
+from alerts.rules.figures import Case, Finding, Side, open_case, refuse, settle, since
+from alerts.words import number
 from db.records import Observation
 
 _LEAST_SPAN_DAYS = 1.0

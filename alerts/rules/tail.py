@@ -12,19 +12,9 @@ from alerts.baselines.tail import attainable as attainable_chance
 from alerts.baselines.tail_daily import daily
 from alerts.baselines.tail_weekly import Season, seasonal
 from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import (
-    Case,
-    Finding,
-    Side,
-    at_exposure,
-    number,
-    one_in,
-    open_case,
-    refuse,
-    settle,
-    since,
-)
+from alerts.rules.figures import Case, Finding, Side, at_exposure, open_case, refuse, settle, since
 from alerts.rules.series import Series
+from alerts.words import number, one_in
 from db.records import Observation
 
 DAILY_COLUMNS = 400

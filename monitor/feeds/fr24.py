@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from alerts.words import utc
 from db.records import Fix, Purpose
 from db.records.claims import EstimatedPosition
 from monitor.config.settings import SettingsError
@@ -67,7 +68,7 @@ class Fr24Access:
             wait_s = self.ledger.exhausted(now)
             raise FeedError(
                 f"{where}: answered 402, so this {self.ledger.period}'s credits are spent. It goes on after "
-                f"{now + timedelta(seconds=wait_s):%Y-%m-%d %H:%M} UTC; a longer interval_s spreads them, a larger "
+                f"{utc(now + timedelta(seconds=wait_s))}; a longer interval_s spreads them, a larger "
                 "plan gives more.",
                 status=error.status,
                 retry_after_s=wait_s,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from alerts.words import utc_seconds
 from db.records import Fix, Purpose
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.boxes import Box, around, merge
@@ -107,7 +108,7 @@ class OpenSkyFeed:
         feed_time = datetime.fromtimestamp(seconds, UTC)
         if abs((now - feed_time).total_seconds()) > self._max_age_s:
             raise FeedError(
-                f"{where}: the feed's clock says {feed_time:%Y-%m-%d %H:%M:%S} UTC: it has stopped, or the clock of "
+                f"{where}: the feed's clock says {utc_seconds(feed_time)}: it has stopped, or the clock of "
                 "this machine is wrong."
             )
         return feed_time

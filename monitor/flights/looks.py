@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.metrics import METRICS
+from alerts.words import utc
 from db.records import Evidence, Observation, Qualifier, SeriesKey, Visit
 from monitor.flights.coverage import Exposure
 from monitor.flights.links import links_of
@@ -211,7 +212,7 @@ def _evidence(metric: str, seen: Sequence[Visit]) -> Iterator[Evidence]:
     for visit in seen[:_NAMED_VISITS]:
         when = visit.departed_at if metric == "departures" else visit.arrived_at or visit.first_fix_at
         verb = "left" if metric == "departures" else "arrived" if visit.arrived_at else "first seen there"
-        clock = "" if when is None else f" {when:%Y-%m-%d %H:%M} UTC"
+        clock = "" if when is None else f" {utc(when)}"
         yield Evidence("visit", visit.visit_id, f"{verb}{clock}, confidence {visit.confidence} of 4")
     if len(seen) > _NAMED_VISITS:
         yield Evidence("note", "", f"and {len(seen) - _NAMED_VISITS} more visits")

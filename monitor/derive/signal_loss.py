@@ -15,10 +15,8 @@ from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import others_around
 from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, LOST_AFTER, End
 from monitor.flights.signal_loss.outlook import Box, Readers, read_losses
-from monitor.flights.signal_loss.records import lost_at
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
 from monitor.flights.tracks.integrity import clean
-from monitor.flights.visits import is_inferred
 
 HEARD_AGAIN_WITHIN = timedelta(days=60)
 """An aircraft that was silent for longer is met anew."""
@@ -95,7 +93,7 @@ class DarkReader:
         touched = [
             began
             for visit in known
-            if is_inferred(visit) and (began := lost_at(visit)) is not None
+            if visit.is_inferred and (began := visit.lost_at) is not None
             if visit.departed_at is None or (visit.last_fix_at or began) >= first
         ]
         return max(min([since, *touched]), first - HEARD_AGAIN_WITHIN) - _RUN_UP

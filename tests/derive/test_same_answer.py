@@ -18,11 +18,10 @@ from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.derive.signal_loss import DatabaseReaders
 from monitor.flights.evaluation.masking import live
 from monitor.flights.evaluation.recording import NEVER, Recording, Setting
-from monitor.flights.geodesy import destination
 from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.outlook import Readers
-from monitor.flights.visits import FLIGHT_ENDS
 from monitor.sites import Site
+from monitor.sites.geodesy import destination
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.kit.flying import AIRLINER, CLASSES, NOON, VIP, Cruise, Pilot, World
 
@@ -295,7 +294,9 @@ def said(visit: Visit) -> dict[str, Any]:
     # The ends of one flight are joined afterwards, from the visits of all sites.
     # Only what was heard by a poll can name it.
     found["evidence"] = [each.text for each in visit.evidence]
-    found["candidates"] = {key: value for key, value in visit.candidates.items() if key not in FLIGHT_ENDS}
+    found["candidates"] = {
+        key: value for key, value in visit.candidates.items() if key not in visit.flight_ends
+    }
     return found
 
 

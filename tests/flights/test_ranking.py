@@ -7,7 +7,6 @@ import pytest
 from shapely import Polygon
 
 from db.records import Fix, Visit
-from monitor.flights.geodesy import destination
 from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.candidates import others_around
 from monitor.flights.signal_loss.estimates import facing, on_approach
@@ -22,6 +21,7 @@ from monitor.flights.signal_loss.likelihood import (
 )
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.ranking import Candidate, Outlook, emerged_from, past_of, rank
+from monitor.sites.geodesy import destination
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.kit.flying import NOON
 from tests.kit.outlooks import outlook

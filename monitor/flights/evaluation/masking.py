@@ -8,21 +8,21 @@ from itertools import pairwise
 
 import numpy as np
 
-from db.records import Fix, Visit
+from db.records import AWAITED, HERE, Fix, Visit
 from monitor.flights.coverage import watched_s
 from monitor.flights.evaluation.recording import EVERYTHING, NEVER, Recording, Setting, Tracks
 from monitor.flights.evaluation.scoring import Event, Kind, Share, score
-from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
+from monitor.flights.places import Place
 from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, Leg, gaps, legs
 from monitor.flights.signal_loss.outlook import read_losses
 from monitor.flights.signal_loss.performance import performance_of
-from monitor.flights.signal_loss.records import AWAITED, HERE, is_counted
 from monitor.flights.stays import SILENCE_JUDGED
 from monitor.flights.tracks.identity import Classes
 from monitor.flights.tracks.integrity import Track, clean
 from monitor.flights.visits import derive_visits
+from monitor.sites.geodesy import METRES_PER_NM, NM_PER_DEGREE, wrap_longitude
 
-KM_PER_NM = 1.852
+KM_PER_NM = METRES_PER_NM / 1000
 WITHIN = timedelta(minutes=15)
 """An estimated arrival may be so far off; one that was heard is off by seconds."""
 ENOUGH = 200
@@ -81,7 +81,7 @@ def within_km(place: Place, radius_km: float) -> Mask:
     """Take away every report within a distance of the middle of a place."""
 
     def mask(fix: Fix) -> bool:
-        turned = (fix.lon - place.lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG
+        turned = wrap_longitude(fix.lon - place.lon)
         away = np.hypot(turned * place.east_scale, (fix.lat - place.lat) * NM_PER_DEGREE)
         return bool(away * KM_PER_NM < radius_km)
 
@@ -305,7 +305,7 @@ def _minute(at: datetime) -> datetime:
 
 
 def _of_place(visits: Sequence[Visit], place: Place) -> list[Visit]:
-    return [visit for visit in visits if visit.site_id == place.id and is_counted(visit)]
+    return [visit for visit in visits if visit.site_id == place.id and visit.is_counted]
 
 
 def _audible(true: Sequence[Visit], left: Sequence[Fix], since: datetime) -> Share:

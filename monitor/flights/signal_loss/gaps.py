@@ -7,15 +7,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from db.records import Fix
-from monitor.flights.geodesy import (
-    SECONDS_PER_HOUR,
-    apart_nm,
-    course_deg,
-    destination,
-    great_circle_nm,
-    seconds_between,
-)
 from monitor.flights.signal_loss.performance import Performance
+from monitor.flights.tracks.kinematics import apart_nm, seconds_between
+from monitor.sites.geodesy import SECONDS_PER_HOUR, course_deg, destination, great_circle_nm
 
 LOST_AFTER = timedelta(minutes=5)
 """So long must an aircraft be silent, and twice as long as it was in the hour before."""

@@ -7,17 +7,16 @@ from typing import Protocol
 from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.coverage import watched_s
-from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
+from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import gates_of
 from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, facing
 from monitor.flights.signal_loss.gaps import LOST_AFTER, End, Gap, flew_in, flies_out
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.ranking import Outlook, Past, past_of
-from monitor.flights.signal_loss.records import gap_of
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, kinds_of
 from monitor.flights.tracks.integrity import Track
-from monitor.flights.visits import is_inferred
+from monitor.sites.geodesy import NM_PER_DEGREE, wrap_longitude
 
 _COVERED_FOR = timedelta(hours=24)
 _COVERED_UNTIL = timedelta(hours=1)
@@ -130,9 +129,9 @@ def is_covered(place: Place, lost: Fix, readers: Readers) -> bool:
     """Whether others were heard low at a place, on the side a report came from, in the day before or the hour after."""
     west, south, east, north = facing(place, lost)
     box = (
-        _turned(place.lon + west / place.east_scale),
+        wrap_longitude(place.lon + west / place.east_scale),
         place.lat + south / NM_PER_DEGREE,
-        _turned(place.lon + east / place.east_scale),
+        wrap_longitude(place.lon + east / place.east_scale),
         place.lat + north / NM_PER_DEGREE,
     )
     below_ft = (place.elevation_ft or 0.0) + COVERED_BELOW_FT
@@ -145,9 +144,9 @@ def _is_earlier(visit: Visit, at: datetime, icao24: str) -> bool:
     began = visit.first_fix_at or visit.arrived_at or visit.departed_at
     if began is None or began >= at:
         return False
-    if visit.icao24 != icao24 or not is_inferred(visit):
+    if visit.icao24 != icao24 or not visit.is_inferred:
         return True
-    back_at = gap_of(visit).get("back_at")
+    back_at = visit.gap.get("back_at")
     return back_at is not None and datetime.fromisoformat(back_at) < at
 
 
@@ -158,8 +157,3 @@ def _hinted(icao24: str, at: datetime, readers: Readers) -> frozenset[str]:
     named = {each.actual_destination or each.destination for each in claimed if not each.estimated}
     reckoned = {each.destination for each in readers.estimates(icao24, since) if each.at <= until}
     return frozenset(named | reckoned) - {""}
-
-
-def _turned(lon: float) -> float:
-    """Bring a longitude back between -180 and 180."""
-    return (lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.records import Fix, Visit
+from db.records import HERE, Fix, Visit
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import Gate
 from monitor.flights.signal_loss.estimates import MIN_GROUND, ground_time
@@ -48,7 +48,6 @@ _OTHER_COURSE = 0.05
 _LEAST_OF_HEIGHTS = 0.05
 _HINTED = 10.0
 _COMPARED = 12
-_CAME = frozenset({"present", "departed", "confirmed"})
 _PASSED = frozenset({"through_flight", "diverted"})
 
 
@@ -103,7 +102,7 @@ class Outlook:
 def past_of(visits: Sequence[Visit], kinds: frozenset[str]) -> tuple[int, int]:
     """Count the earlier visits of a kind to one site, and its losses towards it that led past or elsewhere."""
     alike = [visit.state for visit in visits if not kinds.isdisjoint(visit.subjects)]
-    return sum(state in _CAME for state in alike), sum(state in _PASSED for state in alike)
+    return sum(state in HERE for state in alike), sum(state in _PASSED for state in alike)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ from datetime import timedelta
 from statistics import median
 
 from db.records import Fix
-from monitor.flights.geodesy import apart_nm, seconds_between
 from monitor.flights.tracks.identity import is_icao
-from monitor.flights.tracks.kinematics import one_aircraft
+from monitor.flights.tracks.kinematics import apart_nm, one_aircraft, seconds_between
 
 MAX_AHEAD = timedelta(minutes=5)
 _REPEAT_S = 2.0

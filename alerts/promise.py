@@ -1,4 +1,4 @@
-"""The promise in a reader's units: how many false alarms a site and year may have, by severity, metric and series."""
+"""The promise in a reader's units: how many false alarms a site and year may have, by severity, metric and series. Pure."""
 
 from collections.abc import Mapping
 from typing import Any

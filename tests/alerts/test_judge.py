@@ -14,19 +14,20 @@ from sqlalchemy import Engine, func, select
 
 from alerts.delivery.messages import compose_alert
 from alerts.judging.judge import Bench, JudgeReport, judge_pending
-from alerts.judging.recalibration import scores_at
+from alerts.judging.recalibration import calibration_at, keep_calibration
 from alerts.watch import SiteWatch, merge_watch
 from db import schema
 from db.alerts import acknowledge, alerts, events
 from db.declared import record_declared
 from db.engine import open_engine, reading, writing
-from db.evaluations import evaluations, record_evaluations, unjudged
+from db.evaluations import record_evaluations, unjudged
 from db.migrate import migrate
 from db.observations import record
 from db.records import Alert, AlertEvent, DeclaredBaseline, Delivery, Evaluation, Observation
 from monitor.bootstrap import RULES
 from monitor.sites.kinds import KINDS
 from tests.kit.builders import DAY, at, look, stated
+from tests.kit.reading import evaluations
 
 pytestmark = pytest.mark.long
 
@@ -178,9 +179,12 @@ def test_a_class_that_has_judged_for_half_a_year_sets_its_own_bound(engine: Engi
                 for n, each in enumerate(days)
             ],
         )
-        assert scores_at(connection, at("2022-06-30")) == {}
-        found = scores_at(connection, at("2022-07-08"))[("tail", "flow, daily")]
-        again = scores_at(connection, at("2022-07-08T23:00"))[("tail", "flow, daily")]
+        assert calibration_at(connection, at("2022-06-30")).scores == {}
+        fresh = calibration_at(connection, at("2022-07-08"))
+        keep_calibration(connection, fresh, at("2022-07-08"))
+        later = calibration_at(connection, at("2022-07-08T23:00"))
+    assert (fresh.is_new, later.is_new) == (True, False)
+    found, again = (each.scores["tail", "flow, daily"] for each in (fresh, later))
     # The newest two days are left out.
     assert (found.n, found.top[0]) == (185, 1.84)
     assert found == again

@@ -17,11 +17,11 @@ from alerts.judging.verdicts import Known, context_of, verdicts_on
 from alerts.rules.contract import Verdict
 from alerts.watch import SiteWatch, merge_watch
 from db.engine import open_engine, reading, writing
-from db.evaluations import evaluations
 from db.migrate import migrate
 from db.observations import record
 from db.records import Evaluation, Observation, SeriesKey
 from monitor.bootstrap import RULES
+from tests.kit.reading import evaluations
 
 START = datetime(2021, 1, 4, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -175,7 +175,7 @@ def test_looks_judged_as_they_are_stored_answer_as_the_study_does_week_by_week(
     site = watching(metric, DEFAULTS)
     judge_pending(engine, Bench({"site": site}, RULES, (), too_old=timedelta(days=7)), own[-1].result_time)
     with reading(engine) as connection:
-        stored = evaluations(connection, "site", metric)
+        stored = evaluations(connection, "site")
     engine.dispose()
     assert len({each.observation for each in stored}) == len(own)
     memory, studies = None, []

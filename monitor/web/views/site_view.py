@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from alerts.channels.safe_text import safe_url
 from alerts.judging.judgeability import Judgeability, judgeability
 from alerts.words import metric_words, named, period_words
 from db.declared import notes
+from db.engine import Connection
 from db.pages import VisitFilter, visit_page
 from db.records import Alert, Note
 from monitor.app import App
@@ -23,7 +22,7 @@ from monitor.web.views.plan import Plan, draw_plan
 from monitor.web.views.rows import Source, VisitRow, subject_words, visit_row
 from monitor.web.views.verdict_words import rules_by_metric
 
-CHART_HEIGHT = 260
+SITE_CHART_HEIGHT = 260
 MOST_VISITS = 50
 
 
@@ -101,7 +100,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     chosen = _chosen(known, asked)
     desk = Desk(connection, site, surveyor.names, now)
     watch = app.watches[site.id]
-    panel = desk.panel(chosen, told, watch=watch, height=CHART_HEIGHT) if chosen else None
+    panel = desk.panel(chosen, told, watch=watch, height=SITE_CHART_HEIGHT) if chosen else None
     visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if site.flies else []
     return SitePage(
         card=surveyor.card(site, charted=False),

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.budget import Promise
+from alerts.baselines.budget import FalseAlarmPromise
 from alerts.baselines.calibrate import rate_interval
-from alerts.baselines.engine import Beside, Remembered, judge
-from alerts.baselines.model import DAYS_A_YEAR, Series, observe
+from alerts.baselines.engine import Remembered, SideInformation, judge_series
+from alerts.baselines.model import DAYS_A_YEAR, Series, clean_looks
 from alerts.baselines.special import BoolArray, FloatArray
 from alerts.baselines.step import Memory
 from benchmarks.baselines_study import asked
@@ -37,14 +37,16 @@ class Steps:
 
 def watch(counts: FloatArray, step_days: float) -> Steps:
     """Ask about every look, from the first on."""
-    looks = observe(counts)
-    promise = Promise(dict.fromkeys(("notify", "urgent", "digest"), FALSE_ALARMS_A_YEAR), {"step": 1.0})
+    looks = clean_looks(counts)
+    promise = FalseAlarmPromise(
+        dict.fromkeys(("notify", "urgent", "digest"), FALSE_ALARMS_A_YEAR), {"step": 1.0}
+    )
     fires, rising = np.zeros((2, *counts.shape), dtype=bool)
     memory: Memory | None = None
     for look in range(counts.shape[1]):
         days = step_days * np.arange(-float(look), 1.0)
         series = Series(days, looks.window(slice(0, look + 1)), period_days=step_days)
-        said = judge(series, promise, asked("step"), Beside(memory=memory)).rulings["step"]
+        said = judge_series(series, promise, asked("step"), SideInformation(memory=memory)).rulings["step"]
         found = said.of(Remembered)
         memory = found.memory
         fires[:, look], rising[:, look] = said.fires, found.step.ratio > 1.0

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row
 from db.keyed import KeyedTable
 from db.records import DeclaredBaseline, Note, SeriesKey
 from db.schema import SERIES_KEY, declared_baseline, note
+from db.spelling import tidy
 
 
 def record_declared(connection: Connection, baselines: Sequence[DeclaredBaseline]) -> list[DeclaredBaseline]:
@@ -87,8 +88,8 @@ def _note_from_row(row: Row[Any]) -> Note:
 
 
 def _same_note(one: Note, other: Note) -> bool:
-    return (one.text, one.announced, one.starts_at, one.ends_at) == (
-        other.text,
+    return (tidy(one.text), one.announced, one.starts_at, one.ends_at) == (
+        tidy(other.text),
         other.announced,
         other.starts_at,
         other.ends_at,

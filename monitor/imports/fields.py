@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from alerts.metrics import NOTE_METRIC
+from db.spelling import spelled
 from monitor.imports import periods, values
 from monitor.imports.faults import BadCell, Fault
+from monitor.imports.numbers import number
 from monitor.imports.reader import Reader
 from monitor.imports.sources import RawRow
 from monitor.imports.values import Comparator
@@ -96,7 +98,7 @@ def read_fields(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Fields 
     procedure = _procedure(reader, "published" if citation.publisher or citation.url else "analyst")
     exposure = reader.optional("exposure", values.share)
     cloud_fraction = reader.optional("cloud_fraction", values.share)
-    gsd_m = reader.optional("gsd_m", values.number)
+    gsd_m = reader.optional("gsd_m", number)
     announced = reader.optional("announced", values.yes_no) or False
     row_id = reader.text("id")
     if reader.faults or not (site and metric and when and finding):
@@ -121,12 +123,14 @@ def read_fields(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Fields 
 
 
 def _site(text: str, sites: Mapping[str, Site]) -> Site:
+    text = spelled(text)
     if text not in sites:
         raise BadCell(f"{shown(text)} is not a watched site", did_you_mean(text, sites))
     return sites[text]
 
 
 def _area(text: str, site: Site | None) -> str:
+    text = spelled(text)
     named = [area.id for area in site.areas] if site else [text]
     if text in named:
         return text
@@ -195,7 +199,7 @@ def _bounded(reader: Reader, when: When, clock: Clock, *, published: bool) -> Wh
 def _finding(reader: Reader, metric: str, says: Comparator) -> Finding:
     assessable = reader.optional("assessable", values.yes_no)
     value = reader.optional("value", lambda text: values.count(text, metric))
-    low, high = reader.optional("low", values.number), reader.optional("high", values.number)
+    low, high = reader.optional("low", number), reader.optional("high", number)
     found = Finding(says, value, low, high, assessable)
     if metric == NOTE_METRIC:
         _check_note(reader, found)

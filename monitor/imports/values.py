@@ -6,17 +6,18 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from alerts.metrics import METRICS, NOTE_METRIC
+from alerts.rules import HUMAN_METHODS
 from db.records import Qualifier, Statistic
+from db.spelling import folded, spelled, tidy
 from monitor.imports.faults import BadCell
+from monitor.imports.numbers import counted_number, number
 from monitor.sites.faults import did_you_mean, shown
 from monitor.sites.subjects import subject_fault
 
-MAX_COUNT = 1_000_000
 MAX_TEXT = 2_000
 FRACTIONAL = frozenset({"container_stack_length_m"})
 """Metrics that are measured, not counted."""
 
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _LONGEST_METHOD = 100
 _OF = re.compile(r"of ([0-9]{1,7})")
 _PROTECTED = tuple("=+-@")
@@ -44,36 +45,19 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u20
 
 
 def plain_text(cell: str) -> str:
-    """A cell without outer blanks, line breaks and the apostrophe that protects spreadsheets."""
+    """A cell in composed letters and plain blanks, without the apostrophe that protects spreadsheets."""
     text = cell.strip()
-    if not text.isprintable():
-        text = " ".join(text.split()) if _BREAKS.search(text) else text
-        if _CONTROL.search(text):
-            raise BadCell(f"{shown(text)} holds control characters", "Remove them")
+    if not text.isprintable() and _CONTROL.search(_BREAKS.sub(" ", text)):
+        raise BadCell(f"{shown(text)} holds control characters", "Remove them")
+    text = tidy(text)
     if len(text) > MAX_TEXT:
         raise BadCell(f"it has {len(text)} characters", f"Cut it to {MAX_TEXT}")
     return text[1:] if text[:1] == "'" and text[1:2] in _PROTECTED else text
 
 
-def number(text: str) -> float:
-    """A finite number from 0 to a million, in plain digits."""
-    if not _NUMBER.fullmatch(text):
-        raise BadCell(
-            f"{shown(text)} is not a number", "Write digits, with a point before decimals, as in 73 or 0.5"
-        )
-    if text.startswith("-"):
-        raise BadCell(
-            f"{text} is negative", "A count is 0 or more; where nothing could be counted, write assessable no"
-        )
-    value = float(text)
-    if value > MAX_COUNT:
-        raise BadCell(f"{shown(text)} is more than {MAX_COUNT:,}", "Check the digits")
-    return value
-
-
 def count(text: str, metric: str) -> float:
     """A number, whole for everything that is counted."""
-    value = number(text)
+    value = counted_number(text)
     if metric not in FRACTIONAL and not value.is_integer():
         raise BadCell(
             f"{text} is not a whole number",
@@ -124,6 +108,7 @@ def comparator(text: str) -> Comparator:
 
 def metric_name(text: str) -> str:
     """A known metric, or `note`; a detector's class in the singular is understood."""
+    text = spelled(text)
     name = _SINGULAR.get(text.lower(), text)
     if name not in METRICS and name != NOTE_METRIC:
         raise BadCell(f"{shown(text)} is not a metric", did_you_mean(name, [*METRICS, NOTE_METRIC]))
@@ -132,6 +117,7 @@ def metric_name(text: str) -> str:
 
 def subject(text: str) -> str:
     """Nothing for all, or which of them, such as `type:Tu-160`."""
+    text = spelled(text)
     if fault := subject_fault(text):
         raise BadCell(f"{shown(text)} is not a subject: {fault[0]}", fault[1])
     return text
@@ -139,6 +125,9 @@ def subject(text: str) -> str:
 
 def method_part(text: str) -> str:
     """A method, version or sensor: short, and free of the signs that join them."""
+    text = spelled(text)
+    if folded(text) in HUMAN_METHODS:
+        return folded(text)
     if any(sign in text for sign in ":@") or len(text) > _LONGEST_METHOD:
         raise BadCell(f"{shown(text)} cannot be used", "Use at most 100 characters, without : and @")
     return text

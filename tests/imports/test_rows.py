@@ -220,7 +220,7 @@ BAD = [
     ({"published": "soon"}, "published", "not understood", "2023-10-05"),
     ({"value": ""}, "value", "empty", "assessable no"),
     ({"value": "many"}, "value", "not a number", "digits"),
-    ({"value": "nan"}, "value", "not a number", "digits"),
+    ({"value": "nan"}, "value", "not a number", "assessable no"),
     ({"value": "inf"}, "value", "not a number", "digits"),
     ({"value": "1e3"}, "value", "not a number", "digits"),
     ({"value": "1 000"}, "value", "not a number", "digits"),

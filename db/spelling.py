@@ -18,9 +18,8 @@ def tidy(text: str) -> str:
     """The text as it is shown: composed (NFC), with plain blanks, without characters that are drawn as nothing."""
     if text.isascii():
         return _BLANKS.sub(" ", text).strip()
-    kept = "".join(
-        each for each in unicodedata.normalize("NFC", text) if each in _JOINERS or not _invisible(each)
-    )
+    seen = "".join(each for each in text if each in _JOINERS or not _invisible(each))
+    kept = unicodedata.normalize("NFC", seen)
     return _BLANKS.sub(" ", kept).strip(f" {_JOINERS}")
 
 

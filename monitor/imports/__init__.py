@@ -2,6 +2,7 @@
 
 from monitor.imports.faults import Fault, UnreadableFile
 from monitor.imports.fields import Clock
+from monitor.imports.known import move_days
 from monitor.imports.load import ImportReport, Progress, import_file, load_published, store
 from monitor.imports.rows import Record, parse_row, parse_rows
 from monitor.imports.site_baselines import declared_of, load_declared
@@ -21,6 +22,7 @@ __all__ = [
     "import_file",
     "load_declared",
     "load_published",
+    "move_days",
     "open_rows",
     "parse_row",
     "parse_rows",

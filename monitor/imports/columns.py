@@ -12,6 +12,7 @@ COLUMNS = (
     "start",
     "end",
     "precision",
+    "zone",
     "metric",
     "subject",
     "value",

@@ -25,6 +25,8 @@ class Clock:
 
     recorded_at: datetime
     latest: datetime | None = None
+    zone: str = ""
+    """Whose days bare dates are where a row does not say, '' the site's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class Fields:
     gsd_m: float | None
     announced: bool
     row_id: str
+    zone: str
+    """Whose days the row's dates are, '' the site's own."""
     file: str
     label: str
 
@@ -90,7 +94,9 @@ def read_fields(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Fields 
     site = reader.required("site_id", lambda text: _site(text, sites))
     metric = reader.required("metric", values.metric_name)
     says = reader.attempt("comparator", lambda: values.comparator(reader.text("comparator")))
-    when = _when(reader, site.timezone if site else UTC, clock)
+    zone = reader.attempt("zone", lambda: values.zone(reader.text("zone") or clock.zone))
+    own: tzinfo = site.timezone if site else UTC
+    when = _when(reader, own if zone is None else zone[1] or own, clock)
     finding = _finding(reader, metric, says) if metric and says else None
     citation = _citation(reader)
     area = reader.optional("area", lambda text: _area(text, site)) or ""
@@ -100,7 +106,7 @@ def read_fields(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Fields 
     cloud_fraction = reader.optional("cloud_fraction", values.share)
     gsd_m = reader.optional("gsd_m", number)
     announced = reader.optional("announced", values.yes_no) or False
-    row_id = reader.text("id")
+    row_id = spelled(reader.text("id"))
     if reader.faults or not (site and metric and when and finding):
         return tuple(reader.faults)
     return Fields(
@@ -117,6 +123,7 @@ def read_fields(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Fields 
         gsd_m=gsd_m,
         announced=announced,
         row_id=row_id,
+        zone=zone[0] if zone else "",
         file=raw.source,
         label=raw.label,
     )
@@ -153,7 +160,7 @@ def _citation(reader: Reader) -> Citation:
         via=reader.text("via"),
         url=reader.optional("url", values.web_address) or "",
         links=tuple(_link(reader, each) for each in reader.raw.links),
-        scene=reader.text("scene"),
+        scene=spelled(reader.text("scene")),
         certainty=reader.optional("certainty", values.certainty) or "",
         reviewer=reader.text("reviewer"),
         review=reader.text("review"),

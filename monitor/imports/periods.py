@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 
@@ -59,6 +59,13 @@ class Period:
     start: datetime
     end: datetime
     precision: Precision
+    written: tuple[str, str] = field(default=("", ""), compare=False)
+    """Its first and last day, or its times in UTC, as they were written: what it is known by, whatever the zone."""
+
+    def as_days(self, zone: tzinfo) -> tuple[str, str]:
+        """Its first and last day by a zone's clock."""
+        last = max(self.start, self.end - timedelta(microseconds=1))
+        return self.start.astimezone(zone).date().isoformat(), last.astimezone(zone).date().isoformat()
 
 
 def moment(text: str, zone: tzinfo) -> Moment:
@@ -138,7 +145,31 @@ def period(start: Moment, end: Moment, precision: Precision, zone: tzinfo) -> Pe
     after = _after(end, precision, zone)
     if after < first or (end.shape == start.shape and end.at < start.at):
         raise BadCell("it lies before start", "Swap them, or leave end empty")
-    return Period(first, after, precision)
+    return Period(
+        first, after, precision, (_written(start, precision, zone), _written(end, precision, zone, last=True))
+    )
+
+
+def _written(when: Moment, precision: Precision, zone: tzinfo, *, last: bool = False) -> str:
+    if when.shape == "instant":
+        fine = precision in {"minute", "hour", "window"}
+        return (_floor(when, precision, zone) if fine else when.at.astimezone(UTC)).isoformat()
+    return (
+        _day_after(when, precision, zone) - _DAY if last else _first_day(when, precision, zone)
+    ).isoformat()
+
+
+def is_day(written: str) -> bool:
+    """Whether a day was written, and no time."""
+    return _DATE.fullmatch(written) is not None
+
+
+def rewritten(written: tuple[str, str], precision: Precision, zone: tzinfo) -> Period | None:
+    """The period that was written as days, by the clock of a zone; None where times were written."""
+    if not all(is_day(each) for each in written):
+        return None
+    first, last = (date.fromisoformat(each) for each in written)
+    return Period(_midnight(first, zone), _midnight(last + _DAY, zone), precision, written)
 
 
 def _floor(when: Moment, precision: Precision, zone: tzinfo) -> datetime:
@@ -156,10 +187,14 @@ def _after(when: Moment, precision: Precision, zone: tzinfo) -> datetime:
     if when.shape == "instant" and precision in {"minute", "hour", "window"}:
         unit = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}.get(precision, timedelta())
         return _floor(when, precision, zone) + unit
+    return _midnight(_day_after(when, precision, zone), zone)
+
+
+def _day_after(when: Moment, precision: Precision, zone: tzinfo) -> date:
     first = _first_day(when, precision, zone)
     if precision == "month" or when.shape == "month":
-        return _midnight((first.replace(day=1) + 31 * _DAY).replace(day=1), zone)
-    return _midnight(first + _DAY, zone)
+        return (first.replace(day=1) + 31 * _DAY).replace(day=1)
+    return first + _DAY
 
 
 def _first_day(when: Moment, precision: Precision, zone: tzinfo) -> date:

@@ -1,13 +1,13 @@
 """The declared baselines that sites carry in sites.geojson, read as rows of import columns."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from db.declared import record_declared
 from db.records import DeclaredBaseline
 from monitor.imports.faults import Fault
 from monitor.imports.fields import Clock
+from monitor.imports.load import store
 from monitor.imports.rows import parse_rows
 from monitor.imports.sources import feature_rows
 from monitor.sites import Site
@@ -23,8 +23,8 @@ def declared_of(site: Site, clock: Clock) -> tuple[list[DeclaredBaseline], list[
     return [each for each in records if isinstance(each, DeclaredBaseline)], faults
 
 
-def load_declared(connection: Connection, sites: Iterable[Site], clock: Clock) -> list[Fault]:
+def load_declared(connection: Connection, sites: Mapping[str, Site], clock: Clock) -> list[Fault]:
     """Append what sites declare, a new revision only where it changed, and give what could not be read."""
-    read = [declared_of(site, clock) for site in sites if site.declared_baselines]
-    record_declared(connection, [each for records, _ in read for each in records])
+    read = [declared_of(site, clock) for site in sites.values() if site.declared_baselines]
+    store(connection, [each for records, _ in read for each in records], sites)
     return [fault for _, faults in read for fault in faults]

@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, timedelta, timezone, tzinfo
 from typing import Literal, get_args
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
 from alerts.metrics import METRICS, NOTE_METRIC
 from alerts.rules import HUMAN_METHODS
@@ -19,6 +21,8 @@ FRACTIONAL = frozenset({"container_stack_length_m"})
 """Metrics that are measured, not counted."""
 
 _LONGEST_METHOD = 100
+_OFFSET = re.compile(r"(?:UTC)?([+-])([0-9]{2}):?([0-9]{2})?")
+_WIDEST = timedelta(hours=15)
 _OF = re.compile(r"of ([0-9]{1,7})")
 _PROTECTED = tuple("=+-@")
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -131,6 +135,28 @@ def method_part(text: str) -> str:
     if any(sign in text for sign in ":@") or len(text) > _LONGEST_METHOD:
         raise BadCell(f"{shown(text)} cannot be used", "Use at most 100 characters, without : and @")
     return text
+
+
+def zone(text: str) -> tuple[str, tzinfo | None]:
+    """The name and the rules of a zone whose days bare dates are; the site's own has neither."""
+    name = spelled(text)
+    if folded(name) in {"", "site", "local"}:
+        return "", None
+    if folded(name) in {"utc", "z", "gmt", "zulu"}:
+        return "UTC", UTC
+    if found := _OFFSET.fullmatch(name):
+        offset = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+        if offset < _WIDEST:
+            return f"{found[1]}{found[2]}:{found[3] or '00'}", timezone(
+                -offset if found[1] == "-" else offset
+            )
+    zones = {folded(each): each for each in available_timezones()}
+    if known := zones.get(folded(name)):
+        return known, ZoneInfo(known)
+    raise BadCell(
+        f"{shown(text)} is not a time zone",
+        f"Write UTC, +09:00 or a name. {did_you_mean(name, zones.values())}",
+    )
 
 
 def certainty(text: str) -> str:

@@ -142,7 +142,7 @@ class _Loop:
         records = [replace(each, recorded_at=recorded_at) for each in self._arrivals.get(moment, ())]
         if records:
             with writing(self._app.engine) as connection:
-                store(connection, records)
+                store(connection, records, self._app.sites)
 
 
 def _arrivals(scenario: Scenario, sites: Mapping[str, Site]) -> dict[datetime, list[Record]]:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from alerts.channels import Link, Message
+from alerts.incidents.witnesses import disputes
 from alerts.metrics import METRICS
 from alerts.rules.figures import number
 from alerts.words import bare_count, capital, is_doubtful, listed, local_day, own_count, period, subject
@@ -62,7 +63,11 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield f"{STATUS[event.kind]}: {event.reason}"
     entries = alert.details["entries"]
     for each in entries:
-        yield _reported(each, alert)
+        yield f"{capital(_reported(each, alert))}."
+    for each in alert.details.get("others", ()):
+        yield f"But {_reported(each, alert)}."
+    if disputes(alert):
+        yield "These sources contradict each other, and which of them is right is not known from this."
     # Two sources of one count give the same reasons.
     yield from dict.fromkeys(
         said for each in entries for said in _reasons(each, alert, several=len(entries) > 1)
@@ -83,9 +88,8 @@ def _reported(entry: Mapping[str, Any], alert: Alert) -> str:
     what = bare_count(entry, alert.metric) + (f" ({', '.join(asides)})" if asides else "")
     if entry["low"] is not None and entry["high"] is not None:
         what += f", between {entry['low']:g} and {entry['high']:g}"
-    source = _source(entry)
     known = f"known since {local_day(entry['result_time'], zone)}"
-    return f"{capital(source)}: {what} {period(entry, zone)}; {known}."
+    return f"{_source(entry)}: {what} {period(entry, zone)}; {known}"
 
 
 def _source(entry: Mapping[str, Any]) -> str:

@@ -10,25 +10,34 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
-from alerts.incidents.changes import is_confirmed, is_news, news, publishers, revised
+from alerts.incidents.changes import is_confirmed, is_news, new_publishers, news, revised
 from alerts.incidents.findings import (
     Finding,
     entry,
     is_event,
     is_low,
+    look_id,
     merged,
     most_severe,
     newest_start,
+    overlaps,
     same_look,
     still_unusual,
     threshold,
     weakest_certainty,
 )
+from alerts.incidents.witnesses import contradicting, disputes, otherwise, source, told, unheard, witnesses
 from alerts.metrics import METRICS
+from alerts.rules.contract import Verdict
 from alerts.rules.series import counted
 from alerts.watch import SiteWatch
-from alerts.words import headline, local_day
+from alerts.words import bare_count, capital, headline, local_day
 from db.records import Alert, AlertEvent, EventKind, Observation
+
+HINDSIGHT = "hindsight"
+"""The key in an alert's details that says since when more is known of the time before it."""
+_EVER = frozenset({"record", "first_ever", "first_since"})
+_EVER_SAID = ("threshold", "last_seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,11 @@ class Desk:
     strengths: Mapping[str, int]
     site_names: Mapping[str, str]
     attributions: Mapping[str, str] = field(default_factory=dict)
+
+    def snapshots(self, looks: Sequence[Observation]) -> list[dict[str, Any]]:
+        """Snapshots of looks of which no rule is said to have fired, with the number that was written."""
+        plain = self.entries([Finding(each, ()) for each in looks])
+        return [{**each, "value": look.value} for each, look in zip(plain, looks, strict=True)]
 
     def entries(self, findings: Sequence[Finding]) -> list[dict[str, Any]]:
         """Snapshots of findings."""
@@ -84,8 +98,9 @@ def open_alert(
     site: SiteWatch,
     desk: Desk,
     moment: Moment,
+    others: Sequence[Observation] = (),
 ) -> Step:
-    """Open an episode with the findings of one group at one moment."""
+    """Open an episode with the findings of one group at one moment; `others` are looks at the same time."""
     entries = desk.entries(findings)
     first = findings[0].look
     group = group_of(findings[0], site)
@@ -116,7 +131,7 @@ def open_alert(
         baseline={},
         headline="",
         confidence="",
-        details={"timezone": site.timezone, "gone": []},
+        details={"timezone": site.timezone, "gone": [], "others": desk.snapshots(others)},
         incident_id=f"in_{identity}",
         events=0,
     )
@@ -130,16 +145,20 @@ def advance(
     findings: Sequence[Finding],
     desk: Desk,
     moment: Moment,
+    others: Sequence[Observation] = (),
 ) -> Step | None:
     """Add further findings to an alert (open, or closed about an event that is over); None where nothing is new."""
     entries = merged(alert.details["entries"], desk.entries(findings))
-    after = _with_entries(_back(alert, findings), entries, desk)
+    beside = [*alert.details.get("others", ()), *desk.snapshots(others)]
+    after = _with_entries(_beside(_back(alert, findings), beside), entries, desk)
     after = replace(after, last_look_at=max(alert.last_look_at, moment.at))
     look = findings[-1].look
     if is_news(alert, after):
         return _step(after, "amended", moment, news(alert, after), look, tell=True)
-    if publishers(after) - publishers(alert):
-        who = " and ".join(sorted(publishers(after) - publishers(alert)))
+    if disputed := _new_disputes(alert, after):
+        return _step(after, "amended", moment, disputed, look, tell=True)
+    if added := new_publishers(alert, after):
+        who = " and ".join(added)
         return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
     if is_confirmed(alert, after):
         return _step(after, "amended", moment, f"Now confirmed: {after.headline}", look, tell=True)
@@ -161,6 +180,9 @@ def settle(
     kept = [each for each in entries if not same_look(each, look)]
     if len(kept) < len(entries):
         return _correct(alert, kept, look, desk, moment)
+    disputed = _dispute(alert, look, desk, moment)
+    if disputed is not None:
+        return disputed
     watching = alert.status == "open" and not is_event(alert)
     if not (watching and look.usable and not look.announced and _about(alert, look)):
         return None
@@ -205,13 +227,99 @@ def _correct(
     return _close(alert, "withdrawn", moment, reason, look, tell=True)
 
 
+def reconsider(
+    alert: Alert, verdicts: Mapping[tuple[str, ...], Sequence[Verdict]], desk: Desk, moment: Moment
+) -> Step:
+    """Say an open alert again by what is known now of the time before it, or take it back where that was no less.
+
+    `verdicts` are those of today on the alert's looks, by `look_id`. Only what rules say of all that was ever seen is
+    taken from them: a level that was unusual for its time stays so.
+    """
+    details = {name: value for name, value in alert.details.items() if name != HINDSIGHT}
+    before = replace(alert, details=details)
+    entries, changed = [], []
+    for each in details["entries"]:
+        rules, said = _reread(each["rules"], verdicts.get(look_id(each), ()))
+        changed += said
+        if rules:
+            entries.append({**each, "rules": rules})
+    if not entries:
+        reason = f"It is not unusual by what is known now. {' '.join(dict.fromkeys(changed))}"
+        return _close(before, "withdrawn", moment, reason, None, tell=True)
+    after = _with_entries(before, entries, desk)
+    if not changed:
+        return Step(after, None)
+    reason = f"More is known now of what was before. {' '.join(dict.fromkeys(changed))}"
+    return _step(after, "amended", moment, reason, None, tell=True)
+
+
+def _reread(
+    rules: Mapping[str, Mapping[str, Any]], verdicts: Sequence[Verdict]
+) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
+    """What the rules say now, and the sentences that are not what they were."""
+    now, said = dict(rules), []
+    for each in verdicts:
+        if each.rule not in _EVER or each.rule not in rules or each.status != "evaluated":
+            continue
+        holds = each.exceeded or any(each.details.get(name) for name in ("is_record", "is_first"))
+        if holds:
+            now[each.rule] = {"reason": each.reason, "details": dict(each.details)}
+        else:
+            del now[each.rule]
+        if not holds or any(
+            each.details.get(name) != rules[each.rule]["details"].get(name) for name in _EVER_SAID
+        ):
+            said.append(each.reason)
+    return now, said
+
+
+def _beside(alert: Alert, others: Sequence[Mapping[str, Any]]) -> Alert:
+    return replace(alert, details={**alert.details, "others": list(others)})
+
+
+def _new_disputes(before: Alert, after: Alert) -> str:
+    """What people are told of witnesses that contradict others and agree with none, as far as they are much apart."""
+    known = disputes(before)
+    found = [pair for key, pair in disputes(after).items() if key not in known]
+    return " ".join(told(unheard(found, witnesses(before)), after.metric))
+
+
+def _dispute(alert: Alert, look: Observation, desk: Desk, moment: Moment) -> Step | None:
+    """Let a look that is not unusual contradict the counts of an alert, or no longer do so."""
+    before = alert.details.get("others", [])
+    if not any(overlaps(each, look) for each in alert.details["entries"]):
+        return None
+    (snapshot,) = desk.snapshots([look])
+    beside = [each for each in before if not same_look(each, look)]
+    if look.usable and not look.announced:
+        beside.append(snapshot)
+    after = _with_entries(_beside(alert, beside), alert.details["entries"], desk)
+    now = after.details["others"]
+    if [(look_id(each), each["value"]) for each in now] == [
+        (look_id(each), each["value"]) for each in before
+    ]:
+        return None
+    after = replace(after, last_look_at=max(alert.last_look_at, moment.at))
+    watching = alert.status == "open" or is_event(alert)
+    reason = _new_disputes(alert, after)
+    if reason:
+        return _step(after, "amended", moment, reason, look, tell=watching)
+    if len(now) < len(before):
+        reason = (
+            f"{capital(source(snapshot))} no longer contradicts it: {bare_count(snapshot, alert.metric)}."
+        )
+        return _step(after, "amended", moment, reason, look, tell=watching)
+    return Step(after, None)
+
+
 def _with_entries(alert: Alert, entries: list[dict[str, Any]], desk: Desk) -> Alert:
     rules = sorted(
         {name for each in entries for name in each["rules"]}, key=lambda rule: -desk.strengths.get(rule, 0)
     )
     leading = next(each for each in entries if rules[0] in each["rules"])
-    told = leading["rules"][rules[0]]
-    baseline = {"reason": told["reason"], **told["details"]}
+    said = leading["rules"][rules[0]]
+    baseline = {"reason": said["reason"], **said["details"]}
+    others = contradicting(entries, alert.details.get("others", ()))
     return replace(
         alert,
         subjects=tuple(dict.fromkeys(each["subject"] for each in entries if each["subject"])),
@@ -222,8 +330,9 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], desk: Desk) -> Al
         confidence=weakest_certainty(entries),
         headline=headline(
             (alert.site_name, alert.details["timezone"]), alert.metric, entries, rules[0], baseline
-        ),
-        details={**alert.details, "entries": entries, "severity": most_severe(entries)},
+        )
+        + otherwise(entries, others, alert.metric),
+        details={**alert.details, "entries": entries, "others": others, "severity": most_severe(entries)},
     )
 
 

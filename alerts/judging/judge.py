@@ -22,13 +22,23 @@ from alerts.incidents.episodes import (
     open_alert,
     settle,
 )
-from alerts.incidents.findings import Finding, is_event
+from alerts.incidents.findings import Finding, is_event, rests_on
+from alerts.judging import hindsight
 from alerts.judging.archive import Archive
 from alerts.judging.recalibration import scores_at
 from alerts.judging.verdicts import Known, context_of, verdicts_on
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
-from db.alerts import alerts_at, append_event, insert_alert, newest_alert, open_since, silenced, update_alert
+from db.alerts import (
+    alert_by_id,
+    alerts_at,
+    append_event,
+    insert_alert,
+    newest_alert,
+    open_since,
+    silenced,
+    update_alert,
+)
 from db.declared import declared
 from db.deliveries import enqueue
 from db.engine import reading, writing
@@ -94,8 +104,17 @@ def judge_pending(engine: Engine, bench: Bench, now: datetime) -> JudgeReport:
                 sitting = _Sitting(connection, bench, Moment(result_time, now), report, archive)
                 sitting.lapse_due()
                 sitting.judge(list(group))
+    with reading(engine) as connection:
+        # Reckoned without holding up other writers.
+        again = list(
+            hindsight.judged_again(
+                connection, bench.watches, bench.rules, desk=bench.desk, archive=archive, now=now
+            )
+        )
     with writing(engine) as connection:
-        _Sitting(connection, bench, Moment(now, now), report, archive).lapse_due()
+        sitting = _Sitting(connection, bench, Moment(now, now), report, archive)
+        sitting.apply_hindsight(again)
+        sitting.lapse_due()
     return report
 
 
@@ -149,6 +168,12 @@ class _Sitting:
             if alert.last_look_at + after <= self.moment.at:
                 self._apply(lapse(alert, after, self.moment.recorded_at))
 
+    def apply_hindsight(self, steps: list[tuple[Alert, Step]]) -> None:
+        """Write what became of alerts that were judged again, but for those that have changed meanwhile."""
+        for before, step in steps:
+            if alert_by_id(self.connection, before.id) == before:
+                self._apply(step)
+
     def _findings(self, waiting: list[Observation]) -> Iterator[Finding]:
         site_id, _, metric = _place(waiting[0])
         site = self.bench.watches.get(site_id)
@@ -191,22 +216,43 @@ class _Sitting:
                     )
 
     def _change_alerts(self, site: SiteWatch, findings: list[Finding]) -> None:
+        self._flag_earlier([each.look for each in findings])
         groups = _grouped(findings, site)
         for group, members in groups.items():
             current = newest_alert(self.connection, fingerprint(members[0].look, group))
             if current is not None and _continues(current):
-                self._apply(advance(current, members, self.bench.desk, self.moment))
+                self._apply(advance(current, members, self.bench.desk, self.moment, self._beside(members)))
             else:
-                self._apply(open_alert(members, site, self.bench.desk, self.moment))
+                self._apply(open_alert(members, site, self.bench.desk, self.moment, self._beside(members)))
         for finding in findings:
             self._settle(finding, group_of(finding, site) if finding.fired else None)
         for members in groups.values():
             self._settle_by_later_looks(members)
 
+    def _flag_earlier(self, judged: list[Observation]) -> None:
+        for alert in alerts_at(self.connection, *_place(judged[0])):
+            if flagged := hindsight.flagged(alert, judged, self.moment.at):
+                update_alert(self.connection, flagged)
+
+    def _beside(self, members: list[Finding]) -> list[Observation]:
+        """The other looks at the time of these, that may contradict them."""
+        site_id, area, metric = _place(members[0].look)
+        found = looks(
+            self.connection,
+            site_id=site_id,
+            area=area,
+            metric=metric,
+            since=min(each.look.period_start for each in members),
+            until=max(each.look.period_end for each in members),
+            as_of=self.moment.at,
+        )
+        return [each for each in found if each.usable and not each.announced]
+
     def _settle(self, finding: Finding, own_group: str | None = None) -> None:
         """Let a look settle the alerts that it did not raise itself."""
         for alert in alerts_at(self.connection, *_place(finding.look)):
-            if alert.group_key != own_group:
+            # A late report asks again what later looks say, and an alert may rest on one of those.
+            if alert.group_key != own_group and not rests_on(alert, finding.look):
                 self._apply(settle(alert, finding, self.bench.desk, self.moment))
 
     def _settle_by_later_looks(self, members: list[Finding]) -> None:

@@ -8,7 +8,6 @@ import typer
 
 from monitor.commands import JsonFlag, now, opened, print_json, say
 from monitor.errors import InputError
-from monitor.sites.faults import sentence
 
 if TYPE_CHECKING:
     from monitor.imports import ImportReport, Progress
@@ -42,6 +41,7 @@ def import_counts(
     from monitor.imports import import_file
     from monitor.imports.faults import BadCell
     from monitor.imports.values import zone as known_zone
+    from monitor.sites.faults import sentence
 
     try:
         known_zone(zone)

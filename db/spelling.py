@@ -2,7 +2,10 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
+# A file of a hundred thousand rows names the same few publishers, methods and places again and again.
+_REMEMBERED = 4096
 _BLANKS = re.compile(r"\s+")
 # Joiners are letters' business in Persian and Indic scripts; at the edge of a name they are nobody's.
 _JOINERS = "\u200c\u200d"
@@ -14,6 +17,7 @@ _QUOTES = str.maketrans(dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u2032\u00b
 _DOUBLE_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'))
 
 
+@lru_cache(_REMEMBERED)
 def tidy(text: str) -> str:
     """The text as it is shown: composed (NFC), with plain blanks, without characters that are drawn as nothing."""
     if text.isascii():
@@ -23,6 +27,7 @@ def tidy(text: str) -> str:
     return _BLANKS.sub(" ", kept).strip(f" {_JOINERS}")
 
 
+@lru_cache(_REMEMBERED)
 def spelled(text: str) -> str:
     """The one spelling of texts that look alike (NFKC, one kind of blank, dash and quotation mark); case is kept."""
     if text.isascii():
@@ -33,6 +38,7 @@ def spelled(text: str) -> str:
     return tidy("".join("-" if _is_dash(each) else each for each in wide))
 
 
+@lru_cache(_REMEMBERED)
 def folded(text: str) -> str:
     """What all spellings of a name have in common, whatever their case: two names are one where this is the same."""
     once = spelled(text).casefold()

@@ -5,6 +5,7 @@ Spelling, the zone of a site and the number of a row in its file are no part of 
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from db.records import DeclaredBaseline, Note, Observation, SeriesKey
@@ -28,6 +29,7 @@ def source_of(publisher: str, url: str) -> str:
     return publisher or (urlsplit(url).hostname or "").removeprefix("www.")
 
 
+@lru_cache(1024)
 def series_like(key: SeriesKey) -> SeriesKey:
     """What a series has in common with those that are only written in another way."""
     return SeriesKey(key.site_id, spelled(key.area), key.metric, spelled(key.subject), folded(key.procedure))

@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo pictures test browser static lint types imports unit postgresql lock clean
+.PHONY: help run demo pictures test browser static lint types imports unit postgresql crash lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -37,7 +37,7 @@ demo: $(VENV)/.runtime ## Replay 2022 to 2024 at speed, with the page open on it
 	@$(BIN)/sitewatch demo
 
 pictures: $(VENV)/.dev browser ## Pictures of every page after the demo, in build/pictures, and the one in the README
-	@$(BIN)/python -m tests.screenshots
+	@$(BIN)/python -m tests.kit.screenshots
 
 test: $(VENV)/.dev browser ## Everything that CI checks
 	@$(MAKE) --no-print-directory --jobs=2 static unit
@@ -72,6 +72,9 @@ unit: $(VENV)/.dev ## Tests, with the coverage gate
 
 postgresql: $(VENV)/.dev browser ## The tests that otherwise run on SQLite alone, on PostgreSQL
 	@PYTEST_DEBUG_TEMPROOT=$(RAM) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses=4 --dist=loadscope --no-loadscope-reorder --postgresql $$(grep -lE 'sqlite_engine|story_url' tests/*/test_*.py)
+
+crash: $(VENV)/.dev ## Kill the program at random moments, 240 times over both databases: nothing lost, nothing said in other words
+	@PYTEST_DEBUG_TEMPROOT=$(RAM) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses=2 --kills=60 -m crash tests/stories
 
 lock: $(VENV)/.dev ## Renew the pinned versions
 	@for part in runtime dev; do \

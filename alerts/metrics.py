@@ -1,4 +1,4 @@
-"""The metrics that can be counted, with the words messages use for them."""
+"""The metrics that can be counted, with the words messages use for them. Pure."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ class Metric:
     event: bool = False
     """True where each count is something that happened once (an arrival), told as an alert of its own."""
 
-    def count(self, value: float) -> str:
-        """Say a count in words: `1 railcar`, `73 railcars`."""
-        return f"{value:g} {self.one if value == 1 else self.many}"
+    def noun(self, value: float) -> str:
+        """What is counted, for so many of it: `railcar`, `railcars`."""
+        return self.one if value == 1 else self.many
 
 
 METRICS = {

@@ -1,10 +1,11 @@
-"""What is watched at a site: metrics, subjects and rules, merged from kind, settings and the site itself."""
+"""What is watched at a site: metrics, subjects and rules, merged from kind, settings and the site itself. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts.promise import BUDGETED, DEFAULT_BUDGET, Budget, Promise, shares_of, site_budget
+from alerts.baselines.budget import BUDGETED, DEFAULT_BUDGET, Budget, Promise, shares_of
+from alerts.promise import site_budget
 
 RuleParams = Mapping[str, Any]
 WatchSpec = Mapping[str, Mapping[str, Any]]

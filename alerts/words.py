@@ -1,15 +1,14 @@
-"""Words for counts, subjects, days and headlines: plain, and never more than was seen."""
+"""How counts, subjects, sources, times and periods are said, in messages, pages and tables alike. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.metrics import METRICS
+from db.records import DeclaredBaseline, Observation, Precision
 
-Entry = Mapping[str, Any]
-"""One subject's look inside an alert, as `alerts.incidents.episodes.entry` snapshots it (JSON types only)."""
-
+QUALIFIERS = {"=": ("", ""), "~=": ("about ", "~"), ">=": ("at least ", "≥"), "<=": ("at most ", "≤")}
+"""What is known of a count's exactness: the words before it, and the sign that a chart has room for."""
 _CLASSES = {
     "vip_military": "military VIP aircraft",
     "vip": "VIP aircraft",
@@ -24,7 +23,130 @@ _CLASSES = {
     "kinzhal_carrier": "carrier of the Kinzhal system",
     "dark": "ships without a transponder signal",
 }
-_QUALIFIERS = {"=": "", "~=": "about ", ">=": "at least ", "<=": "at most "}
+_LARGE = ((1e9, "billion"), (1e6, "million"))
+_NEVER = 1e-12
+_LENGTHS = (
+    (timedelta(days=730), timedelta(days=365.25), "year"),
+    (timedelta(days=60), timedelta(days=30.44), "month"),
+    (timedelta(days=2), timedelta(days=1), "day"),
+    (timedelta(hours=2), timedelta(hours=1), "hour"),
+    (timedelta(minutes=2), timedelta(minutes=1), "minute"),
+)
+_HOURS_FROM = 1.5
+_WHOLE_HOURS_FROM = 10.0
+_DAYS_FROM = 96.0
+_MICROSECOND = timedelta(microseconds=1)
+# The shortest day is the one on which clocks go forward.
+_SHORTEST_DAY = timedelta(hours=23)
+
+
+def digits(value: float) -> str:
+    """A number as it was counted: whole ones in all their digits."""
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
+
+
+def number(value: float) -> str:
+    """A figure that was reckoned, for a sentence: two significant digits below ten, whole above."""
+    if value >= 10:  # noqa: PLR2004 - two digits
+        return f"{value:,.0f}"
+    return f"{_two_digits(value):g}"
+
+
+def one_in(p: float) -> str:
+    """A small chance as odds: `1 in 45,000`, `1 in 3 million`."""
+    if p <= _NEVER:
+        return "less than 1 in a million million"
+    odds = 1 / p
+    for size, name in _LARGE:
+        if odds >= size:
+            return f"1 in {_two_digits(odds / size):g} {name}"
+    return f"1 in {_two_digits(odds):,.0f}" if odds >= 10 else f"1 in {odds:.1f}"  # noqa: PLR2004 - two digits
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+def units(number_of: int, what: str) -> str:
+    """What is counted or missing, in the singular for one: `event in two spans`."""
+    if number_of != 1:
+        return what
+    return what.replace("looks", "look").replace("events", "event").replace("days", "day")
+
+
+def count_words(value: float, qualifier: str = "=", metric: str = "") -> str:
+    """A count with its qualifier, and what was counted: `about 73`, `at least 1 railcar`."""
+    noun = f" {METRICS[metric].noun(value)}" if metric else ""
+    return f"{QUALIFIERS[qualifier][0]}{digits(value)}{noun}"
+
+
+def count_label(look: Observation) -> str:
+    """A count as short as a label in a chart must be: `≥70`."""
+    return "" if look.value is None else f"{QUALIFIERS[look.qualifier][1]}{digits(look.value)}"
+
+
+def look_count(look: Observation) -> str:
+    """The count of a look, or that there is none."""
+    if look.assessable is False:
+        return "not assessable"
+    return "no count" if look.value is None else count_words(look.value, look.qualifier)
+
+
+def look_status(look: Observation) -> str:
+    """What became of a look, and why: counted, none seen, not assessable, no count."""
+    if look.assessable is False:
+        cloud = look.exposure_parts.get("cloud_fraction")
+        why = f"cloud {cloud:.0%}" if cloud else look.note.rstrip(".")
+        said = f"not assessable: {why}" if why else "not assessable"
+    elif look.value is None:
+        said = "no count"
+    else:
+        said = "none seen" if look.value == 0 else "counted"
+    running = "" if look.closed else ", period still running"
+    return said + running + (", announced" if look.announced else "")
+
+
+def interval_words(low: float | None, high: float | None) -> str:
+    """The bounds of a count: `3 to 5`, `from 3`, `up to 5`; '' where none is known."""
+    if low is None:
+        return "" if high is None else f"up to {digits(high)}"
+    return f"from {digits(low)}" if high is None else f"{digits(low)} to {digits(high)}"
+
+
+def exposure_words(share: float | None) -> str:
+    """The share of a period or area that was really observed."""
+    return "unknown" if share is None else f"{share:.0%}"
+
+
+def statement_words(declared: DeclaredBaseline) -> str:
+    """What a declared baseline says: `at most 20 railcars`, `no railcars before`."""
+    value = "?" if declared.value is None else digits(declared.value)
+    many = METRICS[declared.series.metric].many
+    match declared.statistic:
+        case "max":
+            return f"at most {value} {many}"
+        case "none_before":
+            return f"no {many} before"
+        case "last_seen":
+            return "last seen then"
+    return f"seen in {value} of {declared.n_looks} looks"
+
+
+def looks_behind(n_looks: int | None) -> str:
+    """How many looks stand behind a declared baseline, or that nobody said."""
+    return f"{n_looks} {units(n_looks, 'looks')}" if n_looks else "number of looks not published"
+
+
+def metric_words(metric: str) -> str:
+    """A metric as a heading says it."""
+    if metric == "container_stack_length_m":
+        return "Length of the container stack (m)"
+    return capital(METRICS[metric].many if metric in METRICS else metric.replace("_", " "))
+
+
+def rule_words(rule: str) -> str:
+    """A rule as a reader would say it: `first ever`."""
+    return rule.replace("_", " ")
 
 
 def subject(name: str, site_names: Mapping[str, str] | None = None) -> str:
@@ -44,21 +166,14 @@ def subject(name: str, site_names: Mapping[str, str] | None = None) -> str:
     return f"{prefix} {rest}".strip()
 
 
-def is_doubtful(entry: Entry) -> bool:
-    """Whether what was counted may be nothing at all: a flight that was lost on the way."""
-    return bool(entry["value"]) and entry["low"] == 0
+def named(publisher: str) -> str:
+    """Who says it, or that nobody is named."""
+    return publisher or "an unnamed source"
 
 
-def count(entry: Entry, metric: str) -> str:
-    """A count with its qualifier and what is doubtful of it: `about 73 railcars`."""
-    return bare_count(entry, metric) + (" (not confirmed)" if is_doubtful(entry) else "")
-
-
-def bare_count(entry: Entry, metric: str) -> str:
-    """A count with its qualifier, `about 73 railcars`, and without a word of doubt."""
-    if is_doubtful(entry):
-        return METRICS[metric].count(entry["value"])
-    return _QUALIFIERS.get(entry["qualifier"], "") + METRICS[metric].count(entry["value"])
+def source_words(publisher: str, via: str) -> str:
+    """Who says it, and who retold it; '' where nobody is named."""
+    return f"{publisher} (via {via})" if publisher and via else publisher or via
 
 
 def own_count(procedure: str, data_from: Sequence[str]) -> str:
@@ -66,21 +181,134 @@ def own_count(procedure: str, data_from: Sequence[str]) -> str:
     return f"counted by sitewatch ({procedure}){f' from {listed(data_from)}' if data_from else ''}"
 
 
-def local_day(at: datetime | str, timezone: str) -> str:
+def counted_by(look: Observation) -> str:
+    """Who counted: the publisher, or the procedure where we counted ourselves."""
+    return look.publisher or own_count(look.series.procedure, look.data_from)
+
+
+def utc(at: datetime) -> str:
+    """A moment in UTC: `2023-10-05 09:24 UTC`."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def utc_seconds(at: datetime) -> str:
+    """A moment in UTC to the second, as evidence gives it."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def local_day(at: datetime | str, zone: str) -> str:
     """The site's own calendar day."""
     instant = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return f"{instant.astimezone(ZoneInfo(timezone)):%Y-%m-%d}"
+    return f"{instant.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
 
 
-def period(entry: Entry, timezone: str) -> str:
-    """When it was, no finer than the source said: a day, days, a month, or a minute in UTC."""
-    start = datetime.fromisoformat(entry["period_start"])
-    end = datetime.fromisoformat(entry["period_end"])
-    if entry["precision"] in {"minute", "hour"}:
-        return f"on {local_day(start, timezone)} at {start:%H:%M} UTC"
-    first = local_day(start, timezone)
-    last = local_day(max(start, end - timedelta(microseconds=1)), timezone)
-    return f"on {first}" if first == last else f"from {first} to {last}"
+def local_time(at: datetime, zone: str) -> str:
+    """A moment on the site's own clock: `18:24 on 5 Oct`."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{local:%H:%M} on {local.day} {local:%b}"
+
+
+def known_since(at: datetime, zone: str) -> str:
+    """When something was knowable; a publication is dated by its day, which is stored as that day's first moment."""
+    local = at.astimezone(ZoneInfo(zone))
+    midnight = any((each.hour, each.minute, each.second) == (0, 0, 0) for each in (at, local))
+    return f"{(at if at.hour == 0 else local):%Y-%m-%d}" if midnight else utc(at)
+
+
+def period_words(
+    start: datetime,
+    end: datetime,
+    precision: Precision,
+    zone: str,
+    *,
+    month_names: bool = False,
+    site_clock: bool = False,
+) -> str:
+    """When it was, no finer than the source said: months, days of the site's calendar, or times in UTC.
+
+    Sentences may have `month_names`: `June to July 2019`. With `site_clock` times are the site's own and do not
+    name their zone: for a table that does.
+    """
+    first, last = (each.astimezone(ZoneInfo(zone)) for each in (start, max(start, end - _MICROSECOND)))
+    if precision == "month" and month_names:
+        return _months(first, last)
+    form = "%Y-%m" if precision == "month" else "%Y-%m-%d"
+    if precision in {"minute", "hour"} or (
+        precision == "window" and first.date() == last.date() and end - start < _SHORTEST_DAY
+    ):
+        if not site_clock:
+            return _times(start, end, precision)
+        form = "%Y-%m-%d %H h" if precision == "hour" else "%Y-%m-%d %H:%M"
+    begins, ends = f"{first:{form}}", f"{last:{form}}"
+    return begins if begins == ends else f"{begins} to {ends}"
+
+
+def _months(first: datetime, last: datetime) -> str:
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first:%B %Y}"
+    return f"{first:%B} to {last:%B %Y}" if first.year == last.year else f"{first:%B %Y} to {last:%B %Y}"
+
+
+def _times(start: datetime, end: datetime, precision: Precision) -> str:
+    begins, ends = utc(start), utc(max(start, end - _MICROSECOND))
+    within = timedelta(hours=1) if precision == "hour" else timedelta(minutes=1)
+    return begins if end - start <= within else f"{begins.removesuffix(' UTC')} to {ends}"
+
+
+def look_period(look: Observation, zone: str) -> str:
+    """When a look was."""
+    return period_words(look.period_start, look.period_end, look.precision, zone)
+
+
+def window_words(declared: DeclaredBaseline, zone: str, *, month_names: bool = False) -> str:
+    """Which time a declared baseline is about."""
+    return period_words(
+        declared.window_start, declared.window_end, declared.precision, zone, month_names=month_names
+    )
+
+
+def when_words(start: datetime, end: datetime, precision: Precision, zone: str) -> str:
+    """A period with the word that a sentence needs: `on 2023-10-05`, `on 2023-10-05 at 01:24 UTC`, `in June 2019`."""
+    said = period_words(start, end, precision, zone, month_names=True)
+    if " to " in said:
+        return f"from {said}"
+    if precision == "month":
+        return f"in {said}"
+    day, _, time = said.partition(" ")
+    return f"on {day} at {time}" if time else f"on {day}"
+
+
+def duration(length: timedelta) -> str:
+    """A length of time in the largest unit that says enough: `3 days`."""
+    for least, unit, name in _LENGTHS:
+        if length >= least:
+            return f"{length / unit:.0f} {name}s"
+    minutes = max(0, round(length / timedelta(minutes=1)))
+    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+
+
+def span(length: timedelta) -> str:
+    """A length of time that was measured: minutes, hours with their tenths, then days."""
+    hours = length.total_seconds() / 3600
+    if hours < _HOURS_FROM:
+        minutes = round(hours * 60)
+        return f"{minutes} minute{'' if minutes == 1 else 's'}"
+    if hours < _WHOLE_HOURS_FROM:
+        return f"{hours:.1f} hours"
+    return f"{hours:.0f} hours" if hours < _DAYS_FROM else f"{hours / 24:.0f} days"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that says enough: `3 minutes ago`."""
+    return f"{duration(now - at)} ago" if now - at >= timedelta(minutes=1) else "just now"
+
+
+def every(seconds: int) -> str:
+    """A cadence in the largest unit that divides it: `minute`, `6 hours`, `90 seconds`."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds % size == 0:
+            return unit if seconds == size else f"{seconds // size} {unit}s"
+    return "second" if seconds == 1 else f"{seconds} seconds"
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -91,61 +319,3 @@ def listed(parts: Sequence[str]) -> str:
 def capital(text: str) -> str:
     """Begin with a capital letter, leaving the rest alone."""
     return text[:1].upper() + text[1:]
-
-
-def headline(
-    place: tuple[str, str], metric: str, entries: Sequence[Entry], rule: str, details: Mapping[str, Any]
-) -> str:
-    """One line that says what, where, when and why it is unusual; `place` is the site's name and time zone."""
-    site_name, timezone = place
-    what = _what(metric, entries)
-    why = _why(rule, details)
-    return f"{capital(what)} at {site_name} {period(entries[0], timezone)}: {why}"
-
-
-def _what(metric: str, entries: Sequence[Entry]) -> str:
-    said = [subject(entry["subject"], entry.get("site_names")) for entry in entries if entry["subject"]]
-    # Two sources may tell of the same.
-    names = list(dict.fromkeys(said))
-    if not names:
-        return count(entries[0], metric)
-    if len(names) == 1:
-        return f"{names[0]}: {count(entries[0], metric)}"
-    return f"{METRICS[metric].many} of {len(names)} kinds ({listed(names)})"
-
-
-def _why(rule: str, details: Mapping[str, Any]) -> str:
-    return _seen(rule, details) or _reckoned(rule, details) or "more than history says is normal"
-
-
-def _reckoned(rule: str, details: Mapping[str, Any]) -> str:
-    """Why, by the rules that expect a number."""
-    match rule:
-        case "absence" if details.get("silent_looks"):
-            return f"none in {details['silent_looks']} usable looks, where {details['expected']:.3g} were expected"
-        case "step" if details.get("rate_ratio"):
-            return f"about {details['rate_ratio']:.2g} times the usual rate since {details['since'][:10]}"
-    if "expected" in details and "low" in details:
-        return f"expected {details['expected']:.3g} (95 %: {details['low']:.3g}–{details['high']:.3g})"
-    return ""
-
-
-def _seen(rule: str, details: Mapping[str, Any]) -> str:
-    """Why, by the rules that ask what was ever seen."""
-    match rule:
-        case "record" if details.get("ratio"):
-            return f"{details['ratio']:g} times the highest known before ({details['threshold']:g})"
-        case "first_ever":
-            return "never seen there before"
-        case "first_since" if details.get("last_seen_words"):
-            return f"the first since {details['last_seen_words'].removeprefix('in ').removeprefix('on ')}"
-        case "watchlist":
-            return "on the watch list" if details.get("n") else "on the watch list, no history there"
-    return ""
-
-
-def units(missing: int, what: str) -> str:
-    """What is missing, in the singular for one: `event in two spans`."""
-    if missing != 1:
-        return what
-    return what.replace("looks", "look").replace("events", "event").replace("days", "day")

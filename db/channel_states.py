@@ -1,15 +1,19 @@
 """What the outbox knows of each channel: whether it works, and until when it rests."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, literal, or_, select, update
+from sqlalchemy import Connection, and_, case, literal, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
+from db.moments import has_come
 from db.schema import channel_state
 from db.schema.types import UtcDateTime
 from db.upsert import insert_ignore
+
+_SKEW = timedelta(seconds=5)
+"""So far may the clocks of two machines lie apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +26,34 @@ class ChannelState:
     last_error: str | None = None
 
 
+def rest_is_over(now: datetime, longest: timedelta) -> ColumnElement[bool]:
+    """Whether a channel may be tried: its rest is over, or was written by a clock that was ahead."""
+    columns = channel_state.c
+    return or_(has_come(columns.not_before, now, longest), columns.updated_at > now + _SKEW)
+
+
 def channel_failed(
-    connection: Connection, channel: str, *, not_before: datetime | None, error: str, now: datetime
+    connection: Connection,
+    channel: str,
+    *,
+    not_before: datetime | None,
+    error: str,
+    now: datetime,
+    longest: timedelta,
 ) -> ChannelState:
-    """Record a failure; `not_before` lets the channel rest, and never shortens a rest."""
+    """Record a failure; `not_before` lets the channel rest, and never shortens a rest that can be believed."""
     know_channel(connection, channel, now)
+    columns = channel_state.c
+    known = and_(columns.failing_since.is_not(None), columns.failing_since <= now + _SKEW)
     values: dict[str, Any] = {
-        "failing_since": func.coalesce(channel_state.c.failing_since, literal(now, UtcDateTime)),
+        "failing_since": case((known, columns.failing_since), else_=literal(now, UtcDateTime)),
         "last_error": error,
         "updated_at": now,
     }
-    where = [channel_state.c.channel == channel]
-    connection.execute(update(channel_state).where(*where).values(**values))
     if not_before is not None:
-        shorter = or_(channel_state.c.not_before.is_(None), channel_state.c.not_before < not_before)
-        connection.execute(update(channel_state).where(*where, shorter).values(not_before=not_before))
+        longer = and_(~rest_is_over(now, longest), columns.not_before > not_before)
+        values["not_before"] = case((longer, columns.not_before), else_=literal(not_before, UtcDateTime))
+    connection.execute(update(channel_state).where(columns.channel == channel).values(**values))
     return read_channel_state(connection, channel)
 
 

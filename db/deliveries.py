@@ -9,17 +9,46 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, Engine, RowMapping, and_, exists, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    RowMapping,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql import ColumnElement
 
-from db.channel_states import ChannelState, failing_channels, know_channel
+from db.channel_states import ChannelState, failing_channels, know_channel, rest_is_over
 from db.engine import writing
+from db.moments import has_come
 from db.records import Delivery, DeliveryState, Json
 from db.schema import channel_state, delivery
+from db.schema.types import UtcDateTime
 from db.upsert import insert_ignore
 
 Channels = Mapping[str, float]
 """The channels that may be claimed, each with the least seconds between two of its messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongestWaits:
+    """The longest lawful waits: a moment stored further ahead was written by a clock that was wrong, and has come."""
+
+    lease: timedelta
+    """Of a message in somebody's hands."""
+
+    tries: Sequence[timedelta]
+    """Of a message after so many tries, from none on; the last one holds for more."""
+    notice: timedelta
+    """Of a notice that is still being gathered."""
+    rest: timedelta
+    """Of a channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +92,20 @@ def enqueue(
     return insert_ignore(connection, delivery, [row]) == 1
 
 
-def claim(engine: Engine, owner: str, now: datetime, lease_s: float, channels: Channels) -> Delivery | None:
-    """Take the oldest delivery that is due, or whose holder let the lease run out, in its own transaction."""
+def claim(
+    engine: Engine, owner: str, now: datetime, channels: Channels, longest: LongestWaits
+) -> Delivery | None:
+    """Take the oldest delivery that is due, or whose holder let the lease run out, in its own transaction.
+
+    A message waits for earlier ones of its alert and channel: nobody reads "withdrawn" before "opened".
+    """
     while True:
         with writing(engine) as connection:
-            row = _claim_row(connection, owner, now, lease_s, channels)
+            row = _claim_row(connection, owner, now, channels, longest)
             if row is None:
                 return None
             claimed = _record(row)
-            if _take_turn(connection, claimed.channel, now, channels[claimed.channel]):
+            if _take_turn(connection, claimed.channel, now, channels[claimed.channel], longest.rest):
                 return claimed
             # Another worker took this channel's turn meanwhile: give the row back and look at other channels.
             requeue(
@@ -84,14 +118,23 @@ def claim(engine: Engine, owner: str, now: datetime, lease_s: float, channels: C
 
 
 def _claim_row(
-    connection: Connection, owner: str, now: datetime, lease_s: float, channels: Channels
+    connection: Connection,
+    owner: str,
+    now: datetime,
+    channels: Channels,
+    longest: LongestWaits,
 ) -> RowMapping | None:
-    waiting = and_(delivery.c.state == "queued", delivery.c.not_before <= now)
-    abandoned = and_(delivery.c.state == "sending", delivery.c.lease_until <= now)
+    waiting = and_(delivery.c.state == "queued", _may_be_tried(now, longest))
+    abandoned = and_(delivery.c.state == "sending", has_come(delivery.c.lease_until, now, longest.lease))
     due = (
         select(delivery.c.id)
-        .where(delivery.c.channel.in_(tuple(channels)), or_(waiting, abandoned), ~_resting(now))
-        .order_by(delivery.c.not_before, delivery.c.id)
+        .where(
+            delivery.c.channel.in_(tuple(channels)),
+            or_(waiting, abandoned),
+            ~_resting(now, longest.rest),
+            ~_held_back(),
+        )
+        .order_by(delivery.c.id)
         .limit(1)
         # PostgreSQL only; SQLite's BEGIN IMMEDIATE lets one writer in at a time.
         .with_for_update(skip_locked=True)
@@ -100,32 +143,74 @@ def _claim_row(
         update(delivery)
         .where(delivery.c.id == due.scalar_subquery())
         .values(
-            state="sending",
-            owner=owner,
-            lease_until=now + timedelta(seconds=lease_s),
-            attempts=delivery.c.attempts + 1,
+            state="sending", owner=owner, lease_until=now + longest.lease, attempts=delivery.c.attempts + 1
         )
         .returning(*delivery.c)
     )
     return connection.execute(statement).mappings().one_or_none()
 
 
-def _resting(now: datetime) -> ColumnElement[bool]:
-    return exists().where(channel_state.c.channel == delivery.c.channel, channel_state.c.not_before > now)
+def _may_be_tried(now: datetime, longest: LongestWaits) -> ColumnElement[bool]:
+    """Whether a queued message's next try has come; how far ahead it may lie depends on how often it was tried."""
+    columns = delivery.c
+    gathering = and_(columns.kind == "notice", columns.attempts == 0)
+    most = len(longest.tries) - 1
+    lawful = [
+        and_(columns.attempts == n if n < most else columns.attempts >= n, columns.not_before > now + wait)
+        for n, wait in enumerate(longest.tries)
+    ]
+    return or_(
+        columns.not_before <= now,
+        and_(gathering, columns.not_before > now + longest.notice),
+        and_(~gathering, or_(*lawful)),
+    )
 
 
-def _take_turn(connection: Connection, channel: str, now: datetime, interval_s: float) -> bool:
+def _held_back() -> ColumnElement[bool]:
+    """Whether an earlier message of the same alert, or an earlier notice that was tried, is still owed to the channel."""
+    earlier = delivery.alias("earlier")
+    tried = or_(earlier.c.state == "sending", earlier.c.last_error.is_not(None))
+    same_alert = earlier.c.alert_id == delivery.c.alert_id
+    notices = and_(earlier.c.kind == "notice", delivery.c.kind == "notice", tried)
+    return exists().where(
+        earlier.c.channel == delivery.c.channel,
+        earlier.c.id < delivery.c.id,
+        earlier.c.state.in_(("queued", "sending")),
+        or_(same_alert, notices),
+    )
+
+
+def _resting(now: datetime, longest: timedelta) -> ColumnElement[bool]:
+    return exists().where(channel_state.c.channel == delivery.c.channel, ~rest_is_over(now, longest))
+
+
+def _take_turn(
+    connection: Connection, channel: str, now: datetime, interval_s: float, longest: timedelta
+) -> bool:
     """Move the channel's next turn, unless somebody else was faster; the row lock makes the second one wait."""
     if interval_s <= 0:
         return True
     know_channel(connection, channel, now)
-    free = or_(channel_state.c.not_before.is_(None), channel_state.c.not_before <= now)
     moved = connection.execute(
         update(channel_state)
-        .where(channel_state.c.channel == channel, free)
+        .where(channel_state.c.channel == channel, rest_is_over(now, longest))
         .values(not_before=now + timedelta(seconds=interval_s), updated_at=now)
     )
     return moved.rowcount == 1
+
+
+def keep_payload(connection: Connection, held: Delivery, payload: Json) -> bool:
+    """Keep what is about to be sent with a delivery in hand; False where it is no longer held."""
+    kept = connection.execute(update(delivery).where(_in_hand(held)).values(payload=dict(payload)))
+    return kept.rowcount == 1
+
+
+def others_got_through(connection: Connection, held: Delivery) -> bool:
+    """Whether the channel took another message since this one is owed: then this one is at fault, not the channel."""
+    through = exists().where(
+        delivery.c.channel == held.channel, delivery.c.state == "sent", delivery.c.sent_at > held.created_at
+    )
+    return bool(connection.execute(select(through)).scalar_one())
 
 
 def mark_sent(
@@ -138,12 +223,22 @@ def mark_sent(
 
 
 def requeue(
-    connection: Connection, held: Delivery, *, not_before: datetime, error: str | None, counts: bool = True
+    connection: Connection,
+    held: Delivery,
+    *,
+    not_before: datetime,
+    error: str | None,
+    counts: bool = True,
+    payload: Json | None = None,
 ) -> bool:
-    """Put a delivery back for another try; a try that does not count is taken off again."""
+    """Put a delivery back for another try; a try that does not count is taken off again.
+
+    `payload` replaces what is kept with it.
+    """
     attempts = held.attempts if counts else held.attempts - 1
+    kept = {} if payload is None else {"payload": dict(payload)}
     return _close(
-        connection, held, state="queued", not_before=not_before, last_error=error, attempts=attempts
+        connection, held, state="queued", not_before=not_before, last_error=error, attempts=attempts, **kept
     )
 
 
@@ -154,16 +249,18 @@ def bury(connection: Connection, held: Delivery, *, error: str) -> bool:
 
 def _close(connection: Connection, held: Delivery, **values: Any) -> bool:
     closed = connection.execute(
-        update(delivery)
-        .where(
-            delivery.c.id == held.id,
-            delivery.c.state == "sending",
-            delivery.c.owner == held.owner,
-            delivery.c.attempts == held.attempts,
-        )
-        .values(owner=None, lease_until=None, **values)
+        update(delivery).where(_in_hand(held)).values(owner=None, lease_until=None, **values)
     )
     return closed.rowcount == 1
+
+
+def _in_hand(held: Delivery) -> ColumnElement[bool]:
+    return and_(
+        delivery.c.id == held.id,
+        delivery.c.state == "sending",
+        delivery.c.owner == held.owner,
+        delivery.c.attempts == held.attempts,
+    )
 
 
 def newest_notice(connection: Connection, channel: str, reason: str) -> Delivery | None:
@@ -183,20 +280,40 @@ def rewrite_notice(connection: Connection, delivery_id: int, payload: Json) -> b
     """Change a notice that nobody has tried to send yet; False where it is too late."""
     changed = connection.execute(
         update(delivery)
-        .where(delivery.c.id == delivery_id, delivery.c.state == "queued", delivery.c.attempts == 0)
+        .where(
+            delivery.c.id == delivery_id,
+            delivery.c.state == "queued",
+            delivery.c.attempts == 0,
+            # A try that did not count may still have been read.
+            delivery.c.last_error.is_(None),
+        )
         .values(payload=dict(payload))
     )
     return changed.rowcount == 1
 
 
-def next_due(connection: Connection, channels: Sequence[str]) -> datetime | None:
+def next_due(
+    connection: Connection, channels: Sequence[str], now: datetime, longest: LongestWaits
+) -> datetime | None:
     """When the next delivery of these channels can be claimed, None where nothing is owed."""
-    ready = func.coalesce(delivery.c.lease_until, delivery.c.not_before)
+    at = literal(now, UtcDateTime)
+    columns, rests = delivery.c, channel_state.c
+    due = (columns.not_before > now) & _may_be_tried(now, longest)
+    abandoned = (columns.lease_until > now) & has_come(columns.lease_until, now, longest.lease)
+    ready = case(
+        (columns.state == "sending", case((abandoned, at), else_=columns.lease_until)),
+        else_=case((due, at), else_=columns.not_before),
+    )
+    rest = case((~rest_is_over(now, longest.rest), rests.not_before))
     query = (
-        select(func.min(ready).label("ready"), channel_state.c.not_before)
+        select(func.min(ready), rest)
         .select_from(delivery.outerjoin(channel_state, channel_state.c.channel == delivery.c.channel))
-        .where(delivery.c.state.in_(("queued", "sending")), delivery.c.channel.in_(channels))
-        .group_by(delivery.c.channel, channel_state.c.not_before)
+        .where(
+            delivery.c.state.in_(("queued", "sending")),
+            delivery.c.channel.in_(channels),
+            ~_held_back(),
+        )
+        .group_by(delivery.c.channel, rest)
     )
     return min((max(filter(None, row)) for row in connection.execute(query)), default=None)
 

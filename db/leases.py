@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, select
 
+from db.moments import lies_ahead
 from db.schema import lease
 from db.upsert import insert_ignore
 
@@ -32,13 +33,31 @@ def holder(connection: Connection, name: str = LEADER) -> Lease | None:
     return Lease(row.name, row.owner, row.token, row.expires_at) if row and row.owner else None
 
 
-def take(connection: Connection, owner: str, now: datetime, ttl_s: float, name: str = LEADER) -> Lease | None:
-    """Take the lease if it is free, expired or already one's own; None while another holds it."""
+def is_alive(held: Lease | None, now: datetime, ttl_s: float) -> bool:
+    """Whether a lease's holder beats: one that expires later than a beat could make it was written by a wrong clock."""
+    return held is not None and lies_ahead(held.expires_at, now, timedelta(seconds=ttl_s))
+
+
+def take(
+    connection: Connection,
+    owner: str,
+    now: datetime,
+    ttl_s: float,
+    name: str = LEADER,
+    *,
+    dead: Lease | None = None,
+) -> Lease | None:
+    """Take the lease if it is free, expired or already one's own; None while another holds it.
+
+    `dead` is what was seen of a holder that has not beaten since: it counts as free, whenever it says it expires.
+    """
     until = now + timedelta(seconds=ttl_s)
     if insert_ignore(connection, lease, [{"name": name, "owner": owner, "token": 1, "expires_at": until}]):
         return Lease(name, owner, 1, until)
     # One conditional update decides between two services that try at the same moment.
     free = (lease.c.owner == "") | (lease.c.owner == owner) | (lease.c.expires_at <= now)
+    if dead is not None:
+        free |= _still(dead) & (lease.c.expires_at == dead.expires_at)
     row = connection.execute(
         lease.update()
         .where(lease.c.name == name, free)

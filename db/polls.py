@@ -1,7 +1,7 @@
 """Polls: begun before the request, finished with everything it brought in one transaction.
 
 A poll is known by (provider, scope, slot, purpose, sequence). One that was begun and never finished (its
-process was killed) has no outcome; after `LOST_AFTER` it counts as lost: nothing was observed by it, and
+process was killed) has no outcome; after `POLL_LOST_AFTER` it counts as lost: nothing was observed by it, and
 its slot may be asked again under the next sequence.
 """
 
@@ -16,13 +16,13 @@ from db.flight_claims import insert_claims, insert_estimates
 from db.flights import insert_fixes
 from db.imagery import insert_scenes
 from db.payloads import store_payload
-from db.provider_states import note_failure, note_good
+from db.provider_states import BackOff, note_failure, note_good
 from db.records import Fix, Outcome, Poll, Purpose, Scene
 from db.records.claims import EstimatedPosition, FlightClaim
 from db.schema import poll
 from db.upsert import insert_ignore
 
-LOST_AFTER = timedelta(minutes=5)
+POLL_LOST_AFTER = timedelta(minutes=5)
 LOST = "lost: the program was stopped before the answer was stored"
 GOOD: tuple[Outcome, ...] = ("ok", "empty")
 _COLUMNS = tuple(poll.c[each.name] for each in fields(Poll))
@@ -82,7 +82,7 @@ def next_sequence(connection: Connection, key: PollKey, now: datetime, *, force:
     """
     query = select(poll.c.sequence, poll.c.outcome, poll.c.started_at).where(*key.where)
     earlier = connection.execute(query.order_by(poll.c.sequence)).all()
-    if any(row.outcome is None and row.started_at > now - LOST_AFTER for row in earlier):
+    if any(row.outcome is None and row.started_at > now - POLL_LOST_AFTER for row in earlier):
         return None
     if any(row.outcome is not None for row in earlier) and not force:
         return None
@@ -113,10 +113,12 @@ def record_poll(
     interval_s: int,
     now: datetime,
     lasts_s: int | None = None,
+    back_off: BackOff | None = None,
 ) -> bool:
     """Finish a poll with all that it brought; False (and nothing is written) where it was finished already.
 
-    The poll stands for `lasts_s` of observed time from the start of its slot, `interval_s` if not given.
+    The poll stands for `lasts_s` of observed time from the start of its slot, `interval_s` if not given. After a
+    failure the provider is held back by `back_off`, if there is one, and by its own wish.
     """
     started = connection.execute(
         select(*_COLUMNS).where(poll.c.id == poll_id, poll.c.outcome.is_(None)).with_for_update()
@@ -143,7 +145,7 @@ def record_poll(
     if begun.purpose == "data":
         begins = datetime.fromtimestamp(begun.slot * interval_s, UTC)
         _account(connection, begun, result, begins, lasts_s or interval_s)
-    _note_health(connection, begun, result, interval_s, now)
+    _note_health(connection, begun, result, back_off, now)
     return True
 
 
@@ -180,7 +182,7 @@ def _account(connection: Connection, begun: Poll, result: PollResult, begins: da
 
 
 def _note_health(
-    connection: Connection, begun: Poll, result: PollResult, interval_s: int, now: datetime
+    connection: Connection, begun: Poll, result: PollResult, back_off: BackOff | None, now: datetime
 ) -> None:
     if result.outcome in GOOD:
         if begun.purpose == "data":
@@ -191,7 +193,7 @@ def _note_health(
         begun.provider,
         now,
         error=result.error,
-        interval_s=interval_s,
+        back_off=back_off,
         # The health is that of the slot: one good answer makes it good, and it fails only once.
         counts=begun.purpose == "data" and not _others(connection, begun, poll.c.outcome.is_not(None)),
         retry_after_s=result.retry_after_s,
@@ -257,12 +259,6 @@ def polls(
     ]
     query = select(*_COLUMNS).where(and_(True, *wanted)).order_by(poll.c.started_at.desc(), poll.c.id.desc())
     return [Poll(*row) for row in connection.execute(query.limit(limit))]
-
-
-def polls_by_id(connection: Connection, ids: list[int]) -> dict[int, Poll]:
-    """Polls by id, as evidence names them."""
-    found = connection.execute(select(*_COLUMNS).where(poll.c.id.in_(ids)))
-    return {row.id: Poll(*row) for row in found}
 
 
 def requests_since(connection: Connection, since: datetime) -> dict[str, int]:

@@ -58,3 +58,8 @@ def lift(connection: Connection, site_id: str, metric: str, now: datetime) -> in
     # One that has not begun cannot end now: it never was.
     unborn = connection.execute(silence.delete().where(named, silence.c.starts_at >= now)).rowcount
     return unborn + connection.execute(silence.update().where(named).values(ends_at=now)).rowcount
+
+
+def drop_unborn(connection: Connection, now: datetime) -> int:
+    """Drop silences that begin in the future: every one begins when it is made, so a wrong clock made them."""
+    return connection.execute(silence.delete().where(silence.c.starts_at > now)).rowcount

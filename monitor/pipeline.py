@@ -10,7 +10,6 @@ from functools import partial
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Connection
 
 from alerts.delivery.blindness import BlindReport, tell_refusals, tell_room, watch_blindness
 from alerts.delivery.compose import compose
@@ -18,9 +17,10 @@ from alerts.delivery.digest import tell_week
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import Bench, JudgeReport, judge_pending
 from db.aircraft import known_aircraft
-from db.engine import reading, writing
+from db.engine import Connection, reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
+from db.silences import drop_unborn
 from db.sites import record_sites
 from monitor.app import App
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
@@ -45,7 +45,7 @@ def start(app: App, now: datetime) -> list[str]:
     """Bring the database up to date, record the sites, load the published history; say in words what was done."""
     done = list(_migrate(app))
     note_sites(app, now)
-    done += [f"Baselines begin anew: {what}." for what in note_feeds(app, now)]
+    done += [f"Baselines begin anew: {what}." for what in note_feeds(app.engine, app.feeds.values(), now)]
     done.append(f"Sites: {len(app.sites)} watched, from {app.sites_file.path}: {_some(app.sites)}.")
     return [*done, *_load_history(app, now)]
 
@@ -172,14 +172,20 @@ def derive(app: App, now: datetime) -> DeriveReport:
     return report
 
 
-def judge(app: App, now: datetime, *, not_before: datetime | None = None) -> JudgeReport:
+def judge(
+    app: App,
+    now: datetime,
+    *,
+    not_before: datetime | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> JudgeReport:
     """Judge each look that waits by the rules of its site; alerts and the messages owed are written with it.
 
-    What was knowable before `not_before` is judged and not sent.
+    What was knowable before `not_before` is judged and not sent. `stop` is asked between looks: the rest waits.
     """
     too_old = timedelta(days=app.settings.too_old_to_send_days)
     bench = Bench(app.watches, app.rules, tuple(app.channels), too_old, not_before, app.attributions)
-    report = judge_pending(app.engine, bench, now)
+    report = judge_pending(app.engine, bench, now, stop)
     JUDGED.inc(report.judged)
     if report.judged or report.changes:
         log.info("judged", looks=report.judged, changes=report.changes, told=report.told)
@@ -253,8 +259,13 @@ def tick(app: App, now: datetime) -> Tick:
     return Tick(poll(app, now), derive(app, now), judge(app, now))
 
 
-def deliver(app: App, clock: Callable[[], datetime], owner: str) -> DeliverReport:
-    """Send what is due through the channels."""
+def deliver(
+    app: App,
+    clock: Callable[[], datetime],
+    owner: str,
+    pause: Callable[[float], object] = lambda _seconds: None,
+) -> DeliverReport:
+    """Send what is due through the channels; `pause` waits so many seconds before a closed door is tried again."""
     report = deliver_due(
         app.engine,
         app.channels,
@@ -262,6 +273,7 @@ def deliver(app: App, clock: Callable[[], datetime], owner: str) -> DeliverRepor
         clock,
         owner,
         max_attempts=app.settings.max_attempts,
+        pause=pause,
     )
     for (channel, result), number in report.results.items():
         SENDS.labels(channel, result).inc(number)
@@ -273,6 +285,8 @@ def retain(app: App, now: datetime) -> PurgeReport:
     settings = app.settings
     watchlist = {subject for site in app.sites.values() for subject in site.watchlist}
     with writing(app.engine) as connection:
+        if unborn := drop_unborn(connection, now):
+            log.warning("silences of a wrong clock dropped", silences=unborn)
         report = purge(
             connection,
             now,

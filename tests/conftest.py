@@ -35,6 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Run on PostgreSQL too what runs on SQLite alone to save time: pages, imports, stories, scenarios.",
     )
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=20,
+        help="How often each crash test kills its processes; “make crash” asks for more.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,6 +84,12 @@ def untraced(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def shared_data_missing() -> None:
     pytest.fail("this test needs ../shared/data, and CI must have it")
+
+
+@pytest.fixture(scope="session")
+def kills(request: pytest.FixtureRequest) -> int:
+    """How often a crash test kills its processes."""
+    return int(request.config.getoption("--kills"))
 
 
 @pytest.fixture(scope="session")

@@ -3,30 +3,35 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
+
+Fault = Literal["message", "channel"]
 
 
 class SendError(Exception):
-    """A message was not accepted; `permanent` means that another try cannot help.
+    """A message was not accepted; the text never holds a secret.
 
-    `retry_after_s` is the server's own wish (Retry-After). `counts` is False where the message cannot be at
-    fault (nobody answered, or a rate limit), so that the try is not held against it. The text never holds
-    a secret.
+    `fault` says what is to blame. A fault of the *channel* (nobody answers, a rate limit, a revoked webhook, a wrong
+    password, a blocked sender) would meet every message: the channel rests, the messages wait and lose nothing.
+    A fault of the *message* counts against it; `permanent` then means that another try cannot help.
+    `retry_after_s` is the server's own wish (Retry-After). `accepted` are recipients who have the message now.
     """
 
     def __init__(
         self,
         reason: str,
         *,
+        fault: Fault = "message",
         permanent: bool = False,
         retry_after_s: float | None = None,
-        counts: bool = True,
+        accepted: tuple[str, ...] = (),
     ) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.fault = fault
         self.permanent = permanent
         self.retry_after_s = retry_after_s
-        self.counts = counts
+        self.accepted = accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Message:
     footer: str = ""
     image_png: bytes | None = None
     image_alt: str = ""
+    delivered_to: tuple[str, ...] = ()
+    """Recipients who took it at an earlier try: they are not told again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class HttpAnswer:
 class HttpPost(Protocol):
     """How a channel reaches the web: the guarded client, handed in by the bootstrap.
 
-    Raises SendError (not permanent) where no answer came.
+    Raises SendError (a fault of the channel) where no answer came.
     """
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:

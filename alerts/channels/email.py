@@ -22,6 +22,9 @@ _TIMEOUTS_IN_ALL = 3
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _PERMANENT = range(500, 600)
 _ANSWERS = range(200, 600)
+_CLOSING = 421
+"""The server closes (RFC 5321): it would do so to any mail."""
+_TOO_LARGE = 552
 
 
 class EmailChannel:
@@ -77,23 +80,42 @@ class EmailChannel:
         return f"EmailChannel({self.name!r})"
 
     def send(self, message: Message) -> Receipt:
-        """Send one mail; it counts as sent when one recipient was accepted, and the note names the others."""
+        """Send one mail to all who have not got it yet.
+
+        Whom the server refuses for now is named by a SendError together with those who have it; whom it refuses
+        for good, while others have it, by the note.
+        """
         mail = build(message, self._from, self._recipients, self._domain).as_bytes()
+        left = [each for each in self._recipients if each not in message.delivered_to]
         deadline = _Deadline(self._timeout_s * _TIMEOUTS_IN_ALL)
         opened = False
         try:
             with deadline:
                 smtp = self._open(deadline)
                 opened = True
-                refused = smtp.sendmail(self._sender, self._recipients, mail)
+                refused = smtp.sendmail(self._sender, left, mail) if left else {}
                 # The mail is accepted; how the server says goodbye cannot change that.
                 with suppress(OSError):
                     smtp.quit()
+        except smtplib.SMTPRecipientsRefused as error:
+            if not message.delivered_to:
+                raise self._nobody_accepted(error) from None
+            refused = error.recipients
         except OSError as error:
             # Half a line, cut off by our own hanging up, could look like any answer.
             slow = smtplib.SMTPServerDisconnected("too slow")
             raise self._failure(slow if deadline.passed else error, opened=opened) from None
+        if any(code not in _PERMANENT for code, _ in refused.values()):
+            raise self._some_wait(message, refused)
         return Receipt(message_id(message.identity, self._domain), self._left_out(refused))
+
+    def _some_wait(self, message: Message, refused: dict[str, tuple[int, bytes]]) -> SendError:
+        accepted = tuple(each for each in self._recipients if each not in refused)
+        return SendError(
+            f"The mail server of the channel “{self.name}” does not take the mail yet for {self._who(refused)}; the "
+            "others have it. sitewatch tries again by itself, for these alone.",
+            accepted=accepted,
+        )
 
     def _open(self, deadline: "_Deadline") -> smtplib.SMTP:
         host, port = self._server
@@ -126,17 +148,23 @@ class EmailChannel:
         text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
         return server_words(text, self._secrets)
 
-    def _failure(self, error: OSError, *, opened: bool) -> SendError:
-        """Say what failed and how to mend it; a failure before the session stood cannot be the message's fault."""
+    @property
+    def _where(self) -> str:
         host, port = self._server
-        where = f"The mail server {one_line(host)}:{port} of the channel “{self.name}”"
-        if isinstance(error, smtplib.SMTPRecipientsRefused):
-            return self._nobody_accepted(where, error)
+        return f"The mail server {one_line(host)}:{port} of the channel “{self.name}”"
+
+    def _failure(self, error: OSError, *, opened: bool) -> SendError:
+        """Say what failed, what is to blame and how to mend it.
+
+        Before a server has begun to read the mail, whatever it refuses it would refuse of every mail.
+        """
         if isinstance(error, smtplib.SMTPResponseException):
-            return self._answer(where, error)
+            return self._answer(error)
         if isinstance(error, smtplib.SMTPServerDisconnected) or not isinstance(error, smtplib.SMTPException):
-            return SendError(f"{where} {self._no_answer(error)}", counts=opened)
-        return SendError(self._not_supported(where), permanent=True)
+            return SendError(
+                f"{self._where} {self._no_answer(error)}", fault="message" if opened else "channel"
+            )
+        return SendError(self._not_supported(), fault="channel")
 
     def _no_answer(self, error: OSError) -> str:
         if isinstance(error, smtplib.SMTPServerDisconnected):
@@ -156,38 +184,60 @@ class EmailChannel:
             "sitewatch tries again by itself."
         )
 
-    def _nobody_accepted(self, where: str, error: smtplib.SMTPRecipientsRefused) -> SendError:
+    def _nobody_accepted(self, error: smtplib.SMTPRecipientsRefused) -> SendError:
+        for_good = all(code in _PERMANENT for code, _ in error.recipients.values())
+        mend = (
+            "Correct the channel's recipients; the messages wait until then."
+            if for_good
+            else "sitewatch tries again by itself."
+        )
         return SendError(
-            f"{where} refused every recipient: {self._who(error.recipients)}. Correct the channel's recipients.",
-            permanent=all(code in _PERMANENT for code, _ in error.recipients.values()),
+            f"{self._where} refused every recipient: {self._who(error.recipients)}. {mend}", fault="channel"
         )
 
-    def _not_supported(self, where: str) -> str:
+    def _not_supported(self) -> str:
         if self._security == "starttls" and not self._login:
             return (
-                f"{where} offers no STARTTLS, and sitewatch sends no mail unencrypted. Use security “tls” with "
+                f"{self._where} offers no STARTTLS, and sitewatch sends no mail unencrypted. Use security “tls” with "
                 "port 465, or another server."
             )
         return (
-            f"{where} offers no STARTTLS or no log-in. sitewatch sends neither mail nor password unencrypted: use "
+            f"{self._where} offers no STARTTLS or no log-in. sitewatch sends neither mail nor password unencrypted: use "
             "security “tls” with port 465, or leave user name and password out if the server wants none."
         )
 
-    def _answer(self, where: str, error: smtplib.SMTPResponseException) -> SendError:
+    def _answer(self, error: smtplib.SMTPResponseException) -> SendError:
         # smtplib makes up a 500 of its own for a line without end; its words are text, a server's are bytes.
         if error.smtp_code not in _ANSWERS or isinstance(error.smtp_error, str):
             return SendError(
-                f"{where} does not speak the mail protocol: {self._quote(error.smtp_error)}. Check host and port."
+                f"{self._where} does not speak the mail protocol: {self._quote(error.smtp_error)}. Check host and port.",
+                fault="message" if isinstance(error, smtplib.SMTPDataError) else "channel",
             )
-        said = f"{where} answered {error.smtp_code} {self._quote(error.smtp_error)}."
-        permanent = error.smtp_code in _PERMANENT
+        said = f"{self._where} answered {error.smtp_code} {self._quote(error.smtp_error)}."
+        if _is_about_the_mail(error):
+            return self._mail_refused(said, error)
         if isinstance(error, smtplib.SMTPAuthenticationError):
             mend = "Check the channel's user name and password; many providers want an app password."
-        elif permanent:
-            mend = "Check the channel's sender and recipients, and what its provider allows."
+        elif error.smtp_code in _PERMANENT:
+            mend = "Check the channel's sender and log-in, and what its provider allows."
         else:
             mend = "sitewatch tries again by itself."
-        return SendError(f"{said} {mend}", permanent=permanent)
+        return SendError(f"{said} {mend}", fault="channel")
+
+    @staticmethod
+    def _mail_refused(said: str, error: smtplib.SMTPResponseException) -> SendError:
+        # 5.7.x is policy (RFC 3463): of the sender's standing as often as of the content, so it is tried again.
+        policy = isinstance(error.smtp_error, bytes) and error.smtp_error.startswith(b"5.7.")
+        if error.smtp_code in _PERMANENT and not policy:
+            return SendError(f"{said} The server wants no mail like this one.", permanent=True)
+        return SendError(f"{said} sitewatch tries again by itself.")
+
+
+def _is_about_the_mail(error: smtplib.SMTPResponseException) -> bool:
+    """Whether a server that was ready for any mail refuses this one: its content, or its size (RFC 1870)."""
+    if isinstance(error, smtplib.SMTPDataError):
+        return error.smtp_code != _CLOSING
+    return isinstance(error, smtplib.SMTPSenderRefused) and error.smtp_code == _TOO_LARGE
 
 
 class _Deadline:

@@ -24,7 +24,8 @@ class LogChannel:
         except OSError as error:
             raise SendError(
                 f"The log channel “{self.name}” could not write its line: {error.strerror or 'no reason given'}. "
-                "Look whether the disk is full or the log was closed."
+                "Look whether the disk is full or the log was closed.",
+                fault="channel",
             ) from None
         return Receipt()
 

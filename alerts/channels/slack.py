@@ -17,17 +17,24 @@ MIN_INTERVAL_S = 1.0
 _WAIT_WITHOUT_RETRY_AFTER_S = 30.0
 # Shorter parts of a path are words such as `services`, which may be shown.
 _SECRET_LENGTH = 12
-_TRY_AGAIN_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
-_TRY_AGAIN_CODES = frozenset(
+_OUR_CODES = frozenset(
     {
-        "rate_limited",
-        "ratelimited",
-        "rollup_error",
-        "fatal_error",
-        "internal_error",
-        "service_unavailable",
-        "request_timeout",
+        "invalid_payload",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "too_many_attachments",
+        "no_text",
     }
+)
+"""What Slack finds wrong with a message itself: any other refusal would meet every message."""
+_OUR_STATUSES = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
+_PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+_PASSING_CODES = frozenset(
+    {"rollup_error", "fatal_error", "internal_error", "service_unavailable", "request_timeout"}
 )
 _NEW_WEBHOOK = "Make a new incoming webhook in the Slack app's settings and put its address into {setting}."
 _OUR_FAULT = (
@@ -46,11 +53,6 @@ _MEND = {
     "action_prohibited": "A Slack administrator forbids this post; ask them to allow the app there.",
     "posting_to_general_channel_denied": "Only some may post to that channel; choose another. "
     + _NEW_WEBHOOK,
-    "invalid_payload": _OUR_FAULT,
-    "invalid_blocks": _OUR_FAULT,
-    "invalid_blocks_format": _OUR_FAULT,
-    "msg_blocks_too_long": _OUR_FAULT,
-    "no_text": _OUR_FAULT,
 }
 
 
@@ -76,14 +78,15 @@ class SlackChannel:
         return f"SlackChannel({self.name!r})"
 
     def send(self, message: Message) -> Receipt:
-        """Post once; only the body `ok` is success. A webhook gives no reference back."""
+        """Post once; whatever Slack accepted is sent. A webhook gives no reference back."""
         body = json.dumps(payload(message)).encode()
         try:
             answer = self._post(self._url, body, {"Content-Type": "application/json; charset=utf-8"})
         except SendError as error:
             raise self._no_answer(error) from None
-        if answer.status == HTTPStatus.OK and answer.body.strip() == "ok":
-            return Receipt()
+        accepted = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
+        if accepted and not _is_refusal(answer.body):
+            return Receipt(note=self._doubt(answer.body))
         raise self._refusal(answer)
 
     def _no_answer(self, error: SendError) -> SendError:
@@ -91,9 +94,18 @@ class SlackChannel:
         return SendError(
             f"Slack could not be asked for the channel “{self.name}”: {words}. Check the network and {self._setting}; "
             "sitewatch tries again by itself.",
-            permanent=error.permanent,
+            fault="channel",
             retry_after_s=error.retry_after_s,
-            counts=error.permanent,
+        )
+
+    def _doubt(self, body: str) -> str:
+        """Say that something else than Slack may have answered: posting again could tell people twice."""
+        if "<" not in body:
+            return ""
+        words = server_words(body, self._secrets, 80)
+        return (
+            f"The address of the channel “{self.name}” took the message and answered with a page (“{words}”), as Slack "
+            "never does. Look whether the message arrived; it is not posted again."
         )
 
     def _refusal(self, answer: HttpAnswer) -> SendError:
@@ -106,27 +118,25 @@ class SlackChannel:
             wait_s = _retry_after_s(answer)
             return SendError(
                 f"{said} It wants fewer messages a second; sitewatch waits and goes on by itself.",
+                fault="channel",
                 retry_after_s=_WAIT_WITHOUT_RETRY_AFTER_S if wait_s is None else wait_s,
-                counts=False,
             )
-        if self._worth_another_try(answer, code):
-            return SendError(
-                f"{said} sitewatch tries again by itself; status.slack.com tells of troubles at Slack.",
-                retry_after_s=_retry_after_s(answer),
-            )
-        mend = _MEND.get(code, "Check that {setting} is an incoming webhook of Slack. " + _NEW_WEBHOOK)
-        return SendError(f"{said} {mend.format(setting=self._setting)}", permanent=True)
-
-    @staticmethod
-    def _worth_another_try(answer: HttpAnswer, code: str) -> bool:
         if (
             answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            or answer.status in _TRY_AGAIN_STATUSES
-            or code in _TRY_AGAIN_CODES
+            or answer.status in _PASSING_STATUSES
+            or code in _PASSING_CODES
         ):
-            return True
-        # A page instead of `ok` comes from something between Slack and us, such as a hotel's log-in page.
-        return HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES and not _is_refusal(answer.body)
+            return SendError(
+                f"{said} sitewatch tries again by itself; status.slack.com tells of troubles at Slack.",
+                fault="channel",
+                retry_after_s=_retry_after_s(answer),
+            )
+        if code in _OUR_CODES or (answer.status in _OUR_STATUSES and code not in _MEND):
+            return SendError(f"{said} {_OUR_FAULT}", permanent=True)
+        mend = _MEND.get(code, "Check that {setting} is an incoming webhook of Slack. " + _NEW_WEBHOOK)
+        return SendError(
+            f"{said} {mend.format(setting=self._setting)} The messages wait until it works.", fault="channel"
+        )
 
 
 def _secrets(url: str) -> tuple[str, ...]:

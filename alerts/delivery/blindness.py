@@ -4,12 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine
-
 from alerts.delivery.notices import notice_payload, owe_notice
-from alerts.words import listed
+from alerts.words import listed, utc
 from db.blindness import begin_period, end_period, open_periods, watched_until
-from db.engine import writing
+from db.engine import Connection, Engine, writing
 from db.provider_states import provider_states
 from db.records import BlindPeriod
 
@@ -106,8 +104,8 @@ def _mark(group: Sequence[BlindPeriod]) -> str:
 
 def _blind(who: str, since: datetime) -> dict[str, object]:
     return notice_payload(
-        subject=f"[sitewatch] Blind since {since:%Y-%m-%d %H:%M} UTC",
-        headline=f"Blind since {since:%Y-%m-%d %H:%M} UTC: {who}",
+        subject=f"[sitewatch] Blind since {utc(since)}",
+        headline=f"Blind since {utc(since)}: {who}",
         paragraphs=(
             "Since then no flight feed has answered for these sites, or sitewatch did not run. What flies there now is not seen.",
             "No counts are made for this time: it is not a quiet time, and it raises, lowers and resolves no alert.",
@@ -120,11 +118,9 @@ def _blind(who: str, since: datetime) -> dict[str, object]:
 
 def _seeing(who: str, since: datetime) -> dict[str, object]:
     return notice_payload(
-        subject=f"[sitewatch] Blind since {since:%Y-%m-%d %H:%M} UTC",
+        subject=f"[sitewatch] Blind since {utc(since)}",
         headline=f"Watched again: {who}",
-        paragraphs=(
-            f"A feed answers again. The time since {since:%Y-%m-%d %H:%M} UTC stays without counts.",
-        ),
+        paragraphs=(f"A feed answers again. The time since {utc(since)} stays without counts.",),
         status="Seeing again",
         thread=f"blind:{since.isoformat()}",
     )
@@ -136,7 +132,7 @@ def _refused(provider: str, since: datetime, error: str) -> dict[str, object]:
         headline=f"{provider} refuses this program and is not asked any more",
         paragraphs=(
             error,
-            f"It was asked last at {since:%Y-%m-%d %H:%M} UTC. What only {provider} watches is not seen from then on.",
+            f"It was asked last at {utc(since)}. What only {provider} watches is not seen from then on.",
             f"Read its terms first. “sitewatch poll {provider}” asks it again, and goes on if it answers.",
         ),
         status="Refused",

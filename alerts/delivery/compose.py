@@ -1,12 +1,11 @@
 """Fetching what a delivery is about, for the pure words in `alerts.delivery.messages`."""
 
-from sqlalchemy import Connection, Engine
-
 from alerts.channels import Message
+from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import compose_alert
 from alerts.delivery.worker import compose_notice
 from db.alerts import alert_by_id, events
-from db.engine import reading
+from db.engine import Connection, Engine, reading
 from db.records import Delivery
 
 
@@ -15,7 +14,7 @@ class ComposeError(LookupError):
 
 
 def compose(engine: Engine, delivery: Delivery, public_url: str | None) -> Message:
-    """Compose the message of one delivery as things stand now; raises ComposeError where its alert is gone."""
+    """The message of one delivery: as it was sent, else as things stand now; raises ComposeError where its alert is gone."""
     with reading(engine) as connection:
         return composed(connection, delivery, public_url)
 
@@ -24,6 +23,8 @@ def composed(connection: Connection, delivery: Delivery, public_url: str | None)
     """As `compose`, within a view of the database that is open already."""
     if delivery.kind == "notice":
         return compose_notice(delivery)
+    if (said := thaw(delivery)) is not None:
+        return said
     alert = alert_by_id(connection, delivery.alert_id or "")
     life = events(connection, delivery.alert_id or "")
     event = next((each for each in life if each.seq == delivery.event_seq), None)

@@ -6,10 +6,21 @@ from typing import Any
 from urllib.parse import quote
 
 from alerts.channels import Link, Message
+from alerts.incidents.headline import Entry, entry_count, entry_when, is_doubtful
 from alerts.incidents.witnesses import disputes
 from alerts.metrics import METRICS
-from alerts.rules.figures import number
-from alerts.words import bare_count, capital, is_doubtful, listed, local_day, own_count, period, subject
+from alerts.words import (
+    capital,
+    digits,
+    exposure_words,
+    listed,
+    local_day,
+    looks_behind,
+    number,
+    own_count,
+    rule_words,
+    subject,
+)
 from db.records import Alert, AlertEvent, Delivery
 
 STATUS = {
@@ -80,29 +91,29 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield f"Since then: {alert.details['closing']}"
 
 
-def _reported(entry: Mapping[str, Any], alert: Alert) -> str:
+def _reported(entry: Entry, alert: Alert) -> str:
     zone = alert.details["timezone"]
     asides = [subject(entry["subject"], entry["site_names"])] if entry["subject"] else []
     if is_doubtful(entry):
         asides.append("not confirmed")
-    what = bare_count(entry, alert.metric) + (f" ({', '.join(asides)})" if asides else "")
+    what = entry_count(entry, alert.metric) + (f" ({', '.join(asides)})" if asides else "")
     if entry["low"] is not None and entry["high"] is not None:
-        what += f", between {entry['low']:g} and {entry['high']:g}"
+        what += f", between {digits(entry['low'])} and {digits(entry['high'])}"
     known = f"known since {local_day(entry['result_time'], zone)}"
-    return f"{_source(entry)}: {what} {period(entry, zone)}; {known}"
+    return f"{_source(entry)}: {what} {entry_when(entry, zone)}; {known}"
 
 
-def _source(entry: Mapping[str, Any]) -> str:
+def _source(entry: Entry) -> str:
     if not entry["publisher"]:
         return own_count(entry["procedure"], entry.get("data_from", ()))
     via = f" (reached us via {entry['via']})" if entry["via"] else ""
     return f"according to {entry['publisher']}{via}"
 
 
-def _reasons(entry: Mapping[str, Any], alert: Alert, *, several: bool) -> Iterator[str]:
+def _reasons(entry: Entry, alert: Alert, *, several: bool) -> Iterator[str]:
     for rule, said in sorted(entry["rules"].items(), key=lambda item: alert.rules.index(item[0])):
         name = subject(entry["subject"], entry["site_names"]) if several and entry["subject"] else ""
-        lead = f"Why it is unusual ({rule.replace('_', ' ')}{', ' + name if name else ''}): "
+        lead = f"Why it is unusual ({rule_words(rule)}{', ' + name if name else ''}): "
         ratio = said["details"].get("ratio")
         times = f" That is {ratio:g} times as many." if ratio else ""
         yield lead + said["reason"] + times
@@ -113,22 +124,22 @@ def _facts(alert: Alert) -> Iterator[tuple[str, str]]:
     if alert.details.get("severity") == "urgent":
         yield "Severity", "urgent"
     if alert.peak is not None:
-        yield "Counted", f"{alert.peak:g}"
+        yield "Counted", digits(alert.peak)
     yield from _usual(baseline)
     yield from _behind(baseline, alert.details["timezone"])
     yield from _chance(baseline)
     entries = alert.details["entries"]
     yield "Exposure", _exposure(entries)
     yield "Certainty", alert.confidence or "not stated"
-    yield "Rules", listed([rule.replace("_", " ") for rule in alert.rules])
+    yield "Rules", listed([rule_words(rule) for rule in alert.rules])
     if names := list(dict.fromkeys(name for each in entries for name in each.get("attributions", ()))):
         yield "Data", "; ".join(names)
 
 
-def _exposure(entries: Sequence[Mapping[str, Any]]) -> str:
+def _exposure(entries: Sequence[Entry]) -> str:
     known = [each["exposure"] for each in entries if each["exposure"] is not None]
     if known:
-        return f"{min(known):.0%} observed"
+        return f"{exposure_words(min(known))} observed"
     if any(each["publisher"] for each in entries):
         return "not published"
     if any(_moment(each, "result_time") < _moment(each, "period_end") for each in entries):
@@ -136,7 +147,7 @@ def _exposure(entries: Sequence[Mapping[str, Any]]) -> str:
     return "not known: hardly any other aircraft was heard near"
 
 
-def _moment(entry: Mapping[str, Any], name: str) -> datetime:
+def _moment(entry: Entry, name: str) -> datetime:
     return datetime.fromisoformat(entry[name])
 
 
@@ -154,7 +165,7 @@ def _behind(baseline: Mapping[str, Any], zone: str) -> Iterator[tuple[str, str]]
     declared, threshold = baseline.get("declared"), baseline.get("threshold")
     if declared and (not threshold or threshold == declared["value"]):
         yield "Baseline by", declared["publisher"] or "unnamed"
-        yield "Looks behind it", str(declared["n"]) if declared["n"] else "number of looks not published"
+        yield "Looks behind it", looks_behind(declared["n"])
     elif "n" in baseline:
         yield "Usable earlier looks", str(baseline["n"])
     if "window" in baseline:

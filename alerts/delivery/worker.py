@@ -1,8 +1,9 @@
 """The outbox worker: claim one delivery, send it outside any transaction, close it, until nothing is due.
 
 A process may die at any instruction: before the claim nothing happened, after it the lease runs out and the
-delivery is sent again under the same identity. A failure the message cannot be blamed for is tried for ever;
-the channel rests meanwhile and the other channels are told after an hour.
+delivery is sent again under the same identity and in the same words, which are kept before they are first sent.
+A failure the message cannot be blamed for is tried for ever; the channel rests meanwhile and the other channels
+are told after an hour.
 """
 
 import hashlib
@@ -14,14 +15,24 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 import structlog
-from sqlalchemy import Connection, Engine
 
 from alerts.channels import Channel, Message, Receipt, SendError
 from alerts.channels.safe_text import cut, one_line
-from alerts.delivery.notices import compose_notice, tell_failing, tell_undelivered
+from alerts.delivery.frozen import accepted_by, freeze, thaw, with_accepted
+from alerts.delivery.notices import GATHER, TELL_AGAIN, compose_notice, tell_failing, tell_undelivered
+from alerts.words import utc
 from db.channel_states import channel_failed, channel_worked, read_channel_state
-from db.deliveries import bury, claim, mark_sent, next_due, requeue
-from db.engine import reading, writing
+from db.deliveries import (
+    LongestWaits,
+    bury,
+    claim,
+    keep_payload,
+    mark_sent,
+    next_due,
+    others_got_through,
+    requeue,
+)
+from db.engine import Connection, Engine, OperationalError, reading, writing
 from db.records import Delivery
 
 __all__ = ["DeliverReport", "Trial", "compose_notice", "deliver_due", "send_test"]
@@ -39,12 +50,31 @@ REST_LEAST_S = 30.0
 REST_MOST_S = 900.0
 RETRY_AFTER_MOST_S = 3600.0
 _REST_SHARE = 0.25
+_JITTER = 1.25
+"""A wait is at most so many times as long as it is meant."""
+LONGEST = LongestWaits(
+    lease=timedelta(seconds=LEASE_S),
+    tries=(
+        timedelta(),
+        *(
+            timedelta(seconds=min(BACKOFF_FIRST_S * 2.0**n, BACKOFF_MOST_S) * _JITTER)
+            for n in range(MAX_ATTEMPTS)
+        ),
+    ),
+    notice=GATHER + TELL_AGAIN,
+    rest=timedelta(seconds=RETRY_AFTER_MOST_S),
+)
+_CLOSE_AGAIN_S = 1.0
 # What a fault in our own code raises. Errors of the database are not among them: they end the pass, and the
 # lease brings the delivery back.
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _REASON_LIMIT = 1_000
 
 _log = structlog.get_logger(__name__)
+
+
+def _no_pause(_seconds: float) -> None:
+    """Go on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +107,14 @@ def deliver_due(
     limit: int = LIMIT,
     lease_s: float = LEASE_S,
     max_attempts: int = MAX_ATTEMPTS,
+    pause: Callable[[float], object] = _no_pause,
 ) -> DeliverReport:
-    """Send what is due, at most `limit` deliveries; `owner` names this worker and must differ between workers."""
-    worker = _Worker(engine, channels, compose, clock, owner, lease_s, max_attempts)
+    """Send what is due, at most `limit` deliveries; `owner` names this worker and must differ between workers.
+
+    `pause` waits so many seconds: what was sent is noted again and again until it is, or its lease ends.
+    """
+    longest = replace(LONGEST, lease=timedelta(seconds=lease_s))
+    worker = _Worker(engine, channels, compose, clock, owner, longest, max_attempts, pause)
     results: Counter[tuple[str, Result]] = Counter()
     for _ in range(limit):
         delivery = worker.claim()
@@ -87,7 +122,7 @@ def deliver_due(
             break
         results[delivery.channel, worker.deliver(delivery)] += 1
     with reading(engine) as connection:
-        return DeliverReport(dict(results), next_due(connection, list(channels)))
+        return DeliverReport(dict(results), next_due(connection, list(channels), clock(), longest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +132,27 @@ class _Worker:
     compose: Callable[[Delivery], Message]
     clock: Callable[[], datetime]
     owner: str
-    lease_s: float
+    longest: LongestWaits
     max_attempts: int
+    pause: Callable[[float], object]
 
     def claim(self) -> Delivery | None:
         paces = {name: channel.min_interval_s for name, channel in self.channels.items()}
-        return claim(self.engine, self.owner, self.clock(), self.lease_s, paces)
+        return claim(self.engine, self.owner, self.clock(), paces, self.longest)
 
     def deliver(self, delivery: Delivery) -> Result:
         try:
             message = self._message(delivery)
         except SendError as error:
-            return self._failed(delivery, error, channel_at_fault=False)
+            return self._failed(delivery, error, channel_spoke=False)
+        held = self._kept(delivery, message)
+        if held is None:
+            return self._logged(delivery, "overtaken", "")
         try:
-            receipt = _send(self.channels[delivery.channel], message)
+            receipt = _send(self.channels[held.channel], message)
         except SendError as error:
-            return self._failed(delivery, error, channel_at_fault=True)
-        return self._sent(delivery, receipt)
+            return self._failed(held, error, channel_spoke=True)
+        return self._sent(held, receipt)
 
     def _message(self, delivery: Delivery) -> Message:
         if delivery.attempts > self.max_attempts:
@@ -122,7 +161,7 @@ class _Worker:
                 permanent=True,
             )
         try:
-            message = compose_notice(delivery) if delivery.kind == "notice" else self.compose(delivery)
+            message = self._composed(delivery)
         except OSError as error:
             raise SendError(f"The message could not be written: {_told(error)}.") from None
         except _FAULTS as error:
@@ -130,9 +169,35 @@ class _Worker:
                 f"The message could not be written: {_told(error)}. That is a fault in sitewatch; please report it.",
                 permanent=True,
             ) from None
-        return replace(message, identity=delivery.identity)
+        return replace(message, identity=delivery.identity, delivered_to=accepted_by(delivery))
+
+    def _composed(self, delivery: Delivery) -> Message:
+        if delivery.kind == "notice":
+            return compose_notice(delivery)
+        return thaw(delivery) or self.compose(delivery)
+
+    def _kept(self, delivery: Delivery, message: Message) -> Delivery | None:
+        """Keep the words before they are first sent, so that a repeat says the same; None where another holds it now."""
+        if delivery.kind == "notice" or thaw(delivery) is not None:
+            return delivery
+        payload = {**delivery.payload, **freeze(message)}
+        with writing(self.engine) as connection:
+            held = keep_payload(connection, delivery, payload)
+        return replace(delivery, payload=payload) if held else None
 
     def _sent(self, delivery: Delivery, receipt: Receipt) -> Result:
+        """Note that a message went out; trouble with the database must not send it a second time."""
+        while True:
+            try:
+                return self._note_sent(delivery, receipt)
+            except OperationalError as error:
+                assert delivery.lease_until is not None, "a claimed delivery has a lease"
+                if self.clock() + timedelta(seconds=_CLOSE_AGAIN_S) >= delivery.lease_until:
+                    raise
+                _log.warning("delivery not noted", identity=delivery.identity, error=_told(error))
+                self.pause(_CLOSE_AGAIN_S)
+
+    def _note_sent(self, delivery: Delivery, receipt: Receipt) -> Result:
         now = self.clock()
         with writing(self.engine) as connection:
             held = mark_sent(
@@ -144,45 +209,66 @@ class _Worker:
                 tell_undelivered(connection, delivery, receipt.note, self._others(delivery), now)
         return self._logged(delivery, "sent" if held else "overtaken", receipt.note)
 
-    def _failed(self, delivery: Delivery, error: SendError, *, channel_at_fault: bool) -> Result:
+    def _failed(self, delivery: Delivery, error: SendError, *, channel_spoke: bool) -> Result:
         now = self.clock()
         reason = cut(error.reason, _REASON_LIMIT)
-        last = error.permanent or (error.counts and delivery.attempts >= self.max_attempts)
         with writing(self.engine) as connection:
-            if last:
-                held = bury(connection, delivery, error=reason)
+            last = error.fault == "message" and self._is_last(connection, delivery, error)
+            if last and accepted_by(delivery):
+                # Some have it: those who were refused to the end are told about, the others are not troubled again.
+                result: Result = "sent"
+                held = mark_sent(connection, delivery, provider_ref=None, note=reason, now=now)
+            elif last:
+                result, held = "dead", bury(connection, delivery, error=reason)
             else:
-                held = self._put_back(connection, delivery, error, reason, now)
-            if held and channel_at_fault:
+                result, held = "requeued", self._put_back(connection, delivery, error, reason, now)
+            if held and channel_spoke:
                 self._blame_channel(connection, delivery, error, reason, now)
             if held and last:
                 tell_undelivered(connection, delivery, reason, self._others(delivery), now)
-        return self._logged(delivery, ("dead" if last else "requeued") if held else "overtaken", reason)
+        return self._logged(delivery, result if held else "overtaken", reason)
+
+    def _is_last(self, connection: Connection, delivery: Delivery, error: SendError) -> bool:
+        """Whether a message is given up: another try cannot help, or it failed often while others got through."""
+        if error.permanent:
+            return True
+        return delivery.attempts >= self.max_attempts and (
+            bool(error.accepted) or others_got_through(connection, delivery)
+        )
 
     def _put_back(
         self, connection: Connection, delivery: Delivery, error: SendError, reason: str, now: datetime
     ) -> bool:
-        if error.retry_after_s is None and error.counts:
-            wait_s = backoff_s(delivery.identity, delivery.attempts)
-        else:
-            wait_s = _rest_s(connection, delivery, error, now)
-        not_before = now + timedelta(seconds=wait_s)
-        return requeue(connection, delivery, not_before=not_before, error=reason, counts=error.counts)
+        """Owe it again: a message after a wait of its own; behind a channel at fault in its old place."""
+        blameless = error.fault == "channel"
+        wait = timedelta(seconds=backoff_s(delivery.identity, delivery.attempts))
+        return requeue(
+            connection,
+            delivery,
+            not_before=delivery.not_before if blameless else now + wait,
+            error=reason,
+            # Tries beyond the last are not counted: whoever was claimed more often killed its sender.
+            counts=not blameless and delivery.attempts < self.max_attempts,
+            payload=with_accepted(delivery.payload, error.accepted) if error.accepted else None,
+        )
 
     def _blame_channel(
         self, connection: Connection, delivery: Delivery, error: SendError, reason: str, now: datetime
     ) -> None:
-        """Let the channel rest, so that one message tries it out while the others wait."""
-        rest_s = None if error.permanent else _rest_s(connection, delivery, error, now)
+        """Note the trouble; a channel at fault rests, so that one message tries it out while the others wait."""
+        if error.permanent:
+            return
+        at_fault = error.fault == "channel"
+        rest_s = _rest_s(connection, delivery, error, now)
         state = channel_failed(
             connection,
             delivery.channel,
-            not_before=None if rest_s is None else now + timedelta(seconds=rest_s),
+            not_before=now + timedelta(seconds=rest_s) if at_fault else None,
             error=reason,
             now=now,
+            longest=LONGEST.rest,
         )
-        if not error.permanent:
-            tell_failing(connection, state, self._others(delivery), now)
+        tell_failing(connection, state, self._others(delivery), now)
 
     def _others(self, delivery: Delivery) -> list[str]:
         return [name for name in self.channels if name != delivery.channel]
@@ -211,7 +297,7 @@ def _rest_s(connection: Connection, delivery: Delivery, error: SendError, now: d
     """How long the channel rests: as the server asks, else a quarter of the time it has been failing."""
     if error.retry_after_s is not None:
         return min(error.retry_after_s, RETRY_AFTER_MOST_S)
-    since = read_channel_state(connection, delivery.channel).failing_since or now
+    since = min(read_channel_state(connection, delivery.channel).failing_since or now, now)
     share_s = (now - since).total_seconds() * _REST_SHARE
     return min(max(share_s, REST_LEAST_S), REST_MOST_S) * _jitter(delivery.identity, delivery.attempts)
 
@@ -253,7 +339,7 @@ def _test(channel: Channel, now: datetime) -> Trial:
         headline="This is a test: sitewatch can reach you here",
         paragraphs=("Nothing was seen. Somebody ran “sitewatch alerts test” to try every channel.",),
         created_at=now,
-        facts=(("Channel", channel.name), ("Sent", f"{now:%Y-%m-%d %H:%M} UTC")),
+        facts=(("Channel", channel.name), ("Sent", f"{utc(now)}")),
     )
     try:
         receipt = _send(channel, message)

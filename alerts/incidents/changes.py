@@ -1,7 +1,7 @@
 """What in a changed alert is worth telling: one version of it compared with the next. Pure."""
 
 from alerts.incidents.findings import is_event, look_id
-from alerts.words import is_doubtful
+from alerts.incidents.headline import is_doubtful
 from db.records import Alert
 from db.spelling import folded
 

@@ -26,12 +26,13 @@ from alerts.incidents.findings import (
     threshold,
     weakest_certainty,
 )
+from alerts.incidents.headline import entry_count, headline
 from alerts.incidents.witnesses import contradicting, disputes, otherwise, source, told, unheard, witnesses
 from alerts.metrics import METRICS
 from alerts.rules.contract import Verdict
 from alerts.rules.series import counted
 from alerts.watch import SiteWatch
-from alerts.words import bare_count, capital, headline, local_day
+from alerts.words import capital, local_day
 from db.records import Alert, AlertEvent, EventKind, Observation
 
 HINDSIGHT = "hindsight"
@@ -306,7 +307,7 @@ def _dispute(alert: Alert, look: Observation, desk: Desk, moment: Moment) -> Ste
         return _step(after, "amended", moment, reason, look, tell=watching)
     if len(now) < len(before):
         reason = (
-            f"{capital(source(snapshot))} no longer contradicts it: {bare_count(snapshot, alert.metric)}."
+            f"{capital(source(snapshot))} no longer contradicts it: {entry_count(snapshot, alert.metric)}."
         )
         return _step(after, "amended", moment, reason, look, tell=watching)
     return Step(after, None)

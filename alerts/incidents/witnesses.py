@@ -6,8 +6,9 @@ from itertools import combinations
 from typing import Any
 
 from alerts.incidents.findings import look_id
+from alerts.incidents.headline import entry_count
 from alerts.rules import HUMAN_METHODS, method
-from alerts.words import bare_count, own_count
+from alerts.words import own_count
 from db.records import Alert
 from db.spelling import folded
 
@@ -82,7 +83,7 @@ def otherwise(entries: Sequence[Entry], others: Iterable[Entry], metric: str) ->
         for each in (*entries[1:], *others)
         if contradict(entries[0], each) and _much_apart(entries[0], each)
     ]
-    said = dict.fromkeys(f"but {bare_count(each, metric)} according to {source(each)}" for each in against)
+    said = dict.fromkeys(f"but {entry_count(each, metric)} according to {source(each)}" for each in against)
     return "".join(f"; {each}" for each in said)
 
 
@@ -90,8 +91,8 @@ def told(pairs: Iterable[tuple[Entry, Entry]], metric: str) -> Iterator[str]:
     """One sentence for each contradiction."""
     for one, other in pairs:
         yield (
-            f"{source(other)} and {source(one)} contradict each other: {bare_count(other, metric)} and "
-            f"{bare_count(one, metric)}."
+            f"{source(other)} and {source(one)} contradict each other: {entry_count(other, metric)} and "
+            f"{entry_count(one, metric)}."
         )
 
 

@@ -1,15 +1,14 @@
 """Judging: each look that waits gets its verdicts, alert changes and deliveries, in one transaction.
 
 Looks are judged in the order in which they became knowable, each as of that moment, so that a backlog
-(the first start, an import, a long stop) says just what would have been said at the time.
+(the first start, an import, a long stop) says just what would have been said at the time. Verdicts are reckoned
+on a view of the database that holds nobody up; only what came of them is written in a transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
-
-from sqlalchemy import Connection, Engine
 
 from alerts.incidents.episodes import (
     Desk,
@@ -25,8 +24,8 @@ from alerts.incidents.episodes import (
 from alerts.incidents.findings import Finding, is_event, rests_on
 from alerts.judging import hindsight
 from alerts.judging.archive import Archive
-from alerts.judging.recalibration import scores_at
-from alerts.judging.verdicts import Known, context_of, verdicts_on
+from alerts.judging.recalibration import calibration_at, keep_calibration
+from alerts.judging.verdicts import Known, Scores, context_of, verdicts_on
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
 from db.alerts import (
@@ -41,8 +40,8 @@ from db.alerts import (
 )
 from db.declared import declared
 from db.deliveries import enqueue
-from db.engine import reading, writing
-from db.evaluations import record_evaluations, unjudged
+from db.engine import Connection, Engine, reading, writing
+from db.evaluations import record_evaluations, unjudged, verdicts
 from db.observations import looks
 from db.records import Alert, AlertEvent, DeliveryState, Evaluation, Observation
 from db.rule_states import keep_state, states
@@ -95,26 +94,21 @@ class JudgeReport:
             self.told.append(f"{step.event.kind}: {step.alert.headline}")
 
 
-def judge_pending(engine: Engine, bench: Bench, now: datetime) -> JudgeReport:
-    """Judge every look that waits, then lapse what nobody has seen for too long."""
+def judge_pending(
+    engine: Engine, bench: Bench, now: datetime, stop: Callable[[], bool] = lambda: False
+) -> JudgeReport:
+    """Judge every look that waits, then lapse what nobody has seen for too long; `stop` ends it between two places."""
     report, archive = JudgeReport(), Archive()
     while waiting := _waiting(engine, now):
-        for result_time, group in groupby(waiting, key=lambda each: each.result_time):
-            with writing(engine) as connection:
-                sitting = _Sitting(connection, bench, Moment(result_time, now), report, archive)
-                sitting.lapse_due()
-                sitting.judge(list(group))
-    with reading(engine) as connection:
-        # Reckoned without holding up other writers.
-        again = list(
-            hindsight.judged_again(
-                connection, bench.watches, bench.rules, desk=bench.desk, archive=archive, now=now
-            )
-        )
-    with writing(engine) as connection:
-        sitting = _Sitting(connection, bench, Moment(now, now), report, archive)
-        sitting.apply_hindsight(again)
-        sitting.lapse_due()
+        for (result_time, *_), group in groupby(waiting, key=lambda each: (each.result_time, *_place(each))):
+            if stop():
+                return report
+            sitting = _Sitting(engine, bench, Moment(result_time, now), report, archive)
+            sitting.lapse_due()
+            sitting.judge(list(group))
+    last = _Sitting(engine, bench, Moment(now, now), report, archive)
+    last.judge_again()
+    last.lapse_due()
     return report
 
 
@@ -135,73 +129,126 @@ def _place(look: Observation) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Sitting:
-    """One moment's judgements, inside one transaction."""
+    """One moment's judgements of one place: reckoned first, then written by a `_Clerk`."""
 
-    connection: Connection
+    engine: Engine
     bench: Bench
     moment: Moment
     report: JudgeReport
     archive: Archive
 
     def judge(self, waiting: list[Observation]) -> None:
-        """Judge looks that became knowable at the same moment."""
-        for _, group in groupby(waiting, key=_place):
-            findings = list(self._findings(list(group)))
-            record_evaluations(
-                self.connection, [each for one in findings for each in _evaluations(one, self.moment)]
-            )
-            self._keep_states(findings)
-            self.report.judged += len(findings)
-            site = self.bench.watches.get(findings[0].look.series.site_id)
-            if site is not None:
-                self._change_alerts(site, findings)
+        """Judge looks of one place that became knowable at the same moment."""
+        with reading(self.engine) as connection:
+            calibration = calibration_at(connection, self.moment.at)
+            findings = list(self._findings(connection, waiting, calibration.scores))
+        with writing(self.engine) as connection:
+            if calibration.is_new:
+                keep_calibration(connection, calibration, self.moment.at)
+            _Clerk(connection, self.bench, self.moment, self.report).record(findings)
 
     def lapse_due(self) -> None:
         """Close what no usable look has touched for too long."""
+        with reading(self.engine) as connection:
+            due = list(self._lapsing(connection))
+        if due:
+            with writing(self.engine) as connection:
+                clerk = _Clerk(connection, self.bench, self.moment, self.report)
+                for alert, after in self._lapsing(connection):
+                    clerk.apply(lapse(alert, after, self.moment.recorded_at))
+
+    def _lapsing(self, connection: Connection) -> Iterator[tuple[Alert, timedelta]]:
         watches = self.bench.watches
         shortest = min((watch.lapse_after_days for watch in watches.values()), default=None)
         if shortest is None:
             return
-        for alert in open_since(self.connection, self.moment.at - timedelta(days=shortest)):
+        for alert in open_since(connection, self.moment.at - timedelta(days=shortest)):
             watch = watches.get(alert.site_id)
             after = timedelta(days=watch.lapse_after_days if watch else shortest)
             if alert.last_look_at + after <= self.moment.at:
-                self._apply(lapse(alert, after, self.moment.recorded_at))
+                yield alert, after
 
-    def apply_hindsight(self, steps: list[tuple[Alert, Step]]) -> None:
-        """Write what became of alerts that were judged again, but for those that have changed meanwhile."""
-        for before, step in steps:
-            if alert_by_id(self.connection, before.id) == before:
-                self._apply(step)
+    def judge_again(self) -> None:
+        """Judge open alerts again by what is known by now of the time before them."""
+        bench = self.bench
+        with reading(self.engine) as connection:
+            again = list(
+                hindsight.judged_again(
+                    connection,
+                    bench.watches,
+                    bench.rules,
+                    desk=bench.desk,
+                    archive=self.archive,
+                    now=self.moment.at,
+                )
+            )
+        if again:
+            with writing(self.engine) as connection:
+                clerk = _Clerk(connection, bench, self.moment, self.report)
+                for before, step in again:
+                    # One that has changed meanwhile is judged again next time.
+                    if alert_by_id(connection, before.id) == before:
+                        clerk.apply(step)
 
-    def _findings(self, waiting: list[Observation]) -> Iterator[Finding]:
+    def _findings(
+        self, connection: Connection, waiting: list[Observation], scores: Scores
+    ) -> Iterator[Finding]:
         site_id, _, metric = _place(waiting[0])
         site = self.bench.watches.get(site_id)
         watch = site.metrics.get(metric) if site else None
         if site is None or watch is None:
             yield from (Finding(look, ()) for look in waiting)
             return
-        known = self._known(waiting)
+        known = self._known(connection, waiting, scores)
         context = context_of(site, metric, known)
         for look in waiting:
             yield Finding(look, verdicts_on(look, known, site, self.bench.rules, context))
 
-    def _known(self, waiting: list[Observation]) -> Known:
+    def _known(self, connection: Connection, waiting: list[Observation], scores: Scores) -> Known:
         at = self.moment.at
-        if not any(look.usable and not look.announced for look in waiting):
+        if not _may_tell(waiting):
             # Every rule refuses such looks without asking history, and most hours of most places are blind.
             return Known(at)
         site_id, area, metric = _place(waiting[0])
         latest = max(look.period_start for look in waiting)
-        stated = declared(self.connection, site_id, metric, as_of=at)
+        stated = declared(connection, site_id, metric, as_of=at)
         return Known(
             at,
-            self.archive.looks(self.connection, (site_id, area, metric), latest, at),
+            self.archive.looks(connection, (site_id, area, metric), latest, at),
             [each for each in stated if each.series.area == area],
-            site_changes(self.connection, [site_id]),
-            states(self.connection, site_id, area, metric),
-            scores_at(self.connection, at),
+            site_changes(connection, [site_id]),
+            states(connection, site_id, area, metric),
+            scores,
         )
+
+
+def _may_tell(waiting: Iterable[Observation]) -> bool:
+    return any(look.usable and not look.announced for look in waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class _Clerk:
+    """Writes what was found about one place at one moment, inside one transaction."""
+
+    connection: Connection
+    bench: Bench
+    moment: Moment
+    report: JudgeReport
+
+    def record(self, findings: list[Finding]) -> None:
+        """Write the verdicts and what follows from them; what another has judged meanwhile is left to it."""
+        judged = verdicts(self.connection, [each.look.key for each in findings])
+        findings = [each for each in findings if each.look.key not in judged]
+        if not findings:
+            return
+        record_evaluations(
+            self.connection, [each for one in findings for each in _evaluations(one, self.moment)]
+        )
+        self._keep_states(findings)
+        self.report.judged += len(findings)
+        site = self.bench.watches.get(findings[0].look.series.site_id)
+        if site is not None:
+            self._change_alerts(site, findings)
 
     def _keep_states(self, findings: list[Finding]) -> None:
         for finding in findings:
@@ -221,9 +268,9 @@ class _Sitting:
         for group, members in groups.items():
             current = newest_alert(self.connection, fingerprint(members[0].look, group))
             if current is not None and _continues(current):
-                self._apply(advance(current, members, self.bench.desk, self.moment, self._beside(members)))
+                self.apply(advance(current, members, self.bench.desk, self.moment, self._beside(members)))
             else:
-                self._apply(open_alert(members, site, self.bench.desk, self.moment, self._beside(members)))
+                self.apply(open_alert(members, site, self.bench.desk, self.moment, self._beside(members)))
         for finding in findings:
             self._settle(finding, group_of(finding, site) if finding.fired else None)
         for members in groups.values():
@@ -253,7 +300,7 @@ class _Sitting:
         for alert in alerts_at(self.connection, *_place(finding.look)):
             # A late report asks again what later looks say, and an alert may rest on one of those.
             if alert.group_key != own_group and not rests_on(alert, finding.look):
-                self._apply(settle(alert, finding, self.bench.desk, self.moment))
+                self.apply(settle(alert, finding, self.bench.desk, self.moment))
 
     def _settle_by_later_looks(self, members: list[Finding]) -> None:
         """Let looks that were known before a late report of an earlier time say how it went on."""
@@ -266,7 +313,8 @@ class _Sitting:
             if look.period_start > newest and look.result_time < self.moment.at:
                 self._settle(Finding(look, ()))
 
-    def _apply(self, step: Step | None) -> None:
+    def apply(self, step: Step | None) -> None:
+        """Write one change of an alert, and owe its message to each channel."""
         if step is None:
             return
         if step.event is None:

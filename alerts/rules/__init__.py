@@ -1,13 +1,13 @@
-"""When to tell: one file per rule, each a pure function of look and history. Copy `record.py` to add one.
+"""When to tell: one file per rule, each a function of look and history. Pure. Copy `record.py` to add one.
 
 What several rules ask of a look or its history stands here.
 """
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from alerts.rules.contract import Context, History, Verdict
 from alerts.rules.series import counted, fault
+from alerts.words import local_day, named, window_words
 from db.records import DeclaredBaseline, Observation
 
 HUMAN_METHODS = frozenset({"analyst", "published"})
@@ -53,6 +53,11 @@ def seen_before(history: History) -> tuple[Observation, ...]:
     return tuple(look for look in history.sightings if counted(look) > 0)
 
 
+def last_seen(history: History) -> Observation | None:
+    """The last of those looks."""
+    return max(seen_before(history), key=lambda each: each.period_end, default=None)
+
+
 def unlisted_identity(subject: str, watchlist: tuple[str, ...]) -> bool:
     """Whether the subject is one of the endless identities that are news only when somebody listed them.
 
@@ -63,7 +68,7 @@ def unlisted_identity(subject: str, watchlist: tuple[str, ...]) -> bool:
 
 def attribution(declared: DeclaredBaseline) -> str:
     """Whose statistic it is, as a reader must be told."""
-    return f"according to {declared.publisher or 'an unnamed source'}"
+    return f"according to {named(declared.publisher)}"
 
 
 def citation(declared: DeclaredBaseline) -> dict[str, object]:
@@ -82,21 +87,9 @@ def citation(declared: DeclaredBaseline) -> dict[str, object]:
 
 def day(at: datetime, context: Context) -> str:
     """The site's own calendar day of an instant."""
-    return f"{at.astimezone(ZoneInfo(context.timezone)):%Y-%m-%d}"
+    return local_day(at, context.timezone)
 
 
 def window(declared: DeclaredBaseline, context: Context) -> str:
     """A declared window in the site's own calendar: `2018-10-06 to 2023-09-17`, or by months."""
-    zone = ZoneInfo(context.timezone)
-    first = declared.window_start.astimezone(zone)
-    last = max(first, (declared.window_end - timedelta(microseconds=1)).astimezone(zone))
-    if declared.precision != "month":
-        return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first:%B %Y}"
-    return f"{first:%B} to {last:%B %Y}" if first.year == last.year else f"{first:%B %Y} to {last:%B %Y}"
-
-
-def looks_behind(declared: DeclaredBaseline) -> str:
-    """How many looks stand behind a declared statistic, or that nobody said."""
-    return f"{declared.n_looks} looks" if declared.n_looks else "number of looks not published"
+    return window_words(declared, context.timezone, month_names=True)

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from alerts.rules import day, unjudgeable
 from alerts.rules.contract import Context, History, Params, Verdict
 from alerts.rules.series import counted
+from alerts.words import count_words
 from db.records import Observation
 
 
@@ -26,7 +27,7 @@ class Several:
         came, wanted = counted(look), float(params["at_least"])
         details: dict[str, object] = {"threshold": wanted - 1, "n": len(history.looks)}
         if came < wanted:
-            reason = f"{context.metric.count(came)}; {wanted:g} on one day are unusual."
+            reason = f"{count_words(came, metric=context.metric.name)}; {wanted:g} on one day are unusual."
             return Verdict(self.name, "evaluated", exceeded=False, reason=reason, details=details)
         missing = params["min_observed_days"] - history.observed_days
         if missing > 0:
@@ -40,5 +41,5 @@ class Several:
             if most is None or counted(most) < 1
             else (f"the most before was {counted(most):g}, on {day(most.period_start, context)}")
         )
-        reason = f"{context.metric.count(came)} on one day; {before}, in {history.observed_days:.0f} observed days."
+        reason = f"{count_words(came, metric=context.metric.name)} on one day; {before}, in {history.observed_days:.0f} observed days."
         return Verdict(self.name, "evaluated", exceeded=True, reason=reason, details=details)

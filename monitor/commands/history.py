@@ -12,8 +12,10 @@ from monitor.errors import InputError
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
+    from db.records import Precision
     from monitor.imports.periods import Period
     from monitor.reports.history import HistoryQuery, SiteHistory
+    from monitor.sites import Site
 
 Format = Literal["table", "csv", "json", "geojson", "parquet"]
 
@@ -168,17 +170,22 @@ def _what(metric: str, subject: str, area: str) -> str:
     return f"{metric}{f' {subject}' if subject else ''}{f' ({area})' if area else ''}"
 
 
+def _when(start: "datetime", end: "datetime", precision: "Precision", site: "Site") -> str:
+    from alerts.words import period_words
+
+    return period_words(start, end, precision, site.timezone.key, site_clock=True)
+
+
 def _print_looks(known: "SiteHistory") -> None:
-    from monitor.reports.history import (
+    from alerts.words import (
         count_words,
+        counted_by,
         exposure_words,
-        first_url,
         interval_words,
-        own_words,
-        period_words,
+        look_status,
         source_words,
-        status_words,
     )
+    from monitor.reports.history import first_url
 
     titles = (
         "when",
@@ -196,14 +203,14 @@ def _print_looks(known: "SiteHistory") -> None:
         titles,
         (
             (
-                period_words(each.period_start, each.period_end, each.precision, known.site.timezone),
+                _when(each.period_start, each.period_end, each.precision, known.site),
                 _what(each.series.metric, each.series.subject, each.series.area),
-                count_words(each),
-                interval_words(each),
+                "–" if each.value is None else count_words(each.value, each.qualifier),
+                interval_words(each.low, each.high),
                 exposure_words(each.exposure),
-                status_words(each),
+                look_status(each),
                 each.series.procedure,
-                source_words(each.publisher, each.via) or own_words(each),
+                source_words(each.publisher, each.via) or counted_by(each),
                 instant(each.result_time),
                 first_url(each),
             )
@@ -213,17 +220,17 @@ def _print_looks(known: "SiteHistory") -> None:
 
 
 def _print_declared(known: "SiteHistory") -> None:
-    from monitor.reports.history import looks_words, period_words, source_words, statement_words
+    from alerts.words import looks_behind, source_words, statement_words
 
     say("\nDeclared by others")
     print_table(
         ("window", "what", "statement", "looks behind it", "says", "knowable since", "source"),
         (
             (
-                period_words(each.window_start, each.window_end, each.precision, known.site.timezone),
+                _when(each.window_start, each.window_end, each.precision, known.site),
                 _what(each.series.metric, each.series.subject, each.series.area),
                 statement_words(each),
-                looks_words(each),
+                looks_behind(each.n_looks),
                 source_words(each.publisher, each.via) or "–",
                 instant(each.result_time),
                 each.url,
@@ -234,14 +241,14 @@ def _print_declared(known: "SiteHistory") -> None:
 
 
 def _print_notes(known: "SiteHistory") -> None:
-    from monitor.reports.history import period_words, source_words
+    from alerts.words import source_words
 
     say("\nNotes")
     print_table(
         ("when", "what", "note", "says", "knowable since", "source"),
         (
             (
-                period_words(each.starts_at, each.ends_at, each.precision, known.site.timezone),
+                _when(each.starts_at, each.ends_at, each.precision, known.site),
                 _what(each.metric, each.subject, each.area),
                 each.text,
                 source_words(each.publisher, each.via) or "–",

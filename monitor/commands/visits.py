@@ -83,7 +83,7 @@ def _print(site: "Site", known: "Sequence[Visit]") -> None:
         say("")
         say(visible(telling.who(visit) + (f" – {classes}" if classes else "")))
         say(f"  {telling.arrival(visit)}; {telling.departure(visit)} ({telling.state(visit)})")
-        say(f"  {telling.confidence(visit)}")
+        say(f"  confidence {telling.confidence(visit)}")
         for each in visit.evidence:
             say(visible(f"  – {each.text}"))
 

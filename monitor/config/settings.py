@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from alerts.promise import DEFAULT_BUDGET
+from alerts.baselines.budget import DEFAULT_BUDGET
 from monitor.config.secrets import secret_forms
 from monitor.config.sources import RawSettings, explain, read_environment, read_toml
 from monitor.config.values import is_database_url, severities, web_address, without_false
@@ -247,7 +247,7 @@ _SCALARS = frozenset(Settings.model_fields) - set(TABLES)
 
 def load_settings(environment: Mapping[str, str] | None = None, config: Path | None = None) -> Settings:
     """Read the settings or raise SettingsError that names every bad or unknown key at once."""
-    environment = os.environ if environment is None else environment
+    environment = os.environ if environment is None else environment  # noqa: TID251 - this is the one place
     raw = RawSettings()
     if path := _config_path(environment, config, raw):
         read_toml(path, raw, _SECRET_NAMES)

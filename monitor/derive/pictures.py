@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import structlog
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
-from sqlalchemy import Connection, Engine
 
+from alerts.words import utc
 from db.cutouts import (
     cutout_failures,
     drop_failures,
@@ -19,7 +19,7 @@ from db.cutouts import (
     last_attempts,
     newest_made,
 )
-from db.engine import reading, writing
+from db.engine import Connection, Engine, reading, writing
 from db.imagery import scenes
 from db.records import Cutout, CutoutFailure, Scene
 from monitor.config.settings import SettingsError
@@ -168,7 +168,7 @@ def _make(engine: Engine, due: _Due, client: FeedClient, now: datetime, hosts: S
         return CutoutReport(scene.site_id, scene.item_id, False, text, remote.spent, remote.requests, status)
     with writing(engine) as connection:
         keep_cutout(connection, _record(due, cut, now), keep=KEEP)
-    text = f"{due.site.name}: picture of {scene.acquired_at:%Y-%m-%d %H:%M} UTC by {scene.platform}."
+    text = f"{due.site.name}: picture of {utc(scene.acquired_at)} by {scene.platform}."
     return CutoutReport(scene.site_id, scene.item_id, True, text, remote.spent, remote.requests)
 
 
@@ -188,7 +188,7 @@ def _cut(remote: RemoteFile, due: _Due) -> Cut:
 
 def _texts(due: _Due) -> Iterator[tuple[str, str]]:
     scene = due.scene
-    yield "Title", f"{due.site.name}, {scene.acquired_at:%Y-%m-%d %H:%M} UTC"
+    yield "Title", f"{due.site.name}, {utc(scene.acquired_at)}"
     yield "Copyright", attribution(scene.acquired_at)
     yield "Source", f"{scene.provider}/{scene.collection}/{scene.item_id}"
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from alerts.words import utc
 from monitor.feeds import FeedError
 
 Period = Literal["day", "month"]
@@ -53,7 +54,7 @@ class CreditLedger:
         until = self._next(now)
         raise FeedError(
             f"{where}: only {left:g} of this {self.period}'s credits are left and this request costs {price:g}. It "
-            f"goes on after {until:%Y-%m-%d %H:%M} UTC; a longer interval_s spreads them.",
+            f"goes on after {utc(until)}; a longer interval_s spreads them.",
             retry_after_s=(until - now).total_seconds(),
         )
 

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from alerts.words import utc
 from db.records import Fix, Purpose
 from db.records.claims import EstimatedPosition
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Provider
-from monitor.feeds.claims import AHEAD, AIRPORT, CALLSIGN, REGISTRATION, TYPE, utc_instant, word
+from monitor.feeds.claims import AIRPORT, utc_instant, word
 from monitor.feeds.credits import CreditLedger, Period
 from monitor.feeds.options import number_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.parsing import AHEAD, CALLSIGN, REGISTRATION, TYPE, number, parse_json
 
 API_VERSION = "v1"
 MOST_IN_A_LIST = 15
@@ -67,7 +68,7 @@ class Fr24Access:
             wait_s = self.ledger.exhausted(now)
             raise FeedError(
                 f"{where}: answered 402, so this {self.ledger.period}'s credits are spent. It goes on after "
-                f"{now + timedelta(seconds=wait_s):%Y-%m-%d %H:%M} UTC; a longer interval_s spreads them, a larger "
+                f"{utc(now + timedelta(seconds=wait_s))}; a longer interval_s spreads them, a larger "
                 "plan gives more.",
                 status=error.status,
                 retry_after_s=wait_s,

@@ -2,7 +2,6 @@
 
 import http
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from monitor.feeds.pace import no_pace
 from monitor.feeds.redact import Redactor
 
 _REDIRECTS = 3
+ANY_STATUS = range(100, 600)
+"""For `accept`: every answer is an answer."""
 _LAST_PORT = 65_535
 
 
@@ -49,12 +50,12 @@ class GuardedClient:
         *,
         name: str,
         user_agent: str,
+        monotonic: Callable[[], float],
         secrets: Sequence[str] = (),
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
         allowed_networks: Sequence[str] = (),
         caps: Caps = Caps(),
-        monotonic: Callable[[], float] = time.monotonic,
         resolver: Resolve = resolve,
         pace: Callable[[], float] = no_pace,
     ) -> None:
@@ -109,7 +110,7 @@ class GuardedClient:
             request = self._build("POST", url, "post", content=body, headers=headers)
             answer = self._exchange(request)
         except NoAnswerError as error:
-            raise SendError(self._redact.text(f"{self.name}: {error}.")) from None
+            raise SendError(self._redact.text(f"{self.name}: {error}."), fault="channel") from None
         text = answer.body.decode("utf-8", "replace")
         return HttpAnswer(answer.status, self._redact.text(text), answer.headers)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from alerts.words import utc
 from db.records.claims import FlightClaim, KnownAircraft
 from monitor.flights.tracks.identity import Aircraft, completed
 
@@ -39,10 +40,10 @@ def _way(claim: FlightClaim) -> str:
 
 def _when(claim: FlightClaim) -> str:
     if claim.landed_at is not None:
-        return f"landed {claim.landed_at:%Y-%m-%d %H:%M} UTC"
+        return f"landed {utc(claim.landed_at)}"
     if claim.last_seen_at is None:
         return "no time given"
-    last = f"last seen {claim.last_seen_at:%Y-%m-%d %H:%M} UTC"
+    last = f"last seen {utc(claim.last_seen_at)}"
     return f"{last}, no landing known" if claim.ended and not claim.estimated else last
 
 

@@ -1,14 +1,9 @@
 """The words of a visit's evidence: what was seen at its two ends, by whom, and what was not."""
 
-from datetime import datetime, timedelta
-
+from alerts.words import utc_seconds
 from db.records import Evidence, Fix
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.stays import SILENCE, Stay
-
-_HOURS_FROM = 1.5
-_WHOLE_HOURS_FROM = 10.0
-_DAYS_FROM = 96.0
+from monitor.sites.geodesy import great_circle_nm
 
 
 def evidence(stay: Stay) -> tuple[Evidence, ...]:
@@ -30,20 +25,20 @@ def _arrival(stay: Stay) -> str:
     first, before = stay.first, stay.before
     if stay.arrival == "unseen" and not stay.grounded:
         return (
-            f"First heard {state(first)} at {clock(first.at)} ({first.provider}), climbing away from the site. "
+            f"First heard {flying(first)} at {utc_seconds(first.at)} ({first.provider}), climbing away from the site. "
             "Its arrival was not observed."
         )
     if stay.arrival == "unseen":
         return (
-            f"Already on the ground inside the site when first heard, at {clock(first.at)} ({first.provider}). "
+            f"Already on the ground inside the site when first heard, at {utc_seconds(first.at)} ({first.provider}). "
             "Its arrival was not observed."
         )
     if stay.arrival == "approach":
-        how = "rolling on the ground" if first.on_ground else f"{state(first)}, descending towards the site"
-        return f"Last heard at {clock(first.at)} ({first.provider}) {how}, {_silence(stay)}"
+        how = "rolling on the ground" if first.on_ground else f"{flying(first)}, descending towards the site"
+        return f"Last heard at {utc_seconds(first.at)} ({first.provider}) {how}, {_silence(stay)}"
     # Only a stay whose aircraft was heard before can have this kind of arrival.
     assert before is not None
-    return f"{_coming(before, first)}on the ground inside the site at {clock(first.at)} ({first.provider})."
+    return f"{_coming(before, first)}on the ground inside the site at {utc_seconds(first.at)} ({first.provider})."
 
 
 def _silence(stay: Stay) -> str:
@@ -55,25 +50,25 @@ def _silence(stay: Stay) -> str:
 
 def _coming(before: Fix, first: Fix) -> str:
     if first.at - before.at <= SILENCE:
-        return f"In the air at {clock(before.at)}, "
+        return f"In the air at {utc_seconds(before.at)}, "
     away = great_circle_nm(before.lat, before.lon, first.lat, first.lon)
-    return f"Heard {away:.0f} NM away at {clock(before.at)}, then silent until heard "
+    return f"Heard {away:.0f} NM away at {utc_seconds(before.at)}, then silent until heard "
 
 
 def _departure(stay: Stay, off: Fix) -> str:
     if stay.departure == "ground":
-        return f"Last on the ground at {clock(stay.last.at)}, in the air at {clock(off.at)} ({off.provider})."
+        return f"Last on the ground at {utc_seconds(stay.last.at)}, in the air at {utc_seconds(off.at)} ({off.provider})."
     if stay.departure == "first_fixes":
-        return f"Heard {state(off)} at {clock(off.at)} ({off.provider}), climbing away from the site."
+        return f"Heard {flying(off)} at {utc_seconds(off.at)} ({off.provider}), climbing away from the site."
     away = great_circle_nm(stay.last.lat, stay.last.lon, off.lat, off.lon)
     where = "on the ground" if stay.departure == "elsewhere" else "in the air"
     return (
-        f"Next heard {where} {away:.0f} NM away at {clock(off.at)} ({off.provider}). "
-        f"It left at an unknown time after {clock(stay.last.at)}."
+        f"Next heard {where} {away:.0f} NM away at {utc_seconds(off.at)} ({off.provider}). "
+        f"It left at an unknown time after {utc_seconds(stay.last.at)}."
     )
 
 
-def state(fix: Fix) -> str:
+def flying(fix: Fix) -> str:
     """How an aircraft flew, as far as the report says."""
     known = []
     if fix.altitude_ft is not None:
@@ -81,18 +76,3 @@ def state(fix: Fix) -> str:
     if fix.ground_speed_kt is not None:
         known.append(f"at {fix.ground_speed_kt:.0f} kt")
     return " and ".join(known) or "in the air"
-
-
-def clock(at: datetime) -> str:
-    """A time as evidence gives it."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def span(length: timedelta) -> str:
-    """A length of time as people say it: minutes, hours, then days."""
-    hours = length.total_seconds() / 3600
-    if hours < _HOURS_FROM:
-        return f"{hours * 60:.0f} minutes"
-    if hours < _WHOLE_HOURS_FROM:
-        return f"{hours:.1f} hours"
-    return f"{hours:.0f} hours" if hours < _DAYS_FROM else f"{hours / 24:.0f} days"

@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from db.records import Visit
-from monitor.flights.evidence import span
-from monitor.flights.signal_loss.records import is_awaited_near
+from alerts.words import span, utc
+from db.records import Visit, VisitState
 from monitor.flights.tracks.codes import names_of
 from monitor.flights.tracks.integrity import REASONS
-from monitor.flights.visits import INFERRED
 from monitor.sites import Site
 
 _HEARD = {
@@ -22,16 +20,18 @@ _INFERRED = {
     1: "only lost on the way towards this site",
 }
 _TOLD = 5
-_STATES = {
-    "lost_toward": "lost on the way to this site",
-    "presumed": "presumed to be here",
+STATES: Mapping[VisitState, str] = {
+    "lost_toward": "lost on the way here",
+    "presumed": "presumed here",
     "present": "here, as far as is known",
-    "confirmed": "was here",
+    "confirmed": "was here, confirmed",
     "departed": "has left",
     "through_flight": "flew on without landing here",
     "diverted": "landed elsewhere",
     "withdrawn": "withdrawn: later reports show that it was not here",
 }
+"""What became of a visit, by its state."""
+_LOST_AMONG_SEVERAL = "lost on the way here or to a place near by, counted at neither"
 
 
 def who(visit: Visit) -> str:
@@ -48,47 +48,45 @@ def arrival(visit: Visit) -> str:
     """Say when it came, between which times, or that nobody saw it come."""
     if visit.arrived_at is None:
         return (
-            f"arrival not observed; there by {_minute(visit.first_fix_at)}"
+            f"arrival not observed; there by {utc(visit.first_fix_at)}"
             if visit.first_fix_at
             else "arrival not observed"
         )
     bounds = visit.candidates.get("arrived_between")
-    if bounds and INFERRED in visit.candidates:
-        early, late = (_minute(datetime.fromisoformat(each)) for each in bounds)
+    if bounds and visit.is_inferred:
+        early, late = (utc(datetime.fromisoformat(each)) for each in bounds)
         return f"arrival not heard, estimated between {early} and {late}"
     if bounds:
-        return f"arrived by {_minute(visit.arrived_at)}, after {_minute(datetime.fromisoformat(bounds[0]))}"
-    return f"arrived {_minute(visit.arrived_at)}"
+        return f"arrived by {utc(visit.arrived_at)}, after {utc(datetime.fromisoformat(bounds[0]))}"
+    return f"arrived {utc(visit.arrived_at)}"
 
 
 def departure(visit: Visit) -> str:
     """Say when it left, between which times, or when it was last heard here."""
     bounds = visit.candidates.get("departed_between")
-    if visit.departed_at is not None and INFERRED in visit.candidates and bounds:
-        early, late = (_minute(datetime.fromisoformat(each)) for each in bounds)
+    if visit.departed_at is not None and visit.is_inferred and bounds:
+        early, late = (utc(datetime.fromisoformat(each)) for each in bounds)
         return f"departure not heard, estimated between {early} and {late}"
     if visit.departed_at is not None:
-        return f"left {_minute(visit.departed_at)}"
+        return f"left {utc(visit.departed_at)}"
     if visit.state == "departed" and bounds:
-        after, before = (_minute(datetime.fromisoformat(each)) for each in bounds)
+        after, before = (utc(datetime.fromisoformat(each)) for each in bounds)
         return f"left at an unknown time between {after} and {before}"
     if visit.last_fix_at is None:
         return "departure not observed"
-    return f"last heard here {_minute(visit.last_fix_at)}"
+    return f"last heard here {utc(visit.last_fix_at)}"
 
 
 def confidence(visit: Visit) -> str:
-    """Say how sure it is, in figures and in words."""
+    """Say how sure it is, in figures and in words: `2 of 4: heard again, …`."""
     # Only an inferred visit has less than 3.
-    words = _INFERRED if INFERRED in visit.candidates else _INFERRED | _HEARD
-    return f"confidence {visit.confidence} of 4: {words[visit.confidence]}"
+    words = _INFERRED if visit.is_inferred else _INFERRED | _HEARD
+    return f"{visit.confidence} of 4: {words[visit.confidence]}"
 
 
 def state(visit: Visit) -> str:
     """Say what became of it."""
-    if is_awaited_near(visit):
-        return "lost on the way to this site or to one near by, and not counted at either"
-    return _STATES[visit.state]
+    return _LOST_AMONG_SEVERAL if visit.is_awaited_near else STATES[visit.state]
 
 
 def rejected(counts: Mapping[str, int]) -> str:
@@ -119,20 +117,20 @@ def _named(visit: Visit) -> str:
 
 
 def _told(visit: Visit, site: Site) -> str:
-    gap, origin = visit.candidates.get("gap") or {}, visit.candidates.get("origin")
+    gap, origin = visit.gap, visit.flight_ends.get("origin")
     came = f" It came from {origin}." if origin else ""
-    if INFERRED not in visit.candidates:
+    if not visit.is_inferred:
         seen = "was heard to arrive" if visit.arrived_at else "was heard, its arrival was not,"
         return f"{seen} at {site.name} ({arrival(visit)}; {departure(visit)}; {_graded(visit)}).{came}"
     if "lost_at" not in gap:
-        back = _minute(datetime.fromisoformat(gap["back_at"]))
+        back = utc(datetime.fromisoformat(gap["back_at"]))
         return f"was first heard at {back}, flying away from {site.name}; its arrival there was not ({_graded(visit)})."
-    lost = _minute(datetime.fromisoformat(gap["lost_at"]))
+    lost = utc(datetime.fromisoformat(gap["lost_at"]))
     away = next((each["away_nm"] for each in visit.candidates["places"] if each["site"] == site.id), None)
     where = "" if away is None else f", {away:.0f} NM from {site.name} and flying towards it"
     text = f"was last heard at {lost}{where}.{came}"
     if "ground_h" in visit.candidates:
-        back = _minute(datetime.fromisoformat(gap["back_at"]))
+        back = utc(datetime.fromisoformat(gap["back_at"]))
         ground = span(timedelta(hours=visit.candidates["ground_h"]))
         doubt = "" if visit.state == "confirmed" else "; other places fit nearly as well"
         return (
@@ -140,14 +138,10 @@ def _told(visit: Visit, site: Site) -> str:
             f"Nobody heard it land{doubt} ({_graded(visit)})."
         )
     early, late = (datetime.fromisoformat(each) for each in visit.candidates["arrived_between"])
-    awaited = f"It would have arrived between {_minute(early)} and {late.astimezone(UTC):%H:%M} UTC"
-    near = " there or at a place near by" if is_awaited_near(visit) else ""
+    awaited = f"It would have arrived between {utc(early)} and {late.astimezone(UTC):%H:%M} UTC"
+    near = " there or at a place near by" if visit.is_awaited_near else ""
     return f"{text} {awaited}. Whether it landed{near} is not known ({_graded(visit)})."
 
 
 def _graded(visit: Visit) -> str:
     return f"confidence {visit.confidence} of 4"
-
-
-def _minute(at: datetime | None) -> str:
-    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

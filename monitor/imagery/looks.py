@@ -14,6 +14,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from alerts.metrics import METRICS
+from alerts.words import utc
 from db.records import Evidence, Observation, Scene, SeriesKey
 from monitor.sites import Site
 from monitor.sites.geometry import covered_share
@@ -156,7 +157,7 @@ def _evidence(tiles: Sequence[Scene]) -> list[Evidence]:
     found: list[Evidence] = []
     for tile in tiles:
         cloud = "" if tile.cloud_share is None else f", {tile.cloud_share:.0%} of the tile under cloud"
-        said = f"{tile.platform} {tile.acquired_at:%Y-%m-%d %H:%M} UTC shows {tile.covered_share:.0%} of the site{cloud}"
+        said = f"{tile.platform} {utc(tile.acquired_at)} shows {tile.covered_share:.0%} of the site{cloud}"
         found.append(Evidence("scene", f"{tile.provider}/{tile.collection}/{tile.item_id}", said))
         found += [Evidence("url", tile.links[name], name) for name in _LINKS if name in tile.links]
     return found

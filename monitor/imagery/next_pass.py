@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from alerts.words import utc
 from db.records import Scene
 from monitor.imagery.looks import GATE
 
@@ -58,7 +59,7 @@ def describe(passes: Sequence[NextPass]) -> str:
     if not passes:
         return f"Cannot tell yet when the next pass is due: no usable scene in the last {WINDOW.days} days."
     first = passes[0]
-    return f"The next pass is due about {_minute(first.at)}, {first.basis}. Cloud may hide the site."
+    return f"The next pass is due about {utc(first.at)}, {first.basis}. Cloud may hide the site."
 
 
 def _seen(scenes: Iterable[Scene], now: datetime) -> list[_Seen]:
@@ -93,7 +94,7 @@ def _next(seen: _Seen, now: datetime) -> NextPass:
     days = seen.repeat.days
     after = f"{days} days" if times == 1 else f"{times * days} days ({times} times {days})"
     by = f"{seen.platform}, {seen.track}" if seen.track else seen.platform
-    return NextPass(seen.platform, seen.at + times * seen.repeat, f"{after} after {_minute(seen.at)} by {by}")
+    return NextPass(seen.platform, seen.at + times * seen.repeat, f"{after} after {utc(seen.at)} by {by}")
 
 
 def _track(scene: Scene) -> str:
@@ -117,7 +118,3 @@ def relative_orbit(datatake: str) -> int | None:
     if said is None or (said[1] == "2A" and int(said[2]) > _LAST_YEAR_OF_2A):
         return None
     return (int(said[3]) + _OFFSETS[said[1]] - 1) % _ORBITS + 1
-
-
-def _minute(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from alerts.metrics import NOTE_METRIC
+from alerts.words import utc
 from db.spelling import spelled
 from monitor.imports import periods, values
 from monitor.imports.faults import BadCell, Fault
@@ -195,7 +196,7 @@ def _bounded(reader: Reader, when: When, clock: Clock, *, published: bool) -> Wh
     latest = clock.latest
     if latest is None:
         return when
-    now = f"{latest:%Y-%m-%d %H:%M} UTC"
+    now = utc(latest)
     if when.period.start > latest:
         reader.fault("start", f"it lies in the future (it is {now})", "Check the year and the month")
     elif published and when.result_time > latest + _DATES_AHEAD:

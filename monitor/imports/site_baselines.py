@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection
-
+from db.engine import Connection
 from db.records import DeclaredBaseline
 from monitor.imports.faults import Fault
 from monitor.imports.fields import Clock

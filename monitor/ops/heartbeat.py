@@ -4,15 +4,16 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from sqlalchemy import Connection
-
+from alerts.delivery.worker import LONGEST
+from alerts.words import utc
 from db.deliveries import next_due, outbox_summary
+from db.engine import Connection
 from monitor.feeds import FeedClient, FeedError
 from monitor.feeds.answers import phrase
+from monitor.feeds.http import ANY_STATUS
 
 STUCK_AFTER = timedelta(hours=1)
 """By then a failing channel has been told through the others, and every server has had its pause."""
-_ANY_STATUS = range(100, 600)
 
 
 class PingError(Exception):
@@ -29,7 +30,7 @@ class DeadMan:
     def ping(self) -> int:
         """Give one sign of life, and the HTTP status that took it; raises PingError."""
         try:
-            status = self._client.request("GET", self._url, purpose="canary", accept=_ANY_STATUS).status
+            status = self._client.request("GET", self._url, purpose="canary", accept=ANY_STATUS).status
         except FeedError as error:
             raise PingError(error.reason) from None
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
@@ -41,12 +42,12 @@ def stuck_outbox(connection: Connection, channels: Collection[str], now: datetim
     """In words, the channels that have failed for long while messages wait, and messages that nobody sends."""
     outbox = outbox_summary(connection, now)
     found = [
-        f"the channel “{each.channel}” fails since {each.failing_since:%Y-%m-%d %H:%M} UTC"
+        f"the channel “{each.channel}” fails since {utc(each.failing_since)}"
         for each in outbox.failing
         if each.channel in channels and outbox.waiting.get(each.channel)
         if each.failing_since and now - each.failing_since > STUCK_AFTER
     ]
-    due = next_due(connection, list(channels))
+    due = next_due(connection, list(channels), now, LONGEST)
     if due is not None and now - due > STUCK_AFTER:
-        found.append(f"a message is due since {due:%Y-%m-%d %H:%M} UTC and nobody sends it")
+        found.append(f"a message is due since {utc(due)} and nobody sends it")
     return found

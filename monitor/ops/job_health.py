@@ -4,6 +4,8 @@ import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from alerts.words import utc
+
 LONGEST_RUN = timedelta(minutes=10)
 """A run that takes longer hangs: the slowest, a first search of a catalogue, takes a minute or two."""
 
@@ -49,10 +51,10 @@ class Vitals:
     def _ailment(self, job_id: str, now: datetime) -> str:
         began, done = self._began.get(job_id), self._done.get(job_id)
         if began is not None and now - began > LONGEST_RUN:
-            return f"the job “{job_id}” hangs since {began:%Y-%m-%d %H:%M} UTC"
+            return f"the job “{job_id}” hangs since {utc(began)}"
         if job_id in self._failing:
             return f"the job “{job_id}” fails"
         late = timedelta(seconds=2 * self._intervals_s[job_id]) + LONGEST_RUN
         if done is not None and now - done > late:
-            return f"the job “{job_id}” has not run since {done:%Y-%m-%d %H:%M} UTC"
+            return f"the job “{job_id}” has not run since {utc(done)}"
         return ""

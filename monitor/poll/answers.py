@@ -7,10 +7,10 @@ from itertools import compress
 from typing import Literal
 
 import structlog
-from sqlalchemy import Engine
 
+from alerts.words import utc, utc_seconds
 from db.aircraft import known_aircraft
-from db.engine import reading
+from db.engine import Engine, reading
 from db.polls import PollResult
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.config.secrets import visible
@@ -22,6 +22,7 @@ from monitor.sites import Site
 
 NEARBY_NM = 40.0
 """Reports this near to a site show how well the place is heard."""
+LONGEST_BACK_OFF_S = 900
 _THINGS = {
     "stac": "scenes over",
     "opensky_flights": "flights claimed for",
@@ -45,11 +46,19 @@ def held_back(state: ProviderState, now: datetime, *, force: bool) -> str:
     """Why a provider is not to be asked now, '' where it may be."""
     if force:
         if state.retry_at and state.retry_at > now:
-            return f"{state.provider} asked to be left alone until {state.retry_at:%Y-%m-%d %H:%M} UTC."
+            return f"{state.provider} asked to be left alone until {utc(state.retry_at)}."
         return ""
     if state.health == "disabled":
         return f"{state.provider} refused this program: {state.last_error}"
     return "held back" if state.not_before and state.not_before > now else ""
+
+
+def back_off_s(failures: int, interval_s: int) -> int:
+    """How long to leave a provider alone after so many failed slots on end: not at all, one slot, two, four."""
+    if failures <= 1:
+        return 0
+    # Beyond ten doublings the cap holds anyway.
+    return int(min(interval_s * 2 ** min(failures - 2, 10), LONGEST_BACK_OFF_S))
 
 
 def answered(fetched: Fetched, outcome: Outcome) -> PollResult:
@@ -87,7 +96,7 @@ def check_advance(fetched: Fetched, earlier: Poll | None, slot: int, where: str)
         return
     if fetched.feed_time and earlier.feed_time and fetched.feed_time <= earlier.feed_time:
         raise FeedError(
-            f"{where}: the feed's clock has stood still since {earlier.feed_time:%Y-%m-%d %H:%M:%S} UTC, so its "
+            f"{where}: the feed's clock has stood still since {utc_seconds(earlier.feed_time)}, so its "
             "answer is an old one.",
             status=fetched.http_status,
         )

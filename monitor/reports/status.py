@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
-from sqlalchemy import Connection
-
 from db.alerts import alerts
 from db.blindness import open_periods
 from db.coverage import coverage, rejected
 from db.deliveries import OutboxSummary, outbox_summary
-from db.engine import reading
+from db.engine import Connection, reading
 from db.evaluations import unjudged
-from db.leases import Lease, holder
+from db.leases import Lease, holder, is_alive
 from db.polls import polls
 from db.provider_states import read_state
 from db.records import CoverageHour, Outcome, ProviderState
@@ -23,7 +21,6 @@ from monitor.feeds import Provider
 from monitor.ops.database_health import trouble
 
 _DAY = timedelta(days=1)
-_HOUR_S = 3600
 _MANY = 1_000
 _OVERDUE, _OVERDUE_LEAST_S = 3, 600
 """Intervals, and seconds at the least, after which a provider that nobody asks is idle."""
@@ -95,14 +92,14 @@ def gather(app: App, now: datetime) -> Status:
             now=now,
             database=app.database,
             leader=leader,
-            leader_alive=leader is not None and leader.expires_at > now,
+            leader_alive=is_alive(leader, now, app.settings.lease_s),
             providers=_providers(connection, app, now),
             sites=_sites(connection, app, now),
             channels=tuple(app.channels),
             outbox=outbox_summary(connection, now),
             silences=tuple(silences(connection, now)),
             waiting_looks=len(unjudged(connection, now, _MANY)),
-            storage=trouble(app),
+            storage=trouble(app.settings, app.troubles),
         )
 
 

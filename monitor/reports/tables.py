@@ -10,9 +10,9 @@ from typing import Any
 import shapely
 from shapely.geometry import mapping
 
-from alerts.words import own_count
+from alerts.words import look_status, own_count, period_words, source_words
 from db.records import DeclaredBaseline, Note, Observation
-from monitor.reports.history import SiteHistory, first_url, period_words, source_words, status_words
+from monitor.reports.history import SiteHistory, first_url
 from monitor.sites import Site
 
 Row = dict[str, Any]
@@ -105,7 +105,7 @@ def look_row(look: Observation, site: Site, attributions: Mapping[str, str]) -> 
         "low": look.low,
         "high": look.high,
         "n_looks": None,
-        "status": status_words(look),
+        "status": look_status(look),
         "assessable": look.assessable,
         "exposure": look.exposure,
         "procedure": look.series.procedure,
@@ -158,7 +158,7 @@ def _place(site: Site, area: str, metric: str, subject: str) -> Row:
 
 def _period(site: Site, start: datetime, end: datetime, record: Recorded) -> Row:
     return {
-        "local_period": period_words(start, end, record.precision, site.timezone),
+        "local_period": period_words(start, end, record.precision, site.timezone.key, site_clock=True),
         "start": start,
         "end": end,
         "precision": record.precision,

@@ -24,6 +24,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from monitor.config.clock import utc_now
 from monitor.ops.job_health import Vitals
 from monitor.ops.metrics import JOB_RUNS, SCHEDULER_LAG_S
 
@@ -69,13 +70,18 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # the library ships no ty
 class Jobs:
     """The scheduler and its jobs; they wait until `lead` is called, save those that run always.
 
-    `stopping` is set once nothing new can start. `told` says whether what made a job fail is told elsewhere.
+    `stopping` is set once nothing new can start; a long job may look at it. `told` says whether what made a job fail is told elsewhere.
     """
 
-    def __init__(self, jobs: Sequence[Job], told: Told = lambda _error, _now: False) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        told: Told = lambda _error, _now: False,
+        stopping: threading.Event | None = None,
+    ) -> None:
         self._jobs = {job.id: job for job in jobs}
         self._hand = _Hand()
-        self.stopping = threading.Event()
+        self.stopping = stopping or threading.Event()
         self._watcher = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
         self._vitals = Vitals({job.id: job.interval_s for job in jobs if job.vital})
         self._outcomes = _Outcomes(told)
@@ -164,11 +170,6 @@ class Jobs:
         # The scheduler itself sleeps until the next planned run, however far ahead that now is.
         while not self.stopping.wait(_WATCH_S):
             self.mend_clock(utc_now())
-
-
-def utc_now() -> datetime:
-    """The clock, read here for all jobs."""
-    return datetime.now(UTC)
 
 
 class _Hand:

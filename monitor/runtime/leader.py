@@ -1,13 +1,12 @@
 """Which of several services on one database schedules: it holds the lease; the others wait and say for whom."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from sqlalchemy import Engine
 
-from db.engine import reading, writing
+from db.engine import Engine, reading, writing
 from db.leases import Lease, holder, release, renew, take
 from monitor.ops.metrics import LEADING
 
@@ -36,6 +35,8 @@ class Leader:
         self._follower, self._say = follower, say
         self._held: Lease | None = None
         self._waits_for: str | None = None
+        self._seen: tuple[Lease, datetime] | None = None
+        """What the holder's lease looked like, and since when it has not changed."""
 
     @property
     def leads(self) -> bool:
@@ -52,19 +53,29 @@ class Leader:
 
     def _try(self, now: datetime) -> None:
         with writing(self._engine) as connection:
-            self._held = take(connection, self.owner, now, self._ttl_s)
+            self._held = take(connection, self.owner, now, self._ttl_s, dead=self._dead(now))
         if self._held is not None:
+            self._seen = None
             log.info("leading", owner=self.owner, token=self._held.token)
             if self._waits_for:
                 self._say(f"Taking over from {self._waits_for}.")
             self._waits_for = None
             self._follower.lead()
             return
-        self._wait()
+        self._wait(now)
 
-    def _wait(self) -> None:
+    def _dead(self, now: datetime) -> Lease | None:
+        """The holder's lease where a whole lease's life went by without a beat: its clock may have been ahead."""
+        if self._seen is None:
+            return None
+        lease, since = self._seen
+        return lease if now - since >= timedelta(seconds=self._ttl_s) else None
+
+    def _wait(self, now: datetime) -> None:
         with reading(self._engine) as connection:
             other = holder(connection)
+        if other is not None and (self._seen is None or self._seen[0] != other or self._seen[1] > now):
+            self._seen = other, now
         if other is not None and other.owner != self._waits_for:
             self._waits_for = other.owner
             log.info("waiting", leader=other.owner)

@@ -5,7 +5,6 @@ import secrets
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -17,8 +16,9 @@ from db.engine import reading
 from db.pages import series_summaries
 from monitor import pipeline
 from monitor.app import App
+from monitor.config.clock import monotonic_s, sleep_s, utc_now
 from monitor.ops import database_health as storage
-from monitor.runtime.jobs import Job, Jobs, utc_now
+from monitor.runtime.jobs import Job, Jobs
 from monitor.runtime.leader import Leader
 
 Say = Callable[[str], None]
@@ -58,7 +58,7 @@ def run(app: App, say: Say, serve: Serve | None = None) -> None:
 
 
 def run_once(
-    app: App, say: Say, clock: Callable[[], datetime] = utc_now, wait: Callable[[float], None] = time.sleep
+    app: App, say: Say, clock: Callable[[], datetime] = utc_now, wait: Callable[[float], None] = sleep_s
 ) -> None:
     """Do everything once (poll, derive, judge, deliver) and return; for cron, and for a first look.
 
@@ -84,7 +84,7 @@ def run_once(
 def _send_all(app: App, say: Say, clock: Callable[[], datetime], wait: Callable[[float], None]) -> int:
     """Send what is owed, waiting for the next turn of each channel as long as it comes soon; give how many went."""
     owner, until = owner_name(), clock() + SENDING_LASTS
-    report = pipeline.deliver(app, clock, owner)
+    report = pipeline.deliver(app, clock, owner, wait)
     sent = report.count("sent")
     if report.next_due is not None and report.next_due <= until:
         say(
@@ -92,7 +92,7 @@ def _send_all(app: App, say: Say, clock: Callable[[], datetime], wait: Callable[
         )
     while report.next_due is not None and report.next_due <= until:
         wait(max(_SHORTEST_WAIT_S, (report.next_due - clock()).total_seconds()))
-        report = pipeline.deliver(app, clock, owner)
+        report = pipeline.deliver(app, clock, owner, wait)
         sent += report.count("sent")
     return sent
 
@@ -118,8 +118,9 @@ class Service:
         ttl_s = app.settings.lease_s
         beat = Job("lease", ttl_s / BEATS_PER_LEASE, self._beat, always=True, executor="lease")
         ping = Job("ping", PING_EVERY_S, self._ping)
-        jobs = [beat, *jobs_of(app, self.owner, self._soon), ping]
-        self.jobs = Jobs(jobs, told=partial(storage.note, app))
+        stopping = threading.Event()
+        jobs = [beat, *jobs_of(app, self.owner, self._soon, stopping), ping]
+        self.jobs = Jobs(jobs, told=partial(storage.note, app.settings, app.troubles), stopping=stopping)
         self._leader = Leader(app.engine, self.owner, ttl_s, self, say)
 
     def start(self) -> None:
@@ -142,7 +143,7 @@ class Service:
 
     def _beat(self, now: datetime) -> None:
         self._leader.beat(now)
-        storage.note_written(self._app, now)
+        storage.note_written(self._app.settings, self._app.troubles, now)
 
     def _ping(self, now: datetime) -> None:
         ailments = self.jobs.ailments(now)
@@ -153,10 +154,10 @@ class Service:
         self.jobs.soon(job_id, utc_now() + NEXT_PICTURES)
 
 
-def jobs_of(app: App, owner: str, soon: Callable[[str], None]) -> list[Job]:
+def jobs_of(app: App, owner: str, soon: Callable[[str], None], stopping: threading.Event) -> list[Job]:
     """Everything that is done by the clock: one job a provider, so that a slow one holds up no other.
 
-    `soon` has a job done before its time.
+    `soon` has a job done before its time; a long one ends between two steps once `stopping` is set.
     """
     polls = [
         Job(f"poll {name}", feed.provider.interval_s, partial(_poll, app, name, soon), vital=True)
@@ -165,7 +166,7 @@ def jobs_of(app: App, owner: str, soon: Callable[[str], None]) -> list[Job]:
     return [
         Job("sites", RELOAD_EVERY_S, partial(pipeline.reload_sites, app), always=True),
         *polls,
-        Job("judge", JUDGE_EVERY_S, partial(_judge, app), vital=True),
+        Job("judge", JUDGE_EVERY_S, partial(_judge, app, stopping), vital=True),
         Job("pictures", PICTURE_EVERY_S, partial(_picture, app, soon)),
         Job("self", SELF_EVERY_S, partial(_watch_self, app)),
         Job("retain", RETAIN_EVERY_S, partial(pipeline.retain, app)),
@@ -190,9 +191,9 @@ def _watch_self(app: App, now: datetime) -> None:
     pipeline.watch_room(app, now)
 
 
-def _judge(app: App, now: datetime) -> None:
+def _judge(app: App, stopping: threading.Event, now: datetime) -> None:
     pipeline.derive(app, now)
-    pipeline.judge(app, now)
+    pipeline.judge(app, now, stop=stopping.is_set)
 
 
 def _deliver(app: App, owner: str, _now: datetime) -> None:
@@ -243,9 +244,9 @@ def _heed(heard: socket.socket, stop: threading.Event) -> None:
         if number not in _STOP_SIGNALS:
             continue
         if not stop.is_set():
-            first_at = time.monotonic()
+            first_at = monotonic_s()
             stop.set()
-        elif time.monotonic() - first_at > SAME_SIGNAL_S:
+        elif monotonic_s() - first_at > SAME_SIGNAL_S:
             os._exit(128 + number)  # pragma: no cover - ends the process before coverage is written
 
 

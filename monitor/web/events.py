@@ -7,9 +7,8 @@ from contextlib import suppress
 
 import anyio.to_thread
 import structlog
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
+from db.engine import Engine, SQLAlchemyError
 from db.page_marks import Marks, read_marks
 
 LOOK_EVERY_S = 3.0
@@ -44,11 +43,6 @@ class Pulse:
     def full(self) -> bool:
         """Whether as many listen as may."""
         return len(self._listeners) >= self._most
-
-    @property
-    def looking(self) -> bool:
-        """Whether the database is being looked at."""
-        return self._task is not None
 
     async def looked(self) -> None:
         """Wait until the database was looked at once more."""

@@ -17,9 +17,8 @@ from starlette.responses import HTMLResponse, Response
 
 from alerts.channels.safe_text import clean, safe_url
 from alerts.metrics import METRICS
-from alerts.words import capital, listed
+from alerts.words import ago, capital, every, known_since, listed, local_time, metric_words, utc
 from monitor.config.secrets import visible
-from monitor.web import wording
 from monitor.web.files import Assets
 from monitor.web.security import CSRF_COOKIE, Clock, Keys
 
@@ -86,17 +85,17 @@ def make_environment(assets: Assets) -> Environment:
     environment.globals["assets"] = assets
     environment.filters |= {
         "utc": _time_tag,
-        "ago": wording.ago,
+        "ago": ago,
         "capital": capital,
         "listed": listed,
         "lines": _lines,
         "whole_dates": _whole_dates,
         "verbatim": escape,
         "safe_url": safe_url,
-        "metric": wording.metric_words,
-        "local": wording.local_time,
+        "metric": metric_words,
+        "local": local_time,
         "known": _known_tag,
-        "every": wording.every,
+        "every": every,
     }
     environment.tests["event_metric"] = lambda metric: metric in METRICS and METRICS[metric].event
     return environment
@@ -108,11 +107,11 @@ def _finalize(value: Any) -> Any:
 
 
 def _time_tag(at: datetime) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), wording.utc(at))
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), utc(at))
 
 
 def _known_tag(at: datetime, zone: str) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), wording.known_since(at, zone))
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), known_since(at, zone))
 
 
 def _whole_dates(text: str) -> Markup:

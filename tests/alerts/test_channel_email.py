@@ -215,7 +215,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Certifica
         assert server.accepted == []
     assert "certificate that cannot be trusted" in error.reason
     assert "ca_file" in error.reason
-    assert not error.counts
+    assert error.fault == "channel"
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
@@ -228,7 +228,7 @@ def test_a_certificate_for_another_host_is_refused(tmp_path: Path, security: str
 
 def test_nothing_is_sent_where_no_starttls_is_offered(plain: FakeSmtp) -> None:
     error = failure(channel(plain.port, security="starttls"))
-    assert error.permanent
+    assert error.fault == "channel"
     assert "offers no STARTTLS" in error.reason
     assert plain.accepted == []
 
@@ -236,13 +236,13 @@ def test_nothing_is_sent_where_no_starttls_is_offered(plain: FakeSmtp) -> None:
 def test_no_password_is_sent_where_no_starttls_is_offered() -> None:
     with FakeSmtp(login=("watcher", "secret")) as server:
         error = failure(channel(server.port, security="starttls", username="watcher", password="secret"))
-    assert error.permanent
+    assert error.fault == "channel"
     assert "neither mail nor password unencrypted" in error.reason
 
 
 def test_a_server_without_log_in_is_told_apart_from_a_wrong_password(plain: FakeSmtp) -> None:
     error = failure(channel(plain.port, username="watcher", password="secret"))
-    assert error.permanent
+    assert error.fault == "channel"
     assert "no log-in" in error.reason
 
 
@@ -317,36 +317,58 @@ def test_one_accepted_recipient_is_enough_and_the_others_are_named(plain: FakeSm
 
 
 @pytest.mark.parametrize(
-    ("replies", "permanent"),
-    [(("550 no", "554 no"), True), (("550 no", "451 later"), False), (("450 greylisted", "421 busy"), False)],
+    "replies", [("550 no", "554 no"), ("550 no", "451 later"), ("450 greylisted", "421 busy")]
 )
-def test_nobody_accepted_is_permanent_only_where_all_refusals_are(
-    plain: FakeSmtp, replies: tuple[str, str], permanent: bool
-) -> None:
+def test_nobody_accepted_is_the_channels_fault(plain: FakeSmtp, replies: tuple[str, str]) -> None:
     plain.refuse_recipients = dict(zip((DESK, EDITOR), replies, strict=True))
     error = failure(channel(plain.port))
-    assert error.permanent == permanent
-    assert error.counts
+    assert (error.fault, error.permanent) == ("channel", False)
     assert DESK in error.reason
 
 
+def test_who_is_refused_for_now_alone_gets_it_later(plain: FakeSmtp) -> None:
+    plain.refuse_recipients = {EDITOR: "450 4.7.1 greylisted"}
+    error = failure(channel(plain.port))
+    assert (error.fault, error.permanent, error.accepted) == ("message", False, (DESK,))
+    assert f"{EDITOR} (450 4.7.1 greylisted)" in error.reason
+    assert "Correct" not in error.reason
+    plain.refuse_recipients = {}
+    receipt = channel(plain.port).send(replace(MESSAGE, delivered_to=error.accepted))
+    assert [mail.recipients for mail in plain.accepted] == [(DESK,), (EDITOR,)]
+    assert plain.accepted[0].message.as_bytes() == plain.accepted[1].message.as_bytes()
+    assert receipt.note == ""
+
+
+def test_who_is_refused_for_good_after_others_have_it_is_named(plain: FakeSmtp) -> None:
+    plain.refuse_recipients = {EDITOR: "550 5.1.1 no such user"}
+    receipt = channel(plain.port).send(replace(MESSAGE, delivered_to=(DESK,)))
+    assert plain.accepted == []
+    assert f"{EDITOR} (550 5.1.1 no such user)" in receipt.note
+
+
 @pytest.mark.parametrize(
-    ("stage", "reply", "permanent"),
+    ("stage", "reply", "fault", "permanent"),
     [
-        ("refuse_sender", "451 later", False),
-        ("refuse_sender", "553 not you", True),
-        ("refuse_data", "452 disk full", False),
-        ("refuse_data", "554 spam", True),
+        ("refuse_sender", "451 later", "channel", False),
+        ("refuse_sender", "530 log in first", "channel", False),
+        ("refuse_sender", "553 not you", "channel", False),
+        ("refuse_sender", "552 5.3.4 too large", "message", True),
+        ("refuse_data", "452 disk full", "message", False),
+        ("refuse_data", "421 closing", "channel", False),
+        ("refuse_data", "554 spam", "message", True),
+        ("refuse_data", "550 5.7.1 blocked", "message", False),
     ],
 )
-def test_an_answer_is_permanent_from_500_on(plain: FakeSmtp, stage: str, reply: str, permanent: bool) -> None:
+def test_an_answer_is_blamed_on_what_it_is_about(
+    plain: FakeSmtp, stage: str, reply: str, fault: str, permanent: bool
+) -> None:
     setattr(plain, stage, reply)
     error = failure(channel(plain.port))
-    assert error.permanent == permanent
-    assert reply in error.reason
+    assert (error.fault, error.permanent) == (fault, permanent)
+    assert reply.partition(" ")[2] in error.reason
 
 
-def test_a_wrong_password_is_permanent_and_says_so(certificate: Certificate) -> None:
+def test_a_wrong_password_is_the_channels_fault_and_says_so(certificate: Certificate) -> None:
     with FakeSmtp(certificate, login=("watcher", "another")) as server:
         error = failure(
             channel(
@@ -357,7 +379,7 @@ def test_a_wrong_password_is_permanent_and_says_so(certificate: Certificate) -> 
                 ca_file=certificate.cert_file,
             )
         )
-    assert error.permanent
+    assert error.fault == "channel"
     assert "app password" in error.reason
     assert "secret-word" not in error.reason
     assert "***" in error.reason
@@ -367,8 +389,7 @@ def test_a_wrong_password_is_permanent_and_says_so(certificate: Certificate) -> 
 def test_a_connection_lost_in_the_middle_is_tried_again(plain: FakeSmtp, fault: str) -> None:
     setattr(plain, fault, True)
     error = failure(channel(plain.port))
-    assert not error.permanent
-    assert error.counts
+    assert (error.fault, error.permanent) == ("message", False)
     assert "hung up" in error.reason
 
 
@@ -392,20 +413,20 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    ("greeting", "permanent", "words"),
+    ("greeting", "words"),
     [
-        (b"554 5.7.1 you are on a list\r\n", True, "554 5.7.1 you are on a list"),
-        (b"421 too busy\r\n", False, "421 too busy"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False, "does not speak the mail protocol: /1.1 400"),
-        (b"220-hello\r\n" + b"x" * 20_000, False, "Line too long"),
-        (b"", False, "hung up"),
+        (b"554 5.7.1 you are on a list\r\n", "554 5.7.1 you are on a list"),
+        (b"421 too busy\r\n", "421 too busy"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak the mail protocol: /1.1 400"),
+        (b"220-hello\r\n" + b"x" * 20_000, "Line too long"),
+        (b"", "hung up"),
     ],
 )
-def test_a_strange_greeting(greeting: bytes, permanent: bool, words: str) -> None:
+def test_a_strange_greeting(greeting: bytes, words: str) -> None:
     with raw_server(lambda connection: connection.sendall(greeting)) as port:
         error = failure(channel(port, timeout_s=2))
     assert words in error.reason
-    assert error.permanent == permanent
+    assert (error.fault, error.permanent) == ("channel", False)
 
 
 def test_a_server_that_drips_is_hung_up_on() -> None:
@@ -434,4 +455,4 @@ def test_a_server_that_drips_is_hung_up_on() -> None:
 def test_an_unreachable_server_is_not_the_messages_fault() -> None:
     error = failure(channel(1))
     assert "cannot be reached: Connection refused" in error.reason
-    assert not error.counts
+    assert error.fault == "channel"

@@ -209,24 +209,26 @@ def test_only_ok_is_success() -> None:
     assert metadata == {"event_type": "sitewatch_delivery", "event_payload": {"identity": MESSAGE.identity}}
 
 
-PERMANENT = [
+OURS = [
     (400, "invalid_payload"),
     (400, "invalid_blocks"),
+    (400, "msg_blocks_too_long"),
+    (400, "what is this"),
+    (413, ""),
+    (200, '{"ok":false,"error":"invalid_blocks"}'),
+]
+THE_CHANNELS = [
     (400, "user_not_found"),
     (400, "invalid_token"),
-    (400, "msg_blocks_too_long"),
     (403, "action_prohibited"),
     (403, "invalid_token"),
     (404, "channel_not_found"),
     (404, "no_service"),
     (404, "no_team"),
     (410, "channel_is_archived"),
-    (200, '{"ok":false,"error":"invalid_blocks"}'),
     (302, ""),
     (401, "<html>who are you"),
     (418, "short and stout"),
-]
-FOR_NOW = [
     (500, "rollup_error"),
     (503, ""),
     (599, "x"),
@@ -235,28 +237,47 @@ FOR_NOW = [
     (200, '{"ok":false,"error":"internal_error"}'),
     (200, '{"ok":false,"error":"service_unavailable"}'),
     (200, '{"ok":false,"error":"request_timeout"}'),
+]
+ACCEPTED = [
+    (200, "ok"),
+    (200, "OK"),
     (200, "OK, thanks"),
     (200, ""),
-    (204, ""),
-    (200, "[" * 100_000),
+    (200, '{"ok":true}'),
     (200, '"ok"'),
+    (200, "[" * 100_000),
+    (201, "created"),
+    (202, ""),
+    (204, ""),
 ]
 
 
-@pytest.mark.parametrize(("status", "body"), PERMANENT)
-def test_what_another_try_cannot_help(status: int, body: str) -> None:
+@pytest.mark.parametrize(("status", "body"), OURS)
+def test_what_slack_finds_wrong_with_a_message_is_the_messages_fault(status: int, body: str) -> None:
     error = refusal(status, body)
-    assert error.permanent
+    assert (error.fault, error.permanent) == ("message", True)
     assert f"HTTP {status}" in error.reason
     assert "“desk”" in error.reason
 
 
-@pytest.mark.parametrize(("status", "body"), FOR_NOW, ids=lambda value: str(value)[:20])
-def test_what_another_try_may_help(status: int, body: str) -> None:
+@pytest.mark.parametrize(("status", "body"), THE_CHANNELS, ids=lambda value: str(value)[:20])
+def test_what_would_meet_every_message_is_the_channels_fault(status: int, body: str) -> None:
     error = refusal(status, body)
-    assert not error.permanent
-    assert error.counts
+    assert (error.fault, error.permanent) == ("channel", False)
+    assert f"HTTP {status}" in error.reason
     assert len(error.reason) < 400
+
+
+@pytest.mark.parametrize(("status", "body"), ACCEPTED, ids=lambda value: str(value)[:20])
+def test_what_was_accepted_is_sent_whatever_the_words(status: int, body: str) -> None:
+    assert SlackChannel("desk", URL, Answers(status, body)).send(MESSAGE) == Receipt()
+
+
+def test_a_page_instead_of_slack_is_doubted_and_not_posted_again() -> None:
+    receipt = SlackChannel("desk", URL, Answers(200, "<html>Please log in to the hotel.</html>")).send(
+        MESSAGE
+    )
+    assert "Look whether the message arrived" in receipt.note
 
 
 def test_a_lost_webhook_says_where_to_put_the_new_one() -> None:
@@ -286,7 +307,7 @@ def test_a_lost_webhook_says_where_to_put_the_new_one() -> None:
 )
 def test_a_rate_limit_is_kept_as_slack_asks(headers: dict[str, str], body: str, wait_s: float) -> None:
     error = refusal(429, body, headers)
-    assert (error.permanent, error.counts, error.retry_after_s) == (False, False, wait_s)
+    assert (error.fault, error.permanent, error.retry_after_s) == ("channel", False, wait_s)
 
 
 def test_a_server_error_may_also_say_when_to_come_back() -> None:
@@ -294,13 +315,13 @@ def test_a_server_error_may_also_say_when_to_come_back() -> None:
     assert refusal(503, "").retry_after_s is None
 
 
-def test_an_address_that_the_guard_forbids_is_permanent() -> None:
+def test_an_address_that_the_guard_forbids_is_the_channels_fault() -> None:
     def guarded(url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-        raise SendError(f"{url} lies in a network that is not allowed.", permanent=True)
+        raise SendError(f"{url} lies in a network that is not allowed.", fault="channel")
 
     with pytest.raises(SendError) as caught:
         SlackChannel("desk", URL, guarded).send(MESSAGE)
-    assert caught.value.permanent
+    assert caught.value.fault == "channel"
     assert SECRET not in caught.value.reason
     assert "not allowed" in caught.value.reason
 
@@ -336,4 +357,4 @@ def test_a_wrong_webhook_is_told_apart_from_a_wrong_address() -> None:
         for path, words in (("/services/T1/B1/gone", "removed"), ("/elsewhere", "wrong or was revoked")):
             with pytest.raises(SendError, match=words) as caught:
                 SlackChannel("desk", root + path, LoopbackPost()).send(MESSAGE)
-            assert caught.value.permanent
+            assert caught.value.fault == "channel"

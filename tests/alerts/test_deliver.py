@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -11,8 +12,10 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from alerts.channels import Channel, Link, Message, Receipt, SendError
-from alerts.delivery.notices import NoticeError, compose_notice, notice_payload
+from alerts.delivery import worker
+from alerts.delivery.notices import NoticeError, compose_notice, notice_payload, owe_notice
 from alerts.delivery.worker import (
+    LONGEST,
     MAX_ATTEMPTS,
     RETRY_AFTER_MOST_S,
     DeliverReport,
@@ -21,7 +24,7 @@ from alerts.delivery.worker import (
     send_test,
 )
 from db.channel_states import read_channel_state
-from db.deliveries import claim, deliveries, enqueue, outbox_summary
+from db.deliveries import claim, deliveries, enqueue, mark_sent, outbox_summary
 from db.engine import reading, writing
 from db.records import Delivery
 from db.schema import alert, alert_event
@@ -99,7 +102,7 @@ def busy() -> SendError:
 
 
 def nobody() -> SendError:
-    return SendError("Nobody answers at the desk.", counts=False)
+    return SendError("Nobody answers at the desk.", fault="channel")
 
 
 def closed() -> SendError:
@@ -175,9 +178,16 @@ def test_a_refusal_for_now_is_tried_again_later_and_later(engine: Engine) -> Non
     assert waits[:9] == sorted(waits[:9]), "the last ones are capped"
     assert timedelta(seconds=30) <= waits[0] <= timedelta(seconds=38)
     assert timedelta(hours=8) < sum(waits, timedelta()) < timedelta(hours=14)
-    report = run(engine, clock, desk)
-    assert report.results == {("desk", "dead"): 1}
-    assert owed(engine)[0].attempts == MAX_ATTEMPTS
+    assert run(engine, clock, desk).results == {("desk", "requeued"): 1}, (
+        "nothing shows that it is the message"
+    )
+    owe(engine, "desk", "b", now=clock.now)
+    desk.always = None
+    assert run(engine, clock, desk).results == {("desk", "sent"): 1}
+    desk.always = busy()
+    clock.advance(timedelta(hours=4))
+    assert run(engine, clock, desk).results == {("desk", "dead"): 1}
+    assert (owed(engine)[0].attempts, owed(engine)[0].last_error) == (MAX_ATTEMPTS, "The desk is busy.")
 
 
 def test_the_wait_is_the_same_for_the_same_try_and_differs_between_messages() -> None:
@@ -222,7 +232,7 @@ def test_what_the_message_cannot_be_blamed_for_does_not_count_against_it(engine:
 
 def test_a_rate_limit_lets_the_whole_channel_rest_as_long_as_asked(engine: Engine) -> None:
     owe(engine, "desk", "a", "b")
-    desk, clock = Desk("desk", SendError("Slower.", retry_after_s=7, counts=False)), Clock()
+    desk, clock = Desk("desk", SendError("Slower.", retry_after_s=7, fault="channel")), Clock()
     assert run(engine, clock, desk).next_due == NOON + timedelta(seconds=7)
     clock.advance(timedelta(seconds=6.9))
     assert run(engine, clock, desk).results == {}
@@ -233,7 +243,7 @@ def test_a_rate_limit_lets_the_whole_channel_rest_as_long_as_asked(engine: Engin
 
 def test_nobody_may_ask_for_more_than_an_hour_of_rest(engine: Engine) -> None:
     owe(engine, "desk", "a")
-    report = run(engine, Clock(), Desk("desk", SendError("Slower.", retry_after_s=1e9)))
+    report = run(engine, Clock(), Desk("desk", SendError("Slower.", retry_after_s=1e9, fault="channel")))
     assert report.next_due == NOON + timedelta(seconds=RETRY_AFTER_MOST_S)
 
 
@@ -493,7 +503,9 @@ def test_a_message_that_kills_its_sender_every_time_is_given_up(engine: Engine) 
     owe(engine, "desk", "a")
     clock, desk, mail = Clock(), Desk("desk"), Desk("mail")
     for _ in range(MAX_ATTEMPTS):
-        claimed = claim(engine, "killed", clock.now, 60, {"desk": 0.0})
+        claimed = claim(
+            engine, "killed", clock.now, {"desk": 0.0}, replace(LONGEST, lease=timedelta(seconds=60))
+        )
         assert claimed is not None
         clock.advance(timedelta(seconds=60))
     assert run(engine, clock, desk, mail).results == {("desk", "dead"): 1}
@@ -564,3 +576,238 @@ def test_every_channel_is_tried_though_one_fails() -> None:
     assert trials[0].words == "The desk was closed. Open another."
     assert trials[2].words == "editor@example.org was refused."
     assert "secret" not in trials[3].words
+
+
+# --- told once, in the same words, in order ------------------------------------------------------
+
+
+def test_a_repeat_says_what_was_said_first(engine: Engine) -> None:
+    """The sender is killed after the message went out; meanwhile the alert has changed."""
+    with_alert(engine, "desk", 1)
+    said = iter(["73 railcars", "80 railcars"])
+
+    def compose(row: Delivery) -> Message:
+        return replace(
+            written(row),
+            headline=next(said),
+            facts=(("Counted", "73"),),
+            links=(Link("page", "https://x.example/"),),
+            image_png=b"\x89PNG\xff",
+        )
+
+    class Killed(BaseException):
+        pass
+
+    class Lost(Desk):
+        def send(self, message: Message) -> Receipt:
+            super().send(message)
+            raise Killed
+
+    clock, lost, desk = Clock(), Lost("desk"), Desk("desk")
+    with pytest.raises(Killed):
+        deliver_due(engine, {"desk": lost}, compose, clock, "killed", lease_s=60)
+    clock.advance(timedelta(seconds=60))
+    deliver_due(engine, {"desk": desk}, compose, clock, "next", lease_s=60)
+    assert desk.got == lost.got
+    assert desk.headlines == ["73 railcars"]
+
+
+def test_what_went_out_is_noted_though_another_holds_the_database_meanwhile(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owe(engine, "desk", "a")
+    desk, clock = Desk("desk"), Clock()
+    refusals = deque([OperationalError("update", None, Exception("database is locked"))] * 3)
+    pauses: list[float] = []
+
+    def locked_first(*args: Any, **kwargs: Any) -> bool:
+        if refusals:
+            raise refusals.popleft()
+        return mark_sent(*args, **kwargs)
+
+    monkeypatch.setattr(worker, "mark_sent", locked_first)
+    report = deliver_due(engine, {"desk": desk}, written, clock, "worker", pause=pauses.append)
+    assert report.results == {("desk", "sent"): 1}
+    assert len(pauses) == 3
+    assert [message.identity for message in desk.got] == ["a"]
+
+
+def test_a_database_that_stays_locked_is_given_up_before_the_lease_ends(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owe(engine, "desk", "a")
+    desk, clock = Desk("desk"), Clock()
+
+    def locked(*_: Any, **__: Any) -> bool:
+        raise OperationalError("update", None, Exception("database is locked"))
+
+    monkeypatch.setattr(worker, "mark_sent", locked)
+    with pytest.raises(OperationalError):
+        deliver_due(
+            engine,
+            {"desk": desk},
+            written,
+            clock,
+            "worker",
+            lease_s=60,
+            pause=lambda seconds: clock.advance(timedelta(seconds=seconds)),
+        )
+    assert NOON + timedelta(seconds=58) <= clock.now < NOON + timedelta(seconds=60)
+
+
+def about_one_alert(engine: Engine, channel: str, *events: str) -> None:
+    """Two events of one alert are owed in their order."""
+    with_alert(engine, channel, 1)
+    for seq, kind in enumerate(events, start=2):
+        with writing(engine) as connection:
+            connection.execute(
+                alert_event.insert().values(
+                    alert_id="alert-1", seq=seq, kind=kind, at=NOON, details={}, recorded_at=NOON
+                )
+            )
+            enqueue(
+                connection,
+                identity=f"alert-1:{seq}:{channel}",
+                kind="alert",
+                channel=channel,
+                alert_id="alert-1",
+                event_seq=seq,
+                now=NOON,
+            )
+
+
+def test_nobody_reads_withdrawn_before_opened(engine: Engine) -> None:
+    about_one_alert(engine, "desk", "withdrawn")
+    owe(engine, "desk", "another alert")
+    desk, clock = Desk("desk", busy()), Clock()
+    report = run(engine, clock, desk)
+    assert [message.identity for message in desk.got] == ["another alert"]
+    assert report.next_due is not None
+    assert report.next_due > NOON, "the second waits for the first"
+    clock.now = report.next_due
+    run(engine, clock, desk)
+    assert [message.identity for message in desk.got[1:]] == ["alert-1:1:desk", "alert-1:2:desk"]
+
+
+def test_the_other_channel_need_not_wait(engine: Engine) -> None:
+    about_one_alert(engine, "desk")
+    with writing(engine) as connection:
+        enqueue(
+            connection,
+            identity="alert-1:1:mail",
+            kind="alert",
+            channel="mail",
+            alert_id="alert-1",
+            event_seq=1,
+            now=NOON,
+        )
+    mail = Desk("mail")
+    run(engine, Clock(), Desk("desk", busy()), mail)
+    assert [message.identity for message in mail.got] == ["alert-1:1:mail"]
+
+
+def test_a_dead_first_message_holds_nothing_back(engine: Engine) -> None:
+    about_one_alert(engine, "desk", "withdrawn")
+    desk = Desk("desk", closed())
+    assert run(engine, Clock(), desk).results == {("desk", "dead"): 1, ("desk", "sent"): 1}
+
+
+def test_a_notice_that_was_refused_holds_later_ones_back(engine: Engine) -> None:
+    for name in ("Blind", "Watched again"):
+        with writing(engine) as connection:
+            owe_notice(
+                connection, name, ["desk"], reason=name, payload=notice_payload(name, name, []), now=NOON
+            )
+    desk, clock = Desk("desk", busy()), Clock()
+    run(engine, clock, desk)
+    assert desk.got == []
+    clock.advance(timedelta(minutes=1))
+    run(engine, clock, desk)
+    assert desk.headlines == ["Blind", "Watched again"]
+
+
+def test_the_order_holds_after_an_outage(engine: Engine) -> None:
+    owe(engine, "desk", *"abcdef")
+    desk, clock = Desk("desk"), Clock()
+    desk.always = nobody()
+    for _ in range(20):
+        clock.now = run(engine, clock, desk).next_due or clock.now
+    owe(engine, "desk", "g", now=clock.now)
+    desk.always = None
+    clock.advance(HOUR)
+    run(engine, clock, desk)
+    assert [message.identity for message in desk.got] == [*"abcdefg"]
+    assert {row.attempts for row in owed(engine)} == {1}
+
+
+def test_recipients_who_took_it_are_not_told_again(engine: Engine) -> None:
+    owe(engine, "mail", "a")
+    greylisted = SendError("editor@example.org is greylisted.", accepted=("desk@example.org",))
+    mail, clock = Desk("mail", greylisted, greylisted), Clock()
+    for _ in range(3):
+        run(engine, clock, mail)
+        clock.advance(HOUR)
+    assert [message.delivered_to for message in mail.got] == [("desk@example.org",)]
+    assert [row.state for row in owed(engine)] == ["sent"]
+
+
+def test_a_recipient_who_is_refused_to_the_end_is_told_about_and_the_message_is_sent(engine: Engine) -> None:
+    with_alert(engine, "mail", 5)
+    mail, desk, clock = Desk("mail"), Desk("desk"), Clock()
+    mail.always = SendError("editor@example.org is greylisted.", accepted=("desk@example.org",))
+    for _ in range(MAX_ATTEMPTS):
+        run(engine, clock, mail, desk)
+        clock.advance(timedelta(hours=4))
+    assert owed(engine)[0].state == "sent"
+    run(engine, clock, mail, desk)
+    assert "editor@example.org is greylisted." in desk.got[-1].paragraphs[0]
+
+
+# --- clocks that were wrong ----------------------------------------------------------------------
+
+
+def test_an_hour_that_the_clock_was_ahead_silences_nobody(engine: Engine) -> None:
+    owe(engine, "slack", "a", "b")
+    slack, clock = Desk("slack", min_interval_s=1.0), Clock(NOON + HOUR)
+    run(engine, clock, slack)
+    owe(engine, "slack", "c", now=clock.now)
+    clock.now = NOON
+    for _ in range(4):
+        run(engine, clock, slack)
+        clock.advance(timedelta(seconds=1))
+    assert [message.identity for message in slack.got] == ["a", "b", "c"]
+
+
+def test_a_wait_that_a_wrong_clock_wrote_is_over(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    desk, clock = Desk("desk", busy()), Clock(NOON + HOUR)
+    run(engine, clock, desk)
+    clock.now = NOON
+    assert run(engine, clock, desk).results == {("desk", "sent"): 1}
+
+
+def test_a_wait_that_the_message_earned_is_kept(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    desk, clock = Desk("desk", busy(), busy(), busy()), Clock()
+    for _ in range(3):
+        clock.now = run(engine, clock, desk).next_due or clock.now
+    clock.now -= timedelta(seconds=100)
+    assert run(engine, clock, desk).results == {}
+
+
+def test_a_message_that_a_dead_worker_took_with_a_wrong_clock_is_taken_over(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    assert claim(engine, "killed", NOON + HOUR, {"desk": 0.0}, LONGEST) is not None
+    assert run(engine, Clock(), Desk("desk")).results == {("desk", "sent"): 1}
+
+
+def test_a_channel_that_failed_in_the_future_is_told_of_an_hour_from_now(engine: Engine) -> None:
+    owe(engine, "desk", "a")
+    desk, mail, clock = Desk("desk"), Desk("mail"), Clock(NOON + timedelta(hours=72))
+    desk.always = nobody()
+    run(engine, clock, desk, mail)
+    clock.now = NOON
+    for _ in range(8):
+        run(engine, clock, desk, mail)
+        clock.advance(timedelta(minutes=20))
+    assert mail.headlines == ["The channel “desk” has not worked since 2023-10-05 12:00 UTC"]

@@ -1,7 +1,7 @@
 """The outbox in SQL: claimed once, fenced, paced, and never lost, whatever happens in which order."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from sqlalchemy import Engine, delete, text
+from sqlalchemy import Connection, Engine, delete, text
 
 from alerts.delivery.notices import tell_undelivered
 from db.channel_states import channel_failed, channel_worked, read_channel_state
 from db.deliveries import (
+    LongestWaits,
     bury,
     claim,
     deliveries,
@@ -33,6 +34,8 @@ NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 LEASE_S = 60.0
 LEASE = timedelta(seconds=LEASE_S)
 DESK = {"desk": 0.0}
+DAY = timedelta(days=1)
+LONGEST = LongestWaits(lease=LEASE, tries=(DAY,), notice=DAY, rest=DAY)
 
 
 def owe(engine: Engine, identity: str, channel: str = "desk", not_before: datetime | None = None) -> bool:
@@ -43,9 +46,13 @@ def owe(engine: Engine, identity: str, channel: str = "desk", not_before: dateti
 
 
 def take(engine: Engine, now: datetime = NOON, owner: str = "worker") -> Delivery:
-    claimed = claim(engine, owner, now, LEASE_S, DESK)
+    claimed = claim(engine, owner, now, DESK, LONGEST)
     assert claimed is not None
     return claimed
+
+
+def due(connection: Connection, channels: Sequence[str] = ("desk",), now: datetime = NOON) -> datetime | None:
+    return next_due(connection, channels, now, LONGEST)
 
 
 def sent(engine: Engine, held: Delivery, now: datetime = NOON) -> bool:
@@ -64,26 +71,26 @@ def test_a_message_is_owed_once_whoever_asks_again(engine: Engine) -> None:
 
 def test_a_claim_takes_the_oldest_that_is_due_and_can_be_read_back(engine: Engine) -> None:
     owe(engine, "later", not_before=NOON + LEASE)
-    owe(engine, "second", not_before=NOON - timedelta(seconds=1))
-    owe(engine, "first", not_before=NOON - timedelta(seconds=2))
+    owe(engine, "first", not_before=NOON - timedelta(seconds=1))
+    owe(engine, "second", not_before=NOON - timedelta(seconds=2))
     claimed = [take(engine), take(engine)]
     assert [row.identity for row in claimed] == ["first", "second"]
-    assert claim(engine, "worker", NOON, LEASE_S, DESK) is None
+    assert claim(engine, "worker", NOON, DESK, LONGEST) is None
     with reading(engine) as connection:
-        assert deliveries(connection, state="sending")[1] == claimed[0]
+        assert deliveries(connection, state="sending")[0] == claimed[0]
     assert (claimed[0].owner, claimed[0].lease_until, claimed[0].attempts) == ("worker", NOON + LEASE, 1)
 
 
 def test_nothing_is_claimed_for_channels_that_are_not_there(engine: Engine) -> None:
     owe(engine, "a")
-    assert claim(engine, "worker", NOON, LEASE_S, {"mail": 0.0}) is None
-    assert claim(engine, "worker", NOON, LEASE_S, {}) is None
+    assert claim(engine, "worker", NOON, {"mail": 0.0}, LONGEST) is None
+    assert claim(engine, "worker", NOON, {}, LONGEST) is None
 
 
 def test_a_lease_that_ran_out_lets_another_in_and_fences_the_first_off(engine: Engine) -> None:
     owe(engine, "a")
     slow = take(engine, owner="slow")
-    assert claim(engine, "quick", NOON + LEASE - timedelta(microseconds=1), LEASE_S, DESK) is None
+    assert claim(engine, "quick", NOON + LEASE - timedelta(microseconds=1), DESK, LONGEST) is None
     quick = take(engine, NOON + LEASE, owner="quick")
     assert quick.attempts == 2
     with writing(engine) as connection:
@@ -111,16 +118,20 @@ def test_a_channel_at_rest_is_left_alone_and_its_rest_is_never_shortened(engine:
     owe(engine, "b", "mail")
     both = {"desk": 0.0, "mail": 0.0}
     with writing(engine) as connection:
-        channel_failed(connection, "desk", not_before=NOON + LEASE, error="slow down", now=NOON)
-        state = channel_failed(connection, "desk", not_before=NOON, error="again", now=NOON + LEASE / 2)
+        channel_failed(
+            connection, "desk", not_before=NOON + LEASE, error="slow down", now=NOON, longest=LONGEST.rest
+        )
+        state = channel_failed(
+            connection, "desk", not_before=NOON, error="again", now=NOON + LEASE / 2, longest=LONGEST.rest
+        )
     assert state.not_before == NOON + LEASE
     assert (state.failing_since, state.last_error) == (NOON, "again")
-    claimed = claim(engine, "worker", NOON, LEASE_S, both)
+    claimed = claim(engine, "worker", NOON + LEASE / 2, both, LONGEST)
     assert claimed is not None
     assert claimed.channel == "mail"
-    assert claim(engine, "worker", NOON, LEASE_S, both) is None
+    assert claim(engine, "worker", NOON + LEASE / 2, both, LONGEST) is None
     with reading(engine) as connection:
-        assert next_due(connection, ["desk"]) == NOON + LEASE
+        assert due(connection, now=NOON + LEASE / 2) == NOON + LEASE
     assert take(engine, NOON + LEASE).identity == "a"
 
 
@@ -128,7 +139,7 @@ def test_a_channel_that_works_is_not_failing(engine: Engine) -> None:
     with writing(engine) as connection:
         channel_worked(connection, "desk", NOON)
         assert read_channel_state(connection, "desk").failing_since is None
-        channel_failed(connection, "desk", not_before=None, error="x", now=NOON)
+        channel_failed(connection, "desk", not_before=None, error="x", now=NOON, longest=LONGEST.rest)
         channel_worked(connection, "desk", NOON)
         state = read_channel_state(connection, "desk")
     assert (state.failing_since, state.last_error, state.not_before) == (None, None, None)
@@ -136,16 +147,18 @@ def test_a_channel_that_works_is_not_failing(engine: Engine) -> None:
 
 def test_next_due_looks_past_leases_and_rests(engine: Engine) -> None:
     with reading(engine) as connection:
-        assert next_due(connection, ["desk"]) is None
+        assert due(connection) is None
     owe(engine, "a")
     owe(engine, "b", not_before=NOON + 3 * LEASE)
     take(engine)
     with reading(engine) as connection:
-        assert next_due(connection, ["desk"]) == NOON + LEASE
-        assert next_due(connection, []) is None
+        assert due(connection) == NOON + LEASE
+        assert due(connection, []) is None
     with writing(engine) as connection:
-        channel_failed(connection, "desk", not_before=NOON + 2 * LEASE, error="x", now=NOON)
-        assert next_due(connection, ["desk"]) == NOON + 2 * LEASE
+        channel_failed(
+            connection, "desk", not_before=NOON + 2 * LEASE, error="x", now=NOON, longest=LONGEST.rest
+        )
+        assert due(connection) == NOON + 2 * LEASE
 
 
 def test_a_summary_counts_what_waits_and_for_how_long(engine: Engine) -> None:
@@ -186,7 +199,7 @@ def test_a_notice_can_be_rewritten_until_somebody_tried_it(engine: Engine) -> No
         assert newest is not None
         assert newest.identity == "b"
         assert rewrite_notice(connection, newest.id, {"headline": "more"})
-    take(engine)
+    sent(engine, take(engine))
     tried = take(engine)
     assert tried.payload == {"headline": "more"}
     with writing(engine) as connection:
@@ -219,7 +232,7 @@ def test_many_workers_claim_each_delivery_once(engine: Engine) -> None:
     claimed: list[int] = []
 
     def work(owner: str) -> None:
-        while (row := claim(engine, owner, NOON, LEASE_S, DESK)) is not None:
+        while (row := claim(engine, owner, NOON, DESK, LONGEST)) is not None:
             claimed.append(row.id)
 
     at_once(work)
@@ -236,7 +249,7 @@ def test_many_workers_keep_the_pace_of_a_channel_together(engine: Engine) -> Non
     def work(owner: str) -> None:
         for second in range(3):
             for _ in range(4):
-                row = claim(engine, owner, NOON + timedelta(seconds=second), LEASE_S, {"desk": 3.0})
+                row = claim(engine, owner, NOON + timedelta(seconds=second), {"desk": 3.0}, LONGEST)
                 claimed.extend([row.identity] if row else [])
 
     at_once(work)
@@ -261,10 +274,10 @@ def test_a_turn_that_another_worker_takes_meanwhile_is_given_back(engine: Engine
     paced = {"desk": 1.0, "mail": 1.0}
     claimed: list[Delivery | None] = []
     with writing(engine) as connection:
-        channel_failed(connection, "desk", not_before=None, error="x", now=NOON)
-    late = threading.Thread(target=lambda: claimed.append(claim(engine, "late", NOON, LEASE_S, paced)))
+        channel_failed(connection, "desk", not_before=None, error="x", now=NOON, longest=LONGEST.rest)
+    late = threading.Thread(target=lambda: claimed.append(claim(engine, "late", NOON, paced, LONGEST)))
     with writing(engine) as connection:
-        channel_failed(connection, "desk", not_before=NOON + LEASE, error="x", now=NOON)
+        channel_failed(connection, "desk", not_before=NOON + LEASE, error="x", now=NOON, longest=LONGEST.rest)
         late.start()
         until_somebody_waits(engine)
     late.join()
@@ -338,7 +351,7 @@ class Outbox(RuleBasedStateMachine):
 
     @rule(target=held, owner=st.sampled_from(["one", "two"]))
     def take(self, owner: str) -> Delivery | None:
-        claimed = claim(self.engine, owner, self.now, LEASE_S, DESK)
+        claimed = claim(self.engine, owner, self.now, DESK, LONGEST)
         due = {name for name, each in self.model.items() if self.is_due(each)}
         if claimed is None:
             assert due == set()
@@ -397,7 +410,7 @@ class Outbox(RuleBasedStateMachine):
     def the_next_due_time_is_known(self) -> None:
         open_ones = [each.ready for each in self.model.values() if each.state in {"queued", "sending"}]
         with reading(self.engine) as connection:
-            assert next_due(connection, ["desk"]) == min(open_ones, default=None)
+            assert due(connection, now=self.now) == min(open_ones, default=None)
 
 
 @pytest.mark.timeout(300)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,19 +14,20 @@ from sqlalchemy import Engine, func, select
 
 from alerts.delivery.messages import compose_alert
 from alerts.judging.judge import Bench, JudgeReport, judge_pending
-from alerts.judging.recalibration import scores_at
+from alerts.judging.recalibration import calibration_at, keep_calibration
 from alerts.watch import SiteWatch, merge_watch
 from db import schema
 from db.alerts import acknowledge, alerts, events
 from db.declared import record_declared
 from db.engine import open_engine, reading, writing
-from db.evaluations import evaluations, record_evaluations, unjudged
+from db.evaluations import record_evaluations, unjudged
 from db.migrate import migrate
 from db.observations import record
 from db.records import Alert, AlertEvent, DeclaredBaseline, Delivery, Evaluation, Observation
 from monitor.bootstrap import RULES
 from monitor.sites.kinds import KINDS
 from tests.kit.builders import DAY, at, look, stated
+from tests.kit.reading import evaluations
 
 pytestmark = pytest.mark.long
 
@@ -177,14 +179,17 @@ def test_a_class_that_has_judged_for_half_a_year_sets_its_own_bound(engine: Engi
                 for n, each in enumerate(days)
             ],
         )
-        assert scores_at(connection, at("2022-06-30")) == {}
-        found = scores_at(connection, at("2022-07-08"))[("tail", "flow, daily")]
-        again = scores_at(connection, at("2022-07-08T23:00"))[("tail", "flow, daily")]
+        assert calibration_at(connection, at("2022-06-30")).scores == {}
+        fresh = calibration_at(connection, at("2022-07-08"))
+        keep_calibration(connection, fresh, at("2022-07-08"))
+        later = calibration_at(connection, at("2022-07-08T23:00"))
+    assert (fresh.is_new, later.is_new) == (True, False)
+    found, again = (each.scores["tail", "flow, daily"] for each in (fresh, later))
     # The newest two days are left out.
     assert (found.n, found.top[0]) == (185, 1.84)
     assert found == again
-    assert found.bound(0.01) == 1.84
-    assert found.bound(0.001) is None
+    assert found.bound(np.array([0.01]))[0] == 1.84
+    assert np.isnan(found.bound(np.array([0.001]))[0])
 
 
 def test_judging_again_changes_nothing(engine: Engine) -> None:

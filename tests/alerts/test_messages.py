@@ -13,13 +13,14 @@ from alerts.channels import Message
 from alerts.delivery.messages import compose_alert
 from alerts.incidents.episodes import Desk, Moment, Step, lapse, open_alert, settle
 from alerts.incidents.findings import Finding
+from alerts.incidents.headline import entry_when
 from alerts.metrics import METRICS
 from alerts.rules.contract import Context, History
 from alerts.rules.first_since import FirstSince
 from alerts.rules.record import Record
 from alerts.rules.watchlist import Watchlist
 from alerts.watch import SiteWatch
-from alerts.words import listed, period, subject
+from alerts.words import listed, subject
 from db.records import Delivery, Evidence, Observation
 from tests.kit.builders import at, look, stated
 
@@ -197,13 +198,15 @@ def test_periods_are_no_finer_than_the_source() -> None:
             "precision": precision,
         }
 
-    assert period(entry("2023-10-04T15:00", "2023-10-05T15:00", "day"), "Asia/Pyongyang") == "on 2023-10-05"
     assert (
-        period(entry("2023-07-30T15:00", "2023-08-02T15:00", "day"), "Asia/Pyongyang")
+        entry_when(entry("2023-10-04T15:00", "2023-10-05T15:00", "day"), "Asia/Pyongyang") == "on 2023-10-05"
+    )
+    assert (
+        entry_when(entry("2023-07-30T15:00", "2023-08-02T15:00", "day"), "Asia/Pyongyang")
         == "from 2023-07-31 to 2023-08-02"
     )
     assert (
-        period(entry("2022-11-04T01:24", "2022-11-04T01:24", "minute"), "Asia/Pyongyang")
+        entry_when(entry("2022-11-04T01:24", "2022-11-04T01:24", "minute"), "Asia/Pyongyang")
         == "on 2022-11-04 at 01:24 UTC"
     )
 

@@ -305,7 +305,10 @@ def test_a_poll_that_is_answered_ends_with_0_and_shows_in_the_status(
     assert "1 items" in sitewatch("status").out
 
 
-def test_the_status_names_the_service_that_watches(sitewatch: Sitewatch, folder: Path) -> None:
+def test_the_status_names_the_service_that_watches(
+    sitewatch: Sitewatch, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITEWATCH_LEASE_S", "600")
     sitewatch("status")
     engine = open_engine(f"sqlite:///{folder}/var/sitewatch.db")
     with writing(engine) as connection:

@@ -131,4 +131,4 @@ def test_an_aircraft_without_name_stays_without() -> None:
 @pytest.mark.parametrize("confidence", [1, 2, 3, 4])
 def test_every_confidence_has_words(confidence: int) -> None:
     said = telling.confidence(replace(stay(), confidence=confidence))
-    assert said.startswith(f"confidence {confidence} of 4: ")
+    assert said.startswith(f"{confidence} of 4: ")

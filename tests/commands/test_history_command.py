@@ -153,7 +153,7 @@ def test_the_table_shows_looks_then_what_others_declared_then_notes(filled: Run)
     ]
     (day,) = [line for line in lines if line.startswith("2023-10-05")]
     for words in (
-        "73 (about)",
+        "about 73",
         "unknown",
         "counted",
         "Analysts",
@@ -269,10 +269,10 @@ def test_questions_that_cannot_be_answered(run: Run, words: tuple[str, ...], sai
 def test_reading_goes_on_beside_a_writer(filled: Run, tmp_path: Path) -> None:
     service = open_engine(f"sqlite:///{tmp_path / 'var' / 'sitewatch.db'}")
     with writing(service):
-        assert "73 (about)" in printed(filled("history", "busy-port", "containers"))
+        assert "about 73" in printed(filled("history", "busy-port", "containers"))
     service.dispose()
 
 
 def test_the_published_history_is_there_from_the_start(run: Run, tmp_path: Path) -> None:
     (tmp_path / "none.csv").write_text(COUNTS, encoding="utf-8")
-    assert "73 (about)" in printed(run("history", "busy-port", "containers"))
+    assert "about 73" in printed(run("history", "busy-port", "containers"))

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from db.engine import reading, writing
-from db.leases import Lease, holder, release, renew, take
+from db.leases import Lease, holder, is_alive, release, renew, take
 from monitor.runtime.leader import Leader
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
@@ -184,3 +184,31 @@ def test_a_service_that_waits_alone_for_a_lease_let_go_says_nothing(engine: Engi
     alone.leader.beat(NOON)
     assert alone.leader.leads
     assert alone.said == []
+
+
+def test_a_dead_leader_with_a_clock_that_was_ahead_is_not_waited_for(engine: Engine) -> None:
+    dead, second = Service(engine, "dead"), Service(engine, "second")
+    dead.leader.beat(later(3600))
+    for seconds in (0, 5, 10):
+        second.leader.beat(later(seconds))
+        assert not second.leader.leads, "it may be alive"
+    second.leader.beat(later(TTL_S))
+    assert second.leader.leads
+    assert second.said[-1] == "Taking over from dead."
+
+
+def test_a_leader_whose_clock_is_ahead_keeps_the_lead_as_long_as_it_beats(engine: Engine) -> None:
+    ahead, second = Service(engine, "ahead"), Service(engine, "second")
+    for beat in range(60):
+        ahead.leader.beat(later(3600 + 5 * beat))
+        second.leader.beat(later(5 * beat))
+    assert ahead.leader.leads
+    assert not second.leader.leads
+
+
+def test_a_heartbeat_that_lies_further_ahead_than_one_can_is_none(engine: Engine) -> None:
+    held = taken(engine, "first", NOON)
+    assert is_alive(held, later(1), TTL_S)
+    assert not is_alive(held, later(TTL_S), TTL_S)
+    assert not is_alive(held, NOON - timedelta(hours=1), TTL_S)
+    assert not is_alive(None, NOON, TTL_S)

@@ -1,23 +1,31 @@
 """The schema is what the migrations build, on both databases, up and down, with rows in it."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import CheckConstraint, Engine, inspect, select
 
+from db.alerts import alerts
+from db.deliveries import deliveries
 from db.engine import open_engine, reading, writing
 from db.migrate import alembic_config, current_revision, migrate, newest_revision
+from db.observations import looks, record
 from db.schema import lease, metadata
+from monitor.app import App
 from monitor.bootstrap import build
 from monitor.config.settings import Settings
 from monitor.errors import WorkFailed
-from monitor.pipeline import prepare, start
+from monitor.pipeline import deliver, judge, prepare, start
+from tests.kit.builders import look
 from tests.kit.cast import write_cast
+from tests.kit.reading import evaluations
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 
@@ -79,12 +87,53 @@ def test_microseconds_survive(engine: Engine) -> None:
         assert connection.execute(select(lease.c.expires_at)).scalar_one() == exact
 
 
-def test_a_database_of_an_older_version_is_left_to_the_service(tmp_path: Path) -> None:
-    write_cast(tmp_path)
-    url = SecretStr(f"sqlite:///{tmp_path / 'older.db'}")
-    app = build(
-        Settings(database_url=url, sites_file=tmp_path / "sites.geojson", history_file=tmp_path / "none.csv")
+def program(folder: Path, database_url: str) -> App:
+    write_cast(folder)
+    return build(
+        Settings(
+            database_url=SecretStr(database_url),
+            sites_file=folder / "sites.geojson",
+            history_file=folder / "none.csv",
+        )
     )
+
+
+def contents(engine: Engine) -> list[Sequence[object]]:
+    with reading(engine) as connection:
+        return [
+            looks(connection, site_id="busy-port"),
+            evaluations(connection, "busy-port"),
+            alerts(connection),
+            deliveries(connection),
+        ]
+
+
+def test_what_the_version_before_wrote_is_there_after_the_upgrade_and_told_once(
+    empty_engine: Engine, tmp_path: Path
+) -> None:
+    app = program(tmp_path, empty_engine.url.render_as_string(hide_password=False))
+    start(app, NOON)
+    days = [NOON - timedelta(days=30 - number) for number in range(29)]
+    quiet = [look(f"{day:%Y-%m-%d}", 4, "ships_present") for day in days]
+    with writing(app.engine) as connection:
+        record(connection, [*quiet, look(f"{NOON - timedelta(days=1):%Y-%m-%d}", 73, "ships_present")])
+    assert judge(app, NOON).changes == {"opened": 1}
+    assert deliver(app, lambda: NOON, "me").count("sent") == 1
+    before = contents(app.engine)
+    assert [len(each) > 0 for each in before] == [True] * 4
+    with writing(app.engine) as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "-1")
+    assert "upgraded to" in start(app, NOON)[0]
+    assert contents(app.engine) == before
+    assert (judge(app, NOON).judged, deliver(app, lambda: NOON, "me").count("sent")) == (0, 0)
+    app.close()
+    empty_engine.dispose()
+
+
+def test_a_database_of_an_older_version_is_left_to_the_service(tmp_path: Path) -> None:
+    app = program(tmp_path, f"sqlite:///{tmp_path / 'older.db'}")
     migrate(app.engine, "0001")
     with pytest.raises(WorkFailed, match="belongs to an older sitewatch"):
         prepare(app, NOON)

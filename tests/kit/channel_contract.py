@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from alerts.channels import Channel, Link, Message
+from alerts.channels import Fault as Blame
 from alerts.channels.email import EmailChannel
 from alerts.channels.log import LogChannel
 from alerts.channels.slack import SlackChannel
@@ -76,7 +77,8 @@ class Fault(Enum):
     UNREACHABLE = "connection refused"
     RATE_LIMITED = "429 with Retry-After: 7"
     SERVER_ERROR = "an error of the server"
-    PERMANENT = "a refusal that another try cannot help"
+    CLOSED = "a channel that a person has to mend: a revoked webhook, a wrong password"
+    PERMANENT = "a refusal of this message that another try cannot help"
     WRONG_ANSWER = "an answer that makes no sense"
     ANSWER_LOST = "the message arrived and the connection broke before the answer"
 
@@ -85,17 +87,19 @@ class Fault(Enum):
 class Expected:
     """How a fault must be reported."""
 
+    fault: Blame | None = None
+    """None where either may be blamed: a connection that broke in the middle."""
     permanent: bool = False
-    counts: bool | None = None
     retry_after_s: float | None = None
 
 
 EXPECTED = {
-    Fault.TIMEOUT: Expected(counts=False),
-    Fault.UNREACHABLE: Expected(counts=False),
-    Fault.RATE_LIMITED: Expected(counts=False, retry_after_s=7),
-    Fault.SERVER_ERROR: Expected(counts=True),
-    Fault.PERMANENT: Expected(permanent=True),
+    Fault.TIMEOUT: Expected("channel"),
+    Fault.UNREACHABLE: Expected("channel"),
+    Fault.RATE_LIMITED: Expected("channel", retry_after_s=7),
+    Fault.SERVER_ERROR: Expected(),
+    Fault.CLOSED: Expected("channel"),
+    Fault.PERMANENT: Expected("message", permanent=True),
     Fault.WRONG_ANSWER: Expected(),
     Fault.ANSWER_LOST: Expected(),
 }
@@ -158,8 +162,9 @@ class SlackRig:
             Fault.TIMEOUT: Scripted(hang=True),
             Fault.RATE_LIMITED: Scripted(429, '{"ok":false,"error":"rate_limited"}', {"Retry-After": "7"}),
             Fault.SERVER_ERROR: Scripted(500, "rollup_error"),
-            Fault.PERMANENT: Scripted(404, echo),
-            Fault.WRONG_ANSWER: Scripted(200, f"<html>Please log in to the hotel. {echo}</html>"),
+            Fault.CLOSED: Scripted(404, echo),
+            Fault.PERMANENT: Scripted(400, "invalid_blocks"),
+            Fault.WRONG_ANSWER: Scripted(302, f"<html>Please log in to the hotel. {echo}</html>"),
             Fault.ANSWER_LOST: Scripted(keep=True, drop=True),
         }
         if fault is Fault.UNREACHABLE:
@@ -273,8 +278,10 @@ class EmailRig:
                 self.port = closed_port()
             case Fault.SERVER_ERROR:
                 self.server.refuse_data = f"451 4.3.0 try later, {self.password}"
-            case Fault.PERMANENT:
+            case Fault.CLOSED:
                 self.server.login = ("watcher", "another")
+            case Fault.PERMANENT:
+                self.server.refuse_data = f"552 5.3.4 too large, {self.password}"
             case Fault.WRONG_ANSWER:
                 self.server.refuse_data = "999 what\x07 is this"
             case Fault.ANSWER_LOST:

@@ -39,7 +39,6 @@ from tests.kit.fakes.line_child import NEVER, Diary, main
 
 pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
-KILLS = 20
 KEPT = (
     *(alert, alert_event, blind_period, change, coverage_hour, declared_baseline, evaluation, fix, note),
     *(observation, rule_state, series, site_version, visit, visit_version, delivery),
@@ -104,24 +103,19 @@ def undisturbed(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory)
     return cache(lambda unasked: Undisturbed(migrated_sqlite, tmp_path_factory.mktemp("whole"), unasked))
 
 
-@pytest.fixture(scope="module")
-def length(undisturbed: Undisturbing) -> int:
-    """How many statements the line takes."""
-    return undisturbed(frozenset()).statements
-
-
 @pytest.mark.crash
-@pytest.mark.timeout(300)
-def test_a_line_that_is_killed_twenty_times_ends_as_one_that_never_was(
+@pytest.mark.timeout(900)
+def test_a_line_that_is_killed_again_and_again_ends_as_one_that_never_was(
     database_url: str,
     tmp_path: Path,
     undisturbed: Undisturbing,
-    length: int,
+    kills: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    length = undisturbed(frozenset()).statements
     seed = random.SystemRandom().getrandbits(32)
     diary = Diary(tmp_path)
-    cuts = sorted(random.Random(seed).sample(range(1, length), KILLS))
+    cuts = sorted(random.Random(seed).sample(range(1, length), kills))
     for begin, end in pairwise([0, *cuts]):
         # What was in hand is done again, so that the line is never at its end before the last cut.
         assert run(database_url, diary, end - begin) == -signal.SIGKILL, seed
@@ -131,7 +125,7 @@ def test_a_line_that_is_killed_twenty_times_ends_as_one_that_never_was(
     engine.dispose()
     with capsys.disabled():
         print(  # noqa: T201 — where it was killed is worth seeing
-            f"\n{engine.dialect.name}: {KILLS} kills in a line of {length} statements, {len(diary.lost)} questions "
+            f"\n{engine.dialect.name}: {kills} kills in a line of {length} statements, {len(diary.lost)} questions "
             f"lost with their answers, seed {seed}"
         )
     # An answer that died with its process is time that nobody watched, as if it had not been asked.

@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from alerts.delivery.notices import notice_payload
+from alerts.delivery.worker import LONGEST
 from db.channel_states import channel_failed
 from db.cutouts import newest_cutout
 from db.deliveries import claim, dead_letters, enqueue, revive
@@ -103,7 +105,7 @@ def kept(app: App) -> Cutout | None:
 
 
 def work(app: App, job_id: str, hastened: list[str]) -> None:
-    (job,) = [each for each in jobs_of(app, "me", hastened.append) if each.id == job_id]
+    (job,) = [each for each in jobs_of(app, "me", hastened.append, threading.Event()) if each.id == job_id]
     job.work(NOW)
 
 
@@ -196,7 +198,14 @@ def test_no_sign_of_life_is_given_while_something_ails(make: Callable[..., App],
             )
         assert "nobody sends it" in pipeline.sign_of_life(app, [], NOW)
         with writing(app.engine) as connection:
-            channel_failed(connection, "log", not_before=NOW, error="full", now=NOW - timedelta(minutes=61))
+            channel_failed(
+                connection,
+                "log",
+                not_before=NOW,
+                error="full",
+                now=NOW - timedelta(minutes=61),
+                longest=LONGEST.rest,
+            )
         assert "the channel “log” fails since" in pipeline.sign_of_life(app, [], NOW)
         assert server.asked == []
         pipeline.deliver(app, lambda: NOW, "me")
@@ -283,10 +292,10 @@ def test_what_was_given_up_is_owed_again_unless_it_is_too_old(engine: Engine) ->
             )
         assert revive(connection, ["log"], NOW - timedelta(days=7), NOW) == 1
         assert dead_letters(connection, ["log"]) == 1
-    claimed = claim(engine, "me", NOW, 60, {"log": 0, "slack": 0})
+    claimed = claim(engine, "me", NOW, {"log": 0, "slack": 0}, LONGEST)
     assert claimed is not None
     assert (claimed.identity, claimed.attempts) == ("0", 1)
-    assert claim(engine, "me", NOW, 60, {"log": 0, "slack": 0}) is None
+    assert claim(engine, "me", NOW, {"log": 0, "slack": 0}, LONGEST) is None
 
 
 def test_the_command_says_what_is_owed_again(

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from alerts.judging.forecast import Expected
 from db.records import BlindPeriod, CoverageHour, Evaluation, ObservationKey, Scene
 from monitor.feeds import Provider
-from monitor.web import wording
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.data import chart_data
 from monitor.web.charts.lanes import lane_chart
@@ -29,6 +28,7 @@ from monitor.web.views.sight import (
     outage_sentence,
     published_sentence,
 )
+from monitor.web.views.verdict_words import verdict
 from tests.kit.builders import DAY, at, look, stated
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 
@@ -307,37 +307,6 @@ def test_an_outage_concludes_nothing() -> None:
     assert "No working feed has watched this place since 2023-10-01 04:00 UTC" in said.text
 
 
-@pytest.mark.parametrize(
-    ("length", "words"),
-    [
-        (timedelta(seconds=10), "0 minutes"),
-        (timedelta(seconds=70), "1 minute"),
-        (timedelta(minutes=90), "90 minutes"),
-        (timedelta(hours=30), "30 hours"),
-        (timedelta(days=3), "3 days"),
-        (timedelta(days=100), "3 months"),
-        (timedelta(days=1100), "3 years"),
-    ],
-)
-def test_lengths_of_time_in_one_unit(length: timedelta, words: str) -> None:
-    assert wording.duration(length) == words
-
-
-def test_periods_are_no_finer_than_their_source() -> None:
-    start = at("2023-06-30T15:00")  # the first of July in Pyongyang
-    assert wording.period(start, start + 31 * DAY, "month", "Asia/Pyongyang") == "2023-07"
-    assert wording.period(start, start + 62 * DAY, "month", "Asia/Pyongyang") == "2023-07 to 2023-08"
-    assert wording.period(start, start + DAY, "day", "Asia/Pyongyang") == "2023-07-01"
-    assert wording.period(start, start + 3 * DAY, "window", "Asia/Pyongyang") == "2023-07-01 to 2023-07-03"
-    assert wording.period(start, start, "minute", "Asia/Pyongyang") == "2023-06-30 15:00 UTC"
-
-
-def test_a_day_of_publication_claims_no_hour() -> None:
-    assert wording.known_since(at("2023-10-05T15:00"), "Asia/Pyongyang") == "2023-10-06"
-    assert wording.known_since(at("2023-10-06"), "Asia/Pyongyang") == "2023-10-06"
-    assert wording.known_since(at("2023-10-06T02:30"), "Asia/Pyongyang") == "2023-10-06 02:30 UTC"
-
-
 def said(*answers: tuple[str, Any, bool, int | None]) -> list[Evaluation]:
     key = ObservationKey(COUNTS[0].series, COUNTS[0].period_start, "k", 1)
     return [
@@ -370,15 +339,7 @@ def said(*answers: tuple[str, Any, bool, int | None]) -> list[Evaluation]:
     ],
 )
 def test_a_verdict_in_a_few_words(answers: list[tuple[str, str, bool, int | None]], words: str) -> None:
-    assert wording.verdict(said(*answers)) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(60, "minute"), (90, "90 seconds"), (3600, "hour"), (21_600, "6 hours"), (86_400, "day"), (1, "second")],
-)
-def test_cadences_in_words(seconds: int, words: str) -> None:
-    assert wording.every(seconds) == words
+    assert verdict(said(*answers)) == words
 
 
 def test_files_are_versioned_by_their_content(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from alerts.words import span, utc_seconds
 from db.records import Evidence, Fix, Visit
-from monitor.flights.evidence import clock, note, span, state
-from monitor.flights.geodesy import apart_nm
+from monitor.flights.evidence import flying, note
 from monitor.flights.signal_loss.estimates import Arrival
 from monitor.flights.signal_loss.gaps import End, Gap
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.signal_loss.ranking import Candidate
+from monitor.flights.tracks.kinematics import apart_nm
 
 _TOLD = 3
 _WORTH_TELLING = 0.02
@@ -22,7 +23,7 @@ def lost(gap: Gap, best: Candidate, ranked: Sequence[Candidate], expected: Arriv
     gate = f", where signals are usually lost on that way ({best.gate})" if best.gate else ""
     return note(
         fix,
-        f"Last heard {state(fix)} at {clock(fix.at)} ({fix.provider}), {best.away_nm:.0f} NM from "
+        f"Last heard {flying(fix)} at {utc_seconds(fix.at)} ({fix.provider}), {best.away_nm:.0f} NM from "
         f"{best.place.site.name} and flying towards it{off}{gate}. It would have arrived between "
         f"{expected.early:%H:%M} and {expected.late:%H:%M} UTC. That it went there: {best.probability:.0%}; {_rest(best, ranked)}.",
     )
@@ -41,7 +42,7 @@ def overdue(gap: Gap, late: datetime) -> Evidence:
     return Evidence(
         "note",
         "",
-        f"Not heard again by {clock(late)}, when it should have arrived; the feed was working. "
+        f"Not heard again by {utc_seconds(late)}, when it should have arrived; the feed was working. "
         f"Nobody heard it land, and other places remain possible ({gap.lost.fix.icao24} is still awaited).",
     )
 
@@ -53,7 +54,7 @@ def outlasted(gap: Gap, performance: Performance) -> Evidence:
     return Evidence(
         "note",
         "",
-        f"Silent since {clock(gap.lost.fix.at)}, longer than the {hours:.0f} hours that its type can stay in the air: "
+        f"Silent since {utc_seconds(gap.lost.fix.at)}, longer than the {hours:.0f} hours that its type can stay in the air: "
         "it has landed. Where is not proven.",
     )
 
@@ -62,7 +63,7 @@ def through(gap: Gap, back: End) -> Evidence:
     """Say that it flew on."""
     return note(
         back.fix,
-        f"Heard again at {clock(back.fix.at)} ({back.fix.provider}), {apart_nm(gap.lost.fix, back.fix):.0f} NM on, after "
+        f"Heard again at {utc_seconds(back.fix.at)} ({back.fix.provider}), {apart_nm(gap.lost.fix, back.fix):.0f} NM on, after "
         f"{span(gap.length(back.fix.at))}: as long as a flight without landing takes.",
     )
 
@@ -71,7 +72,7 @@ def too_short(gap: Gap, back: End) -> Evidence:
     """Say that the silence leaves no time for a stay."""
     return note(
         back.fix,
-        f"Heard again at {clock(back.fix.at)} ({back.fix.provider}) after {span(gap.length(back.fix.at))}: "
+        f"Heard again at {utc_seconds(back.fix.at)} ({back.fix.provider}) after {span(gap.length(back.fix.at))}: "
         "too soon to have landed and left again.",
     )
 
@@ -80,7 +81,7 @@ def elsewhere(back: End) -> Evidence:
     """Say that it came back from another direction."""
     return note(
         back.fix,
-        f"Heard again {state(back.fix)} at {clock(back.fix.at)} ({back.fix.provider}), not coming from this site.",
+        f"Heard again {flying(back.fix)} at {utc_seconds(back.fix.at)} ({back.fix.provider}), not coming from this site.",
     )
 
 
@@ -106,7 +107,7 @@ def back(
         doubt = f" That it was there: {best.probability:.0%}{alone}; {_rest(best, ranked)}."
     return note(
         end.fix,
-        f"Heard again {state(end.fix)} at {clock(end.fix.at)} ({end.fix.provider}), {away:.0f} NM from "
+        f"Heard again {flying(end.fix)} at {utc_seconds(end.fix.at)} ({end.fix.provider}), {away:.0f} NM from "
         f"{best.place.site.name}, after {span(gap.length(end.fix.at))} of silence. "
         f"That leaves about {span(ground)} on the ground.{doubt}",
     )
@@ -116,7 +117,7 @@ def emerged(end: End, best: Candidate) -> Evidence:
     """Tell of a departure without an arrival."""
     return note(
         end.fix,
-        f"First heard {state(end.fix)} at {clock(end.fix.at)} ({end.fix.provider}), {best.away_nm:.0f} NM from "
+        f"First heard {flying(end.fix)} at {utc_seconds(end.fix.at)} ({end.fix.provider}), {best.away_nm:.0f} NM from "
         f"{best.place.site.name}, flying away from it ({best.gate}). Its arrival was not observed.",
     )
 

@@ -7,12 +7,22 @@ from alerts.judging.forecast import RuleNow, normal, series_in
 from alerts.judging.verdicts import Known
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
-from alerts.words import capital, listed, units
+from alerts.words import (
+    capital,
+    listed,
+    looks_behind,
+    metric_words,
+    named,
+    rule_words,
+    statement_words,
+    units,
+    window_words,
+)
 from db.records import DeclaredBaseline, SeriesKey
 from monitor.flights.looks import COUNTED
 from monitor.flights.visits import PROCEDURE
-from monitor.web import wording
 from monitor.web.views.rows import subject_words
+from monitor.web.views.verdict_words import USABLE_LOOKS
 
 _BY_PEOPLE = "published"
 _WATCHLIST = "watchlist"
@@ -58,7 +68,7 @@ def _plan(
     own = SeriesKey(watch.site_id, "", metric, "", PROCEDURE if flown else _BY_PEOPLE)
     now = normal(next(iter(series_in(known, "")), own), known, watch, rules)
     return MetricPlan(
-        metrics=(wording.metric_words(metric),),
+        metrics=(metric_words(metric),),
         looks=_looks_words(flight_feeds if flown else ()),
         counted_daily=flown,
         known=now.usable,
@@ -84,15 +94,15 @@ def _looks_words(flight_feeds: Sequence[str]) -> str:
 
 def _declared(each: DeclaredBaseline, zone: str) -> str:
     who = "" if not each.series.subject else f" ({subject_words(each.series.subject, {})})"
-    publisher = each.publisher or "an unnamed source"
+    publisher = named(each.publisher)
     return (
-        f"{capital(wording.statement(each))}{who}, {wording.window(each, zone)}, according to {publisher}"
-        f" ({wording.looks_behind(each)})"
+        f"{capital(statement_words(each))}{who}, {window_words(each, zone)}, according to {publisher}"
+        f" ({looks_behind(each.n_looks)})"
     )
 
 
 def _foretold(said: RuleNow, watch: SiteWatch, *, daily: bool) -> Foretold:
-    name = (said.rule.replace("_", " "),)
+    name = (rule_words(said.rule),)
     if said.rule == _WATCHLIST:
         return Foretold(name, bool(watch.watchlist), _watchlist_words(watch))
     if said.judges:
@@ -112,8 +122,8 @@ def _watchlist_words(watch: SiteWatch) -> str:
 def _needs(said: RuleNow, *, daily: bool) -> str:
     if not said.missing:
         return ""
-    what = said.figures.get("missing_what", wording.USABLE_LOOKS)
-    if what != wording.USABLE_LOOKS:
+    what = said.figures.get("missing_what", USABLE_LOOKS)
+    if what != USABLE_LOOKS:
         return f"needs {said.missing} more {units(said.missing, what)}"
-    wait = f" (at least {said.missing} {'day' if said.missing == 1 else 'days'})" if daily else ""
-    return f"needs {said.missing} more {'look' if said.missing == 1 else 'looks'}{wait}"
+    wait = f" (at least {said.missing} {units(said.missing, 'days')})" if daily else ""
+    return f"needs {said.missing} more {units(said.missing, 'looks')}{wait}"

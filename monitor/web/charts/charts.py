@@ -3,8 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from alerts.words import (
+    count_label,
+    interval_words,
+    look_period,
+    looks_behind,
+    named,
+    statement_words,
+    window_words,
+)
 from db.records import DeclaredBaseline, Observation
-from monitor.web import wording
 from monitor.web.charts.marks import (
     BOTTOM_PX,
     Block,
@@ -69,16 +77,16 @@ def _top(values: Sequence[float], declared: Iterable[DeclaredBaseline]) -> float
 def _baselines(told: Told, span: Span, y: Scale, floor: float) -> Iterator[Block]:
     for each in told.declared:
         title = (
-            f"{wording.statement(each)}, {wording.window(each, told.zone)}, according to "
-            f"{each.publisher or 'an unnamed source'} ({wording.looks_behind(each)})"
+            f"{statement_words(each)}, {window_words(each, told.zone)}, according to "
+            f"{named(each.publisher)} ({looks_behind(each.n_looks)})"
         )
         left, right = span.x(each.window_start), span.x(each.window_end)
         width = round(max(0.6, right - left), 2)
         if each.statistic == "max" and each.value is not None:
             top = y(each.value)
-            yield Block(left, width, "declared", title, top, floor - top, wording.statement(each))
+            yield Block(left, width, "declared", title, top, floor - top, statement_words(each))
         elif each.statistic == "none_before":
-            yield Block(left, width, "declared", title, floor - 3, 3, wording.statement(each))
+            yield Block(left, width, "declared", title, floor - 3, 3, statement_words(each))
 
 
 def _usual(told: Told, span: Span, y: Scale) -> Iterator[Block]:
@@ -90,7 +98,8 @@ def _usual(told: Told, span: Span, y: Scale) -> Iterator[Block]:
             left,
             round(max(0.4, right - left), 2),
             "usual",
-            wording.usual(each, told.zone),
+            f"{look_period(each.look, told.zone)}: usually {interval_words(each.low, each.high)}, "
+            f"{each.expected:.3g} expected",
             top,
             round(max(1.0, y(each.low) - top), 1),
         )
@@ -111,8 +120,8 @@ def _labelled(marks: Sequence[Mark], looks: Sequence[Observation]) -> Iterator[M
     for places in sorted(_heaps(marks), key=rank):
         place = min(places, key=lambda each: marks[each].y)
         x_px, y_px = _x_px(marks[place]), marks[place].y
-        together = ", ".join(wording.short_count(looks[each]) for each in places)
-        for text in dict.fromkeys((together, wording.short_count(looks[place]))):
+        together = ", ".join(count_label(looks[each]) for each in places)
+        for text in dict.fromkeys((together, count_label(looks[place]))):
             half = (len(text) * _LETTER_PX + _LABEL_GAP_PX) / 2
             inside = len(places) == 1 or text != together or half < x_px < _NARROWEST_PX - half
             if inside and all(

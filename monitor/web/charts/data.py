@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from alerts.words import counted_by, exposure_words, look_count, look_period, named, statement_words
 from db.records import Observation
-from monitor.web import wording
 from monitor.web.charts.marks import Told, look_key
 
 
@@ -34,10 +34,10 @@ def _look(look: Observation, told: Told) -> dict[str, Any]:
         "low": look.low,
         "high": look.high,
         "kind": _kind(look, told),
-        "count": wording.counted(look),
-        "when": wording.look_period(look, told.zone),
-        "source": wording.source(look),
-        "exposure": wording.exposure(look),
+        "count": look_count(look),
+        "when": look_period(look, told.zone),
+        "source": counted_by(look),
+        "exposure": exposure_words(look.exposure),
     }
 
 
@@ -57,5 +57,5 @@ def _declared(told: Told) -> Iterator[dict[str, Any]]:
             "start": each.window_start.timestamp(),
             "end": each.window_end.timestamp(),
             "value": each.value if each.statistic == "max" else None,
-            "words": f"{wording.statement(each)}, according to {each.publisher or 'an unnamed source'}",
+            "words": f"{statement_words(each)}, according to {named(each.publisher)}",
         }

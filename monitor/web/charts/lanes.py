@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from alerts.words import capital, subject
+from alerts.words import capital, count_label, subject, window_words
 from db.records import DeclaredBaseline
-from monitor.web import wording
 from monitor.web.charts.marks import (
     BOTTOM_PX,
     Chart,
@@ -67,7 +66,7 @@ def _lane(name: str, told: Told, span: Span, y: float) -> Lane:
             y_low=None,
             y_high=None,
             floor=False,
-            label=wording.short_count(each) if each.value != 1 else "",
+            label=count_label(each) if each.value != 1 else "",
         )
         for each in shown
     ]
@@ -78,7 +77,7 @@ def _earlier(each: DeclaredBaseline, told: Told, span: Span, y: float) -> Mark |
     if each.statistic != "last_seen":
         return None
     middle = each.window_start + (each.window_end - each.window_start) / 2
-    when = wording.window(each, told.zone)
+    when = window_words(each, told.zone)
     return Mark(span.x(middle), y, "declared", f"Last seen before: {when}, according to {each.publisher}")
 
 

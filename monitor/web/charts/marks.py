@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from alerts.judging.forecast import Expected
+from alerts.words import counted_by, look_count, look_period, period_words, utc
 from db.records import DeclaredBaseline, Observation
-from monitor.web import wording
 
 LEFT, RIGHT = 1.5, 98.5
 _MOST_TICKS = 7
@@ -180,7 +180,7 @@ def mark_of(look: Observation, told: Told, span: Span, y: Scale) -> Mark:
         x=round((start + end) / 2, 2) if wide or look.precision == "day" else start,
         y=y(value),
         kind="alert" if look_key(look) in told.alerted else "announced" if look.announced else "count",
-        title=f"{wording.look_period(look, told.zone)}: {wording.counted(look)}, {wording.source(look)}",
+        title=f"{look_period(look, told.zone)}: {look_count(look)}, {counted_by(look)}",
         width=round(end - start, 2) if wide else None,
         y_low=y(look.low) if bounded and look.low is not None else None,
         y_high=y(look.high) if bounded and look.high is not None else None,
@@ -196,7 +196,7 @@ def shade_gaps(told: Told, span: Span, room: Room) -> Iterator[Block]:
         if kind:
             start, end = stretch[0].period_start, stretch[-1].period_end
             words = "not assessable" if kind == "unusable" else "no count: not observed"
-            title = f"{wording.period(start, end, 'day', told.zone)}: {words}"
+            title = f"{period_words(start, end, 'day', told.zone)}: {words}"
             yield _block(span, (start, end), kind, title, room)
 
 
@@ -205,7 +205,7 @@ def shade_silence(told: Told, span: Span, room: Room) -> Iterator[Block]:
     newest = max(each.period_end for each in told.looks if each.value is not None)
     ended = max(each.period_end for each in told.looks)
     if span.end - ended > (span.end - span.start) * _SILENCE_SHARE:
-        yield _block(span, (ended, span.end), "silence", f"No count since {wording.utc(newest)}", room)
+        yield _block(span, (ended, span.end), "silence", f"No count since {utc(newest)}", room)
 
 
 def _gap_kind(look: Observation) -> str:
@@ -225,7 +225,7 @@ def describe(told: Told, title: str) -> str:
     highest = max(counts, key=lambda each: each.value or 0.0)
     newest = counts[-1]
     return (
-        f"{title}: {len(counts)} counts. Highest {wording.counted(highest)} "
-        f"({wording.look_period(highest, told.zone)}), newest {wording.counted(newest)} "
-        f"({wording.look_period(newest, told.zone)}). The table below has every one."
+        f"{title}: {len(counts)} counts. Highest {look_count(highest)} "
+        f"({look_period(highest, told.zone)}), newest {look_count(newest)} "
+        f"({look_period(newest, told.zone)}). The table below has every one."
     )

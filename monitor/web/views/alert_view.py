@@ -6,19 +6,18 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection
-
 from alerts.channels.safe_text import safe_url
 from alerts.delivery.compose import composed
+from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import STATUS
-from alerts.words import own_count
+from alerts.words import count_words, exposure_words, own_count, period_words, rule_words, source_words
 from db.alerts import alert_by_id, events
 from db.deliveries import deliveries, told_alerts
+from db.engine import Connection
 from db.records import Alert, AlertEvent, Delivery
 from db.silences import Silence, silences
 from db.sites import site_names
 from monitor.app import App
-from monitor.web import wording
 from monitor.web.views.message_previews import (
     EmailPreview,
     SlackPreview,
@@ -38,7 +37,7 @@ _DELIVERY_WORDS = {
     "too_old": "not sent: too old",
     "silenced": "not sent: silenced",
 }
-CHART_HEIGHT = 220
+ALERT_CHART_HEIGHT = 220
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,8 @@ class AlertPage:
     status_words: Mapping[str, str]
     sent: bool
     """Whether any message about it went, or still goes, to somebody."""
+    as_sent: bool
+    """Whether the message that is shown is the very one that was sent."""
 
 
 def alert_page(
@@ -100,7 +101,8 @@ def alert_page(
     life = events(connection, alert_id)
     owed = deliveries(connection, alert_id)
     told = told_event(life, owed, seq)
-    message = composed(connection, delivery_of(told, owed), app.settings.public_url)
+    delivery = delivery_of(told, owed)
+    message = composed(connection, delivery, app.settings.public_url)
     kinds = {each.seq: STATUS[each.kind] for each in life}
     return AlertPage(
         alert=alert,
@@ -119,6 +121,7 @@ def alert_page(
         panel=_panel(connection, app, alert, now),
         status_words=STATUS,
         sent=alert.id in told_alerts(connection),
+        as_sent=thaw(delivery) is not None,
     )
 
 
@@ -127,29 +130,31 @@ def _panel(connection: Connection, app: App, alert: Alert, now: datetime) -> Pan
     if site is None:
         return None
     topic = Topic(alert.area, alert.metric, alert.subjects or ("",))
-    return Desk(connection, site, site_names(connection), now).panel(topic, [alert], height=CHART_HEIGHT)
+    return Desk(connection, site, site_names(connection), now).panel(
+        topic, [alert], height=ALERT_CHART_HEIGHT
+    )
 
 
 def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
     zone = alert.details["timezone"]
     start, end = (datetime.fromisoformat(entry[name]) for name in ("period_start", "period_end"))
     links = tuple(_links(entry))
-    publisher = entry["publisher"] or own_count(entry["procedure"], entry.get("data_from", ()))
-    via = f" (via {entry['via']})" if entry["via"] else ""
+    said_by = source_words(entry["publisher"], entry["via"])
+    name = said_by or own_count(entry["procedure"], entry.get("data_from", ()))
     return EntryRow(
         subject=subject_words(entry["subject"], entry["site_names"]),
-        count=wording.qualified(entry["qualifier"], entry["value"]),
-        when=wording.period(start, end, entry["precision"], zone),
-        source=Source(publisher + via, links[0].url if links else None),
+        count=count_words(entry["value"], entry["qualifier"]),
+        when=period_words(start, end, entry["precision"], zone),
+        source=Source(name, links[0].url if links else None),
         procedure=entry["procedure"],
-        exposure="not stated" if entry["exposure"] is None else f"{entry['exposure']:.0%}",
+        exposure=exposure_words(entry["exposure"]),
         certainty=entry["certainty"] or "not stated",
         known_since=datetime.fromisoformat(entry["result_time"]),
         revision=entry["revision"],
         note=entry["note"],
         links=links,
         visits=tuple(_visits(entry, alert.site_id)),
-        rules=tuple((name.replace("_", " "), said["reason"]) for name, said in entry["rules"].items()),
+        rules=tuple((rule_words(name), said["reason"]) for name, said in entry["rules"].items()),
     )
 
 

@@ -4,16 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from alerts.words import capital
+from alerts.words import ago, capital, utc
 from db.cutouts import cutout_failures, newest_cutout
+from db.engine import Connection
 from db.imagery import scenes
 from db.records import Cutout, Scene
 from monitor.imagery.cutout import LOOK_BACK, clear_scenes
 from monitor.imagery.next_pass import WINDOW, describe, next_passes
 from monitor.sites import Site
-from monitor.web import wording
 
 _SATELLITES: Mapping[str, str] = {
     "sentinel-2a": "Sentinel-2A",
@@ -60,7 +58,7 @@ def site_picture(connection: Connection, site: Site, now: datetime) -> SitePictu
 def _caption(made: Cutout, now: datetime) -> str:
     satellite = _SATELLITES.get(made.platform, made.platform)
     part = "" if made.shown_share >= _WHOLE else f", {made.shown_share:.0%} of the site"
-    return f"{satellite}, {wording.utc(made.acquired_at)}, {wording.ago(made.acquired_at, now)}{part}"
+    return f"{satellite}, {utc(made.acquired_at)}, {ago(made.acquired_at, now)}{part}"
 
 
 def _why_none(connection: Connection, site: Site, known: list[Scene], now: datetime) -> str:

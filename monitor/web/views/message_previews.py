@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from html import unescape
 
-from sqlalchemy import Connection
-
 from alerts.channels import Message
 from alerts.channels.email_message import build
 from alerts.channels.safe_text import safe_url
 from alerts.channels.slack_blocks import payload
 from alerts.delivery.compose import composed
+from alerts.delivery.frozen import thaw
 from db.alerts import events
 from db.deliveries import deliveries
+from db.engine import Connection
 from db.records import AlertEvent, Delivery
 from monitor.app import App
 from monitor.web.views.rows import Source
@@ -46,10 +46,10 @@ def told_event(life: Sequence[AlertEvent], owed: Sequence[Delivery], seq: int | 
 
 
 def delivery_of(event: AlertEvent, owed: Sequence[Delivery]) -> Delivery:
-    """What was owed about an event, or what would have been."""
+    """What was owed about an event, one that was sent before others; or what would have been."""
     found = [each for each in owed if each.event_seq == event.seq]
     if found:
-        return found[0]
+        return next((each for each in found if thaw(each) is not None), found[0])
     return Delivery(
         id=0,
         identity=f"{event.alert_id}:{event.seq}:preview",

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection
-
+from alerts.words import ago, counted_by, look_count, look_period, metric_words
 from db.alerts import alerts
 from db.blindness import open_periods
 from db.coverage import coverage
 from db.deliveries import told_alerts
+from db.engine import Connection
 from db.evaluations import verdicts
 from db.imagery import scenes
 from db.observations import looks
@@ -22,9 +22,9 @@ from db.sites import site_names
 from monitor.app import App
 from monitor.sites import Site
 from monitor.sites.kinds import KINDS
-from monitor.web import wording
 from monitor.web.views.imagery_view import SitePicture, site_picture
 from monitor.web.views.listening import ears
+from monitor.web.views.map_data import SiteMark
 from monitor.web.views.panels import Desk, Panel, topics
 from monitor.web.views.sight import (
     CURRENT,
@@ -36,6 +36,7 @@ from monitor.web.views.sight import (
     outage_sentence,
     published_sentence,
 )
+from monitor.web.views.verdict_words import status
 
 FEATURED = 3
 """So many sites stand at the top with a chart; the rest follow in a table."""
@@ -82,13 +83,20 @@ class SiteCard:
     newest: Observation | None
     sight: tuple[Sentence, ...]
 
+    @property
+    def mark(self) -> SiteMark:
+        """The site on the map."""
+        return SiteMark(
+            self.site, self.state.code, self.state.words, self.alert.headline if self.alert else ""
+        )
+
     def newest_words(self, now: datetime) -> str:
         """The newest count with what was counted, when and by whom, for a line of a table; '' where there is none."""
         if self.newest is None:
             return ""
-        what = wording.metric_words(self.newest.series.metric).lower()
-        when = f"{wording.look_period(self.newest, self.site.timezone.key)}, {wording.ago(self.newest.period_end, now)}"
-        return f"{what}: {wording.counted(self.newest)}, {when} ({wording.source(self.newest)})"
+        what = metric_words(self.newest.series.metric).lower()
+        when = f"{look_period(self.newest, self.site.timezone.key)}, {ago(self.newest.period_end, now)}"
+        return f"{what}: {look_count(self.newest)}, {when} ({counted_by(self.newest)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +216,7 @@ class Surveyor:
         said = verdicts(self._connection, [newest.key]).get(newest.key, [])
         if any(each.exceeded for each in said):
             return "unusual"
-        return "ordinary" if wording.status(said) == "evaluated" else "unknown"
+        return "ordinary" if status(said) == "evaluated" else "unknown"
 
     def _last_heard(self, site: Site) -> datetime | None:
         if not site.flies:

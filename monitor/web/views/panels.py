@@ -5,19 +5,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from alerts.judging.forecast import Expected, expectations, known_at, series_in
+from alerts.judging.forecast import Expected, expectations, series_in
+from alerts.judging.knowable import known_at
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
+from alerts.words import metric_words
 from db.alerts import alerts
 from db.declared import declared
+from db.engine import Connection
 from db.evaluations import verdicts
 from db.observations import looks
 from db.pages import SeriesSummary
 from db.records import Alert, Observation
 from monitor.sites import Site
-from monitor.web import wording
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.lanes import lane_chart
 from monitor.web.charts.marks import Chart, Told
@@ -148,7 +148,7 @@ class Desk:
         context = Context(self.zone, self.site_names, judged, alert_of)
         usual = list(self._usual(topic, watch)) if watch and not topic.lanes else []
         shown = Told(self.zone, self.now, found, stated, frozenset(alert_of), self.site_names, usual)
-        title = wording.metric_words(topic.metric)
+        title = metric_words(topic.metric)
         chart = lane_chart(shown, title) if topic.lanes else value_chart(shown, title, height)
         return Panel(
             topic=topic,

@@ -6,12 +6,24 @@ from datetime import datetime
 from itertools import groupby
 
 from alerts.channels.safe_text import safe_url
-from alerts.words import capital, subject
+from alerts.words import (
+    capital,
+    counted_by,
+    exposure_words,
+    interval_words,
+    look_count,
+    look_period,
+    looks_behind,
+    named,
+    source_words,
+    statement_words,
+    subject,
+    window_words,
+)
 from db.records import Alert, DeclaredBaseline, Evaluation, Evidence, Observation, ObservationKey, Visit
-from monitor.flights.signal_loss.records import is_awaited_near
-from monitor.reports.history import interval_words, source_words
-from monitor.web import wording
+from monitor.flights import words as telling
 from monitor.web.charts.marks import LookKey, look_key
+from monitor.web.views.verdict_words import reasons, verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +100,14 @@ def look_row(look: Observation, context: Context) -> LookRow:
     said = context.evaluations.get(look.key, ())
     links = tuple(_links(look.evidence, look.publisher))
     return LookRow(
-        when=wording.look_period(look, context.zone),
+        when=look_period(look, context.zone),
         at=look.period_start,
         subject=subject_words(look.series.subject, context.site_names),
-        count=wording.counted(look),
-        interval=interval_words(look),
-        exposure=wording.exposure(look),
+        count=look_count(look),
+        interval=interval_words(look.low, look.high),
+        exposure=exposure_words(look.exposure),
         source=Source(
-            source_words(look.publisher, look.via) or wording.source(look), links[0].url if links else None
+            source_words(look.publisher, look.via) or counted_by(look), links[0].url if links else None
         ),
         links=links,
         procedure=look.series.procedure,
@@ -105,8 +117,8 @@ def look_row(look: Observation, context: Context) -> LookRow:
         announced=look.announced,
         usable=look.usable,
         note=look.note,
-        verdict=wording.verdict(said),
-        reasons=tuple(wording.reasons(said)),
+        verdict=verdict(said),
+        reasons=tuple(reasons(said)),
         alert_id=context.alert_of.get(look_key(look)),
     )
 
@@ -137,12 +149,12 @@ def declared_row(each: DeclaredBaseline, context: Context) -> DeclaredRow:
     """One declared baseline in words."""
     return DeclaredRow(
         statistic=each.statistic,
-        says=wording.statement(each),
+        says=statement_words(each),
         subject=subject_words(each.series.subject, context.site_names),
-        window=wording.window(each, context.zone),
+        window=window_words(each, context.zone),
         # Behind the day of a last sighting stands one look.
-        looks="" if each.statistic == "last_seen" else wording.looks_behind(each),
-        source=Source(each.publisher or "an unnamed source", safe_url(each.url)),
+        looks="" if each.statistic == "last_seen" else looks_behind(each.n_looks),
+        source=Source(named(each.publisher), safe_url(each.url)),
         via=each.via,
         certainty=each.certainty,
         note=each.note,
@@ -156,8 +168,8 @@ def visit_row(visit: Visit, site_names: Mapping[str, str]) -> VisitRow:
     return VisitRow(
         visit=visit,
         aircraft=", ".join(named) or f"ICAO address {visit.icao24.upper()}",
-        state=wording.STATE_WORDS["undecided" if is_awaited_near(visit) else visit.state],
-        confidence=f"{visit.confidence} of 4: {wording.CONFIDENCE_WORDS[visit.confidence]}",
+        state=telling.state(visit),
+        confidence=telling.confidence(visit),
         subjects=", ".join(subject_words(each, site_names) for each in visit.subjects),
         evidence=tuple(each.text for each in visit.evidence if each.text),
     )

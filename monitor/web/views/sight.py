@@ -4,16 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from db.records import BlindPeriod, CoverageHour, Observation, Scene
+from alerts.words import ago, counted_by, duration, look_period, utc
+from db.records import HOUR_S, BlindPeriod, CoverageHour, Observation, Scene
 from monitor.feeds import Provider
 from monitor.sites import Site
-from monitor.web import wording
 
 DAY = timedelta(days=1)
 PASSES = timedelta(days=30)
 CURRENT = timedelta(days=30)
 """A look older than this says nothing of today."""
-_HOUR_S = 3600
 _CLOUDY = 0.5
 
 
@@ -82,15 +81,15 @@ def flight_sentence(site: Site, provider: Provider, ears: Ears) -> Sentence:
 
 
 def _hours(seconds: int) -> str:
-    hours = seconds / _HOUR_S
-    return f"{hours:.0f}" if hours >= 1 else wording.duration(timedelta(seconds=max(60, seconds)))
+    hours = seconds / HOUR_S
+    return f"{hours:.0f}" if hours >= 1 else duration(timedelta(seconds=max(60, seconds)))
 
 
 def outage_sentence(period: BlindPeriod) -> Sentence:
     """Say since when no working feed has watched a site."""
     return Sentence(
         "blind",
-        f"No working feed has watched this place since {wording.utc(period.since)}. What happened meanwhile is not "
+        f"No working feed has watched this place since {utc(period.since)}. What happened meanwhile is not "
         "known, and nothing is concluded from it.",
     )
 
@@ -110,7 +109,7 @@ def imagery_sentence(provider: Provider, scenes: Sequence[Scene], now: datetime)
     return Sentence(
         "seen" if clear else "blind",
         f"{provider.name} lists {len(passes)} satellite {plural} of the last {days} days, {clear} of them mostly clear; "
-        f"the newest {wording.ago(newest.acquired_at, now)} ({newest.platform}, {cloud}). "
+        f"the newest {ago(newest.acquired_at, now)} ({newest.platform}, {cloud}). "
         "A pass is a picture that can be looked at, not a count.",
     )
 
@@ -120,9 +119,9 @@ def published_sentence(newest: Observation | None, zone: str, now: datetime) -> 
     if newest is None:
         return Sentence("unknown", "Nobody has counted anything here yet.")
     kind = "seen" if now - newest.period_end < CURRENT else "blind"
-    when = wording.look_period(newest, zone)
-    age = wording.ago(newest.period_end, now)
-    return Sentence(kind, f"The newest count is from {when}, {age} ({wording.source(newest)}).")
+    when = look_period(newest, zone)
+    age = ago(newest.period_end, now)
+    return Sentence(kind, f"The newest count is from {when}, {age} ({counted_by(newest)}).")
 
 
 def last_heard(hours: Iterable[CoverageHour]) -> datetime | None:

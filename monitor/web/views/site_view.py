@@ -5,24 +5,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from alerts.channels.safe_text import safe_url
 from alerts.judging.judgeability import Judgeability, judgeability
+from alerts.words import metric_words, named, period_words
 from db.declared import notes
+from db.engine import Connection
 from db.pages import VisitFilter, visit_page
 from db.records import Alert, Note
 from monitor.app import App
 from monitor.sites import Site
-from monitor.web import wording
 from monitor.web.charts.data import chart_data
 from monitor.web.views.imagery_view import SitePicture, site_picture
 from monitor.web.views.overview import SiteCard, Surveyor
 from monitor.web.views.panels import Desk, Panel, Topic, topics
 from monitor.web.views.plan import Plan, draw_plan
 from monitor.web.views.rows import Source, VisitRow, subject_words, visit_row
+from monitor.web.views.verdict_words import rules_by_metric
 
-CHART_HEIGHT = 260
+SITE_CHART_HEIGHT = 260
 MOST_VISITS = 50
 
 
@@ -100,7 +100,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     chosen = _chosen(known, asked)
     desk = Desk(connection, site, surveyor.names, now)
     watch = app.watches[site.id]
-    panel = desk.panel(chosen, told, watch=watch, height=CHART_HEIGHT) if chosen else None
+    panel = desk.panel(chosen, told, watch=watch, height=SITE_CHART_HEIGHT) if chosen else None
     visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if site.flies else []
     return SitePage(
         card=surveyor.card(site, charted=False),
@@ -115,7 +115,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         told=surveyor.sent,
         plan=draw_plan(site),
         area_names={area.id: area.name for area in site.areas},
-        watched=wording.rules_by_metric(watch),
+        watched=rules_by_metric(watch),
         site_names=surveyor.names,
         judgeability=tuple(judgeability(connection, {site.id: watch}, app.rules, now)),
         watchlist=tuple(subject_words(each, surveyor.names) for each in site.watchlist),
@@ -146,7 +146,7 @@ def _links(known: list[Topic], chosen: Topic | None) -> list[TopicLink]:
     return [
         TopicLink(
             each,
-            wording.metric_words(each.metric),
+            metric_words(each.metric),
             chosen is not None and (each.area, each.metric) == (chosen.area, chosen.metric),
         )
         for each in known
@@ -155,9 +155,9 @@ def _links(known: list[Topic], chosen: Topic | None) -> list[TopicLink]:
 
 def _note(note: Note, zone: str) -> NoteRow:
     return NoteRow(
-        when=wording.period(note.starts_at, note.ends_at, note.precision, zone),
+        when=period_words(note.starts_at, note.ends_at, note.precision, zone),
         text=note.text,
-        source=Source(note.publisher or "an unnamed source", safe_url(note.url)),
+        source=Source(named(note.publisher), safe_url(note.url)),
         certainty=note.certainty,
         announced=note.announced,
     )

@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 from itertools import combinations
 from typing import Any
 
-from alerts.incidents.findings import look_id
+from alerts.incidents.findings import snapshot_look_id
 from alerts.incidents.headline import entry_count
-from alerts.rules import HUMAN_METHODS, method
+from alerts.rules import HUMAN_METHODS, method_of
 from alerts.words import own_count
 from db.records import Alert
 from db.spelling import folded
 
 Entry = Mapping[str, Any]
-"""A look as `alerts.incidents.findings.entry` snapshots it."""
+"""A look as `alerts.incidents.findings.look_snapshot` snapshots it."""
 
 MUCH = 1.25
 """By this factor counts must differ for people to be told; it is also how far off “about” may be."""
@@ -33,9 +33,9 @@ def witnesses(alert: Alert) -> list[Entry]:
 
 def unheard(pairs: Iterable[tuple[Entry, Entry]], before: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
     """The pairs that are much apart, but for those of which a new witness says what an earlier one did."""
-    names = {(look_id(each), each["value"]) for each in before}
+    names = {(snapshot_look_id(each), each["value"]) for each in before}
     for pair in pairs:
-        new = [each for each in pair if (look_id(each), each["value"]) not in names]
+        new = [each for each in pair if (snapshot_look_id(each), each["value"]) not in names]
         agrees = any(_agree(each, earlier) for each in new for earlier in before)
         if _much_apart(*pair) and not agrees:
             yield pair
@@ -46,7 +46,7 @@ def disputes(alert: Alert) -> dict[tuple[object, ...], tuple[Entry, Entry]]:
     entries, others = alert.details["entries"], alert.details.get("others", ())
     pairs = [*combinations(entries, 2), *((one, other) for one in entries for other in others)]
     return {
-        (look_id(one), one["value"], look_id(other), other["value"]): (one, other)
+        (snapshot_look_id(one), one["value"], snapshot_look_id(other), other["value"]): (one, other)
         for one, other in pairs
         if contradict(one, other)
     }
@@ -54,8 +54,8 @@ def disputes(alert: Alert) -> dict[tuple[object, ...], tuple[Entry, Entry]]:
 
 def contradicting(entries: Sequence[Entry], others: Iterable[Entry]) -> list[Entry]:
     """The other looks that contradict one that an alert rests on; each once, in its newest snapshot."""
-    own = {look_id(each) for each in entries}
-    newest = {look_id(each): each for each in others}
+    own = {snapshot_look_id(each) for each in entries}
+    newest = {snapshot_look_id(each): each for each in others}
     return [
         each
         for name, each in newest.items()
@@ -104,7 +104,7 @@ def _agree(one: Entry, other: Entry) -> bool:
 
 def _other_source(one: Entry, other: Entry) -> bool:
     """Whether two people counted, or two publishers by one method: a detector's count is another measure."""
-    methods = {method(one["procedure"]), method(other["procedure"])}
+    methods = {method_of(one["procedure"]), method_of(other["procedure"])}
     comparable = one["procedure"] == other["procedure"] or methods <= HUMAN_METHODS
     return comparable and folded(one["publisher"]) != folded(other["publisher"])
 

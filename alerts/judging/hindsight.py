@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from alerts.incidents.episodes import HINDSIGHT, Desk, Moment, Step, reconsider
-from alerts.incidents.findings import look_id, same_look
-from alerts.judging.archive import Archive
-from alerts.judging.verdicts import Known, context_of, verdicts_on
+from alerts.incidents.episodes import HINDSIGHT, AlertChange, EpisodeContext, JudgementTime, reconsider
+from alerts.incidents.findings import same_look, snapshot_look_id
+from alerts.judging.archive import LookHistoryCache
+from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
 from db.alerts import alerts
@@ -35,17 +35,17 @@ def judged_again(
     watches: Mapping[str, SiteWatch],
     rules: Mapping[str, Rule],
     *,
-    desk: Desk,
-    archive: Archive,
+    desk: EpisodeContext,
+    archive: LookHistoryCache,
     now: datetime,
-) -> Iterator[tuple[Alert, Step]]:
+) -> Iterator[tuple[Alert, AlertChange]]:
     """What becomes of the open alerts that carry such a note, by all that is known now."""
     for alert in alerts(connection, status="open"):
         site = watches.get(alert.site_id)
         if HINDSIGHT in alert.details and site is not None:
             verdicts = _verdicts(connection, alert, site, rules=rules, archive=archive, now=now)
             # News of when the last of it was knowable, and not of the day on which it was loaded.
-            yield alert, reconsider(alert, verdicts, desk, Moment(max(_since(alert)), now))
+            yield alert, reconsider(alert, verdicts, desk, JudgementTime(max(_since(alert)), now))
 
 
 def _verdicts(
@@ -54,14 +54,14 @@ def _verdicts(
     site: SiteWatch,
     *,
     rules: Mapping[str, Rule],
-    archive: Archive,
+    archive: LookHistoryCache,
     now: datetime,
 ) -> dict[tuple[str, ...], Sequence[Verdict]]:
     place = (alert.site_id, alert.area, alert.metric)
     counted = list(_looks(connection, alert, now))
     latest = max((each.period_start for each in counted), default=alert.phenomenon_time)
     stated = declared(connection, alert.site_id, alert.metric, as_of=now)
-    known = Known(
+    known = KnownHistory(
         now,
         archive.looks(connection, place, latest, now),
         [each for each in stated if each.series.area == alert.area],
@@ -107,7 +107,7 @@ def _looks(connection: Connection, alert: Alert, now: datetime) -> Iterator[Obse
 
 
 def _name(look: Observation) -> tuple[str, str, str, str]:
-    return look_id(
+    return snapshot_look_id(
         {
             "subject": look.series.subject,
             "procedure": look.series.procedure,

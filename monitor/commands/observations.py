@@ -11,7 +11,7 @@ from monitor.config.clock import utc_now
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
-    from monitor.imports import ImportReport, Progress
+    from monitor.imports import ImportProgress, ImportReport
 
 observations_app = typer.Typer(no_args_is_help=True, help="Bring counts in from files.")
 _SHOWN_FAULTS = 50
@@ -42,12 +42,12 @@ def import_counts(
     from monitor.imports import import_file
     from monitor.imports.faults import BadCell
     from monitor.imports.values import zone as known_zone
-    from monitor.sites.faults import sentence
+    from monitor.sites.faults import as_sentence
 
     try:
         known_zone(zone)
     except BadCell as bad:
-        raise InputError(f"--zone: {bad.problem}. {sentence(bad.mend)}") from None
+        raise InputError(f"--zone: {bad.problem}. {as_sentence(bad.mend)}") from None
     with opened() as app:
         told = None if as_json else _progress()
         report = import_file(
@@ -66,7 +66,7 @@ def _imported(report: "ImportReport") -> int:
     return report.stored + report.revised + report.unchanged + report.declared + report.notes
 
 
-def _progress() -> "Progress":
+def _progress() -> "ImportProgress":
     def told(stage: str, rows: int) -> None:
         # Small files are done before anybody can read this.
         if rows and rows % 10_000 == 0:

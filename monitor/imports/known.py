@@ -23,7 +23,7 @@ from monitor.imports.identity import (
     statement_identity,
 )
 from monitor.imports.periods import Period, rewritten
-from monitor.imports.rows import OF_A_PERIOD, OF_AN_ID, Record
+from monitor.imports.rows import OF_A_PERIOD, OF_AN_ID, ImportedRecord
 from monitor.sites import Site
 
 _NAMED = 3
@@ -58,7 +58,7 @@ class Known:
             found.append(look if key == look.series else replace(look, series=key))
         return found
 
-    def settled(self, records: Sequence[Record]) -> list[Record]:
+    def settled(self, records: Sequence[ImportedRecord]) -> list[ImportedRecord]:
         """The records under the keys by which what they are about is stored."""
         looks = iter(self._looks([each for each in records if isinstance(each, Observation)]))
         return [next(looks) if isinstance(each, Observation) else self._statement(each) for each in records]

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from monitor.imports.faults import BadCell
-from monitor.sites.faults import shown
+from monitor.sites.faults import printable_value
 
 MAX_COUNT = 1_000_000
 
@@ -70,16 +70,16 @@ def with_point(text: str) -> str:
 def number(text: str) -> float:
     """A finite number from 0 to a million, in plain digits."""
     if is_ambiguous(text):
-        raise BadCell(f"{shown(text)} is ambiguous", _both_ways(text))
+        raise BadCell(f"{printable_value(text)} is ambiguous", _both_ways(text))
     if not _NUMBER.fullmatch(text):
-        raise BadCell(f"{shown(text)} is not a number", _as_number(text) or _FORM)
+        raise BadCell(f"{printable_value(text)} is not a number", _as_number(text) or _FORM)
     if text.startswith("-"):
         raise BadCell(
             f"{text} is negative", "A count is 0 or more; where nothing could be counted, write assessable no"
         )
     value = float(text)
     if value > MAX_COUNT:
-        raise BadCell(f"{shown(text)} is more than {MAX_COUNT:,}", "Check the digits")
+        raise BadCell(f"{printable_value(text)} is more than {MAX_COUNT:,}", "Check the digits")
     return value
 
 
@@ -87,7 +87,7 @@ def counted_number(text: str) -> float:
     """As `number`; what says more than a number is pointed to the column that holds it."""
     if is_ambiguous(text) or _NUMBER.fullmatch(text) or not (mend := _as_count(text)):
         return number(text)
-    raise BadCell(f"{shown(text)} is not a number", mend)
+    raise BadCell(f"{printable_value(text)} is not a number", mend)
 
 
 def _both_ways(text: str) -> str:

@@ -8,9 +8,9 @@ from typing import Literal
 
 from db.records import Precision
 from monitor.imports.faults import BadCell
-from monitor.sites.faults import did_you_mean, shown
+from monitor.sites.faults import did_you_mean, printable_value
 
-YEARS = range(1950, 2101)
+VALID_YEARS = range(1950, 2101)
 _DAY = timedelta(days=1)
 _ZONES_SPREAD = timedelta(hours=12)
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
@@ -31,10 +31,10 @@ _SPREADSHEETS_BEGIN = date(1899, 12, 30)
 _UNIX_TIME = re.compile(r"[0-9]{10}(?:[0-9]{3})?")
 _MONTHS = 12
 
-Shape = Literal["instant", "day", "month"]
-_COARSENESS: dict[Shape, int] = {"instant": 0, "day": 1, "month": 2}
-_INFERRED: dict[Shape, Precision] = {"instant": "minute", "day": "day", "month": "month"}
-_COARSEST: dict[Precision, Shape] = {
+WrittenPrecision = Literal["instant", "day", "month"]
+_COARSENESS: dict[WrittenPrecision, int] = {"instant": 0, "day": 1, "month": 2}
+_INFERRED: dict[WrittenPrecision, Precision] = {"instant": "minute", "day": "day", "month": "month"}
+_COARSEST: dict[Precision, WrittenPrecision] = {
     "minute": "instant",
     "hour": "instant",
     "day": "day",
@@ -44,10 +44,10 @@ _COARSEST: dict[Precision, Shape] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class WrittenTime:
     """A time as written: an instant with its offset, or a local day, or a month by its first day."""
 
-    shape: Shape
+    shape: WrittenPrecision
     at: datetime
     """Naive for days and months."""
 
@@ -68,7 +68,7 @@ class Period:
         return self.start.astimezone(zone).date().isoformat(), last.astimezone(zone).date().isoformat()
 
 
-def moment(text: str, zone: tzinfo) -> Moment:
+def parse_time(text: str, zone: tzinfo) -> WrittenTime:
     """Read a time; the zone is only used to say how a time without one should have been written."""
     try:
         if found := _MONTH.fullmatch(text):
@@ -81,10 +81,10 @@ def moment(text: str, zone: tzinfo) -> Moment:
         if _NO_ZONE.fullmatch(text):
             local = datetime.fromisoformat(text).replace(tzinfo=zone).isoformat(timespec="minutes")
             mend = f"At the site's own time it is {local}; add Z where it is UTC"
-            raise BadCell(f"{shown(text)} has no time zone", mend)
+            raise BadCell(f"{printable_value(text)} has no time zone", mend)
     except (ValueError, OverflowError):
-        raise BadCell(f"{shown(text)} is no date in the calendar", _FORMS) from None
-    raise BadCell(f"{shown(text)} is not understood", _as_written_here(text) or _FORMS)
+        raise BadCell(f"{printable_value(text)} is no date in the calendar", _FORMS) from None
+    raise BadCell(f"{printable_value(text)} is not understood", _as_written_here(text) or _FORMS)
 
 
 def _as_written_here(text: str) -> str:
@@ -121,25 +121,25 @@ def _either_way(one: int, other: int, year: int) -> str:
     return f"Write {' or '.join(days)}{', whichever is meant' if len(days) > 1 else ''}"
 
 
-def _checked(shape: Shape, at: datetime) -> Moment:
-    if at.year not in YEARS:
+def _checked(shape: WrittenPrecision, at: datetime) -> WrittenTime:
+    if at.year not in VALID_YEARS:
         raise BadCell(f"the year {at.year} cannot be right", _FORMS)
-    return Moment(shape, at)
+    return WrittenTime(shape, at)
 
 
-def precision_of(text: str, start: Moment) -> Precision:
+def precision_of(text: str, start: WrittenTime) -> Precision:
     """The precision as written, or as the shape of `start` shows it."""
     if not text:
         return _INFERRED[start.shape]
     known = next((each for each in _COARSEST if each == text), None)
     if known is None:
-        raise BadCell(f"{shown(text)} is not known", did_you_mean(text, _COARSEST))
+        raise BadCell(f"{printable_value(text)} is not known", did_you_mean(text, _COARSEST))
     if _COARSENESS[start.shape] > _COARSENESS[_COARSEST[known]]:
         raise BadCell(f"{text} is finer than the start, which is a {start.shape}", "Leave it empty")
     return known
 
 
-def period(start: Moment, end: Moment, precision: Precision, zone: tzinfo) -> Period:
+def import_period(start: WrittenTime, end: WrittenTime, precision: Precision, zone: tzinfo) -> Period:
     """The period from the first to the last moment, both included; the exact end only of a window of instants."""
     first = _floor(start, precision, zone)
     after = _after(end, precision, zone)
@@ -150,7 +150,7 @@ def period(start: Moment, end: Moment, precision: Precision, zone: tzinfo) -> Pe
     )
 
 
-def _written(when: Moment, precision: Precision, zone: tzinfo, *, last: bool = False) -> str:
+def _written(when: WrittenTime, precision: Precision, zone: tzinfo, *, last: bool = False) -> str:
     if when.shape == "instant":
         fine = precision in {"minute", "hour", "window"}
         return (_floor(when, precision, zone) if fine else when.at.astimezone(UTC)).isoformat()
@@ -172,7 +172,7 @@ def rewritten(written: tuple[str, str], precision: Precision, zone: tzinfo) -> P
     return Period(_midnight(first, zone), _midnight(last + _DAY, zone), precision, written)
 
 
-def _floor(when: Moment, precision: Precision, zone: tzinfo) -> datetime:
+def _floor(when: WrittenTime, precision: Precision, zone: tzinfo) -> datetime:
     if when.shape == "instant":
         if precision == "minute":
             return when.at.replace(second=0, microsecond=0).astimezone(UTC)
@@ -183,21 +183,21 @@ def _floor(when: Moment, precision: Precision, zone: tzinfo) -> datetime:
     return _midnight(_first_day(when, precision, zone), zone)
 
 
-def _after(when: Moment, precision: Precision, zone: tzinfo) -> datetime:
+def _after(when: WrittenTime, precision: Precision, zone: tzinfo) -> datetime:
     if when.shape == "instant" and precision in {"minute", "hour", "window"}:
         unit = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}.get(precision, timedelta())
         return _floor(when, precision, zone) + unit
     return _midnight(_day_after(when, precision, zone), zone)
 
 
-def _day_after(when: Moment, precision: Precision, zone: tzinfo) -> date:
+def _day_after(when: WrittenTime, precision: Precision, zone: tzinfo) -> date:
     first = _first_day(when, precision, zone)
     if precision == "month" or when.shape == "month":
         return (first.replace(day=1) + 31 * _DAY).replace(day=1)
     return first + _DAY
 
 
-def _first_day(when: Moment, precision: Precision, zone: tzinfo) -> date:
+def _first_day(when: WrittenTime, precision: Precision, zone: tzinfo) -> date:
     day = when.at.astimezone(zone).date() if when.shape == "instant" else when.at.date()
     return day.replace(day=1) if precision == "month" else day
 
@@ -216,15 +216,17 @@ def result_time(text: str, of: Period, zone: tzinfo) -> datetime:
         last = max(of.start, of.end - timedelta(microseconds=1))
         last_day = last.astimezone(zone).date()
         return _midnight(last_day + _DAY, zone)
-    published = moment(text, zone)
+    published = parse_time(text, zone)
     if published.shape == "month":
-        raise BadCell(f"{shown(text)} is a month", "Write the date, or nothing for the day after the period")
+        raise BadCell(
+            f"{printable_value(text)} is a month", "Write the date, or nothing for the day after the period"
+        )
     instant = published.at.replace(tzinfo=UTC) if published.shape == "day" else published.at.astimezone(UTC)
     latest = instant + (_DAY + _ZONES_SPREAD if published.shape == "day" else timedelta())
     # An instant may be published as it is taken; a day must reach beyond the start.
     if latest < of.start or (published.shape == "day" and latest == of.start):
         raise BadCell(
-            f"{shown(text)} lies before the start",
+            f"{printable_value(text)} lies before the start",
             "A count cannot be published before it was taken; check the years",
         )
     return max(instant, of.start)

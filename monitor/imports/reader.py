@@ -5,26 +5,26 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from monitor.imports import values
-from monitor.imports.columns import NUMERIC
-from monitor.imports.faults import BadCell, Fault
+from monitor.imports.columns import NUMERIC_COLUMNS
+from monitor.imports.faults import BadCell, ImportFault
 from monitor.imports.numbers import with_point
 from monitor.imports.sources import RawRow
 
-T = TypeVar("T")
+CellT = TypeVar("CellT")
 
 
 @dataclass(slots=True)
-class Reader:
+class RowReader:
     """One row and its faults so far."""
 
     raw: RawRow
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ImportFault] = field(default_factory=list)
 
     def fault(self, column: str, problem: str, mend: str) -> None:
         """Note a fault; both texts are sentences without their full stop."""
-        self.faults.append(Fault(self.raw.label, column, problem, mend))
+        self.faults.append(ImportFault(self.raw.label, column, problem, mend))
 
-    def attempt(self, column: str, parse: Callable[[], T]) -> T | None:
+    def attempt(self, column: str, parse: Callable[[], CellT]) -> CellT | None:
         """What parsing gives, or None with a fault in this column."""
         try:
             return parse()
@@ -36,14 +36,14 @@ class Reader:
         """The cell as plain text, '' where it is empty or unusable."""
         cell = self.raw.cells.get(column)
         text = (self.attempt(column, lambda: values.plain_text(cell)) or "") if cell else ""
-        return with_point(text) if self.raw.decimal_comma and column in NUMERIC else text
+        return with_point(text) if self.raw.decimal_comma and column in NUMERIC_COLUMNS else text
 
-    def optional(self, column: str, parse: Callable[[str], T]) -> T | None:
+    def optional(self, column: str, parse: Callable[[str], CellT]) -> CellT | None:
         """What the cell says, or None where it is empty or unusable."""
         text = self.text(column)
         return self.attempt(column, lambda: parse(text)) if text else None
 
-    def required(self, column: str, parse: Callable[[str], T]) -> T | None:
+    def required(self, column: str, parse: Callable[[str], CellT]) -> CellT | None:
         """What the cell says, or None with a fault."""
         text = self.text(column)
         if text:

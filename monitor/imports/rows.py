@@ -7,23 +7,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from alerts.metrics import METRICS, NOTE_METRIC
 from db.records import DeclaredBaseline, Evidence, Note, Observation, SeriesKey
 from db.spelling import folded
-from monitor.imports.faults import Fault
-from monitor.imports.fields import Clock, Fields, read_fields
+from monitor.imports.faults import ImportFault
+from monitor.imports.fields import ImportClock, RowFields, read_fields
 from monitor.imports.identity import is_name, source_of
 from monitor.imports.sources import RawRow
 from monitor.sites import Site
 
-Record = Observation | DeclaredBaseline | Note
+ImportedRecord = Observation | DeclaredBaseline | Note
 OF_AN_ID, OF_A_PERIOD = "id-", "on-"
 """What the last part of a statement's key begins with; older keys hold the bounds of the period in UTC."""
 
 
 def parse_rows(
-    rows: Iterable[RawRow], sites: Mapping[str, Site], clock: Clock
-) -> tuple[list[Record], list[Fault]]:
+    rows: Iterable[RawRow], sites: Mapping[str, Site], clock: ImportClock
+) -> tuple[list[ImportedRecord], list[ImportFault]]:
     """Read all rows: the records of the good ones, and every fault of the bad ones."""
-    records: list[Record] = []
-    faults: list[Fault] = []
+    records: list[ImportedRecord] = []
+    faults: list[ImportFault] = []
     for raw in rows:
         parsed = parse_row(raw, sites, clock)
         if isinstance(parsed, tuple):
@@ -33,7 +33,9 @@ def parse_rows(
     return records, faults
 
 
-def parse_row(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Record | tuple[Fault, ...]:
+def parse_row(
+    raw: RawRow, sites: Mapping[str, Site], clock: ImportClock
+) -> ImportedRecord | tuple[ImportFault, ...]:
     """Read one row: its record, or all its faults."""
     fields = read_fields(raw, sites, clock)
     if isinstance(fields, tuple):
@@ -44,7 +46,7 @@ def parse_row(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Record | 
     return _declared(fields, clock) if says == "statistic" else _observation(fields, clock)
 
 
-def _observation(fields: Fields, clock: Clock) -> Observation:
+def _observation(fields: RowFields, clock: ImportClock) -> Observation:
     citation, finding, period = fields.citation, fields.finding, fields.when.period
     return Observation(
         series=_series(fields),
@@ -75,7 +77,7 @@ def _observation(fields: Fields, clock: Clock) -> Observation:
     )
 
 
-def _declared(fields: Fields, clock: Clock) -> DeclaredBaseline:
+def _declared(fields: RowFields, clock: ImportClock) -> DeclaredBaseline:
     citation, says, period = fields.citation, fields.finding.says, fields.when.period
     return DeclaredBaseline(
         key=f"{fields.site_id}/{fields.metric}/{says.statistic}/{_identity(fields, says.statistic)}",
@@ -99,7 +101,7 @@ def _declared(fields: Fields, clock: Clock) -> DeclaredBaseline:
     )
 
 
-def _note(fields: Fields, clock: Clock) -> Note:
+def _note(fields: RowFields, clock: ImportClock) -> Note:
     citation, period = fields.citation, fields.when.period
     says = fields.finding.says.says
     text = citation.note
@@ -128,11 +130,11 @@ def _note(fields: Fields, clock: Clock) -> Note:
     )
 
 
-def _series(fields: Fields) -> SeriesKey:
+def _series(fields: RowFields) -> SeriesKey:
     return SeriesKey(fields.site_id, fields.area, fields.metric, fields.subject, fields.procedure)
 
 
-def _look_key(fields: Fields) -> str:
+def _look_key(fields: RowFields) -> str:
     """Name the look by its source, never by its count, so that a corrected count is a revision of it."""
     source = source_of(fields.citation.publisher, fields.citation.url)
     if is_name(fields.row_id):
@@ -142,7 +144,7 @@ def _look_key(fields: Fields) -> str:
     return f"import-{_digest(folded(source), *_period_parts(fields))}"
 
 
-def _identity(fields: Fields, says: str) -> str:
+def _identity(fields: RowFields, says: str) -> str:
     source = folded(source_of(fields.citation.publisher, fields.citation.url))
     if is_name(fields.row_id):
         return f"{OF_AN_ID}{_digest(source, fields.row_id)}"
@@ -151,7 +153,7 @@ def _identity(fields: Fields, says: str) -> str:
     return f"{OF_A_PERIOD}{digest}"
 
 
-def _period_parts(fields: Fields) -> tuple[str, str, str]:
+def _period_parts(fields: RowFields) -> tuple[str, str, str]:
     return *fields.when.period.written, fields.when.period.precision
 
 
@@ -159,7 +161,7 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _evidence(fields: Fields) -> Iterator[Evidence]:
+def _evidence(fields: RowFields) -> Iterator[Evidence]:
     citation = fields.citation
     for url in (citation.url, *citation.links):
         if url:

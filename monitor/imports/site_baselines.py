@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 from db.engine import Connection
 from db.records import DeclaredBaseline
-from monitor.imports.faults import Fault
-from monitor.imports.fields import Clock
-from monitor.imports.load import store
+from monitor.imports.faults import ImportFault
+from monitor.imports.fields import ImportClock
+from monitor.imports.load import store_records
 from monitor.imports.rows import parse_rows
 from monitor.imports.sources import feature_rows
 from monitor.sites import Site
 
 
-def declared_of(site: Site, clock: Clock) -> tuple[list[DeclaredBaseline], list[Fault]]:
+def declared_of(site: Site, clock: ImportClock) -> tuple[list[DeclaredBaseline], list[ImportFault]]:
     """One site's published statistics as records, and what is wrong with those that cannot be read."""
     rows = [
         {"type": "Feature", "properties": {**entry, "site_id": site.id}} for entry in site.declared_baselines
@@ -22,8 +22,8 @@ def declared_of(site: Site, clock: Clock) -> tuple[list[DeclaredBaseline], list[
     return [each for each in records if isinstance(each, DeclaredBaseline)], faults
 
 
-def load_declared(connection: Connection, sites: Mapping[str, Site], clock: Clock) -> list[Fault]:
+def load_declared(connection: Connection, sites: Mapping[str, Site], clock: ImportClock) -> list[ImportFault]:
     """Append what sites declare, a new revision only where it changed, and give what could not be read."""
     read = [declared_of(site, clock) for site in sites.values() if site.declared_baselines]
-    store(connection, [each for records, _ in read for each in records], sites)
+    store_records(connection, [each for records, _ in read for each in records], sites)
     return [fault for _, faults in read for fault in faults]

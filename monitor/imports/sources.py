@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import Any, NoReturn, Self, TextIO
 
 from monitor.imports.columns import (
-    COLUMNS,
     FEATURE_ALIASES,
     FEATURE_EXTRAS,
-    ID,
+    ID_COLUMN,
+    IMPORT_COLUMNS,
     OWN_PREFIX,
-    REQUIRED,
+    REQUIRED_COLUMNS,
     header_faults,
     missing_faults,
 )
-from monitor.imports.faults import Fault, UnreadableFile, unreadable
+from monitor.imports.faults import ImportFault, UnreadableFile, unreadable
 from monitor.imports.formats import HEAD_BYTES, check_beginning, is_lines_of_json, lines_of_json
 from monitor.imports.numbers import is_ambiguous
 from monitor.imports.quotation import Lines, ill_formed, swallowed
-from monitor.sites.faults import shown
+from monitor.sites.faults import printable_value
 
 MAX_CSV_BYTES = 256 * 2**20
 MAX_GEOJSON_BYTES = 32 * 2**20
 MAX_ROWS = 1_000_000
-DELIMITERS = (",", ";", "\t", "|")
+CSV_DELIMITERS = (",", ";", "\t", "|")
 GEOJSON_SUFFIXES = (".geojson", ".json")
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?\r?\n?', re.IGNORECASE)
 
@@ -41,7 +41,7 @@ class RawRow:
     label: str
     cells: Mapping[str, str]
     links: tuple[str, ...] = ()
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ImportFault, ...] = ()
     source: str = field(default="", repr=False)
     decimal_comma: bool = False
     """Whether a comma may stand before decimals."""
@@ -109,13 +109,13 @@ def _header(lines: Lines) -> tuple[list[str], str]:
         first = next(lines, "")
     if not first.strip():
         raise unreadable(
-            "it is empty", f"Begin it with a row of column names: {', '.join(REQUIRED)} and others"
+            "it is empty", f"Begin it with a row of column names: {', '.join(REQUIRED_COLUMNS)} and others"
         )
-    delimiter = stated[1] if stated else max(DELIMITERS, key=first.count)
+    delimiter = stated[1] if stated else max(CSV_DELIMITERS, key=first.count)
     names = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter, strict=True))]
     while names and not names[-1]:
         names.pop()
-    if len(names) == 1 and REQUIRED[1] in names[0]:
+    if len(names) == 1 and REQUIRED_COLUMNS[1] in names[0]:
         raise unreadable(
             "no delimiter that is understood stands between its columns",
             "Separate the columns by commas, semicolons, tabs or pipes (|)",
@@ -130,13 +130,15 @@ def _csv_row(
     number: int, cells: Sequence[str], names: Sequence[str], source: str, *, decimal_comma: bool
 ) -> RawRow:
     label = f"row {number}"
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ImportFault, ...] = ()
     # Delimiters after the last cell hold nothing.
     if len(cells) < len(names) or any(cell.strip() for cell in cells[len(names) :]):
         problem = f"it has {len(cells)} cells, and the header has {len(names)}"
         mend = "Put a cell that holds the delimiter into quotation marks, and keep empty cells"
-        faults = (Fault(label, "", problem, mend),)
-    known = {name: cell for name, cell in zip(names, cells, strict=False) if name in (*COLUMNS, ID)}
+        faults = (ImportFault(label, "", problem, mend),)
+    known = {
+        name: cell for name, cell in zip(names, cells, strict=False) if name in (*IMPORT_COLUMNS, ID_COLUMN)
+    }
     return RawRow(number, label, known, faults=faults, source=source, decimal_comma=decimal_comma)
 
 
@@ -203,15 +205,15 @@ def feature_rows(document: Any, source: str = "", max_rows: int = MAX_ROWS) -> I
 
 
 def _feature_row(number: int, feature: dict[str, Any], source: str) -> RawRow:
-    identity = _text(feature.get(ID))
-    label = f"feature {shown(identity)}" if identity else f"feature {number}"
+    identity = _text(feature.get(ID_COLUMN))
+    label = f"feature {printable_value(identity)}" if identity else f"feature {number}"
     properties: dict[str, Any] | None = feature.get("properties")
     if not isinstance(properties, dict):
-        fault = Fault(label, "", "it has no properties", "Give each Feature an object of properties")
+        fault = ImportFault(label, "", "it has no properties", "Give each Feature an object of properties")
         return RawRow(number, label, {}, faults=(fault,), source=source)
     faults = list(_property_faults(properties, label))
     faults += (
-        Fault(label, path, "this name stands there twice", "Keep one of them")
+        ImportFault(label, path, "this name stands there twice", "Keep one of them")
         for path in _twice_within(feature)
     )
     cells: dict[str, str] = {}
@@ -223,23 +225,27 @@ def _feature_row(number: int, feature: dict[str, Any], source: str) -> RawRow:
         column = FEATURE_ALIASES.get(name, name)
         if cells.get(column) and _text(value):
             mend = "Keep one of them, or leave one empty"
-            faults.append(Fault(label, name, f"two properties of this feature mean {column}", mend))
+            faults.append(ImportFault(label, name, f"two properties of this feature mean {column}", mend))
         cells[column] = cells.get(column) or _text(value)
-    cells[ID] = cells.get(ID) or identity
+    cells[ID_COLUMN] = cells.get(ID_COLUMN) or identity
     links = _links(properties.get("evidence"))
     if links and not cells.get("url"):
         cells["url"] = links.pop(0)
     return RawRow(number, label, cells, tuple(links), tuple(faults), source)
 
 
-def _property_faults(properties: dict[str, Any], label: str) -> Iterator[Fault]:
-    yield from header_faults(properties, label, (*COLUMNS, ID, *FEATURE_ALIASES, *FEATURE_EXTRAS))
+def _property_faults(properties: dict[str, Any], label: str) -> Iterator[ImportFault]:
+    yield from header_faults(
+        properties, label, (*IMPORT_COLUMNS, ID_COLUMN, *FEATURE_ALIASES, *FEATURE_EXTRAS)
+    )
     for name, value in properties.items():
         if isinstance(value, dict | list) and name != "evidence" and not name.startswith(OWN_PREFIX):
-            yield Fault(label, name, f"{shown(value)} is not a single value", "Write a text or a number")
+            yield ImportFault(
+                label, name, f"{printable_value(value)} is not a single value", "Write a text or a number"
+            )
     if properties.get("supersedes"):
         mend = "Leave it out; a correction keeps the id of what it corrects"
-        yield Fault(label, "supersedes", "other features cannot be replaced by name", mend)
+        yield ImportFault(label, "supersedes", "other features cannot be replaced by name", mend)
 
 
 def _twice_within(value: Any) -> Iterator[str]:

@@ -13,11 +13,11 @@ from db.records import Qualifier, Statistic
 from db.spelling import folded, spelled, tidy
 from monitor.imports.faults import BadCell
 from monitor.imports.numbers import counted_number, number
-from monitor.sites.faults import did_you_mean, shown
+from monitor.sites.faults import did_you_mean, printable_value
 from monitor.sites.subjects import subject_fault
 
-MAX_TEXT = 2_000
-FRACTIONAL = frozenset({"container_stack_length_m"})
+MAX_CELL_TEXT = 2_000
+FRACTIONAL_METRICS = frozenset({"container_stack_length_m"})
 """Metrics that are measured, not counted."""
 
 _LONGEST_METHOD = 100
@@ -52,17 +52,17 @@ def plain_text(cell: str) -> str:
     """A cell in composed letters and plain blanks, without the apostrophe that protects spreadsheets."""
     text = cell.strip()
     if not text.isprintable() and _CONTROL.search(_BREAKS.sub(" ", text)):
-        raise BadCell(f"{shown(text)} holds control characters", "Remove them")
+        raise BadCell(f"{printable_value(text)} holds control characters", "Remove them")
     text = tidy(text)
-    if len(text) > MAX_TEXT:
-        raise BadCell(f"it has {len(text)} characters", f"Cut it to {MAX_TEXT}")
+    if len(text) > MAX_CELL_TEXT:
+        raise BadCell(f"it has {len(text)} characters", f"Cut it to {MAX_CELL_TEXT}")
     return text[1:] if text[:1] == "'" and text[1:2] in _PROTECTED else text
 
 
-def count(text: str, metric: str) -> float:
+def parse_count(text: str, metric: str) -> float:
     """A number, whole for everything that is counted."""
     value = counted_number(text)
-    if metric not in FRACTIONAL and not value.is_integer():
+    if metric not in FRACTIONAL_METRICS and not value.is_integer():
         raise BadCell(
             f"{text} is not a whole number",
             f"{metric} are counted; put an average's interval into low and high",
@@ -70,7 +70,7 @@ def count(text: str, metric: str) -> float:
     return value
 
 
-def share(text: str) -> float:
+def parse_share(text: str) -> float:
     """A share from 0 to 1."""
     value = number(text)
     if value > 1:
@@ -78,12 +78,12 @@ def share(text: str) -> float:
     return value
 
 
-def yes_no(text: str) -> bool:
+def parse_yes_no(text: str) -> bool:
     """Yes or no."""
     try:
         return _YES_NO[text.lower()]
     except KeyError:
-        raise BadCell(f"{shown(text)} is neither yes nor no", "Write yes, no or nothing") from None
+        raise BadCell(f"{printable_value(text)} is neither yes nor no", "Write yes, no or nothing") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Comparator:
     n_looks: int | None = None
 
 
-def comparator(text: str) -> Comparator:
+def parse_comparator(text: str) -> Comparator:
     """Read `=`, `~=`, `>=`, `<=`, `max`, `none_before`, `last_seen`, `of N` or `trend_up`."""
     if text in _QUALIFIERS:
         return Comparator("count", qualifier=_QUALIFIERS[text])
@@ -107,33 +107,35 @@ def comparator(text: str) -> Comparator:
     if looks := _OF.fullmatch(text):
         return Comparator("statistic", statistic="share", n_looks=int(looks[1]))
     known = ", ".join([*get_args(Qualifier), *_STATISTICS, "of 109", "trend_up"])
-    raise BadCell(f"{shown(text)} is not known", f"Write one of {known}")
+    raise BadCell(f"{printable_value(text)} is not known", f"Write one of {known}")
 
 
-def metric_name(text: str) -> str:
+def parse_metric(text: str) -> str:
     """A known metric, or `note`; a detector's class in the singular is understood."""
     text = spelled(text)
     name = _SINGULAR.get(text.lower(), text)
     if name not in METRICS and name != NOTE_METRIC:
-        raise BadCell(f"{shown(text)} is not a metric", did_you_mean(name, [*METRICS, NOTE_METRIC]))
+        raise BadCell(f"{printable_value(text)} is not a metric", did_you_mean(name, [*METRICS, NOTE_METRIC]))
     return name
 
 
-def subject(text: str) -> str:
+def parse_subject(text: str) -> str:
     """Nothing for all, or which of them, such as `type:Tu-160`."""
     text = spelled(text)
     if fault := subject_fault(text):
-        raise BadCell(f"{shown(text)} is not a subject: {fault[0]}", fault[1])
+        raise BadCell(f"{printable_value(text)} is not a subject: {fault[0]}", fault[1])
     return text
 
 
-def method_part(text: str) -> str:
+def parse_method_part(text: str) -> str:
     """A method, version or sensor: short, and free of the signs that join them."""
     text = spelled(text)
     if folded(text) in HUMAN_METHODS:
         return folded(text)
     if any(sign in text for sign in ":@") or len(text) > _LONGEST_METHOD:
-        raise BadCell(f"{shown(text)} cannot be used", "Use at most 100 characters, without : and @")
+        raise BadCell(
+            f"{printable_value(text)} cannot be used", "Use at most 100 characters, without : and @"
+        )
     return text
 
 
@@ -154,20 +156,20 @@ def zone(text: str) -> tuple[str, tzinfo | None]:
     if known := zones.get(folded(name)):
         return known, ZoneInfo(known)
     raise BadCell(
-        f"{shown(text)} is not a time zone",
+        f"{printable_value(text)} is not a time zone",
         f"Write UTC, +09:00 or a name. {did_you_mean(name, zones.values())}",
     )
 
 
-def certainty(text: str) -> str:
+def parse_certainty(text: str) -> str:
     """How sure the source or the person who wrote the row is."""
     known = ("high", "medium", "low")
     if text.lower() not in known:
-        raise BadCell(f"{shown(text)} is not known", "Write high, medium, low or nothing")
+        raise BadCell(f"{printable_value(text)} is not known", "Write high, medium, low or nothing")
     return text.lower()
 
 
-def web_address(text: str) -> str:
+def parse_web_address(text: str) -> str:
     """An http or https address without name and password."""
     try:
         parts = urlsplit(text)

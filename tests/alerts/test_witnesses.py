@@ -11,23 +11,23 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from alerts.delivery.compose import compose
-from alerts.incidents.episodes import Desk
+from alerts.incidents.episodes import EpisodeContext
 from alerts.incidents.witnesses import contradict
-from alerts.judging.judge import Bench, JudgeReport, judge_pending
+from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from alerts.watch import SiteWatch, merge_watch
-from db.alerts import alerts, events
+from db.alerts import alert_events, alerts
 from db.declared import record_declared
 from db.deliveries import deliveries
 from db.engine import open_engine, reading, writing
 from db.migrate import migrate
-from db.observations import record
+from db.observations import record_observations
 from db.records import Alert, Observation
 from monitor.bootstrap import RULES
 from monitor.sites.kinds import KINDS
 from tests.kit.builders import DAY, at, look, stated
 
 PORT = SiteWatch("busy-port", "Busy Port", "railhead", "UTC", metrics=merge_watch(KINDS["railhead"].watch))
-BENCH = Bench({"busy-port": PORT}, RULES, ("log",), too_old=timedelta(days=7))
+BENCH = JudgingContext({"busy-port": PORT}, RULES, ("log",), too_old=timedelta(days=7))
 MAX_20 = stated("max", 20, ("2018-10-06", "2023-09-18"), known="2022-01-01")
 DAY_73 = "2023-10-05"
 
@@ -35,7 +35,7 @@ DAY_73 = "2023-10-05"
 def store(engine: Engine, *looks: Observation) -> None:
     with writing(engine) as connection:
         record_declared(connection, [MAX_20])
-        record(connection, looks)
+        record_observations(connection, looks)
 
 
 def judge(engine: Engine, day: str) -> JudgeReport:
@@ -50,7 +50,7 @@ def the_alert(engine: Engine) -> Alert:
 
 def life(engine: Engine) -> list[tuple[str, str]]:
     with reading(engine) as connection:
-        return [(each.kind, each.reason) for each in events(connection, the_alert(engine).id)]
+        return [(each.kind, each.reason) for each in alert_events(connection, the_alert(engine).id)]
 
 
 def by(publisher: str, value: float, known: str = "2023-10-06", **fields: Any) -> Observation:
@@ -144,7 +144,7 @@ def test_a_publisher_spelled_otherwise_is_no_second_one(engine: Engine) -> None:
 
 
 def snapshot(seen: Observation) -> dict[str, object]:
-    (found,) = Desk({}, {}).snapshots([seen])
+    (found,) = EpisodeContext({}, {}).snapshots([seen])
     return found
 
 
@@ -188,11 +188,11 @@ YEAR = [float(3 + number * 7 % 15) for number in range(60)]
 
 def test_an_earlier_look_that_becomes_known_late_is_said(engine: Engine) -> None:
     with writing(engine) as connection:
-        record(connection, [*counts(*YEAR), look(DAY_73, 73)])
+        record_observations(connection, [*counts(*YEAR), look(DAY_73, 73)])
     judge(engine, "2023-10-06")
     assert "highest known before (17)" in the_alert(engine).headline
     with writing(engine) as connection:
-        record(connection, [look("2023-10-02", 20, known="2023-10-08")])
+        record_observations(connection, [look("2023-10-02", 20, known="2023-10-08")])
     report = judge(engine, "2023-10-08")
     assert "3.65 times the highest known before (20)" in the_alert(engine).headline
     kind, reason = life(engine)[-1]
@@ -206,7 +206,7 @@ def test_an_earlier_look_that_becomes_known_late_is_said(engine: Engine) -> None
     assert "highest known before, 17" not in message(engine)
     # And back, where the late look is corrected.
     with writing(engine) as connection:
-        record(connection, [look("2023-10-02", 2, known="2023-10-10")])
+        record_observations(connection, [look("2023-10-02", 2, known="2023-10-10")])
     judge(engine, "2023-10-10")
     assert "highest known before (17)" in the_alert(engine).headline
 
@@ -255,7 +255,7 @@ def test_history_in_any_order_ends_with_the_same_words(order: Sequence[int], cut
     history = [*counts(*YEAR), look("2023-10-02", 20), look(DAY_73, 73)]
     for first, last in pairwise([0, *sorted(cuts), len(order)]):
         with writing(engine) as connection:
-            record(connection, [history[number] for number in order[first:last]])
+            record_observations(connection, [history[number] for number in order[first:last]])
         judge_pending(engine, BENCH, at("2023-10-07"))
     with reading(engine) as connection:
         opened = [each for each in alerts(connection, status="open") if each.peak == 73]

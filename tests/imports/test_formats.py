@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from db.records import Observation
 from monitor.imports import (
-    Clock,
-    Fault,
-    Record,
+    ImportClock,
+    ImportedRecord,
+    ImportFault,
     UnreadableFile,
     csv_rows,
     feature_rows,
@@ -33,16 +33,16 @@ HEADER = "site_id,start,metric,value"
 ROW = "busy-port,2024-07-09,ships_present"
 
 
-def read(path: Path) -> tuple[list[Record], list[Fault]]:
-    return parse_rows(open_rows(path)(), SITES, Clock(NOW))
+def read(path: Path) -> tuple[list[ImportedRecord], list[ImportFault]]:
+    return parse_rows(open_rows(path)(), SITES, ImportClock(NOW))
 
 
-def case(name: str) -> tuple[list[Record], list[Fault]]:
+def case(name: str) -> tuple[list[ImportedRecord], list[ImportFault]]:
     return read(CASES / name)
 
 
-def text_rows(text: str) -> tuple[list[Record], list[Fault]]:
-    return parse_rows(csv_rows(io.StringIO(text, newline="")), SITES, Clock(NOW))
+def text_rows(text: str) -> tuple[list[ImportedRecord], list[ImportFault]]:
+    return parse_rows(csv_rows(io.StringIO(text, newline="")), SITES, ImportClock(NOW))
 
 
 def refused(path: Path) -> str:
@@ -221,7 +221,7 @@ def test_a_nominal_time_beside_half_a_range_is_a_contradiction() -> None:
         "metric": "ships_present", "value": 3,
     }  # fmt: skip
     rows = feature_rows({"features": [{"properties": properties}]})
-    _, faults = parse_rows(rows, SITES, Clock(NOW))
+    _, faults = parse_rows(rows, SITES, ImportClock(NOW))
     assert "two properties of this feature mean start" in faults[0].problem
 
 
@@ -265,7 +265,7 @@ def value_fault(text: str, column: str = "value") -> str:
         "value": "3",
         column: text,
     }
-    _, faults = parse_rows(feature_rows({"features": [{"properties": cells}]}), SITES, Clock(NOW))
+    _, faults = parse_rows(feature_rows({"features": [{"properties": cells}]}), SITES, ImportClock(NOW))
     return str(faults[0]) if faults else ""
 
 
@@ -327,7 +327,7 @@ def test_a_sign_before_three_digits_is_ambiguous_in_every_file(
     )
     for faults in (
         text_rows(text)[1],
-        parse_rows(feature_rows({"features": [{"properties": cells}]}), SITES, Clock(NOW))[1],
+        parse_rows(feature_rows({"features": [{"properties": cells}]}), SITES, ImportClock(NOW))[1],
     ):
         assert [(fault.column, "is ambiguous" in fault.problem) for fault in faults] == [(column, True)]
         assert f"{whole}{rest:03}" in faults[0].mend
@@ -362,7 +362,7 @@ def test_what_programs_write_into_json_is_read(value: float) -> None:
         "value": 3,
     }  # fmt: skip
     document = json.loads(json.dumps({"features": [{"properties": properties}]}))
-    _, faults = parse_rows(feature_rows(document), SITES, Clock(NOW))
+    _, faults = parse_rows(feature_rows(document), SITES, ImportClock(NOW))
     assert faults == []
 
 

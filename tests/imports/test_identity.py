@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, insert, select
 
-from alerts.judging.judge import Bench, judge_pending
+from alerts.judging.judge import JudgingContext, judge_pending
 from alerts.watch import SiteWatch, merge_watch
 from db import schema
-from db.alerts import alerts, events
+from db.alerts import alert_events, alerts
 from db.declared import declared, notes
 from db.engine import open_engine, reading, writing
 from db.migrate import migrate
@@ -25,7 +25,7 @@ from db.records import Observation
 from db.spelling import folded, spelled, tidy
 from monitor.bootstrap import RULES
 from monitor.imports import (
-    Clock,
+    ImportClock,
     ImportReport,
     declared_of,
     import_file,
@@ -139,9 +139,9 @@ def test_nor_in_a_sites_file(sqlite_engine: Engine) -> None:
     for publisher in (PLAIN, *SPELLINGS):
         site = replace(PORT, declared_baselines=({**entry, "publisher": publisher},))
         with writing(sqlite_engine) as connection:
-            assert load_declared(connection, {site.id: site}, Clock(NOW)) == []
+            assert load_declared(connection, {site.id: site}, ImportClock(NOW)) == []
     assert rows(sqlite_engine, "declared_baseline") == [1]
-    assert len(declared_of(site, Clock(NOW))[0]) == 1
+    assert len(declared_of(site, ImportClock(NOW))[0]) == 1
 
 
 def test_what_is_shown_has_plain_blanks_and_composed_letters(sqlite_engine: Engine, tmp_path: Path) -> None:
@@ -258,11 +258,11 @@ def judged(engine: Engine) -> list[tuple[object, ...]]:
         "Asia/Pyongyang",
         metrics=merge_watch(KINDS["railhead"].watch),
     )
-    bench = Bench({"kp-tumangang": watch}, RULES, ("log",), too_old=timedelta(days=7))
+    bench = JudgingContext({"kp-tumangang": watch}, RULES, ("log",), too_old=timedelta(days=7))
     judge_pending(engine, bench, NOW)
     with reading(engine) as connection:
         return [
-            (each.id, each.status, each.headline, len(events(connection, each.id)))
+            (each.id, each.status, each.headline, len(alert_events(connection, each.id)))
             for each in alerts(connection)
         ]
 

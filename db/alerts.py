@@ -57,14 +57,16 @@ def newest_alert(connection: Connection, fingerprint: str) -> Alert | None:
     return _one(connection, query.order_by(alert.c.opened_at.desc(), alert.c.id).limit(1))
 
 
-def alerts_at(connection: Connection, site_id: str, area: str, metric: str) -> list[Alert]:
-    """Read the alerts about one metric in one place that a look could still change: all but withdrawn ones."""
-    query = select(alert).where(
-        alert.c.site_id == site_id,
-        alert.c.area == area,
-        alert.c.metric == metric,
-        alert.c.status != "withdrawn",
-    )
+def alerts_at(
+    connection: Connection, site_id: str, area: str, metric: str, *, withdrawn: bool = False
+) -> list[Alert]:
+    """Read the alerts about one metric in one place that a look could still change: all but withdrawn ones.
+
+    With `withdrawn`, those too.
+    """
+    query = select(alert).where(alert.c.site_id == site_id, alert.c.area == area, alert.c.metric == metric)
+    if not withdrawn:
+        query = query.where(alert.c.status != "withdrawn")
     return _all(connection, query.order_by(alert.c.opened_at, alert.c.id))
 
 

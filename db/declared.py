@@ -5,11 +5,12 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, select
 
 from db.keyed import KeyedTable
 from db.records import DeclaredBaseline, Note, SeriesKey
 from db.schema import SERIES_KEY, declared_baseline, note
+from db.spelling import tidy
 
 
 def record_declared(connection: Connection, baselines: Sequence[DeclaredBaseline]) -> list[DeclaredBaseline]:
@@ -58,6 +59,19 @@ def _same_baseline(one: DeclaredBaseline, other: DeclaredBaseline) -> bool:
 _BASELINES = KeyedTable(declared_baseline, _baseline_to_row, _baseline_from_row, _same_baseline)
 
 
+def every_declared(connection: Connection, site_ids: Sequence[str]) -> list[DeclaredBaseline]:
+    """Read all revisions of the declared baselines of some sites."""
+    query = select(declared_baseline).where(declared_baseline.c.site_id.in_(site_ids))
+    return [_baseline_from_row(row) for row in connection.execute(query)]
+
+
+def every_note(connection: Connection, site_ids: Sequence[str]) -> list[Note]:
+    """Read all revisions of the notes of some sites."""
+    return [
+        _note_from_row(row) for row in connection.execute(select(note).where(note.c.site_id.in_(site_ids)))
+    ]
+
+
 def record_notes(connection: Connection, new: Sequence[Note]) -> list[Note]:
     """Append a revision for each note whose text, time or announcement changed and return those."""
     return _NOTES.record(connection, new)
@@ -87,8 +101,8 @@ def _note_from_row(row: Row[Any]) -> Note:
 
 
 def _same_note(one: Note, other: Note) -> bool:
-    return (one.text, one.announced, one.starts_at, one.ends_at) == (
-        other.text,
+    return (tidy(one.text), one.announced, one.starts_at, one.ends_at) == (
+        tidy(other.text),
         other.announced,
         other.starts_at,
         other.ends_at,

@@ -38,6 +38,28 @@ def record_observations(connection: Connection, observations: Sequence[Observati
     return stored
 
 
+def written_looks(
+    connection: Connection, site_ids: Sequence[str], metrics: Sequence[str], starts: Sequence[str]
+) -> list[Observation]:
+    """Read all revisions of the imported looks of some sites and metrics whose periods were written to begin so."""
+    found: list[Observation] = []
+    for some in chunks(starts):
+        query = READ_OBSERVATIONS.where(
+            observation.c.site_id.in_(site_ids),
+            observation.c.metric.in_(metrics),
+            observation.c.written_start.in_(some),
+            observation.c.written_start != "",
+        )
+        found += [observation_from_row(row) for row in connection.execute(query)]
+    return found
+
+
+def series_at(connection: Connection, site_ids: Sequence[str]) -> list[SeriesKey]:
+    """Read the keys of all series of some sites."""
+    query = select(*_SERIES).where(series.c.site_id.in_(site_ids)).order_by(*_SERIES)
+    return [SeriesKey(*row) for row in connection.execute(query)]
+
+
 def known_revisions(connection: Connection, like: Sequence[Observation]) -> list[list[Observation]]:
     """For each look, all its revisions so far."""
     found: list[list[Observation]] = []

@@ -27,7 +27,7 @@ from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.tracks.identity import Aircraft, completed_aircraft, visit_subjects
-from monitor.imports import ImportClock, load_declared, load_published
+from monitor.imports import ImportClock, load_declared, load_published, move_days
 from monitor.ops.database_health import low_disk_words
 from monitor.ops.heartbeat import PingError, stuck_outbox
 from monitor.ops.metrics import LOOKS_JUDGED_TOTAL, POLLS_TOTAL, SENDS_TOTAL
@@ -94,7 +94,10 @@ def note_sites(app: App, now: datetime) -> None:
     """Record the sites as they are watched from now on, and what they declare; only what changed is written."""
     with writing(app.engine) as connection:
         record_sites(connection, app.sites_file.sites.features, now)
-        faults = load_declared(connection, app.sites.values(), ImportClock(now))
+    if moved := move_days(app.engine, app.sites.values()):
+        _log.info("days moved with the time zone of their site", moved=moved)
+    with writing(app.engine) as connection:
+        faults = load_declared(connection, app.sites, ImportClock(now))
     for fault in faults:
         _log.warning("declared baseline left out", file=str(app.sites_file.path), fault=str(fault))
 

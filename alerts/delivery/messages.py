@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from alerts.channels import Link, Message
 from alerts.incidents.headline import Entry, entry_count, entry_when, is_doubtful
+from alerts.incidents.witnesses import disputes
 from alerts.metrics import METRICS
 from alerts.words import (
     capital,
@@ -73,7 +74,11 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield f"{EVENT_WORDS[event.kind]}: {event.reason}"
     entries = alert.details["entries"]
     for each in entries:
-        yield _reported(each, alert)
+        yield f"{capital(_reported(each, alert))}."
+    for each in alert.details.get("others", ()):
+        yield f"But {_reported(each, alert)}."
+    if disputes(alert):
+        yield "These sources contradict each other, and which of them is right is not known from this."
     # Two sources of one count give the same reasons.
     yield from dict.fromkeys(
         said for each in entries for said in _reasons(each, alert, several=len(entries) > 1)
@@ -94,9 +99,8 @@ def _reported(entry: Entry, alert: Alert) -> str:
     what = entry_count(entry, alert.metric) + (f" ({', '.join(asides)})" if asides else "")
     if entry["low"] is not None and entry["high"] is not None:
         what += f", between {digits(entry['low'])} and {digits(entry['high'])}"
-    source = _source(entry)
     known = f"known since {local_day(entry['result_time'], zone)}"
-    return f"{capital(source)}: {what} {entry_when(entry, zone)}; {known}."
+    return f"{_source(entry)}: {what} {entry_when(entry, zone)}; {known}"
 
 
 def _source(entry: Entry) -> str:

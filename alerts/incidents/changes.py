@@ -3,6 +3,7 @@
 from alerts.incidents.findings import is_event, snapshot_look_id
 from alerts.incidents.headline import is_doubtful
 from db.records import Alert
+from db.spelling import folded
 
 PEAK_GROWTH = 1.25
 """A stock's new peak is told again when it passes the last told one by this factor."""
@@ -39,6 +40,8 @@ def change_sentence(before: Alert, after: Alert) -> str:
     return after.headline
 
 
-def publishers(alert: Alert) -> set[str]:
-    """Who reports it; a reteller is none of them."""
-    return {each["publisher"] for each in alert.details["entries"] if each["publisher"]}
+def new_publishers(before: Alert, after: Alert) -> list[str]:
+    """Who reports it now and did not before, however their names are spelled; a reteller is none of them."""
+    known = {folded(each["publisher"]) for each in before.details["entries"]}
+    found = {folded(name): name for each in after.details["entries"] if (name := each["publisher"])}
+    return sorted(name for key, name in found.items() if key not in known)

@@ -10,26 +10,35 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
-from alerts.incidents.changes import change_sentence, is_confirmed, is_news, is_revised, publishers
+from alerts.incidents.changes import change_sentence, is_confirmed, is_news, is_revised, new_publishers
 from alerts.incidents.findings import (
     Finding,
     alert_threshold,
     is_event,
     is_low,
+    is_of_same_time,
     look_snapshot,
     merge_entries,
     most_severe,
     newest_start,
     same_look,
+    snapshot_look_id,
     still_unusual,
     weakest_certainty,
 )
-from alerts.incidents.headline import headline
+from alerts.incidents.headline import entry_count, headline
+from alerts.incidents.witnesses import contradicting, disputes, otherwise, source, told, unheard, witnesses
 from alerts.metrics import METRICS
+from alerts.rules.contract import Verdict
 from alerts.rules.series import certain_count
 from alerts.watch import SiteWatch
-from alerts.words import local_day
+from alerts.words import capital, local_day
 from db.records import Alert, AlertEvent, EventKind, Observation
+
+HINDSIGHT = "hindsight"
+"""The key in an alert's details that says since when more is known of the time before it."""
+_EVER = frozenset({"record", "first_ever", "first_since"})
+_EVER_SAID = ("threshold", "last_seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,11 @@ class EpisodeContext:
     strengths: Mapping[str, int]
     site_names: Mapping[str, str]
     attributions: Mapping[str, str] = field(default_factory=dict)
+
+    def snapshots(self, looks: Sequence[Observation]) -> list[dict[str, Any]]:
+        """Snapshots of looks of which no rule is said to have fired, with the number that was written."""
+        plain = self.entries([Finding(each, ()) for each in looks])
+        return [{**each, "value": look.value} for each, look in zip(plain, looks, strict=True)]
 
     def entries(self, findings: Sequence[Finding]) -> list[dict[str, Any]]:
         """Snapshots of findings."""
@@ -85,8 +99,9 @@ def open_episode(
     site: SiteWatch,
     episode_context: EpisodeContext,
     moment: JudgementTime,
+    others: Sequence[Observation] = (),
 ) -> AlertChange:
-    """Open an episode with the findings of one group at one moment."""
+    """Open an episode with the findings of one group at one moment; `others` are looks at the same time."""
     entries = episode_context.entries(findings)
     first = findings[0].look
     group = group_of(findings[0], site)
@@ -117,7 +132,7 @@ def open_episode(
         baseline={},
         headline="",
         confidence="",
-        details={"timezone": site.timezone, "gone": []},
+        details={"timezone": site.timezone, "gone": [], "others": episode_context.snapshots(others)},
         incident_id=f"in_{identity}",
         events=0,
     )
@@ -131,16 +146,20 @@ def amend_episode(
     findings: Sequence[Finding],
     episode_context: EpisodeContext,
     moment: JudgementTime,
+    others: Sequence[Observation] = (),
 ) -> AlertChange | None:
     """Add further findings to an alert (open, or closed about an event that is over); None where nothing is new."""
     entries = merge_entries(alert.details["entries"], episode_context.entries(findings))
-    after = _with_entries(_back(alert, findings), entries, episode_context)
+    beside = [*alert.details.get("others", ()), *episode_context.snapshots(others)]
+    after = _with_entries(_beside(_back(alert, findings), beside), entries, episode_context)
     after = replace(after, last_look_at=max(alert.last_look_at, moment.at))
     look = findings[-1].look
     if is_news(alert, after):
         return _step(after, "amended", moment, change_sentence(alert, after), look, tell=True)
-    if publishers(after) - publishers(alert):
-        who = " and ".join(sorted(publishers(after) - publishers(alert)))
+    if disputed := _new_disputes(alert, after):
+        return _step(after, "amended", moment, disputed, look, tell=True)
+    if added := new_publishers(alert, after):
+        who = " and ".join(added)
         return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
     if is_confirmed(alert, after):
         return _step(after, "amended", moment, f"Now confirmed: {after.headline}", look, tell=True)
@@ -162,6 +181,9 @@ def resolve_or_withdraw(
     kept = [each for each in entries if not same_look(each, look)]
     if len(kept) < len(entries):
         return _correct(alert, kept, look, episode_context, moment)
+    disputed = _dispute(alert, look, episode_context, moment)
+    if disputed is not None:
+        return disputed
     watching = alert.status == "open" and not is_event(alert)
     if not (watching and look.usable and not look.announced and _about(alert, look)):
         return None
@@ -206,14 +228,105 @@ def _correct(
     return _close(alert, "withdrawn", moment, reason, look, tell=True)
 
 
+def reconsider(
+    alert: Alert,
+    verdicts: Mapping[tuple[str, ...], Sequence[Verdict]],
+    episode_context: EpisodeContext,
+    moment: JudgementTime,
+) -> AlertChange:
+    """Say an open alert again by what is known now of the time before it, or take it back where that was no less.
+
+    `verdicts` are those of today on the alert's looks, by `snapshot_look_id`. Only what rules say of all that was ever seen is
+    taken from them: a level that was unusual for its time stays so.
+    """
+    details = {name: value for name, value in alert.details.items() if name != HINDSIGHT}
+    before = replace(alert, details=details)
+    entries, changed = [], []
+    for each in details["entries"]:
+        rules, said = _reread(each["rules"], verdicts.get(snapshot_look_id(each), ()))
+        changed += said
+        if rules:
+            entries.append({**each, "rules": rules})
+    if not entries:
+        reason = f"It is not unusual by what is known now. {' '.join(dict.fromkeys(changed))}"
+        return _close(before, "withdrawn", moment, reason, None, tell=True)
+    after = _with_entries(before, entries, episode_context)
+    if not changed:
+        return AlertChange(after, None)
+    reason = f"More is known now of what was before. {' '.join(dict.fromkeys(changed))}"
+    return _step(after, "amended", moment, reason, None, tell=True)
+
+
+def _reread(
+    rules: Mapping[str, Mapping[str, Any]], verdicts: Sequence[Verdict]
+) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
+    """What the rules say now, and the sentences that are not what they were."""
+    now, said = dict(rules), []
+    for each in verdicts:
+        if each.rule not in _EVER or each.rule not in rules or each.status != "evaluated":
+            continue
+        holds = each.exceeded or any(each.details.get(name) for name in ("is_record", "is_first"))
+        if holds:
+            now[each.rule] = {"reason": each.reason, "details": dict(each.details)}
+        else:
+            del now[each.rule]
+        if not holds or any(
+            each.details.get(name) != rules[each.rule]["details"].get(name) for name in _EVER_SAID
+        ):
+            said.append(each.reason)
+    return now, said
+
+
+def _beside(alert: Alert, others: Sequence[Mapping[str, Any]]) -> Alert:
+    return replace(alert, details={**alert.details, "others": list(others)})
+
+
+def _new_disputes(before: Alert, after: Alert) -> str:
+    """What people are told of witnesses that contradict others and agree with none, as far as they are much apart."""
+    known = disputes(before)
+    found = [pair for key, pair in disputes(after).items() if key not in known]
+    return " ".join(told(unheard(found, witnesses(before)), after.metric))
+
+
+def _dispute(
+    alert: Alert, look: Observation, episode_context: EpisodeContext, moment: JudgementTime
+) -> AlertChange | None:
+    """Let a look that is not unusual contradict the counts of an alert, or no longer do so."""
+    before = alert.details.get("others", [])
+    if not any(is_of_same_time(each, look) for each in alert.details["entries"]):
+        return None
+    (snapshot,) = episode_context.snapshots([look])
+    beside = [each for each in before if not same_look(each, look)]
+    if look.usable and not look.announced:
+        beside.append(snapshot)
+    after = _with_entries(_beside(alert, beside), alert.details["entries"], episode_context)
+    now = after.details["others"]
+    if [(snapshot_look_id(each), each["value"]) for each in now] == [
+        (snapshot_look_id(each), each["value"]) for each in before
+    ]:
+        return None
+    after = replace(after, last_look_at=max(alert.last_look_at, moment.at))
+    watching = alert.status == "open" or is_event(alert)
+    reason = _new_disputes(alert, after)
+    if reason:
+        return _step(after, "amended", moment, reason, look, tell=watching)
+    if len(now) < len(before):
+        reason = (
+            f"{capital(source(snapshot))} no longer contradicts it: {entry_count(snapshot, alert.metric)}."
+        )
+        return _step(after, "amended", moment, reason, look, tell=watching)
+    return AlertChange(after, None)
+
+
 def _with_entries(alert: Alert, entries: list[dict[str, Any]], episode_context: EpisodeContext) -> Alert:
     rules = sorted(
         {name for each in entries for name in each["rules"]},
         key=lambda rule: -episode_context.strengths.get(rule, 0),
     )
     leading = next(each for each in entries if rules[0] in each["rules"])
-    told = leading["rules"][rules[0]]
-    baseline = {"reason": told["reason"], **told["details"]}
+    said = leading["rules"][rules[0]]
+    baseline = {"reason": said["reason"], **said["details"]}
+    others = contradicting(entries, alert.details.get("others", ()))
     return replace(
         alert,
         subjects=tuple(dict.fromkeys(each["subject"] for each in entries if each["subject"])),
@@ -224,8 +337,9 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], episode_context: 
         confidence=weakest_certainty(entries),
         headline=headline(
             (alert.site_name, alert.details["timezone"]), alert.metric, entries, rules[0], baseline
-        ),
-        details={**alert.details, "entries": entries, "severity": most_severe(entries)},
+        )
+        + otherwise(entries, others, alert.metric),
+        details={**alert.details, "entries": entries, "others": others, "severity": most_severe(entries)},
     )
 
 

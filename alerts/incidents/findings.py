@@ -105,6 +105,18 @@ def same_look(each: Mapping[str, Any], look: Observation) -> bool:
     )
 
 
+def rests_on(alert: Alert, look: Observation) -> bool:
+    """Whether an alert rests on this very revision of a look."""
+    entries = alert.details["entries"]
+    return any(same_look(each, look) and each["revision"] == look.revision for each in entries)
+
+
+def is_of_same_time(each: Mapping[str, Any], look: Observation) -> bool:
+    """Whether a snapshot's period and a look's have a part in common; texts of times in UTC sort as the times do."""
+    starts, ends = str(each["period_start"]), str(each["period_end"])
+    return starts < look.period_end.isoformat() and look.period_start.isoformat() < ends
+
+
 def is_event(alert: Alert) -> bool:
     """Whether the alert is about something that happened once, so that nothing can end it."""
     return METRICS[alert.metric].event and alert.group_key.startswith("@")

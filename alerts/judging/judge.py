@@ -21,13 +21,23 @@ from alerts.incidents.episodes import (
     open_episode,
     resolve_or_withdraw,
 )
-from alerts.incidents.findings import Finding, is_event
+from alerts.incidents.findings import Finding, is_event, rests_on
+from alerts.judging import hindsight
 from alerts.judging.archive import LookHistoryCache
 from alerts.judging.recalibration import calibration_at, keep_calibration
 from alerts.judging.verdicts import KnownHistory, ScoresByClass, context_of, verdicts_on
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
-from db.alerts import alerts_at, append_event, insert_alert, newest_alert, open_since, silenced, update_alert
+from db.alerts import (
+    alert_by_id,
+    alerts_at,
+    append_event,
+    insert_alert,
+    newest_alert,
+    open_since,
+    silenced,
+    update_alert,
+)
 from db.declared import declared
 from db.deliveries import enqueue
 from db.engine import Connection, Engine, reading, writing
@@ -96,7 +106,9 @@ def judge_pending(
             sitting = _JudgingRound(engine, judging_context, JudgementTime(result_time, now), report, archive)
             sitting.lapse_due()
             sitting.judge(list(group))
-    _JudgingRound(engine, judging_context, JudgementTime(now, now), report, archive).lapse_due()
+    last = _JudgingRound(engine, judging_context, JudgementTime(now, now), report, archive)
+    last.judge_again()
+    last.lapse_due()
     return report
 
 
@@ -155,6 +167,28 @@ class _JudgingRound:
             after = timedelta(days=watch.lapse_after_days if watch else shortest)
             if alert.last_look_at + after <= self.moment.at:
                 yield alert, after
+
+    def judge_again(self) -> None:
+        """Judge open alerts again by what is known by now of the time before them."""
+        judging_context = self.judging_context
+        with reading(self.engine) as connection:
+            again = list(
+                hindsight.judged_again(
+                    connection,
+                    judging_context.watches,
+                    judging_context.rules,
+                    episode_context=judging_context.episode_context,
+                    archive=self.archive,
+                    now=self.moment.at,
+                )
+            )
+        if again:
+            with writing(self.engine) as connection:
+                clerk = _Clerk(connection, judging_context, self.moment, self.report)
+                for before, step in again:
+                    # One that has changed meanwhile is judged again next time.
+                    if alert_by_id(connection, before.id) == before:
+                        clerk.apply(step)
 
     def _findings(
         self, connection: Connection, waiting: list[Observation], scores: ScoresByClass
@@ -231,22 +265,59 @@ class _Clerk:
                     )
 
     def _change_alerts(self, site: SiteWatch, findings: list[Finding]) -> None:
+        self._flag_earlier([each.look for each in findings])
         groups = _grouped(findings, site)
         for group, members in groups.items():
             current = newest_alert(self.connection, fingerprint(members[0].look, group))
             if current is not None and _continues(current):
-                self.apply(amend_episode(current, members, self.judging_context.episode_context, self.moment))
+                self.apply(
+                    amend_episode(
+                        current,
+                        members,
+                        self.judging_context.episode_context,
+                        self.moment,
+                        self._beside(members),
+                    )
+                )
             else:
-                self.apply(open_episode(members, site, self.judging_context.episode_context, self.moment))
+                self.apply(
+                    open_episode(
+                        members,
+                        site,
+                        self.judging_context.episode_context,
+                        self.moment,
+                        self._beside(members),
+                    )
+                )
         for finding in findings:
             self._settle(finding, group_of(finding, site) if finding.fired else None)
         for members in groups.values():
             self._settle_by_later_looks(members)
 
+    def _flag_earlier(self, judged: list[Observation]) -> None:
+        for alert in alerts_at(self.connection, *_place(judged[0])):
+            if flagged := hindsight.flagged(alert, judged, self.moment.at):
+                update_alert(self.connection, flagged)
+
+    def _beside(self, members: list[Finding]) -> list[Observation]:
+        """The other looks at the time of these, that may contradict them."""
+        site_id, area, metric = _place(members[0].look)
+        found = looks(
+            self.connection,
+            site_id=site_id,
+            area=area,
+            metric=metric,
+            since=min(each.look.period_start for each in members),
+            until=max(each.look.period_end for each in members),
+            as_of=self.moment.at,
+        )
+        return [each for each in found if each.usable and not each.announced]
+
     def _settle(self, finding: Finding, own_group: str | None = None) -> None:
         """Let a look settle the alerts that it did not raise itself."""
         for alert in alerts_at(self.connection, *_place(finding.look)):
-            if alert.group_key != own_group:
+            # A late report asks again what later looks say, and an alert may rest on one of those.
+            if alert.group_key != own_group and not rests_on(alert, finding.look):
                 self.apply(
                     resolve_or_withdraw(alert, finding, self.judging_context.episode_context, self.moment)
                 )

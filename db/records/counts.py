@@ -28,6 +28,8 @@ class Observation:
 
     `exposure` is the share of the period or area really observed (None: unknown, not 1). `result_time`
     is when the count was knowable. `closed` is False while a running period may still change.
+    `written_start` and `written_end` are the first and last day, or the times in UTC, as an import gave them
+    ('' where nobody wrote any); `zone` is whose days they are, '' the site's.
     """
 
     series: SeriesKey
@@ -55,6 +57,9 @@ class Observation:
     announced: bool = False
     evidence: tuple[Evidence, ...] = ()
     note: str = ""
+    written_start: str = ""
+    written_end: str = ""
+    zone: str = ""
 
     @property
     def key(self) -> ObservationKey:
@@ -108,6 +113,9 @@ class DeclaredBaseline:
     url: str = ""
     certainty: str = ""
     note: str = ""
+    written_start: str = ""
+    written_end: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +159,6 @@ class Note:
     certainty: str = ""
     announced: bool = False
     text: str = ""
+    written_start: str = ""
+    written_end: str = ""
+    zone: str = ""

@@ -16,6 +16,13 @@ from sqlalchemy import (
 from db.schema.base import SERIES_KEY, metadata, series_columns
 from db.schema.types import Json, UtcDateTime
 
+
+def _written_columns() -> list[Column[str]]:
+    """The columns that keep a period as it was written; every table needs its own."""
+    names = ("written_start", "written_end", "zone")
+    return [Column(name, Text, nullable=False, server_default="") for name in names]
+
+
 series = Table(
     "series",
     metadata,
@@ -51,6 +58,7 @@ observation = Table(
     Column("announced", Boolean, nullable=False, server_default=text("false")),
     Column("evidence", Json, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
+    *_written_columns(),
     ForeignKeyConstraint(SERIES_KEY, [f"series.{name}" for name in SERIES_KEY]),
     CheckConstraint("period_end >= period_start", name="period"),
     CheckConstraint("exposure is null or (exposure >= 0 and exposure <= 1)", name="exposure"),
@@ -59,6 +67,12 @@ observation = Table(
     # Open pages ask every few seconds whether anything was added.
     Index("ix_observation_recorded_at", "recorded_at"),
     Index("ix_observation_site_id_metric_period_start", "site_id", "metric", "period_start"),
+    Index(
+        "ix_observation_site_id_metric_written_start",
+        *("site_id", "metric", "written_start"),
+        sqlite_where=text("written_start <> ''"),
+        postgresql_where=text("written_start <> ''"),
+    ),
 )
 
 declared_baseline = Table(
@@ -84,6 +98,7 @@ declared_baseline = Table(
     Column("url", Text, nullable=False, server_default=""),
     Column("certainty", Text, nullable=False, server_default=""),
     Column("note", Text, nullable=False, server_default=""),
+    *_written_columns(),
     CheckConstraint("statistic in ('max', 'none_before', 'last_seen', 'share')", name="statistic"),
     Index("ix_declared_baseline_site_id_metric", "site_id", "metric"),
 )
@@ -108,5 +123,6 @@ note = Table(
     Column("certainty", Text, nullable=False, server_default=""),
     Column("announced", Boolean, nullable=False, server_default=text("false")),
     Column("text", Text, nullable=False, server_default=""),
+    *_written_columns(),
     Index("ix_note_site_id_starts_at", "site_id", "starts_at"),
 )

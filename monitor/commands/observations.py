@@ -8,6 +8,7 @@ import typer
 
 from monitor.commands import JsonFlag, opened, print_json, say
 from monitor.config.clock import utc_now
+from monitor.errors import InputError
 
 if TYPE_CHECKING:
     from monitor.imports import ImportProgress, ImportReport
@@ -28,6 +29,10 @@ def import_counts(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the good rows although there are bad ones.")
     ] = False,
+    zone: Annotated[
+        str,
+        typer.Option("--zone", help="Whose days bare dates are, such as UTC; without it the site's own."),
+    ] = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Import counts, declared baselines and notes; docs/importing.md describes the columns.
@@ -35,10 +40,19 @@ def import_counts(
     Importing a file again stores nothing twice. Bad rows are listed, and then no row is imported.
     """
     from monitor.imports import import_file
+    from monitor.imports.faults import BadCell
+    from monitor.imports.values import zone as known_zone
+    from monitor.sites.faults import as_sentence
 
+    try:
+        known_zone(zone)
+    except BadCell as bad:
+        raise InputError(f"--zone: {bad.problem}. {as_sentence(bad.mend)}") from None
     with opened() as app:
         told = None if as_json else _progress()
-        report = import_file(app.engine, file, app.sites, utc_now(), skip_bad=skip_bad, progress=told)
+        report = import_file(
+            app.engine, file, app.sites, utc_now(), skip_bad=skip_bad, zone=zone, progress=told
+        )
     refused = bool(report.faults) and not (skip_bad and _imported(report))
     if as_json:
         print_json({"file": str(file), "ok": not report.faults, **asdict(report)})
@@ -77,6 +91,11 @@ def _tell(file: Path, report: "ImportReport", *, refused: bool) -> None:
         f"{report.unchanged} known already, {_number(report.declared, 'declared baseline')}, "
         f"{_number(report.notes, 'note')}."
     )
+    if report.zones:
+        taken = ", ".join(f"{name} ({_number(rows, 'row')})" for name, rows in sorted(report.zones.items()))
+        say(f"Bare dates were taken as days in {taken}. The column zone or --zone says otherwise.")
+    for notice in report.notices:
+        say(notice)
 
 
 def _number(count: int, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from monitor.imports.faults import ImportFault, UnreadableFile
 from monitor.imports.fields import ImportClock
+from monitor.imports.known import move_days
 from monitor.imports.load import ImportProgress, ImportReport, import_file, load_published, store_records
 from monitor.imports.rows import ImportedRecord, parse_row, parse_rows
 from monitor.imports.site_baselines import declared_of, load_declared
@@ -21,6 +22,7 @@ __all__ = [
     "import_file",
     "load_declared",
     "load_published",
+    "move_days",
     "open_rows",
     "parse_row",
     "parse_rows",

@@ -12,6 +12,7 @@ IMPORT_COLUMNS = (
     "start",
     "end",
     "precision",
+    "zone",
     "metric",
     "subject",
     "value",

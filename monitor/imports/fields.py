@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from alerts.metrics import NOTE_METRIC
 from alerts.words import utc
+from db.spelling import spelled
 from monitor.imports import periods, values
 from monitor.imports.faults import BadCell, ImportFault
+from monitor.imports.numbers import number
 from monitor.imports.reader import RowReader
 from monitor.imports.sources import RawRow
 from monitor.imports.values import Comparator
@@ -24,6 +26,8 @@ class ImportClock:
 
     recorded_at: datetime
     latest: datetime | None = None
+    zone: str = ""
+    """Whose days bare dates are where a row does not say, '' the site's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class RowFields:
     gsd_m: float | None
     announced: bool
     row_id: str
+    zone: str
+    """Whose days the row's dates are, '' the site's own."""
     file: str
     label: str
 
@@ -91,7 +97,9 @@ def read_fields(
     site = reader.required("site_id", lambda text: _site(text, sites))
     metric = reader.required("metric", values.parse_metric)
     says = reader.attempt("comparator", lambda: values.parse_comparator(reader.text("comparator")))
-    when = _when(reader, site.timezone if site else UTC, clock)
+    zone = reader.attempt("zone", lambda: values.zone(reader.text("zone") or clock.zone))
+    own: tzinfo = site.timezone if site else UTC
+    when = _when(reader, own if zone is None else zone[1] or own, clock)
     finding = _finding(reader, metric, says) if metric and says else None
     citation = _citation(reader)
     area = reader.optional("area", lambda text: _area(text, site)) or ""
@@ -99,9 +107,9 @@ def read_fields(
     procedure = _procedure(reader, "published" if citation.publisher or citation.url else "analyst")
     exposure = reader.optional("exposure", values.parse_share)
     cloud_fraction = reader.optional("cloud_fraction", values.parse_share)
-    gsd_m = reader.optional("gsd_m", values.parse_number)
+    gsd_m = reader.optional("gsd_m", number)
     announced = reader.optional("announced", values.parse_yes_no) or False
-    row_id = reader.text("id")
+    row_id = spelled(reader.text("id"))
     if reader.faults or not (site and metric and when and finding):
         return tuple(reader.faults)
     return RowFields(
@@ -118,18 +126,21 @@ def read_fields(
         gsd_m=gsd_m,
         announced=announced,
         row_id=row_id,
+        zone=zone[0] if zone else "",
         file=raw.source,
         label=raw.label,
     )
 
 
 def _site(text: str, sites: Mapping[str, Site]) -> Site:
+    text = spelled(text)
     if text not in sites:
         raise BadCell(f"{printable_value(text)} is not a watched site", did_you_mean(text, sites))
     return sites[text]
 
 
 def _area(text: str, site: Site | None) -> str:
+    text = spelled(text)
     named = [area.id for area in site.areas] if site else [text]
     if text in named:
         return text
@@ -152,7 +163,7 @@ def _citation(reader: RowReader) -> Citation:
         via=reader.text("via"),
         url=reader.optional("url", values.parse_web_address) or "",
         links=tuple(_link(reader, each) for each in reader.raw.links),
-        scene=reader.text("scene"),
+        scene=spelled(reader.text("scene")),
         certainty=reader.optional("certainty", values.parse_certainty) or "",
         reviewer=reader.text("reviewer"),
         review=reader.text("review"),
@@ -202,7 +213,7 @@ def _bounded(reader: RowReader, when: RowPeriod, clock: ImportClock, *, publishe
 def _finding(reader: RowReader, metric: str, says: Comparator) -> RowNumbers:
     assessable = reader.optional("assessable", values.parse_yes_no)
     value = reader.optional("value", lambda text: values.parse_count(text, metric))
-    low, high = reader.optional("low", values.parse_number), reader.optional("high", values.parse_number)
+    low, high = reader.optional("low", number), reader.optional("high", number)
     found = RowNumbers(says, value, low, high, assessable)
     if metric == NOTE_METRIC:
         _check_note(reader, found)

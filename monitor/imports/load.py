@@ -12,8 +12,14 @@ from db import observations
 from db.declared import record_declared, record_notes
 from db.engine import Connection, Engine, writing
 from db.records import DeclaredBaseline, Note, Observation, SeriesKey
+from db.records.revisions import in_force
+from db.spelling import spelled
+from monitor.imports.columns import ID_COLUMN
 from monitor.imports.faults import FAULTS_KEPT, ImportFault, UnreadableFile
 from monitor.imports.fields import ImportClock
+from monitor.imports.identity import is_name, look_identities
+from monitor.imports.known import Known
+from monitor.imports.periods import is_day
 from monitor.imports.rows import ImportedRecord, parse_row
 from monitor.imports.sources import RawRow, Rows, open_rows
 from monitor.sites import Site
@@ -34,6 +40,10 @@ class ImportReport:
     declared: int = 0
     notes: int = 0
     faults: tuple[ImportFault, ...] = ()
+    notices: tuple[str, ...] = field(default=(), compare=False)
+    """What is no fault and yet worth knowing, in sentences."""
+    zones: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Whose days bare dates were taken for, with the number of rows."""
 
 
 def import_file(
@@ -43,13 +53,15 @@ def import_file(
     now: datetime,
     *,
     skip_bad: bool = False,
+    zone: str = "",
     progress: ImportProgress | None = None,
 ) -> ImportReport:
     """Import a CSV or GeoJSON file; with a fault nothing is stored, unless `skip_bad` leaves bad rows out.
 
-    What it brings was knowable by `now` at the latest, since now it is recorded.
+    What it brings was knowable by `now` at the latest, since now it is recorded. `zone` says whose days bare dates
+    are where a row does not, '' the site's own.
     """
-    clock = ImportClock(now, latest=now)
+    clock = ImportClock(now, latest=now, zone=zone)
     return _import(engine, path, sites, clock, skip_bad=skip_bad, progress=progress)
 
 
@@ -81,12 +93,20 @@ def _import(
         return ImportReport(faults=faults)
     done: Counter[str] = Counter()
     with writing(engine) as connection:
-        observations.register_series(connection, check.series.values())
+        known = Known(connection, sites)
+        observations.register_series(connection, known.in_series(check.series.values()))
         for chunk in _chunks(_good(rows, sites, clock, check)):
-            done.update(_store_rows(connection, chunk, clock))
+            done.update(_store_rows(connection, chunk, clock, known))
             say("stored", done["rows"])
     return ImportReport(
-        done["stored"], done["revised"], done["unchanged"], done["declared"], done["notes"], faults
+        done["stored"],
+        done["revised"],
+        done["unchanged"],
+        done["declared"],
+        done["notes"],
+        faults,
+        notices=(*check.notices(), *known.notices()),
+        zones=dict(check.zones),
     )
 
 
@@ -99,6 +119,15 @@ class _Checked:
     series: dict[SeriesKey, Observation] = field(default_factory=dict)
     seen: dict[int, tuple[int, str]] = field(default_factory=dict)
     dated: set[int] = field(default_factory=set)
+    zones: Counter[str] = field(default_factory=Counter)
+    row_numbers: int = 0
+
+    def notices(self) -> Iterator[str]:
+        """What a person should know of ids."""
+        if self.row_numbers:
+            one = "The id of one row is a bare number"
+            ids = one if self.row_numbers == 1 else f"The ids of {self.row_numbers} rows are bare numbers"
+            yield f"{ids}, as exports number their rows, and no name: such a look is known by its source and period."
 
 
 def _check(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, say: ImportProgress) -> _Checked:
@@ -109,6 +138,8 @@ def _check(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, say: Impor
     for count, raw in enumerate(rows(), start=1):
         parsed = parse_row(raw, sites, clock)
         faults = parsed if isinstance(parsed, tuple) else _repeats(check, parsed, raw)
+        if not isinstance(parsed, tuple):
+            _note(check, parsed, raw, sites)
         if faults:
             check.bad.add(raw.number)
             check.faults += faults[: FAULTS_KEPT - len(check.faults)]
@@ -116,6 +147,14 @@ def _check(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, say: Impor
             say("checked", count)
     say("checked", count)
     return check
+
+
+def _note(check: _Checked, record: ImportedRecord, raw: RawRow, sites: Mapping[str, Site]) -> None:
+    site_id = record.site_id if isinstance(record, Note) else record.series.site_id
+    if is_day(record.written_start) or is_day(record.written_end):
+        check.zones[record.zone or sites[site_id].timezone.key] += 1
+    if raw.cells.get(ID_COLUMN) and not is_name(spelled(raw.cells[ID_COLUMN])):
+        check.row_numbers += 1
 
 
 def _repeats(check: _Checked, record: ImportedRecord, raw: RawRow) -> tuple[ImportFault, ...]:
@@ -130,14 +169,15 @@ def _repeats(check: _Checked, record: ImportedRecord, raw: RawRow) -> tuple[Impo
     if earlier_says == says:
         return ()
     mend = (
-        "Delete one of them; for a correction give each its time in published, for two things give each an id"
+        "Delete one of them; for a correction give each its time in published, for two things give each an id that is "
+        "more than a number"
     )
     return (ImportFault(raw.label, "", f"it contradicts {earlier_label} about the same look", mend),)
 
 
 def _thing(record: ImportedRecord) -> object:
     if isinstance(record, Observation):
-        return record.series, record.period_start, record.look_key
+        return next(look_identities(record, ("", "")))
     return record.key
 
 
@@ -173,8 +213,14 @@ def _chunks(records: Iterator[_Good]) -> Iterator[list[_Good]]:
         yield chunk
 
 
-def store_records(connection: Connection, records: Sequence[ImportedRecord]) -> Counter[str]:
+def store_records(
+    connection: Connection, records: Sequence[ImportedRecord], sites: Mapping[str, Site]
+) -> Counter[str]:
     """Store checked records of any kind; count what was new."""
+    return _store(connection, Known(connection, sites).settled(records))
+
+
+def _store(connection: Connection, records: Sequence[ImportedRecord]) -> Counter[str]:
     looks = observations.record_observations(connection, _of(records, Observation))
     declared = record_declared(connection, _of(records, DeclaredBaseline))
     notes = record_notes(connection, _of(records, Note))
@@ -189,12 +235,16 @@ def store_records(connection: Connection, records: Sequence[ImportedRecord]) -> 
     )
 
 
-def _store_rows(connection: Connection, rows: Sequence[_Good], clock: ImportClock) -> Counter[str]:
+def _store_rows(
+    connection: Connection, rows: Sequence[_Good], clock: ImportClock, known: Known
+) -> Counter[str]:
+    settled = known.settled([each.record for each in rows])
+    rows = [replace(each, record=record) for each, record in zip(rows, settled, strict=True)]
     undated = [each.record for each in rows if isinstance(each.record, Observation) and not each.dated]
     others = [each.record for each in rows if each.dated or not isinstance(each.record, Observation)]
     owed = list(_corrections(connection, undated, clock))
     left_out = len(undated) - len(owed)
-    return store_records(connection, [*others, *owed]) + Counter(rows=left_out, unchanged=left_out)
+    return _store(connection, [*others, *owed]) + Counter(rows=left_out, unchanged=left_out)
 
 
 def _corrections(
@@ -203,8 +253,13 @@ def _corrections(
     """Leave out what was said before; a correction that gives no date is known from now on, not all along."""
     known = observations.known_revisions(connection, undated)
     for each, revisions in zip(undated, known, strict=True):
-        if not revisions or clock.latest is None:
+        if not revisions:
             yield each
+        elif clock.latest is None:
+            current = in_force(revisions, Observation.same_finding)
+            # The midnight after, at which it was knowable, hangs on the zone.
+            if not each.same_finding(current):
+                yield replace(each, result_time=max(each.result_time, current.result_time))
         elif not any(each.same_finding(earlier) for earlier in revisions):
             yield replace(each, result_time=max(each.period_start, clock.latest))
 

@@ -1,7 +1,8 @@
 """When: periods and times of publication, from dates in the site's own zone to UTC."""
 
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 
@@ -14,10 +15,21 @@ _DAY = timedelta(days=1)
 _ZONES_SPREAD = timedelta(hours=12)
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
-_INSTANT = re.compile(_TIME + r"(Z|[+-][0-9]{2}:?[0-9]{2})")
+_TIME = r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)[0-9]{0,3}"
+_INSTANT = re.compile(
+    _TIME + r" ?(?:(?P<utc>Z|UTC|GMT)|(?P<hours>[+-][0-9]{2}):?(?P<minutes>[0-9]{2})?)", re.IGNORECASE
+)
 _NO_ZONE = re.compile(_TIME)
 _FORMS = "Write 2023-10-05, 2023-10, or a time with its zone, such as 2023-10-05T01:24Z"
+
+_LOOSE_DATE = re.compile(r"([0-9]{4})[-/. ]?([0-9]{1,2})[-/. ]?([0-9]{1,2})")
+_YEAR_LAST = re.compile(r"([0-9]{1,2})[-/. ]([0-9]{1,2})[-/. ]([0-9]{4})")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
+# 1982 to 2119, by the count of days that spreadsheets keep.
+_SERIAL_DAY = re.compile(r"[3-7][0-9]{4}(?:\.[0-9]+)?")
+_SPREADSHEETS_BEGIN = date(1899, 12, 30)
+_UNIX_TIME = re.compile(r"[0-9]{10}(?:[0-9]{3})?")
+_MONTHS = 12
 
 WrittenPrecision = Literal["instant", "day", "month"]
 _COARSENESS: dict[WrittenPrecision, int] = {"instant": 0, "day": 1, "month": 2}
@@ -47,6 +59,13 @@ class Period:
     start: datetime
     end: datetime
     precision: Precision
+    written: tuple[str, str] = field(default=("", ""), compare=False)
+    """Its first and last day, or its times in UTC, as they were written: what it is known by, whatever the zone."""
+
+    def as_days(self, zone: tzinfo) -> tuple[str, str]:
+        """Its first and last day by a zone's clock."""
+        last = max(self.start, self.end - timedelta(microseconds=1))
+        return self.start.astimezone(zone).date().isoformat(), last.astimezone(zone).date().isoformat()
 
 
 def parse_time(text: str, zone: tzinfo) -> WrittenTime:
@@ -56,15 +75,50 @@ def parse_time(text: str, zone: tzinfo) -> WrittenTime:
             return _checked("month", datetime(int(found[1]), int(found[2]), 1))  # noqa: DTZ001 - a local month
         if _DATE.fullmatch(text):
             return _checked("day", datetime.fromisoformat(text))
-        if _INSTANT.fullmatch(text):
-            return _checked("instant", datetime.fromisoformat(text))
+        if found := _INSTANT.fullmatch(text):
+            offset = "Z" if found["utc"] else f"{found['hours']}:{found['minutes'] or '00'}"
+            return _checked("instant", datetime.fromisoformat(found[1].upper() + offset))
         if _NO_ZONE.fullmatch(text):
             local = datetime.fromisoformat(text).replace(tzinfo=zone).isoformat(timespec="minutes")
             mend = f"At the site's own time it is {local}; add Z where it is UTC"
             raise BadCell(f"{printable_value(text)} has no time zone", mend)
     except (ValueError, OverflowError):
         raise BadCell(f"{printable_value(text)} is no date in the calendar", _FORMS) from None
-    raise BadCell(f"{printable_value(text)} is not understood", _FORMS)
+    raise BadCell(f"{printable_value(text)} is not understood", _as_written_here(text) or _FORMS)
+
+
+def _as_written_here(text: str) -> str:
+    """How a date in another form is written here, or nothing where that cannot be told."""
+    mend = ""
+    with suppress(ValueError):
+        if _YEAR.fullmatch(text):
+            mend = (
+                f"For the whole year write {text}-01 into start, {text}-12 into end and window into precision"
+            )
+        elif _SERIAL_DAY.fullmatch(text):
+            day = _SPREADSHEETS_BEGIN + timedelta(days=int(text.partition(".")[0]))
+            mend = f"A spreadsheet's serial number? Write {day}, or format the column as text before you save"
+        elif found := _LOOSE_DATE.fullmatch(text):
+            mend = f"Write {date(*map(int, found.groups())).isoformat()}"
+        elif found := _YEAR_LAST.fullmatch(text):
+            mend = _either_way(*map(int, found.groups()))
+        elif _UNIX_TIME.fullmatch(text):
+            mend = f"Seconds since 1970? Write {datetime.fromtimestamp(int(text[:10]), UTC):%Y-%m-%dT%H:%M}Z"
+    return mend
+
+
+def _either_way(one: int, other: int, year: int) -> str:
+    """A date whose day and month may be told apart, or may not."""
+    if min(one, other) > _MONTHS:
+        return ""
+    days = sorted(
+        {
+            date(year, month, day).isoformat()
+            for day, month in ((one, other), (other, one))
+            if month <= _MONTHS
+        }
+    )
+    return f"Write {' or '.join(days)}{', whichever is meant' if len(days) > 1 else ''}"
 
 
 def _checked(shape: WrittenPrecision, at: datetime) -> WrittenTime:
@@ -91,7 +145,31 @@ def import_period(start: WrittenTime, end: WrittenTime, precision: Precision, zo
     after = _after(end, precision, zone)
     if after < first or (end.shape == start.shape and end.at < start.at):
         raise BadCell("it lies before start", "Swap them, or leave end empty")
-    return Period(first, after, precision)
+    return Period(
+        first, after, precision, (_written(start, precision, zone), _written(end, precision, zone, last=True))
+    )
+
+
+def _written(when: WrittenTime, precision: Precision, zone: tzinfo, *, last: bool = False) -> str:
+    if when.shape == "instant":
+        fine = precision in {"minute", "hour", "window"}
+        return (_floor(when, precision, zone) if fine else when.at.astimezone(UTC)).isoformat()
+    return (
+        _day_after(when, precision, zone) - _DAY if last else _first_day(when, precision, zone)
+    ).isoformat()
+
+
+def is_day(written: str) -> bool:
+    """Whether a day was written, and no time."""
+    return _DATE.fullmatch(written) is not None
+
+
+def rewritten(written: tuple[str, str], precision: Precision, zone: tzinfo) -> Period | None:
+    """The period that was written as days, by the clock of a zone; None where times were written."""
+    if not all(is_day(each) for each in written):
+        return None
+    first, last = (date.fromisoformat(each) for each in written)
+    return Period(_midnight(first, zone), _midnight(last + _DAY, zone), precision, written)
 
 
 def _floor(when: WrittenTime, precision: Precision, zone: tzinfo) -> datetime:
@@ -109,10 +187,14 @@ def _after(when: WrittenTime, precision: Precision, zone: tzinfo) -> datetime:
     if when.shape == "instant" and precision in {"minute", "hour", "window"}:
         unit = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}.get(precision, timedelta())
         return _floor(when, precision, zone) + unit
+    return _midnight(_day_after(when, precision, zone), zone)
+
+
+def _day_after(when: WrittenTime, precision: Precision, zone: tzinfo) -> date:
     first = _first_day(when, precision, zone)
     if precision == "month" or when.shape == "month":
-        return _midnight((first.replace(day=1) + 31 * _DAY).replace(day=1), zone)
-    return _midnight(first + _DAY, zone)
+        return (first.replace(day=1) + 31 * _DAY).replace(day=1)
+    return first + _DAY
 
 
 def _first_day(when: WrittenTime, precision: Precision, zone: tzinfo) -> date:

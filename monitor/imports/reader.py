@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from monitor.imports import values
+from monitor.imports.columns import NUMERIC_COLUMNS
 from monitor.imports.faults import BadCell, ImportFault
+from monitor.imports.numbers import with_point
 from monitor.imports.sources import RawRow
 
 CellT = TypeVar("CellT")
@@ -33,7 +35,8 @@ class RowReader:
     def text(self, column: str) -> str:
         """The cell as plain text, '' where it is empty or unusable."""
         cell = self.raw.cells.get(column)
-        return (self.attempt(column, lambda: values.plain_text(cell)) or "") if cell else ""
+        text = (self.attempt(column, lambda: values.plain_text(cell)) or "") if cell else ""
+        return with_point(text) if self.raw.decimal_comma and column in NUMERIC_COLUMNS else text
 
     def optional(self, column: str, parse: Callable[[str], CellT]) -> CellT | None:
         """What the cell says, or None where it is empty or unusable."""

@@ -3,16 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import urlsplit
 
 from alerts.metrics import METRICS, NOTE_METRIC
 from db.records import DeclaredBaseline, Evidence, Note, Observation, SeriesKey
+from db.spelling import folded
 from monitor.imports.faults import ImportFault
-from monitor.imports.fields import Citation, ImportClock, RowFields, read_fields
+from monitor.imports.fields import ImportClock, RowFields, read_fields
+from monitor.imports.identity import is_name, source_of
 from monitor.imports.sources import RawRow
 from monitor.sites import Site
 
 ImportedRecord = Observation | DeclaredBaseline | Note
+OF_AN_ID, OF_A_PERIOD = "id-", "on-"
+"""What the last part of a statement's key begins with; older keys hold the bounds of the period in UTC."""
 
 
 def parse_rows(
@@ -68,6 +71,9 @@ def _observation(fields: RowFields, clock: ImportClock) -> Observation:
         announced=fields.announced,
         evidence=tuple(_evidence(fields)),
         note=citation.note,
+        written_start=period.written[0],
+        written_end=period.written[1],
+        zone=fields.zone,
     )
 
 
@@ -89,6 +95,9 @@ def _declared(fields: RowFields, clock: ImportClock) -> DeclaredBaseline:
         url=citation.url,
         certainty=citation.certainty,
         note=citation.note,
+        written_start=period.written[0],
+        written_end=period.written[1],
+        zone=fields.zone,
     )
 
 
@@ -115,6 +124,9 @@ def _note(fields: RowFields, clock: ImportClock) -> Note:
         certainty=citation.certainty,
         announced=fields.announced,
         text=text,
+        written_start=period.written[0],
+        written_end=period.written[1],
+        zone=fields.zone,
     )
 
 
@@ -124,29 +136,25 @@ def _series(fields: RowFields) -> SeriesKey:
 
 def _look_key(fields: RowFields) -> str:
     """Name the look by its source, never by its count, so that a corrected count is a revision of it."""
-    source = _source(fields.citation)
-    if fields.row_id:
+    source = source_of(fields.citation.publisher, fields.citation.url)
+    if is_name(fields.row_id):
         return f"{source}/{fields.row_id}" if source else fields.row_id
     if fields.citation.scene:
-        return f"scene-{_digest(source, fields.citation.scene)}"
-    return f"import-{_digest(source, *_period_parts(fields))}"
+        return f"scene-{_digest(folded(source), fields.citation.scene)}"
+    return f"import-{_digest(folded(source), *_period_parts(fields))}"
 
 
 def _identity(fields: RowFields, says: str) -> str:
-    source = _source(fields.citation)
-    if fields.row_id:
-        return _digest(source, fields.row_id)
-    return _digest(source, says, fields.area, fields.subject, fields.procedure, *_period_parts(fields))
+    source = folded(source_of(fields.citation.publisher, fields.citation.url))
+    if is_name(fields.row_id):
+        return f"{OF_AN_ID}{_digest(source, fields.row_id)}"
+    procedure = folded(fields.procedure)
+    digest = _digest(source, says, fields.area, fields.subject, procedure, *_period_parts(fields))
+    return f"{OF_A_PERIOD}{digest}"
 
 
 def _period_parts(fields: RowFields) -> tuple[str, str, str]:
-    period = fields.when.period
-    return period.start.isoformat(), period.end.isoformat(), period.precision
-
-
-def _source(citation: Citation) -> str:
-    """Who said it first; retellers and addresses are left out, so that a retelling is the same look."""
-    return citation.publisher or (urlsplit(citation.url).hostname or "").removeprefix("www.")
+    return *fields.when.period.written, fields.when.period.precision
 
 
 def _digest(*parts: str) -> str:

@@ -1,12 +1,12 @@
 """The declared baselines that sites carry in sites.geojson, read as rows of import columns."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
-from db.declared import record_declared
 from db.engine import Connection
 from db.records import DeclaredBaseline
 from monitor.imports.faults import ImportFault
 from monitor.imports.fields import ImportClock
+from monitor.imports.load import store_records
 from monitor.imports.rows import parse_rows
 from monitor.imports.sources import feature_rows
 from monitor.sites import Site
@@ -22,8 +22,8 @@ def declared_of(site: Site, clock: ImportClock) -> tuple[list[DeclaredBaseline],
     return [each for each in records if isinstance(each, DeclaredBaseline)], faults
 
 
-def load_declared(connection: Connection, sites: Iterable[Site], clock: ImportClock) -> list[ImportFault]:
+def load_declared(connection: Connection, sites: Mapping[str, Site], clock: ImportClock) -> list[ImportFault]:
     """Append what sites declare, a new revision only where it changed, and give what could not be read."""
-    read = [declared_of(site, clock) for site in sites if site.declared_baselines]
-    record_declared(connection, [each for records, _ in read for each in records])
+    read = [declared_of(site, clock) for site in sites.values() if site.declared_baselines]
+    store_records(connection, [each for records, _ in read for each in records], sites)
     return [fault for _, faults in read for fault in faults]

@@ -2,30 +2,35 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn, Self, TextIO
 
 from monitor.imports.columns import (
     FEATURE_ALIASES,
     FEATURE_EXTRAS,
     ID_COLUMN,
     IMPORT_COLUMNS,
-    NUMERIC_COLUMNS,
     OWN_PREFIX,
     REQUIRED_COLUMNS,
     header_faults,
     missing_faults,
 )
 from monitor.imports.faults import ImportFault, UnreadableFile, unreadable
+from monitor.imports.formats import SNIFFED_BYTES, check_beginning, is_lines_of_json, lines_of_json
+from monitor.imports.numbers import is_ambiguous
+from monitor.imports.quotation import Lines, ill_formed, swallowed
 from monitor.sites.faults import printable_value
 
 MAX_CSV_BYTES = 256 * 2**20
 MAX_GEOJSON_BYTES = 32 * 2**20
 MAX_ROWS = 1_000_000
-CSV_DELIMITERS = (",", ";", "\t")
+CSV_DELIMITERS = (",", ";", "\t", "|")
 GEOJSON_SUFFIXES = (".geojson", ".json")
+_SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?\r?\n?', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class RawRow:
     links: tuple[str, ...] = ()
     faults: tuple[ImportFault, ...] = ()
     source: str = field(default="", repr=False)
+    decimal_comma: bool = False
+    """Whether a comma may stand before decimals."""
 
 
 Rows = Callable[[], Iterator[RawRow]]
@@ -54,6 +61,8 @@ def open_rows(path: Path) -> Rows:
                 f"it has {size / 2**20:.0f} MiB, and the limit is {limit / 2**20:.0f}",
                 "Cut it into smaller files; importing them one after the other gives the same",
             )
+        with path.open("rb") as stream:
+            check_beginning(stream.read(SNIFFED_BYTES), geojson=geojson)
         if not geojson:
             return lambda: _csv_file_rows(path)
         document = _read_json(path)
@@ -70,48 +79,67 @@ def _csv_file_rows(path: Path) -> Iterator[RawRow]:
 
 
 def csv_rows(stream: TextIO, source: str = "", max_rows: int = MAX_ROWS) -> Iterator[RawRow]:
-    """Read CSV with a header row; comma, semicolon or tab is told from that row. Raises UnreadableFile."""
+    """Read CSV with a header row; its delimiter (a comma, semicolon, tab or pipe) is told from that row.
+
+    Raises UnreadableFile.
+    """
+    lines = Lines(stream)
     try:
-        first = stream.readline()
-        if not first.strip():
-            raise unreadable(
-                "it is empty",
-                f"Begin it with a row of column names: {', '.join(REQUIRED_COLUMNS)} and others",
-            )
-        delimiter = max(CSV_DELIMITERS, key=first.count)
-        names = _header(next(csv.reader([first], delimiter=delimiter)))
-        for number, cells in enumerate(csv.reader(stream, delimiter=delimiter, strict=True), start=2):
+        names, delimiter = _header(lines)
+        lines.record.clear()
+        read = partial(_csv_row, names=names, source=source, decimal_comma=delimiter == ";")
+        for number, cells in enumerate(csv.reader(lines, delimiter=delimiter, strict=True), start=2):
+            if begins := swallowed(lines, names, delimiter):
+                raise ill_formed(begins, "rows of the table stand inside it")
+            lines.record.clear()
             if any(cell.strip() for cell in cells):
                 _check_count(number - 1, max_rows)
-                yield _csv_row(number, names, cells, source, decimal_comma=delimiter == ";")
+                yield read(number, cells)
     except UnicodeDecodeError:
         raise unreadable("it is not UTF-8 text", "Save it as “CSV UTF-8” and try again") from None
     except csv.Error as error:
-        raise unreadable(f"it is not well-formed CSV ({error})", "Check the quotation marks") from None
+        raise ill_formed(lines.quotation_begins() or lines.number, str(error)) from None
 
 
-def _header(cells: list[str]) -> list[str]:
-    names = [cell.strip() for cell in cells]
+def _header(lines: Lines) -> tuple[list[str], str]:
+    """The names of the columns, and the delimiter that they show or that a line `sep=;` before them states."""
+    first = next(lines, "")
+    stated = _SEPARATOR_LINE.fullmatch(first)
+    if stated:
+        first = next(lines, "")
+    if not first.strip():
+        raise unreadable(
+            "it is empty", f"Begin it with a row of column names: {', '.join(REQUIRED_COLUMNS)} and others"
+        )
+    delimiter = stated[1] if stated else max(CSV_DELIMITERS, key=first.count)
+    names = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter, strict=True))]
+    while names and not names[-1]:
+        names.pop()
+    if len(names) == 1 and REQUIRED_COLUMNS[1] in names[0]:
+        raise unreadable(
+            "no delimiter that is understood stands between its columns",
+            "Separate the columns by commas, semicolons, tabs or pipes (|)",
+        )
     faults = [*header_faults(names, "row 1"), *missing_faults(names, "row 1")]
     if faults:
         raise UnreadableFile(*faults)
-    return names
+    return names, delimiter
 
 
-def _csv_row(number: int, names: list[str], cells: list[str], source: str, *, decimal_comma: bool) -> RawRow:
+def _csv_row(
+    number: int, cells: Sequence[str], names: Sequence[str], source: str, *, decimal_comma: bool
+) -> RawRow:
     label = f"row {number}"
     faults: tuple[ImportFault, ...] = ()
-    if len(cells) != len(names):
+    # Delimiters after the last cell hold nothing.
+    if len(cells) < len(names) or any(cell.strip() for cell in cells[len(names) :]):
         problem = f"it has {len(cells)} cells, and the header has {len(names)}"
         mend = "Put a cell that holds the delimiter into quotation marks, and keep empty cells"
         faults = (ImportFault(label, "", problem, mend),)
     known = {
         name: cell for name, cell in zip(names, cells, strict=False) if name in (*IMPORT_COLUMNS, ID_COLUMN)
     }
-    if decimal_comma:
-        # Spreadsheets that write semicolons between cells write 0,5 for a half.
-        known |= {name: known[name].replace(",", ".") for name in NUMERIC_COLUMNS if name in known}
-    return RawRow(number, label, known, faults=faults, source=source)
+    return RawRow(number, label, known, faults=faults, source=source, decimal_comma=decimal_comma)
 
 
 def _check_count(rows: int, max_rows: int) -> None:
@@ -119,10 +147,40 @@ def _check_count(rows: int, max_rows: int) -> None:
         raise unreadable(f"it has more than {max_rows:,} rows", "Cut it into smaller files")
 
 
+class _Repeated(dict[str, Any]):
+    """An object in which names stand twice, of which Python keeps the last."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        names = [name for name, _ in pairs]
+        self.twice = sorted({name for name in names if names.count(name) > 1})
+
+
+class _Written(float):
+    """A number with decimals that remembers how it was written."""
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    text: str
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Repeated(pairs)
+
+
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
+        text = path.read_text(encoding="utf-8-sig")
+        return json.loads(text, parse_constant=_refuse, parse_float=_Written, object_pairs_hook=_object)
+    except UnicodeDecodeError:
+        raise unreadable("it is not UTF-8 text", "Export it again as GeoJSON in UTF-8") from None
     except (ValueError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError) and is_lines_of_json(text):
+            raise lines_of_json() from None
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise unreadable(f"it is not usable JSON ({reason})", "Export it again as GeoJSON in UTF-8") from None
 
@@ -137,6 +195,10 @@ def feature_rows(document: Any, source: str = "", max_rows: int = MAX_ROWS) -> I
     if not isinstance(features, list):
         mend = 'Wrap the features in {"type": "FeatureCollection", "features": […]}'
         raise unreadable("it is not a GeoJSON FeatureCollection", mend)
+    around = {name: value for name, value in document.items() if name != "features"}
+    twice = [*getattr(document, "twice", ()), *_twice_within(around)]
+    if twice:
+        raise unreadable(f"{twice[0]} stands there twice", "Keep one of them")
     for number, feature in enumerate(features, start=1):
         _check_count(number, max_rows)
         yield _feature_row(number, feature if isinstance(feature, dict) else {}, source)
@@ -150,8 +212,16 @@ def _feature_row(number: int, feature: dict[str, Any], source: str) -> RawRow:
         fault = ImportFault(label, "", "it has no properties", "Give each Feature an object of properties")
         return RawRow(number, label, {}, faults=(fault,), source=source)
     faults = list(_property_faults(properties, label))
+    faults += (
+        ImportFault(label, path, "this name stands there twice", "Keep one of them")
+        for path in _twice_within(feature)
+    )
     cells: dict[str, str] = {}
+    ranged = all(_text(properties.get(name)) for name in ("start_datetime", "end_datetime"))
     for name, value in properties.items():
+        if name == "datetime" and ranged and not _text(properties.get("start")):
+            # STAC: beside a range, this is only its nominal time.
+            continue
         column = FEATURE_ALIASES.get(name, name)
         if cells.get(column) and _text(value):
             mend = "Keep one of them, or leave one empty"
@@ -178,6 +248,23 @@ def _property_faults(properties: dict[str, Any], label: str) -> Iterator[ImportF
         yield ImportFault(label, "supersedes", "other features cannot be replaced by name", mend)
 
 
+def _twice_within(value: Any) -> Iterator[str]:
+    """The paths of names that stand twice, but for the coordinates, which are not read."""
+    waiting: list[tuple[str, Any]] = [("", value)]
+    while waiting:
+        path, each = waiting.pop()
+        if isinstance(each, dict):
+            yield from (f"{path}{name}" for name in getattr(each, "twice", ()))
+            # A property is named as a column is, without the object around it.
+            waiting += [
+                ("" if name == "properties" else f"{path}{name}.", it)
+                for name, it in each.items()
+                if name != "coordinates"
+            ]
+        elif isinstance(each, list):
+            waiting += [(path, it) for it in each]
+
+
 def _links(value: Any) -> list[str]:
     listed = value if isinstance(value, list) else [value]
     return [each for each in listed if isinstance(each, str) and each.strip()]
@@ -188,4 +275,9 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) else repr(value)
+    if isinstance(value, _Written) and is_ambiguous(value.text) and value.text.endswith("0"):
+        # No program writes 1.000 for 1, and in JSON as elsewhere a person may mean a thousand.
+        return value.text
+    text = value if isinstance(value, str) else repr(value)
+    # A number of JSON has a point before decimals, and a fourth one says so.
+    return f"{text}0" if isinstance(value, float) and is_ambiguous(text) else text

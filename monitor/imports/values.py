@@ -2,22 +2,27 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, timedelta, timezone, tzinfo
 from typing import Literal, get_args
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
 from alerts.metrics import METRICS, NOTE_METRIC
+from alerts.rules import HUMAN_METHODS
 from db.records import Qualifier, Statistic
+from db.spelling import folded, spelled, tidy
 from monitor.imports.faults import BadCell
+from monitor.imports.numbers import counted_number, number
 from monitor.sites.faults import did_you_mean, printable_value
 from monitor.sites.subjects import subject_fault
 
-MAX_COUNT = 1_000_000
 MAX_CELL_TEXT = 2_000
 FRACTIONAL_METRICS = frozenset({"container_stack_length_m"})
 """Metrics that are measured, not counted."""
 
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _LONGEST_METHOD = 100
+_OFFSET = re.compile(r"(?:UTC)?([+-])([0-9]{2}):?([0-9]{2})?")
+_WIDEST = timedelta(hours=15)
 _OF = re.compile(r"of ([0-9]{1,7})")
 _PROTECTED = tuple("=+-@")
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -44,37 +49,19 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u20
 
 
 def plain_text(cell: str) -> str:
-    """A cell without outer blanks, line breaks and the apostrophe that protects spreadsheets."""
+    """A cell in composed letters and plain blanks, without the apostrophe that protects spreadsheets."""
     text = cell.strip()
-    if not text.isprintable():
-        text = " ".join(text.split()) if _BREAKS.search(text) else text
-        if _CONTROL.search(text):
-            raise BadCell(f"{printable_value(text)} holds control characters", "Remove them")
+    if not text.isprintable() and _CONTROL.search(_BREAKS.sub(" ", text)):
+        raise BadCell(f"{printable_value(text)} holds control characters", "Remove them")
+    text = tidy(text)
     if len(text) > MAX_CELL_TEXT:
         raise BadCell(f"it has {len(text)} characters", f"Cut it to {MAX_CELL_TEXT}")
     return text[1:] if text[:1] == "'" and text[1:2] in _PROTECTED else text
 
 
-def parse_number(text: str) -> float:
-    """A finite number from 0 to a million, in plain digits."""
-    if not _NUMBER.fullmatch(text):
-        raise BadCell(
-            f"{printable_value(text)} is not a number",
-            "Write digits, with a point before decimals, as in 73 or 0.5",
-        )
-    if text.startswith("-"):
-        raise BadCell(
-            f"{text} is negative", "A count is 0 or more; where nothing could be counted, write assessable no"
-        )
-    value = float(text)
-    if value > MAX_COUNT:
-        raise BadCell(f"{printable_value(text)} is more than {MAX_COUNT:,}", "Check the digits")
-    return value
-
-
 def parse_count(text: str, metric: str) -> float:
     """A number, whole for everything that is counted."""
-    value = parse_number(text)
+    value = counted_number(text)
     if metric not in FRACTIONAL_METRICS and not value.is_integer():
         raise BadCell(
             f"{text} is not a whole number",
@@ -85,7 +72,7 @@ def parse_count(text: str, metric: str) -> float:
 
 def parse_share(text: str) -> float:
     """A share from 0 to 1."""
-    value = parse_number(text)
+    value = number(text)
     if value > 1:
         raise BadCell(f"{text} is not a share", "Write 0.8 for 80 %, and nothing where it is not known")
     return value
@@ -125,6 +112,7 @@ def parse_comparator(text: str) -> Comparator:
 
 def parse_metric(text: str) -> str:
     """A known metric, or `note`; a detector's class in the singular is understood."""
+    text = spelled(text)
     name = _SINGULAR.get(text.lower(), text)
     if name not in METRICS and name != NOTE_METRIC:
         raise BadCell(f"{printable_value(text)} is not a metric", did_you_mean(name, [*METRICS, NOTE_METRIC]))
@@ -133,6 +121,7 @@ def parse_metric(text: str) -> str:
 
 def parse_subject(text: str) -> str:
     """Nothing for all, or which of them, such as `type:Tu-160`."""
+    text = spelled(text)
     if fault := subject_fault(text):
         raise BadCell(f"{printable_value(text)} is not a subject: {fault[0]}", fault[1])
     return text
@@ -140,11 +129,36 @@ def parse_subject(text: str) -> str:
 
 def parse_method_part(text: str) -> str:
     """A method, version or sensor: short, and free of the signs that join them."""
+    text = spelled(text)
+    if folded(text) in HUMAN_METHODS:
+        return folded(text)
     if any(sign in text for sign in ":@") or len(text) > _LONGEST_METHOD:
         raise BadCell(
             f"{printable_value(text)} cannot be used", "Use at most 100 characters, without : and @"
         )
     return text
+
+
+def zone(text: str) -> tuple[str, tzinfo | None]:
+    """The name and the rules of a zone whose days bare dates are; the site's own has neither."""
+    name = spelled(text)
+    if folded(name) in {"", "site", "local"}:
+        return "", None
+    if folded(name) in {"utc", "z", "gmt", "zulu"}:
+        return "UTC", UTC
+    if found := _OFFSET.fullmatch(name):
+        offset = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+        if offset < _WIDEST:
+            return f"{found[1]}{found[2]}:{found[3] or '00'}", timezone(
+                -offset if found[1] == "-" else offset
+            )
+    zones = {folded(each): each for each in available_timezones()}
+    if known := zones.get(folded(name)):
+        return known, ZoneInfo(known)
+    raise BadCell(
+        f"{printable_value(text)} is not a time zone",
+        f"Write UTC, +09:00 or a name. {did_you_mean(name, zones.values())}",
+    )
 
 
 def parse_certainty(text: str) -> str:

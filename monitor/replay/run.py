@@ -141,7 +141,7 @@ class _Loop:
         records = [replace(each, recorded_at=recorded_at) for each in self._arrivals.get(moment, ())]
         if records:
             with writing(self._app.engine) as connection:
-                store_records(connection, records)
+                store_records(connection, records, self._app.sites)
 
 
 def _arrivals(scenario: Scenario, sites: Mapping[str, Site]) -> dict[datetime, list[ImportedRecord]]:

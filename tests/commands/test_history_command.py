@@ -69,13 +69,30 @@ def refusal(result: Result) -> str:
 def test_an_import_says_what_it_did(run: Run, counts: Path) -> None:
     first = printed(run("observations", "import", str(counts)))
     assert f"{counts}: 3 new looks, 0 corrected, 0 known already, 1 declared baseline, 1 note." in first
+    assert (
+        "Bare dates were taken as days in Europe/Oslo (5 rows). The column zone or --zone says otherwise."
+        in first
+    )
     assert "0 new looks, 0 corrected, 5 known already" in printed(run("observations", "import", str(counts)))
+
+
+def test_an_import_takes_the_days_of_another_zone(run: Run, counts: Path) -> None:
+    said = printed(run("observations", "import", str(counts), "--zone", "utc"))
+    assert "Bare dates were taken as days in UTC (5 rows)." in said
+    assert "not a time zone" in refusal(run("observations", "import", str(counts), "--zone", "Oslo"))
+
+
+def test_notices_are_told(run: Run, counts: Path) -> None:
+    counts.write_text("site_id,start,metric,value,id\nbusy-port,2023-10-05,containers,1,7\n")
+    said = printed(run("observations", "import", str(counts)))
+    assert "The id of one row is a bare number, as exports number their rows, and no name" in said
 
 
 def test_an_import_in_json(run: Run, counts: Path) -> None:
     document = json.loads(printed(run("observations", "import", str(counts), "--json")))
     assert document == {
         "file": str(counts), "ok": True, "stored": 3, "revised": 0, "unchanged": 0, "declared": 1, "notes": 1, "faults": [],
+        "notices": [], "zones": {"Europe/Oslo": 5},
     }  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from typing import get_args
 from alerts.metrics import METRICS
 from db.records import Precision, Qualifier
 from monitor.imports.columns import FEATURE_ALIASES, FEATURE_EXTRAS, ID_COLUMN, IMPORT_COLUMNS
+from monitor.imports.numbers import MAX_COUNT
 from monitor.imports.sources import MAX_CSV_BYTES, MAX_GEOJSON_BYTES
-from monitor.imports.values import MAX_CELL_TEXT, MAX_COUNT
+from monitor.imports.values import MAX_CELL_TEXT
 from monitor.sites.subjects import SUBJECT_PREFIXES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")

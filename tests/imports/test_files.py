@@ -228,12 +228,12 @@ def test_geojson_is_imported_twice_like_csv(engine: Engine, tmp_path: Path) -> N
     properties = {"site_id": "busy-port", "start": "2024-07-09", "metric": "ships_present", "value": 3}
     document = {
         "type": "FeatureCollection",
-        "features": [{"type": "Feature", "id": 7, "geometry": None, "properties": properties}],
+        "features": [{"type": "Feature", "id": "p7", "geometry": None, "properties": properties}],
     }
     path = write(tmp_path, json.dumps(document), "counts.geojson")
     assert imported(engine, path) == ImportReport(stored=1)
     assert imported(engine, path) == ImportReport(unchanged=1)
-    assert [each.look_key for each in stored(engine)] == ["7"]
+    assert [each.look_key for each in stored(engine)] == ["p7"]
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_days_follow_each_other_without_gap(day: date) -> None:
         ("2023-13", "no date in the calendar", "2023-10"),
         ("2023-10-05T25:00Z", "no date in the calendar", "T01:24Z"),
         ("5.10.2023", "not understood", "2023-10-05"),
-        ("2023", "not understood", "2023-10"),
+        ("2023", "not understood", "2023-12 into end"),
         ("٢٠٢٣-١٠-٠٥", "not understood", "2023-10-05"),
         ("0023-10-05", "year 23", "2023-10-05"),
         ("9999-12-31", "year 9999", "2023-10-05"),

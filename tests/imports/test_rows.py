@@ -126,9 +126,15 @@ def test_a_look_is_known_by_its_source_and_not_by_its_count() -> None:
 
 
 def test_an_id_names_the_look() -> None:
-    assert look(id="7").look_key == "7"
-    assert look(id="7", publisher="Analysts").look_key == "Analysts/7"
-    assert look(id="7", scene="S1A_1").look_key == "7"
+    assert look(id="p7").look_key == "p7"
+    assert look(id="p7", publisher="Analysts").look_key == "Analysts/p7"
+    assert look(id="p7", scene="S1A_1").look_key == "p7"
+
+
+@pytest.mark.parametrize("number", ["0", "7", "7.0", "-1", "#12", "１２", "0007"])
+def test_a_bare_number_names_no_look(number: str) -> None:
+    assert look(id=number).look_key == look().look_key
+    assert look(id=number, scene="S1A_1").look_key == look(scene="S1A_1").look_key
 
 
 def test_a_scene_names_the_look_for_every_period() -> None:
@@ -222,7 +228,7 @@ BAD = [
     ({"published": "soon"}, "published", "not understood", "2023-10-05"),
     ({"value": ""}, "value", "empty", "assessable no"),
     ({"value": "many"}, "value", "not a number", "digits"),
-    ({"value": "nan"}, "value", "not a number", "digits"),
+    ({"value": "nan"}, "value", "not a number", "assessable no"),
     ({"value": "inf"}, "value", "not a number", "digits"),
     ({"value": "1e3"}, "value", "not a number", "digits"),
     ({"value": "1 000"}, "value", "not a number", "digits"),

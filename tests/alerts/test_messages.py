@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.baselines.budget import SEVERITIES, FalseAlarmPromise
 from alerts.channels import Message
 from alerts.delivery.messages import compose_alert
 from alerts.incidents.episodes import (
@@ -52,7 +53,9 @@ def told(step: AlertChange, public_url: str | None = None) -> Message:
 def opened(
     seen: Observation, *rules: RecordRule | FirstSinceRule | WatchlistRule, **history: Any
 ) -> AlertChange:
-    context = RuleContext(METRICS[seen.series.metric], (seen.series.subject,), SITE.timezone)
+    # So many false alarms may be promised that a record of 40 looks is one.
+    promise = FalseAlarmPromise(dict.fromkeys(SEVERITIES, 50.0), shares={"record": 1.0})
+    context = RuleContext(METRICS[seen.series.metric], (seen.series.subject,), SITE.timezone, promise)
     verdicts = tuple(each.judge(seen, LookHistory(NOW, **history), context, each.defaults) for each in rules)
     return open_episode([Finding(seen, verdicts)], SITE, DESK, JudgementTime(NOW, NOW))
 
@@ -155,7 +158,9 @@ def test_a_lapse_says_that_the_outcome_is_unknown(railcars: AlertChange) -> None
 
 
 def test_own_history_prints_its_denominator_and_odds() -> None:
-    past = tuple(look(f"2023-0{1 + n // 28}-{1 + n % 28:02}", n * 7 % 40 % 9) for n in range(40))
+    past = tuple(
+        look(f"2023-0{1 + n // 28}-{1 + n % 28:02}", n * 7 % 40 % 9, exposure=0.9) for n in range(40)
+    )
     text = everything(told(opened(look("2023-10-05", 73, exposure=0.85, **LOCAL), RecordRule(), looks=past)))
     assert "Usable earlier looks: 40" in text
     assert "By chance: one look in 41" in text

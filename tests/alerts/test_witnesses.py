@@ -259,7 +259,8 @@ def test_history_in_any_order_ends_with_the_same_words(order: Sequence[int], cut
         judge_pending(engine, BENCH, at("2023-10-07"))
     with reading(engine) as connection:
         opened = [each for each in alerts(connection, status="open") if each.peak == 73]
-    for alert in opened:
+    # With fewer than 20 looks before it nothing is called a record; the tail may speak alone.
+    for alert in (each for each in opened if "record" in each.rules):
         assert alert.baseline["threshold"] == 20
         assert "the highest known before, 20" in alert.baseline["reason"]
     # Where the count itself comes before its history, nothing can be told of it.

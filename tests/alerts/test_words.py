@@ -224,16 +224,20 @@ def test_every_qualifier_and_state_has_words() -> None:
 
 
 def tables(tree: ast.AST, keys: Collection[str]) -> Iterator[ast.AST]:
-    """Places that turn at least two of these keys into text: tables, and `match` statements."""
+    """Places that turn at least two of these keys into text: tables, and `match` statements; numbers are no words."""
     for node in ast.walk(tree):
         found: Iterable[ast.expr | None] = ()
         if isinstance(node, ast.Dict):
             found = node.keys
         elif isinstance(node, ast.Match):
-            patterns = (each.pattern for each in node.cases)
+            patterns = (each.pattern for each in node.cases if not _gives_numbers(each))
             found = [each.value for each in patterns if isinstance(each, ast.MatchValue)]
         if sum(isinstance(each, ast.Constant) and each.value in keys for each in found) > 1:
             yield node
+
+
+def _gives_numbers(case: ast.match_case) -> bool:
+    return all(isinstance(each, ast.Return) and isinstance(each.value, ast.Tuple) for each in case.body)
 
 
 def printed_parts(tree: ast.AST) -> Iterator[str]:

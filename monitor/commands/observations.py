@@ -36,7 +36,7 @@ def import_counts(
     """
     from monitor.imports import import_file
 
-    with opened() as app:
+    with opened(fresh=True) as app:
         told = None if as_json else _progress()
         report = import_file(app.engine, file, app.sites, utc_now(), skip_bad=skip_bad, progress=told)
     refused = bool(report.faults) and not (skip_bad and _imported(report))

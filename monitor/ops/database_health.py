@@ -10,7 +10,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from db.engine import DBAPIError, OperationalError, is_unusable, make_url, writing_refused
+from db.engine import (
+    DBAPIError,
+    Engine,
+    OperationalError,
+    damage,
+    is_unusable,
+    make_url,
+    reading,
+    writing_refused,
+)
+from db.sqlite_files import MOVED
 from monitor.config.secrets import redact
 from monitor.config.settings import Settings
 from monitor.ops.outages import Troubles
@@ -24,7 +34,7 @@ _GOES_ON = (
     "A running service then goes on by itself; what it could not store counts as not seen, never as zero."
 )
 
-Cause = Literal["full", "read-only", "locked", "broken"]
+Cause = Literal["full", "read-only", "locked", "damaged", "moved", "broken"]
 _SQLITE: Mapping[int, Cause] = {
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_READONLY: "read-only",
@@ -32,8 +42,8 @@ _SQLITE: Mapping[int, Cause] = {
     sqlite3.SQLITE_LOCKED: "locked",
     sqlite3.SQLITE_IOERR: "broken",
     sqlite3.SQLITE_CANTOPEN: "broken",
-    sqlite3.SQLITE_CORRUPT: "broken",
-    sqlite3.SQLITE_NOTADB: "broken",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
 }
 _POSTGRESQL: Mapping[str, Cause] = {
     "53100": "full",
@@ -51,6 +61,8 @@ class Ailment:
 
     found: str
     mend: str
+    passes: bool = True
+    """Whether a running service goes on by itself once the cause is gone."""
 
     def __str__(self) -> str:
         return f"{self.found} {self.mend}"
@@ -116,6 +128,13 @@ def attempt(settings: Settings, patience_s: float = 3.0) -> Ailment | None:
     return None if refused is None else why(refused, settings)
 
 
+def inside(engine: Engine, settings: Settings) -> Ailment | None:
+    """What is wrong inside the file of a SQLite database; reads all of it once."""
+    with reading(engine) as connection:
+        found = damage(connection)
+    return _words("damaged", settings, found) if found else None
+
+
 def trouble(settings: Settings, troubles: Troubles) -> str:
     """What this process found to be wrong and what can be seen to be, in words; '' where all is well."""
     return troubles.now(DATABASE) or _service_words(look(settings))
@@ -140,7 +159,9 @@ def note_written(settings: Settings, troubles: Troubles, now: datetime) -> None:
 
 
 def _service_words(found: Ailment | None) -> str:
-    return f"{found} {_GOES_ON}" if found else ""
+    if found is None:
+        return ""
+    return f"{found} {_GOES_ON}" if found.passes else str(found)
 
 
 def little_room(settings: Settings) -> str:
@@ -170,6 +191,8 @@ def _free(path: Path) -> int:
 
 def _cause(error: DBAPIError) -> Cause | None:
     code = getattr(error.orig, "sqlite_errorcode", None)
+    if code == MOVED:
+        return "moved"
     if code is not None:
         return _SQLITE.get(code & 0xFF)
     state = getattr(error.orig, "sqlstate", None)
@@ -193,6 +216,21 @@ def _words(cause: Cause, settings: Settings, said: str = "") -> Ailment:
         return Ailment(
             f"The {database}{where} is read-only for the user who runs sitewatch, so nothing can be stored.",
             "Give that user the right to write there.",
+        )
+    if path is not None and cause == "damaged":
+        return Ailment(
+            f"The {database} is damaged, or is no database: {said}.",
+            "End what has it open, and bring the last backup back with “sitewatch restore BACKUP”: it keeps the damaged "
+            "file beside it. Was a file named …-wal deleted, or only one of the two copied?",
+            passes=False,
+        )
+    if cause == "moved":
+        return Ailment(
+            f"The {database} is not what this sitewatch opened: {said}. Nothing is read or stored any more, since it "
+            "would be lost.",
+            "Put the file back where it was, or start sitewatch again, which then takes what lies there; “sitewatch "
+            "restore BACKUP” brings a backup back.",
+            passes=False,
         )
     check = (
         "that the server runs and that sitewatch may read and write there"

@@ -18,7 +18,15 @@ from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError
 from monitor.feeds.http import GuardedClient
 from monitor.feeds.providers import configured_providers
-from monitor.ops.database_health import LITTLE, ailment_of, attempt, describe_database, size, sqlite_file
+from monitor.ops.database_health import (
+    LITTLE,
+    ailment_of,
+    attempt,
+    describe_database,
+    inside,
+    size,
+    sqlite_file,
+)
 from monitor.ops.heartbeat import PingError
 from monitor.sites.faults import SitesError
 from monitor.sites.load import load_sites
@@ -93,7 +101,16 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
     where = describe_database(settings)
     path = sqlite_file(settings)
     if path is not None and not path.exists():
-        yield Finding("database", "ok", f"{where} is not there yet; the first start makes it.")
+        yield Finding(
+            "database",
+            "warning",
+            f"{where} is not there yet; the first start makes it.",
+            "If it should be there, check SITEWATCH_DATABASE_URL and the folder that you are in.",
+        )
+        return
+    if path is not None and path.stat().st_size == 0:
+        # Even taking the lock would write to it.
+        yield Finding("database", "ok", f"{where} is empty; the first start fills it.")
         return
     engine = open_engine(settings.database_url.get_secret_value())
     try:
@@ -101,6 +118,8 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
             # Taking the writer's lock fails where the file or its folder may not be written.
             pass
         yield _revision(engine, where)
+        if ailment := inside(engine, settings):
+            yield Finding("file", "broken", ailment.found, ailment.mend)
         if ailment := attempt(settings):
             yield Finding("storing", "broken", ailment.found, ailment.mend)
         yield from _service(engine, settings.lease_s, now)

@@ -39,6 +39,7 @@ from monitor.sites.reload import Reload
 log = structlog.get_logger()
 PICTURES_AT_ONCE = 4
 _NAMED = 20
+_THIS_MACHINE = "this machine"
 
 
 def start(app: App, now: datetime) -> list[str]:
@@ -173,6 +174,10 @@ def poll(
         reports += poll_provider(app.engine, feed, sites, now, force=force, classes=app.classes)
         if progress is not None:
             progress(number / len(asked))
+    if ours := next((each.text for each in reports if each.ours), ""):
+        app.troubles.failed(_THIS_MACHINE, ours, now)
+    elif reports:
+        app.troubles.worked(_THIS_MACHINE)
     for report in reports:
         POLLS.labels(report.provider, report.outcome).inc()
     return reports

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import structlog
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -26,6 +27,8 @@ from monitor.web.rendering import Renderer, make_environment
 from monitor.web.security import Clock, Guard, Keys, add_headers, check_bind
 from monitor.web.views import pages
 
+THREADS = 8
+"""Answers that are made at once."""
 API = "/api/"
 OPENAPI_URL = "/api/v1/openapi.json"
 _ROUTERS = (pages.router, actions.router, adding_routes.router, api.router, streams.router, health.router)
@@ -72,6 +75,8 @@ def create_app(app: App, clock: Clock, built: Path = BUILT) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(site: FastAPI) -> AsyncIterator[None]:
+    # Each may hold a connection to the database, and the jobs need theirs.
+    current_default_thread_limiter().total_tokens = THREADS
     yield
     await site.state.web.pulse.close()
 

@@ -128,6 +128,11 @@ def attempt(settings: Settings, patience_s: float = 3.0) -> Ailment | None:
     return None if refused is None else why(refused, settings)
 
 
+def is_damaged(error: DBAPIError) -> bool:
+    """Whether it says that the file itself is spoilt."""
+    return _cause(error) == "damaged"
+
+
 def inside(engine: Engine, settings: Settings) -> Ailment | None:
     """What is wrong inside the file of a SQLite database; reads all of it once."""
     with reading(engine) as connection:

@@ -15,6 +15,8 @@ from db.records import AlertStatus, VisitState
 from monitor.web.api.formats import Format
 
 MOST_ITEMS, USUAL_ITEMS = 1000, 200
+MOST_ROWS = 100_000
+"""Of a CSV or GeoJSON that is asked for as a whole: more is refused, with the way to ask for less."""
 
 
 def only_known_parameters(request: Request) -> None:
@@ -54,9 +56,25 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "description": "A day (UTC) or an instant in ISO 8601 with its zone."}),
     Query(),
 ]
-Text = Annotated[str | None, Query(max_length=200)]
+SiteId = Annotated[str | None, Query(max_length=200, description="The site's id")]
+Area = Annotated[
+    str | None,
+    Query(max_length=200, description="The area's id; empty is the whole site, left out every one"),
+]
+Metric = Annotated[str | None, Query(max_length=200, description="What was counted, such as railcars")]
+Subject = Annotated[
+    str | None,
+    Query(max_length=200, description="Which of them, such as type:Tu-160; empty is all, left out every one"),
+]
 Form = Annotated[Format, Query(alias="format", description="json, csv or geojson")]
-Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="At most so many items")]
+Limit = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=MOST_ITEMS,
+        description="At most so many items; left out, 200 in JSON and all in CSV and GeoJSON",
+    ),
+]
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before")]
 
 
@@ -65,18 +83,25 @@ class Paging:
     """In which form and from where on to answer."""
 
     form: Form = "json"
-    limit: Limit = USUAL_ITEMS
+    limit: Limit = None
     cursor: Cursor = None
+
+    @property
+    def size(self) -> int:
+        """How many items to give at most: a file that ends early would pass for the whole."""
+        if self.limit is not None:
+            return self.limit
+        return USUAL_ITEMS if self.form == "json" or self.cursor else MOST_ROWS
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationQuery:
     """Which observations; `subject=` (empty) is the counts of all, `area=` (empty) the whole site."""
 
-    site: Text = None
-    area: Text = None
-    metric: Text = None
-    subject: Text = None
+    site: SiteId = None
+    area: Area = None
+    metric: Metric = None
+    subject: Subject = None
     since: Moment = None
     until: Moment = None
     as_of: Moment = None
@@ -94,8 +119,8 @@ class ObservationQuery:
 class VisitQuery:
     """Which visits."""
 
-    site: Text = None
-    status: Annotated[VisitState | None, Query()] = None
+    site: SiteId = None
+    status: Annotated[VisitState | None, Query(description="Visits in this state")] = None
     since: Moment = None
     until: Moment = None
 
@@ -108,10 +133,10 @@ class VisitQuery:
 class AlertQuery:
     """Which alerts; those that were open at some time in [since, until)."""
 
-    site: Text = None
-    metric: Text = None
-    subject: Text = None
-    status: Annotated[AlertStatus | None, Query()] = None
+    site: SiteId = None
+    metric: Metric = None
+    subject: Subject = None
+    status: Annotated[AlertStatus | None, Query(description="Alerts that stand so")] = None
     since: Moment = None
     until: Moment = None
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts.promise import BUDGETED, DEFAULT_BUDGET, Budget, Promise, shares_of, site_budget
+from alerts.baselines.budget import BUDGETED, DEFAULT_BUDGET, Budget, Promise, shares_of
+from alerts.promise import site_budget
 
 RuleParams = Mapping[str, Any]
 WatchSpec = Mapping[str, Mapping[str, Any]]

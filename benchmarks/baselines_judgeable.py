@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from alerts.baselines.budget import BUDGETED
 from alerts.baselines.model import GATES, fold
 from alerts.judging.forecast import normal
 from alerts.judging.verdicts import Known
 from alerts.metrics import METRICS
-from alerts.promise import BUDGETED
 from alerts.watch import SiteWatch
 from benchmarks.baselines_data import Scenes, aircraft
 from db.records import Observation, SeriesKey

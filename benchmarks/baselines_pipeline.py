@@ -6,7 +6,7 @@ half an alarm a year: episodes by any rule, and by each, pooled over all series.
 """
 
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -23,6 +23,7 @@ from monitor.sites.kinds import KINDS
 WEEKS = 261
 _START = datetime(2020, 1, 6, tzinfo=UTC)
 _WEEK = timedelta(days=7)
+_LENGTH = timedelta(minutes=1)
 _KEY = SeriesKey("site", "", "railcars", "", "detector:1@10m")
 
 
@@ -42,11 +43,11 @@ def looks(level: float, rng: np.random.Generator) -> list[Observation]:
             _KEY,
             "stock",
             _START + n * _WEEK,
-            _START + n * _WEEK,
+            _START + n * _WEEK + _LENGTH,
             str(n),
             float(count),
-            _START + n * _WEEK,
-            _START + n * _WEEK,
+            _START + n * _WEEK + _LENGTH,
+            _START + n * _WEEK + _LENGTH,
             precision="minute",
             exposure=float(share),
         )
@@ -59,8 +60,8 @@ def main() -> None:
     series = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 40
     rng = np.random.default_rng(17)
     alarms: Counter[str] = Counter()
-    promised: Counter[str] = Counter()
-    attainable: Counter[str] = Counter()
+    promised: dict[str, float] = defaultdict(float)
+    attainable: dict[str, float] = defaultdict(float)
     years = 0.0
     for number in range(series):
         level = (0.5, 2.0, 8.0, 30.0)[number % 4]

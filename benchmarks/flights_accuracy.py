@@ -10,13 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+from benchmarks.flights_events import events_of, flag_events
 from benchmarks.flights_paris import DATA, NAMES, aligned, labels, ours, places, polls, runways, tracks
 from db.records import Fix
-from monitor.flights.evaluation.scoring import Event, Score, events_of, flag_events, score
-from monitor.flights.geodesy import apart_nm
+from monitor.flights.evaluation.scoring import Event, Score, score
 from monitor.flights.places import Place, positions
+from monitor.flights.tracks.kinematics import apart_nm
+from monitor.sites.geodesy import METRES_PER_NM
 
-METRES_PER_NM, FLIES_KT = 1852.0, 80.0
+FLIES_KT = 80.0
 SETTLED = timedelta(minutes=1)
 CUT_OFF = timedelta(minutes=2)
 """Landings begun so shortly before the recording ends are no errors: the reference needs more of them."""

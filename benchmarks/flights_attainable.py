@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from benchmarks.flights_paris import ours
 from db.records import Visit
 from monitor.flights.evaluation.masking import Mask
-from monitor.flights.evaluation.outlook import Tracks
+from monitor.flights.evaluation.recording import Tracks
 from monitor.flights.evaluation.scoring import Share
-from monitor.flights.places import NM_PER_DEGREE, Place
+from monitor.flights.places import Place
 from monitor.flights.signal_loss.gaps import End, gaps
 from monitor.flights.tracks.integrity import clean
+from monitor.sites.geodesy import NM_PER_DEGREE
 
 _NEIGHBOURS = (1, 3, 5, 7, 9)
 _ON_THE_WAY = timedelta(minutes=45)

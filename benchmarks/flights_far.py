@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 
 from benchmarks.flights_synthetic import LABELS, Flight, Label, World, flights, world_of
 from db.records import Visit
-from monitor.flights.evaluation.masking import KM_PER_NM, live
+from monitor.flights.evaluation.masking import FOUND, KM_PER_NM, live
+from monitor.flights.evaluation.recording import Recording, Setting
 from monitor.flights.evaluation.scoring import Share
 from monitor.flights.places import place_of
-from monitor.flights.signal_loss.candidates import Gate, learn
-from monitor.flights.signal_loss.ranking import Outlook
 from monitor.flights.tracks.classes import default_classes
 from tests.kit.cast import QUIET_FIELD
 
@@ -21,6 +20,8 @@ FLIGHTS = WORLDS * EACH
 SEED = 20270101
 """Not among the seeds on which the rule was tuned (below 1,000)."""
 WAYS, LEARNT_FROM, BEFORE = 4, 30, 5
+LONG_BEFORE = timedelta(days=60)
+"""So long before the flights that are judged the earlier ones begin; a stay lasts ten days at most."""
 GRADES = ("confirmed (4)", "confirmed (3)", "presumed (2)")
 
 
@@ -43,9 +44,9 @@ def far(dark_km: float, worlds: int = WORLDS, each: int = EACH, *, known: bool =
     of: Counter[Label] = Counter()
     for seed in range(SEED, SEED + worlds):
         world = world_of(place_of(QUIET_FIELD), dark_km / KM_PER_NM, seed, ways=WAYS if known else 0)
-        gates = _learnt(world, seed) if known else ()
+        earlier = _learnt(world, seed) if known else []
         for flight in flights(world, each, seed):
-            found = _read(flight, world, gates, BEFORE if known else 0)[:1]
+            found = _read(flight, world, [*earlier, *(_own(flight, world) if known else ())])[:1]
             grade = "".join(map(_grade, found))
             probability = max((visit.candidates["places"][0]["probability"] for visit in found), default=0.0)
             yield Told(dark_km, flight.label, of[flight.label], grade, probability)
@@ -65,27 +66,51 @@ def table(told: Sequence[Told]) -> Iterator[str]:
         yield f"| {km:g} km | not measured | " + " | ".join(cells) + " |"
 
 
-def _learnt(world: World, seed: int) -> Sequence[Gate]:
-    """Learn gates from earlier visits, one a day."""
+def _learnt(world: World, seed: int) -> list[Visit]:
+    """Read earlier visits of others, one a day, all over before the first flight that is judged: gates are learnt from them."""
     seen: list[Visit] = []
     landings = (flight for flight in flights(world, LEARNT_FROM, 2 * seed) if flight.label == "visit")
     for day, flight in enumerate(landings):
-        later = timedelta(days=day)
-        fixes = [replace(fix, at=fix.at + later, received_at=fix.received_at + later) for fix in flight.fixes]
-        seen += _read(replace(flight, fixes=tuple(fixes)), world, (), BEFORE)
-    return learn(seen)
+        before = LONG_BEFORE - timedelta(days=day)
+        fixes = [
+            replace(fix, at=fix.at - before, received_at=fix.received_at - before) for fix in flight.fixes
+        ]
+        earlier = replace(flight, fixes=tuple(fixes))
+        seen += _read(earlier, world, _own(earlier, world))
+    return seen
 
 
-def _read(flight: Flight, world: World, gates: Sequence[Gate], before: int) -> list[Visit]:
-    place = world.place
-    outlook = Outlook(
-        {place.id: gates},
-        {place.id: before},
-        lambda _place, _lost: False,
-        lambda gap, until: (until - gap.lost.fix.at).total_seconds(),
-        others=lambda _end: world.others,
-    )
-    return live(flight.fixes, [place], default_classes(), _after(flight), outlook)
+def _own(flight: Flight, world: World) -> list[Visit]:
+    """Make the earlier visits of one aircraft itself, which were heard: they tell of no gate."""
+    first = flight.fixes[0]
+    days = [first.at - timedelta(days=n + 1) for n in range(BEFORE)]
+    return [
+        Visit(
+            visit_id=f"{first.icao24}-{n}",
+            version=1,
+            site_id=world.place.id,
+            icao24=first.icao24,
+            state="departed",
+            confidence=4,
+            arrived_at=day,
+            departed_at=day + timedelta(hours=1),
+            first_fix_at=day,
+            last_fix_at=day + timedelta(hours=1),
+            recorded_at=day + timedelta(hours=1),
+            subjects=(f"icao24:{first.icao24}",),
+        )
+        for n, day in enumerate(days)
+    ]
+
+
+def _read(flight: Flight, world: World, earlier: Sequence[Visit]) -> list[Visit]:
+    """Read what the service would tell of one flight, beside the earlier visits of the place."""
+    places, classes, icao24 = [world.place], default_classes(), flight.fixes[0].icao24
+    setting = Setting(visits={world.place.id: earlier}, airports=lambda _end, _places: world.others)
+    recording = Recording({icao24: flight.fixes}, places, classes, setting)
+    return [
+        visit for visit in live(recording, icao24, places, classes, _after(flight)) if visit.state in FOUND
+    ]
 
 
 def _after(flight: Flight) -> datetime:

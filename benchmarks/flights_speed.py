@@ -23,17 +23,19 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from benchmarks.flights_events import events_of
 from benchmarks.flights_paris import DATA, labels, ours, places, polls, runways, tracks
 from db.engine import open_engine, writing
 from db.migrate import migrate
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix
 from monitor.feeds.aircraft import AircraftReader
-from monitor.flights.evaluation.scoring import Event, events_of, score
+from monitor.flights.evaluation.scoring import Event, score
 from monitor.flights.places import Place, grid_of, places_of, positions
 from monitor.flights.selection import kept
 from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
+from monitor.sites.geodesy import wrap_longitudes
 
 AIRCRAFT, SITES, BULK = 12_000, 10_000, 2_000_000
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -65,7 +67,7 @@ def scattered(made: Sequence[Place], number: int, seed: int = 2) -> tuple[Floats
     spread = np.where(random.random(number) < 0.1, 0.01, 2.0)
     lat = np.array([place.lat for place in made])[home] + random.normal(0, spread)
     lon = np.array([place.lon for place in made])[home] + random.normal(0, spread)
-    return np.clip(lat, -89, 89), (lon + 180) % 360 - 180
+    return np.clip(lat, -89, 89), wrap_longitudes(lon)
 
 
 def answer(lat: Floats, lon: Floats) -> bytes:

@@ -51,11 +51,6 @@ def alert_by_id(connection: Connection, alert_id: str) -> Alert | None:
     return _one(connection, select(alert).where(alert.c.id == alert_id))
 
 
-def open_alert(connection: Connection, fingerprint: str) -> Alert | None:
-    """Read the open alert with a fingerprint, if any."""
-    return _one(connection, select(alert).where(alert.c.fingerprint == fingerprint, alert.c.status == "open"))
-
-
 def newest_alert(connection: Connection, fingerprint: str) -> Alert | None:
     """Read the alert that was last opened with a fingerprint, whatever became of it."""
     query = select(alert).where(alert.c.fingerprint == fingerprint)

@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, case, func, select, update
 
-from db.records import CoverageHour
+from db.records import HOUR_S, CoverageHour
 from db.schema import coverage_hour, rejection
 from db.upsert import insert_ignore
 
-HOUR_S = 3600
 _HOUR = timedelta(hours=1)
 Key = tuple[str, datetime, str]
 """Provider, hour and reason."""

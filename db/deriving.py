@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from db.flights import Box, inside
+from db.flights import Bounds, inside
 from db.observations import READ, from_row
 from db.records import Observation, Poll
 from db.schema import SERIES_KEY, coverage_hour, fix, observation, poll
@@ -79,7 +79,7 @@ def heard_before(connection: Connection, icao24: str, before: datetime) -> datet
 
 
 def heard_low(
-    connection: Connection, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str
+    connection: Connection, box: Bounds, since: datetime, until: datetime, *, below_ft: float, but: str
 ) -> bool:
     """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
     query = select(fix.c.icao24).where(

@@ -8,9 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, select
 
+from db.chunks import chunks
 from db.records.revisions import Revised, in_force, next_revision
-
-CHUNK = 500
 
 
 class Keyed(Revised, Protocol):
@@ -38,8 +37,7 @@ class KeyedTable(Generic[K]):
         """Append a revision of each record that says something new at its own result time; return those."""
         ordered = sorted(new, key=lambda each: each.result_time)
         stored: list[K] = []
-        for start in range(0, len(ordered), CHUNK):
-            chunk = ordered[start : start + CHUNK]
+        for chunk in chunks(ordered):
             keys = {each.key for each in chunk}
             known = self._grouped(connection, self.table.c.key.in_(keys))
             owed = list(self._owed(chunk, known))

@@ -1,7 +1,7 @@
 """Polls: begun before the request, finished with everything it brought in one transaction.
 
 A poll is known by (provider, scope, slot, purpose, sequence). One that was begun and never finished (its
-process was killed) has no outcome; after `LOST_AFTER` it counts as lost: nothing was observed by it, and
+process was killed) has no outcome; after `POLL_LOST_AFTER` it counts as lost: nothing was observed by it, and
 its slot may be asked again under the next sequence.
 """
 
@@ -22,7 +22,7 @@ from db.records.claims import EstimatedPosition, FlightClaim
 from db.schema import poll
 from db.upsert import insert_ignore
 
-LOST_AFTER = timedelta(minutes=5)
+POLL_LOST_AFTER = timedelta(minutes=5)
 LOST = "lost: the program was stopped before the answer was stored"
 GOOD: tuple[Outcome, ...] = ("ok", "empty")
 _COLUMNS = tuple(poll.c[each.name] for each in fields(Poll))
@@ -84,7 +84,7 @@ def next_sequence(connection: Connection, key: PollKey, now: datetime, *, force:
     """
     query = select(poll.c.sequence, poll.c.outcome, poll.c.started_at).where(*key.where)
     earlier = connection.execute(query.order_by(poll.c.sequence)).all()
-    if any(row.outcome is None and row.started_at > now - LOST_AFTER for row in earlier):
+    if any(row.outcome is None and row.started_at > now - POLL_LOST_AFTER for row in earlier):
         return None
     if any(row.outcome is not None for row in earlier) and not force:
         return None
@@ -263,12 +263,6 @@ def polls(
     ]
     query = select(*_COLUMNS).where(and_(True, *wanted)).order_by(poll.c.started_at.desc(), poll.c.id.desc())
     return [Poll(*row) for row in connection.execute(query.limit(limit))]
-
-
-def polls_by_id(connection: Connection, ids: list[int]) -> dict[int, Poll]:
-    """Polls by id, as evidence names them."""
-    found = connection.execute(select(*_COLUMNS).where(poll.c.id.in_(ids)))
-    return {row.id: Poll(*row) for row in found}
 
 
 def requests_since(connection: Connection, since: datetime) -> dict[str, int]:

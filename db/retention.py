@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, select, update
 
+from db.chunks import chunks
 from db.cutouts import drop_sites
 from db.flight_claims import forget_claims
 from db.polls import LOST
 from db.schema import fix, payload, poll, visit, visit_version
 
 _GIVEN_UP_AFTER = timedelta(days=1)
-_CHUNK = 400
 DROPPED = "(not kept)"
 
 
@@ -82,7 +82,7 @@ def _sorted_out(
 def _forget_fixes(connection: Connection, before: datetime, gone: set[str]) -> int:
     return sum(
         connection.execute(delete(fix).where(fix.c.received_at < before, fix.c.icao24.in_(some))).rowcount
-        for some in _chunks(sorted(gone))
+        for some in chunks(sorted(gone))
     )
 
 
@@ -140,7 +140,3 @@ def _give_up_lost(connection: Connection, before: datetime) -> int:
         .values(outcome="failed", error=LOST, derived=True)
     )
     return connection.execute(lost).rowcount
-
-
-def _chunks(names: list[str]) -> list[list[str]]:
-    return [names[start : start + _CHUNK] for start in range(0, len(names), _CHUNK)]

@@ -11,7 +11,7 @@ from alerts.channels import Channel, HttpPost
 from alerts.channels.email import EmailChannel
 from alerts.channels.log import LogChannel
 from alerts.channels.slack import SlackChannel
-from alerts.rules.absence import Absence
+from alerts.rules.absence import AbsenceRule
 from alerts.rules.contract import Rule
 from alerts.rules.ears import Ears
 from alerts.rules.farrington import FarringtonRule
@@ -73,7 +73,7 @@ RULES: Mapping[str, Rule] = {
         Ears("ears_c2", 23),
         Ears("ears_c3", 22),
         FarringtonRule(),
-        Absence(),
+        AbsenceRule(),
         StepRule(),
         RateChange(),
     )

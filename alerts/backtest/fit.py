@@ -13,8 +13,8 @@ from alerts.baselines import nb
 from alerts.baselines.model import observe
 from alerts.baselines.special import FloatArray, normal_sf
 from alerts.baselines.tail import Expectation, judge_windows
+from alerts.baselines.usual import Usual, usual
 from alerts.rules.series import past_looks, series_of
-from alerts.rules.tail import Usual, usual
 from db.records import Observation
 
 DECILES = 10
@@ -177,7 +177,7 @@ class _Bench:
     @staticmethod
     def _extra(what: Usual, times: float, more: float, rng: np.random.Generator) -> float:
         """What a surge adds to one look at its exposure, by chance round its mean."""
-        shown = what.series.looks.today_exposure[0]
+        shown = what.looks.today_exposure[0]
         factor = 1.0 if what.factors is None else float(what.factors[0, -1])
         exposure = 1.0 if np.isnan(shown) else float(shown)
         mean = float(what.expectation.rate[0]) * factor * exposure
@@ -187,7 +187,7 @@ class _Bench:
 def _fires(what: Usual, added: FloatArray, alpha: float) -> Any:
     """Whether `tail` fires on the newest look under each surge, rows of `added` [kinds, looks up to now]."""
     width = max(what.windows)
-    looks = what.series.looks
+    looks = what.looks
     counts = np.repeat(looks.counts[:, -width:], len(added), axis=0)
     columns = min(width, added.shape[1], counts.shape[1])
     counts[:, -columns:] += added[:, -columns:]
@@ -199,4 +199,4 @@ def _fires(what: Usual, added: FloatArray, alpha: float) -> Any:
             for name in ("rate", "dispersion", "se_log", "n", "needs")
         )
     )
-    return judge_windows(rows, repeated, alpha, what.windows, what.factors).answers.fires
+    return judge_windows(rows, repeated, what.windows, what.factors).answers.fires(alpha)

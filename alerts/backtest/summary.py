@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 from alerts.backtest.replay import Judged
-from alerts.baselines.calibrate import DAYS_A_YEAR, REFRACTORY_DAYS, rate_interval
-from alerts.promise import BUDGETED
+from alerts.baselines.budget import BUDGETED
+from alerts.baselines.calibrate import REFRACTORY_DAYS, rate_interval
+from alerts.baselines.model import DAYS_A_YEAR
 
 _DAY_S = 86_400.0
 

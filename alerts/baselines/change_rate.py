@@ -23,9 +23,7 @@ class RateChange:
     high: FloatArray
 
 
-def judge_rate_change(
-    looks: Looks, newest: int, before: int, alpha: FloatArray | float = 0.01, *, interval: bool = True
-) -> RateChange:
+def judge_rate_change(looks: Looks, newest: int, before: int, *, interval: bool = True) -> RateChange:
     """Compare the newest `newest` looks with the `before` looks preceding them.
 
     Of N events so many fall in the newest part by Binomial(N, E_A/(E_A + E_B)); counts are divided by the
@@ -51,7 +49,7 @@ def judge_rate_change(
     low, high = _interval(a, b) if interval else np.full((2, *a.shape), np.nan)
     needs = np.ceil(np.maximum(0.0, LEAST_EVENTS - (x_a + x_b))).astype(np.int64)
     observed = (e_a > 0) & (e_b > 0)
-    settled = answer("rate_change", p, observed=observed, needs=needs, alpha=alpha)
+    settled = answer("rate_change", p, observed=observed, needs=needs)
     with np.errstate(divide="ignore", invalid="ignore"):
         return RateChange(settled, ratio, low / (1.0 - low) / odds, high / (1.0 - high) / odds)
 

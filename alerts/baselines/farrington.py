@@ -5,19 +5,29 @@ From Farrington et al. (1996) and Noufaily et al. (2013), with log exposure as t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 import numpy as np
 
 from alerts.baselines import nb
+from alerts.baselines.answers import Answers, answer
 from alerts.baselines.glm import Fit, fit_reweighted
 from alerts.baselines.glm_parts import overlay, with_column, without_column
-from alerts.baselines.seasons import Reference, anniversaries_by_weeks, reference
-from alerts.baselines.special import BoolArray, FloatArray, IntArray, normal_quantile, normal_sf
+from alerts.baselines.model import DAYS_A_WEEK, Series, tame
+from alerts.baselines.seasons import (
+    WEEKS_A_YEAR,
+    Reference,
+    anniversaries_by_date,
+    anniversaries_by_weeks,
+    reference,
+)
+from alerts.baselines.special import BoolArray, FloatArray, IntArray, normal_quantile, normal_sf, times
 
 Threshold = Literal["nbPlugin", "muan", "delta"]
 Compat = Literal["textbook", "surveillance"]
 _TREND = 0
+_MORE_WEEKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,7 @@ def judge_week(
     model, weights, kept = _model(y[ready], design, offset[ready], log_e0, options)
     at = np.zeros(design.shape[1])
     at[_TREND], at[-1] = 0.0, 1.0
-    eta = model.coefficients @ at + log_e0
+    eta = times(model.coefficients, at[:, None])[:, 0] + log_e0
     dispersion = np.maximum(1.0, model.dispersion)
     unfloored = _se_dispersion(model, y[ready], weights, options)
     se = np.sqrt(unfloored * np.einsum("i,sij,j->s", at, model.covariance, at))
@@ -191,3 +201,68 @@ def threshold(
     centre = mean * np.exp(z * se) if options.threshold_method == "muan" else mean
     size = nb.size_of_dispersion(centre, dispersion)
     return nb.quantile(options.alpha, centre, size), nb.sf(np.floor(today), centre, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """The week that ends with the newest look of S series, against the same season of past years."""
+
+    answers: Answers
+    """`p` is 1 where the week does not exceed its expectation."""
+    count: FloatArray
+    """What the week had, NaN where nothing was seen."""
+    earlier: FloatArray
+    """What it had before the newest look."""
+    expected: FloatArray
+    size: FloatArray
+    """Of the negative binomial, infinite for Poisson's."""
+
+
+def judge_season(series: Series, *, years: int = 5, least_years: int = 3) -> Week:
+    """Judge the seven days that end with the newest look by Farrington flexible."""
+    counts, exposure = weeks(series, years)
+    now = counts.shape[1] - 1
+    options = Options(b=years, least_years=least_years)
+    anniversaries = None
+    if series.today is not None:
+        days = [series.today - timedelta(days=DAYS_A_WEEK * (now - week)) for week in range(now + 1)]
+        anniversaries = anniversaries_by_date(days, now, years)
+    found = judge_week(counts, exposure, now, options, anniversaries)
+    count = counts[:, now]
+    with np.errstate(invalid="ignore"):
+        p = np.where(count > found.expected, found.p, np.where(np.isnan(found.p), np.nan, 1.0))
+    seen = series.looks.seen[:, -1]
+    needs = np.where(np.isnan(p), np.maximum(1, found.needs), found.needs)
+    settled = answer("farrington", p, observed=seen, needs=needs)
+    earlier = count - series.looks.today if series.looks.kind == "flow" else np.zeros(len(count))
+    size = nb.size_of_dispersion(found.expected, found.dispersion)
+    return Week(settled, count, earlier, found.expected, size)
+
+
+def weeks(series: Series, years: int) -> tuple[FloatArray, FloatArray]:
+    """Counts and exposure [series, week] of whole weeks that end with the newest look.
+
+    A flow's week is the sum over usable looks at their exposure; of snapshots the clearest counts.
+    """
+    looks = series.looks
+    back = np.floor(-series.days / DAYS_A_WEEK).astype(np.int64)
+    width = int(min(WEEKS_A_YEAR * years + _MORE_WEEKS, back.max(initial=0))) + 1
+    used = looks.member.copy()
+    # A badly seen positive count means "at least": it may raise today's week, not a past one.
+    used[:, -1] = looks.seen[:, -1]
+    # A giant outlier must not blind the rule for as long as it stays in the reference.
+    y = np.column_stack([tame(looks.past).counts, looks.today])
+    e = np.nan_to_num(looks.exposure, nan=1.0)
+    counts, exposure = np.full((2, len(y), width), np.nan)
+    for week in range(width):
+        here = used & (back == week)
+        any_look = here.any(axis=1)
+        column = width - 1 - week
+        if looks.kind == "flow":
+            total, seen = (np.where(here, part, 0.0).sum(axis=1) for part in (y, e))
+        else:
+            # The judged look stands for its own week.
+            best = np.where(here, e, -1.0).argmax(axis=1) if week else np.full(len(y), y.shape[1] - 1)
+            total, seen = (np.take_along_axis(part, best[:, None], axis=1)[:, 0] for part in (y, e))
+        counts[any_look, column], exposure[any_look, column] = total[any_look], seen[any_look]
+    return counts, exposure

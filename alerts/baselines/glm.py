@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from alerts.baselines.special import BoolArray, FloatArray, IntArray
+from alerts.baselines.special import BoolArray, FloatArray, IntArray, times
 
 _TOLERANCE = 1e-8
 _WARM_TOLERANCE = 1e-4
@@ -67,7 +67,7 @@ def fit(
     # As R documents, the working weights are those of the last round, one step behind the mean.
     working = weights * (mean if start is not None else _mean(before, design, shift))
     pairs = _pairs(design)
-    covariance = _inverse(_square(working @ pairs[2], pairs))
+    covariance = _inverse(_square(times(working, pairs[2]), pairs))
     hat = working * _quadratic(covariance, pairs) if leverage else np.zeros((len(y), 0))
     filled = ((weights > 0).astype(float) @ (design != 0)) > 0
     df = seen.sum(axis=1) - filled.sum(axis=1)
@@ -135,7 +135,7 @@ def _iterate(
     coefficients, before = np.zeros((2, series, columns))
     left, open_ = np.arange(series), np.ones(series, dtype=bool)
     wy = weights * y
-    target, tolerance = wy @ design, _TOLERANCE if start is None else _WARM_TOLERANCE
+    target, tolerance = times(wy, design), _TOLERANCE if start is None else _WARM_TOLERANCE
     # Σ w (y log y - y - y·offset): the part of the deviance that no round changes.
     fixed = np.einsum("st,st->s", wy, np.log(np.where(y > 0, y, 1.0)) - offset) - wy.sum(axis=1)
     pairs = _pairs(design)
@@ -145,18 +145,18 @@ def _iterate(
         b = np.zeros((series, columns))
         working = weights * (y + 0.1)
         eta = np.log(y + 0.1) - offset
-        sums = working @ products
-        score = (working * eta) @ design + target - sums[:, column]
+        sums = times(working, products)
+        score = times(working * eta, design) + target - sums[:, column]
         deviance = 2.0 * (fixed - np.einsum("st,st->s", wy, eta) + sums[:, total])
     else:
         b = start
-        sums = _working(b, design, scale) @ products
+        sums = times(_working(b, design, scale), products)
         score = target - sums[:, column]
         deviance = _deviance(fixed, target, b, sums[:, total])
     for _ in range(_MOST_ROUNDS):
         last = b
         b = b + _solve(_square(sums, pairs), score)
-        sums = _working(b, design, scale) @ products
+        sums = times(_working(b, design, scale), products)
         now = _deviance(fixed, target, b, sums[:, total])
         done = np.abs(now - deviance) / (np.abs(now) + 0.1) < tolerance
         # A finished series may ride along until enough have finished: its answer is kept already.
@@ -181,7 +181,7 @@ def _iterate(
 
 def _working(coefficients: FloatArray, design: FloatArray, scale: FloatArray) -> FloatArray:
     """The weights of a round, [S, T]: `scale` (prior weight times exposure) times exp(X·b)."""
-    weights: FloatArray = coefficients @ design.T
+    weights = times(coefficients, design.T)
     # Seldom anything runs so far; to look costs less than to cut.
     if weights.size and weights.max() > _MOST_ETA:
         np.minimum(weights, _MOST_ETA, out=weights)
@@ -191,7 +191,7 @@ def _working(coefficients: FloatArray, design: FloatArray, scale: FloatArray) ->
 
 
 def _mean(coefficients: FloatArray, design: FloatArray, offset: FloatArray) -> FloatArray:
-    mean: FloatArray = coefficients @ design.T
+    mean = times(coefficients, design.T)
     mean += offset
     np.minimum(mean, _MOST_ETA, out=mean)
     np.exp(mean, out=mean)
@@ -240,8 +240,7 @@ def _quadratic(covariance: FloatArray, pairs: tuple[IntArray, IntArray, FloatArr
     """Give x'Cx of every series and row of the design, [S, T]."""
     rows, columns, products = pairs
     twice = np.where(rows == columns, 1.0, 2.0)
-    value: FloatArray = (covariance[:, rows, columns] * twice) @ products.T
-    return value
+    return times(covariance[:, rows, columns] * twice, products.T)
 
 
 def _scaled(cross: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.baselines.absence import LEAST_EVENTS, silence_p
-from alerts.baselines.model import Looks, learn_rate, tame
-from alerts.baselines.record import independent_share
+from alerts.baselines.budget import ALTERNATIVES, FIRSTS, SEVERITIES, Promise, Severity, Spending
+from alerts.baselines.model import Looks, Series, learn_rate, tame
+from alerts.baselines.record import comparable, independent_share
+from alerts.baselines.since import Watched, chance_a_year
 from alerts.baselines.special import FloatArray
 from alerts.baselines.step import LEAST_LOOKS
 
@@ -37,6 +39,26 @@ class Outlook:
     past: Looks
 
 
+def lend(series: Series, promise: Promise, known: Watched) -> Spending:
+    """The promise with what history alone shows to be idle moved to the tail and its alternatives."""
+    whole = Spending(promise, series.a_year, series.kind)
+    if not promise.shares.keys() & set(ALTERNATIVES):
+        return whole
+    found = outlook(series.looks, chance_a_year(known.silent_days))
+    lent: dict[Severity, Mapping[str, FloatArray]] = {}
+    for severity in SEVERITIES:
+        idle = unspendable(found, _budget(promise, severity), series.a_year)
+        idle["first_ever"] = idle["first_since"]
+        lent[severity] = {name: part for name, part in idle.items() if name in promise.shares}
+    return Spending(promise, series.a_year, series.kind, lent)
+
+
+def _budget(promise: Promise, severity: Severity) -> dict[str, float]:
+    """What each rule with a law has a year, the firsts together."""
+    a_year = {name: promise.a_year(name, severity) for name in ("record", "absence", "step")}
+    return {**a_year, "first_since": max(promise.a_year(name, severity) for name in FIRSTS)}
+
+
 def outlook(looks: Looks, first_a_year: FloatArray) -> Outlook:
     """Look at everything but today's count; `first_a_year` [series] is the law of the gap up to now."""
     past = looks.past
@@ -45,7 +67,7 @@ def outlook(looks: Looks, first_a_year: FloatArray) -> Outlook:
     n = past.member.sum(axis=1)
     active = past.member & (past.counts > 0)
     return Outlook(
-        comparable=(past.member & (past.exposure >= exposure[:, None])).sum(axis=1).astype(np.float64),
+        comparable=comparable(looks).sum(axis=1).astype(np.float64),
         first_a_year=first_a_year,
         silence_p=silence_p(rate, exposure),
         active_share=active.sum(axis=1) / np.maximum(n, 1),

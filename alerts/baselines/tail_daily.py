@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alerts.baselines.model import Looks, learn_rate, tame
-from alerts.baselines.special import FloatArray, IntArray
+from alerts.baselines.model import DAYS_A_WEEK, Looks, learn_rate, tame
+from alerts.baselines.special import FloatArray, IntArray, times
 from alerts.baselines.tail import Expectation
 
-DAYS_A_WEEK = 7
 _MAD_TO_SD = 1.4826
 
 
@@ -29,7 +28,7 @@ class Daily:
 def daily(
     looks: Looks, weekday: ArrayLike, options: Daily | None = None, *, window: int = 1
 ) -> tuple[Expectation, FloatArray]:
-    """Expectation of the newest day and the factors [series, window] of the newest days, for `judge_tail`.
+    """Expectation of the newest day and the factors [series, window] of the newest days, for `judge_windows`.
 
     `looks` are consecutive days, `weekday` [time] is any number of the day, modulo 7. Days of the window
     and the newest two before it are left out. Below 182 usable days all weekdays are alike; factors shrink
@@ -59,7 +58,7 @@ def weekday_factors(past: Looks, weekday: IntArray, options: Daily) -> FloatArra
     exposure = np.maximum(e.sum(axis=1), 1e-9)
     expected = (y.sum(axis=1) / exposure)[:, None] * e
     days = (weekday[:, None] == np.arange(DAYS_A_WEEK)).astype(np.float64)
-    factors = (y @ days + options.prior_events) / (expected @ days + options.prior_events)
+    factors = (times(y, days) + options.prior_events) / (times(expected, days) + options.prior_events)
     known = used.sum(axis=1) >= options.least_factor_days
     return np.where(known[:, None], factors, 1.0)
 

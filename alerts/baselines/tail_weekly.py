@@ -7,11 +7,10 @@ from numpy.typing import ArrayLike
 
 from alerts.baselines.glm import Fit, fit, surge_weights
 from alerts.baselines.glm_parts import coefficients_without, joined, with_column, without_column
-from alerts.baselines.model import Looks, cautious, shrink_dispersion, tame
-from alerts.baselines.special import BoolArray, FloatArray
+from alerts.baselines.model import DAYS_A_YEAR, Looks, cautious, shrink_dispersion, tame
+from alerts.baselines.special import FloatArray, times
 from alerts.baselines.tail import Expectation, steady
 
-DAYS_A_YEAR = 365.25
 _TREND, _LEVEL = 0, 1
 _MOST_ETA = 50.0
 _RUNAWAY = 4.0
@@ -71,7 +70,8 @@ def seasonal(looks: Looks, days: ArrayLike, season: Season | None = None) -> Exp
         rows = np.flatnonzero(harmonics == m)
         if rows.size:
             guard = season.guard_days if m == 2 else season.short_guard_days  # noqa: PLR2004 - two harmonics
-            use = at[:-1] < now - guard
+            # `at` is in order of time.
+            use = slice(int(recent.argmax()), int(np.searchsorted(at[:-1], now - guard)))
             fitted = _fit_rows(past.rows(rows), at[:-1] - now, use, m, season)
             # A fit that ran away (all events in one season) promises nonsense: the steady rate stands.
             sane = fitted["rate"] <= _RUNAWAY * np.where(past.member, past.counts, 0.0)[rows].max(axis=1)
@@ -86,24 +86,25 @@ def seasonal(looks: Looks, days: ArrayLike, season: Season | None = None) -> Exp
     return result
 
 
-def _fit_rows(past: Looks, days: FloatArray, use: BoolArray, m: int, season: Season) -> dict[str, FloatArray]:
-    usable = past.member & use
-    columns = usable.any(axis=0)
-    tamed = tame(Looks(past.counts, past.exposure, past.kind, usable, past.faults))
-    y = np.where(usable, tamed.counts, np.nan)[:, columns]
+def _fit_rows(past: Looks, days: FloatArray, use: slice, m: int, season: Season) -> dict[str, FloatArray]:
+    # By time alone: were columns without any look left out, a series would be added up otherwise in another batch.
+    learnt = past.window(use)
+    tamed = tame(learnt)
+    y = np.where(learnt.member, tamed.counts, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        offset = np.log(tamed.exposure[:, columns])
-    design = _design(days[columns], m)
+        offset = np.log(tamed.exposure)
+    design = _design(days[use], m)
     today = _design(np.zeros(1), m)[0]
     model = _model(y, design, offset, today, season)
-    eta = model.coefficients @ today
+    eta = times(model.coefficients, today[:, None])[:, 0]
     pearson = _capped_pearson(y, model, season.cut_z)
     # One degree of freedom is put back: the shrunk φ counts n - 1.
     n = np.isfinite(y).sum(axis=1)
     dispersion = cautious(
         shrink_dispersion(pearson, model.df + 1), n, np.nansum(y, axis=1) / np.maximum(n, 1)
     )
-    se = np.sqrt(dispersion * np.einsum("i,sij,j->s", today, model.covariance, today))
+    pairs = np.outer(today, today).reshape(-1, 1)
+    se = np.sqrt(dispersion * times(model.covariance.reshape(len(y), -1), pairs)[:, 0])
     return {
         "rate": np.exp(np.minimum(eta, _MOST_ETA)),
         "dispersion": dispersion,
@@ -150,7 +151,7 @@ def _model(y: FloatArray, design: FloatArray, offset: FloatArray, today: FloatAr
     if asked.size:
         part = (y[asked], design, offset[asked], weights[asked])
         full = fit(*part, start=first.coefficients[asked], leverage=False)
-        promise = np.exp(np.minimum(full.coefficients @ today, _MOST_ETA))
+        promise = np.exp(np.minimum(times(full.coefficients, today[:, None])[:, 0], _MOST_ETA))
         largest = np.nanmax(y[asked] / np.exp(offset[asked]), axis=1)
         stands = full.converged & (_trend_t(full) > season.least_t)
         flat[asked] = ~(stands & (promise <= season.most_promised * largest))

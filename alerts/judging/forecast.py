@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from alerts.baselines import nb
+from alerts.baselines.budget import ALTERNATIVES, BUDGETED
 from alerts.baselines.model import GATES
-from alerts.baselines.tail import probabilities
+from alerts.baselines.usual import usual
 from alerts.judging.history import history_of
 from alerts.judging.verdicts import Known, context_of, verdicts_on
 from alerts.metrics import METRICS
-from alerts.promise import ALTERNATIVES, BUDGETED
 from alerts.rules.contract import Rule, Verdict
 from alerts.rules.series import counted, past_looks, series_of
-from alerts.rules.tail import usual
 from alerts.watch import SiteWatch
 from db.records import Observation, SeriesKey
 
@@ -180,8 +179,7 @@ def _expectations(key: SeriesKey, known: Known, most: int) -> Iterator[Expected]
         what = usual(series_of(look, past))
         if what.expectation.needs[0] > 0:
             continue
-        factors = 1.0 if what.factors is None else what.factors[:, -1:]
-        _, _, mean, size = probabilities(what.series.looks, what.expectation, 1, factors)
+        mean, size = what.of_today()
         if np.isnan(mean[0]):
             continue
         low, high = (float(nb.quantile(tail, mean, size)[0]) for tail in (0.975, 0.025))

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from alerts.baselines.model import LONGEST_SPAN_DAYS
 from alerts.rules import HUMAN_METHODS, IDENTITY_PREFIXES, method
 from alerts.rules.contract import History, State
-from alerts.rules.series import LONGEST_SPAN_DAYS, counted, fault
+from alerts.rules.series import counted, fault
 from db.records import Change, DeclaredBaseline, Observation, SeriesKey
 
 SECONDS_A_DAY = 86_400
@@ -32,7 +33,12 @@ def history_of(
     before = [
         each
         for each in known
-        if each.period_end <= look.period_start and each.usable and not each.announced and not fault(each)
+        if each.period_end <= look.period_start
+        # A look of an instant ends where it starts: it is not its own past.
+        and each.period_start < look.period_start
+        and each.usable
+        and not each.announced
+        and not fault(each)
     ]
     same = [each for each in before if each.series.subject == look.series.subject]
     whole = [each for each in before if not each.series.subject]
@@ -111,7 +117,7 @@ def _observed_days(looks: Sequence[Observation], since: datetime | None = None) 
     for each in looks:
         if each.kind == "flow":
             length_s = (each.period_end - each.period_start).total_seconds()
-            days = (each.exposure or 0.0) * length_s / SECONDS_A_DAY
+            days = (each.exposure or 0.0) * (length_s / SECONDS_A_DAY)
         elif previous is None:
             days = 0.0
         else:

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from alerts.baselines.budget import ClassScores
+from alerts.baselines.engine import QUESTIONS
 from alerts.judging.history import history_of, watched_series
-from alerts.judging.lending import lend
 from alerts.metrics import METRICS
-from alerts.promise import ClassScores
+from alerts.rules import unjudgeable, unlisted_identity
+from alerts.rules.asking import ask
 from alerts.rules.combined import combine
-from alerts.rules.contract import Context, Rule, State, Verdict
+from alerts.rules.contract import Context, History, Rule, State, Verdict
 from alerts.watch import SiteWatch
 from db.records import Change, DeclaredBaseline, Observation, SeriesKey
 
@@ -46,10 +48,16 @@ def verdicts_on(
         return ()
     states = known.states.get(look.series, {})
     history = history_of(look, known.looks, known.declared, known.as_of, changes=known.changes, states=states)
-    context = lend(look, history, context)
-    said = [
-        rule.judge(look, history, context, {**rule.defaults, **watch.rules[name]})
-        for name, rule in rules.items()
-        if name in watch.rules
-    ]
-    return combine(said, context.promise)
+    asked = {
+        name: {**rule.defaults, **watch.rules[name]} for name, rule in rules.items() if name in watch.rules
+    }
+    if QUESTIONS.keys() & asked.keys() and _has_odds(look, history, context):
+        context = replace(context, judgement=ask(look, history, context, asked))
+    said = [rules[name].judge(look, history, context, params) for name, params in asked.items()]
+    return combine(said, context.judgement.spending if context.judgement else None)
+
+
+def _has_odds(look: Observation, history: History, context: Context) -> bool:
+    """Whether a rule with a probability may judge the look."""
+    refused = unjudgeable("", look, history) is not None
+    return not refused and not unlisted_identity(look.series.subject, context.watchlist)

@@ -53,6 +53,11 @@ def seen_before(history: History) -> tuple[Observation, ...]:
     return tuple(look for look in history.sightings if counted(look) > 0)
 
 
+def last_seen(history: History) -> Observation | None:
+    """The last of those looks."""
+    return max(seen_before(history), key=lambda each: each.period_end, default=None)
+
+
 def unlisted_identity(subject: str, watchlist: tuple[str, ...]) -> bool:
     """Whether the subject is one of the endless identities that are news only when somebody listed them.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from alerts.promise import ALTERNATIVES, BUDGETED, Promise
+from alerts.baselines.budget import ALTERNATIVES, BUDGETED, Spending
 from alerts.rules.contract import Verdict
 from db.records import Json
 
@@ -12,11 +12,11 @@ _SUPPORTED = {"record": "is_record", "first_ever": "is_first", "first_since": "i
 """Statements whose odds seldom fit the promise; they are told where the margin does."""
 
 
-def combine(verdicts: Sequence[Verdict], promise: Promise) -> tuple[Verdict, ...]:
+def combine(verdicts: Sequence[Verdict], spending: Spending | None) -> tuple[Verdict, ...]:
     """Let a record or a first be told with an unusual count, and note the combined p on the leading verdict.
 
     The combined p is the smallest p over its rule's share of the budget; `chance` is the real chance of any
-    alarm by this look, summed over the rules.
+    alarm by this look, summed over the rules. Without `spending` no rule with a probability was asked.
     """
     unusual = any(
         each.exceeded and each.rule in ALTERNATIVES and each.details.get("side") == "high"
@@ -26,11 +26,11 @@ def combine(verdicts: Sequence[Verdict], promise: Promise) -> tuple[Verdict, ...
     judged = [
         each for each in told if each.rule in BUDGETED and each.status == "evaluated" and "p" in each.details
     ]
-    if not judged:
+    if not judged or spending is None:
         return tuple(told)
-    leading = min(judged, key=lambda each: _relative(each, promise))
+    leading = min(judged, key=lambda each: _relative(each, spending))
     combined: dict[str, Any] = {
-        "p": min(1.0, _relative(leading, promise)),
+        "p": min(1.0, _relative(leading, spending)),
         "rules": [each.rule for each in judged],
         "chance": sum(_chance(each) for each in judged),
         "alpha": sum(each.details["alpha"] for each in judged),
@@ -41,8 +41,8 @@ def combine(verdicts: Sequence[Verdict], promise: Promise) -> tuple[Verdict, ...
     )
 
 
-def _relative(verdict: Verdict, promise: Promise) -> float:
-    share = promise.a_year(verdict.rule) / promise.budget["notify"]
+def _relative(verdict: Verdict, spending: Spending) -> float:
+    share = float(spending.a_year(verdict.rule)[0]) / spending.promise.budget["notify"]
     return float(verdict.details["p"]) / share if share > 0 else float("inf")
 
 

@@ -6,9 +6,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
+from alerts.baselines.budget import Promise
+from alerts.baselines.engine import Judgement
+from alerts.baselines.model import Series
 from alerts.metrics import Metric
-from alerts.promise import Promise
-from alerts.rules.series import PastLooks, Series, past_looks, series_of
+from alerts.rules.series import PastLooks, past_looks, series_of
 from db.records import Change, DeclaredBaseline, EvaluationStatus, Observation
 
 Params = Mapping[str, Any]
@@ -71,6 +73,8 @@ class Context:
     watchlist: tuple[str, ...] = ()
     timezone: str = "UTC"
     promise: Promise = field(default_factory=Promise)
+    judgement: Judgement | None = None
+    """What the engine says of the look by all rules of its watch together; None where a rule is asked alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """`first_ever`: seen where it was never seen before."""
 
 from types import MappingProxyType
+from typing import Any
 
 from alerts.rules import (
     attribution,
@@ -14,6 +15,7 @@ from alerts.rules import (
 )
 from alerts.rules.chance import by_law, new_identity
 from alerts.rules.contract import Context, History, Params, Verdict
+from alerts.rules.figures import open_case
 from alerts.rules.series import counted
 from alerts.words import looks_behind
 from db.records import DeclaredBaseline, Observation
@@ -69,29 +71,24 @@ class FirstEver:
     def _from_own_history(
         self, look: Observation, history: History, context: Context, params: Params
     ) -> Verdict:
-        enough_looks = len(history.looks) >= params["min_looks"]
-        enough_days = look.kind == "flow" and history.observed_days >= params["min_observed_days"]
-        details: dict[str, object] = {
+        case = open_case(self.name, look, history, context, params)
+        if isinstance(case, Verdict):
+            return case
+        details: dict[str, Any] = {
             "n": len(history.looks),
             "observed_days": round(history.observed_days, 1),
         }
         seen = f"{len(history.looks)} usable looks and {history.observed_days:.0f} observed days"
-        if not (enough_looks or enough_days):
+        missing = int(case.ruling.answers.needs[0])
+        if missing > 0:
             return Verdict(
                 self.name,
                 "cannot_tell",
                 exceeded=False,
                 reason=f"No history: {seen}, too few to say that it is the first.",
-                details={**details, "missing": int(params["min_looks"]) - len(history.looks)},
+                details={**details, "missing": missing},
             )
-        return by_law(
-            self.name,
-            f"The first in {seen}",
-            look=look,
-            days=history.observed_days,
-            context=context,
-            details={**details, "threshold": 0.0},
-        )
+        return by_law(case, f"The first in {seen}", {**details, "threshold": 0.0})
 
 
 def _declared_none(look: Observation, history: History) -> DeclaredBaseline | None:

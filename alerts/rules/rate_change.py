@@ -24,20 +24,20 @@ class RateChange:
 
     def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
         """Compare the looks up to one look with those before."""
-        case = open_case(self.name, look, history, context)
+        case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
         days = float(params["days"])
         newest = int((case.series.days > -days).sum())
         before = int((case.series.days > -2 * days).sum()) - newest
-        found = judge_rate_change(case.series.looks, newest, before, _ALPHA, interval=False)
+        found = judge_rate_change(case.series.looks, newest, before, interval=False)
         if found.answers.say(0) != "evaluated" or np.isnan(found.ratio[0]):
             return too_little(case, int(found.answers.needs[0]), "events in two spans")
         ratio, p = float(found.ratio[0]), float(found.answers.p[0])
-        if not found.answers.fires[0]:
+        if not found.answers.fires(_ALPHA)[0]:
             sentence = f"{number(ratio)} times the {days:g} days before, at equal exposure: no difference to speak of."
             return settle(case, _finding(p, ratio, sentence, {}))
-        told = judge_rate_change(case.series.looks, newest, before, _ALPHA)
+        told = judge_rate_change(case.series.looks, newest, before)
         low, high = float(told.low[0]), float(told.high[0])
         sentence = (
             f"{number(ratio)} times the {days:g} days before, at equal exposure (95 %: {number(low)}–{number(high)}), "
@@ -54,4 +54,4 @@ class RateChange:
 def _finding(p: float, ratio: float, sentence: str, more: dict[str, float]) -> Finding:
     side: Side = "high" if ratio > 1 else "low"
     told = {"rate_ratio": round(ratio, _DIGITS), **more} if np.isfinite(ratio) else more
-    return Finding(p, side, 0.0, sentence, eligible=False, more=told)
+    return Finding(p, side, 0.0, sentence, more=told)

@@ -1,13 +1,14 @@
 """`record`: more than at any earlier look, or than a published maximum."""
 
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from alerts.baselines.record import independent_share
+from alerts.baselines.record import Record as Found
+from alerts.baselines.record import attainable
+from alerts.baselines.record import comparable as comparable_looks
 from alerts.rules import attribution, citation, comparable, day, unjudgeable, window
 from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Case, Finding, open_case, settle, too_little
+from alerts.rules.figures import Case, Finding, open_case, refuse, settle
 from alerts.rules.series import counted
 from alerts.words import looks_behind
 from db.records import DeclaredBaseline, Observation
@@ -34,23 +35,12 @@ class Record:
         # Before "the most" every look is asked: a cloudy one may show more.
         highest = max(history.looks, key=counted, default=None)
         if declared is not None:
-            return _against_declared(look, highest, declared, len(_as_exposed(look, history)), context)
-        case = open_case(self.name, look, history, context)
+            n = int(comparable_looks(history.series(look).looks).sum())
+            return _against_declared(look, highest, declared, n, context)
+        case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
-        past = _as_exposed(look, history)
-        if len(past) < params["min_looks"]:
-            return too_little(case, int(params["min_looks"]) - len(past), n=len(past))
-        return _by_odds(case, highest, list(past.values()))
-
-
-def _as_exposed(look: Observation, history: History) -> dict[datetime, float]:
-    """The highest count of each earlier time at which at least as much was seen, so that no repeat counts twice."""
-    found: dict[datetime, float] = {}
-    for each in history.looks:
-        if (each.exposure or 1.0) >= (look.exposure or 0.0):
-            found[each.period_start] = max(found.get(each.period_start, 0.0), counted(each))
-    return found
+        return refuse(case, n=int(case.ruling.of(Found).comparable[0])) or _by_odds(case, highest)
 
 
 def _declared_maximum(look: Observation, history: History) -> DeclaredBaseline | None:
@@ -91,12 +81,12 @@ def _against_declared(
     return Verdict("record", "evaluated", exceeded=value > threshold, reason=reason, details=details)
 
 
-def _by_odds(case: Case, highest: Observation | None, past: list[float]) -> Verdict:
+def _by_odds(case: Case, highest: Observation | None) -> Verdict:
     """Our own looks have odds: a record of n independent looks comes by chance at one look in n + 1."""
-    value, threshold = counted(case.look), counted(highest) if highest else 0.0
-    n = len(past)
-    p = (1 + sum(each >= value for each in past)) / (n + 1)
-    more: dict[str, Any] = {"n": n, "is_record": value > threshold}
+    found = case.ruling.of(Found)
+    value, threshold = counted(case.look), float(found.previous[0])
+    n, worth, is_record = int(found.comparable[0]), int(found.worth[0]), bool(found.is_record[0])
+    more: dict[str, Any] = {"n": n, "is_record": is_record}
     if threshold > 0:
         more["ratio"] = round(value / threshold, 2)
     basis = f"in {n} usable looks"
@@ -104,20 +94,14 @@ def _by_odds(case: Case, highest: Observation | None, past: list[float]) -> Verd
         more["previous"] = _previous(highest)
         basis = f"{_named(highest, case.context)}; {basis}"
     odds = ""
-    if value > threshold:
-        worth = round(n * float(independent_share(case.series.looks.past)[0]))
+    if is_record:
         if worth < n:
             basis += f", worth {worth} independent ones as neighbouring looks are alike"
             more["independent"] = worth
-        p = 1.0 / (worth + 1.0)
         odds = f"; by chance 1 in {worth + 1:,} looks"
     sentence = f"{_comparison(value, threshold, case.context)} ({basis}{odds})."
-    alpha = case.context.promise.alpha("record", case.a_year)
-    chance = int((n + 1) * alpha + 1e-9) / (n + 1)
-    return settle(
-        case,
-        Finding(p, "high", threshold, sentence, chance=chance, eligible=value > threshold, more=more),
-    )
+    chance = float(attainable(found.comparable, case.spending.alpha(case.rule))[0])
+    return settle(case, Finding(case.p, "high", threshold, sentence, chance=chance, more=more))
 
 
 def _comparison(value: float, threshold: float, context: Context) -> str:

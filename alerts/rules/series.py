@@ -5,16 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.calibrate import DAYS_A_YEAR, usable_looks_a_year
-from alerts.baselines.model import LARGEST_COUNT, Looks, fold, observe
-from alerts.baselines.special import FloatArray, IntArray
-from db.records import Observation, SeriesKind
+from alerts.baselines.model import LARGEST_COUNT, Series, fold, observe
+from alerts.baselines.special import FloatArray
+from db.records import Observation
 
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
-DAYS_A_WEEK = 7
-LONGEST_SPAN_DAYS = 30.0
-"""A snapshot stands for the time since the one before it, but for no more than this."""
+_DAYS_A_WEEK = 7
 _DAILY_WINDOW, _DAILY_LEAST = 56, 28
 _ALIKE = 0.5
 """Periods of a flow may differ by so much of their length and still be compared."""
@@ -30,54 +27,6 @@ class PastLooks:
     exposure: FloatArray
     bounds: FloatArray
     """1 where the count is only a lower or an upper bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One series in order of time with the judged look last, in days before it (0 or less)."""
-
-    days: FloatArray
-    spans: FloatArray
-    """Days that each look stands for."""
-    looks: Looks
-    daily: bool
-    """Columns are consecutive days."""
-    alike: bool
-    """No look says how much was seen, so all are taken as alike."""
-
-    @property
-    def weekday(self) -> IntArray:
-        """A number of the day of the week: the judged day is 0."""
-        return np.mod(np.rint(self.days), DAYS_A_WEEK).astype(np.int64)
-
-    @property
-    def a_year(self) -> float:
-        """Usable looks in the last year, or on average a year: after a pause looks come as before."""
-        recent = float(usable_looks_a_year(self.looks.member, self.days)[0])
-        years = (self.days[-1] - self.days[0]) / DAYS_A_YEAR
-        average = float(self.looks.member.sum()) / years if years > 1 else 0.0
-        return max(1.0, recent, average)
-
-    @property
-    def usable(self) -> int:
-        """Earlier looks that belong to the baseline."""
-        return int(self.looks.past.member.sum())
-
-    @property
-    def kind(self) -> str:
-        """The class whose past scores this series shares: `flow, daily`."""
-        return f"{self.looks.kind}, {'daily' if self.daily else 'by look'}"
-
-    @property
-    def exposure(self) -> float | None:
-        """The judged look's exposure, None where it is unknown."""
-        value = float(self.looks.today_exposure[0])
-        return None if np.isnan(value) or self.alike else value
-
-    def newest(self, columns: int) -> "Series":
-        """The newest columns alone."""
-        part = slice(max(0, len(self.days) - columns), None)
-        return Series(self.days[part], self.spans[part], self.looks.window(part), self.daily, self.alike)
 
 
 def counted(look: Observation) -> float:
@@ -149,25 +98,32 @@ def series_of(look: Observation, past: PastLooks) -> Series:
     alike = bool(np.isnan(exposure[bounds == 0]).all())
     exposure = np.where((bounds == 0) & alike, 1.0, exposure)
     days = (np.append(past.start_s[like], start) - start) / DAY_S
-    if _is_daily(look, days):
-        return _on_calendar(look.kind, days, counts, exposure, alike=alike)
-    if look.kind == "stock":
+    daily = _is_daily(look, days)
+    if daily:
+        days, counts, exposure = _on_calendar(days, counts, exposure)
+    elif look.kind == "stock":
         earlier = fold(days[:-1], counts[:-1], exposure[:-1], HOUR_S / DAY_S)
         days, counts, exposure = (
             np.append(part, last) for part, last in zip(earlier, (0.0, counts[-1], exposure[-1]), strict=True)
         )
-    spans = _spans(look.kind, days, length / DAY_S)
-    return Series(days, spans, observe(counts, exposure, kind=look.kind), daily=False, alike=alike)
+    return Series(
+        days,
+        observe(counts, exposure, kind=look.kind),
+        daily=daily,
+        period_days=length / DAY_S,
+        alike=alike,
+        today=look.period_start.date(),
+    )
 
 
 def _is_daily(look: Observation, days: FloatArray) -> bool:
-    recent = np.unique(np.rint(days[days > -_DAILY_WINDOW - DAYS_A_WEEK]))
+    recent = np.unique(np.rint(days[days > -_DAILY_WINDOW - _DAYS_A_WEEK]))
     return look.precision == "day" and len(recent) > _DAILY_LEAST
 
 
 def _on_calendar(
-    kind: SeriesKind, days: FloatArray, counts: FloatArray, exposure: FloatArray, *, alike: bool
-) -> Series:
+    days: FloatArray, counts: FloatArray, exposure: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Columns are days; two rows of one day keep the better seen one, then the larger."""
     day = np.rint(days).astype(np.int64)
     order = np.lexsort((counts, np.nan_to_num(exposure, nan=-1.0), day))
@@ -177,12 +133,4 @@ def _on_calendar(
     y[column], e[column] = counts[order], exposure[order]
     # Today's look is the judged one, whatever else is known of today.
     y[-1], e[-1] = counts[-1], exposure[-1]
-    at = np.arange(1 - width, 1, dtype=np.float64)
-    return Series(at, np.ones(width), observe(y, e, kind=kind), daily=True, alike=alike)
-
-
-def _spans(kind: SeriesKind, days: FloatArray, length_days: float) -> FloatArray:
-    if kind == "flow":
-        return np.full(len(days), length_days)
-    gaps = np.diff(days, prepend=days[0] - 1.0)
-    return np.clip(gaps, 0.0, LONGEST_SPAN_DAYS)
+    return np.arange(1 - width, 1, dtype=np.float64), y, e

@@ -12,7 +12,7 @@ from db.records.counts import (
     SeriesKind,
     Statistic,
 )
-from db.records.flights import Fix, Visit, VisitState
+from db.records.flights import AWAITED, HERE, INFERRED, Fix, Visit, VisitState
 from db.records.imagery import Cutout, CutoutFailure, Scene
 from db.records.judging import (
     Alert,
@@ -24,9 +24,13 @@ from db.records.judging import (
     EvaluationStatus,
     EventKind,
 )
-from db.records.polling import BlindPeriod, CoverageHour, Outcome, Poll, ProviderState, Purpose
+from db.records.polling import HOUR_S, BlindPeriod, CoverageHour, Outcome, Poll, ProviderState, Purpose
 
 __all__ = [
+    "AWAITED",
+    "HERE",
+    "HOUR_S",
+    "INFERRED",
     "Alert",
     "AlertEvent",
     "AlertStatus",

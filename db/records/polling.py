@@ -9,6 +9,9 @@ from db.records.base import Json
 Outcome = Literal["ok", "empty", "failed"]
 Purpose = Literal["data", "canary", "token", "page"]
 
+HOUR_S = 3600
+"""The seconds of an hour of coverage."""
+
 
 @dataclass(frozen=True, slots=True)
 class CoverageHour:

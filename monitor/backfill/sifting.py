@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from db.records import Fix
 from db.records.claims import BackfillPart
 from monitor.backfill.archive import Part
-from monitor.backfill.traces import Floats, Trace, TraceError, read_trace
+from monitor.backfill.traces import Trace, TraceError, read_trace
 from monitor.flights.places import Grid, grid_of, places_of
 from monitor.flights.selection import STORED_WITHIN_NM
 from monitor.flights.tracks.identity import Aircraft, Classes
 from monitor.sites import Site
+from monitor.sites.geodesy import Floats
 
 SLOT_S = 300
 """A slot of the archive is played as one poll; good answers further apart than this would leave holes."""

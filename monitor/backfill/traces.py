@@ -15,14 +15,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from db.records import Fix
 from monitor.feeds import FeedError
-from monitor.feeds.claims import CALLSIGN, REGISTRATION, TYPE, word
-from monitor.feeds.parsing import integer, number, parse_json
-
-Floats = NDArray[np.float64]
+from monitor.feeds.claims import word
+from monitor.feeds.parsing import CALLSIGN, REGISTRATION, TYPE, integer, number, parse_json
+from monitor.sites.geodesy import Floats
 
 _GZIP = b"\x1f\x8b"
 _LARGEST = 256 * 1024 * 1024

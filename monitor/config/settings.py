@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from alerts.promise import DEFAULT_BUDGET
+from alerts.baselines.budget import DEFAULT_BUDGET
 from monitor.config.secrets import secret_forms
 from monitor.config.sources import RawSettings, explain, read_environment, read_toml
 from monitor.config.values import is_database_url, severities, web_address, without_false

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from alerts.promise import SEVERITIES, whole_budget
+from alerts.baselines.budget import SEVERITIES
+from alerts.promise import whole_budget
 
 
 def without_false(layer: Any) -> Any:

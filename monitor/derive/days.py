@@ -9,7 +9,7 @@ from db.engine import Connection, Engine, reading, writing
 from db.flights import underived_polls, visits
 from db.observations import looks, record
 from db.records import Visit
-from monitor.derive.tracks import Change
+from monitor.derive.tracks import VisitChange
 from monitor.flights.coverage import HEARD_WITHIN, INDEX_OVER, Exposure, exposure
 from monitor.flights.looks import (
     CLOSE_AFTER,
@@ -23,8 +23,8 @@ from monitor.flights.looks import (
     look_of_day,
 )
 from monitor.flights.measures import NEW, NEW_AFTER, STAY, new_visitors, stay_looks
-from monitor.flights.signal_loss.records import HERE
 from monitor.flights.visits import PROCEDURE
+from monitor.flights.words import story
 from monitor.sites import Site
 
 _DAY = timedelta(days=1)
@@ -32,7 +32,7 @@ _RECENTLY = timedelta(days=4)
 
 
 def record_changed(
-    connection: Connection, site: Site, changes: Sequence[Change], at: datetime, now: datetime
+    connection: Connection, site: Site, changes: Sequence[VisitChange], at: datetime, now: datetime
 ) -> int:
     """Record the looks of the days that changed visits touch; give the number of new revisions."""
     before = [change.before for change in changes if change.before is not None]
@@ -41,7 +41,7 @@ def record_changed(
     return stays + sum(record_day(connection, site, day, at, now) for day in sorted(days))
 
 
-def _record_stay(connection: Connection, change: Change, at: datetime, now: datetime) -> int:
+def _record_stay(connection: Connection, change: VisitChange, at: datetime, now: datetime) -> int:
     """Measure the stay of a changed visit again; give the number of new revisions."""
     visit = change.after
     ends = [
@@ -83,14 +83,12 @@ def record_day(connection: Connection, site: Site, day: date, at: datetime, now:
     there = visits(connection, site_id=site.id, since=start - PRESENT_UNHEARD, until=end)
     known = looks_of_day(connection, site.id, (*COUNTED, NEW), PROCEDURE, start)
     counted = [each for each in known if each.series.metric in COUNTED]
-    found = day_looks(site, day, there, counted, state)
-    arrived = [
-        each for each in there if each.state in HERE and each.arrived_at and start <= each.arrived_at < end
-    ]
+    found = day_looks(site, day, there, counted, state, story=story)
+    arrived = [each for each in there if each.is_here and each.arrived_at and start <= each.arrived_at < end]
     new = new_visitors(arrived, _of_the_year(connection, site, arrived, start))
     before = next((each for each in known if each.series.metric == NEW), None)
     if new or before or closed:
-        look = look_of_day(site, day, (NEW, ""), new, state=state, earlier=before)
+        look = look_of_day(site, day, (NEW, ""), new, state=state, earlier=before, story=story)
         found += [look] if before is None or not look.same_finding(before) else []
     return len(record(connection, found))
 

@@ -10,38 +10,21 @@ from db.flight_claims import claims, estimates
 from db.flights import awaited_visits, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Visit
-from monitor.flights.coverage import watched_s
-from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
-from monitor.flights.signal_loss.candidates import Gate, gates_of, others_around
-from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, facing
-from monitor.flights.signal_loss.gaps import LOST_AFTER, End, Gap, flew_in, flies_out
-from monitor.flights.signal_loss.inferred import infer
-from monitor.flights.signal_loss.performance import Performance, performance_of
-from monitor.flights.signal_loss.ranking import Outlook, past_of
-from monitor.flights.signal_loss.records import lost_at
-from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, is_icao, kinds_of
+from db.records.claims import EstimatedPosition, FlightClaim
+from monitor.flights.places import Place
+from monitor.flights.signal_loss.candidates import others_around
+from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, LOST_AFTER, End
+from monitor.flights.signal_loss.outlook import Box, Readers, read_losses
+from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
 from monitor.flights.tracks.integrity import clean
-from monitor.flights.visits import is_inferred
 
 HEARD_AGAIN_WITHIN = timedelta(days=60)
 """An aircraft that was silent for longer is met anew."""
-_LOST_WITHIN = timedelta(minutes=30)
 _RUN_UP = timedelta(hours=1)
-_COVERED_FOR = timedelta(hours=24)
-_SAME_FLIGHT = timedelta(hours=1)
 
 
 Reports = Callable[..., list[Fix]]
 """Reads reports: `fixes` of db.flights without its connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What is known of each site from before, by its id."""
-
-    gates: dict[str, tuple[Gate, ...]]
-    before: dict[str, int]
-    passed: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +36,7 @@ class DarkReader:
     places: Sequence[Place]
     classes: Classes
     now: datetime
-    _pasts: dict[frozenset[str], "_Past"] = field(default_factory=dict)
+    readers: Readers
 
     def derive(self, new: Sequence[Fix], at: datetime, *, silences: bool) -> list[tuple[Visit | None, Visit]]:
         """Record the inferred visits that these reports or the time change, each with its earlier version.
@@ -81,8 +64,8 @@ class DarkReader:
 
     def _silent(self, at: datetime) -> set[str]:
         """Find the watched aircraft that fell silent in flight a few minutes ago."""
-        heard = dict(last_heard(self.connection, at - _LOST_WITHIN, at - LOST_AFTER))
-        last = self.fixes(icao24s=heard.keys(), since=at - _LOST_WITHIN, times=set(heard.values()))
+        heard = dict(last_heard(self.connection, at - LOOKED_AT_FOR, at - LOST_AFTER))
+        last = self.fixes(icao24s=heard.keys(), since=at - LOOKED_AT_FOR, times=set(heard.values()))
         return {
             fix.icao24
             for fix in last
@@ -94,16 +77,8 @@ class DarkReader:
         track = clean(self.fixes(icao24s=[icao24], since=self._since(icao24, first, known)))
         if not track.fixes:
             return
-        aircraft = aircraft_of(list(reversed(track.fixes)))
-        outlook = self._outlook(aircraft, track.fixes)
-        found = infer(
-            track,
-            self.places,
-            aircraft,
-            known=known,
-            outlook=outlook,
-            classes=self.classes,
-            now=at,
+        found = read_losses(
+            track, self.places, known=known, readers=self.readers, classes=self.classes, now=at
         )
         earlier = {visit.visit_id: visit for visit in known}
         changed = [replace(each, recorded_at=self.now) for each in found]
@@ -118,72 +93,49 @@ class DarkReader:
         touched = [
             began
             for visit in known
-            if is_inferred(visit) and (began := lost_at(visit)) is not None
+            if visit.is_inferred and (began := visit.lost_at) is not None
             if visit.departed_at is None or (visit.last_fix_at or began) >= first
         ]
         return max(min([since, *touched]), first - HEARD_AGAIN_WITHIN) - _RUN_UP
 
-    def _outlook(self, aircraft: Aircraft, track: Sequence[Fix]) -> Outlook:
-        performance, past = performance_of(aircraft.type_code), self._past(aircraft, track[0].at)
-        return Outlook(
-            past.gates,
-            past.before,
-            self._covered,
-            lambda gap, until: self._watched(gap, until, performance),
-            past.passed,
-            lambda end: others_around(end, self.places),
-            lambda at: self._hinted(aircraft.icao24, at),
-            lambda end: self._entered(end, performance),
-        )
 
-    def _past(self, aircraft: Aircraft, until: datetime) -> "_Past":
-        """Give each site's gates, its visits of this aircraft or its kind, and its losses that led elsewhere."""
-        kinds = kinds_of(aircraft, self.classes)
-        if kinds not in self._pasts:
-            past = _Past({}, {}, {})
-            for place in self.places:
-                earlier = visits(self.connection, site_id=place.id, until=until)
-                past.gates[place.id] = gates_of(place.site, earlier)
-                past.before[place.id], past.passed[place.id] = past_of(earlier, kinds)
-            self._pasts[kinds] = past
-        return self._pasts[kinds]
+@dataclass(frozen=True, slots=True)
+class DatabaseReaders:
+    """What is known beside the judged track, read from the database as it stands; each site's visits once."""
 
-    def _hinted(self, icao24: str, at: datetime) -> frozenset[str]:
-        """Give the airports that another service names as the destination of the flight that was lost."""
-        since, until = at - _SAME_FLIGHT, at + _SAME_FLIGHT
-        told = claims(self.connection, icao24s=[icao24], since=since, until=until)
-        reckoned = estimates(self.connection, icao24s=[icao24], since=since)
-        named = {each.actual_destination or each.destination for each in told if not each.estimated}
-        return frozenset(named | {each.destination for each in reckoned if each.at <= until}) - {""}
+    connection: Connection
+    _visits: dict[str, list[Visit]] = field(default_factory=dict)
 
-    def _entered(self, end: End, performance: Performance) -> bool:
-        poll_id = end.fix.poll_id
-        return poll_id is not None and flew_in(end, scope_of(self.connection, poll_id), performance)
+    def visits_of_site(self, site_id: str) -> Sequence[Visit]:
+        """Every visit of a site, of any aircraft, as it stood when it was first asked for."""
+        if site_id not in self._visits:
+            self._visits[site_id] = visits(self.connection, site_id=site_id)
+        return self._visits[site_id]
 
-    def _covered(self, place: Place, lost: Fix) -> bool:
-        """Whether others were heard low at the place, on the side it came from, in the day before or the hour after."""
-        west, south, east, north = facing(place, lost)
-        box = (
-            _turned(place.lon + west / place.east_scale),
-            place.lat + south / NM_PER_DEGREE,
-            _turned(place.lon + east / place.east_scale),
-            place.lat + north / NM_PER_DEGREE,
-        )
-        below_ft = (place.elevation_ft or 0.0) + COVERED_BELOW_FT
-        since, until = lost.at - _COVERED_FOR, lost.at + _RUN_UP
-        return heard_low(self.connection, box, since, until, below_ft=below_ft, but=lost.icao24)
+    def heard_before(self, icao24: str, before: datetime) -> datetime | None:
+        """The time of the last report of one aircraft before another time."""
+        return heard_before(self.connection, icao24, before)
 
-    def _watched(self, gap: Gap, until: datetime, performance: Performance) -> float:
-        """How long a feed listened where the signal was lost; reports of an archive have no poll to tell."""
-        lost = gap.lost.fix
-        if lost.poll_id is None:
-            return 0.0
-        if flies_out(gap.lost, scope_of(self.connection, lost.poll_id), performance, gap.settled_after):
-            return 0.0
-        polls = good_polls_like(self.connection, lost.poll_id, lost.at, until)
-        return watched_s(polls, lost.at, until)
+    def heard_low(self, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str) -> bool:
+        """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
+        return heard_low(self.connection, box, since, until, below_ft=below_ft, but=but)
 
+    def good_polls(self, fix: Fix, until: datetime) -> Sequence[datetime]:
+        """The times at which good answers ended to the question that brought a report; an archive has no poll."""
+        return [] if fix.poll_id is None else good_polls_like(self.connection, fix.poll_id, fix.at, until)
 
-def _turned(lon: float) -> float:
-    """Bring a longitude back between -180 and 180."""
-    return (lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG
+    def scope_of(self, fix: Fix) -> str:
+        """The area that was asked about when this report came; an archive has no poll to tell."""
+        return "" if fix.poll_id is None else scope_of(self.connection, fix.poll_id)
+
+    def claims(self, icao24: str, since: datetime, until: datetime) -> Sequence[FlightClaim]:
+        """What providers say of the flights of one aircraft seen in [since, until)."""
+        return claims(self.connection, icao24s=[icao24], since=since, until=until)
+
+    def estimates(self, icao24: str, since: datetime) -> Sequence[EstimatedPosition]:
+        """Where providers reckon one aircraft to be, from a time on."""
+        return estimates(self.connection, icao24s=[icao24], since=since)
+
+    def airports_around(self, end: End, places: Sequence[Place]) -> Sequence[Place]:
+        """The airports of the reference around an end of a gap that are none of the sites."""
+        return others_around(end, places)

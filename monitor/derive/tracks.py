@@ -12,7 +12,7 @@ from db.flights import fixes, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Poll, Visit
 from monitor.derive.integrity import Guard
-from monitor.derive.signal_loss import DarkReader
+from monitor.derive.signal_loss import DarkReader, DatabaseReaders
 from monitor.flights.coverage import watched_s
 from monitor.flights.links import linked
 from monitor.flights.places import Place, grid_of, positions
@@ -32,7 +32,7 @@ _TWIN_DEG = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VisitChange:
     """A visit before and after; `before` is None for a new one."""
 
     before: Visit | None
@@ -48,7 +48,7 @@ class TrackReader:
     classes: Classes
     now: datetime
 
-    def derive(self, polls: Sequence[Poll], at: datetime) -> list[Change]:
+    def derive(self, polls: Sequence[Poll], at: datetime) -> list[VisitChange]:
         """Record the visits that these polls change; `at` is the time of the newest of them."""
         new = self._fixes(poll_ids=[poll.id for poll in polls])
         guard = Guard(self.connection, self.places, frozenset(poll.id for poll in polls))
@@ -68,11 +68,12 @@ class TrackReader:
             for change in self._read(icao24, since, at, guard)
         ]
         guard.settle(at)
-        dark = DarkReader(self.connection, self._fixes, self.places, self.classes, self.now)
-        found = heard + [Change(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
+        readers = DatabaseReaders(self.connection)
+        dark = DarkReader(self.connection, self._fixes, self.places, self.classes, self.now, readers)
+        found = heard + [VisitChange(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
         return found + self._linked({change.after.icao24 for change in found} - {""}, at)
 
-    def _linked(self, changed: Collection[str], at: datetime) -> list[Change]:
+    def _linked(self, changed: Collection[str], at: datetime) -> list[VisitChange]:
         """Join the visits of these aircraft that are two ends of one flight."""
         places = {place.id: place for place in self.places}
         changes = []
@@ -81,11 +82,11 @@ class TrackReader:
             before = {visit.visit_id: visit for visit in known}
             joined = [replace(visit, recorded_at=self.now) for visit in linked(known, places)]
             changes += [
-                Change(before[each.visit_id], each) for each in record_visits(self.connection, joined)
+                VisitChange(before[each.visit_id], each) for each in record_visits(self.connection, joined)
             ]
         return changes
 
-    def _read(self, icao24: str, first: datetime, at: datetime, guard: Guard) -> list[Change]:
+    def _read(self, icao24: str, first: datetime, at: datetime, guard: Guard) -> list[VisitChange]:
         since = first - WINDOW
         track = clean(self._fixes(icao24s=[icao24], since=since))
         guard.note(track)
@@ -107,7 +108,7 @@ class TrackReader:
         ]
         stored = record_visits(self.connection, true)
         cite_polls(self.connection, {poll_id for visit in stored for poll_id in _cited(visit)})
-        return [Change(before.get(each.visit_id), each) for each in stored]
+        return [VisitChange(before.get(each.visit_id), each) for each in stored]
 
     def _fixes(self, **wanted: Any) -> list[Fix]:
         """Read reports, with what the aircraft database adds to them."""
@@ -174,9 +175,9 @@ def _cited(visit: Visit) -> Iterator[int]:
         yield from (int(each.ref) for each in visit.evidence if each.kind == "poll")
 
 
-def by_site(changes: Iterable[Change]) -> Mapping[str, list[Change]]:
+def by_site(changes: Iterable[VisitChange]) -> Mapping[str, list[VisitChange]]:
     """Group the changes by site."""
-    grouped: dict[str, list[Change]] = {}
+    grouped: dict[str, list[VisitChange]] = {}
     for change in changes:
         grouped.setdefault(change.after.site_id, []).append(change)
     return grouped

@@ -11,15 +11,11 @@ from typing import Any
 
 from db.records import Fix
 from monitor.feeds.circles import Circle
-from monitor.feeds.parsing import integer, number, plain
+from monitor.feeds.parsing import AHEAD, CALLSIGN, REGISTRATION, TYPE, integer, number, plain
 
 _HEX = re.compile(r"~?[0-9a-f]{6}")
-_CALLSIGN = re.compile(r"[A-Z0-9]{1,8}")
-_REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{0,15}")
-_TYPE = re.compile(r"[A-Z0-9]{1,4}")
 _SOURCE = re.compile(r"[a-z0-9_]{1,16}")
 _OUTSIDE_NM = 1.0
-_AHEAD = timedelta(minutes=5)
 _MAX_AGE_ROUNDING_S = 1e-6
 
 
@@ -85,9 +81,9 @@ class AircraftReader:
             # Other sources say 0 without meaning it.
             nic=integer(item.get("nic"), 0, 11) if adsb else None,
             nac_p=integer(item.get("nac_p"), 0, 11) if adsb else None,
-            callsign=self._plain(item, "flight", _CALLSIGN),
-            registration=self._plain(item, "r", _REGISTRATION),
-            type_code=self._plain(item, "t", _TYPE),
+            callsign=self._plain(item, "flight", CALLSIGN),
+            registration=self._plain(item, "r", REGISTRATION),
+            type_code=self._plain(item, "t", TYPE),
             db_flags=integer(item.get("dbFlags"), 0, 255) or 0,
         )
 
@@ -111,7 +107,7 @@ class AircraftReader:
 
     def _event_time(self, age_s: float) -> datetime:
         at = self._feed_time - timedelta(seconds=age_s)
-        if at > self._received_at + _AHEAD:
+        if at > self._received_at + AHEAD:
             raise _RefusedError("time in the future")
         return at
 

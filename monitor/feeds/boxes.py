@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 
 from monitor.sites import Site
+from monitor.sites.geodesy import FULL_TURN_DEG, HALF_TURN_DEG, NM_PER_DEGREE, POLE_DEG
 
-_NM_A_DEGREE = 60.0
+MARGIN_NM = 40.0
+"""How far around a site aircraft are asked for where every square degree is paid for."""
 _HIGHEST_LAT = 89.0
 
 
@@ -45,25 +47,28 @@ def around(site: Site, margin_nm: float) -> list[Box]:
     for part in parts:
         west, south, east, north = part.bounds
         south, north = (
-            max(-90.0, south - margin_nm / _NM_A_DEGREE),
-            min(90.0, north + margin_nm / _NM_A_DEGREE),
+            max(-POLE_DEG, south - margin_nm / NM_PER_DEGREE),
+            min(POLE_DEG, north + margin_nm / NM_PER_DEGREE),
         )
         highest = max(abs(south), abs(north))
         # Close to a pole every meridian is near.
         wide = (
-            360.0 if highest > _HIGHEST_LAT else margin_nm / (_NM_A_DEGREE * math.cos(math.radians(highest)))
+            FULL_TURN_DEG
+            if highest > _HIGHEST_LAT
+            else margin_nm / (NM_PER_DEGREE * math.cos(math.radians(highest)))
         )
         boxes += _cut(Box(south, west - wide, north, east + wide))
     return boxes
 
 
 def _cut(box: Box) -> list[Box]:
-    if box.east - box.west >= 360:  # noqa: PLR2004 - the whole round
-        return [Box(box.south, -180, box.north, 180)]
-    if box.west < -180:  # noqa: PLR2004 - the antimeridian
-        return [Box(box.south, -180, box.north, box.east), Box(box.south, box.west + 360, box.north, 180)]
-    if box.east > 180:  # noqa: PLR2004 - the antimeridian
-        return [Box(box.south, box.west, box.north, 180), Box(box.south, -180, box.north, box.east - 360)]
+    west, east = -HALF_TURN_DEG, HALF_TURN_DEG
+    if box.east - box.west >= FULL_TURN_DEG:
+        return [replace(box, west=west, east=east)]
+    if box.west < west:
+        return [replace(box, west=west), replace(box, west=box.west + FULL_TURN_DEG, east=east)]
+    if box.east > east:
+        return [replace(box, east=east), replace(box, west=west, east=box.east - FULL_TURN_DEG)]
     return [box]
 
 

@@ -2,20 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from monitor.feeds.parsing import instant, number, plain
+from monitor.feeds.parsing import ICAO24, instant, number, plain
 from monitor.sites import Site
 
-HEX = re.compile(r"[0-9a-f]{6}")
-CALLSIGN = re.compile(r"[A-Z0-9]{1,8}")
-REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{0,15}")
-TYPE = re.compile(r"[A-Z0-9]{1,4}")
-OPERATOR = re.compile(r"[A-Z]{3}")
 AIRPORT = re.compile(r"[A-Z0-9]{2,4}")
+BUSY_AIRPORT = "RKSI"
+"""Incheon, where somebody lands at any hour: what a canary asks about."""
 _LONGEST_NAIVE = 19
-AHEAD = timedelta(minutes=5)
-"""A time further ahead of the clock than this is a fault of somebody's clock."""
 
 
 def airports(sites: Sequence[Site]) -> dict[str, tuple[str, ...]]:
@@ -36,7 +31,7 @@ def word(item: Mapping[str, object], key: str, pattern: re.Pattern[str]) -> str:
 
 def address(value: object) -> str:
     """An ICAO 24-bit address in lower case, or ''."""
-    return plain(value.lower() if isinstance(value, str) else None, HEX) or ""
+    return plain(value.lower() if isinstance(value, str) else None, ICAO24) or ""
 
 
 def epoch(value: object) -> datetime | None:

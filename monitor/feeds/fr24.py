@@ -12,10 +12,10 @@ from db.records import Fix, Purpose
 from db.records.claims import EstimatedPosition
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Provider
-from monitor.feeds.claims import AHEAD, AIRPORT, CALLSIGN, REGISTRATION, TYPE, utc_instant, word
+from monitor.feeds.claims import AIRPORT, utc_instant, word
 from monitor.feeds.credits import CreditLedger, Period
 from monitor.feeds.options import number_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.parsing import AHEAD, CALLSIGN, REGISTRATION, TYPE, number, parse_json
 
 API_VERSION = "v1"
 MOST_IN_A_LIST = 15

@@ -12,21 +12,11 @@ from typing import Any
 from db.records import Fix, Purpose
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
-from monitor.feeds.claims import (
-    AIRPORT,
-    CALLSIGN,
-    OPERATOR,
-    REGISTRATION,
-    TYPE,
-    address,
-    airports,
-    utc_instant,
-    word,
-)
+from monitor.feeds.claims import AIRPORT, BUSY_AIRPORT, address, airports, utc_instant, word
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, parted, read_position
 from monitor.feeds.options import list_option, number_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.parsing import CALLSIGN, OPERATOR, REGISTRATION, TYPE, number, parse_json
 from monitor.sites import Site
 
 PATH = "api/flight-summary/full"
@@ -35,7 +25,6 @@ INITIAL_HOURS = 48.0
 OVERLAP_HOURS = 18.0
 """A summary changes until its flight has landed, and the longest flights last this long."""
 CREDITS_A_ROW, CREDITS_A_TRACK = 3.0, 40.0
-BUSY_AIRPORT = "both:RKSI"
 _ID = frozenset("0123456789abcdefABCDEF")
 _LONGEST_ID = 16
 _FIGURES = ("flight_time", "actual_distance", "circle_distance")
@@ -90,7 +79,7 @@ class Fr24FlightsFeed:
 
     def canary(self, scope: Scope) -> Scope | None:
         """A busy airport; one row of it is enough."""
-        return Scope(f"flights:{BUSY_AIRPORT}", ())
+        return Scope(f"flights:both:{BUSY_AIRPORT}", ())
 
     def fetch(
         self, scope: Scope, sites: Sequence[Site], *, purpose: Purpose, now: datetime, since: datetime | None

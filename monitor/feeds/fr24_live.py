@@ -9,23 +9,20 @@ from db.records import Fix, Purpose
 from db.records.claims import EstimatedPosition
 from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedClient, Fetched, Provider, Scope
-from monitor.feeds.boxes import Box, around, merge
-from monitor.feeds.claims import address
+from monitor.feeds.boxes import MARGIN_NM, Box, around, merge
+from monitor.feeds.claims import BUSY_AIRPORT, address
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, parted, read_position
 from monitor.feeds.opensky import BUSY_BOXES, box_scope
-from monitor.feeds.options import list_option, number_option
+from monitor.feeds.options import MAX_POSITION_AGE_S, list_option, number_option
 from monitor.sites import Site
 
-MARGIN_NM = 40.0
-LARGEST_BOX_SQDEG = 25.0
-MAX_POSITION_AGE_S = 60.0
+FR24_BOX_SQDEG = 25.0
 HEARD = "ADSB,MLAT"
 """What is asked for where positions are counted: never the estimates."""
 AIRPORTS = "both:KP"
 CREDITS_A_ROW = {"light": 6.0, "full": 8.0}
 """Not published for machines, and they change: set credits_a_row to what your plan says."""
-BUSY_AIRPORT = "both:RKSI"
 _SLACK_DEG = 0.05
 
 
@@ -48,7 +45,7 @@ class Fr24LiveFeed:
             )
         self._row_price = number_option(provider, "credits_a_row", CREDITS_A_ROW[self._detail])
         self._margin_nm = number_option(provider, "margin_nm", MARGIN_NM)
-        self._largest_sqdeg = number_option(provider, "largest_box_sqdeg", LARGEST_BOX_SQDEG)
+        self._largest_sqdeg = number_option(provider, "largest_box_sqdeg", FR24_BOX_SQDEG)
         self._max_age_s = number_option(provider, "max_position_age_s", MAX_POSITION_AGE_S)
 
     @property
@@ -135,7 +132,7 @@ class Fr24AirportsFeed(Fr24LiveFeed):
 
     def canary(self, scope: Scope) -> Scope | None:
         """A busy airport."""
-        return Scope(f"airports:{BUSY_AIRPORT}", ())
+        return Scope(f"airports:both:{BUSY_AIRPORT}", ())
 
     def fetch(
         self, scope: Scope, sites: Sequence[Site], *, purpose: Purpose, now: datetime, since: datetime | None

@@ -21,6 +21,8 @@ from monitor.feeds.pace import no_pace
 from monitor.feeds.redact import Redactor
 
 _REDIRECTS = 3
+ANY_STATUS = range(100, 600)
+"""For `accept`: every answer is an answer."""
 _LAST_PORT = 65_535
 _OUT_OF_HANDLES = (
     "this machine lets sitewatch open no more files and connections, so nothing could be asked. Allow it more (ulimit -n, "

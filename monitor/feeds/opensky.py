@@ -3,7 +3,6 @@
 Metres and metres a second become feet, knots and feet a minute. Its terms are for research: off by default.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from typing import Any
 from alerts.words import utc_seconds
 from db.records import Fix, Purpose
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
-from monitor.feeds.boxes import Box, around, merge
+from monitor.feeds.boxes import MARGIN_NM, Box, around, merge
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import (
     FEET_A_METRE,
@@ -21,24 +20,19 @@ from monitor.feeds.opensky_access import (
     OpenSkyAccess,
     scaled,
 )
-from monitor.feeds.options import number_option
-from monitor.feeds.parsing import integer, number, parse_json, plain
+from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
+from monitor.feeds.parsing import CALLSIGN, ICAO24, integer, number, parse_json, plain
 from monitor.sites import Site
 
-MARGIN_NM = 40.0
-LARGEST_BOX_SQDEG = 100.0
+OPENSKY_BOX_SQDEG = 100.0
 _BEFORE_ROUNDING = 0.98
 """Edges are rounded outwards, and a box that thereby grows past its price's area costs more."""
-MAX_AGE_S = 120.0
-MAX_POSITION_AGE_S = 60.0
 CREDITS = ((25.0, 1), (100.0, 2), (400.0, 3))
 """What a request costs, by the box's area in square degrees; a larger one costs 4."""
 BUSY_BOXES = ((36.8, 125.8, 38.0, 127.2), (39.4, 115.9, 40.7, 117.3))
 """Incheon and Beijing."""
 _SOURCES = {0: "adsb_icao", 1: "asterix", 2: "mlat", 3: "flarm"}
 _FIELDS = 17
-_HEX = re.compile(r"[0-9a-f]{6}")
-_CALLSIGN = re.compile(r"[A-Z0-9]{1,8}")
 
 
 class OpenSkyFeed:
@@ -54,7 +48,7 @@ class OpenSkyFeed:
         self.provider = provider
         self._access = OpenSkyAccess(provider, client)
         self._margin_nm = number_option(provider, "margin_nm", MARGIN_NM)
-        self._largest_sqdeg = number_option(provider, "largest_box_sqdeg", LARGEST_BOX_SQDEG)
+        self._largest_sqdeg = number_option(provider, "largest_box_sqdeg", OPENSKY_BOX_SQDEG)
         self._max_age_s = number_option(provider, "max_age_s", MAX_AGE_S)
 
     @property
@@ -158,14 +152,14 @@ class _StateReader:
         return tuple(found.values())
 
     def _fix(self, row: Sequence[Any]) -> Fix | None:
-        icao24 = plain(row[0], _HEX)
+        icao24 = plain(row[0], ICAO24)
         lat, lon = number(row[6], -90, 90), number(row[5], -180, 180)
         seen = number(row[3], 1, 1e11)
         refused = self._refusal(row, icao24, lat, lon, seen)
         if refused or not icao24 or lat is None or lon is None or seen is None:
             self.rejected[refused] += 1
             return None
-        callsign = plain(row[1], _CALLSIGN)
+        callsign = plain(row[1], CALLSIGN)
         if callsign is None:
             self.rejected["unusable callsign"] += 1
         return Fix(

@@ -12,15 +12,13 @@ from typing import Any
 from db.records import Purpose
 from db.records.claims import FlightClaim
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
-from monitor.feeds.claims import AHEAD, AIRPORT, CALLSIGN, address, airports, epoch, word
+from monitor.feeds.claims import AIRPORT, BUSY_AIRPORT, address, airports, epoch, word
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import DAY_PRICE, OpenSkyAccess
-from monitor.feeds.parsing import integer, parse_json
+from monitor.feeds.parsing import AHEAD, CALLSIGN, integer, parse_json
 from monitor.sites import Site
 
 DIRECTIONS = ("arrival", "departure")
-BUSY_AIRPORT = "RKSI"
-"""Incheon: a day without any flight there means that OpenSky has not worked that day out."""
 _NOTHING = 404
 _QUALITY = (
     "estDepartureAirportHorizDistance",
@@ -59,6 +57,7 @@ class OpenSkyFlightsFeed:
 
     def canary(self, scope: Scope) -> Scope | None:
         """A busy airport on the same day."""
+        # A day without any flight there means that OpenSky has not worked that day out.
         return Scope(f"arrival:{BUSY_AIRPORT}", ())
 
     def fetch(

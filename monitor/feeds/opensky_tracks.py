@@ -11,11 +11,11 @@ from typing import Any
 from db.records import Fix, Purpose
 from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
-from monitor.feeds.claims import AHEAD, CALLSIGN, HEX, address, epoch, word
+from monitor.feeds.claims import address, epoch, word
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import DAY_PRICE, FEET_A_METRE, OpenSkyAccess, scaled
 from monitor.feeds.options import list_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.parsing import AHEAD, CALLSIGN, ICAO24, number, parse_json
 from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
 
@@ -38,7 +38,7 @@ class OpenSkyTracksFeed:
         self.provider = provider
         self._access = OpenSkyAccess(provider, client)
         self._asked = tuple(each.lower() for each in list_option(provider, "icao24"))
-        bad = [each for each in self._asked if not HEX.fullmatch(each)]
+        bad = [each for each in self._asked if not ICAO24.fullmatch(each)]
         if bad:
             raise SettingsError(
                 f"{provider.name}: the option icao24 lists addresses of six hexadecimal digits (got {bad[0]!r})."
@@ -58,7 +58,7 @@ class OpenSkyTracksFeed:
             subject.removeprefix(_LISTED)
             for site in sites
             for subject in site.watchlist
-            if subject.startswith(_LISTED) and HEX.fullmatch(subject.removeprefix(_LISTED))
+            if subject.startswith(_LISTED) and ICAO24.fullmatch(subject.removeprefix(_LISTED))
         }
         wanted = self._asked or sorted(listed | set(default_classes().addresses))
         return [Scope(f"track:{icao24}", names) for icao24 in wanted]

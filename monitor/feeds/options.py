@@ -5,6 +5,10 @@ import math
 from monitor.config.settings import SettingsError
 from monitor.feeds import Provider
 
+MAX_AGE_S = 120.0
+"""A feed clock or a last message older than this means that the feed has stopped; `max_age_s` changes it."""
+MAX_POSITION_AGE_S = 60.0
+"""A position older than this is no position of its answer's time; `max_position_age_s` changes it."""
 _DAY_S = 86_400
 
 

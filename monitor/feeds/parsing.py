@@ -3,11 +3,20 @@
 import json
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from monitor.feeds import FeedError
 
+ICAO24 = re.compile(r"[0-9a-f]{6}")
+CALLSIGN = re.compile(r"[A-Z0-9]{1,8}")
+REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{0,15}")
+TYPE = re.compile(r"[A-Z0-9]{1,4}")
+OPERATOR = re.compile(r"[A-Z]{3}")
+AHEAD = timedelta(minutes=5)
+"""A time further ahead of the clock than this is a fault of somebody's clock."""
+_LAST_SECOND = 1e11
+"""Larger numbers are milliseconds (this is the year 5138 in seconds, 1973 in milliseconds)."""
 _YEARS = range(1970, 2200)
 _LONGEST_TIME = 40
 
@@ -66,3 +75,10 @@ def instant(value: object) -> datetime | None:
     if parsed.tzinfo is None or parsed.year not in _YEARS:
         return None
     return parsed.astimezone(UTC)
+
+
+def feed_instant(since_1970: float) -> datetime:
+    """The time of a feed's own clock in milliseconds or in seconds: the magnitude tells which."""
+    in_ms = since_1970 > _LAST_SECOND
+    since = timedelta(milliseconds=since_1970) if in_ms else timedelta(seconds=since_1970)
+    return datetime.fromtimestamp(0, UTC) + since

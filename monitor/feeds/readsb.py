@@ -6,7 +6,7 @@ Answers come as `{"ac": [...], "now": ms}` or, straight from readsb, `{"aircraft
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from db.records import Purpose
@@ -14,22 +14,17 @@ from monitor.config.settings import SettingsError
 from monitor.feeds import FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.aircraft import AircraftReader
 from monitor.feeds.circles import Circle, around, merge_near
-from monitor.feeds.options import number_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
+from monitor.feeds.parsing import feed_instant, number, parse_json
 from monitor.sites import Site
 
 LARGEST_RADIUS_NM = 250
-MARGIN_NM = 200
+CIRCLE_MARGIN_NM = 200
 """How far around a site aircraft are asked for: where receivers are rare, an inbound one is lost 60 to 140 NM out."""
 MERGE_NM = 249
 """Sites share one circle while its radius stays within this; the larger the circle, the larger each answer."""
-MAX_AGE_S = 120
-"""A feed clock or a last message older than this means that the feed has stopped."""
-MAX_POSITION_AGE_S = 60
 AHEAD_S = 300
 PATH_STYLES = ("point", "lat_lon_dist", "readsb", "aircraft_json")
-_LAST_SECOND = 1e11
-"""Larger numbers are milliseconds (this is the year 5138 in seconds, 1973 in milliseconds)."""
 _OWN_STYLES = ("readsb", "aircraft_json")
 BUSY_CIRCLES = "37.469,126.451,40; 40.08,116.585,40; 43.3963,132.1482,40"
 """Incheon, Beijing, Vladivostok."""
@@ -53,7 +48,7 @@ class ReadsbFeed:
             raise SettingsError(
                 f"{provider.name}: path_style {self._style!r} is not known. Use one of {', '.join(PATH_STYLES)}."
             )
-        self._margin_nm = number_option(provider, "margin_nm", MARGIN_NM)
+        self._margin_nm = number_option(provider, "margin_nm", CIRCLE_MARGIN_NM)
         self._merge_nm = min(number_option(provider, "merge_nm", MERGE_NM), LARGEST_RADIUS_NM - 1)
         self._max_age_s = number_option(provider, "max_age_s", MAX_AGE_S)
         self._max_position_age_s = number_option(provider, "max_position_age_s", MAX_POSITION_AGE_S)
@@ -178,14 +173,13 @@ def _listed(document: Any, where: str, body: bytes) -> list[Any]:
 
 
 def _feed_time(document: dict[str, Any], where: str, body: bytes) -> datetime:
-    """The feed's own clock, in milliseconds or in seconds: the magnitude tells which."""
+    """The feed's own clock."""
     found = number(document.get("now"), 1, 1e13)
     if found is None:
         raise FeedError(
             f"{where}: the answer does not say its time (now), so nothing in it can be dated.", body=body
         )
-    since = timedelta(milliseconds=found) if found > _LAST_SECOND else timedelta(seconds=found)
-    return datetime.fromtimestamp(0, UTC) + since
+    return feed_instant(found)
 
 
 def _check_clock(feed_time: datetime, now: datetime, max_age_s: float, where: str) -> None:

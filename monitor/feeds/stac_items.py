@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from db.records import Scene
 from monitor.feeds.parsing import instant, integer, number, plain
 from monitor.sites import Site
+from monitor.sites.geodesy import FULL_TURN_DEG, POLE_DEG
 from monitor.sites.geometry import GeometryError, covered_share, footprint_outline
 
 RADAR = "sar"
@@ -27,7 +28,6 @@ KEPT = (
     "landsat:wrs_path", "landsat:wrs_row", "gsd",
 )  # fmt: skip
 _TOLERANCE = timedelta(hours=1)
-_FULL_TURN, _POLE = 360.0, 90.0
 _MOST_POSITIONS = 100_000
 _LONGEST_EXPOSURE = timedelta(hours=1)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,199}")
@@ -172,7 +172,10 @@ def _on_earth(coordinates: object) -> bool:
 
 def _is_position(value: Sequence[object]) -> bool:
     lon, lat = (*value, None, None)[:2]
-    return number(lon, -_FULL_TURN, _FULL_TURN) is not None and number(lat, -_POLE, _POLE) is not None
+    return (
+        number(lon, -FULL_TURN_DEG, FULL_TURN_DEG) is not None
+        and number(lat, -POLE_DEG, POLE_DEG) is not None
+    )
 
 
 def _platform(properties: Mapping[str, Any], collection: str) -> str:

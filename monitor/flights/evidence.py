@@ -2,8 +2,8 @@
 
 from alerts.words import utc_seconds
 from db.records import Evidence, Fix
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.stays import SILENCE, Stay
+from monitor.sites.geodesy import great_circle_nm
 
 
 def evidence(stay: Stay) -> tuple[Evidence, ...]:

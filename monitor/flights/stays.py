@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 
 from db.records import Fix, Visit
-from monitor.flights.geodesy import SECONDS_PER_HOUR, great_circle_nm, seconds_between
 from monitor.flights.places import Place
 from monitor.flights.takeoff_landing import (
     CLIMB_FPM,
@@ -19,7 +18,9 @@ from monitor.flights.takeoff_landing import (
     may_have_taken_off,
     takeoff,
 )
+from monitor.flights.tracks.kinematics import seconds_between
 from monitor.flights.tracks.phases import Phase, Step
+from monitor.sites.geodesy import SECONDS_PER_HOUR, great_circle_nm
 
 Arrival = Literal["ground", "approach", "unseen"]
 Departure = Literal["", "ground", "first_fixes", "gap", "elsewhere"]

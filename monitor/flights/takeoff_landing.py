@@ -8,9 +8,10 @@ import numpy as np
 import shapely
 
 from db.records import Fix
-from monitor.flights.geodesy import SECONDS_PER_HOUR, seconds_between
 from monitor.flights.places import Place, positions
+from monitor.flights.tracks.kinematics import seconds_between
 from monitor.flights.tracks.phases import HIGH_FT, Phase, Step
+from monitor.sites.geodesy import SECONDS_PER_HOUR, wrap_longitude
 
 NEAR_FINAL_NM = 5.0
 LANDING_BELOW_FT = 5000.0
@@ -170,7 +171,7 @@ def _heading(steps: Sequence[Step]) -> tuple[float, float]:
     """Give the direction of flight as a unit vector (east, north), from up to a minute of movement."""
     last = steps[-1].fix
     base = next((step.fix for step in steps if seconds_between(step.fix, last) <= HEAD_S), last)
-    east = (last.lon - base.lon + 180.0) % 360.0 - 180.0
+    east = wrap_longitude(last.lon - base.lon)
     vector = np.array([east * np.cos(np.radians(last.lat)), last.lat - base.lat])
     length = float(np.hypot(*vector))
     return (float(vector[0] / length), float(vector[1] / length)) if length else (0.0, 0.0)

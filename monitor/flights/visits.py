@@ -8,21 +8,15 @@ from typing import Any
 
 from db.records import Fix, Visit
 from monitor.flights.evidence import evidence
-from monitor.flights.geodesy import SECONDS_PER_HOUR, great_circle_nm
 from monitor.flights.places import Place
 from monitor.flights.stays import CRUISE_KT, SILENCE, Arrival, Stay, Watched, stays
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, subjects
 from monitor.flights.tracks.integrity import Track
 from monitor.flights.tracks.phases import steps
+from monitor.sites.geodesy import SECONDS_PER_HOUR, great_circle_nm
 
 PROCEDURE = "adsb:1"
 """Method and version of everything derived here; a change of rules is another procedure."""
-
-INFERRED = "inferred"
-"""The key of a visit's candidates that says how it was inferred: `lost` on the way here, or only `emerged`."""
-
-FLIGHT_ENDS = ("origin", "destination")
-"""Keys of a visit's candidates: the watched sites at the other ends of the flights that brought and took it."""
 
 SAME_VISIT = timedelta(minutes=15)
 """Two readings of one track may place the beginning of a visit this far apart."""
@@ -51,7 +45,7 @@ def derive_visits(
     ours = [
         visit for visit in known if visit.site_id in by_id and visit.candidates.get("procedure") == PROCEDURE
     ]
-    mine = [visit for visit in ours if not is_inferred(visit)]
+    mine = [visit for visit in ours if not visit.is_inferred]
     prior = _begun_before(mine, by_id, track.fixes, since)
     found = [
         _visit(stay, track.fixes, classes, now)
@@ -59,12 +53,7 @@ def derive_visits(
     ]
     again = [visit for visit in mine if _began(visit) >= since]
     settled = _reconciled(found, again, now)
-    return confirmed_by_ear(settled, [visit for visit in ours if is_inferred(visit)])
-
-
-def is_inferred(visit: Visit) -> bool:
-    """Whether nobody heard this visit: it rests on a loss of signal."""
-    return INFERRED in visit.candidates
+    return confirmed_by_ear(settled, [visit for visit in ours if visit.is_inferred])
 
 
 def confirmed_by_ear(heard: Sequence[Visit], inferred: Sequence[Visit]) -> list[Visit]:
@@ -249,9 +238,10 @@ def _reconciled(found: Sequence[Visit], again: Sequence[Visit], now: datetime) -
 
 def _under_first_id(visit: Visit, earlier: Visit) -> Visit:
     first = earlier.candidates.get("first_sign", visit.candidates["first_sign"])
-    kept = {key: earlier.candidates[key] for key in FLIGHT_ENDS if key in earlier.candidates}
     visit = replace(
-        visit, visit_id=earlier.visit_id, candidates={**visit.candidates, **kept, "first_sign": first}
+        visit,
+        visit_id=earlier.visit_id,
+        candidates={**visit.candidates, **earlier.flight_ends, "first_sign": first},
     )
     gap = earlier.candidates.get("gap")
     if gap is None:

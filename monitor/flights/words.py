@@ -5,10 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from alerts.words import span, utc
 from db.records import Visit, VisitState
-from monitor.flights.signal_loss.records import is_awaited_near
 from monitor.flights.tracks.codes import names_of
 from monitor.flights.tracks.integrity import REASONS
-from monitor.flights.visits import INFERRED
 from monitor.sites import Site
 
 _HEARD = {
@@ -55,7 +53,7 @@ def arrival(visit: Visit) -> str:
             else "arrival not observed"
         )
     bounds = visit.candidates.get("arrived_between")
-    if bounds and INFERRED in visit.candidates:
+    if bounds and visit.is_inferred:
         early, late = (utc(datetime.fromisoformat(each)) for each in bounds)
         return f"arrival not heard, estimated between {early} and {late}"
     if bounds:
@@ -66,7 +64,7 @@ def arrival(visit: Visit) -> str:
 def departure(visit: Visit) -> str:
     """Say when it left, between which times, or when it was last heard here."""
     bounds = visit.candidates.get("departed_between")
-    if visit.departed_at is not None and INFERRED in visit.candidates and bounds:
+    if visit.departed_at is not None and visit.is_inferred and bounds:
         early, late = (utc(datetime.fromisoformat(each)) for each in bounds)
         return f"departure not heard, estimated between {early} and {late}"
     if visit.departed_at is not None:
@@ -82,13 +80,13 @@ def departure(visit: Visit) -> str:
 def confidence(visit: Visit) -> str:
     """Say how sure it is, in figures and in words: `2 of 4: heard again, …`."""
     # Only an inferred visit has less than 3.
-    words = _INFERRED if INFERRED in visit.candidates else _INFERRED | _HEARD
+    words = _INFERRED if visit.is_inferred else _INFERRED | _HEARD
     return f"{visit.confidence} of 4: {words[visit.confidence]}"
 
 
 def state(visit: Visit) -> str:
     """Say what became of it."""
-    return _LOST_AMONG_SEVERAL if is_awaited_near(visit) else STATES[visit.state]
+    return _LOST_AMONG_SEVERAL if visit.is_awaited_near else STATES[visit.state]
 
 
 def rejected(counts: Mapping[str, int]) -> str:
@@ -119,9 +117,9 @@ def _named(visit: Visit) -> str:
 
 
 def _told(visit: Visit, site: Site) -> str:
-    gap, origin = visit.candidates.get("gap") or {}, visit.candidates.get("origin")
+    gap, origin = visit.gap, visit.flight_ends.get("origin")
     came = f" It came from {origin}." if origin else ""
-    if INFERRED not in visit.candidates:
+    if not visit.is_inferred:
         seen = "was heard to arrive" if visit.arrived_at else "was heard, its arrival was not,"
         return f"{seen} at {site.name} ({arrival(visit)}; {departure(visit)}; {_graded(visit)}).{came}"
     if "lost_at" not in gap:
@@ -141,7 +139,7 @@ def _told(visit: Visit, site: Site) -> str:
         )
     early, late = (datetime.fromisoformat(each) for each in visit.candidates["arrived_between"])
     awaited = f"It would have arrived between {utc(early)} and {late.astimezone(UTC):%H:%M} UTC"
-    near = " there or at a place near by" if is_awaited_near(visit) else ""
+    near = " there or at a place near by" if visit.is_awaited_near else ""
     return f"{text} {awaited}. Whether it landed{near} is not known ({_graded(visit)})."
 
 

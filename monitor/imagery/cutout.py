@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from db.records import Json, Scene
 from monitor.imagery.drawing import draw
 from monitor.sites import Site
+from monitor.sites.geodesy import Floats, longitude_near
 
 COLLECTION = "sentinel-2-l2a"
 LINK = "visual"
@@ -154,7 +155,7 @@ def _projected(outline: BaseGeometry, epsg: int) -> BaseGeometry:
     """The outline in metres; parts on both sides of 180° join again."""
     to_metres = Transformer.from_crs(4326, epsg, always_xy=True)
 
-    def project(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def project(points: Floats) -> Floats:
         return np.column_stack(to_metres.transform(points[:, 0], points[:, 1]))
 
     # A straight edge in degrees is a curve on the map.
@@ -265,4 +266,4 @@ def _bounds(frame: Frame, epsg: int) -> dict[str, Any]:
 
 def _together(lons: Sequence[float]) -> list[float]:
     """The longitudes on one turn: corners on both sides of 180° stay neighbours, some beyond it."""
-    return [lons[0] + (lon - lons[0] + 180) % 360 - 180 for lon in lons]
+    return [longitude_near(lon, lons[0]) for lon in lons]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-MAX_FAULTS = 10_000
+FAULTS_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)

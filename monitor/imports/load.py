@@ -12,13 +12,13 @@ from db import observations
 from db.declared import record_declared, record_notes
 from db.engine import Connection, Engine, writing
 from db.records import DeclaredBaseline, Note, Observation, SeriesKey
-from monitor.imports.faults import MAX_FAULTS, Fault, UnreadableFile
+from monitor.imports.faults import FAULTS_KEPT, Fault, UnreadableFile
 from monitor.imports.fields import Clock
 from monitor.imports.rows import Record, parse_row
 from monitor.imports.sources import RawRow, Rows, open_rows
 from monitor.sites import Site
 
-CHUNK = 1_000
+ROWS_AT_ONCE = 1_000
 R = TypeVar("R", Observation, DeclaredBaseline, Note)
 Progress = Callable[[str, int], None]
 """Called with "checked" or "stored" and the number of rows so far."""
@@ -111,8 +111,8 @@ def _check(rows: Rows, sites: Mapping[str, Site], clock: Clock, say: Progress) -
         faults = parsed if isinstance(parsed, tuple) else _repeats(check, parsed, raw)
         if faults:
             check.bad.add(raw.number)
-            check.faults += faults[: MAX_FAULTS - len(check.faults)]
-        if count % CHUNK == 0:
+            check.faults += faults[: FAULTS_KEPT - len(check.faults)]
+        if count % ROWS_AT_ONCE == 0:
             say("checked", count)
     say("checked", count)
     return check
@@ -169,7 +169,7 @@ def _dated(raw: RawRow) -> bool:
 
 
 def _chunks(records: Iterator[_Good]) -> Iterator[list[_Good]]:
-    while chunk := list(islice(records, CHUNK)):
+    while chunk := list(islice(records, ROWS_AT_ONCE)):
         yield chunk
 
 

@@ -1,6 +1,6 @@
 """What a replay ended with, as the JSON of the command, and how it differs from what was expected."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +12,7 @@ from db.deliveries import deliveries
 from db.engine import Engine, reading
 from db.flights import visits
 from db.observations import count_recorded
-from db.records import Alert, AlertEvent, Delivery, Visit
-
-Json = Mapping[str, Any]
+from db.records import Alert, AlertEvent, Delivery, Json, Visit
 
 
 def report(engine: Engine) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from monitor.feeds import Provider
 from monitor.ops.database_health import trouble
 
 _DAY = timedelta(days=1)
-_HOUR_S = 3600
 _MANY = 1_000
 _OVERDUE, _OVERDUE_LEAST_S = 3, 600
 """Intervals, and seconds at the least, after which a provider that nobody asks is idle."""

@@ -16,7 +16,7 @@ from monitor.bootstrap import build_channels, build_deadman, build_feed, rule_de
 from monitor.config.settings import Settings, load_settings
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError
-from monitor.feeds.http import GuardedClient
+from monitor.feeds.http import ANY_STATUS, GuardedClient
 from monitor.feeds.providers import configured_providers
 from monitor.ops.database_health import (
     LITTLE,
@@ -35,7 +35,6 @@ State = Literal["ok", "warning", "broken"]
 _DISK_WARNING = 1024**3
 _SKEW_WARNING_S = 30
 _SKEW_BROKEN_S = 300
-_ANY_STATUS = range(100, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +261,7 @@ def _providers(settings: Settings, clock: Callable[[], datetime], *, network: bo
 def _reach(feed: Feed, client: GuardedClient, clock: Callable[[], datetime]) -> Iterator[Finding]:
     name = feed.provider.name
     try:
-        answer = client.request("GET", feed.provider.base_url, purpose="canary", accept=_ANY_STATUS)
+        answer = client.request("GET", feed.provider.base_url, purpose="canary", accept=ANY_STATUS)
     except FeedError as error:
         yield Finding(
             f"provider {name}",

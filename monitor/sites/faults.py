@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from monitor.errors import InputError
 
-MAX_FAULTS = 200
+FAULTS_SHOWN = 200
 _PLAIN_KEY = re.compile(r"[\w:-]{1,60}")
 _LONGEST_SHOWN = 80
 _MOST_NAMED = 20
@@ -48,9 +48,9 @@ class SitesError(InputError):
     def __init__(self, source: str, faults: Sequence[Fault]) -> None:
         self.source = source
         self.faults = tuple(faults)
-        shown = [f"  {fault}" for fault in self.faults[:MAX_FAULTS]]
-        if len(self.faults) > MAX_FAULTS:
-            shown.append(f"  and {len(self.faults) - MAX_FAULTS} more.")
+        shown = [f"  {fault}" for fault in self.faults[:FAULTS_SHOWN]]
+        if len(self.faults) > FAULTS_SHOWN:
+            shown.append(f"  and {len(self.faults) - FAULTS_SHOWN} more.")
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         super().__init__("\n".join([f"{source} has {count}:", *shown]))
 

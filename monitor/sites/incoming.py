@@ -15,7 +15,8 @@ from monitor.sites.airports import find_airport
 from monitor.sites.check import check_crs
 from monitor.sites.document import check_leaves, parse, read_bytes
 from monitor.sites.faults import Fault, SitesError, Spot, shown
-from monitor.sites.geometry import Floats, GeometryError, circle, footprint_outline
+from monitor.sites.geodesy import Floats
+from monitor.sites.geometry import GeometryError, circle, footprint_outline
 from monitor.sites.placing import time_zones_at
 from monitor.sites.shapes import OUTLINE_TYPES
 

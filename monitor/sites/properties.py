@@ -25,7 +25,8 @@ from monitor.sites.fields import (
     required_text,
     text,
 )
-from monitor.sites.geometry import bounding_circle, distance_nm
+from monitor.sites.geodesy import great_circle_nm
+from monitor.sites.geometry import bounding_circle
 from monitor.sites.shapes import AREA_TYPES, SWAP_MEND, SWAPPED, Position, parse_shape, position
 from monitor.sites.subjects import subject_fault
 
@@ -154,7 +155,7 @@ def _check_ends(spot: Spot, value: Any, outline: Polygon | MultiPolygon | None) 
 
 def _near(outline: Polygon | MultiPolygon, point: Position) -> bool:
     around = bounding_circle(outline)
-    return distance_nm(around.lat, around.lon, point[1], point[0]) <= around.radius_nm + _NEAR_NM
+    return great_circle_nm(around.lat, around.lon, point[1], point[0]) <= around.radius_nm + _NEAR_NM
 
 
 def check_gates(spot: Spot, value: Any) -> tuple[Mapping[str, Any], ...]:

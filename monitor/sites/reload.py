@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from alerts.promise import DEFAULT_BUDGET, Budget
+from alerts.baselines.budget import DEFAULT_BUDGET, Budget
 from alerts.watch import SiteWatch, WatchSpec
 from monitor.sites.document import read_bytes
 from monitor.sites.faults import Fault, SitesError

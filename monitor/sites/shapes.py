@@ -10,7 +10,8 @@ from shapely.geometry.base import BaseGeometry
 
 from monitor.sites.faults import Spot, shown
 from monitor.sites.fields import known_keys, mapping
-from monitor.sites.geometry import Floats, area_km2
+from monitor.sites.geodesy import Floats
+from monitor.sites.geometry import area_km2
 
 MAX_VERTICES = 10_000
 MIN_AREA_KM2 = 1e-4

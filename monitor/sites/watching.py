@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from alerts.baselines.budget import DEFAULT_BUDGET, SEVERITIES, Budget
 from alerts.metrics import METRICS
-from alerts.promise import DEFAULT_BUDGET, SEVERITIES, Budget
 from alerts.watch import RuleParams, SiteWatch, WatchSpec, merge_watch
 from monitor.sites import Site
 from monitor.sites.faults import Spot, did_you_mean, shown

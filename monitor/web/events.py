@@ -44,11 +44,6 @@ class Pulse:
         """Whether as many listen as may."""
         return len(self._listeners) >= self._most
 
-    @property
-    def looking(self) -> bool:
-        """Whether the database is being looked at."""
-        return self._task is not None
-
     async def looked(self) -> None:
         """Wait until the database was looked at once more."""
         async with self._looks:

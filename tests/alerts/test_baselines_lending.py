@@ -1,21 +1,18 @@
 """What rules cannot spend is lent to the tail: no look of any series may cost more than is promised."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from alerts.baselines.combine import SHARES
-from alerts.baselines.defaults import judge
+from alerts.baselines.budget import SEVERITIES, SHARES, Promise, Severity, Spending, shares_of
+from alerts.baselines.engine import Judgement, judge
 from alerts.baselines.lending import KEPT, outlook, unspendable
-from alerts.baselines.model import observe
+from alerts.baselines.model import Series, observe
 from alerts.baselines.record import independent_share
 from alerts.baselines.special import FloatArray
-from alerts.baselines.step import fresh_state, replay
-from alerts.baselines.step_season import as_last_year, change_day
+from alerts.baselines.step import as_last_year, change_day
 from alerts.judging.verdicts import Known, context_of, verdicts_on
-from alerts.promise import SEVERITIES, Severity
 from alerts.watch import SiteWatch, merge_watch
 from db.records import Observation
 from monitor.bootstrap import RULES
@@ -50,6 +47,14 @@ def weekly(values: FloatArray) -> list[Observation]:
     ]
 
 
+def told(counts: FloatArray, days: FloatArray, false_alarms: float = 0.5) -> Judgement:
+    """The default rules about the newest looks, on one promise."""
+    rules = ("record", "tail", "first_ever", "first_since", "absence", "step")
+    budget: dict[str, float] = dict.fromkeys(SEVERITIES, false_alarms)
+    series = Series(days - days[-1], observe(counts), period_days=7.0)
+    return judge(series, Promise(budget, shares_of(rules)), {name: RULES[name].defaults for name in rules})
+
+
 def idle_of(counts: FloatArray, gap_a_year: float = 100.0) -> dict[str, float]:
     found = outlook(observe(counts), np.array([gap_a_year]))
     return {name: float(part[0]) for name, part in unspendable(found, BUDGET, 52.0).items()}
@@ -75,9 +80,9 @@ def test_what_is_seen_today_decides_nothing_about_lending() -> None:
 
 def test_the_tail_of_a_batch_has_its_own_share_and_what_is_lent() -> None:
     counts = np.random.default_rng(3).poisson(20.0, (1, WEEKS + 1)).astype(float)
-    judged = judge(observe(counts), 7.0 * np.arange(WEEKS + 1), fresh_state(1))
+    spending = told(counts, 7.0 * np.arange(WEEKS + 1.0)).spending
     share = SHARES["tail"] + SHARES["record"] + SHARES["first_since"] + (1 - KEPT) * SHARES["absence"]
-    assert judged.tail_alpha[0] == pytest.approx(0.5 * share / 52.18, rel=0.02)
+    assert spending.alpha("tail")[0] == pytest.approx(0.5 * share / 52.18, rel=0.02)
 
 
 @pytest.mark.parametrize("mean", [0.4, 3.0, 20.0])
@@ -94,7 +99,7 @@ def test_what_is_promised_of_all_rules_together_stays_the_budget(mean: float, n:
     ]
     assert 0 < sum(told) <= context.promise.budget["notify"] * 1.001
     tail = next(each for each in said if each.rule == "tail")
-    assert tail.details["promised_a_year"] > context.promise.whole_a_year("tail")
+    assert tail.details["promised_a_year"] > context.promise.a_year("tail")
 
 
 def test_a_busy_place_that_falls_silent_is_told_although_its_share_is_lent() -> None:
@@ -110,15 +115,16 @@ def test_severities_lend_apart() -> None:
     looks = weekly(np.random.default_rng(6).permutation(np.arange(200.0) % 9))
     known = Known(looks[-1].result_time, looks)
     promise = context_of(RAILHEAD, "railcars", known).promise
-    lent: dict[Severity, dict[str, float]] = {
-        "notify": {"record": 1.0, "first_ever": 1.0, "first_since": 1.0}
+    one = np.ones(1)
+    lent: dict[Severity, dict[str, FloatArray]] = {
+        "notify": {"record": one, "first_ever": one, "first_since": one}
     }
-    some = replace(promise, lent=lent)
-    assert some.a_year("record") == 0.0
-    assert some.a_year("record", "digest") == promise.a_year("record", "digest")
-    assert some.a_year("tail") == pytest.approx(0.5 * (0.4 + 0.1 + 0.1))
+    some = Spending(promise, 52.0 * one, "stock, by look", lent)
+    assert some.a_year("record")[0] == 0.0
+    assert some.a_year("record", "digest")[0] == promise.a_year("record", "digest")
+    assert some.a_year("tail")[0] == pytest.approx(0.5 * (0.4 + 0.1 + 0.1))
     for severity in SEVERITIES[2:]:
-        assert some.a_year("tail", severity) == promise.a_year("tail", severity)
+        assert some.a_year("tail", severity)[0] == promise.a_year("tail", severity)
 
 
 def test_a_trend_is_worth_few_independent_looks_and_noise_all() -> None:
@@ -140,7 +146,7 @@ def test_a_step_of_a_batch_that_comes_every_year_is_the_season() -> None:
     assert as_last_year(looks, days, began, rising=np.array([True, True])).tolist() == [True, False]
     fired = []
     for week in range(4 * 52, 4 * 52 + 12):
-        known = looks.window(slice(0, week + 1))
-        state = replay(known.past, 100.0)[0]
-        fired.append(judge(known, days[: week + 1], state, 2.0).step.answers.fires)
+        counts = looks.counts[:, : week + 1]
+        said = told(counts, days[: week + 1], 2.0)
+        fired.append(said.rulings["step"].fires)
     assert np.any(fired, axis=0).tolist() == [False, True]

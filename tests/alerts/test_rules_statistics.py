@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.baselines.budget import ClassScores, Promise, shares_of
 from alerts.judging.history import history_of, watched_series
+from alerts.judging.verdicts import Known, context_of, verdicts_on
 from alerts.metrics import METRICS
-from alerts.promise import ClassScores, Promise, shares_of, site_budget
-from alerts.rules.combined import combine
+from alerts.promise import site_budget
 from alerts.rules.contract import Context, History, Rule, Verdict
 from alerts.watch import SiteWatch, merge_watch
 from db.records import Change, Observation
@@ -234,8 +235,11 @@ def test_only_series_with_a_history_share_the_budget() -> None:
 
 def test_the_leading_verdict_carries_what_all_rules_together_say() -> None:
     looks = every(WEEK, [*CALM, 60.0])
-    said = [judge(name, looks) for name in ("record", "tail", "step")]
-    (leading,) = [each for each in combine(said, Promise()) if "combined" in each.details]
+    watch = merge_watch({"railcars": {"rules": {name: {} for name in ("record", "tail", "step")}}})
+    site = SiteWatch("busy-port", "Busy Port", "railhead", "UTC", metrics=watch)
+    known = Known(looks[-1].result_time, looks)
+    said = verdicts_on(looks[-1], known, site, RULES, context_of(site, "railcars", known))
+    (leading,) = [each for each in said if "combined" in each.details]
     assert leading.rule == "tail"
     assert leading.details["combined"]["rules"] == ["record", "tail", "step"]
     assert 0 < leading.details["combined"]["chance"] <= leading.details["combined"]["alpha"] * 1.001

@@ -15,7 +15,6 @@ from sqlalchemy import CheckConstraint, Engine, inspect, select
 from db.alerts import alerts
 from db.deliveries import deliveries
 from db.engine import open_engine, reading, writing
-from db.evaluations import evaluations
 from db.migrate import alembic_config, current_revision, migrate, newest_revision
 from db.observations import looks, record
 from db.schema import lease, metadata
@@ -26,6 +25,7 @@ from monitor.errors import WorkFailed
 from monitor.pipeline import deliver, judge, prepare, start
 from tests.kit.builders import look
 from tests.kit.cast import write_cast
+from tests.kit.reading import evaluations
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 

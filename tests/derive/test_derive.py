@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Engine, event, select
 
 from db.coverage import coverage
 from db.engine import open_engine, reading, writing
-from db.flights import underived_polls, visit_versions
-from db.observations import looks, revisions
+from db.flights import underived_polls
+from db.observations import looks
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix, Observation, Scene, Visit
 from db.schema import coverage_hour, payload
@@ -21,6 +21,7 @@ from monitor.flights.visits import PROCEDURE
 from monitor.sites import Site
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.flying import AIRLINER, NOON, VIP, Pilot, World
+from tests.kit.reading import revisions, visit_versions
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

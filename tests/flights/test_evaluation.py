@@ -12,7 +12,7 @@ from benchmarks.flights_paris import places, polls, tracks
 from benchmarks.flights_reliability import HARD, mixed, real
 from benchmarks.flights_synthetic import LABELS, flights, world_of
 from monitor.flights.evaluation.masking import ENOUGH, below_ft, evaluate, evaluate_all, within_km
-from monitor.flights.evaluation.outlook import NEVER
+from monitor.flights.evaluation.recording import NEVER
 from monitor.flights.places import place_of
 from tests.kit.cast import QUIET_FIELD
 from tests.kit.flying import CLASSES, Pilot

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from db.records import CoverageHour, Observation, Visit
 from monitor.flights.coverage import Exposure, exposure, watched_s
 from monitor.flights.looks import DayState, changed_days, day_looks, day_period, local_day, stay_interval
+from monitor.flights.words import story
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 
 ZONE = QUIET_FIELD.timezone
@@ -61,7 +62,7 @@ def state(hours: float = 30, share: Exposure = WATCHED, *, closed: bool = True) 
 def looks(
     *visits: Visit, known: list[Observation] | None = None, at: DayState | None = None
 ) -> dict[tuple[str, str], Observation]:
-    found = day_looks(QUIET_FIELD, DAY, visits, known or [], at or state())
+    found = day_looks(QUIET_FIELD, DAY, visits, known or [], at or state(), story=story)
     return {(each.series.metric, each.series.subject): each for each in found}
 
 
@@ -323,7 +324,7 @@ def test_a_silence_that_begins_in_an_outage_is_never_watched() -> None:
 
 
 def test_the_dateline_site_has_its_own_day() -> None:
-    found = day_looks(DATELINE_STRIP, DAY, [], [], state())
+    found = day_looks(DATELINE_STRIP, DAY, [], [], state(), story=story)
     assert {each.period_start for each in found} == {datetime(2023, 7, 31, 12, tzinfo=UTC)}
 
 

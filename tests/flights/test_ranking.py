@@ -1,6 +1,5 @@
 """Where a lost aircraft may have gone: course, height, runways, other airports, and what others say of it."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,7 +7,6 @@ import pytest
 from shapely import Polygon
 
 from db.records import Fix, Visit
-from monitor.flights.geodesy import destination
 from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.candidates import others_around
 from monitor.flights.signal_loss.estimates import facing, on_approach
@@ -23,8 +21,10 @@ from monitor.flights.signal_loss.likelihood import (
 )
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.ranking import Candidate, Outlook, emerged_from, past_of, rank
+from monitor.sites.geodesy import destination
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.kit.flying import NOON
+from tests.kit.outlooks import outlook
 
 RUNWAY = {"name": "09/27", "ends": [list(reversed(destination(40, 60, course, 1))) for course in (270, 90)]}
 FIELD = place_of(
@@ -57,27 +57,6 @@ def end(
         track_deg=flown,
     )
     return End(fix, flown, rate_fpm, airborne=True)
-
-
-def outlook(
-    *,
-    others: Sequence[Place] = (),
-    hinted: frozenset[str] = frozenset(),
-    entered: bool = False,
-    covered: Callable[[Place], bool] = lambda _place: False,
-    **known: int,
-) -> Outlook:
-    """Nothing known but what is given."""
-    return Outlook(
-        {},
-        {FIELD.id: known.get("before", 0)},
-        lambda place, _lost: covered(place),
-        lambda _gap, _until: 3600.0,
-        {FIELD.id: known.get("passed", 0)},
-        lambda _end: others,
-        lambda _at: hinted,
-        lambda _end: entered,
-    )
 
 
 def ranked(lost: End, given: Outlook, back: End | None = None, hours: float = 1) -> list[Candidate]:
@@ -175,7 +154,8 @@ def test_a_destination_that_another_service_names_counts_tenfold() -> None:
 def test_what_became_of_earlier_flights_of_its_kind_raises_and_lowers_the_belief() -> None:
     lost = end(250, 0, 180, 33_000)
     new, used, passed = (
-        ranked(lost, given)[0].probability for given in (outlook(), outlook(before=7), outlook(passed=7))
+        ranked(lost, given)[0].probability
+        for given in (outlook(), outlook(before={FIELD.id: 7}), outlook(passed={FIELD.id: 7}))
     )
     assert passed < new < used
     visit = Visit(

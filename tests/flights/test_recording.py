@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Engine
 
 from benchmarks.flights_accuracy import Paris, lines, measure
+from benchmarks.flights_events import events_of
 from benchmarks.flights_paris import labels, polls, sites
 from db.records import Fix
-from monitor.flights.evaluation.scoring import Event, Share, events_of, score
+from monitor.flights.evaluation.scoring import Event, Share, score
 from tests.kit.flying import World
 
 pytestmark = [pytest.mark.long, pytest.mark.untraced]

@@ -13,12 +13,13 @@ from sqlalchemy import Engine
 
 from db.engine import reading, writing
 from db.imagery import insert_scenes
-from db.observations import looks, revisions
+from db.observations import looks
 from db.records import Observation, Scene
 from monitor.derive.scenes import derive_scenes
 from monitor.imagery.looks import LATENCY, clearest, passes
 from tests.kit.cast import BUSY_PORT, CAST, CAST_BY_ID, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.fake_feeds import NOON
+from tests.kit.reading import revisions
 
 LOOK = "sentinel-2b:GS2B_1:quiet-field"
 HOUR = timedelta(hours=1)

@@ -13,12 +13,12 @@ from db.flights import visits
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix, Outcome, Visit
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
-from monitor.flights.geodesy import destination
 from monitor.flights.places import Place, place_of
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.integrity import clean
 from monitor.flights.visits import derive_visits
 from monitor.sites import Site
+from monitor.sites.geodesy import destination, wrap_longitude
 
 NOON = datetime(2023, 8, 1, 12, tzinfo=UTC)
 VIP = "15521f"
@@ -54,7 +54,7 @@ class Pilot:
             at=self.at,
             received_at=self.at + timedelta(seconds=1),
             lat=lat + self.north_nm / 60,
-            lon=(lon + 180) % 360 - 180,
+            lon=wrap_longitude(lon),
             on_ground=ground,
             altitude_ft=altitude,
             ground_speed_kt=kt,
@@ -215,16 +215,21 @@ class World:
     interval_s: int = 10
     step_s: int = 20
     polled_until: datetime = NEVER
+    scope: str = "circle"
+    answered: list[datetime] = field(default_factory=list)
+    """When the good answers ended."""
 
     def poll(self, at: datetime, fixes: Sequence[Fix], outcome: Outcome = "ok") -> None:
         """Store one poll with what it brought, and the coverage that it stands for."""
-        key = PollKey(self.provider, "circle", int(at.timestamp()) // self.interval_s)
+        key = PollKey(self.provider, self.scope, int(at.timestamp()) // self.interval_s)
         nearby = {site.id: len(fixes) for site in self.sites if site.flies}
         result = PollResult(outcome, item_count=len(fixes), feed_time=at, fixes=tuple(fixes), nearby=nearby)
         with writing(self.engine) as connection:
             poll_id = start_poll(connection, key, 0, at)
             assert poll_id is not None
             assert record_poll(connection, poll_id, result, interval_s=self.interval_s, now=at)
+        if outcome == "ok":
+            self.answered.append(at)
 
     def derive(self, now: datetime) -> DeriveReport:
         """Do what the service does after each poll."""

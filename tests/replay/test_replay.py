@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.engine import reading
-from db.flights import visit_versions, visits
+from db.flights import visits
 from monitor.replay.report import differences, report
 from monitor.replay.run import run_scenario
 from monitor.replay.scenario import Recorded, ScenarioError, load_scenario, read_recordings
 from monitor.replay.timeline import PollTimer, Wakes, slot_of
 from monitor.replay.transport import RecordedTransport
 from tests.kit.builders import at
+from tests.kit.reading import visit_versions
 
 pytestmark = pytest.mark.long
 

@@ -12,7 +12,7 @@ from monitor.errors import WorkFailed
 from monitor.sites.add import add_sites, remove_site
 from monitor.sites.check import check_document
 from monitor.sites.faults import SitesError
-from monitor.sites.geometry import area_km2, contains
+from monitor.sites.geometry import area_km2
 from monitor.sites.incoming import (
     DEFAULT_AIRPORT_RADIUS_M,
     Feature,
@@ -22,7 +22,7 @@ from monitor.sites.incoming import (
 )
 from monitor.sites.load import load_sites
 from monitor.sites.write import backup_path, dumps
-from tests.kit.cast import CAST_GEOJSON, write_cast
+from tests.kit.cast import CAST_GEOJSON, contains, write_cast
 
 
 def pond(**other: Any) -> Feature:

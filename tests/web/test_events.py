@@ -50,9 +50,9 @@ def test_nobody_looks_while_nobody_listens(sqlite_engine: Engine) -> None:
         pulse = Pulse(sqlite_engine, QUICK_S)
         stream = pulse.listen()
         await anext(stream)
-        looking = pulse.looking
+        looking = pulse._task is not None
         await stream.aclose()
-        return looking, pulse.looking
+        return looking, pulse._task is not None
 
     assert asyncio.run(story()) == (True, False)
 

@@ -1,32 +1,35 @@
 """How well visits are found where reports are missing: take reports away from real or made tracks, and read again."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 
-from db.records import Fix, Visit
-from monitor.flights.evaluation.outlook import EVERYTHING, NEVER, Setting, Tracks, heard_low, outlook_of
+from db.records import AWAITED, HERE, Fix, Visit
+from monitor.flights.coverage import watched_s
+from monitor.flights.evaluation.recording import EVERYTHING, NEVER, Recording, Setting, Tracks
 from monitor.flights.evaluation.scoring import Event, Kind, Share, score
-from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
-from monitor.flights.signal_loss.gaps import Gap, gaps
-from monitor.flights.signal_loss.inferred import infer
-from monitor.flights.signal_loss.ranking import Outlook
-from monitor.flights.signal_loss.records import HERE, is_counted
+from monitor.flights.places import Place
+from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, Leg, gaps, legs
+from monitor.flights.signal_loss.outlook import read_losses
+from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.stays import SILENCE_JUDGED
-from monitor.flights.tracks.identity import Classes, aircraft_of
+from monitor.flights.tracks.identity import Classes
 from monitor.flights.tracks.integrity import Track, clean
 from monitor.flights.visits import derive_visits
+from monitor.sites.geodesy import METRES_PER_NM, NM_PER_DEGREE, wrap_longitude
 
-KM_PER_NM = 1.852
+KM_PER_NM = METRES_PER_NM / 1000
 WITHIN = timedelta(minutes=15)
 """An estimated arrival may be so far off; one that was heard is off by seconds."""
 ENOUGH = 200
 """Fewer real flights measure nothing."""
-_FOUND = HERE | {"presumed"}
-_SETTLE = timedelta(minutes=1)
-_OVERDUE = timedelta(hours=2)
+FOUND = HERE | {"presumed"}
+"""States in which a visit is found: an aircraft that is only lost towards a place may still come back."""
+_MINUTE, _TICK = timedelta(minutes=1), timedelta(microseconds=1)
 _PAUSE = timedelta(minutes=30)
 
 Mask = Callable[[Fix], bool]
@@ -77,7 +80,7 @@ def within_km(place: Place, radius_km: float) -> Mask:
     """Take away every report within a distance of the middle of a place."""
 
     def mask(fix: Fix) -> bool:
-        turned = (fix.lon - place.lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG
+        turned = wrap_longitude(fix.lon - place.lon)
         away = np.hypot(turned * place.east_scale, (fix.lat - place.lat) * NM_PER_DEGREE)
         return bool(away * KM_PER_NM < radius_km)
 
@@ -111,14 +114,14 @@ def evaluate(
     """
     end = max(track[-1].at for track in tracks.values()) + timedelta(minutes=30)
     left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in tracks.items()}
-    low = heard_low(left, places)
+    recording = Recording(left, places, classes, setting)
     total = _nothing()
     for icao24, track in tracks.items():
         if len(left[icao24]) == len(track):
             continue
-        true = _of_place(_read(clean(track), places, classes, end), place)
-        outlook = outlook_of(track, places, low, classes, setting)
-        found = _of_place(live(left[icao24], places, classes, end, outlook), place)
+        true = _of_place(_truth(clean(track), places, classes, end), place)
+        told = live(recording, icao24, places, classes, end)
+        found = [visit for visit in _of_place(told, place) if visit.state in FOUND]
         passes = _passes(track, mask, true, setting.since)
         total += _cell(true, found, passes, _audible(true, left[icao24], setting.since), setting.since)
     return total
@@ -156,38 +159,66 @@ def _passes(track: Sequence[Fix], mask: Mask, true: Sequence[Visit], since: date
 
 
 def live(
-    track: Sequence[Fix], places: Sequence[Place], classes: Classes, end: datetime, outlook: Outlook
+    recording: Recording, icao24: str, places: Sequence[Place], classes: Classes, end: datetime
 ) -> list[Visit]:
-    """Read the visits of one aircraft as the service does: at the moments at which a silence says something."""
-    known: dict[str, Visit] = {}
-    believed = clean(track)
-    for now in _moments(gaps(believed.fixes), end):
-        seen = replace(believed, fixes=tuple(fix for fix in believed.fixes if fix.at <= now))
-        if not seen.fixes:
-            continue
-        heard = _read(seen, places, classes, now, list(known.values()))
-        known |= {visit.visit_id: visit for visit in heard}
-        inferred = infer(
-            seen,
-            places,
-            aircraft_of(seen.fixes),
-            known=list(known.values()),
-            outlook=outlook,
-            classes=classes,
-            now=now,
-        )
-        known |= {visit.visit_id: visit for visit in inferred}
-    return [visit for visit in known.values() if visit.state in _FOUND]
+    """Read the visits of one aircraft as the service does: at the moments at which a silence says something.
+
+    The aircraft is held to be of a watched class; of any other the service judges no silence.
+    """
+    track = recording.tracks[icao24]
+    clock = _Clock(recording.setting.polls, end)
+    moments = set(_moments(clean(track), clock))
+    known: list[Visit] = []
+    while moments:
+        moment = min(moments)
+        moments.remove(moment)
+        # Between two minutes only those are looked at whose aircraft is awaited.
+        if not moment.awaited_only or any(map(_is_awaited, known)):
+            known = _read(recording, icao24, known, places, classes, now=moment.at)
+            moments |= {each for each in _overdue(known, clock) if each > moment}
+    return known
 
 
 def _read(
-    track: Track, places: Sequence[Place], classes: Classes, now: datetime, known: Sequence[Visit] = ()
+    recording: Recording,
+    icao24: str,
+    known: Sequence[Visit],
+    places: Sequence[Place],
+    classes: Classes,
+    *,
+    now: datetime,
 ) -> list[Visit]:
-    """Read the visits that were heard; the feed is held never to have failed."""
-    return derive_visits(
+    """Give the visits as they stand once the reports up to a time are read, in the order in which they are stored."""
+    readers = recording.until(now)
+    track = clean([fix for fix in recording.tracks[icao24] if fix.at <= now])
+    if not track.fixes:
+        return list(known)
+    heard = derive_visits(
         track,
         places,
         known=known,
+        since=NEVER,
+        watched=lambda _place, _heard, *during: watched_s(readers.answers(*during), *during),
+        classes=classes,
+        now=now,
+    )
+    found = _updated(known, heard)
+    if now - track.fixes[-1].at > LOOKED_AT_FOR and not any(map(_is_awaited, found)):
+        return found
+    return _updated(found, read_losses(track, places, known=found, readers=readers, classes=classes, now=now))
+
+
+def _updated(known: Sequence[Visit], changed: Sequence[Visit]) -> list[Visit]:
+    whole = {visit.visit_id: visit for visit in (*known, *changed)}
+    return sorted(whole.values(), key=lambda each: (each.first_fix_at or NEVER, each.visit_id))
+
+
+def _truth(track: Track, places: Sequence[Place], classes: Classes, now: datetime) -> list[Visit]:
+    """Read the visits that all reports together show; the feed is held never to have failed."""
+    return derive_visits(
+        track,
+        places,
+        known=(),
         since=NEVER,
         watched=lambda _place, _heard, since, until: (until - since).total_seconds(),
         classes=classes,
@@ -195,18 +226,77 @@ def _read(
     )
 
 
-def _moments(losses: Sequence[Gap], end: datetime) -> list[datetime]:
-    found = {end}
-    for gap in losses:
-        lost = gap.lost.fix.at
-        found |= {lost + gap.settled_after + _SETTLE, lost + SILENCE_JUDGED + _SETTLE, lost + _OVERDUE}
-        if gap.back is not None:
-            found.add(gap.back.fix.at + 3 * _SETTLE)
-    return sorted(moment for moment in found if moment <= end)
+@dataclass(frozen=True, slots=True, order=True)
+class _Moment:
+    """A time at which the service looks at an aircraft: once a minute, and at once at one that is awaited."""
+
+    at: datetime
+    awaited_only: bool = False
+
+
+class _Clock:
+    """When the service looks: with each poll, and once a minute at everything; a feed that never fails is always asked."""
+
+    def __init__(self, polls: Sequence[datetime] | None, end: datetime) -> None:
+        self.end = end
+        self._polls = None if polls is None else polls[: bisect_right(polls, end)]
+        self._minutes = [
+            poll
+            for before, poll in pairwise((NEVER, *(self._polls or ())))
+            if _minute(before) < _minute(poll)
+        ]
+
+    def at_once(self, at: datetime) -> Iterator[_Moment]:
+        """Give the first look at those that are awaited, at or after a time."""
+        times = [at] if self._polls is None else _first_since(self._polls, at)
+        yield from (_Moment(each, awaited_only=True) for each in times if each <= self.end)
+
+    def minute(self, at: datetime) -> Iterator[_Moment]:
+        """Give the first look at everything, at or after a time."""
+        times = [_minute(at + _MINUTE - _TICK)] if self._polls is None else _first_since(self._minutes, at)
+        yield from (_Moment(each) for each in times if each <= self.end)
+
+    def last(self) -> Iterator[_Moment]:
+        """Give the last look."""
+        yield from map(_Moment, [self.end] if self._polls is None else self._polls[-1:])
+
+
+def _moments(track: Track, clock: _Clock) -> Iterator[_Moment]:
+    """Give the times at which something new can be told of an aircraft."""
+    yield from clock.last()
+    for leg in legs(track.fixes):
+        reliable_at = next(fix.at for n, fix in enumerate(leg.fixes, 1) if Leg(leg.fixes[:n]).reliable)
+        yield from clock.at_once(reliable_at)
+        yield from clock.minute(reliable_at)
+    for gap in gaps(track.fixes):
+        lost, endurance = gap.lost.fix, performance_of(gap.lost.fix.type_code).endurance
+        silences = [gap.settled_after, SILENCE_JUDGED, *([] if endurance is None else [endurance])]
+        for silence in silences:
+            yield from clock.minute(lost.at + silence + _MINUTE)
+
+
+def _overdue(known: Sequence[Visit], clock: _Clock) -> Iterator[_Moment]:
+    """Give the times at which aircraft that were lost would have arrived."""
+    for visit in known:
+        if visit.state == "lost_toward":
+            yield from clock.minute(datetime.fromisoformat(visit.candidates["arrived_between"][1]))
+
+
+def _is_awaited(visit: Visit) -> bool:
+    return visit.state in AWAITED and visit.departed_at is None
+
+
+def _first_since(polls: Sequence[datetime], at: datetime) -> Sequence[datetime]:
+    n = bisect_left(polls, at)
+    return polls[n : n + 1]
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def _of_place(visits: Sequence[Visit], place: Place) -> list[Visit]:
-    return [visit for visit in visits if visit.site_id == place.id and is_counted(visit)]
+    return [visit for visit in visits if visit.site_id == place.id and visit.is_counted]
 
 
 def _audible(true: Sequence[Visit], left: Sequence[Fix], since: datetime) -> Share:

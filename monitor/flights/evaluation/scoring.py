@@ -1,13 +1,10 @@
 """How well visits fit a truth: events matched one to one within a tolerance, and intervals for the shares found."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Literal
-
-from db.records import Fix, Visit
 
 WITHIN = timedelta(minutes=2)
 _Z95 = 1.959964
@@ -88,42 +85,7 @@ def score(found: Sequence[Event], truth: Sequence[Event], within: timedelta = WI
     return Score(tuple(matched), tuple(missed), tuple(left))
 
 
-def events_of(visits: Sequence[Visit]) -> list[Event]:
-    """Give the arrivals and departures that visits tell, in order of time."""
-    return sorted(_events(each for each in visits if each.state in {"present", "departed", "confirmed"}))
-
-
-def flag_events(
-    track: Sequence[Fix], site_id: str, inside: Sequence[bool], kept_for: timedelta = timedelta(0)
-) -> list[Event]:
-    """Count landings and take-offs as naive programs do: each flip of the raw ground flag at a place is one.
-
-    `track` holds the reports of one aircraft by time, `inside` says of each whether it lies at the place. With
-    `kept_for` only those flips count after which the flag stays as it is for so long.
-    """
-    told = [(fix, there) for fix, there in zip(track, inside, strict=True) if fix.on_ground is not None]
-    flips = [
-        (after, there)
-        for (before, _), (after, there) in pairwise(told)
-        if before.on_ground != after.on_ground
-    ]
-    ends = [fix.at for fix, _ in flips[1:]] + ([told[-1][0].at] if told else [])
-    return [
-        Event(fix.at, "arrival" if fix.on_ground else "departure", fix.icao24, site_id)
-        for (fix, there), end in zip(flips, ends, strict=False)
-        if there and end - fix.at >= kept_for
-    ]
-
-
 def _same(one: Event, other: Event) -> bool:
     # An aircraft that asked not to be named is told by place and time alone.
     nameless = not one.icao24 or not other.icao24
     return (one.kind, one.site_id) == (other.kind, other.site_id) and (nameless or one.icao24 == other.icao24)
-
-
-def _events(visits: Iterator[Visit]) -> Iterator[Event]:
-    for each in visits:
-        if each.arrived_at is not None:
-            yield Event(each.arrived_at, "arrival", each.icao24, each.site_id)
-        if each.departed_at is not None:
-            yield Event(each.departed_at, "departure", each.icao24, each.site_id)

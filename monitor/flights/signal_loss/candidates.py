@@ -8,16 +8,15 @@ from zoneinfo import ZoneInfo
 import shapely
 
 from db.records import Visit
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.gaps import End
 from monitor.sites import Site
 from monitor.sites.airports import Airport, airports_around
+from monitor.sites.geodesy import great_circle_nm
 
 RADIUS_NM = 30.0
 MIN_LOSSES = 3
 """Fewer losses at one place are no habit."""
-_LEARNT_FROM = frozenset({"lost_toward", "presumed", "present", "confirmed", "departed"})
 REACH_NM = 400.0
 """Farther airports weigh next to nothing against those that are nearer."""
 SAME_FIELD_NM = 5.0
@@ -55,15 +54,15 @@ def gates_of(site: Site, visits: Sequence[Visit]) -> tuple[Gate, ...]:
             )
             for each in site.gates
         )
-    return learn([visit for visit in visits if visit.site_id == site.id])
+    return _learn([visit for visit in visits if visit.site_id == site.id])
 
 
-def learn(visits: Sequence[Visit]) -> tuple[Gate, ...]:
+def _learn(visits: Sequence[Visit]) -> tuple[Gate, ...]:
     """Gather the places at which inferred visits lost their signal; three within 30 NM on two days make a gate."""
     left = sorted(
-        (gap["lost_at"], float(gap["lost"][0]), float(gap["lost"][1]))
+        (visit.gap["lost_at"], float(visit.gap["lost"][0]), float(visit.gap["lost"][1]))
         for visit in visits
-        if visit.state in _LEARNT_FROM and (gap := visit.candidates.get("gap")) and gap.get("lost")
+        if (visit.is_here or visit.is_awaited) and visit.gap.get("lost")
     )
     found: list[Gate] = []
     while left:

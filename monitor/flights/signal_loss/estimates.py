@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from db.records import Fix
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.places import Place, positions
 from monitor.flights.signal_loss.gaps import End, Gap
 from monitor.flights.signal_loss.likelihood import away_nm, off_deg
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.takeoff_landing import LANDING_BELOW_FT, NEAR_FINAL_NM
 from monitor.flights.tracks.phases import HIGH_FT, height_ft
+from monitor.sites.geodesy import great_circle_nm
 
 MIN_GROUND = timedelta(minutes=25)
 CLIMB_AND_DESCENT = timedelta(minutes=20)

@@ -7,18 +7,14 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from db.records import Fix
-from monitor.flights.geodesy import (
-    SECONDS_PER_HOUR,
-    apart_nm,
-    course_deg,
-    destination,
-    great_circle_nm,
-    seconds_between,
-)
 from monitor.flights.signal_loss.performance import Performance
+from monitor.flights.tracks.kinematics import apart_nm, seconds_between
+from monitor.sites.geodesy import SECONDS_PER_HOUR, course_deg, destination, great_circle_nm
 
 LOST_AFTER = timedelta(minutes=5)
 """So long must an aircraft be silent, and twice as long as it was in the hour before."""
+LOOKED_AT_FOR = timedelta(minutes=30)
+"""So long is it asked where a silent aircraft went; later only of one that is awaited, until it is heard again."""
 RELIABLE_REPORTS = 3
 RELIABLE_S = 30.0
 """A report that stands alone may be a ghost: these many, over so long, make a flight."""

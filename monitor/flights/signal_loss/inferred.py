@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from db.records import Evidence, Visit, VisitState
+from db.records import INFERRED, Evidence, Visit, VisitState
 from monitor.flights.places import Place
 from monitor.flights.signal_loss import wording as words
 from monitor.flights.signal_loss.confidence import CERTAIN, DOUBTFUL, grade
@@ -35,12 +35,10 @@ from monitor.flights.signal_loss.ranking import (
 )
 from monitor.flights.signal_loss.records import (
     gap_note,
-    gap_of,
     is_about,
     is_contradicted,
     is_filled,
     is_unchanged,
-    is_undecided,
     noted,
     position,
     stamp,
@@ -48,9 +46,10 @@ from monitor.flights.signal_loss.records import (
 from monitor.flights.stays import SILENCE, SILENCE_JUDGED
 from monitor.flights.tracks.identity import Aircraft, Classes, subjects
 from monitor.flights.tracks.integrity import Track
-from monitor.flights.visits import FLIGHT_ENDS, INFERRED, PROCEDURE, is_inferred, visit_id
+from monitor.flights.visits import PROCEDURE, visit_id
 
 _KEPT = 4
+_OVER = frozenset({"through_flight", "diverted"})
 
 
 def infer(
@@ -69,18 +68,19 @@ def infer(
     gap later reports have filled comes back as withdrawn.
     """
     case = _Case(places, aircraft, performance_of(aircraft.type_code), outlook, classes, now)
-    heard = [visit for visit in known if not is_inferred(visit) and visit.state != "withdrawn"]
-    left = [visit for visit in known if is_inferred(visit) and visit.state != "withdrawn"]
+    heard = [visit for visit in known if not visit.is_inferred and visit.state != "withdrawn"]
+    left = [visit for visit in known if visit.is_inferred and visit.state != "withdrawn"]
     found: list[Visit] = []
     for gap in gaps(track.fixes):
-        earlier = next((visit for visit in left if is_about(visit, gap)), None)
-        if earlier is not None:
-            left.remove(earlier)
+        about = [visit for visit in left if is_about(visit, gap)]
+        left = [visit for visit in left if visit not in about]
+        # Where it was told to have gone elsewhere, that stays told beside the visit there.
+        earlier = next((visit for visit in about if visit.state not in _OVER), about[0] if about else None)
         silent = gap.lost.airborne and not case.left_to_the_approach(gap)
         if silent and not any(is_filled(gap, visit) for visit in heard):
             found += case.step(gap, earlier)
-        elif earlier is not None:
-            found.append(case.withdrawn(earlier))
+        else:
+            found += [case.withdrawn(visit) for visit in about]
     found += case.emerged(track, [*heard, *found, *left])
     return found + [case.withdrawn(visit) for visit in left if is_contradicted(visit, track)]
 
@@ -118,7 +118,7 @@ class _Case:
         return replace(visit, state="withdrawn", recorded_at=self.now)
 
     def _open(self, gap: Gap, earlier: Visit | None) -> list[Visit]:
-        if earlier is not None and gap_of(earlier).get("id") == gap.id:
+        if earlier is not None and earlier.gap.get("id") == gap.id:
             return [self._waited(gap, earlier)]
         if self.outlook.watched(gap, self.now) < gap.settled_after.total_seconds():
             return [] if earlier is None else [self._still_bound(gap, earlier)]
@@ -141,13 +141,13 @@ class _Case:
     def _waited(self, gap: Gap, visit: Visit) -> Visit:
         """Presume the arrival once it is overdue and a working feed heard nothing; prove it by endurance."""
         late = datetime.fromisoformat(visit.candidates["arrived_between"][1])
-        if visit.state == "lost_toward" and not is_undecided(visit):
+        if visit.state == "lost_toward" and not visit.is_undecided:
             heard_nothing = self.outlook.watched(gap, self.now) >= gap.settled_after.total_seconds()
             if self.now < late or not heard_nothing:
                 return visit
             return self._next(visit, "presumed", words.overdue(gap, late))
-        if self.performance.outlasted_by(gap.length(self.now)) and not gap_of(visit).get("landed"):
-            landed = {**visit.candidates, "gap": {**gap_of(visit), "landed": True}}
+        if self.performance.outlasted_by(gap.length(self.now)) and not visit.gap.get("landed"):
+            landed = {**visit.candidates, "gap": {**visit.gap, "landed": True}}
             text = words.outlasted(gap, self.performance)
             return self._next(replace(visit, candidates=landed), visit.state, text)
         return visit
@@ -172,7 +172,7 @@ class _Case:
     def _ended(self, earlier: Visit | None, gap: Gap, state: VisitState, text: Evidence) -> list[Visit]:
         if earlier is None:
             return []
-        closed = {**earlier.candidates, "gap": {**gap_of(earlier), **gap_note(gap, self.performance)}}
+        closed = {**earlier.candidates, "gap": {**earlier.gap, **gap_note(gap, self.performance)}}
         return [self._next(replace(earlier, candidates=closed), state, text)]
 
     def _replacing(self, earlier: Visit | None, visit: Visit, gap: Gap | None = None) -> list[Visit]:
@@ -180,10 +180,9 @@ class _Case:
         if earlier is None:
             return [visit]
         if earlier.site_id == visit.site_id:
-            told = earlier.evidence if gap_of(earlier).get("id") == gap_of(visit)["id"] else ()
+            told = earlier.evidence if earlier.gap.get("id") == visit.gap["id"] else ()
             kept = [each for each in told if each not in visit.evidence][:_KEPT]
-            same = ("first_sign", *FLIGHT_ENDS)
-            first = {key: earlier.candidates[key] for key in same if key in earlier.candidates}
+            first = {"first_sign": earlier.candidates["first_sign"], **earlier.flight_ends}
             return [
                 replace(
                     visit,

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from monitor.flights.geodesy import course_deg, great_circle_nm, turn_deg
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.gaps import End
 from monitor.flights.tracks.phases import height_ft
+from monitor.sites.geodesy import course_deg, great_circle_nm, turn_deg
 
 TERMINAL_NM = 45.0
 """Nearer than this to its field an aircraft flies where controllers and procedures send it, not straight in."""

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from db.records import Fix, Visit
+from db.records import HERE, Fix, Visit
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import Gate
 from monitor.flights.signal_loss.estimates import MIN_GROUND, ground_time
@@ -48,7 +48,6 @@ _OTHER_COURSE = 0.05
 _LEAST_OF_HEIGHTS = 0.05
 _HINTED = 10.0
 _COMPARED = 12
-_CAME = frozenset({"present", "departed", "confirmed"})
 _PASSED = frozenset({"through_flight", "diverted"})
 
 
@@ -66,40 +65,44 @@ class Candidate:
     """How likely it is by this flight's own evidence: as if nothing were known of earlier flights."""
 
 
-def _none(_end: End) -> Sequence[Place]:
-    return ()
-
-
 def stands_out(best: Candidate, ranked: Sequence[Candidate]) -> bool:
     """Whether a place can be told from every other that has a name."""
     return all(best.probability >= _APART * each.probability for each in ranked if each is not best)
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What is known beside the reports of the aircraft itself."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What is known of earlier visits, by the id of the site."""
 
     gates: Mapping[str, Sequence[Gate]]
     before: Mapping[str, int]
     """How many earlier visits of its kind each site had."""
+    passed: Mapping[str, int]
+    """How many of its kind were lost towards each site and had flown on or elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What is known beside the reports of the aircraft itself; `outlook_of` alone makes one."""
+
+    past: Callable[[datetime], Past]
+    """What was known of earlier visits when the aircraft was lost, or heard first."""
     covered: Callable[[Place, Fix], bool]
     """Whether others were heard low over a place on this report's side of it: there, a landing would have been heard."""
     watched: Callable[[Gap, datetime], float]
     """The seconds of a silence, up to a time, in which a working feed listened where the signal was lost."""
-    passed: Mapping[str, int] = field(default_factory=dict)
-    """How many of its kind were lost towards each site and had flown on or elsewhere."""
-    others: Callable[[End], Sequence[Place]] = _none
+    others: Callable[[End], Sequence[Place]]
     """Airports that nobody watches, around an end of a gap."""
-    hinted: Callable[[datetime], frozenset[str]] = lambda _at: frozenset()
+    hinted: Callable[[datetime], frozenset[str]]
     """ICAO codes of the airports that another service names as its destination at a time."""
-    entered: Callable[[End], bool] = lambda _end: False
+    entered: Callable[[End], bool]
     """Whether an aircraft first heard there flew into the area that was asked about."""
 
 
 def past_of(visits: Sequence[Visit], kinds: frozenset[str]) -> tuple[int, int]:
     """Count the earlier visits of a kind to one site, and its losses towards it that led past or elsewhere."""
     alike = [visit.state for visit in visits if not kinds.isdisjoint(visit.subjects)]
-    return sum(state in _CAME for state in alike), sum(state in _PASSED for state in alike)
+    return sum(state in HERE for state in alike), sum(state in _PASSED for state in alike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class _Judge:
 
     lost: End
     back: End | None
-    outlook: Outlook
+    past: Past
     hints: frozenset[str]
 
     def weigh(self, place: Place, *, watched: bool) -> "_Weighed":
@@ -133,19 +136,19 @@ class _Judge:
 
     def _own(self, place: Place) -> float:
         """Weigh the gates that the sites file names: those are known, not learnt from earlier flights."""
-        named = [gate for gate in self.outlook.gates.get(place.id, ()) if not gate.losses]
+        named = [gate for gate in self.past.gates.get(place.id, ()) if not gate.losses]
         if not named:
             return 1.0
         return _AT_GATE if _gate(self.lost, named) else 0.0
 
     def _past(self, place: Place) -> float:
-        learnt = [gate for gate in self.outlook.gates.get(place.id, ()) if gate.losses]
+        learnt = [gate for gate in self.past.gates.get(place.id, ()) if gate.losses]
         habit = 1.0 if not learnt else _AT_GATE if _gate(self.lost, learnt) else _OFF_GATE
-        return _prior(place, self.outlook) * habit
+        return _prior(place, self.past) * habit
 
     def _past_of_other(self) -> float:
         """Weigh an airport that nobody watches: the gates of sites are those of their neighbours too."""
-        at_gate = any(_gate(self.lost, gates) for gates in self.outlook.gates.values())
+        at_gate = any(_gate(self.lost, gates) for gates in self.past.gates.values())
         return _AT_GATE if at_gate else 1.0
 
     def _way(self, place: Place) -> float:
@@ -167,7 +170,8 @@ def rank(
     The probabilities leave room for everywhere else: fields without name, and flying on.
     """
     lost = gap.lost
-    judge = _Judge(lost, gap.back, outlook, outlook.hinted(lost.fix.at))
+    past = outlook.past(lost.fix.at)
+    judge = _Judge(lost, gap.back, past, outlook.hinted(lost.fix.at))
     weighed = [judge.weigh(place, watched=True) for place in places]
     others = [judge.weigh(place, watched=False) for place in outlook.others(lost)]
     weighed += sorted(others, key=lambda each: -each.weight)[:_COMPARED]
@@ -183,7 +187,7 @@ def rank(
         elsewhere *= _STAYS_UP
     if judge.hints and not any(judge.hints & _codes(each.place) for each in reachable):
         elsewhere *= _HINTED
-    found = _candidates(lost, reachable, outlook, elsewhere)
+    found = _candidates(lost, reachable, past, elsewhere)
     return sorted(found, key=lambda each: (-each.probability, each.place.id))
 
 
@@ -191,10 +195,11 @@ def emerged_from(back: End, places: Sequence[Place], outlook: Outlook) -> Candid
     """Find the place whose departure a first report shows: climbing away from it near by, or at a gate of it."""
     if outlook.entered(back):
         return None
-    weighed = [_emergence(back, place, outlook, watched=True) for place in places]
-    weighed += [_emergence(back, place, outlook, watched=False) for place in outlook.others(back)]
+    past = outlook.past(back.fix.at)
+    weighed = [_emergence(back, place, past, watched=True) for place in places]
+    weighed += [_emergence(back, place, past, watched=False) for place in outlook.others(back)]
     possible = [each for each in weighed if each.weight > 0 and not outlook.covered(each.place, back.fix)]
-    found = _candidates(back, possible, outlook, 1.0, outbound=True)
+    found = _candidates(back, possible, past, 1.0, outbound=True)
     best = max(found, key=lambda each: (each.probability, each.place.id), default=None)
     return best if best is not None and best.watched and best.probability >= LIKELY else None
 
@@ -206,15 +211,15 @@ def _feasible(gap: Gap, place: Place, performance: Performance) -> bool:
     return gap.back is None or ground_time(gap, place, performance) >= MIN_GROUND
 
 
-def _emergence(back: End, place: Place, outlook: Outlook, *, watched: bool) -> _Weighed:
+def _emergence(back: End, place: Place, past: Past, *, watched: bool) -> _Weighed:
     """Weigh a departure; of an airport that nobody watches nothing is known."""
-    gate = _gate(back, outlook.gates.get(place.id, ())) if watched else ""
+    gate = _gate(back, past.gates.get(place.id, ())) if watched else ""
     heights, away = profile(back, place, outbound=True), away_nm(back, place)
     if not comes_from(back, place) or not (gate or (away <= _CLOSE_NM and heights > 1)):
         return _Weighed(place, 0.0, 0.0, watched)
     own = (1.0 if watched else _UNWATCHED) * (_AT_GATE if gate else (_FREE_NM / _CLOSE_NM) ** 2)
     own *= heights * fit(back, place, outbound=True)
-    return _Weighed(place, own * (_prior(place, outlook) if watched else 1.0), own, watched)
+    return _Weighed(place, own * (_prior(place, past) if watched else 1.0), own, watched)
 
 
 def _height(end: End, place: Place, *, outbound: bool) -> float:
@@ -222,9 +227,9 @@ def _height(end: End, place: Place, *, outbound: bool) -> float:
     return max(profile(end, place, outbound=outbound), _LEAST_OF_HEIGHTS)
 
 
-def _prior(place: Place, outlook: Outlook) -> float:
+def _prior(place: Place, past: Past) -> float:
     """Weigh what became of those of its kind before: visits here against losses that led elsewhere."""
-    here, elsewhere = outlook.before.get(place.id, 0), outlook.passed.get(place.id, 0)
+    here, elsewhere = past.before.get(place.id, 0), past.passed.get(place.id, 0)
     return (1.0 + math.log2(1 + here)) / (1.0 + math.log2(1 + elsewhere))
 
 
@@ -240,7 +245,7 @@ def _runway(lost: End, place: Place) -> float:
 
 
 def _candidates(
-    end: End, weighed: Sequence[_Weighed], outlook: Outlook, elsewhere: float, *, outbound: bool = False
+    end: End, weighed: Sequence[_Weighed], past: Past, elsewhere: float, *, outbound: bool = False
 ) -> list[Candidate]:
     """Make probabilities of the weights, among them that of anywhere else."""
     total = elsewhere + sum(each.weight for each in weighed)
@@ -251,7 +256,7 @@ def _candidates(
             round(each.weight / total, 3),
             round(away_nm(end, each.place), 1),
             off_deg(end, each.place, outbound=outbound),
-            _gate(end, outlook.gates.get(each.place.id, ())),
+            _gate(end, past.gates.get(each.place.id, ())),
             each.watched,
             round(each.own / own, 3),
         )

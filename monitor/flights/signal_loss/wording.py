@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from alerts.words import span, utc_seconds
 from db.records import Evidence, Fix, Visit
 from monitor.flights.evidence import flying, note
-from monitor.flights.geodesy import apart_nm
 from monitor.flights.signal_loss.estimates import Arrival
 from monitor.flights.signal_loss.gaps import End, Gap
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.signal_loss.ranking import Candidate
+from monitor.flights.tracks.kinematics import apart_nm
 
 _TOLD = 3
 _WORTH_TELLING = 0.02

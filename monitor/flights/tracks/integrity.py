@@ -1,15 +1,14 @@
-"""Which position reports are believed: stale, repeated, impossible and spoofed ones are dropped and counted."""
+"""Which position reports are believed: repeated, impossible and spoofed ones are dropped and counted."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from statistics import median
 
 from db.records import Fix
-from monitor.flights.geodesy import apart_nm, seconds_between
 from monitor.flights.tracks.identity import is_icao
-from monitor.flights.tracks.kinematics import one_aircraft
+from monitor.flights.tracks.kinematics import apart_nm, one_aircraft, seconds_between
 
 MAX_AHEAD = timedelta(minutes=5)
 _REPEAT_S = 2.0
@@ -37,7 +36,6 @@ Rejected = list[tuple[Fix, str]]
 REASONS = {
     "not_icao": "the address is not ICAO's (it begins with ~)",
     "future": "dated more than 5 minutes ahead",
-    "stale": "too old when it came",
     "low_integrity": "the transponder itself says that its position is poor (jamming does that)",
     "repeat": "told before, by this provider or another",
     "frozen": "a position that stands still at speed",
@@ -59,28 +57,20 @@ class Track:
     rejected: tuple[tuple[Fix, str], ...] = ()
 
     @property
-    def dropped(self) -> Mapping[str, int]:
-        """How many were rejected, by reason."""
-        return dict(Counter(reason for _, reason in self.rejected))
-
-    @property
     def torn(self) -> tuple[Fix, ...]:
         """The reports that put the aircraft where it cannot have flown, three in a row or more."""
         return tuple(fix for fix, reason in self.rejected if reason == "twin")
 
 
-def clean(fixes: Sequence[Fix], *, max_age_s: float | None = None) -> Track:
-    """Sort the reports of one aircraft and keep those that are believed.
-
-    `max_age_s` drops reports that were older when they came; live feeds refuse those themselves, and what
-    comes late from an archive is welcome.
+def clean(fixes: Sequence[Fix]) -> Track:
+    """Sort the reports of one aircraft and keep those that are believed, however late they came.
 
     `REASONS` tells the reasons; a report with a misread altitude stays, without its altitude.
     """
     dropped: Rejected = []
     kept: list[Fix] = []
     for fix in sorted(fixes, key=lambda each: (each.at, each.provider)):
-        reason = _unbelievable(fix, max_age_s) or (_repeated(kept[-1], fix) if kept else "")
+        reason = first_reason(fix) or (_repeated(kept[-1], fix) if kept else "")
         if reason:
             dropped.append((fix, reason))
         else:
@@ -156,21 +146,15 @@ def _is_twin(fix: Fix, other: Fix) -> bool:
 
 def first_reason(fix: Fix) -> str:
     """Say why a report is not believed by itself, whatever the others say; nothing where it may be."""
-    return _unbelievable(fix, None)
-
-
-def _tells_accuracy(fix: Fix) -> bool:
-    return is_icao(fix.icao24) and fix.source.startswith("ads") and fix.nac_p is not None
-
-
-def _unbelievable(fix: Fix, max_age_s: float | None) -> str:
     if not is_icao(fix.icao24):
         return "not_icao"
     if fix.at > fix.received_at + MAX_AHEAD:
         return "future"
-    if max_age_s is not None and (fix.received_at - fix.at).total_seconds() > max_age_s:
-        return "stale"
     return "low_integrity" if _low_integrity(fix) else ""
+
+
+def _tells_accuracy(fix: Fix) -> bool:
+    return is_icao(fix.icao24) and fix.source.startswith("ads") and fix.nac_p is not None
 
 
 def _low_integrity(fix: Fix) -> bool:

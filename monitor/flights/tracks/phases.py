@@ -7,8 +7,9 @@ from enum import Enum
 import numpy as np
 
 from db.records import Fix
-from monitor.flights.geodesy import SECONDS_PER_HOUR, apart_nm, seconds_between
 from monitor.flights.places import Place, positions
+from monitor.flights.tracks.kinematics import apart_nm, seconds_between
+from monitor.sites.geodesy import SECONDS_PER_HOUR
 
 GROUND_SPEED_KT = 80.0
 FLIGHT_SPEED_KT = 200.0

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from db.alerts import alerts
 from db.engine import Connection, reading
-from db.pages import LookId, look_id, look_page, visit_page, visit_place
+from db.observations import LookId
+from db.pages import look_id, look_page, visit_page, visit_place
 from db.records import SeriesKey
 from db.sites import site_names
 from monitor.web.api.formats import answer, bad_cursor, cursor_time, decode_cursor, encode_cursor

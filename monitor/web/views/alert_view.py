@@ -37,7 +37,7 @@ _DELIVERY_WORDS = {
     "too_old": "not sent: too old",
     "silenced": "not sent: silenced",
 }
-CHART_HEIGHT = 220
+ALERT_CHART_HEIGHT = 220
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,9 @@ def _panel(connection: Connection, app: App, alert: Alert, now: datetime) -> Pan
     if site is None:
         return None
     topic = Topic(alert.area, alert.metric, alert.subjects or ("",))
-    return Desk(connection, site, site_names(connection), now).panel(topic, [alert], height=CHART_HEIGHT)
+    return Desk(connection, site, site_names(connection), now).panel(
+        topic, [alert], height=ALERT_CHART_HEIGHT
+    )
 
 
 def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:

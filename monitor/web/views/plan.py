@@ -8,12 +8,12 @@ from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from monitor.sites import Site
+from monitor.sites.geodesy import METRES_PER_NM, NM_PER_DEGREE, longitude_near
 
 SIZE = 1000.0
 """The longer side of the drawing, in its own units."""
-_M_PER_DEG = 111_320.0
+_M_PER_DEG = METRES_PER_NM * NM_PER_DEGREE
 _MARGIN = 0.06
-_TURN, _HALF_TURN = 360.0, 180.0
 _BARS_M = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 _BAR_SHARE = 0.25
 _BAR_ROOM = 60
@@ -104,7 +104,7 @@ class _Paper:
         return f"{x:.1f} {y:.1f}"
 
     def _near(self, lon: float) -> float:
-        return self._reference + (lon - self._reference + _HALF_TURN) % _TURN - _HALF_TURN
+        return longitude_near(lon, self._reference)
 
 
 def _rings(geometry: BaseGeometry) -> Iterator[list[tuple[float, ...]]]:

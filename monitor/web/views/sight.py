@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.words import ago, counted_by, duration, look_period, utc
-from db.records import BlindPeriod, CoverageHour, Observation, Scene
+from db.records import HOUR_S, BlindPeriod, CoverageHour, Observation, Scene
 from monitor.feeds import Provider
 from monitor.sites import Site
 
@@ -13,7 +13,6 @@ DAY = timedelta(days=1)
 PASSES = timedelta(days=30)
 CURRENT = timedelta(days=30)
 """A look older than this says nothing of today."""
-_HOUR_S = 3600
 _CLOUDY = 0.5
 
 
@@ -82,7 +81,7 @@ def flight_sentence(site: Site, provider: Provider, ears: Ears) -> Sentence:
 
 
 def _hours(seconds: int) -> str:
-    hours = seconds / _HOUR_S
+    hours = seconds / HOUR_S
     return f"{hours:.0f}" if hours >= 1 else duration(timedelta(seconds=max(60, seconds)))
 
 

@@ -22,7 +22,7 @@ from monitor.web.views.plan import Plan, draw_plan
 from monitor.web.views.rows import Source, VisitRow, subject_words, visit_row
 from monitor.web.views.verdict_words import rules_by_metric
 
-CHART_HEIGHT = 260
+SITE_CHART_HEIGHT = 260
 MOST_VISITS = 50
 
 
@@ -100,7 +100,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     chosen = _chosen(known, asked)
     desk = Desk(connection, site, surveyor.names, now)
     watch = app.watches[site.id]
-    panel = desk.panel(chosen, told, watch=watch, height=CHART_HEIGHT) if chosen else None
+    panel = desk.panel(chosen, told, watch=watch, height=SITE_CHART_HEIGHT) if chosen else None
     visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if site.flies else []
     return SitePage(
         card=surveyor.card(site, charted=False),

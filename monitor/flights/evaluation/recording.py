@@ -1,0 +1,144 @@
+"""Tracks in memory, and what is known beside them: the study reads of a recording what the live line reads of its database."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import compress
+
+import numpy as np
+
+from db.records import Fix, Visit
+from db.records.claims import EstimatedPosition, FlightClaim
+from monitor.flights.coverage import POLL_WORTH_S
+from monitor.flights.places import Place, positions
+from monitor.flights.selection import kept
+from monitor.flights.signal_loss.candidates import others_around
+from monitor.flights.signal_loss.gaps import End
+from monitor.flights.signal_loss.outlook import Box
+from monitor.flights.tracks.identity import Classes
+
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+_ALWAYS = timedelta(seconds=POLL_WORTH_S)
+
+Tracks = Mapping[str, Sequence[Fix]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a measurement takes for known beside the tracks."""
+
+    scope: str = ""
+    """The area that was asked about, as a poll names it: who flies out of it has not fallen silent."""
+    since: datetime = NEVER
+    """Only what happens from then on is measured."""
+    polls: Sequence[datetime] | None = None
+    """When the good answers ended, by time; None is a feed that never fails."""
+    visits: Mapping[str, Sequence[Visit]] = field(default_factory=dict)
+    """The earlier visits of each site: gates, habits, and losses that led elsewhere."""
+    claims: Sequence[FlightClaim] = ()
+    """What providers say of flights."""
+    estimates: Sequence[EstimatedPosition] = ()
+    airports: Callable[[End, Sequence[Place]], Sequence[Place]] = others_around
+    """The airports that nobody watches, around an end of a gap."""
+
+
+EVERYTHING = Setting()
+
+
+class Recording:
+    """Reports of many aircraft, which may be read as they stood at any time."""
+
+    def __init__(
+        self, tracks: Tracks, places: Sequence[Place], classes: Classes, setting: Setting = EVERYTHING
+    ) -> None:
+        self.tracks = tracks
+        self.setting = setting
+        every = [fix for track in tracks.values() for fix in track]
+        # Who is low far from all sites is not stored by the live line either.
+        stored = compress(every, kept([place.site for place in places], every, classes))
+        fixes = sorted(stored, key=lambda fix: fix.lat)
+        self._lat, self._lon = positions(fixes)
+        self._at = np.array([fix.at.timestamp() for fix in fixes], dtype=np.float64)
+        self._height_ft = np.array([_low_as_ft(fix) for fix in fixes], dtype=np.float64)
+        self._icao24 = np.array([fix.icao24 for fix in fixes], dtype=np.str_)
+
+    def until(self, now: datetime) -> "RecordingReaders":
+        """Give the readers of what was known at a time."""
+        return RecordingReaders(self, now)
+
+    def heard_low(self, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str) -> bool:
+        """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
+        west, south, east, north = box
+        rows = slice(int(np.searchsorted(self._lat, south)), int(np.searchsorted(self._lat, north, "right")))
+        lon, at = self._lon[rows], self._at[rows]
+        across = (lon >= west) & (lon <= east) if west <= east else (lon >= west) | (lon <= east)
+        during = (at >= since.timestamp()) & (at <= until.timestamp())
+        low = (self._height_ft[rows] < below_ft) & (self._icao24[rows] != but)
+        return bool((across & during & low).any())
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingReaders:
+    """What a recording tells of everything but the judged track, as it stood at a time."""
+
+    recording: Recording
+    now: datetime
+
+    def visits_of_site(self, site_id: str) -> Sequence[Visit]:
+        """The earlier visits of a site that the setting gives."""
+        return self.recording.setting.visits.get(site_id, ())
+
+    def heard_before(self, icao24: str, before: datetime) -> datetime | None:
+        """The time of the last report of one aircraft before another time."""
+        track = self.recording.tracks.get(icao24, ())
+        return max((fix.at for fix in track if fix.at < before), default=None)
+
+    def heard_low(self, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str) -> bool:
+        """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
+        return self.recording.heard_low(box, since, min(until, self.now), below_ft=below_ft, but=but)
+
+    def good_polls(self, fix: Fix, until: datetime) -> Sequence[datetime]:
+        """The times from a report on at which good answers ended."""
+        return self.answers(fix.at, until)
+
+    def answers(self, since: datetime, until: datetime) -> Sequence[datetime]:
+        """The times in (since, until] at which good answers ended; a feed that never fails answers as often as it takes."""
+        polls = self.recording.setting.polls
+        if polls is not None:
+            return polls[bisect_right(polls, since) : bisect_right(polls, min(until, self.now))]
+        steps = range(1, int((until - since) / _ALWAYS) + 1)
+        return [*(since + n * _ALWAYS for n in steps), until]
+
+    def scope_of(self, fix: Fix) -> str:
+        """The area that was asked about."""
+        return self.recording.setting.scope
+
+    def claims(self, icao24: str, since: datetime, until: datetime) -> Sequence[FlightClaim]:
+        """What was known by now of the flights of one aircraft seen in [since, until)."""
+        return [
+            each
+            for each in self.recording.setting.claims
+            if each.icao24 == icao24 and each.received_at <= self.now
+            if each.last_seen_at is not None and each.last_seen_at >= since
+            if each.first_seen_at is not None and each.first_seen_at < until
+        ]
+
+    def estimates(self, icao24: str, since: datetime) -> Sequence[EstimatedPosition]:
+        """Where one aircraft was reckoned to be by now, from a time on."""
+        return [
+            each
+            for each in self.recording.setting.estimates
+            if each.icao24 == icao24 and each.received_at <= self.now and each.at >= since
+        ]
+
+    def airports_around(self, end: End, places: Sequence[Place]) -> Sequence[Place]:
+        """The airports around an end of a gap that are none of the sites."""
+        return self.recording.setting.airports(end, places)
+
+
+def _low_as_ft(fix: Fix) -> float:
+    """Give the height that tells who is low: the ground is below any altitude, an unknown one below none."""
+    if fix.on_ground:
+        return -np.inf
+    return np.inf if fix.altitude_ft is None else fix.altitude_ft

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from alerts.baselines.budget import DEFAULT_BUDGET, SEVERITIES, Budget
+from alerts.baselines.budget import DEFAULT_BUDGET, SEVERITIES, FalseAlarmBudget
 
 
-def whole_budget(given: Any, default: Budget = DEFAULT_BUDGET) -> Budget:
+def whole_budget(given: Any, default: FalseAlarmBudget = DEFAULT_BUDGET) -> FalseAlarmBudget:
     """A budget for every severity, from a number (alerts; the others in proportion) or some severities."""
     if isinstance(given, int | float):
         scale = float(given) / default["notify"]
@@ -14,7 +14,7 @@ def whole_budget(given: Any, default: Budget = DEFAULT_BUDGET) -> Budget:
     return {**default, **given}
 
 
-def site_budget(default: Budget, given: Any, metric: str, metrics: int) -> Budget:
+def site_budget(default: FalseAlarmBudget, given: Any, metric: str, metrics: int) -> FalseAlarmBudget:
     """What one metric of a site may cost a year: its own number, or an equal part of the site's."""
     if isinstance(given, Mapping) and metric in given:
         return whole_budget(given[metric], default)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from alerts.baselines.budget import Promise
+from alerts.baselines.budget import FalseAlarmPromise
 from alerts.baselines.calibrate import rate_interval
-from alerts.baselines.engine import Beside, Remembered, judge
-from alerts.baselines.model import DAYS_A_YEAR, Looks, Series, fold, observe
+from alerts.baselines.engine import Remembered, SideInformation, judge_series
+from alerts.baselines.model import DAYS_A_YEAR, Looks, Series, clean_looks, merge_near_looks
 from alerts.baselines.step import Memory
-from alerts.baselines.usual import usual
+from alerts.baselines.usual import usual_of_series
 from benchmarks.baselines_data import FloatArray, Scenes, aircraft
 from benchmarks.baselines_study import asked
 from monitor.bootstrap import RULES
@@ -30,7 +30,7 @@ WATCHED_TO = datetime(2020, 6, 30, tzinfo=UTC)
 ALPHA = 0.005
 FALSE_ALARMS_A_YEAR = 0.5
 _BUDGET = dict.fromkeys(("notify", "urgent", "digest"), FALSE_ALARMS_A_YEAR)
-LOW = Promise(_BUDGET, {"tail": 0.25, "absence": 0.25, "step": 0.5})
+LOW = FalseAlarmPromise(_BUDGET, {"tail": 0.25, "absence": 0.25, "step": 0.5})
 """Shares of the rules that look downwards; both directions of R7 have one share together."""
 
 
@@ -64,15 +64,17 @@ def judge_airport(scenes: Scenes, *, aware: bool, quiet_from: datetime = QUIET_F
         known = Series(days[: column + 1] - at, looks.window(slice(0, column + 1)))
         if at < quiet[0]:
             continue
-        what = usual(known)
+        what = usual_of_series(known)
         rules = {**asked("absence", "step"), "tail": {**RULES["tail"].defaults, "sides": "low"}}
-        down = judge(known, LOW, rules, Beside(memory=memory, usual=what)).rulings
+        down = judge_series(known, LOW, rules, SideInformation(memory=memory, usual=what)).rulings
         step = down["step"].of(Remembered)
         memory = step.memory
         fell = down["step"].fires[0] and step.step.ratio[0] < 1
         any_low = bool(down["tail"].fires[0] or down["absence"].fires[0] or fell)
         if at < quiet[1]:
-            up = judge(known, _promised(known), asked("tail"), Beside(usual=what)).rulings["tail"]
+            up = judge_series(known, _promised(known), asked("tail"), SideInformation(usual=what)).rulings[
+                "tail"
+            ]
             judged += int(up.answers.say(0) == "evaluated")
             high += int(up.fires[0])
             low_before += int(any_low)
@@ -81,19 +83,19 @@ def judge_airport(scenes: Scenes, *, aware: bool, quiet_from: datetime = QUIET_F
     return Airport(scenes.airport, judged, high, found, low_before, (quiet[1] - quiet[0]) / DAYS_A_YEAR)
 
 
-def _promised(known: Series) -> Promise:
+def _promised(known: Series) -> FalseAlarmPromise:
     """A promise that leaves R2 alone `ALPHA` a look."""
     whole = ALPHA * float(known.a_year[0])
-    return Promise(dict.fromkeys(("notify", "urgent", "digest"), whole), {"tail": 1.0})
+    return FalseAlarmPromise(dict.fromkeys(("notify", "urgent", "digest"), whole), {"tail": 1.0})
 
 
 def _looks(scenes: Scenes, *, aware: bool) -> tuple[FloatArray, Looks]:
     times = np.array([moment.timestamp() for moment in scenes.times])
     if not aware:
-        return times / _DAY_S, observe(scenes.counts, kind="flow")
-    folded, counts, exposure = fold(times, scenes.counts, scenes.exposure)
+        return times / _DAY_S, clean_looks(scenes.counts, kind="flow")
+    folded, counts, exposure = merge_near_looks(times, scenes.counts, scenes.exposure)
     # Aircraft in flight in one frame: the expected number grows with the area seen, so counts scale like a flow.
-    return folded / _DAY_S, observe(counts, exposure, kind="stock")
+    return folded / _DAY_S, clean_looks(counts, exposure, kind="stock")
 
 
 def table(airports: list[Airport]) -> list[str]:

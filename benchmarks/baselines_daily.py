@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.budget import ClassScores, Promise
-from alerts.baselines.calibrate import GUARD_DAYS, WARM_UP_DAYS, WINDOW_DAYS
-from alerts.baselines.engine import judge
-from alerts.baselines.model import DAYS_A_YEAR, Series, observe
+from alerts.baselines.budget import ClassScores, FalseAlarmPromise
+from alerts.baselines.calibrate import LEFT_OUT_DAYS, WARM_UP_DAYS, WINDOW_DAYS
+from alerts.baselines.engine import judge_series
+from alerts.baselines.model import DAYS_A_YEAR, Series, clean_looks
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 from benchmarks.baselines_study import asked
 
@@ -78,8 +78,8 @@ def scores(counts: FloatArray, rule: str) -> FloatArray:
     rules = asked(RULES[rule])
     for day in range(_FIRST_DAY, counts.shape[1]):
         known = counts[:, max(0, day + 1 - _COLUMNS) : day + 1]
-        series = Series(np.arange(1.0 - known.shape[1], 1.0), observe(known), daily=True, period_days=1.0)
-        p = judge(series, Promise(), rules).rulings[RULES[rule]].answers.p
+        series = Series(np.arange(1.0 - known.shape[1], 1.0), clean_looks(known), daily=True, period_days=1.0)
+        p = judge_series(series, FalseAlarmPromise(), rules).rulings[RULES[rule]].answers.p
         out[:, day] = -np.log10(np.maximum(p, 1e-300))
     return out
 
@@ -101,7 +101,7 @@ def rolling(scored: FloatArray, false_alarms_a_year: float) -> Rolling:
     bounds = np.full(days, np.inf)
     alpha = np.array([false_alarms_a_year / DAYS_A_YEAR])
     for day in range(WARM_UP_DAYS, days):
-        window = scored[:, max(0, day - WINDOW_DAYS) : max(0, day - GUARD_DAYS)].ravel()
+        window = scored[:, max(0, day - WINDOW_DAYS) : max(0, day - LEFT_OUT_DAYS)].ravel()
         known = np.sort(window[~np.isnan(window)])[::-1]
         bounds[day] = np.nan_to_num(
             ClassScores(len(known), tuple(known.tolist())).bound(alpha)[0], nan=np.inf

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from alerts.backtest.replay import replay
+from alerts.backtest.replay import replay_series
 from alerts.backtest.summary import summarise
 from alerts.baselines.calibrate import rate_interval
-from alerts.judging.verdicts import Known
+from alerts.judging.verdicts import KnownHistory
 from alerts.watch import SiteWatch, merge_watch
 from db.records import Observation, SeriesKey
 from monitor.bootstrap import RULES
@@ -66,7 +66,7 @@ def main() -> None:
     for number in range(series):
         level = (0.5, 2.0, 8.0, 30.0)[number % 4]
         own = looks(level, rng)
-        judged = list(replay(own, Known(_START), _KEY, site(), RULES))
+        judged = list(replay_series(own, KnownHistory(_START), _KEY, site(), RULES))
         found = summarise(judged)
         years += found.site_years
         for each in (found.verdict, *found.rules):

@@ -15,11 +15,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from alerts.baselines.budget import Promise, shares_of
-from alerts.baselines.engine import Beside, Judgement, judge
-from alerts.baselines.farrington import Options, judge_week
-from alerts.baselines.model import Series, observe
-from alerts.baselines.step import Memory, alarm_at, fresh_state, learn
+from alerts.baselines.budget import FalseAlarmPromise, shares_of
+from alerts.baselines.engine import Judgement, SideInformation, judge_series
+from alerts.baselines.farrington import FarringtonOptions, judge_week
+from alerts.baselines.model import Series, clean_looks
+from alerts.baselines.step import Memory, alarm_at, fresh_step_state, learn
 from benchmarks.baselines_study import VERDICT, asked
 
 WEEKS, DAYS = 261, 1_826
@@ -28,7 +28,7 @@ CHUNK, DAILY_CHUNK = 1000, 250
 """Series judged at once: what stays near the cache."""
 _R_MS_A_POINT = "6.0-7.9"
 
-PROMISE = Promise(shares=shares_of(VERDICT))
+PROMISE = FalseAlarmPromise(shares=shares_of(VERDICT))
 
 
 def make(series: int, looks: int = WEEKS, step_days: float = 7.0, seed: int = 1) -> Series:
@@ -40,7 +40,7 @@ def make(series: int, looks: int = WEEKS, step_days: float = 7.0, seed: int = 1)
     mean = level * np.exp(0.4 * np.cos(year)) * np.nan_to_num(exposure, nan=0.1)
     counts = rng.negative_binomial(mean, 0.5).astype(np.float64)
     days = step_days * np.arange(1.0 - looks, 1.0)
-    return Series(days, observe(counts, exposure), daily=step_days == 1.0, period_days=step_days)
+    return Series(days, clean_looks(counts, exposure), daily=step_days == 1.0, period_days=step_days)
 
 
 def part(series: Series, at: int, size: int) -> Series:
@@ -50,7 +50,7 @@ def part(series: Series, at: int, size: int) -> Series:
 
 def told(series: Series, memory: Memory) -> Judgement:
     """The default rules, as the live line asks them."""
-    return judge(series, PROMISE, asked(*VERDICT), Beside(memory=memory))
+    return judge_series(series, PROMISE, asked(*VERDICT), SideInformation(memory=memory))
 
 
 def timed(series: Series, memories: Sequence[Memory], chunk: int) -> tuple[float, float, int]:
@@ -85,12 +85,14 @@ def main(series: int = 100_000) -> None:
     print(f"  learning R7's state from {WEEKS - 1} looks: {learning:.1f} s on one thread")
     few = max(1, series // 10)
     days = make(few, DAYS, 1.0, seed=2)
-    blank = [Memory(DAYS - 1, fresh_state(min(DAILY_CHUNK, few - at))) for at in range(0, few, DAILY_CHUNK)]
+    blank = [
+        Memory(DAYS - 1, fresh_step_state(min(DAILY_CHUNK, few - at))) for at in range(0, few, DAILY_CHUNK)
+    ]
     print(_told("default rules, 1,826 daily looks", few, timed(days, blank, DAILY_CHUNK), series))
     rng = np.random.default_rng(2)
     counts = rng.poisson(4.0, (840, 330)).astype(np.float64)
     cpu = time.process_time()
-    judge_week(counts, np.ones_like(counts), 329, Options())
+    judge_week(counts, np.ones_like(counts), 329, FarringtonOptions())
     cpu = (time.process_time() - cpu) / 840 * 1e3
     print(
         f"Farrington flexible: {cpu:.3f} ms a point of processor time, batched by 840 (R: {_R_MS_A_POINT} ms)"

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.budget import SHARES, Promise, shares_of
-from alerts.baselines.engine import Beside, Judgement, Remembered, TwoSided, judge
-from alerts.baselines.farrington import Options, judge_week
-from alerts.baselines.model import Series, observe
+from alerts.baselines.budget import BUDGET_SHARES, FalseAlarmPromise, shares_of
+from alerts.baselines.engine import Judgement, Remembered, SideInformation, TwoSided, judge_series
+from alerts.baselines.farrington import FarringtonOptions, judge_week
+from alerts.baselines.model import Series, clean_looks
 from alerts.baselines.special import BoolArray
 from alerts.baselines.step import Memory
-from alerts.baselines.usual import Usual, usual
+from alerts.baselines.usual import UsualCount, usual_of_series
 from benchmarks.baselines_simulation import (
     FIRST,
     LAST,
@@ -58,14 +58,14 @@ def by_week(judge: Callable[[int], FloatArray]) -> FloatArray:
 def farrington(counts: FloatArray) -> FloatArray:
     """Farrington flexible, five years, ten levels."""
     ones = np.ones_like(counts)
-    return by_week(lambda week: judge_week(counts, ones, week, Options()).p)
+    return by_week(lambda week: judge_week(counts, ones, week, FarringtonOptions()).p)
 
 
 def series_of(counts: FloatArray, week: int, longest: int = WEEKS) -> Series:
     """The weeks up to this one, and at most so many of them."""
     first = max(0, week + 1 - longest)
     return Series(
-        _DAYS[first : week + 1] - _DAYS[week], observe(counts[:, first : week + 1]), period_days=7.0
+        _DAYS[first : week + 1] - _DAYS[week], clean_looks(counts[:, first : week + 1]), period_days=7.0
     )
 
 
@@ -78,7 +78,7 @@ def alone(counts: FloatArray, rule: str, longest: int = WEEKS) -> FloatArray:
     """P of one rule that is asked alone about every evaluated week; 1 where it cannot tell."""
 
     def p(week: int) -> FloatArray:
-        said = judge(series_of(counts, week, longest), Promise(), asked(rule))
+        said = judge_series(series_of(counts, week, longest), FalseAlarmPromise(), asked(rule))
         return np.nan_to_num(said.rulings[rule].answers.p, nan=1.0)
 
     return by_week(p)
@@ -90,10 +90,12 @@ def tails(counts: FloatArray, years: float) -> Scores:
     rules = {"tail": {**RULES["tail"].defaults, "longest_years": years}}
     for week in _EVALUATED:
         flow = series_of(counts, week)
-        both = judge(flow, Promise(), rules).rulings["tail"]
+        both = judge_series(flow, FalseAlarmPromise(), rules).rulings["tail"]
         what = both.of(TwoSided).usual
-        snapshot = Usual(what.looks, what.expectation, (1,), None)
-        single = judge(flow, Promise(), rules, Beside(usual=snapshot)).rulings["tail"]
+        snapshot = UsualCount(what.looks, what.expectation, (1,), None)
+        single = judge_series(flow, FalseAlarmPromise(), rules, SideInformation(usual=snapshot)).rulings[
+            "tail"
+        ]
         found["tail"].append(single.answers.p)
         found["tail, 2 weeks"].append(both.answers.p)
         found[ATTAINABLE].append(snapshot.attainable(np.full(len(counts), NOMINAL)))
@@ -108,21 +110,21 @@ class Run:
     attainable: float
 
 
-def expectations(counts: FloatArray) -> list[Usual]:
+def expectations(counts: FloatArray) -> list[UsualCount]:
     """What R2 expects of every evaluated week; no promise changes it."""
-    return [usual(series_of(counts, week)) for week in _EVALUATED]
+    return [usual_of_series(series_of(counts, week)) for week in _EVALUATED]
 
 
-def verdicts(counts: FloatArray, expected: Sequence[Usual], promise: float) -> Run:
+def verdicts(counts: FloatArray, expected: Sequence[UsualCount], promise: float) -> Run:
     """Judge week by week by the rules of a verdict on one promise, so many false alarms a week."""
     rules = asked(*VERDICT)
     whole = dict.fromkeys(("notify", "urgent", "digest"), promise * WEEKS_A_YEAR)
-    terms = Promise(whole, shares_of(VERDICT))
+    terms = FalseAlarmPromise(whole, shares_of(VERDICT))
     memory: Memory | None = None
     found: dict[str, list[BoolArray]] = {}
     chance = []
     for week, what in zip(_EVALUATED, expected, strict=True):
-        said = judge(series_of(counts, week), terms, rules, Beside(memory=memory, usual=what))
+        said = judge_series(series_of(counts, week), terms, rules, SideInformation(memory=memory, usual=what))
         memory = said.rulings["step"].of(Remembered).memory
         chance.append(_tail_chance(said, what))
         found.setdefault("verdict", []).append(said.fires)
@@ -132,7 +134,7 @@ def verdicts(counts: FloatArray, expected: Sequence[Usual], promise: float) -> R
     return Run(alarms, float(np.mean(chance)))
 
 
-def _tail_chance(said: Judgement, what: Usual) -> float:
+def _tail_chance(said: Judgement, what: UsualCount) -> float:
     """What whole counts allow the two windows of R2 together, at its own share and what the others lent."""
     return float(np.mean(what.attainable(said.spending.bound("tail"))))
 
@@ -180,7 +182,7 @@ def by_promise(study: Study) -> list[str]:
         for counts, known in zip((study.null, study.outbreak), expected, strict=True)
     )
     lines = [HEAD]
-    for name, nominal in (("step", NOMINAL / SHARES["step"]), ("verdict", NOMINAL)):
+    for name, nominal in (("step", NOMINAL / BUDGET_SHARES["step"]), ("verdict", NOMINAL)):
         found = [metrics(study, null[each].alarms[name], outbreak[each].alarms[name]) for each in PROMISES]
         rates, pods = [each.fpr for each in found], [each.pod for each in found]
         equal = [float(np.interp(rate, rates, pods, np.nan, np.nan)) for rate in RATES]

@@ -12,7 +12,7 @@ from db.chunks import chunks
 from db.records.claims import KnownAircraft
 from db.schema import aircraft
 
-SOURCES = ("tar1090-db", "mictronics", "opensky")
+REGISTER_SOURCES = ("tar1090-db", "mictronics", "opensky")
 """The kinds of database that can be imported, the one that is believed first in front."""
 _SAYS = ("registration", "type_code", "operator", "flags")
 
@@ -68,4 +68,6 @@ def _merge(icao24: str, rows: Sequence[Any]) -> KnownAircraft:
 
 
 def _rank(row: Any) -> int:
-    return SOURCES.index(row["source"]) if row["source"] in SOURCES else len(SOURCES)
+    return (
+        REGISTER_SOURCES.index(row["source"]) if row["source"] in REGISTER_SOURCES else len(REGISTER_SOURCES)
+    )

@@ -93,7 +93,7 @@ def alerts(
     return _all(connection, query.order_by(alert.c.opened_at, alert.c.site_id, alert.c.metric).limit(limit))
 
 
-def events(connection: Connection, alert_id: str) -> list[AlertEvent]:
+def alert_events(connection: Connection, alert_id: str) -> list[AlertEvent]:
     """Read the whole life of an alert."""
     record = alert_by_id(connection, alert_id)
     query = select(alert_event).where(alert_event.c.alert_id == alert_id).order_by(alert_event.c.seq)

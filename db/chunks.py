@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-CHUNK = 400
+KEYS_PER_STATEMENT = 400
 """SQLite takes 500 rows in a list of rows, and each may have a dozen values of the 32,766 of a statement."""
 
-T = TypeVar("T")
+ChunkItemT = TypeVar("ChunkItemT")
 
 
-def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Give the items in order, at most `CHUNK` at a time."""
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
+def chunks(items: Sequence[ChunkItemT]) -> Iterator[Sequence[ChunkItemT]]:
+    """Give the items in order, at most `KEYS_PER_STATEMENT` at a time."""
+    for start in range(0, len(items), KEYS_PER_STATEMENT):
+        yield items[start : start + KEYS_PER_STATEMENT]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, select, tuple_
 
 from db.chunks import chunks
-from db.observations import READ, from_row
+from db.observations import READ_OBSERVATIONS, observation_from_row
 from db.records import Evaluation, Observation, ObservationKey, SeriesKey
 from db.schema import SERIES_KEY, evaluation, observation
 
@@ -25,12 +25,12 @@ def unjudged(connection: Connection, now: datetime, limit: int) -> list[Observat
     """Read the revisions that were knowable by `now` and that nobody has judged, oldest knowledge first."""
     joined = and_(*(observation.c[name] == evaluation.c[name] for name in _KEY))
     query = (
-        READ.outerjoin(evaluation, joined)
+        READ_OBSERVATIONS.outerjoin(evaluation, joined)
         .where(evaluation.c.rule.is_(None), observation.c.result_time <= now)
         .order_by(observation.c.result_time, *(observation.c[name] for name in _KEY))
         .limit(limit)
     )
-    return [from_row(row) for row in connection.execute(query)]
+    return [observation_from_row(row) for row in connection.execute(query)]
 
 
 def record_evaluations(connection: Connection, records: Sequence[Evaluation]) -> None:

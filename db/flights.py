@@ -9,14 +9,14 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db.chunks import chunks
-from db.records import AWAITED, Evidence, Fix, Poll, Visit
+from db.records import AWAITED_STATES, Evidence, Fix, Poll, Visit
 from db.schema import fix, poll, visit, visit_version
 from db.upsert import upsert
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north in degrees; west greater than east crosses 180°."""
 
-OPEN_STATES = AWAITED | {"present"}
+OPEN_VISIT_STATES = AWAITED_STATES | {"present"}
 """States of a visit that may still end."""
 
 _FIX = tuple(field.name for field in fields(Fix))
@@ -25,9 +25,9 @@ _FIX_COLUMNS = tuple(fix.c[name] for name in _FIX)
 _VISIT = tuple(column.name for column in visit.columns)
 # Written out, not bound, so that both databases see that the partial index answers it.
 _UNDERIVED = text("not poll.derived and poll.purpose = 'data'")
-_OPEN = visit.c.state.in_(sorted(OPEN_STATES))
+_OPEN = visit.c.state.in_(sorted(OPEN_VISIT_STATES))
 
-T = TypeVar("T")
+ItemT = TypeVar("ItemT")
 
 
 def insert_fixes(connection: Connection, fixes: Sequence[Fix]) -> int:
@@ -53,7 +53,7 @@ def fixes(
     times: Collection[datetime] | None = None,
 ) -> list[Fix]:
     """Read the fixes of [since, until) by time; a filter left at None takes all."""
-    common = [*_between(fix.c.at, since, until), *inside(box), *_at(times)]
+    common = [*_between(fix.c.at, since, until), *in_box(box), *_at(times)]
     found: list[Fix] = []
     for some in _filters(icao24s, poll_ids):
         query = select(*_FIX_COLUMNS).where(*common, *some)
@@ -128,7 +128,7 @@ def visits(
 
 def awaited_visits(connection: Connection) -> list[Visit]:
     """Read the visits whose aircraft was lost on the way and has not been heard again."""
-    query = select(visit).where(visit.c.state.in_(sorted(AWAITED)), visit.c.departed_at.is_(None))
+    query = select(visit).where(visit.c.state.in_(sorted(AWAITED_STATES)), visit.c.departed_at.is_(None))
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 
@@ -175,7 +175,7 @@ def _at(times: Collection[datetime] | None) -> Iterator[ColumnElement[bool]]:
         yield fix.c.at.in_(sorted(times))
 
 
-def inside(box: Bounds | None) -> Iterator[ColumnElement[bool]]:
+def in_box(box: Bounds | None) -> Iterator[ColumnElement[bool]]:
     """Give the conditions under which a report lies in a box; none where there is no box."""
     if box is None:
         return
@@ -201,7 +201,7 @@ def _filters(
             ]
 
 
-def _some(items: Collection[T] | None) -> Iterable[Sequence[T] | None]:
+def _some(items: Collection[ItemT] | None) -> Iterable[Sequence[ItemT] | None]:
     return [None] if items is None else chunks(sorted(set(items), key=str))
 
 

@@ -24,7 +24,7 @@ _SAYS = (
     "footprint",
 )
 
-Item = tuple[str, str, str, str]
+SceneKey = tuple[str, str, str, str]
 
 
 def insert_scenes(connection: Connection, scenes: Sequence[Scene]) -> int:
@@ -71,12 +71,12 @@ def scenes(
     return [Scene(*row) for row in connection.execute(query.order_by(scene.c.acquired_at, *_ITEM))]
 
 
-def _newest(connection: Connection, items: set[Item]) -> dict[Item, Scene]:
+def _newest(connection: Connection, items: set[SceneKey]) -> dict[SceneKey, Scene]:
     query = select(*_COLUMNS).where(tuple_(*_ITEM).in_(sorted(items))).order_by(scene.c.version)
     return {_item(found): found for found in (Scene(*row) for row in connection.execute(query))}
 
 
-def _item(of: Scene) -> Item:
+def _item(of: Scene) -> SceneKey:
     return of.provider, of.collection, of.item_id, of.site_id
 
 

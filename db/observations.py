@@ -18,11 +18,11 @@ _LOOK = (*(observation.c[name] for name in SERIES_KEY), observation.c.period_sta
 _PLAIN = tuple(column.name for column in observation.columns if column.name not in {*SERIES_KEY, "evidence"})
 
 LookId = tuple[SeriesKey, datetime, str]
-READ = select(observation, series.c.kind).join_from(observation, series)
+READ_OBSERVATIONS = select(observation, series.c.kind).join_from(observation, series)
 """Every revision, with the kind of its series: what `from_row` reads."""
 
 
-def record(connection: Connection, observations: Sequence[Observation]) -> list[Observation]:
+def record_observations(connection: Connection, observations: Sequence[Observation]) -> list[Observation]:
     """Append a revision for each look whose finding changed and return those, with their revision numbers.
 
     A finding is compared with what was in force at its own result time, so that a restatement stores
@@ -78,7 +78,7 @@ def looks(
     None takes all; `area=""` is the whole site and `subject=""` is all of them, as written.
     """
     wanted = {"site_id": site_id, "metric": metric, "area": area, "subject": subject, "procedure": procedure}
-    query = READ.where(
+    query = READ_OBSERVATIONS.where(
         *(observation.c[name] == value for name, value in wanted.items() if value is not None),
         *_overlapping(since, until),
         *_knowable(as_of, as_recorded),
@@ -90,11 +90,11 @@ def looks(
 
 def every_revision(connection: Connection, site_id: str, area: str, metric: str) -> list[Observation]:
     """Read every revision of every look of a site's metric in one area, in the order in which they became knowable."""
-    query = READ.where(
+    query = READ_OBSERVATIONS.where(
         observation.c.site_id == site_id, observation.c.area == area, observation.c.metric == metric
     )
     order = (observation.c.result_time, *_LOOK, observation.c.revision)
-    return [from_row(row) for row in connection.execute(query.order_by(*order))]
+    return [observation_from_row(row) for row in connection.execute(query.order_by(*order))]
 
 
 def count_recorded(connection: Connection) -> int:
@@ -121,13 +121,13 @@ def _owed(new: Sequence[Observation], known: dict[LookId, list[Observation]]) ->
 
 def _known(connection: Connection, new: Sequence[Observation]) -> dict[LookId, list[Observation]]:
     wanted = {(*_values(each.series), each.period_start, each.look_key) for each in new}
-    return _by_look(connection.execute(READ.where(tuple_(*_LOOK).in_(wanted))))
+    return _by_look(connection.execute(READ_OBSERVATIONS.where(tuple_(*_LOOK).in_(wanted))))
 
 
 def _by_look(rows: Iterable[Row[Any]]) -> dict[LookId, list[Observation]]:
     found: dict[LookId, list[Observation]] = defaultdict(list)
     for row in rows:
-        each = from_row(row)
+        each = observation_from_row(row)
         found[_look_id(each)].append(each)
     return found
 
@@ -164,7 +164,7 @@ def _to_row(each: Observation) -> dict[str, Any]:
     return {**_named(each.series), **plain, "exposure_parts": dict(each.exposure_parts), "evidence": evidence}
 
 
-def from_row(row: Row[Any]) -> Observation:
+def observation_from_row(row: Row[Any]) -> Observation:
     """Read one row of the table as a record."""
     values = dict(row._mapping)  # noqa: SLF001 - the documented way to read a row by name
     key = SeriesKey(**{name: values.pop(name) for name in SERIES_KEY})

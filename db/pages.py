@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tu
 
 from db.chunks import chunks
 from db.flights import visits_by_id
-from db.observations import LookId, from_row
+from db.observations import LookId, observation_from_row
 from db.records import Observation, SeriesKey, SeriesKind, Visit
 from db.records.revisions import in_force
 from db.schema import SERIES_KEY, observation, series, visit
@@ -68,7 +68,7 @@ def look_page(
     read = select(observation, series.c.kind).join_from(observation, series)
     for some in chunks(ids):
         for row in connection.execute(read.where(tuple_(*_LOOK).in_(some), *knowable)):
-            each = from_row(row)
+            each = observation_from_row(row)
             found[look_id(each)].append(each)
     # In the database's own order, which is that of the cursor: a collation may differ from Python's.
     ordered = [(SeriesKey(*each[:width]), each[width], each[width + 1]) for each in ids]

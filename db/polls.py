@@ -23,8 +23,8 @@ from db.schema import poll
 from db.upsert import insert_ignore
 
 POLL_LOST_AFTER = timedelta(minutes=5)
-LOST = "lost: the program was stopped before the answer was stored"
-GOOD: tuple[Outcome, ...] = ("ok", "empty")
+LOST_POLL_ERROR = "lost: the program was stopped before the answer was stored"
+GOOD_OUTCOMES: tuple[Outcome, ...] = ("ok", "empty")
 _COLUMNS = tuple(poll.c[each.name] for each in fields(Poll))
 
 
@@ -171,7 +171,7 @@ def _store_answer(connection: Connection, begun: Poll, result: PollResult, now: 
 
 def _account(connection: Connection, begun: Poll, result: PollResult, begins: datetime, lasts_s: int) -> None:
     # A slot is watched once, however often it was asked.
-    again = _others(connection, begun, poll.c.outcome.in_(GOOD), poll.c.scope == begun.scope)
+    again = _others(connection, begun, poll.c.outcome.in_(GOOD_OUTCOMES), poll.c.scope == begun.scope)
     accrue(
         connection,
         begun.provider,
@@ -179,14 +179,14 @@ def _account(connection: Connection, begun: Poll, result: PollResult, begins: da
         parts=result.parts,
         begins=begins,
         lasts_s=lasts_s,
-        observed=result.outcome in GOOD and not again,
+        observed=result.outcome in GOOD_OUTCOMES and not again,
     )
 
 
 def _note_health(
     connection: Connection, begun: Poll, result: PollResult, back_off: BackOff | None, now: datetime
 ) -> None:
-    if result.outcome in GOOD:
+    if result.outcome in GOOD_OUTCOMES:
         if begun.purpose == "data":
             note_good(connection, begun.provider, now, result.feed_time)
         return
@@ -236,7 +236,7 @@ def last_good_poll(connection: Connection, provider: str, scope: str) -> Poll | 
             poll.c.provider == provider,
             poll.c.scope == scope,
             poll.c.purpose == "data",
-            poll.c.outcome.in_(GOOD),
+            poll.c.outcome.in_(GOOD_OUTCOMES),
         )
         .order_by(poll.c.started_at.desc(), poll.c.id.desc())
         .limit(1)

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, Table, delete, select, update
 from db.chunks import chunks
 from db.cutouts import drop_sites
 from db.flight_claims import forget_claims
-from db.polls import LOST
+from db.polls import LOST_POLL_ERROR
 from db.schema import fix, payload, poll, visit, visit_version
 
 _GIVEN_UP_AFTER = timedelta(days=1)
-DROPPED = "(not kept)"
+DROPPED_IDENTITY = "(not kept)"
 
 
 class Identity(NamedTuple):
@@ -121,7 +121,7 @@ def _without(value: Any, names: Collection[str]) -> Any:
     """The same document with these names struck out of every text."""
     if isinstance(value, str):
         for name in names:
-            value = value.replace(name, DROPPED)
+            value = value.replace(name, DROPPED_IDENTITY)
         return value
     if isinstance(value, dict):
         return {key: _without(each, names) for key, each in value.items()}
@@ -137,6 +137,6 @@ def _give_up_lost(connection: Connection, before: datetime) -> int:
     lost = (
         update(poll)
         .where(poll.c.outcome.is_(None), poll.c.started_at < before)
-        .values(outcome="failed", error=LOST, derived=True)
+        .values(outcome="failed", error=LOST_POLL_ERROR, derived=True)
     )
     return connection.execute(lost).rowcount

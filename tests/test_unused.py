@@ -31,7 +31,7 @@ EXCEPTIONS = {
     "monitor.feeds.ranges._Reader.readable": "rasterio calls it",
     "monitor.feeds.ranges._Reader.seekable": "rasterio calls it",
     "monitor.runtime.jobs.SlotTrigger.get_next_fire_time": "APScheduler calls it",
-    "monitor.web.events.Pulse.looked": "tests wait for it where they would have to sleep",
+    "monitor.web.events.ChangeFeed.looked": "tests wait for it where they would have to sleep",
     "monitor.web.health._Suppressed.collect": "prometheus_client calls it",
 }
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.baselines import nb
-from alerts.baselines.answers import Answers, answer
-from alerts.baselines.model import Looks, Rate, learn_rate, tame
+from alerts.baselines.answers import Answers, answer_by_p
+from alerts.baselines.model import EventRate, Looks, cap_outliers, learn_rate
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
-LEAST_EVENTS = 10
+ABSENCE_LEAST_EVENTS = 10
 _MOST_ALPHA = 0.05
 
 
@@ -54,21 +54,21 @@ def judge_absence(looks: Looks) -> Absence:
     p, earlier, expected = np.full((3, len(y)), np.nan)
     silent = silent_looks[:, -1]
     if silent.any():
-        rate = learn_rate(tame(before.rows(silent)))
+        rate = learn_rate(cap_outliers(before.rows(silent)))
         p[silent] = silence_p(rate, stretch[silent])
         earlier[silent] = silence_p(rate, (stretch - exposure[:, -1])[silent])
         expected[silent] = rate.per_exposure * stretch[silent]
     share = active.sum(axis=1) / np.maximum(before.member.sum(axis=1), 1)
     events = np.where(active[:, :-1], y[:, :-1], 0.0).sum(axis=1)
-    needs = np.ceil(np.maximum(0.0, LEAST_EVENTS - events)).astype(np.int64)
+    needs = np.ceil(np.maximum(0.0, ABSENCE_LEAST_EVENTS - events)).astype(np.int64)
     # A look with something in it ends the stretch: nothing is absent.
     p = np.where(y[:, -1] > 0, 1.0, p)
-    settled = answer("absence", p, observed=looks.seen[:, -1], needs=needs, news=silent)
+    settled = answer_by_p("absence", p, observed=looks.seen[:, -1], needs=needs, news=silent)
     hidden = (in_stretch & ~member).sum(axis=1)
     return Absence(settled, earlier, silent_looks.sum(axis=1), hidden, share, expected)
 
 
-def silence_p(rate: Rate, exposure: FloatArray) -> FloatArray:
+def silence_p(rate: EventRate, exposure: FloatArray) -> FloatArray:
     """The predictive negative binomial's chance of nothing in so much exposure; at φ 1 it is (Σe/(Σe+G))^S."""
     mean = rate.per_exposure * exposure
     variance = rate.cautious_dispersion * mean * (1.0 + mean / rate.events)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
-Status = Literal["evaluated", "not_observed", "cannot_tell"]
-STATUSES: tuple[Status, ...] = ("evaluated", "not_observed", "cannot_tell")
+AnswerStatus = Literal["evaluated", "not_observed", "cannot_tell"]
+ANSWER_STATUSES: tuple[AnswerStatus, ...] = ("evaluated", "not_observed", "cannot_tell")
 EVALUATED, NOT_OBSERVED, CANNOT_TELL = range(3)
 
 
@@ -31,9 +31,9 @@ class Answers:
         judged: BoolArray = self.status == EVALUATED
         return judged
 
-    def say(self, row: int) -> Status:
+    def say(self, row: int) -> AnswerStatus:
         """The status in words, as evaluations store it."""
-        return STATUSES[int(self.status[row])]
+        return ANSWER_STATUSES[int(self.status[row])]
 
     def fires(self, alpha: FloatArray | float) -> BoolArray:
         """Whether p is at most alpha and that is news."""
@@ -42,7 +42,7 @@ class Answers:
         return small
 
 
-def answer(
+def answer_by_p(
     rule: str, p: FloatArray, *, observed: BoolArray, needs: IntArray, news: BoolArray | bool = True
 ) -> Answers:
     """Settle the status: judged are looks that were observed and have enough history."""

@@ -15,26 +15,26 @@ Severity = Literal["urgent", "notify", "digest"]
 SEVERITIES: tuple[Severity, ...] = ("urgent", "notify", "digest")
 URGENT, NOTIFY, DIGEST, ORDINARY = range(4)
 """Severities as numbers: their place in `SEVERITIES`, and one more for what is ordinary."""
-Budget = Mapping[str, float]
-DEFAULT_BUDGET: Budget = MappingProxyType({"notify": 0.5, "urgent": 0.05, "digest": 4.0})
+FalseAlarmBudget = Mapping[str, float]
+DEFAULT_BUDGET: FalseAlarmBudget = MappingProxyType({"notify": 0.5, "urgent": 0.05, "digest": 4.0})
 """False alarms a site-year: `notify` opens an alert, `urgent` marks it, `digest` only stands in the digest."""
 
-SHARES: Mapping[str, float] = MappingProxyType(
+BUDGET_SHARES: Mapping[str, float] = MappingProxyType(
     {"record": 0.10, "tail": 0.40, "first_since": 0.10, "absence": 0.15, "step": 0.25}
 )
 """Of R1, R2, R5, R6 and R7; other rules have no share of the promise."""
-ALTERNATIVES = ("tail", "ears_c1", "ears_c2", "ears_c3", "farrington")
+TAIL_ALTERNATIVES = ("tail", "ears_c1", "ears_c2", "ears_c3", "farrington")
 """Rules that ask the same question, so many, and share the tail's part of the budget."""
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "record": ("record",),
-    "tail": ALTERNATIVES,
+    "tail": TAIL_ALTERNATIVES,
     "first_since": ("first_ever", "first_since"),
     "absence": ("absence",),
     "step": ("step",),
 }
-FIRSTS = _GROUPS["first_since"]
+FIRST_RULES = _GROUPS["first_since"]
 """They have one share together: a subject was seen before, or it was not."""
-BUDGETED = frozenset(rule for group in _GROUPS.values() for rule in group)
+BUDGETED_RULES = frozenset(rule for group in _GROUPS.values() for rule in group)
 """Rules under the promise; the watch list and declared statistics lie outside it."""
 
 _MOST = 0.5
@@ -46,16 +46,16 @@ def shares_of(rules: Collection[str]) -> Mapping[str, float]:
     `first_ever` and `first_since` have one share together: a subject was seen before, or it was not.
     """
     groups = {name: [rule for rule in group if rule in rules] for name, group in _GROUPS.items()}
-    total = sum(SHARES[name] for name, group in groups.items() if group)
+    total = sum(BUDGET_SHARES[name] for name, group in groups.items() if group)
     return {
-        rule: SHARES[name] / total / (1 if name == "first_since" else len(group))
+        rule: BUDGET_SHARES[name] / total / (1 if name == "first_since" else len(group))
         for name, group in groups.items()
         for rule in group
     }
 
 
 _ALONE: Mapping[str, float] = {
-    **dict.fromkeys(ALTERNATIVES, SHARES["tail"]),
+    **dict.fromkeys(TAIL_ALTERNATIVES, BUDGET_SHARES["tail"]),
     **shares_of(["record", "tail", "first_ever", "first_since", "absence", "step"]),
 }
 """Shares of a rule that is looked at alone, each alternative in the tail's place."""
@@ -81,10 +81,10 @@ class ClassScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class FalseAlarmPromise:
     """What one series may cost a year, how its rules share that, and how its class has scored so far."""
 
-    budget: Budget = field(default_factory=lambda: DEFAULT_BUDGET)
+    budget: FalseAlarmBudget = field(default_factory=lambda: DEFAULT_BUDGET)
     shares: Mapping[str, float] = field(default_factory=lambda: dict(_ALONE))
     scores: Mapping[tuple[str, str], ClassScores] = field(default_factory=dict)
     """By rule and class (`flow, daily`)."""
@@ -98,7 +98,7 @@ class Promise:
 class Spending:
     """The promise of S series at their judged looks, with what rules that are idle lend to the tail."""
 
-    promise: Promise
+    promise: FalseAlarmPromise
     looks_a_year: FloatArray
     """Usable looks a year [series], over which a rule's part is spread."""
     kind: str
@@ -110,11 +110,13 @@ class Spending:
         """The false alarms a year that this rule may give, [series]."""
         whole = np.full(self.looks_a_year.shape, self.promise.a_year(rule, severity))
         lent, shares = self.lent.get(severity, {}), self.promise.shares
-        if rule not in ALTERNATIVES or rule not in shares:
+        if rule not in TAIL_ALTERNATIVES or rule not in shares:
             return whole * (1.0 - lent[rule]) if rule in lent else whole
         # The firsts have one share together, so only one of them has any to lend.
-        each = {("first" if name in FIRSTS else name): shares[name] * part for name, part in lent.items()}
-        borrowers = sum(name in shares for name in ALTERNATIVES)
+        each = {
+            ("first" if name in FIRST_RULES else name): shares[name] * part for name, part in lent.items()
+        }
+        borrowers = sum(name in shares for name in TAIL_ALTERNATIVES)
         total: FloatArray = whole + self.promise.budget[severity] * sum(each.values()) / borrowers
         return total
 

@@ -4,8 +4,8 @@ from alerts.baselines import nb
 
 WARM_UP_DAYS = 180
 WINDOW_DAYS = 365
-GUARD_DAYS = 2
-REFRACTORY_DAYS = 7.0
+LEFT_OUT_DAYS = 2
+EPISODE_GAP_DAYS = 7.0
 
 
 def rate_interval(events: int, site_years: float, tail: float = 0.025) -> tuple[float, float]:

@@ -5,11 +5,11 @@ from typing import Literal
 
 import numpy as np
 
-from alerts.baselines.answers import Answers, answer
+from alerts.baselines.answers import Answers, answer_by_p
 from alerts.baselines.model import Looks
 from alerts.baselines.special import BoolArray, FloatArray, IntArray, normal_quantile, normal_sf
 
-Method = Literal["C1", "C2", "C3"]
+EarsMethod = Literal["C1", "C2", "C3"]
 _LAG = {"C1": 0, "C2": 2, "C3": 2}
 _NEEDS = {"C1": 5, "C2": 7, "C3": 9}
 _C3_DAYS = 3
@@ -33,7 +33,7 @@ class Ears:
 
 def ears(
     looks: Looks,
-    method: Method = "C1",
+    method: EarsMethod = "C1",
     alpha: float = 0.001,
     *,
     baseline: int = 7,
@@ -72,7 +72,7 @@ class Newest:
 
 
 def judge_ears(
-    looks: Looks, method: Method, rule: str, *, baseline: int = 7, least_sd: float = 0.5
+    looks: Looks, method: EarsMethod, rule: str, *, baseline: int = 7, least_sd: float = 0.5
 ) -> Newest:
     """Judge the newest look; one that was seen too badly to compare with whole looks is not observed."""
     newest = looks.window(slice(max(0, looks.counts.shape[1] - _COLUMNS), None))
@@ -83,7 +83,7 @@ def judge_ears(
     p = np.where(np.isnan(statistic), np.nan, p)
     short = np.isnan(statistic) & newest.member[:, -1]
     needs = np.where(short, np.maximum(1, _NEEDS[method] - looks.past.member.sum(axis=1)), 0)
-    settled = answer(rule, p, observed=newest.member[:, -1], needs=needs)
+    settled = answer_by_p(rule, p, observed=newest.member[:, -1], needs=needs)
     return Newest(settled, statistic, mean, np.maximum(sd, least_sd), found.n[:, -1])
 
 

@@ -12,24 +12,24 @@ import numpy as np
 
 from alerts.baselines.absence import judge_absence
 from alerts.baselines.answers import Answers
-from alerts.baselines.budget import NOTIFY, SEVERITIES, Promise, Spending, severest
-from alerts.baselines.ears import Method, judge_ears
+from alerts.baselines.budget import NOTIFY, SEVERITIES, FalseAlarmPromise, Spending, severest
+from alerts.baselines.budget_reallocation import reallocate_budget
+from alerts.baselines.ears import EarsMethod, judge_ears
 from alerts.baselines.farrington import judge_season
-from alerts.baselines.lending import lend
 from alerts.baselines.model import Series
 from alerts.baselines.record import judge_record
 from alerts.baselines.since import Watched, judge_first_ever, judge_first_since, watched
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 from alerts.baselines.step import Memory, Step, alarm_at, judge_step, learn
 from alerts.baselines.tail import Tail
-from alerts.baselines.usual import Usual, usual
+from alerts.baselines.usual import UsualCount, usual_of_series
 
-Params = Mapping[str, Any]
+RuleParameters = Mapping[str, Any]
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class SideInformation:
     """What is known beside the looks themselves; what is left out is taken or learnt from them."""
 
     watched: Watched | None = None
@@ -38,18 +38,18 @@ class Beside:
     """The largest count known [series]."""
     memory: Memory | None = None
     """What `step` remembers of earlier looks."""
-    usual: Usual | None = None
+    usual: UsualCount | None = None
     """What the judged look should show, where that is worked out already."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RuleQuestion:
     """S series before one rule, with what it may spend."""
 
     series: Series
     spending: Spending
     watched: Watched
-    beside: Beside
+    beside: SideInformation
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,17 @@ class Judgement:
         return fires
 
 
-def judge(
-    series: Series, promise: Promise, rules: Mapping[str, Params], beside: Beside | None = None
+def judge_series(
+    series: Series,
+    promise: FalseAlarmPromise,
+    rules: Mapping[str, RuleParameters],
+    beside: SideInformation | None = None,
 ) -> Judgement:
     """Ask those of `rules` (names with their parameters) that have a probability about the newest looks."""
-    beside = beside or Beside()
+    beside = beside or SideInformation()
     known = beside.watched or watched(series)
-    question = Question(series, lend(series, promise, known), known, beside)
-    rulings = {name: ask(question, rules[name]) for name, ask in QUESTIONS.items() if name in rules}
+    question = RuleQuestion(series, reallocate_budget(series, promise, known), known, beside)
+    rulings = {name: ask(question, rules[name]) for name, ask in RULE_QUESTIONS.items() if name in rules}
     return Judgement(series, question.spending, known, rulings)
 
 
@@ -108,7 +111,7 @@ def judge(
 class TwoSided:
     """What `tail` found, and on which side."""
 
-    usual: Usual
+    usual: UsualCount
     tail: Tail
     low: BoolArray
     """Series that show unusually little rather than much."""
@@ -124,19 +127,19 @@ class Remembered:
     memory: Memory
 
 
-def _settled(question: Question, answers: Answers, found: object) -> Ruling:
+def _settled(question: RuleQuestion, answers: Answers, found: object) -> Ruling:
     return Ruling(answers, question.spending.severity(answers), found)
 
 
-def _record(question: Question, params: Params) -> Ruling:
+def _record(question: RuleQuestion, params: RuleParameters) -> Ruling:
     found = judge_record(
         question.series.looks, min_looks=float(params["min_looks"]), highest=question.beside.highest
     )
     return _settled(question, found.answers, found)
 
 
-def _tail(question: Question, params: Params) -> Ruling:
-    what = question.beside.usual or usual(question.series, float(params["longest_years"]))
+def _tail(question: RuleQuestion, params: RuleParameters) -> Ruling:
+    what = question.beside.usual or usual_of_series(question.series, float(params["longest_years"]))
     tail = what.judge()
     p_high, p_low = tail.answers.p, np.where(tail.answers.evaluated, tail.p_low, np.nan)
     tries = 2 if params["sides"] == "both" else 1
@@ -147,8 +150,8 @@ def _tail(question: Question, params: Params) -> Ruling:
     return _settled(question, answers, TwoSided(what, tail, low, tries))
 
 
-def _ears(method: Method, name: str) -> Callable[[Question, Params], Ruling]:
-    def ask(question: Question, params: Params) -> Ruling:
+def _ears(method: EarsMethod, name: str) -> Callable[[RuleQuestion, RuleParameters], Ruling]:
+    def ask(question: RuleQuestion, params: RuleParameters) -> Ruling:
         found = judge_ears(
             question.series.looks,
             method,
@@ -161,12 +164,12 @@ def _ears(method: Method, name: str) -> Callable[[Question, Params], Ruling]:
     return ask
 
 
-def _farrington(question: Question, params: Params) -> Ruling:
+def _farrington(question: RuleQuestion, params: RuleParameters) -> Ruling:
     found = judge_season(question.series, years=int(params["years"]), least_years=int(params["least_years"]))
     return _settled(question, found.answers, found)
 
 
-def _first_ever(question: Question, params: Params) -> Ruling:
+def _first_ever(question: RuleQuestion, params: RuleParameters) -> Ruling:
     found = judge_first_ever(
         question.series,
         question.watched,
@@ -176,7 +179,7 @@ def _first_ever(question: Question, params: Params) -> Ruling:
     return _settled(question, found.answers, found)
 
 
-def _first_since(question: Question, params: Params) -> Ruling:
+def _first_since(question: RuleQuestion, params: RuleParameters) -> Ruling:
     found = judge_first_since(
         question.series,
         question.watched,
@@ -186,7 +189,7 @@ def _first_since(question: Question, params: Params) -> Ruling:
     return _settled(question, found.answers, found)
 
 
-def _absence(question: Question, _: Params) -> Ruling:
+def _absence(question: RuleQuestion, _: RuleParameters) -> Ruling:
     found = judge_absence(question.series.looks)
     spending = question.spending
     # Its law counts stretches, not looks: the crossing itself says how severe it is.
@@ -196,14 +199,14 @@ def _absence(question: Question, _: Params) -> Ruling:
     return Ruling(found.answers, severest(crossed), found)
 
 
-def _step(question: Question, _: Params) -> Ruling:
+def _step(question: RuleQuestion, _: RuleParameters) -> Ruling:
     bounds = alarm_at(question.series, question.spending.promise.a_year("step"))
     memory = learn(question.series, bounds, question.beside.memory)
     found = judge_step(question.series, bounds, memory)
     return _settled(question, found.answers, Remembered(found, memory))
 
 
-QUESTIONS: Mapping[str, Callable[[Question, Params], Ruling]] = MappingProxyType(
+RULE_QUESTIONS: Mapping[str, Callable[[RuleQuestion, RuleParameters], Ruling]] = MappingProxyType(
     {
         "record": _record,
         "tail": _tail,

@@ -16,7 +16,7 @@ _COMPACT_BELOW = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class GlmFit:
     """A fitted batch of S series, T times, P columns; `dispersion` is Pearson χ²/df without a floor of 1."""
 
     coefficients: FloatArray
@@ -31,12 +31,12 @@ class Fit:
     df: IntArray
     converged: BoolArray
 
-    def rows(self, rows: BoolArray) -> "Fit":
+    def rows(self, rows: BoolArray) -> "GlmFit":
         """The fits of some of the series."""
-        return Fit(**{entry.name: getattr(self, entry.name)[rows] for entry in fields(Fit)})
+        return GlmFit(**{entry.name: getattr(self, entry.name)[rows] for entry in fields(GlmFit)})
 
 
-def fit(
+def fit_glm(
     counts: FloatArray,
     design: FloatArray,
     offset: FloatArray,
@@ -44,7 +44,7 @@ def fit(
     *,
     start: FloatArray | None = None,
     leverage: bool = True,
-) -> Fit:
+) -> GlmFit:
     """Fit log mean = design·b + offset by reweighted least squares from counts + 0.1, as R's `glm` does.
 
     `counts`, `offset`, `prior` (weights ≥ 0) are [S, T], `design` [T, P]. NaN counts are left out. A series
@@ -74,7 +74,7 @@ def fit(
     with np.errstate(divide="ignore", invalid="ignore"):
         pearson = (working * (y / mean - 1.0) ** 2).sum(axis=1)
         dispersion = np.where(df > 0, pearson / np.maximum(df, 1), np.nan)
-    return Fit(
+    return GlmFit(
         coefficients,
         np.where(seen, mean, np.nan),
         covariance,
@@ -85,22 +85,22 @@ def fit(
     )
 
 
-def fit_reweighted(
+def fit_glm_reweighted(
     counts: FloatArray, design: FloatArray, offset: FloatArray, threshold: float
-) -> tuple[Fit, FloatArray]:
+) -> tuple[GlmFit, FloatArray]:
     """Fit, weigh counts whose Anscombe residual s exceeds the threshold by s⁻², fit once more (Noufaily 2013).
 
     Gives the fit and the weights.
     """
     ones = np.ones_like(counts)
-    first = fit(counts, design, offset, ones)
+    first = fit_glm(counts, design, offset, ones)
     if not np.isfinite(threshold):
         return first, ones
     weights = surge_weights(counts, first, threshold)
-    return fit(counts, design, offset, weights), weights
+    return fit_glm(counts, design, offset, weights), weights
 
 
-def surge_weights(counts: FloatArray, first: Fit, threshold: float) -> FloatArray:
+def surge_weights(counts: FloatArray, first: GlmFit, threshold: float) -> FloatArray:
     """Weights that take past surges out of a first fit, rescaled to sum to the number of looks."""
     residual = anscombe_residual(counts, first.mean, np.maximum(1.0, first.dispersion), first.leverage)
     with np.errstate(divide="ignore", invalid="ignore"):

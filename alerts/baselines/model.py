@@ -7,15 +7,15 @@ Everywhere in this package: arrays `[series, time]`, oldest look first, NaN = no
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
+from db.records import SeriesKind
 
-Kind = Literal["flow", "stock"]
-GATES: dict[Kind, float] = {"stock": 0.3, "flow": 0.5}
+EXPOSURE_GATES: dict[SeriesKind, float] = {"stock": 0.3, "flow": 0.5}
 """Least exposure at which a zero means something and a look belongs to a baseline."""
 
 LARGEST_COUNT = 1e6
@@ -35,11 +35,11 @@ _HIGH_SHARE, _CAP_SPREADS, _CAP_EVENTS = 0.95, 6.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """A batch of series in order of time, cleaned by `observe`."""
+    """A batch of series in order of time, cleaned by `clean_looks`."""
 
     counts: FloatArray
     exposure: FloatArray
-    kind: Kind
+    kind: SeriesKind
     member: BoolArray
     """Looks that belong to baselines: a count, seen with enough exposure."""
     faults: BoolArray
@@ -133,11 +133,11 @@ class Series:
         return replace(self, days=self.days[part], looks=self.looks.window(part))
 
 
-def observe(
+def clean_looks(
     counts: ArrayLike,
     exposure: ArrayLike | None = None,
     *,
-    kind: Kind = "flow",
+    kind: SeriesKind = "flow",
 ) -> Looks:
     """Clean a batch: what cannot be true and zeros without enough exposure become "not observed".
 
@@ -156,13 +156,13 @@ def observe(
         faults = (false_count & ~np.isnan(y)) | (false_share & ~np.isnan(y))
         y = np.where(faults, np.nan, y)
         e = np.where(false_share, np.nan, e)
-        exposed = e >= GATES[kind]
+        exposed = e >= EXPOSURE_GATES[kind]
         y = np.where((y == 0) & ~exposed, np.nan, y)
     member = np.isfinite(y) & exposed
     return Looks(y, e, kind, member, faults)
 
 
-def fold(
+def merge_near_looks(
     times_s: ArrayLike, counts: ArrayLike, exposure: ArrayLike, within_s: float = 3600.0
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Make looks that begin within an hour of the first of them one look: the clearest, in order of time.
@@ -192,7 +192,7 @@ def _last_if_nan(values: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class EventRate:
     """What a series' usable past says: `events` S = Σy + ½ in `exposure` Σe over n looks, λ = S/Σe, φ shrunk."""
 
     n: IntArray
@@ -207,7 +207,7 @@ class Rate:
         return cautious(self.dispersion, self.n, self.events / np.maximum(self.n, 1))
 
 
-def learn_rate(past: Looks, weights: FloatArray | None = None, scale: FloatArray | None = None) -> Rate:
+def learn_rate(past: Looks, weights: FloatArray | None = None, scale: FloatArray | None = None) -> EventRate:
     """Learn rate and shrunk dispersion from member looks.
 
     `scale` multiplies a look's exposure (a day-of-week factor), `weights` ≤ 1 weigh past surges down.
@@ -226,7 +226,7 @@ def learn_rate(past: Looks, weights: FloatArray | None = None, scale: FloatArray
         mean = rate[:, None] * e
         part = np.where(past.member, weight * (y - mean) ** 2 / mean, 0.0)
         dispersion = shrink_dispersion(part.sum(axis=1), n)
-    return Rate(n, events, exposure, rate, np.where(n > 0, dispersion, np.nan))
+    return EventRate(n, events, exposure, rate, np.where(n > 0, dispersion, np.nan))
 
 
 def shrink_dispersion(pearson: FloatArray, n: IntArray) -> FloatArray:
@@ -248,7 +248,7 @@ def cautious(dispersion: FloatArray, n: IntArray, mean: FloatArray) -> FloatArra
     return dispersion + margin
 
 
-def tame(past: Looks) -> Looks:
+def cap_outliers(past: Looks) -> Looks:
     """Cap counts far beyond a series' own upper range, so that one giant outlier blinds no rule for years.
 
     The cap on count per exposure is q95 + 6·(q95 - median) + 10, quantiles taken from below and never the

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.answers import Answers, answer
+from alerts.baselines.answers import Answers, answer_by_p
 from alerts.baselines.model import Looks
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
-LEAST_LOOKS = 20
+RECORD_LEAST_LOOKS = 20
 _LONGEST_LAG = 52
 _WHOLE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Of the newest look of S series: "the most in `comparable` looks; by chance 1 in 1/p"."""
+    """Of the newest look of S series: "the most in `comparable_looks` looks; by chance 1 in 1/p"."""
 
     answers: Answers
     is_record: BoolArray
@@ -29,7 +29,7 @@ class Record:
 
 
 def judge_record(
-    looks: Looks, *, min_looks: float = LEAST_LOOKS, highest: FloatArray | float = 0.0
+    looks: Looks, *, min_looks: float = RECORD_LEAST_LOOKS, highest: FloatArray | float = 0.0
 ) -> Record:
     """Rank the newest look: p = (1 + number with at least its count) / (n′ + 1), of a record 1 / (worth + 1).
 
@@ -38,7 +38,7 @@ def judge_record(
     """
     past, today = looks.past, looks.today
     observed = np.isfinite(today)
-    alike = comparable(looks)
+    alike = comparable_looks(looks)
     with np.errstate(invalid="ignore"):
         reached = (alike & (past.counts >= today[:, None])).sum(axis=1)
     n = alike.sum(axis=1)
@@ -53,18 +53,20 @@ def judge_record(
     p = np.where(is_record, 1.0 / (worth + 1.0), (1.0 + reached) / (n + 1.0))
     needs = np.ceil(np.maximum(0.0, min_looks - n)).astype(np.int64)
     # Only a record is news: ties and looks below a cloudy maximum are not.
-    settled = answer("record", np.where(observed, p, np.nan), observed=observed, needs=needs, news=is_record)
+    settled = answer_by_p(
+        "record", np.where(observed, p, np.nan), observed=observed, needs=needs, news=is_record
+    )
     return Record(settled, is_record, previous, n, worth)
 
 
-def comparable(looks: Looks) -> BoolArray:
+def comparable_looks(looks: Looks) -> BoolArray:
     """The earlier usable looks that saw at least as much as the newest, [series, time]; all where that is unknown."""
     past = looks.past
     exposure = np.nan_to_num(looks.today_exposure)[:, None]
     return past.member & (past.exposure >= exposure)
 
 
-def attainable(comparable_looks: IntArray, alpha: FloatArray) -> FloatArray:
+def attainable_record_chance(comparable_looks: IntArray, alpha: FloatArray) -> FloatArray:
     """The real chance of a record whose odds alpha allows: at most one look in n′ + 1."""
     return np.floor((comparable_looks + 1) * alpha + 1e-9) / (comparable_looks + 1)
 

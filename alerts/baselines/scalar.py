@@ -19,7 +19,7 @@ _CLOSE_SUM = 1e-17
 _MOST_ROUNDS = 20_000
 
 
-def log_pmf(k: float, mean: float, size: float) -> float:
+def scalar_log_pmf(k: float, mean: float, size: float) -> float:
     """Log P(Y = k) of a negative binomial, as `nb` has it for arrays; `size` is finite."""
     if math.isnan(k + mean + size):
         return math.nan
@@ -37,7 +37,7 @@ def log_pmf(k: float, mean: float, size: float) -> float:
     )
 
 
-def log_tail(k: float, mean: float, size: float, *, upper: bool) -> float:
+def scalar_log_tail(k: float, mean: float, size: float, *, upper: bool) -> float:
     """Log P(Y ≥ k) or log P(Y < k); whichever side converges faster is computed."""
     if not (0 <= k < math.inf and 0 <= mean < math.inf and size > 0):
         return math.nan
@@ -52,16 +52,16 @@ def log_tail(k: float, mean: float, size: float, *, upper: bool) -> float:
 def _upper(k: float, mean: float, r: float) -> float:
     s = 1.0 / r
     x = mean * s / (1.0 + mean * s)
-    return log_pmf(k, mean, r) + _log(_fraction(k, mean / (1.0 + mean * s), x))
+    return scalar_log_pmf(k, mean, r) + _log(_fraction(k, mean / (1.0 + mean * s), x))
 
 
 def _lower(k: float, mean: float, r: float) -> float:
     """Log P(Y < k): a short sum downwards near the Poisson limit, where the fraction would be slow."""
     if r < mean or k != math.floor(k):
         x = 1.0 / (1.0 + mean / r)
-        return log_pmf(k, mean, r) + _log(k / r) + _log(_fraction(r, k * x, x))
+        return scalar_log_pmf(k, mean, r) + _log(k / r) + _log(_fraction(r, k * x, x))
     s, at = 1.0 / r, k - 1.0
-    base, term, total = log_pmf(at, mean, r), 1.0, 1.0
+    base, term, total = scalar_log_pmf(at, mean, r), 1.0, 1.0
     while at > 0 and term > _CLOSE_SUM * total:
         term *= at * (1.0 + mean * s) / (mean * (1.0 + (at - 1.0) * s))
         total += term

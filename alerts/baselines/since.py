@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alerts.baselines.answers import Answers, answer
+from alerts.baselines.answers import Answers, answer_by_p
 from alerts.baselines.model import DAYS_A_YEAR, LONGEST_SPAN_DAYS, Series
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
@@ -116,7 +116,7 @@ def _first(rule: str, series: Series, days: FloatArray, needs: FloatArray, asked
         # Without any earlier sighting nothing is known of a gap.
         p = np.where(there & np.isnan(days), np.nan, p)
     short = np.where(there & asked, needs, 0).astype(np.int64)
-    settled = answer(rule, p, observed=np.isfinite(today), needs=short, news=there & asked)
+    settled = answer_by_p(rule, p, observed=np.isfinite(today), needs=short, news=there & asked)
     return First(settled, chance)
 
 

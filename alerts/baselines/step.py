@@ -9,13 +9,13 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from alerts.baselines import nb
-from alerts.baselines.answers import Answers, answer
-from alerts.baselines.change_rate import LEAST_EVENTS
+from alerts.baselines.answers import Answers, answer_by_p
+from alerts.baselines.change_rate import RATE_CHANGE_LEAST_EVENTS
 from alerts.baselines.model import DAYS_A_YEAR, Looks, Series, learn_rate, shrink_dispersion
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
-RATIOS = (5.0, 3.0, 2.0, 1.5, 0.67, 0.5, 0.33)
-LEAST_LOOKS = 30
+RATE_RATIOS = (5.0, 3.0, 2.0, 1.5, 0.67, 0.5, 0.33)
+STEP_LEAST_LOOKS = 30
 _LOG_CAP = 50.0
 _LARGEST_M = 1e12
 _LARGEST_SIZE = 1e12
@@ -49,17 +49,17 @@ class StepState:
         return {field.name: getattr(self, field.name)[series].tolist() for field in fields(self)}
 
 
-def state_of(rows: list[dict[str, list[float] | float]]) -> StepState:
+def step_state(rows: list[dict[str, list[float] | float]]) -> StepState:
     """The state of stored rows."""
     return StepState(
         **{field.name: np.array([row[field.name] for row in rows], np.float64) for field in fields(StepState)}
     )
 
 
-def fresh_state(series: int) -> StepState:
+def fresh_step_state(series: int) -> StepState:
     """The state before the first look."""
     scalars = [np.zeros(series) for _ in range(4)]
-    arrays = [np.zeros((series, len(RATIOS))) for _ in range(5)]
+    arrays = [np.zeros((series, len(RATE_RATIOS))) for _ in range(5)]
     return StepState(*scalars, *arrays)
 
 
@@ -103,11 +103,11 @@ def learn(series: Series, bounds: FloatArray, known: Memory | None = None) -> Me
     """Take in all looks but the newest; `bounds` [series, time] is c as of each."""
     columns = series.looks.counts.shape[1] - 1
     if known is None or known.columns > columns:
-        known = Memory(0, fresh_state(len(series.looks.counts)))
+        known = Memory(0, fresh_step_state(len(series.looks.counts)))
     state = known.state
     for column in range(known.columns, columns):
         here = slice(column, column + 1)
-        state, _ = update(state, series.looks.window(here), bounds[:, column])
+        state, _ = update_step(state, series.looks.window(here), bounds[:, column])
     return Memory(columns, state)
 
 
@@ -117,7 +117,7 @@ def judge_step(series: Series, bounds: FloatArray, known: Memory) -> Step:
     A step that came at the same time of the year before is the season, and no news.
     """
     before = known.state.n.astype(np.int64)
-    _, step = update(known.state, series.looks.window(slice(-1, None)), bounds[:, -1])
+    _, step = update_step(known.state, series.looks.window(slice(-1, None)), bounds[:, -1])
     alarm = step.answers.fires(1.0 / bounds[:, -1])
     seasonal = np.zeros_like(alarm)
     rows = np.flatnonzero(alarm)
@@ -129,7 +129,7 @@ def judge_step(series: Series, bounds: FloatArray, known: Memory) -> Step:
     return replace(step, answers=answers, n=before, seasonal=seasonal)
 
 
-def update(state: StepState, looks: Looks, alarm_at: FloatArray | float) -> tuple[StepState, Step]:
+def update_step(state: StepState, looks: Looks, alarm_at: FloatArray | float) -> tuple[StepState, Step]:
     """Take in the newest look of S series; `alarm_at` is c, the looks between chance alarms.
 
     A look outside baselines changes nothing. One look gives at most half the evidence of an alarm, so that a
@@ -171,7 +171,7 @@ def _moment(state: StepState, looks: Looks, alarm_at: FloatArray) -> _Moment:
     certainty = 1.0 + mean / (state.events + 0.5)
     variance = dispersion * mean * certainty
     y = np.minimum(y, np.where(state.n > 0, mean + _CAP_SD * np.sqrt(variance) + _CAP_EVENTS, y))
-    ready = used & (state.n >= LEAST_LOOKS)
+    ready = used & (state.n >= STEP_LEAST_LOOKS)
     unknown = looks.seen[:, -1] & np.isnan(looks.today_exposure)
     return _Moment(y, e, used, unknown, ready, rate, dispersion, mean, variance, certainty, alarm_at)
 
@@ -185,11 +185,11 @@ def _baseline(state: StepState) -> tuple[FloatArray, FloatArray]:
 def _move(state: StepState, now: _Moment) -> StepState:
     """Update M, and the sums since the last time each ratio had nothing going for it."""
     size = np.minimum(nb.size_of(now.mean, now.variance), _LARGEST_SIZE)
-    k = np.array(RATIOS)
+    k = np.array(RATE_RATIOS)
     relative = (now.mean / (size + now.mean))[:, None] * (k - 1.0)
     log_ratio = now.y[:, None] * np.log(k) - (now.y + size)[:, None] * np.log1p(relative)
     # Half of what lifts the mean over all ratios to c; capping evidence only makes alarms rarer.
-    cap = np.minimum(_LOG_CAP, np.log(len(RATIOS) * np.maximum(now.alarm_at, np.e)) / 2.0)[:, None]
+    cap = np.minimum(_LOG_CAP, np.log(len(RATE_RATIOS) * np.maximum(now.alarm_at, np.e)) / 2.0)[:, None]
     seen = now.ready[:, None]
     log_ratio = np.where(seen, np.clip(log_ratio, -_LOG_CAP, cap), 0.0)
     m = np.where(seen, np.minimum((state.m + 1.0) * np.exp(log_ratio), _LARGEST_M), state.m)
@@ -238,11 +238,11 @@ def _describe(state: StepState, now: _Moment, best: IntArray) -> Step:
         ratio = (events / exposure) / before
         p = np.minimum(1.0, 1.0 / evidence)
     above = now.y - now.mean
-    agrees = now.ready & np.where(np.array(RATIOS)[best] > 1.0, above > 0, above < 0)
-    needs = np.where(now.ready, 0, np.maximum(0, LEAST_LOOKS - state.n)).astype(np.int64)
+    agrees = now.ready & np.where(np.array(RATE_RATIOS)[best] > 1.0, above > 0, above < 0)
+    needs = np.where(now.ready, 0, np.maximum(0, STEP_LEAST_LOOKS - state.n)).astype(np.int64)
     # A count at unknown exposure was observed, but says too little of the level.
     p = np.where(now.used, p, np.nan)
-    settled = answer("step", p, observed=now.used | now.unknown, needs=needs, news=agrees)
+    settled = answer_by_p("step", p, observed=now.used | now.unknown, needs=needs, news=agrees)
     no = np.zeros(len(evidence), dtype=bool)
     return Step(settled, evidence, ratio, n.astype(np.int64), before, state.n.astype(np.int64), no)
 
@@ -287,7 +287,7 @@ def as_last_year(looks: Looks, days: FloatArray, since_day: FloatArray, *, risin
         share = np.where(rising, e_a, e_b) / (e_a + e_b)
     more, less = np.where(rising, a, b), np.where(rising, b, a)
     phi = learn_rate(looks.past).dispersion
-    told = (b >= LEAST_EVENTS) & (e_a > 0) & (e_b > 0)
+    told = (b >= RATE_CHANGE_LEAST_EVENTS) & (e_a > 0) & (e_b > 0)
     alike: BoolArray = told & (more == 0)
     asked = told & ~alike
     p = np.exp(nb.log_incomplete_beta((more / phi)[asked], (less / phi)[asked] + 1.0, share[asked]))

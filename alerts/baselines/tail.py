@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alerts.baselines import nb
-from alerts.baselines.answers import Answers, answer
-from alerts.baselines.model import Looks, learn_rate, tame
+from alerts.baselines.answers import Answers, answer_by_p
+from alerts.baselines.model import Looks, cap_outliers, learn_rate
 from alerts.baselines.special import FloatArray, IntArray
 
-Side = Literal["high", "low"]
-LEAST_LOOKS = 12
-LEAST_EXPOSURE = 5.0
+TailSide = Literal["high", "low"]
+TAIL_LEAST_LOOKS = 12
+TAIL_LEAST_EXPOSURE = 5.0
 _MOST_SE = 3.0
 
 
@@ -46,11 +46,11 @@ class Tail:
     n: IntArray
 
 
-def steady(past: Looks) -> Expectation:
+def seasonless_expectation(past: Looks) -> Expectation:
     """Without season: λ = (Σy + ½)/Σe over all usable looks, its variance φλ²/S."""
-    rate = learn_rate(tame(past))
-    exposure_missing = np.ceil(np.maximum(0.0, LEAST_EXPOSURE - rate.exposure))
-    needs = np.maximum(np.maximum(0, LEAST_LOOKS - rate.n), exposure_missing).astype(np.int64)
+    rate = learn_rate(cap_outliers(past))
+    exposure_missing = np.ceil(np.maximum(0.0, TAIL_LEAST_EXPOSURE - rate.exposure))
+    needs = np.maximum(np.maximum(0, TAIL_LEAST_LOOKS - rate.n), exposure_missing).astype(np.int64)
     dispersion = rate.cautious_dispersion
     se = np.sqrt(dispersion / rate.events)
     return Expectation(rate.per_exposure, dispersion, se, rate.n, needs)
@@ -89,7 +89,7 @@ def judge_windows(
     The expectation given is that of the most telling window. `factors` [series, longest window] scale the
     expectation of the newest looks (days of the week).
     """
-    expectation = steady(looks.past) if expectation is None else expectation
+    expectation = seasonless_expectation(looks.past) if expectation is None else expectation
     tries = windows if looks.kind == "flow" else windows[:1]
     scale = np.ones((1, max(tries))) if factors is None else np.asarray(factors, np.float64)
     found = [probabilities(looks, expectation, window, scale[:, -window:]) for window in tries]
@@ -97,7 +97,7 @@ def judge_windows(
     high[1:] = np.where(high[0] < 1.0, high[1:], np.where(np.isnan(high[0]), np.nan, 1.0))
     best = np.where(np.isnan(high), np.inf, high).argmin(axis=0)[None]
     p = np.minimum(1.0, len(tries) * np.take_along_axis(high, best, axis=0)[0])
-    settled = answer("tail", p, observed=looks.seen[:, -1], needs=expectation.needs)
+    settled = answer_by_p("tail", p, observed=looks.seen[:, -1], needs=expectation.needs)
     mean, size = (np.take_along_axis(part, best, axis=0)[0] for part in (mean, size))
     p_low = np.where(looks.member[:, -1] | np.isnan(low[0]), low[0], 1.0)
     return Tail(settled, p, p_low, mean, size, expectation.dispersion, expectation.n)
@@ -115,7 +115,9 @@ def _sum_newest(looks: Looks, width: int, factors: FloatArray) -> tuple[FloatArr
     return np.where(today, count, np.nan), np.where(today, total, np.nan)
 
 
-def attainable(alpha: FloatArray, mean: FloatArray, size: FloatArray, side: Side = "high") -> FloatArray:
+def attainable_tail_chance(
+    alpha: FloatArray, mean: FloatArray, size: FloatArray, side: TailSide = "high"
+) -> FloatArray:
     """The largest chance of an alarm not above alpha that whole counts allow."""
     if side == "high":
         bound = nb.quantile(np.clip(alpha, 1e-300, 0.5), mean, size)

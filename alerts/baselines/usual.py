@@ -7,9 +7,16 @@ import numpy as np
 from alerts.baselines import nb
 from alerts.baselines.model import Looks, Series
 from alerts.baselines.special import FloatArray
-from alerts.baselines.tail import Expectation, Side, Tail, attainable, judge_windows, probabilities
-from alerts.baselines.tail_daily import daily
-from alerts.baselines.tail_weekly import Season, seasonal
+from alerts.baselines.tail import (
+    Expectation,
+    Tail,
+    TailSide,
+    attainable_tail_chance,
+    judge_windows,
+    probabilities,
+)
+from alerts.baselines.tail_daily import daily_expectation
+from alerts.baselines.tail_weekly import SeasonOptions, seasonal_expectation
 
 DAILY_COLUMNS = 400
 """What the daily expectation looks at: a year of weekday factors and the weeks it leaves out."""
@@ -17,7 +24,7 @@ _DAYS, _LOOKS, _SNAPSHOT = (1, 3), (1, 2), (1,)
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class UsualCount:
     """What the judged look of S series should show, and the sums of newest looks that share its promise."""
 
     looks: Looks
@@ -36,9 +43,9 @@ class Usual:
         """Judge the newest look, and for flows the sums of the newest ones."""
         return judge_windows(self.looks, self.expectation, self.windows, self.factors)
 
-    def attainable(self, alpha: FloatArray, side: Side = "high") -> FloatArray:
+    def attainable(self, alpha: FloatArray, side: TailSide = "high") -> FloatArray:
         """The real chance of an alarm by the judged look, which whole counts keep below `alpha`."""
-        chance = attainable(alpha / len(self.windows), *self.of_today(), side)
+        chance = attainable_tail_chance(alpha / len(self.windows), *self.of_today(), side)
         return len(self.windows) * chance
 
     def most_ordinary(self, alpha: FloatArray) -> FloatArray:
@@ -60,22 +67,24 @@ class Usual:
         return np.ones((1, window)) if self.factors is None else self.factors[:, -window:]
 
 
-def usual(series: Series, longest_years: float = 10.0) -> Usual:
+def usual_of_series(series: Series, longest_years: float = 10.0) -> UsualCount:
     """Expect by the newest eight weeks at the day's usual level for daily looks, else by season and trend.
 
     Until there are four weeks of daily looks, all of them together give one level.
     """
-    season = Season(longest_years=longest_years)
+    season = SeasonOptions(longest_years=longest_years)
     stock = series.looks.kind == "stock"
     windows = _SNAPSHOT if stock else _DAYS if series.daily else _LOOKS
     if not series.daily:
-        return Usual(series.looks, seasonal(series.looks, series.days, season), windows, None)
+        return UsualCount(
+            series.looks, seasonal_expectation(series.looks, series.days, season), windows, None
+        )
     recent = series.newest(DAILY_COLUMNS)
-    expectation, factors = daily(recent.looks, recent.weekday, window=max(windows))
+    expectation, factors = daily_expectation(recent.looks, recent.weekday, window=max(windows))
     young = np.flatnonzero(expectation.needs > 0)
     if young.size:
-        plain = seasonal(series.looks.rows(young), series.days, season)
+        plain = seasonal_expectation(series.looks.rows(young), series.days, season)
         for entry in fields(Expectation):
             getattr(expectation, entry.name)[young] = getattr(plain, entry.name)
         factors[young] = 1.0
-    return Usual(recent.looks, expectation, windows, factors)
+    return UsualCount(recent.looks, expectation, windows, factors)

@@ -3,8 +3,8 @@
 from types import MappingProxyType
 
 from alerts.baselines.absence import Absence
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Finding, open_case, refuse, settle, since
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.figures import RuleFinding, cannot_tell, history_words, open_case, verdict_of_finding
 from alerts.words import one_in
 from db.records import Observation
 
@@ -16,12 +16,12 @@ class AbsenceRule:
     strength = 18
     defaults: Params = MappingProxyType({})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge the silent stretch that one look belongs to."""
         case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
-        refused = refuse(case, "events")
+        refused = cannot_tell(case, "events")
         if refused:
             return refused
         found, p = case.ruling.of(Absence), case.p
@@ -29,12 +29,12 @@ class AbsenceRule:
         share = float(found.active_share[0])
         if silent == 0 or case.series.looks.today[0] > 0:
             sentence = f"Something was there; usually {share:.0%} of looks show activity."
-            return settle(case, Finding(1.0, "low", -1.0, sentence))
+            return verdict_of_finding(case, RuleFinding(1.0, "low", -1.0, sentence))
         clouds = f" ({hidden} that could not see are not counted)" if hidden else ""
         expected = float(found.expected[0])
         sentence = (
             f"Usually {share:.0%} of looks show activity; none in {silent} usable looks{clouds}, where "
-            f"{expected:.1f} {case.noun} were expected, from {since(case)}; by chance: {one_in(p)} stretches."
+            f"{expected:.1f} {case.noun} were expected, from {history_words(case)}; by chance: {one_in(p)} stretches."
         )
         more = {"silent_looks": silent, "looks_not_counted": hidden}
-        return settle(case, Finding(p, "low", 0.0, sentence, expected, more=more))
+        return verdict_of_finding(case, RuleFinding(p, "low", 0.0, sentence, expected, more=more))

@@ -6,13 +6,13 @@ from typing import Any
 from alerts.baselines.budget import NOTIFY, ORDINARY, SEVERITIES
 from alerts.baselines.model import DAYS_A_YEAR
 from alerts.baselines.since import First, chance_new
-from alerts.rules.contract import Context, History, Verdict
+from alerts.rules.contract import LookHistory, RuleContext, Verdict
 from alerts.rules.figures import Case
 
 _ROUND = 3
 
 
-def by_law(case: Case, first: str, details: dict[str, Any]) -> Verdict:
+def gap_verdict(case: Case, first: str, details: dict[str, Any]) -> Verdict:
     """Tell a first after a silence: always of a listed subject, else where 1/(e·g) fits the promise."""
     chance = float(case.ruling.of(First).chance_a_year[0])
     details = {**details, "chance_a_year": round(chance, _ROUND), "value": case.look.value}
@@ -25,7 +25,7 @@ def by_law(case: Case, first: str, details: dict[str, Any]) -> Verdict:
     return _within(case.rule, severity, allowed, reason, details)
 
 
-def new_identity(rule: str, history: History, context: Context, least_days: float) -> Verdict:
+def new_identity_verdict(rule: str, history: LookHistory, context: RuleContext, least_days: float) -> Verdict:
     """Tell a new identity that nobody listed only where new ones are so rare that it fits the promise."""
     said = "New here, but not on the watch list"
     chance = chance_new(history.identities)

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from alerts.baselines.ears import Method, Newest
+from alerts.baselines.ears import EarsMethod, Newest
 from alerts.baselines.special import normal_quantile
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Finding, open_case, refuse, settle, since
-from alerts.words import number
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.figures import RuleFinding, cannot_tell, history_words, open_case, verdict_of_finding
+from alerts.words import rounded_number
 from db.records import Observation
 
-_METHODS: Mapping[str, Method] = {"ears_c1": "C1", "ears_c2": "C2", "ears_c3": "C3"}
+_METHODS: Mapping[str, EarsMethod] = {"ears_c1": "C1", "ears_c2": "C2", "ears_c3": "C3"}
 
 
-class Ears:
+class EarsRule:
     """Fires above mean + z·sd of seven usable looks; p is the normal tail, which understates rare counts.
 
     C2 leaves out the newest two looks, C3 adds up three looks' excess.
@@ -24,12 +24,12 @@ class Ears:
         self.strength = strength
         self.defaults: Params = MappingProxyType({"baseline": 7, "least_sd": 0.5})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge one look against the seven before it."""
         case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
-        refused = refuse(case)
+        refused = cannot_tell(case)
         if refused:
             return refused
         found, method = case.ruling.of(Newest), _METHODS[self.name]
@@ -40,11 +40,11 @@ class Ears:
         reach = z + 1.0 if method == "C3" else z
         count = float(case.series.looks.today[0])
         sentence = (
-            f"{number(count)} {case.noun}: {found.statistic[0]:.1f} standard deviations ({method}) above the last "
-            f"{int(found.n[0])} usable looks, which had {number(mean)} on average; from {since(case)}."
+            f"{rounded_number(count)} {case.noun}: {found.statistic[0]:.1f} standard deviations ({method}) above the last "
+            f"{int(found.n[0])} usable looks, which had {rounded_number(mean)} on average; from {history_words(case)}."
         )
         threshold = mean + reach * sd
         if method == "C3":
             threshold = min(threshold, mean)
         band = (max(0.0, mean - 1.96 * sd), mean + 1.96 * sd)
-        return settle(case, Finding(case.p, "high", threshold, sentence, mean, band, alpha))
+        return verdict_of_finding(case, RuleFinding(case.p, "high", threshold, sentence, mean, band, alpha))

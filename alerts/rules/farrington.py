@@ -5,10 +5,10 @@ from types import MappingProxyType
 import numpy as np
 
 from alerts.baselines import nb
-from alerts.baselines.farrington import Week
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Finding, open_case, refuse, settle, since
-from alerts.words import number, one_in
+from alerts.baselines.farrington import FarringtonWeek
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.figures import RuleFinding, cannot_tell, history_words, open_case, verdict_of_finding
+from alerts.words import one_in, rounded_number
 from db.records import Observation
 
 
@@ -19,23 +19,25 @@ class FarringtonRule:
     strength = 25
     defaults: Params = MappingProxyType({"years": 5, "least_years": 3})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge the week up to one look."""
         case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
-        refused = refuse(case, "weeks")
+        refused = cannot_tell(case, "weeks")
         if refused:
             return refused
-        found, p = case.ruling.of(Week), case.p
+        found, p = case.ruling.of(FarringtonWeek), case.p
         expected, size = found.expected, found.size
         week = float(found.count[0])
         alpha = np.maximum(case.spending.bound(self.name), 1e-300)
         upper, high, low = (float(nb.quantile(part, expected, size)[0]) for part in (alpha, 0.025, 0.975))
         sentence = (
-            f"{number(week)} {case.noun} in the week that ends here; expected {number(float(expected[0]))} in this "
-            f"season (95 %: {low:g}–{high:g}), from {since(case)}; so many by chance: {one_in(p)} weeks."
+            f"{rounded_number(week)} {case.noun} in the week that ends here; expected {rounded_number(float(expected[0]))} in this "
+            f"season (95 %: {low:g}–{high:g}), from {history_words(case)}; so many by chance: {one_in(p)} weeks."
         )
         chance = float(nb.sf(upper + 1.0, expected, size)[0])
         threshold = max(0.0, upper - float(found.earlier[0]))
-        return settle(case, Finding(p, "high", threshold, sentence, float(expected[0]), (low, high), chance))
+        return verdict_of_finding(
+            case, RuleFinding(p, "high", threshold, sentence, float(expected[0]), (low, high), chance)
+        )

@@ -10,13 +10,13 @@ from alerts.baselines.answers import CANNOT_TELL, NOT_OBSERVED
 from alerts.baselines.budget import ORDINARY, SEVERITIES, Spending
 from alerts.baselines.engine import Judgement, Ruling
 from alerts.baselines.model import Series
-from alerts.rules import day, unjudgeable, unlisted_identity
-from alerts.rules.asking import ask
-from alerts.rules.contract import Context, History, Params, State, Verdict
+from alerts.rules import site_day, unjudgeable, unlisted_identity
+from alerts.rules.contract import LookHistory, Params, RuleContext, RuleState, Verdict
+from alerts.rules.engine_input import ask_engine
 from alerts.words import exposure_words, units
 from db.records import Observation
 
-Side = Literal["high", "low"]
+FiredSide = Literal["high", "low"]
 _SMALLEST = 1e-300
 
 
@@ -26,8 +26,8 @@ class Case:
 
     rule: str
     look: Observation
-    history: History
-    context: Context
+    history: LookHistory
+    context: RuleContext
     judgement: Judgement
 
     @property
@@ -68,7 +68,7 @@ class Case:
 
 
 def open_case(
-    rule: str, look: Observation, history: History, context: Context, params: Params
+    rule: str, look: Observation, history: LookHistory, context: RuleContext, params: Params
 ) -> "Case | Verdict":
     """The look as a case, or the answer where no rule with a probability can judge it."""
     refused = unjudgeable(rule, look, history)
@@ -77,12 +77,12 @@ def open_case(
     if unlisted_identity(look.series.subject, context.watchlist):
         reason = "Identities that nobody listed have no baseline of their own."
         return Verdict(rule, "suppressed", exceeded=False, reason=reason)
-    judgement = context.judgement or ask(look, history, context, {rule: params})
+    judgement = context.judgement or ask_engine(look, history, context, {rule: params})
     return Case(rule, look, history, context, judgement)
 
 
-def refuse(
-    case: Case, what: str = "usable looks", state: State | None = None, n: int | None = None
+def cannot_tell(
+    case: Case, what: str = "usable looks", state: RuleState | None = None, n: int | None = None
 ) -> Verdict | None:
     """The answer where the rule cannot judge: too little history, or a zero that nobody could have seen.
 
@@ -107,7 +107,7 @@ def refuse(
 
 
 def too_little(
-    case: Case, needs: int, what: str = "usable looks", state: State | None = None, n: int | None = None
+    case: Case, needs: int, what: str = "usable looks", state: RuleState | None = None, n: int | None = None
 ) -> Verdict:
     """Say “cannot tell yet, needs n more”, or that a change began the baseline anew; `n` are the looks there are."""
     missing, n = max(1, needs), case.usable if n is None else n
@@ -117,7 +117,7 @@ def too_little(
     broken = case.history.broken_by
     if broken is not None:
         details["change"] = broken.what
-        since = day(broken.starts_at, case.context)
+        since = site_day(broken.starts_at, case.context)
         reason = f"The history before {since} no longer counts ({broken.what}): {have}."
         return Verdict(
             case.rule, "baseline_broken", exceeded=False, reason=reason, details=details, state=state
@@ -127,11 +127,11 @@ def too_little(
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RuleFinding:
     """What a rule found: p, the side, the most ordinary count, and the sentence that says why."""
 
     p: float
-    side: Side
+    side: FiredSide
     threshold: float
     sentence: str
     expected: float | None = None
@@ -141,7 +141,7 @@ class Finding:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-def settle(case: Case, found: Finding, state: State | None = None) -> Verdict:
+def verdict_of_finding(case: Case, found: RuleFinding, state: RuleState | None = None) -> Verdict:
     """The verdict of one finding, with every figure that a reader needs."""
     spending, ruling = case.spending, case.judgement.rulings.get(case.rule)
     severity = ORDINARY if ruling is None else int(ruling.severity[0])
@@ -173,7 +173,7 @@ def settle(case: Case, found: Finding, state: State | None = None) -> Verdict:
     if severity != ORDINARY:
         details["severity"] = SEVERITIES[severity]
     notes = "".join(
-        f" On record since {day(each.starts_at, case.context)}: {each.what}." for each in _noted(case)
+        f" On record since {site_day(each.starts_at, case.context)}: {each.what}." for each in _noted(case)
     )
     return Verdict(
         case.rule,
@@ -206,7 +206,7 @@ def _basis(case: Case) -> dict[str, Any]:
     return details
 
 
-def since(case: Case) -> str:
+def history_words(case: Case) -> str:
     """How much history stands behind it: `in 121 usable looks since 2019-05-03`."""
     basis = _basis(case)
     if "window" not in basis:
@@ -214,7 +214,7 @@ def since(case: Case) -> str:
     first = case.look.period_start + timedelta(
         days=float(case.series.days[:-1][case.series.looks.past.member[0]][0])
     )
-    return f"{basis['n']} usable looks since {day(first, case.context)}"
+    return f"{basis['n']} usable looks since {site_day(first, case.context)}"
 
 
 def at_exposure(case: Case) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.model import LARGEST_COUNT, Series, fold, observe
+from alerts.baselines.model import LARGEST_COUNT, Series, clean_looks, merge_near_looks
 from alerts.baselines.special import FloatArray
 from db.records import Observation
 
@@ -29,14 +29,14 @@ class PastLooks:
     """1 where the count is only a lower or an upper bound."""
 
 
-def counted(look: Observation) -> float:
+def certain_count(look: Observation) -> float:
     """What was surely there; a value known only as an upper bound proves nothing."""
     if look.value is None or look.qualifier == "<=":
         return look.low or 0.0
     return look.value
 
 
-def fault(look: Observation) -> str:
+def look_fault(look: Observation) -> str:
     """What of a look cannot be true, "" if nothing: a count is 0 to a million, a share observed 0 to 1."""
     for count in (look.value, look.low):
         if count is not None and not 0 <= count <= LARGEST_COUNT:
@@ -52,7 +52,7 @@ def past_looks(looks: Sequence[Observation], implied: Sequence[Observation] = ()
 
     `implied` are looks of the same procedure that would have shown the subject and did not: they count as zero.
     """
-    rows = [_row(look, counted(look)) for look in looks] + [_row(look, 0.0) for look in implied]
+    rows = [_row(look, certain_count(look)) for look in looks] + [_row(look, 0.0) for look in implied]
     rows.sort()
     table = np.array(rows, dtype=np.float64).reshape(-1, 5)
     return PastLooks(*(table[:, column] for column in range(5)))
@@ -92,7 +92,7 @@ def series_of(look: Observation, past: PastLooks) -> Series:
     else:
         # The same opportunity as today's look: a second tile of one pass.
         like &= past.start_s < start - HOUR_S
-    counts = np.append(past.counts[like], counted(look))
+    counts = np.append(past.counts[like], certain_count(look))
     exposure = np.append(past.exposure[like], exposure_of(look))
     bounds = np.append(past.bounds[like], float(look.qualifier in (">=", "<=")))
     alike = bool(np.isnan(exposure[bounds == 0]).all())
@@ -102,13 +102,13 @@ def series_of(look: Observation, past: PastLooks) -> Series:
     if daily:
         days, counts, exposure = _on_calendar(days, counts, exposure)
     elif look.kind == "stock":
-        earlier = fold(days[:-1], counts[:-1], exposure[:-1], HOUR_S / DAY_S)
+        earlier = merge_near_looks(days[:-1], counts[:-1], exposure[:-1], HOUR_S / DAY_S)
         days, counts, exposure = (
             np.append(part, last) for part, last in zip(earlier, (0.0, counts[-1], exposure[-1]), strict=True)
         )
     return Series(
         days,
-        observe(counts, exposure, kind=look.kind),
+        clean_looks(counts, exposure, kind=look.kind),
         daily=daily,
         period_days=length / DAY_S,
         alike=alike,

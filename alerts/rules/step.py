@@ -8,11 +8,19 @@ import numpy as np
 
 from alerts.baselines.engine import Remembered
 from alerts.baselines.step import Step, change_day
-from alerts.rules import day
-from alerts.rules.asking import kept
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Case, Finding, Side, open_case, refuse, settle, since
-from alerts.words import number
+from alerts.rules import site_day
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.engine_input import step_memory_record
+from alerts.rules.figures import (
+    Case,
+    FiredSide,
+    RuleFinding,
+    cannot_tell,
+    history_words,
+    open_case,
+    verdict_of_finding,
+)
+from alerts.words import rounded_number
 from db.records import Observation
 
 
@@ -27,17 +35,17 @@ class StepRule:
     strength = 16
     defaults: Params = MappingProxyType({})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Take in the looks since the remembered one, then judge this one."""
         case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
         found = case.ruling.of(Remembered)
-        state = kept(found.memory, case.series, context)
-        refused = refuse(case, state=state)
+        state = step_memory_record(found.memory, case.series, context)
+        refused = cannot_tell(case, state=state)
         if refused:
             return _since_last_step(refused, int(found.step.n[0]))
-        return settle(case, _finding(case, found.step), state)
+        return verdict_of_finding(case, _finding(case, found.step), state)
 
 
 def _since_last_step(refused: Verdict, n: int) -> Verdict:
@@ -52,18 +60,18 @@ def _since_last_step(refused: Verdict, n: int) -> Verdict:
     return replace(refused, reason=reason, details={**refused.details, "n": n})
 
 
-def _finding(case: Case, found: Step) -> Finding:
+def _finding(case: Case, found: Step) -> RuleFinding:
     p, evidence = case.p, float(found.evidence[0])
     ratio, before, looks = float(found.ratio[0]), float(found.before[0]), int(found.looks_ago[0])
-    side: Side = "low" if ratio < 1 else "high"
+    side: FiredSide = "low" if ratio < 1 else "high"
     began = float(change_day(case.series.looks, case.series.days, found.looks_ago)[0])
     if np.isnan(began) or not np.isfinite(ratio):
-        sentence = f"No change of rate, from {since(case)}."
-        return Finding(1.0, "high", float(case.series.looks.today[0]), sentence)
+        sentence = f"No change of rate, from {history_words(case)}."
+        return RuleFinding(1.0, "high", float(case.series.looks.today[0]), sentence)
     at = case.look.period_start + timedelta(days=began)
     sentence = (
-        f"About {number(ratio)} times the usual rate since {day(at, case.context)} ({looks} usable looks; usual "
-        f"{number(before)} a look), from {since(case)}; chance alone says so once in {1 / p:,.0f} looks."
+        f"About {rounded_number(ratio)} times the usual rate since {site_day(at, case.context)} ({looks} usable looks; usual "
+        f"{rounded_number(before)} a look), from {history_words(case)}; chance alone says so once in {1 / p:,.0f} looks."
     )
     exposure = case.series.looks.today_exposure[0]
     expected = before * (1.0 if np.isnan(exposure) else float(exposure))
@@ -71,4 +79,4 @@ def _finding(case: Case, found: Step) -> Finding:
     threshold = np.floor(expected) if side == "high" else np.ceil(expected)
     if found.seasonal[0]:
         sentence += " So it was in the same season a year before."
-    return Finding(p, side, float(threshold), sentence, expected, more=more)
+    return RuleFinding(p, side, float(threshold), sentence, expected, more=more)

@@ -6,9 +6,18 @@ import numpy as np
 
 from alerts.baselines import nb
 from alerts.baselines.engine import TwoSided
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Case, Finding, Side, at_exposure, open_case, refuse, settle, since
-from alerts.words import number, one_in
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.figures import (
+    Case,
+    FiredSide,
+    RuleFinding,
+    at_exposure,
+    cannot_tell,
+    history_words,
+    open_case,
+    verdict_of_finding,
+)
+from alerts.words import one_in, rounded_number
 from db.records import Observation
 
 
@@ -22,17 +31,17 @@ class TailRule:
     strength = 26
     defaults: Params = MappingProxyType({"sides": "high", "longest_years": 10.0})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge one look against what is usual."""
         case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
-        return refuse(case) or settle(case, _finding(case, case.ruling.of(TwoSided)))
+        return cannot_tell(case) or verdict_of_finding(case, _finding(case, case.ruling.of(TwoSided)))
 
 
-def _finding(case: Case, found: TwoSided) -> Finding:
+def _finding(case: Case, found: TwoSided) -> RuleFinding:
     what, p = found.usual, case.p
-    side: Side = "low" if found.low[0] else "high"
+    side: FiredSide = "low" if found.low[0] else "high"
     alpha = case.spending.bound(case.rule) / found.tries
     mean, size = what.of_today()
     expected = float(mean[0])
@@ -42,17 +51,17 @@ def _finding(case: Case, found: TwoSided) -> Finding:
     else:
         threshold = float(nb.quantile(1.0 - alpha / len(what.windows), mean, size)[0]) - 1.0
     chance = float(what.attainable(alpha, side)[0])
-    count = number(float(case.series.looks.today[0]))
+    count = rounded_number(float(case.series.looks.today[0]))
     many = "so many" if side == "high" else "so few"
     together = _together(found, expected, case) if side == "high" and p < 1 else ""
     sentence = (
-        f"{count} {case.noun}; expected {number(expected)} (95 %: {low:g}–{high:g}) {at_exposure(case)}, from "
-        f"{since(case)}; {many}{together} by chance: {one_in(p)} looks."
+        f"{count} {case.noun}; expected {rounded_number(expected)} (95 %: {low:g}–{high:g}) {at_exposure(case)}, from "
+        f"{history_words(case)}; {many}{together} by chance: {one_in(p)} looks."
     )
     more: dict[str, float] = {"dispersion": round(float(found.tail.dispersion[0]), 3)}
     if np.isfinite(size[0]):
         more["size"] = float(size[0])
-    return Finding(p, side, threshold, sentence, expected, (low, high), chance, more=more)
+    return RuleFinding(p, side, threshold, sentence, expected, (low, high), chance, more=more)
 
 
 def _together(found: TwoSided, expected: float, case: Case) -> str:

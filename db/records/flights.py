@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from db.records.base import Evidence, Json
+from db.records.base import Evidence, JsonMapping
 
 VisitState = Literal[
     "lost_toward",
@@ -18,9 +18,9 @@ VisitState = Literal[
 ]
 
 
-HERE = frozenset({"present", "departed", "confirmed"})
+PRESENT_STATES = frozenset({"present", "departed", "confirmed"})
 """States in which an aircraft is held to have been at the site."""
-AWAITED = frozenset({"lost_toward", "presumed"})
+AWAITED_STATES = frozenset({"lost_toward", "presumed"})
 """States in which it may be there: counted, with a lower bound that leaves it out."""
 INFERRED = "inferred"
 """The key of a visit's candidates that says how it was inferred: `lost` on the way here, or only `emerged`."""
@@ -76,18 +76,18 @@ class Visit:
     registration: str = ""
     type_code: str = ""
     subjects: tuple[str, ...] = ()
-    candidates: Json = field(default_factory=dict)
+    candidates: JsonMapping = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
 
     @property
     def is_here(self) -> bool:
         """Whether the aircraft is held to be or to have been at the site."""
-        return self.state in HERE
+        return self.state in PRESENT_STATES
 
     @property
     def is_awaited(self) -> bool:
         """Whether it was lost on the way and may be at the site."""
-        return self.state in AWAITED
+        return self.state in AWAITED_STATES
 
     @property
     def is_awaited_near(self) -> bool:
@@ -115,14 +115,14 @@ class Visit:
         return self.arrived_at or self.first_fix_at or self.recorded_at
 
     @property
-    def flight_ends(self) -> Json:
+    def flight_ends(self) -> JsonMapping:
         """The watched sites at the other ends of the flights that brought and took it: `origin`, `destination`."""
         return {key: self.candidates[key] for key in _FLIGHT_ENDS if key in self.candidates}
 
     @property
-    def gap(self) -> Json:
+    def gap(self) -> JsonMapping:
         """The loss of signal behind it; empty where there is none."""
-        found: Json = self.candidates.get("gap") or {}
+        found: JsonMapping = self.candidates.get("gap") or {}
         return found
 
     @property

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from db.records.base import Json
+from db.records.base import JsonMapping
 
 Outcome = Literal["ok", "empty", "failed"]
 Purpose = Literal["data", "canary", "token", "page"]
@@ -72,5 +72,5 @@ class ProviderState:
     last_error: str | None = None
     feed_time: datetime | None = None
     failures: int = 0
-    credits: Json | None = None
+    credits: JsonMapping | None = None
     retry_at: datetime | None = None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from db.records.claims import KnownAircraft
-from monitor.feeds.parsing import ICAO24, OPERATOR, REGISTRATION
+from monitor.feeds.parsing import ICAO24, OPERATOR_PATTERN, REGISTRATION_PATTERN
 
 _TYPE = re.compile(r"[A-Z0-9]{2,4}")
 _FLAGS = re.compile(r"[01]{1,16}")
@@ -59,9 +59,9 @@ def _record(
         return None
     found = KnownAircraft(
         address,
-        _text(registration, REGISTRATION),
+        _text(registration, REGISTRATION_PATTERN),
         _text(type_code, _TYPE),
-        _text(operator, OPERATOR),
+        _text(operator, OPERATOR_PATTERN),
         flags,
     )
     return None if found == KnownAircraft(address) else found

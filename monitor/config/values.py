@@ -50,7 +50,7 @@ def _positive(value: Any) -> float:
     return number
 
 
-def web_address(value: str | None) -> str | None:
+def http_url(value: str | None) -> str | None:
     """An http or https URL without its last slash; raises ValueError for anything else."""
     if not value:
         return None

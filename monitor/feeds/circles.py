@@ -32,7 +32,7 @@ class Circle:
         return self.distance_nm(other.lat, other.lon) + other.radius_nm <= self.radius_nm
 
 
-def around(site: Site) -> Circle:
+def circle_around(site: Site) -> Circle:
     """A circle around a whole site."""
     return _around(shapely.to_wkb(site.geometry))
 
@@ -44,7 +44,7 @@ def _around(outline: bytes) -> Circle:
     return Circle(circle.lat, circle.lon, circle.radius_nm)
 
 
-def enclosing(one: Circle, two: Circle) -> Circle:
+def enclosing_circle(one: Circle, two: Circle) -> Circle:
     """The smallest circle around two circles."""
     if one.contains(two):
         return one
@@ -57,13 +57,13 @@ def enclosing(one: Circle, two: Circle) -> Circle:
     return Circle(lat, lon, radius)
 
 
-def merge_near(
+def merge_near_circles(
     circles: Sequence[tuple[str, Circle]], limit_nm: float
 ) -> list[tuple[Circle, tuple[str, ...]]]:
     """Join circles greedily, in order of their keys, while the joint one stays within `limit_nm`."""
     groups: list[tuple[Circle, tuple[str, ...]]] = []
     for key, circle in sorted(circles):
-        joined = [(enclosing(group, circle), index) for index, (group, _) in enumerate(groups)]
+        joined = [(enclosing_circle(group, circle), index) for index, (group, _) in enumerate(groups)]
         best = min(joined, key=lambda each: (each[0].radius_nm, each[1]), default=None)
         if best is not None and best[0].radius_nm <= limit_nm:
             groups[best[1]] = (best[0], (*groups[best[1]][1], key))

@@ -34,7 +34,7 @@ def spacing_of(provider: Provider) -> float:
     return spacing_s
 
 
-def turns(provider: Provider, scopes: int) -> int:
+def rotation_slots(provider: Provider, scopes: int) -> int:
     """How many slots it takes to ask for so many places once, at most `most_at_once` of them in a slot.
 
     Where requests are `spacing_s` apart, no more than a slot has room for, with one for a canary.
@@ -52,7 +52,7 @@ def turns(provider: Provider, scopes: int) -> int:
 
 def requests_a_day(provider: Provider, scopes: int) -> int:
     """How many requests for data a whole day takes, for so many places."""
-    return scopes * _DAY_S // (provider.interval_s * turns(provider, scopes))
+    return scopes * _DAY_S // (provider.interval_s * rotation_slots(provider, scopes))
 
 
 def list_option(provider: Provider, name: str, default: str = "") -> tuple[str, ...]:

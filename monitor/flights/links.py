@@ -21,7 +21,7 @@ def links_of(visit: Visit, metric: str) -> tuple[str, ...]:
     return (f"link:{site_id}",) if site_id else ()
 
 
-def linked(visits: Sequence[Visit], places: Mapping[str, Place]) -> list[Visit]:
+def linked_visits(visits: Sequence[Visit], places: Mapping[str, Place]) -> list[Visit]:
     """Write origin and destination into the visits of one aircraft that one flight joins; give those that changed.
 
     A flight joins two visits where no longer time lies between them than the way takes with a detour.

@@ -11,13 +11,13 @@ from alerts.words import utc
 from db.records import Evidence, Observation, Qualifier, SeriesKey, Visit
 from monitor.flights.coverage import Exposure
 from monitor.flights.links import links_of
-from monitor.flights.visits import PROCEDURE
+from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.sites import Site
 
-COUNTED = ("arrivals", "departures", "aircraft_present")
-GATE = 0.5
+COUNTED_METRICS = ("arrivals", "departures", "aircraft_present")
+DAY_EXPOSURE_GATE = 0.5
 """A zero needs at least this share of the day observed; what was seen is never dropped."""
-CLOSE_AFTER = timedelta(minutes=30)
+CLOSE_DAY_AFTER = timedelta(minutes=30)
 """A day ends for good this long after its midnight, when late landings have been told from silences."""
 PRESENT_UNHEARD = timedelta(hours=48)
 """A parked aircraft that has not been heard for so long is no longer counted as present."""
@@ -39,7 +39,7 @@ class DayState:
     providers: tuple[str, ...] = ()
 
 
-def local_day(timezone: ZoneInfo, at: datetime) -> date:
+def local_date(timezone: ZoneInfo, at: datetime) -> date:
     """Give the day of a site's own calendar."""
     return at.astimezone(timezone).date()
 
@@ -73,12 +73,12 @@ def day_looks(
     newest = {(each.series.metric, each.series.subject): each for each in known}
     counted = {
         (metric, subject): _count(metric, who, period, state.at)
-        for metric in COUNTED
+        for metric in COUNTED_METRICS
         for subject, who in _by_subject(there, metric).items()
     }
     wanted = {key for key, seen in counted.items() if seen} | set(newest)
     if state.closed:
-        wanted |= {(metric, "") for metric in COUNTED}
+        wanted |= {(metric, "") for metric in COUNTED_METRICS}
     looks = (
         look_of_day(site, day, key, counted.get(key, []), state=state, earlier=newest.get(key), story=story)
         for key in sorted(wanted)
@@ -176,7 +176,9 @@ def look_of_day(
     """Make one look of a day from the visits seen in it; none seen is a zero only where the day was watched."""
     metric, subject = key
     start, end = day_period(site.timezone, day)
-    well_watched = state.closed and state.exposure.share is not None and state.exposure.share >= GATE
+    well_watched = (
+        state.closed and state.exposure.share is not None and state.exposure.share >= DAY_EXPOSURE_GATE
+    )
     # On a running day "at least 0" corrects a count that no longer holds.
     counts = bool(seen) or well_watched or not state.closed
     sure = sum(visit.is_here for visit in seen)
@@ -184,7 +186,7 @@ def look_of_day(
     if sure < len(seen):
         qualifier = "~="
     look = Observation(
-        series=SeriesKey(site.id, "", metric, subject, PROCEDURE),
+        series=SeriesKey(site.id, "", metric, subject, ADSB_PROCEDURE),
         kind=METRICS[metric].kind,
         period_start=start,
         period_end=end,
@@ -246,14 +248,14 @@ def _contributions(
         interval = stay_interval(visit, at)
         if interval is None or not visit.is_counted:
             continue
-        day = local_day(timezone, interval[0])
-        while day <= local_day(timezone, interval[1]):
+        day = local_date(timezone, interval[0])
+        while day <= local_date(timezone, interval[1]):
             period = day_period(timezone, day)
             within = [
                 moment if moment and period[0] <= moment < period[1] else None
                 for moment in (visit.arrived_at, visit.departed_at)
             ]
-            sure, links = visit.is_here, [links_of(visit, metric) for metric in COUNTED]
+            sure, links = visit.is_here, [links_of(visit, metric) for metric in COUNTED_METRICS]
             found[day].append(
                 (visit.visit_id, visit.subjects, sure, links, *within, _clipped(interval, period))
             )

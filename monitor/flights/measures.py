@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from alerts.metrics import METRICS
 from db.records import Evidence, Observation, SeriesKey, Visit
-from monitor.flights.visits import PROCEDURE
+from monitor.flights.visits import ADSB_PROCEDURE
 
-STAY = "stay_h"
-NEW = "new_visitors"
-NEW_AFTER = timedelta(days=365)
+STAY_METRIC = "stay_h"
+NEW_VISITORS_METRIC = "new_visitors"
+NEW_VISITOR_AFTER = timedelta(days=365)
 """A visitor that has not been here for so long is new."""
 _HOUR = timedelta(hours=1)
 
@@ -53,7 +53,7 @@ def _was_here(earlier: Visit, visit: Visit) -> bool:
         earlier.icao24 == visit.icao24
         and earlier.visit_id != visit.visit_id
         and earlier.is_here
-        and visit.came_at - NEW_AFTER <= left <= visit.came_at
+        and visit.came_at - NEW_VISITOR_AFTER <= left <= visit.came_at
     )
 
 
@@ -76,8 +76,8 @@ def _look(
     period: tuple[datetime, datetime],
 ) -> Observation:
     return Observation(
-        series=SeriesKey(visit.site_id, "", STAY, subject, PROCEDURE),
-        kind=METRICS[STAY].kind,
+        series=SeriesKey(visit.site_id, "", STAY_METRIC, subject, ADSB_PROCEDURE),
+        kind=METRICS[STAY_METRIC].kind,
         period_start=period[0],
         period_end=period[1],
         look_key=visit.visit_id,

@@ -9,7 +9,7 @@ from alerts.words import utc
 from db.deliveries import next_due, outbox_summary
 from db.engine import Connection
 from monitor.feeds import FeedClient, FeedError
-from monitor.feeds.answers import phrase
+from monitor.feeds.answers import status_phrase
 from monitor.feeds.http import ANY_STATUS
 
 STUCK_AFTER = timedelta(hours=1)
@@ -35,7 +35,7 @@ class DeadMan:
             raise PingError(error.reason) from None
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return status
-        raise PingError(f"It answered {status} {phrase(status)}. Check SITEWATCH_DEADMAN_URL.")
+        raise PingError(f"It answered {status} {status_phrase(status)}. Check SITEWATCH_DEADMAN_URL.")
 
 
 def stuck_outbox(connection: Connection, channels: Collection[str], now: datetime) -> list[str]:

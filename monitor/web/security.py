@@ -24,8 +24,8 @@ from monitor.config.settings import Settings, is_loopback
 
 SESSION_COOKIE = "sitewatch_session"
 CSRF_COOKIE = "sitewatch_csrf"
-MOST_BYTES = 8_000_000
-SESSION = timedelta(days=30)
+LARGEST_BODY_BYTES = 8_000_000
+SESSION_LASTS = timedelta(days=30)
 LOGIN_PATH = "/login"
 FREE_ATTEMPTS = 5
 """Wrong tokens of one address that are answered at once; a person mistypes."""
@@ -47,7 +47,7 @@ _POLICY = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
-HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -57,7 +57,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-FRAMED = {
+FRAMED_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
 }
@@ -71,7 +71,7 @@ Refuse = Callable[[HTTPConnection], Response]
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class CookieKeys:
     """The secrets behind cookies: sessions follow from the token, form tokens live as long as the process."""
 
     api_token: str | None
@@ -83,7 +83,7 @@ class Keys:
 
     def session(self, now: datetime) -> str:
         """A session's cookie: its name and when it ends, signed. Another token makes every session void."""
-        named = f"{secrets.token_urlsafe(12)}~{int((now + SESSION).timestamp())}"
+        named = f"{secrets.token_urlsafe(12)}~{int((now + SESSION_LASTS).timestamp())}"
         return f"{named}.{self._signed(named)}"
 
     def session_named(self, cookie: str, now: datetime) -> str | None:
@@ -164,7 +164,7 @@ class _Limited:
     """A request body that is refused where it grows beyond what our forms send."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive, self._left = receive, MOST_BYTES
+        self._receive, self._left = receive, LARGEST_BODY_BYTES
 
     async def __call__(self) -> Message:
         message = await self._receive()
@@ -176,7 +176,7 @@ class _Limited:
         return message
 
 
-class Guard:
+class AccessMiddleware:
     """Stands before every route: refuses unknown hosts and whoever has no token, and sets the headers."""
 
     def __init__(
@@ -184,7 +184,7 @@ class Guard:
         app: ASGIApp,
         *,
         settings: Settings,
-        keys: Keys,
+        keys: CookieKeys,
         sessions: Sessions,
         attempts: Attempts,
         clock: Clock,
@@ -256,7 +256,7 @@ def _our_hosts(settings: Settings) -> frozenset[str]:
 
 def add_headers(headers: MutableHeaders, *, https: bool) -> None:
     """Add the security headers where the answer has none of its own, and forbid caching likewise."""
-    for name, value in HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)
     if https:
         headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -269,13 +269,13 @@ def check_bind(settings: Settings) -> None:
         raise ValueError(f"The host {settings.host} can be reached by others and there is no api_token.")
 
 
-def has_bearer(connection: HTTPConnection, keys: Keys) -> bool:
+def has_bearer(connection: HTTPConnection, keys: CookieKeys) -> bool:
     """Whether the request carries the token as `Authorization: Bearer`, which no browser sends by itself."""
     scheme, _, given = connection.headers.get("authorization", "").partition(" ")
     return scheme.lower() == "bearer" and keys.allows(given.strip())
 
 
-def session_of(connection: HTTPConnection, keys: Keys, now: datetime) -> str | None:
+def session_of(connection: HTTPConnection, keys: CookieKeys, now: datetime) -> str | None:
     """The name of the session that a request carries."""
     return keys.session_named(connection.cookies.get(SESSION_COOKIE, ""), now)
 
@@ -290,7 +290,7 @@ def too_many(wait_s: int) -> str:
     return f"Too many wrong tokens came from your address. Wait {wait_s} s, then try again.\n"
 
 
-def form_is_ours(request: Request, given: str, keys: Keys) -> bool:
+def form_is_ours(request: Request, given: str, keys: CookieKeys) -> bool:
     """Whether a POST comes from one of our forms (or from a program that holds the token)."""
     if keys.api_token is not None and has_bearer(request, keys):
         return True

@@ -8,25 +8,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alerts.baselines.budget import Promise, shares_of
-from alerts.baselines.engine import QUESTIONS, Beside, Judgement, Remembered, judge
-from alerts.baselines.model import Kind, Series, observe
+from alerts.baselines.budget import FalseAlarmPromise, shares_of
+from alerts.baselines.engine import RULE_QUESTIONS, Judgement, Remembered, SideInformation, judge_series
+from alerts.baselines.model import Series, clean_looks
 from alerts.baselines.special import FloatArray
-from alerts.judging.judge import Bench, judge_pending
-from alerts.judging.verdicts import Known, context_of, verdicts_on
+from alerts.judging.judge import JudgingContext, judge_pending
+from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
 from alerts.rules.contract import Verdict
 from alerts.watch import SiteWatch, merge_watch
 from db.engine import open_engine, reading, writing
 from db.migrate import migrate
-from db.observations import record
-from db.records import Evaluation, Observation, SeriesKey
+from db.observations import record_observations
+from db.records import Evaluation, Observation, SeriesKey, SeriesKind
 from monitor.bootstrap import RULES
 from tests.kit.reading import evaluations
 
 START = datetime(2021, 1, 4, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 DEFAULTS = ("record", "tail", "first_ever", "first_since", "absence", "step")
-EVERY = tuple(QUESTIONS)
+EVERY = tuple(RULE_QUESTIONS)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Batch:
 
     counts: FloatArray
     exposure: FloatArray
-    kind: Kind
+    kind: SeriesKind
     step_days: int
     daily: bool = False
 
@@ -48,7 +48,7 @@ class Batch:
         length = float(self.step_days) if self.kind == "flow" else MINUTE / timedelta(days=1)
         return Series(
             self.step_days * np.arange(1.0 - upto, 1.0),
-            observe(self.counts[:, :upto], self.exposure[:, :upto], kind=self.kind),
+            clean_looks(self.counts[:, :upto], self.exposure[:, :upto], kind=self.kind),
             daily=self.daily,
             period_days=length,
             today=(START + timedelta(days=self.step_days * (upto - 1))).date(),
@@ -77,7 +77,7 @@ class Batch:
         ]
 
 
-def batch(kind: Kind, looks: int, seed: int, series: int = 10, *, daily: bool = False) -> Batch:
+def batch(kind: SeriesKind, looks: int, seed: int, series: int = 10, *, daily: bool = False) -> Batch:
     """Mixed levels, seasons and steps; exposures down to where a zero means nothing; hidden days of daily series."""
     rng = np.random.default_rng(seed)
     level = np.exp(rng.normal(0.5, 1.5, (series, 1)))
@@ -141,17 +141,17 @@ BATCHES = [
 @pytest.mark.parametrize("rules", [DEFAULTS, EVERY], ids=["default rules", "every rule"])
 @pytest.mark.parametrize(("kind", "looks", "daily"), BATCHES)
 def test_a_series_through_the_live_line_answers_as_among_others_in_a_study(
-    kind: Kind, looks: int, *, daily: bool, rules: tuple[str, ...]
+    kind: SeriesKind, looks: int, *, daily: bool, rules: tuple[str, ...]
 ) -> None:
     made = batch(kind, looks, seed=looks + len(rules), daily=daily)
     fired = 0
     for upto in (looks - 1, looks):
-        study = judge(made.series(upto), Promise(shares=shares_of(rules)), asked(rules))
+        study = judge_series(made.series(upto), FalseAlarmPromise(shares=shares_of(rules)), asked(rules))
         fired += int(study.fires.sum())
         for row in range(len(made.counts)):
             own = [each for each in made.records(row) if int(each.look_key) < upto]
             site = watching(own[0].series.metric, rules)
-            known = Known(own[-1].result_time, own)
+            known = KnownHistory(own[-1].result_time, own)
             verdicts = verdicts_on(own[-1], known, site, RULES, context_of(site, own[0].series.metric, known))
             assert {each.rule for each in verdicts} == set(rules)
             for each in verdicts:
@@ -161,7 +161,7 @@ def test_a_series_through_the_live_line_answers_as_among_others_in_a_study(
 
 @pytest.mark.parametrize(("kind", "looks", "daily"), BATCHES[:2])
 def test_looks_judged_as_they_are_stored_answer_as_the_study_does_week_by_week(
-    kind: Kind, looks: int, *, daily: bool, tmp_path: Path
+    kind: SeriesKind, looks: int, *, daily: bool, tmp_path: Path
 ) -> None:
     """Through SQL, with what `step` remembers from look to look."""
     made = batch(kind, looks, seed=7, series=3, daily=daily)
@@ -171,17 +171,22 @@ def test_looks_judged_as_they_are_stored_answer_as_the_study_does_week_by_week(
     own = made.records(row)
     metric = own[0].series.metric
     with writing(engine) as connection:
-        record(connection, own)
+        record_observations(connection, own)
     site = watching(metric, DEFAULTS)
-    judge_pending(engine, Bench({"site": site}, RULES, (), too_old=timedelta(days=7)), own[-1].result_time)
+    judge_pending(
+        engine, JudgingContext({"site": site}, RULES, (), too_old=timedelta(days=7)), own[-1].result_time
+    )
     with reading(engine) as connection:
         stored = evaluations(connection, "site")
     engine.dispose()
     assert len({each.observation for each in stored}) == len(own)
     memory, studies = None, []
     for upto in range(1, looks + 1):
-        study = judge(
-            made.series(upto), Promise(shares=shares_of(DEFAULTS)), asked(DEFAULTS), Beside(memory=memory)
+        study = judge_series(
+            made.series(upto),
+            FalseAlarmPromise(shares=shares_of(DEFAULTS)),
+            asked(DEFAULTS),
+            SideInformation(memory=memory),
         )
         memory = study.rulings["step"].of(Remembered).memory
         studies.append(study)

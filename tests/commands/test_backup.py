@@ -15,7 +15,7 @@ from sqlalchemy import Engine, delete, func, select, update
 
 from db.backup import back_up, opened_backup, restore
 from db.engine import open_engine, reading, writing
-from db.leases import holder, take
+from db.leases import lease_holder, take_lease
 from db.migrate import current_revision, migrate, newest_revision
 from db.polls import PollKey, start_poll
 from db.schema import alert, metadata, observation, poll
@@ -78,14 +78,14 @@ def test_all_that_is_stored_comes_back_and_what_came_since_is_gone(
     with writing(filled) as connection:
         connection.execute(update(alert).values(headline="changed since"))
         connection.execute(delete(observation).where(observation.c.revision > 0))
-        assert take(connection, "who watches now", datetime.now(UTC), 600)
+        assert take_lease(connection, "who watches now", datetime.now(UTC), 600)
     code, out, err = sitewatch("restore", str(file), "--json")
     assert code == 0, err
     told = json.loads(out)
     assert told["rows"] == sum(map(len, before.values()))
     assert contents(filled) == before
     with reading(filled) as connection:
-        lease = holder(connection)
+        lease = lease_holder(connection)
     assert lease is not None
     assert lease.owner == "who watches now"
     kept = open_engine(f"sqlite:///{told['kept']}")

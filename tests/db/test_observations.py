@@ -42,7 +42,7 @@ CORRECTED = replace(WRONG, value=30.0, result_time=JULY_10 + 2 * DAY, recorded_a
 
 def store(engine: Engine, *new: Observation) -> list[Observation]:
     with writing(engine) as connection:
-        return observations.record(connection, new)
+        return observations.record_observations(connection, new)
 
 
 def read(

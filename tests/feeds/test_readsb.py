@@ -17,7 +17,7 @@ from shapely import box
 from db.records import Fix
 from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedError, Fetched, Scope
-from monitor.feeds.circles import Circle, enclosing, merge_near
+from monitor.feeds.circles import Circle, enclosing_circle, merge_near_circles
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.sites import Site
 from monitor.sites.geodesy import great_circle_nm
@@ -421,14 +421,16 @@ def test_the_joint_circle_holds_both(
     first: tuple[float, float, float], second: tuple[float, float, float]
 ) -> None:
     one_circle, two = Circle(*first), Circle(*second)
-    joint = enclosing(one_circle, two)
+    joint = enclosing_circle(one_circle, two)
     for each in (one_circle, two):
         assert joint.distance_nm(each.lat, each.lon) + each.radius_nm <= joint.radius_nm + 1e-3
     assert joint.radius_nm <= one_circle.distance_nm(two.lat, two.lon) + one_circle.radius_nm + two.radius_nm
 
 
 def test_merging_prefers_the_nearest_group() -> None:
-    groups = merge_near([("a", Circle(0, 0, 40)), ("b", Circle(0, 10, 40)), ("c", Circle(0, 9, 40))], 200)
+    groups = merge_near_circles(
+        [("a", Circle(0, 0, 40)), ("b", Circle(0, 10, 40)), ("c", Circle(0, 9, 40))], 200
+    )
     assert [names for _, names in groups] == [("a",), ("b", "c")]
 
 

@@ -9,12 +9,12 @@ import pytest
 from db.records import Fix, Visit
 from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.candidates import Gate, gates_of
-from monitor.flights.signal_loss.gaps import LOST_AFTER, gaps
+from monitor.flights.signal_loss.gaps import SIGNAL_LOST_AFTER, gaps
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.tracks.identity import aircraft_of
-from monitor.flights.tracks.integrity import clean
-from monitor.flights.words import story as printable
+from monitor.flights.tracks.integrity import believed_track
+from monitor.flights.words import visits_story as printable
 from monitor.sites import Site
 from monitor.sites.geodesy import course_deg, destination, great_circle_nm, turn_deg
 from tests.kit.cast import DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
@@ -49,7 +49,7 @@ class Story:
     def read(self, now: datetime) -> "Story":
         """Read the visits at a time."""
         found = infer(
-            clean(self.reports),
+            believed_track(self.reports),
             self.places,
             aircraft_of(self.reports),
             known=list(self.visits.values()),
@@ -399,7 +399,11 @@ def test_a_rarely_heard_aircraft_must_be_silent_for_longer() -> None:
     rarely = Cruise(FIELD.lat, FIELD.lon, 20, every_s=240).towards(135, 1200)
     story = Story().hear(rarely)
     lost = story.reports[-1].at
-    assert gaps(clean(story.reports).fixes)[-1].settled_after == timedelta(minutes=8) > LOST_AFTER
+    assert (
+        gaps(believed_track(story.reports).fixes)[-1].settled_after
+        == timedelta(minutes=8)
+        > SIGNAL_LOST_AFTER
+    )
     assert story.read(lost + 7 * MINUTE).states == []
     assert story.read(lost + 8 * MINUTE).states == ["lost_toward"]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from db.records import Fix
 from monitor.flights.places import grid_of, place_of, places_of
-from monitor.flights.selection import kept
+from monitor.flights.selection import worth_storing
 from monitor.sites import Site
 from monitor.sites.geodesy import great_circle_nm, wrap_longitude
 from tests.kit.cast import CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
@@ -104,7 +104,7 @@ def test_nothing_near_needs_no_geometry() -> None:
     ],
 )
 def test_reports_within_40_miles_of_an_airfield_are_kept(lat: float, lon: float, is_kept: bool) -> None:
-    assert kept(CAST, [fix_at(lat, lon)]) == [is_kept]
+    assert worth_storing(CAST, [fix_at(lat, lon)]) == [is_kept]
 
 
 def test_watched_aircraft_are_kept_wherever_they_are() -> None:
@@ -114,8 +114,8 @@ def test_watched_aircraft_are_kept_wherever_they_are() -> None:
         fix_at(0, 0, type_code="A320"),
         fix_at(0, 0, "15521f", db_flags=8),
     ]
-    assert kept(CAST, reports) == [True, True, False, False]
-    assert kept(CAST, []) == []
+    assert worth_storing(CAST, reports) == [True, True, False, False]
+    assert worth_storing(CAST, []) == []
 
 
 # --- the grid -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from db.records import Fix, Outcome, Visit
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.flights.places import Place, place_of
 from monitor.flights.tracks.classes import default_classes
-from monitor.flights.tracks.integrity import clean
+from monitor.flights.tracks.integrity import believed_track
 from monitor.flights.visits import derive_visits
 from monitor.sites import Site
 from monitor.sites.geodesy import destination, wrap_longitude
@@ -195,7 +195,7 @@ def read(
 ) -> list[Visit]:
     """Read the visits out of the reports of one aircraft; `now` is the last of them if not given."""
     return derive_visits(
-        clean(fixes),
+        believed_track(fixes),
         [place_of(site) for site in sites],
         known=known,
         since=since,

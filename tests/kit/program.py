@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
 
-from monitor.bootstrap import build
+from monitor.bootstrap import build_app
 from monitor.config.settings import load_settings
 from monitor.pipeline import start
 from tests.kit.cast import write_cast
@@ -70,7 +70,7 @@ def answering(body: Callable[[], bytes], status: int = 200) -> Iterator[int]:
 
 def begin() -> None:
     """Make the database that the settings of this folder name, as the first start does."""
-    app = build(load_settings())
+    app = build_app(load_settings())
     start(app, datetime.now(UTC))
     app.close()
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from db.evaluations import _evaluation
 from db.flights import _from_row
-from db.observations import READ, from_row
+from db.observations import READ_OBSERVATIONS, observation_from_row
 from db.records import Evaluation, Observation, Poll, Scene, SeriesKey, Visit
 from db.schema import SERIES_KEY, evaluation, observation, payload, poll, scene, visit_version
 
@@ -65,12 +65,12 @@ def revisions(
     connection: Connection, key: SeriesKey, period_start: datetime, look_key: str
 ) -> list[Observation]:
     """Read every revision of one look, in the order of recording."""
-    query = READ.where(
+    query = READ_OBSERVATIONS.where(
         *(observation.c[name] == getattr(key, name) for name in SERIES_KEY),
         observation.c.period_start == period_start,
         observation.c.look_key == look_key,
     )
-    return [from_row(row) for row in connection.execute(query.order_by(observation.c.revision))]
+    return [observation_from_row(row) for row in connection.execute(query.order_by(observation.c.revision))]
 
 
 def evaluations(connection: Connection, site_id: str) -> Sequence[Evaluation]:

@@ -11,7 +11,7 @@ from monitor.sites.geometry import bounding_circle
 from monitor.sites.kinds import KINDS
 from monitor.sites.load import SiteSet, load_sites
 from monitor.sites.watching import site_watches
-from monitor.sites.write import dumps
+from monitor.sites.write import dump_geojson
 from tests.kit.cast import CAST_BY_ID, contains, write_cast
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,7 +98,7 @@ def test_every_kind_of_shipped_site_has_a_watch(shipped: SiteSet) -> None:
 
 
 def test_the_file_is_written_as_the_program_writes_it(shipped: SiteSet) -> None:
-    assert dumps(shipped.document) == (ROOT / "sites.geojson").read_text(encoding="utf-8")
+    assert dump_geojson(shipped.document) == (ROOT / "sites.geojson").read_text(encoding="utf-8")
 
 
 def test_the_cast_in_a_file_is_the_cast(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 from monitor.config.clock import monotonic_s
 from monitor.feeds import FeedError
 from monitor.feeds.http import GuardedClient
-from monitor.poll.answers import failed
+from monitor.poll.answers import failed_result
 from monitor.web.connections import BACKLOG, FOR_THE_WATCH, MOST_CONNECTIONS, Door, Guest, LoopFaults, room
 from tests.kit.fake_feeds import USER_AGENT, loopback
 from tests.kit.program import PATIENCE_S, answering, closed_port, running, write_settings
@@ -168,7 +168,7 @@ def test_a_fault_of_this_machine_is_not_counted_as_the_provider_s() -> None:
             guarded.request("GET", server.url, purpose="data")
         assert caught.value.ours
         assert "lets sitewatch open no more files and connections" in caught.value.reason
-        assert failed(caught.value).ours
+        assert failed_result(caught.value).ours
         assert guarded.request("GET", server.url, purpose="data").status == 200
     with closed_port() as port, closing(guarded), pytest.raises(FeedError) as refused:
         guarded.request("GET", f"http://127.0.0.1:{port}/", purpose="data")

@@ -9,8 +9,8 @@ from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.coverage import watched_s
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import gates_of
-from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, facing
-from monitor.flights.signal_loss.gaps import LOST_AFTER, End, Gap, flew_in, flies_out
+from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, approach_side
+from monitor.flights.signal_loss.gaps import SIGNAL_LOST_AFTER, Gap, GapEnd, flew_in, flies_out
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.ranking import Outlook, Past, past_of
@@ -22,11 +22,11 @@ _COVERED_FOR = timedelta(hours=24)
 _COVERED_UNTIL = timedelta(hours=1)
 _SAME_FLIGHT = timedelta(hours=1)
 
-Box = tuple[float, float, float, float]
+SearchBox = tuple[float, float, float, float]
 """West, south, east, north in degrees; west greater than east crosses 180°."""
 
 
-class Readers(Protocol):
+class OutlookReaders(Protocol):
     """What can be read of everything but the judged aircraft's own track: a database, or tracks in memory.
 
     Whatever is read is read as it stands when a silence is judged: nothing of later.
@@ -40,7 +40,9 @@ class Readers(Protocol):
         """The time of the last report of one aircraft before another time."""
         ...
 
-    def heard_low(self, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str) -> bool:
+    def heard_low(
+        self, box: SearchBox, since: datetime, until: datetime, *, below_ft: float, but: str
+    ) -> bool:
         """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
         ...
 
@@ -60,7 +62,7 @@ class Readers(Protocol):
         """Where providers reckon one aircraft to be, from a time on."""
         ...
 
-    def airports_around(self, end: End, places: Sequence[Place]) -> Sequence[Place]:
+    def airports_around(self, end: GapEnd, places: Sequence[Place]) -> Sequence[Place]:
         """The airports around an end of a gap that are none of the sites."""
         ...
 
@@ -70,7 +72,7 @@ def read_losses(
     places: Sequence[Place],
     *,
     known: Sequence[Visit],
-    readers: Readers,
+    readers: OutlookReaders,
     classes: Classes,
     now: datetime,
 ) -> list[Visit]:
@@ -83,7 +85,12 @@ def read_losses(
 
 
 def outlook_of(
-    aircraft: Aircraft, places: Sequence[Place], classes: Classes, readers: Readers, *, read_since: datetime
+    aircraft: Aircraft,
+    places: Sequence[Place],
+    classes: Classes,
+    readers: OutlookReaders,
+    *,
+    read_since: datetime,
 ) -> Outlook:
     """Build what is known beside the reports of one aircraft, which were read from `read_since` on."""
     kinds, performance = kinds_of(aircraft, classes), performance_of(aircraft.type_code)
@@ -108,12 +115,12 @@ def outlook_of(
             return 0.0
         return watched_s(readers.good_polls(lost, until), lost.at, until)
 
-    def entered(end: End) -> bool:
+    def entered(end: GapEnd) -> bool:
         if flew_in(end, readers.scope_of(end.fix), performance):
             return True
         # Where the reports that were read begin, the aircraft need not have been silent.
         before = readers.heard_before(aircraft.icao24, read_since)
-        return before is not None and end.fix.at - before < LOST_AFTER
+        return before is not None and end.fix.at - before < SIGNAL_LOST_AFTER
 
     return Outlook(
         past=past,
@@ -125,9 +132,9 @@ def outlook_of(
     )
 
 
-def is_covered(place: Place, lost: Fix, readers: Readers) -> bool:
+def is_covered(place: Place, lost: Fix, readers: OutlookReaders) -> bool:
     """Whether others were heard low at a place, on the side a report came from, in the day before or the hour after."""
-    west, south, east, north = facing(place, lost)
+    west, south, east, north = approach_side(place, lost)
     box = (
         wrap_longitude(place.lon + west / place.east_scale),
         place.lat + south / NM_PER_DEGREE,
@@ -150,7 +157,7 @@ def _is_earlier(visit: Visit, at: datetime, icao24: str) -> bool:
     return back_at is not None and datetime.fromisoformat(back_at) < at
 
 
-def _hinted(icao24: str, at: datetime, readers: Readers) -> frozenset[str]:
+def _hinted(icao24: str, at: datetime, readers: OutlookReaders) -> frozenset[str]:
     """Give the airports that another service names as the destination of the flight that was lost."""
     since, until = at - _SAME_FLIGHT, at + _SAME_FLIGHT
     claimed = readers.claims(icao24, since, until)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from db.records import Visit
-from monitor.flights.signal_loss.gaps import End, Gap
+from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.signal_loss.ranking import Candidate
 from monitor.flights.tracks.integrity import Track
@@ -15,8 +15,8 @@ def gap_note(gap: Gap, performance: Performance) -> dict[str, Any]:
     """Write down a gap for a visit's candidates (JSON types)."""
     found: dict[str, Any] = {
         "id": gap.id,
-        "lost": position(gap.lost),
-        "lost_at": stamp(gap.lost.fix.at),
+        "lost": end_position(gap.lost),
+        "lost_at": utc_stamp(gap.lost.fix.at),
         "closed": gap.back is not None,
         "longest_before_s": gap.longest_before.total_seconds(),
     }
@@ -25,20 +25,20 @@ def gap_note(gap: Gap, performance: Performance) -> dict[str, Any]:
     one, other, length = gap.lost.fix, gap.back.fix, gap.length(gap.back.fix.at)
     distance = great_circle_nm(one.lat, one.lon, other.lat, other.lon)
     return found | {
-        "back": position(gap.back),
-        "back_at": stamp(other.at),
+        "back": end_position(gap.back),
+        "back_at": utc_stamp(other.at),
         "distance_nm": round(distance, 1),
         "implied_kt": round(distance / length.total_seconds() * 3600, 1),
         "landed": performance.outlasted_by(length),
     }
 
 
-def position(end: End) -> list[float]:
+def end_position(end: GapEnd) -> list[float]:
     """Latitude and longitude of an end of a gap."""
     return [round(end.fix.lat, 4), round(end.fix.lon, 4)]
 
 
-def stamp(at: datetime) -> str:
+def utc_stamp(at: datetime) -> str:
     """A time as a visit's candidates hold it."""
     return at.isoformat(timespec="seconds")
 
@@ -57,7 +57,11 @@ def is_about(visit: Visit, gap: Gap) -> bool:
 def is_unchanged(visit: Visit, gap: Gap) -> bool:
     """Whether a visit rests on this very gap, with the same two ends."""
     told = visit.gap
-    return told.get("id") == gap.id and gap.back is not None and told.get("back_at") == stamp(gap.back.fix.at)
+    return (
+        told.get("id") == gap.id
+        and gap.back is not None
+        and told.get("back_at") == utc_stamp(gap.back.fix.at)
+    )
 
 
 def is_filled(gap: Gap, heard: Visit) -> bool:
@@ -74,7 +78,7 @@ def is_contradicted(visit: Visit, track: Track) -> bool:
     return began is not None and bool(track.fixes) and track.fixes[0].at <= began
 
 
-def noted(candidate: Candidate) -> dict[str, Any]:
+def candidate_record(candidate: Candidate) -> dict[str, Any]:
     """Write down a candidate (JSON types); an airport that nobody watches goes by its code and has its name."""
     found: dict[str, Any] = {
         "site": candidate.place.id,

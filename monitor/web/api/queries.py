@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from db.pages import LookFilter, VisitFilter
 from db.records import AlertStatus, VisitState
-from monitor.web.api.formats import Format
+from monitor.web.api.formats import ApiFormat
 
 MOST_ITEMS, USUAL_ITEMS = 1000, 200
 MOST_ROWS = 100_000
@@ -50,7 +50,7 @@ def _moment(value: object) -> object:
         raise ValueError("this lies outside the calendar") from None
 
 
-Moment = Annotated[
+QueryTime = Annotated[
     datetime | None,
     BeforeValidator(_moment),
     WithJsonSchema({"type": "string", "description": "A day (UTC) or an instant in ISO 8601 with its zone."}),
@@ -66,8 +66,8 @@ Subject = Annotated[
     str | None,
     Query(max_length=200, description="Which of them, such as type:Tu-160; empty is all, left out every one"),
 ]
-Form = Annotated[Format, Query(alias="format", description="json, csv or geojson")]
-Limit = Annotated[
+FormatParameter = Annotated[ApiFormat, Query(alias="format", description="json, csv or geojson")]
+LimitParameter = Annotated[
     int | None,
     Query(
         ge=1,
@@ -75,16 +75,16 @@ Limit = Annotated[
         description="At most so many items; left out, 200 in JSON and all in CSV and GeoJSON",
     ),
 ]
-Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before")]
+CursorParameter = Annotated[str | None, Query(max_length=2000, description="`next` of the page before")]
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
     """In which form and from where on to answer."""
 
-    form: Form = "json"
-    limit: Limit = None
-    cursor: Cursor = None
+    form: FormatParameter = "json"
+    limit: LimitParameter = None
+    cursor: CursorParameter = None
 
     @property
     def size(self) -> int:
@@ -102,10 +102,10 @@ class ObservationQuery:
     area: Area = None
     metric: Metric = None
     subject: Subject = None
-    since: Moment = None
-    until: Moment = None
-    as_of: Moment = None
-    as_recorded: Moment = None
+    since: QueryTime = None
+    until: QueryTime = None
+    as_of: QueryTime = None
+    as_recorded: QueryTime = None
 
     def filter(self) -> LookFilter:
         """The same for the database."""
@@ -121,8 +121,8 @@ class VisitQuery:
 
     site: SiteId = None
     status: Annotated[VisitState | None, Query(description="Visits in this state")] = None
-    since: Moment = None
-    until: Moment = None
+    since: QueryTime = None
+    until: QueryTime = None
 
     def filter(self) -> VisitFilter:
         """The same for the database."""
@@ -137,8 +137,8 @@ class AlertQuery:
     metric: Metric = None
     subject: Subject = None
     status: Annotated[AlertStatus | None, Query(description="Alerts that stand so")] = None
-    since: Moment = None
-    until: Moment = None
+    since: QueryTime = None
+    until: QueryTime = None
 
     def takes(
         self, metric: str, subjects: tuple[str, ...], opened_at: datetime, closed_at: datetime | None

@@ -93,12 +93,16 @@ def effective_looks(looks: Looks) -> FloatArray:
     packed = np.take_along_axis(centred, order, axis=1)
     variance = (packed**2).sum(axis=1)
     time = np.ones(len(n))
-    going = variance > 0
+    rows = np.flatnonzero(variance > 0)
+    packed, scale, most = packed[rows], variance[rows], n[rows] // 4
     for lag in range(1, min(_LONGEST_LAG, packed.shape[1] - 1) + 1):
-        product = (packed[:, lag:] * packed[:, :-lag]).sum(axis=1)
-        correlation = np.divide(product, variance, out=np.zeros_like(product), where=variance > 0)
-        going = going & (correlation > 0) & (lag <= n // 4)
-        time += np.where(going, 2.0 * correlation, 0.0)
-        if not going.any():
+        correlation = (packed[:, lag:] * packed[:, :-lag]).sum(axis=1) / scale
+        going = (correlation > 0) & (lag <= most)
+        if not going.all():
+            rows, packed, scale, most, correlation = (
+                part[going] for part in (rows, packed, scale, most, correlation)
+            )
+        if not rows.size:
             break
+        time[rows] += 2.0 * correlation
     return np.where(n > 0, n / time, 0.0)

@@ -178,6 +178,13 @@ def past_the_field() -> Pilot:
     return pilot.fly(750, kt=240).fly(600, kt=240, fpm=1_500).fly(2.2 * 3600, kt=240)
 
 
+def through_the_hole(edge_nm: float) -> Pilot:
+    """An approach that is lost so far out, and the climb to the other side, heard again an hour later."""
+    pilot = Pilot(QUIET_FIELD).approach(from_nm=edge_nm + 15, end_ft=318 * edge_nm, kt=170).wait(minutes=60)
+    pilot.east_nm = -edge_nm
+    return pilot.climb(420)
+
+
 STORIES = {
     "lost towards the field": Story(lambda: [descending(inbound(80))], ("lost_toward",)),
     "long overdue": Story(lambda: [descending(inbound(80))], ("presumed",), wait=45 * MINUTE),
@@ -205,6 +212,12 @@ STORIES = {
     "back after a stay, with a history": Story(
         lambda: [inbound(135), outbound(140, 135)], ("presumed",), known=CAME, step=MINUTE
     ),
+    "lost on the approach and heard again": Story(
+        lambda: [through_the_hole(5.5)], ("confirmed",), step=MINUTE
+    ),
+    "lost before the approach and heard again": Story(
+        lambda: [through_the_hole(12)], ("confirmed",), step=MINUTE
+    ),
     "back too soon to have landed": Story(
         lambda: [inbound(135), outbound(48, 135, bearing=200)], ("through_flight",), known=CAME
     ),
@@ -226,6 +239,7 @@ STORIES = {
 }
 ALONE = {"lost towards the field", "long overdue", "back after a stay", "back from somewhere else"}
 ALONE |= {"first heard on the way out", "a climb in the middle of a flight"}
+ALONE |= {"lost on the approach and heard again", "lost before the approach and heard again"}
 ALONE |= {"longer silent than it can fly, but never awaited"}
 """The stories in which nothing is known beside the reports."""
 

@@ -31,6 +31,7 @@ FOUND_STATES = PRESENT_STATES | {"presumed"}
 """States in which a visit is found: an aircraft that is only lost towards a place may still come back."""
 _MINUTE, _TICK = timedelta(minutes=1), timedelta(microseconds=1)
 _PAUSE = timedelta(minutes=30)
+_FIRST_MINUTES = 4
 
 Mask = Callable[[Fix], bool]
 """Whether a report is taken away."""
@@ -193,21 +194,23 @@ def _read(
     """Give the visits as they stand once the reports up to a time are read, in the order in which they are stored."""
     readers = recording.until(now)
     track = believed_track([fix for fix in recording.tracks[icao24] if fix.at <= now])
-    if not track.fixes:
-        return list(known)
-    heard = derive_visits(
-        track,
-        places,
-        known=known,
-        since=NEVER,
-        watched=lambda _place, _heard, *during: watched_s(readers.answers(*during), *during),
-        classes=classes,
-        now=now,
-    )
-    found = _updated(known, heard)
-    if now - track.fixes[-1].at > LOOKED_AT_FOR and not any(map(_is_awaited, found)):
-        return found
-    return _updated(found, read_losses(track, places, known=found, readers=readers, classes=classes, now=now))
+    found = list(known)
+    lately = bool(track.fixes) and now - track.fixes[-1].at <= LOOKED_AT_FOR
+    if lately:
+        heard = derive_visits(
+            track,
+            places,
+            known=known,
+            since=NEVER,
+            watched=lambda _place, _heard, *during: watched_s(readers.answers(*during), *during),
+            classes=classes,
+            now=now,
+        )
+        found = _updated(known, heard)
+    if lately or any(map(_is_awaited, found)):
+        lost = read_losses(track, places, known=found, readers=readers, classes=classes, now=now)
+        found = _updated(found, lost)
+    return found
 
 
 def _updated(known: Sequence[Visit], changed: Sequence[Visit]) -> list[Visit]:
@@ -259,19 +262,25 @@ class _Clock:
         yield from (_Moment(each) for each in times if each <= self.end)
 
     def last(self) -> Iterator[_Moment]:
-        """Give the last look."""
-        yield from map(_Moment, [self.end] if self._polls is None else self._polls[-1:])
+        """Give the last look at those that are awaited."""
+        times = [self.end] if self._polls is None else self._polls[-1:]
+        yield from (_Moment(each, awaited_only=True) for each in times)
 
 
 def _moments(track: Track, clock: _Clock) -> Iterator[_Moment]:
     """Give the times at which something new can be told of an aircraft."""
     yield from clock.last()
+    for last in track.fixes[-1:]:
+        yield from clock.minute(last.at + STAY_SILENCE_JUDGED + _MINUTE)
     for leg in split_segments(track.fixes):
         reliable_at = next(
             fix.at for n, fix in enumerate(leg.fixes, 1) if TrackSegment(leg.fixes[:n]).reliable
         )
         yield from clock.at_once(reliable_at)
-        yield from clock.minute(reliable_at)
+        # How it moves is told from its first minutes, anew in each.
+        for minute in range(_FIRST_MINUTES):
+            at = reliable_at + minute * _MINUTE
+            yield from clock.minute(at) if at <= leg.fixes[-1].at else ()
     for gap in gaps(track.fixes):
         lost, endurance = gap.lost.fix, performance_of(gap.lost.fix.type_code).endurance
         silences = [gap.settled_after, STAY_SILENCE_JUDGED, *([] if endurance is None else [endurance])]

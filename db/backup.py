@@ -79,7 +79,7 @@ def opened_backup(source: Path) -> Iterator[Engine]:
             engine.dispose()
 
 
-def restore(copy: Engine, engine: Engine) -> Copied:
+def bring_back(copy: Engine, engine: Engine) -> Copied:
     """Put what a backup holds in the place of all that is stored."""
     with reading(copy) as old, writing(engine) as new:
         for table in reversed(_tables()):

@@ -14,7 +14,7 @@ MOVED = sqlite3.SQLITE_READONLY_DBMOVED
 _SIDES = ("-wal", "-shm")
 """Files that stand beside the database as long as anybody has it open, and not longer."""
 
-Identity = tuple[int, int]
+FileIdentity = tuple[int, int]
 
 
 def file_of(url: URL) -> Path | None:
@@ -45,7 +45,7 @@ class FileWatch:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[Path, Identity] = {}
+        self._known: dict[Path, FileIdentity] = {}
         self._open = 0
         self._lock = threading.Lock()
 
@@ -86,7 +86,7 @@ class FileWatch:
         return (self._path.with_name(self._path.name + side) for side in _SIDES)
 
 
-def _identity(path: Path) -> Identity | None:
+def _identity(path: Path) -> FileIdentity | None:
     try:
         found = path.stat()
     except OSError:

@@ -58,8 +58,7 @@ def restore(
 
     What was there before is kept in a file of its own, a damaged SQLite file as it is. What a backup from before a message was sent still owes is sent again, under the same identity.
     """
-    from db.backup import BackupError, opened_backup
-    from db.backup import restore as bring_back
+    from db.backup import BackupError, bring_back, opened_backup
     from db.migrate import migrate
     from monitor.pipeline import note_sites
 

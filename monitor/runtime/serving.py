@@ -22,7 +22,7 @@ from monitor.errors import WorkFailed
 from monitor.web.app import create_app
 from monitor.web.connections import BACKLOG, Door, Guest, LoopFaults, room
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 TRY_AGAIN_S = 2.0
 _LAST_ANSWERS_S = 3
 
@@ -94,7 +94,7 @@ class _Unfinished(logging.Filter):
 
 
 def _serve(site: FastAPI, listener: socket.socket, stop: threading.Event) -> None:
-    door = Door(room(), lambda words: log.warning("the page is crowded", error=words))
+    door = Door(room(), lambda words: _log.warning("the page is crowded", error=words))
     config = uvicorn.Config(
         site,
         # It is called and nothing else.
@@ -136,7 +136,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         def tell(words: str, error: BaseException | None) -> None:
-            log.error("the page's connections", fault=words, error=repr(error))
+            _log.error("the page's connections", fault=words, error=repr(error))
 
         asyncio.get_running_loop().set_exception_handler(LoopFaults(tell))
         await super().startup(sockets)

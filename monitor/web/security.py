@@ -64,7 +64,7 @@ FRAMED_HEADERS = {
 """For a mail inside its frame: it has the styles that mails carry, and can neither run, load nor send anything."""
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 Clock = Callable[[], datetime]
 Refuse = Callable[[HTTPConnection], Response]
@@ -147,7 +147,7 @@ class Attempts:
                 del self._wrong[next(iter(self._wrong))]
         # Two, four, eight, …: told again and again, and yet no flood.
         if number & (number - 1) == 0:
-            log.warning("wrong token", address=address, attempts=number)
+            _log.warning("wrong token", address=address, attempts=number)
 
     def right(self, address: str) -> None:
         """Forget what was wrong before."""

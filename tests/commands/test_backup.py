@@ -13,7 +13,7 @@ import pytest
 import structlog
 from sqlalchemy import Engine, delete, func, select, update
 
-from db.backup import back_up, opened_backup, restore
+from db.backup import back_up, bring_back, opened_backup
 from db.engine import open_engine, reading, writing
 from db.leases import lease_holder, take_lease
 from db.migrate import current_revision, migrate, newest_revision
@@ -96,7 +96,7 @@ def test_all_that_is_stored_comes_back_and_what_came_since_is_gone(
 def test_numbers_go_on_behind_the_restored_ones(filled: Engine, tmp_path: Path) -> None:
     back_up(filled, tmp_path / "kept.db")
     with opened_backup(tmp_path / "kept.db") as copy:
-        restore(copy, filled)
+        bring_back(copy, filled)
     key = PollKey("adsb.lol", "circle:39,125,40", 1)
     with writing(filled) as connection:
         last = connection.execute(select(func.max(poll.c.id))).scalar_one()
@@ -116,7 +116,7 @@ def test_a_backup_of_one_kind_is_restored_into_the_other(
         before, file = contents(old), tmp_path / f"{old.dialect.name}.db"
         back_up(old, file)
         with opened_backup(file) as copy:
-            restore(copy, new)
+            bring_back(copy, new)
         assert contents(new) == before
     server.dispose()
 

@@ -202,7 +202,7 @@ def test_one_json_document(filled: Run) -> None:
 def test_csv_cannot_run_in_a_spreadsheet(filled: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(printed(filled("history", "busy-port", "--format", "csv")))))
     (ship,) = [row for row in rows if row["metric"] == "ships_present"]
-    assert (ship["publisher"], ship["attribution"], ship["comparator"]) == ("'=cmd()", "'=cmd()", "'=")
+    assert (ship["publisher"], ship["attribution"], ship["comparator"]) == ("'=cmd()", "'=cmd()", "=")
     assert ship["value"] == "1"
     assert {row["record"] for row in rows} == {"look", "declared", "note"}
 

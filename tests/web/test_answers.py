@@ -182,8 +182,8 @@ def test_a_file_is_whole_unless_a_part_is_asked_for(told: Rig, monkeypatch: pyte
     features = told.client.get("/api/v1/observations?format=geojson").json()
     assert (len(features["features"]), features["next"]) == (number, None)
     assert 'rel="next"' in told.client.get("/api/v1/observations?format=csv&limit=2").headers["link"]
-    monkeypatch.setattr(queries, "MOST_ROWS", 2)
-    monkeypatch.setattr(routes, "MOST_ROWS", 2)
+    monkeypatch.setattr(queries, "MOST_EXPORTED", 2)
+    monkeypatch.setattr(routes, "MOST_EXPORTED", 2)
     refused = told.client.get("/api/v1/observations?format=csv")
     assert (refused.status_code, "There are more than 2 rows" in refused.text) == (422, True)
 

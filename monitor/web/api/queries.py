@@ -15,7 +15,7 @@ from db.records import AlertStatus, VisitState
 from monitor.web.api.formats import ApiFormat
 
 MOST_ITEMS, USUAL_ITEMS = 1000, 200
-MOST_ROWS = 100_000
+MOST_EXPORTED = 100_000
 """Of a CSV or GeoJSON that is asked for as a whole: more is refused, with the way to ask for less."""
 
 
@@ -56,13 +56,15 @@ QueryTime = Annotated[
     WithJsonSchema({"type": "string", "description": "A day (UTC) or an instant in ISO 8601 with its zone."}),
     Query(),
 ]
-SiteId = Annotated[str | None, Query(max_length=200, description="The site's id")]
-Area = Annotated[
+SiteParameter = Annotated[str | None, Query(max_length=200, description="The site's id")]
+AreaParameter = Annotated[
     str | None,
     Query(max_length=200, description="The area's id; empty is the whole site, left out every one"),
 ]
-Metric = Annotated[str | None, Query(max_length=200, description="What was counted, such as railcars")]
-Subject = Annotated[
+MetricParameter = Annotated[
+    str | None, Query(max_length=200, description="What was counted, such as railcars")
+]
+SubjectParameter = Annotated[
     str | None,
     Query(max_length=200, description="Which of them, such as type:Tu-160; empty is all, left out every one"),
 ]
@@ -91,17 +93,17 @@ class Paging:
         """How many items to give at most: a file that ends early would pass for the whole."""
         if self.limit is not None:
             return self.limit
-        return USUAL_ITEMS if self.form == "json" or self.cursor else MOST_ROWS
+        return USUAL_ITEMS if self.form == "json" or self.cursor else MOST_EXPORTED
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationQuery:
     """Which observations; `subject=` (empty) is the counts of all, `area=` (empty) the whole site."""
 
-    site: SiteId = None
-    area: Area = None
-    metric: Metric = None
-    subject: Subject = None
+    site: SiteParameter = None
+    area: AreaParameter = None
+    metric: MetricParameter = None
+    subject: SubjectParameter = None
     since: QueryTime = None
     until: QueryTime = None
     as_of: QueryTime = None
@@ -119,7 +121,7 @@ class ObservationQuery:
 class VisitQuery:
     """Which visits."""
 
-    site: SiteId = None
+    site: SiteParameter = None
     status: Annotated[VisitState | None, Query(description="Visits in this state")] = None
     since: QueryTime = None
     until: QueryTime = None
@@ -133,9 +135,9 @@ class VisitQuery:
 class AlertQuery:
     """Which alerts; those that were open at some time in [since, until)."""
 
-    site: SiteId = None
-    metric: Metric = None
-    subject: Subject = None
+    site: SiteParameter = None
+    metric: MetricParameter = None
+    subject: SubjectParameter = None
     status: Annotated[AlertStatus | None, Query(description="Alerts that stand so")] = None
     since: QueryTime = None
     until: QueryTime = None

@@ -25,12 +25,12 @@ from monitor.web.api.models import (
     visit_item,
 )
 from monitor.web.api.queries import (
-    MOST_ROWS,
+    MOST_EXPORTED,
     AlertQuery,
     FormatParameter,
     ObservationQuery,
     Paging,
-    SiteId,
+    SiteParameter,
     VisitQuery,
     only_known_parameters,
 )
@@ -85,7 +85,7 @@ _FORMS: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/sites", name="sites", response_model=Sites, responses=_FORMS)
-def get_sites(request: Request, here: Here, paging: Pages, site: SiteId = None) -> Response:
+def get_sites(request: Request, here: Here, paging: Pages, site: SiteParameter = None) -> Response:
     """Every watched site and how it stands; GeoJSON gives the outlines."""
     start = int(_one(decode_cursor(paging.cursor, 1), "0", str.isdecimal))
     with reading(here.app.engine) as connection:
@@ -187,10 +187,10 @@ def _one(values: list[str] | None, default: str, good: Callable[[str], bool]) ->
 def _answer(
     request: Request, here: WebContext, paging: Paging, page: Any, *, outlines: bool = False
 ) -> Response:
-    if page.next and paging.size == MOST_ROWS:
+    if page.next and paging.size == MOST_EXPORTED:
         raise HTTPException(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"There are more than {MOST_ROWS:,} rows. Ask for less (site, metric, since, until), or page by page with "
+            f"There are more than {MOST_EXPORTED:,} rows. Ask for less (site, metric, since, until), or page by page with "
             "limit and cursor.",
         )
     return format_page(page, paging.form, request.url, here.app.sites, outlines=outlines)

@@ -14,12 +14,16 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, make_url,
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
+from db.sqlite_files import FileWatch, address, file_of
+
 __all__ = [
     "Connection",
     "DBAPIError",
     "Engine",
     "OperationalError",
     "SQLAlchemyError",
+    "damage",
+    "is_missing",
     "is_unusable",
     "make_url",
     "open_engine",
@@ -41,7 +45,6 @@ _LIVELINESS = {
 }
 """So that a server that vanished from the network is given up within a minute and not after hours."""
 _PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
     # FULL, not NORMAL: the outbox must survive a power cut.
     "PRAGMA synchronous=FULL",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
@@ -50,7 +53,7 @@ _PRAGMAS = (
 
 
 def open_engine(url: str | URL) -> Engine:
-    """Open `sqlite:///…` or `postgresql+psycopg://…`; a missing SQLite folder is made."""
+    """Open `sqlite:///…` or `postgresql+psycopg://…`; a missing SQLite file is not made (`db.migrate` makes it)."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         return create_engine(
@@ -58,12 +61,27 @@ def open_engine(url: str | URL) -> Engine:
             pool_pre_ping=True,
             connect_args={"options": "-c timezone=utc", **_query_args(parsed)},
         )
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    if path := file_of(parsed):
+        _watch_file(engine, path)
+    else:
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def is_missing(engine: Engine) -> bool:
+    """Whether the database is a file that is not there."""
+    path = file_of(engine.url)
+    return path is not None and not path.exists()
+
+
+def damage(connection: Connection) -> str:
+    """The first thing that is wrong inside a SQLite file, in SQLite's words; '' where nothing is, and elsewhere."""
+    if connection.dialect.name != "sqlite":
+        return ""
+    found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one())
+    return "" if found == "ok" else " ".join(found.split())
 
 
 def is_unusable(error: DBAPIError) -> bool:
@@ -79,7 +97,9 @@ def is_unusable(error: DBAPIError) -> bool:
 def writing_refused(path: Path, patience_s: float) -> DBAPIError | None:
     """What keeps anybody from writing to a SQLite file just now; None: the writer's lock was taken and given back."""
     try:
-        with closing(sqlite3.connect(path, timeout=patience_s, isolation_level=None)) as connection:
+        with closing(
+            sqlite3.connect(address(path), timeout=patience_s, isolation_level=None, uri=True)
+        ) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
@@ -106,8 +126,35 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if _is_read_only(connection) else "BEGIN IMMEDIATE")
+
+
+def _is_read_only(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("read_only", False))
+
+
+def _watch_file(engine: Engine, path: Path) -> None:
+    """Open the file only where it is, and begin and end no transaction in one that nobody will find again."""
+    watch = FileWatch(path)
+
+    def before_opening(_dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+        watch.check()
+        arguments[0], options["uri"] = address(path), True
+
+    def begin(connection: Connection) -> None:
+        watch.check()
+        _begin_sqlite(connection)
+        watch.used()
+
+    def before_commit(connection: Connection) -> None:
+        if not _is_read_only(connection):
+            watch.check()
+
+    event.listen(engine, "do_connect", before_opening)
+    event.listen(engine, "connect", lambda *_: watch.opened())
+    event.listen(engine, "close", lambda *_: watch.closed())
+    event.listen(engine, "begin", begin)
+    event.listen(engine, "commit", before_commit)
 
 
 @contextmanager

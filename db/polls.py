@@ -73,6 +73,8 @@ class PollResult:
     """Into how many scopes a site is divided, where it is (a box each side of 180°)."""
     retry_after_s: float | None = None
     disable: bool = False
+    ours: bool = False
+    """Whether this machine was at fault: nothing was seen, and the provider is not blamed."""
 
 
 def next_sequence(connection: Connection, key: PollKey, now: datetime, *, force: bool = False) -> int | None:
@@ -187,6 +189,8 @@ def _note_health(
     if result.outcome in GOOD_OUTCOMES:
         if begun.purpose == "data":
             note_good(connection, begun.provider, now, result.feed_time)
+        return
+    if result.ours:
         return
     note_failure(
         connection,

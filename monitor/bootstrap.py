@@ -42,7 +42,6 @@ from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
 from monitor.flights.tracks.identity import Classes
-from monitor.ops.database_health import describe_database
 from monitor.ops.heartbeat import DeadMan
 from monitor.sites.faults import SitesFault, Spot
 from monitor.sites.kinds import KINDS
@@ -124,7 +123,7 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
     classes = build_classes(settings)
     _check_watch_layers(settings)
     clients: list[GuardedClient] = []
-    engine = _engine(settings)
+    engine = open_engine(settings.database_url.get_secret_value())
     # What is replayed was sent long ago.
     paced = engine if transport is None else None
     feeds = {
@@ -150,16 +149,6 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
         tuple(clients),
         classes,
     )
-
-
-def _engine(settings: Settings) -> Engine:
-    try:
-        return open_engine(settings.database_url.get_secret_value())
-    except OSError as error:
-        raise SettingsError(
-            f"The folder for the {describe_database(settings)} cannot be made: {error.strerror}. Make it, or set "
-            "SITEWATCH_DATABASE_URL to another place."
-        ) from None
 
 
 def rule_defaults() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from monitor.commands.aircraft import aircraft_app
 from monitor.commands.alerts import alerts_app
 from monitor.commands.backfill import backfill
 from monitor.commands.backtest import backtest
+from monitor.commands.backup import backup, restore
 from monitor.commands.baseline import baseline
 from monitor.commands.demo import demo
 from monitor.commands.doctor import doctor
@@ -52,6 +53,8 @@ app.command(short_help="Load history from an archive of flight tracks.")(backfil
 app.command("evaluate", short_help="Measure how well visits are found where reports are missing.")(
     evaluate_command
 )
+app.command(short_help="Copy the whole database into one file, also while a service runs.")(backup)
+app.command(short_help="Put a backup in the place of all that is stored.")(restore)
 app.command("status")(status_command)
 app.command()(doctor)
 

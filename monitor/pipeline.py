@@ -17,7 +17,7 @@ from alerts.delivery.digest import enqueue_weekly_digest
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from db.aircraft import known_aircraft
-from db.engine import Connection, reading, writing
+from db.engine import Connection, is_missing, reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
 from db.silences import drop_unborn
@@ -28,7 +28,7 @@ from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.tracks.identity import Aircraft, completed_aircraft, visit_subjects
 from monitor.imports import ImportClock, load_declared, load_published, move_days
-from monitor.ops.database_health import low_disk_words
+from monitor.ops.database_health import inside, low_disk_words
 from monitor.ops.heartbeat import PingError, stuck_outbox
 from monitor.ops.metrics import LOOKS_JUDGED_TOTAL, POLLS_TOTAL, SENDS_TOTAL
 from monitor.poll.answers import PollReport
@@ -39,6 +39,7 @@ from monitor.sites.reload import Reload
 _log = structlog.get_logger()
 PICTURES_AT_ONCE = 4
 _NAMED = 20
+_THIS_MACHINE = "this machine"
 
 
 def start(app: App, now: datetime) -> list[str]:
@@ -56,13 +57,19 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(first[:_NAMED]) + (f" and {left} more" if left > 0 else "")
 
 
-def prepare(app: App, now: datetime) -> None:
-    """Make sure that there is a database of the right version; a fresh one is made and filled.
+def prepare(app: App, now: datetime, *, fresh: bool) -> None:
+    """Make sure that there is a database of the right version; where there is none it is made and filled if `fresh`.
 
-    An older one is left alone: a service of the older version may be at work on it.
+    An older one is left alone: a service of the older version may be at work on it. Raises InputError where there
+    is none and none is to be made: a mistake in an address is no empty watch.
     """
     revision = current_revision(app.engine)
     if revision is None:
+        if not fresh:
+            raise InputError(
+                f"There is no sitewatch database yet: the {app.database} {_lacking(app)}. Check SITEWATCH_DATABASE_URL and the "
+                "folder that you are in, or start “sitewatch run”, which makes it. Nothing was made."
+            )
         start(app, now)
     elif revision != newest_revision():
         _refuse_newer(app, revision)
@@ -72,11 +79,23 @@ def prepare(app: App, now: datetime) -> None:
         )
 
 
+def _lacking(app: App) -> str:
+    return "is not there" if is_missing(app.engine) else "is empty"
+
+
 def _migrate(app: App) -> Iterator[str]:
     before = current_revision(app.engine)
     if before is not None:
         _refuse_newer(app, before)
-    migrate(app.engine)
+        if ailment := inside(app.engine, app.settings):
+            raise WorkFailed(str(ailment))
+    try:
+        migrate(app.engine)
+    except OSError as error:
+        raise InputError(
+            f"The {app.database} cannot be made: {error.strerror}. Make its folder, give the user who runs sitewatch "
+            "the right to write there, or set SITEWATCH_DATABASE_URL to another place."
+        ) from None
     after = current_revision(app.engine)
     done = "made just now" if before is None else "up to date" if before == after else f"upgraded to {after}"
     yield f"Database: {app.database} ({done})."
@@ -158,6 +177,10 @@ def poll(
         reports += poll_provider(app.engine, feed, sites, now, force=force, classes=app.classes)
         if progress is not None:
             progress(number / len(asked))
+    if ours := next((each.text for each in reports if each.ours), ""):
+        app.troubles.failed(_THIS_MACHINE, ours, now)
+    elif reports:
+        app.troubles.worked(_THIS_MACHINE)
     for report in reports:
         POLLS_TOTAL.labels(report.provider, report.outcome).inc()
     return reports

@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from email.utils import formataddr, getaddresses, parseaddr
+from email.utils import getaddresses, parseaddr
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,8 @@ SmtpSecurity = Literal["starttls", "tls", "none"]
 SMTP_TIMEOUT_S = 20.0
 _TIMEOUTS_IN_ALL = 3
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_LONGEST_ADDRESS = 254
+"""Characters (RFC 5321, section 4.5.3.1.3, without the brackets)."""
 _PERMANENT = range(500, 600)
 _ANSWERS = range(200, 600)
 _CLOSING = 421
@@ -68,9 +70,8 @@ class EmailChannel:
         self._server = (host, port)
         self._security = security
         self._login = (username or "", password or "") if username or password else None
-        display, self._sender = _address(name, "sender", sender)
-        self._from = formataddr((display, self._sender))
-        self._recipients = tuple(_address(name, "recipient", each)[1] for each in recipients)
+        self._from, self._sender = sender, _address(name, "sender", sender)
+        self._recipients = tuple(_address(name, "recipient", each) for each in recipients)
         self._domain = self._sender.rpartition("@")[2]
         self._timeout_s = timeout_s
         self._tls = _tls(name, ca_file)
@@ -293,16 +294,17 @@ def _is_host(host: str) -> bool:
         return False
 
 
-def _address(name: str, role: str, given: str) -> tuple[str, str]:
-    """Take a mail address apart, or raise ValueError; nothing that could end a header line gets through."""
-    display, address = parseaddr(given)
+def _address(name: str, role: str, given: str) -> str:
+    """The address without its display name, or ValueError; nothing gets through that a mail program could decode."""
+    address = parseaddr(given)[1]
     # parseaddr would take the first of several and drop the rest in silence.
     alone = len(getaddresses([given])) == 1
-    if not alone or one_line(given) != given or not _ADDRESS.fullmatch(address):
+    whole = alone and one_line(given) == given and len(address) <= _LONGEST_ADDRESS
+    if not whole or not _ADDRESS.fullmatch(address) or "=?" in address:
         raise ValueError(
             f"The {role} {one_line(given)!r} of the channel “{name}” is not a mail address. Write it as name@example.org."
         )
-    return display, address
+    return address
 
 
 def _tls(name: str, ca_file: Path | None) -> ssl.SSLContext:

@@ -14,6 +14,7 @@ from email.utils import format_datetime
 from html import escape
 
 from alerts.channels import Message
+from alerts.channels.mail_headers import address_field, plain_field, text_field
 from alerts.channels.safe_text import clean_text, cut_text, one_line, safe_url
 
 WRAP_COLUMNS = 76
@@ -39,16 +40,21 @@ def build_email(message: Message, sender: str, recipients: Sequence[str], domain
     """Write the mail; `sender` and `recipients` must be checked addresses, all else may be hostile."""
     fitted = _Fitted(message)
     token = _token(message.identity)
+    thread = f"<thread-{_token(message.thread)}@{domain}>"
     mail = EmailMessage(policy=SMTP)
-    mail["Subject"] = cut_text(one_line(message.subject) or "sitewatch", SUBJECT_LIMIT)
-    mail["From"] = sender
-    mail["To"] = ", ".join(recipients)
-    mail["Date"] = format_datetime(message.created_at)
-    mail["Message-ID"] = f"<{token}@{domain}>"
-    mail["In-Reply-To"] = mail["References"] = f"<thread-{_token(message.thread)}@{domain}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    # Exchange answers automatic mail with "out of office" unless this forbids it.
-    mail["X-Auto-Response-Suppress"] = "All"
+    for field in (
+        text_field("Subject", cut_text(one_line(message.subject) or "sitewatch", SUBJECT_LIMIT)),
+        address_field("From", [sender]),
+        address_field("To", recipients),
+        plain_field("Date", format_datetime(message.created_at)),
+        plain_field("Message-ID", f"<{token}@{domain}>"),
+        plain_field("References", thread),
+        plain_field("In-Reply-To", thread),
+        plain_field("Auto-Submitted", "auto-generated"),
+        # Exchange answers automatic mail with "out of office" unless this forbids it.
+        plain_field("X-Auto-Response-Suppress", "All"),
+    ):
+        mail[field.name] = field
     mail.set_content(fitted.text(), cte="quoted-printable")
     picture = f"picture-{token}@{domain}" if message.image_png else ""
     mail.add_alternative(fitted.html(picture), subtype="html", cte="quoted-printable")

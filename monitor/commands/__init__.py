@@ -25,8 +25,11 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document 
 
 
 @contextmanager
-def opened(*, prepared: bool = True) -> "Iterator[App]":
-    """The program, with a database of the right version unless the caller prepares it."""
+def opened(*, fresh: bool = False, prepared: bool = True) -> "Iterator[App]":
+    """The program, with a database of the right version unless the caller prepares it.
+
+    Only a command that brings something in may begin a `fresh` one; any other refuses where there is none.
+    """
     from db.engine import DBAPIError
     from monitor.bootstrap import build_app
     from monitor.config.settings import load_settings
@@ -39,7 +42,7 @@ def opened(*, prepared: bool = True) -> "Iterator[App]":
     app = build_app(settings)
     try:
         if prepared:
-            prepare(app, utc_now())
+            prepare(app, utc_now(), fresh=fresh)
         yield app
     except DBAPIError as error:
         ailment = database_failure_or_lack(error, settings)

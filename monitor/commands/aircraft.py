@@ -37,7 +37,7 @@ def update_registers(
     from monitor.bootstrap import build_downloader
 
     reports = []
-    with opened() as app:
+    with opened(fresh=True) as app:
         client = build_downloader(app.settings)
         try:
             for number, place in enumerate(files, start=1):

@@ -186,7 +186,7 @@ def try_channels(
     """
     from alerts.delivery.worker import send_test
 
-    with opened() as app:
+    with opened(prepared=False) as app:
         names = _channels(app, channel)
         results = send_test({name: app.channels[name] for name in names}, utc_now())
     if as_json:

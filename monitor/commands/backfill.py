@@ -59,7 +59,7 @@ def backfill(
 
     if last < first:
         raise InputError(f"--to {last:%Y-%m-%d} is before --from {first:%Y-%m-%d}.")
-    with opened() as app, _readers(dask) as readers:
+    with opened(fresh=True) as app, _readers(dask) as readers:
         archives = {each.name: each for each in configured_archives(app.settings)}
         if provider not in archives:
             raise InputError(f"There is no archive {provider!r}. There are: {', '.join(sorted(archives))}.")

@@ -48,7 +48,7 @@ def import_counts(
         known_zone(zone)
     except BadCell as bad:
         raise InputError(f"--zone: {bad.problem}. {as_sentence(bad.mend)}") from None
-    with opened() as app:
+    with opened(fresh=True) as app:
         told = None if as_json else _progress()
         report = import_file(
             app.engine, file, app.sites, utc_now(), skip_bad=skip_bad, zone=zone, progress=told

@@ -25,7 +25,7 @@ def poll_command(
     from monitor import pipeline
     from monitor.config.secrets import visible
 
-    with opened() as app:
+    with opened(fresh=True) as app:
         pipeline.note_sites(app, utc_now())
         with progress_bar("Asking the feeds") as progress:
             reports = pipeline.poll(app, utc_now(), provider, site, force=True, progress=progress)

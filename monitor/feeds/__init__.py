@@ -13,7 +13,8 @@ from monitor.sites import Site
 class FeedError(Exception):
     """A poll failed; the text says what, where and how to mend it, and never holds a secret.
 
-    `retry_after_s` moves the provider's `not_before`; `disable` stops polling it until a person acts (403).
+    `retry_after_s` moves the provider's `not_before`; `disable` stops polling it until a person acts (403). `ours`
+    says that this machine is at fault and not the provider, against which it does not count.
     """
 
     def __init__(
@@ -24,8 +25,10 @@ class FeedError(Exception):
         retry_after_s: float | None = None,
         disable: bool = False,
         body: bytes = b"",
+        ours: bool = False,
     ) -> None:
         super().__init__(reason)
+        self.ours = ours
         self.reason = reason
         self.status = status
         self.retry_after_s = retry_after_s

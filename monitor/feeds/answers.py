@@ -13,7 +13,11 @@ _LONGEST_WAIT_S = 7 * 86_400.0
 
 
 class NoAnswerError(Exception):
-    """No usable answer came; the text says why."""
+    """No usable answer came; the text says why. `ours`: this machine is at fault."""
+
+    def __init__(self, text: str, *, ours: bool = False) -> None:
+        super().__init__(text)
+        self.ours = ours
 
 
 def read_body(response: httpx.Response, limit: int, deadline: Deadline) -> bytes:

@@ -2,6 +2,7 @@
 
 import http
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ _REDIRECTS = 3
 ANY_STATUS = range(100, 600)
 """For `accept`: every answer is an answer."""
 _LAST_PORT = 65_535
+_OUT_OF_HANDLES = (
+    "this machine lets sitewatch open no more files and connections, so nothing could be asked. Allow it more (ulimit -n, "
+    "LimitNOFILE), or see who holds so many connections to its page"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class GuardedClient:
             request = self._build(method, url, purpose, params=params, json=json, form=form, headers=headers)
             answer = self._follow(request)
         except NoAnswerError as error:
-            raise FeedError(self._redact.text(f"{where}: {error}.")) from None
+            raise FeedError(self._redact.text(f"{where}: {error}."), ours=error.ours) from None
         if answer.status not in accept:
             raise self._refusal(where, answer)
         return answer
@@ -135,7 +140,7 @@ class GuardedClient:
                     return
                 request = self._build("GET", str(request.url.join(target)), "data")
         except NoAnswerError as error:
-            raise FeedError(self._redact.text(f"{where}: {error}.")) from None
+            raise FeedError(self._redact.text(f"{where}: {error}."), ours=error.ours) from None
         raise FeedError(f"{where}: redirected more than {_REDIRECTS} times. Check the address.")
 
     def _pour(self, request: httpx.Request, into: BinaryIO, where: str) -> str | None:
@@ -244,6 +249,8 @@ class GuardedClient:
         except httpx.TimeoutException:
             raise NoAnswerError("no answer in time. It will be asked again at the next poll") from None
         except httpx.ConnectError as error:
+            if _is_out_of_handles():
+                raise NoAnswerError(_OUT_OF_HANDLES, ours=True) from None
             raise NoAnswerError(f"cannot connect: {error or 'no reason given'}") from None
         except httpx.HTTPError:
             # Their texts can quote what was sent.
@@ -261,6 +268,15 @@ class GuardedClient:
             disable=status == http.HTTPStatus.FORBIDDEN,
             body=self._redact.body(answer.body),
         )
+
+
+def _is_out_of_handles() -> bool:
+    """Whether this process can open nothing more; the resolver and TLS say so in words of their own."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return True
+    return False
 
 
 def _redirect_statuses(method: str) -> tuple[int, ...]:

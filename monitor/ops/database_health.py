@@ -10,7 +10,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from db.engine import DBAPIError, OperationalError, is_unusable, make_url, writing_refused
+from db.engine import (
+    DBAPIError,
+    Engine,
+    OperationalError,
+    damage,
+    is_unusable,
+    make_url,
+    reading,
+    writing_refused,
+)
+from db.sqlite_files import MOVED
 from monitor.config.secrets import mask_secrets
 from monitor.config.settings import Settings
 from monitor.ops.outages import OutageRegister
@@ -24,7 +34,7 @@ _GOES_ON = (
     "A running service then goes on by itself; what it could not store counts as not seen, never as zero."
 )
 
-FailureCause = Literal["full", "read-only", "locked", "broken"]
+FailureCause = Literal["full", "read-only", "locked", "damaged", "moved", "broken"]
 _SQLITE: Mapping[int, FailureCause] = {
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_READONLY: "read-only",
@@ -32,8 +42,8 @@ _SQLITE: Mapping[int, FailureCause] = {
     sqlite3.SQLITE_LOCKED: "locked",
     sqlite3.SQLITE_IOERR: "broken",
     sqlite3.SQLITE_CANTOPEN: "broken",
-    sqlite3.SQLITE_CORRUPT: "broken",
-    sqlite3.SQLITE_NOTADB: "broken",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
 }
 _POSTGRESQL: Mapping[str, FailureCause] = {
     "53100": "full",
@@ -51,6 +61,8 @@ class DatabaseFailure:
 
     found: str
     mend: str
+    passes: bool = True
+    """Whether a running service goes on by itself once the cause is gone."""
 
     def __str__(self) -> str:
         return f"{self.found} {self.mend}"
@@ -116,6 +128,18 @@ def try_database(settings: Settings, patience_s: float = 3.0) -> DatabaseFailure
     return None if refused is None else database_failure(refused, settings)
 
 
+def is_damaged(error: DBAPIError) -> bool:
+    """Whether it says that the file itself is spoilt."""
+    return _cause(error) == "damaged"
+
+
+def inside(engine: Engine, settings: Settings) -> DatabaseFailure | None:
+    """What is wrong inside the file of a SQLite database; reads all of it once."""
+    with reading(engine) as connection:
+        found = damage(connection)
+    return _words("damaged", settings, found) if found else None
+
+
 def database_trouble(settings: Settings, troubles: OutageRegister) -> str:
     """What this process found to be wrong and what can be seen to be, in words; '' where all is well."""
     return troubles.now(DATABASE) or _service_words(inspect_database(settings))
@@ -142,7 +166,9 @@ def note_database_written(settings: Settings, troubles: OutageRegister, now: dat
 
 
 def _service_words(found: DatabaseFailure | None) -> str:
-    return f"{found} {_GOES_ON}" if found else ""
+    if found is None:
+        return ""
+    return f"{found} {_GOES_ON}" if found.passes else str(found)
 
 
 def low_disk_words(settings: Settings) -> str:
@@ -172,6 +198,8 @@ def _free(path: Path) -> int:
 
 def _cause(error: DBAPIError) -> FailureCause | None:
     code = getattr(error.orig, "sqlite_errorcode", None)
+    if code == MOVED:
+        return "moved"
     if code is not None:
         return _SQLITE.get(code & 0xFF)
     state = getattr(error.orig, "sqlstate", None)
@@ -195,6 +223,21 @@ def _words(cause: FailureCause, settings: Settings, said: str = "") -> DatabaseF
         return DatabaseFailure(
             f"The {database}{where} is read-only for the user who runs sitewatch, so nothing can be stored.",
             "Give that user the right to write there.",
+        )
+    if path is not None and cause == "damaged":
+        return DatabaseFailure(
+            f"The {database} is damaged, or is no database: {said}.",
+            "End what has it open, and bring the last backup back with “sitewatch restore BACKUP”: it keeps the damaged "
+            "file beside it. Was a file named …-wal deleted, or only one of the two copied?",
+            passes=False,
+        )
+    if cause == "moved":
+        return DatabaseFailure(
+            f"The {database} is not what this sitewatch opened: {said}. Nothing is read or stored any more, since it "
+            "would be lost.",
+            "Put the file back where it was, or start sitewatch again, which then takes what lies there; “sitewatch "
+            "restore BACKUP” brings a backup back.",
+            passes=False,
         )
     check = (
         "that the server runs and that sitewatch may read and write there"

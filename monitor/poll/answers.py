@@ -87,6 +87,7 @@ def failed_result(error: FeedError) -> PollResult:
         content_type="",
         retry_after_s=error.retry_after_s,
         disable=error.disable,
+        ours=error.ours,
     )
 
 
@@ -161,6 +162,8 @@ class PollReport:
     fixes: int = 0
     scenes: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
+    ours: bool = False
+    """Whether this machine was at fault that nothing came."""
 
 
 def log_round(before: ProviderState, after: ProviderState, reports: Sequence[PollReport]) -> None:

@@ -268,6 +268,7 @@ class _Run:
             len(result.fixes),
             len(result.scenes),
             dict(rejected),
+            result.ours,
         )
 
     def _record(self, begun: _Begun, result: PollResult) -> bool:

@@ -16,7 +16,7 @@ from monitor.reports.history import SiteHistory, first_url
 from monitor.sites import Site
 
 TableRow = dict[str, Any]
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 HISTORY_COLUMNS = (
     "record",
     "site_id",
@@ -61,7 +61,8 @@ def safe_cell(value: object) -> object:
     if isinstance(value, datetime):
         return utc_text(value)
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+        # The sign alone is no formula, and a column of comparators must stay one.
+        return f"'{value}" if value.startswith(FORMULA_STARTS) and value != "=" else value
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

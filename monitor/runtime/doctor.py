@@ -22,6 +22,7 @@ from monitor.ops.database_health import (
     LOW_DISK_BYTES,
     database_failure_or_lack,
     describe_database,
+    inside,
     size_words,
     sqlite_file,
     try_database,
@@ -99,7 +100,16 @@ def _database(settings: Settings, now: datetime) -> Iterator[CheckResult]:
     where = describe_database(settings)
     path = sqlite_file(settings)
     if path is not None and not path.exists():
-        yield CheckResult("database", "ok", f"{where} is not there yet; the first start makes it.")
+        yield CheckResult(
+            "database",
+            "warning",
+            f"{where} is not there yet; the first start makes it.",
+            "If it should be there, check SITEWATCH_DATABASE_URL and the folder that you are in.",
+        )
+        return
+    if path is not None and path.stat().st_size == 0:
+        # Even taking the lock would write to it.
+        yield CheckResult("database", "ok", f"{where} is empty; the first start fills it.")
         return
     engine = open_engine(settings.database_url.get_secret_value())
     try:
@@ -107,6 +117,8 @@ def _database(settings: Settings, now: datetime) -> Iterator[CheckResult]:
             # Taking the writer's lock fails where the file or its folder may not be written.
             pass
         yield _revision(engine, where)
+        if ailment := inside(engine, settings):
+            yield CheckResult("file", "broken", ailment.found, ailment.mend)
         if ailment := try_database(settings):
             yield CheckResult("storing", "broken", ailment.found, ailment.mend)
         yield from _service(engine, settings.lease_s, now)

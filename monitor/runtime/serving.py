@@ -8,9 +8,11 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from ipaddress import ip_address
 from urllib.parse import urlunsplit
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -18,7 +20,9 @@ from monitor.app import App
 from monitor.config.clock import utc_now
 from monitor.errors import WorkFailed
 from monitor.web.app import create_app
+from monitor.web.connections import BACKLOG, Door, Guest, LoopFaults, room
 
+_log = structlog.get_logger()
 TRY_AGAIN_S = 2.0
 _LAST_ANSWERS_S = 3
 
@@ -46,7 +50,7 @@ def _listen(app: App, stop: threading.Event, say: Callable[[str], None]) -> sock
     while not stop.is_set():
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            return socket.create_server((host, port), family=family)
+            return socket.create_server((host, port), family=family, backlog=BACKLOG)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise WorkFailed(
@@ -90,8 +94,12 @@ class _Unfinished(logging.Filter):
 
 
 def _serve(site: FastAPI, listener: socket.socket, stop: threading.Event) -> None:
+    door = Door(room(), lambda words: _log.warning("the page is crowded", error=words))
     config = uvicorn.Config(
         site,
+        # It is called and nothing else.
+        http=partial(Guest, door),  # type: ignore[arg-type]
+        backlog=BACKLOG,
         # Our own handlers log, without the addresses of readers.
         log_config=None,
         access_log=False,
@@ -125,6 +133,13 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        def tell(words: str, error: BaseException | None) -> None:
+            _log.error("the page's connections", fault=words, error=repr(error))
+
+        asyncio.get_running_loop().set_exception_handler(LoopFaults(tell))
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._site.state.web.pulse.close()

@@ -9,12 +9,21 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 
 from db.alerts import acknowledge, alert_by_id
+from db.ended_sessions import end_session
 from db.engine import writing
 from db.records import Alert
 from db.silences import add_silence, lift_silences
 from monitor.web.context import Here, WebContext
 from monitor.web.rendering import path_and_query
-from monitor.web.security import LOGIN_PATH, SESSION_COOKIE, SESSION_LASTS, form_is_ours
+from monitor.web.security import (
+    LOGIN_PATH,
+    SESSION_COOKIE,
+    SESSION_LASTS,
+    address_of,
+    form_is_ours,
+    session_of,
+    too_many,
+)
 
 router = APIRouter(include_in_schema=False)
 ON_PAGE = "the page"
@@ -93,9 +102,14 @@ def login_form(request: Request, here: Here) -> Response:
 def log_in(
     request: Request, here: Here, token: Annotated[str, Form()], following: Annotated[str, Form()] = "/"
 ) -> Response:
-    """Exchange the token for a session cookie."""
+    """Exchange the token for a session cookie; an address that was wrong again and again waits."""
+    asker, now = address_of(request), here.clock()
+    if wait_s := here.attempts.wait_s(asker, now):
+        raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, too_many(wait_s), {"Retry-After": str(wait_s)})
     if not here.keys.allows(token.strip()):
+        here.attempts.wrong(asker, now)
         return login_page(request, here, HTTPStatus.UNAUTHORIZED, wrong=True, following=following)
+    here.attempts.right(asker)
     response = _see(following)
     response.set_cookie(
         SESSION_COOKIE,
@@ -110,8 +124,13 @@ def log_in(
 
 
 @router.post("/logout", dependencies=[OwnForm])
-def log_out() -> Response:
-    """Forget the session in this browser."""
+def log_out(request: Request, here: Here) -> Response:
+    """End the session: whoever has a copy of its cookie is out as well."""
+    now = here.clock()
+    if name := session_of(request, here.keys, now):
+        here.sessions.end(name)
+        with writing(here.app.engine) as connection:
+            end_session(connection, name, now)
     response = _see(LOGIN_PATH)
     response.delete_cookie(SESSION_COOKIE)
     return response

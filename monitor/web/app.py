@@ -7,25 +7,33 @@ from http import HTTPStatus
 from pathlib import Path
 
 import structlog
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import HTTPConnection
 
-from db.engine import SQLAlchemyError
+from db.ended_sessions import ended_sessions
+from db.engine import SQLAlchemyError, reading
 from monitor.app import App
 from monitor.ops.database_health import database_trouble, note_database_error
 from monitor.web import actions, health, streams
 from monitor.web.adding import routes as adding_routes
+from monitor.web.answers import Head, Tagged
 from monitor.web.api import routes as api
+from monitor.web.api.description import describe
 from monitor.web.context import WebContext
 from monitor.web.events import ChangeFeed
 from monitor.web.files import BUILT_FOLDER, NOT_BUILT, Assets, Files
 from monitor.web.rendering import Renderer, make_environment
-from monitor.web.security import AccessMiddleware, Clock, CookieKeys, add_headers, check_bind
+from monitor.web.security import AccessMiddleware, Clock, CookieKeys, Sessions, add_headers, check_bind
 from monitor.web.views import pages
 
+THREADS = 8
+"""Answers that are made at once."""
+PACKED_FROM_BYTES = 1_000
 API_PREFIX = "/api/"
 OPENAPI_URL = "/api/v1/openapi.json"
 _ROUTERS = (pages.router, actions.router, adding_routes.router, api.router, streams.router, health.router)
@@ -54,7 +62,7 @@ def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
         https,
         partial(database_trouble, settings, app.troubles),
     )
-    web = WebContext(app, clock, keys, renderer, ChangeFeed(app.engine))
+    web = WebContext(app, clock, keys, renderer, ChangeFeed(app.engine), Sessions(partial(_ended, app)))
     site = FastAPI(
         title="sitewatch",
         version="1",
@@ -69,18 +77,31 @@ def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
     for router in _ROUTERS:
         site.include_router(router)
     _handle_errors(site, web)
+    site.add_middleware(Tagged)
+    site.add_middleware(GZipMiddleware, minimum_size=PACKED_FROM_BYTES)
+    site.add_middleware(Head)
     site.add_middleware(
         AccessMiddleware,
         settings=settings,
         keys=keys,
+        sessions=web.sessions,
+        attempts=web.attempts,
         clock=clock,
         refuse=lambda request: _refuse(request, web),
     )
+    describe(site, guarded=token is not None)
     return site
+
+
+def _ended(app: App) -> frozenset[str]:
+    with reading(app.engine) as connection:
+        return ended_sessions(connection)
 
 
 @asynccontextmanager
 async def _lifespan(site: FastAPI) -> AsyncIterator[None]:
+    # Each may hold a connection to the database, and the jobs need theirs.
+    current_default_thread_limiter().total_tokens = THREADS
     yield
     await site.state.web.pulse.close()
 

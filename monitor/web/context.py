@@ -1,6 +1,6 @@
 """What every route needs, kept with the application."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from monitor.app import App
 from monitor.web.events import ChangeFeed
 from monitor.web.rendering import Renderer
-from monitor.web.security import Clock, CookieKeys
+from monitor.web.security import Attempts, Clock, CookieKeys, Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class WebContext:
     keys: CookieKeys
     renderer: Renderer
     pulse: ChangeFeed
+    sessions: Sessions
+    attempts: Attempts = field(default_factory=Attempts)
 
 
 def web_of(request: Request) -> WebContext:

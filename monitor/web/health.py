@@ -21,7 +21,7 @@ from db.coverage import coverage
 from db.engine import SQLAlchemyError, reading
 from db.migrate import current_revision, newest_revision
 from db.pages import series_summaries
-from monitor.ops.database_health import database_trouble
+from monitor.ops.database_health import database_trouble, note_database_error
 from monitor.reports.status import WatchStatus, gather_status, watched_share
 from monitor.web.context import Here, WebContext
 from monitor.web.views.feed_coverage import RECEPTION_OVER
@@ -42,7 +42,10 @@ def readyz(here: Here) -> Response:
     """Whether the database can be read and written and has the version that this program needs."""
     try:
         found, needed = current_revision(here.app.engine), newest_revision()
-    except SQLAlchemyError:
+    except SQLAlchemyError as error:
+        app = here.app
+        if note_database_error(app.settings, app.troubles, error, here.clock()):
+            return _not_ready(database_trouble(app.settings, app.troubles))
         return _not_ready("The database cannot be read; “sitewatch doctor” says why.")
     if found != needed:
         return _not_ready(f"The database has the version {found}, this sitewatch needs {needed}.")

@@ -3,14 +3,17 @@
 import base64
 import hashlib
 import hmac
+import math
 import re
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
@@ -24,6 +27,10 @@ CSRF_COOKIE = "sitewatch_csrf"
 LARGEST_BODY_BYTES = 8_000_000
 SESSION_LASTS = timedelta(days=30)
 LOGIN_PATH = "/login"
+FREE_ATTEMPTS = 5
+"""Wrong tokens of one address that are answered at once; a person mistypes."""
+LONGEST_PAUSE_S = 60
+_MOST_ADDRESSES = 10_000
 OPEN_PATHS = frozenset({"/healthz", LOGIN_PATH, "/static/sitewatch.css", "/static/favicon.svg"})
 """What needs no token: the health check, the way in, and what that one page is drawn with."""
 
@@ -57,6 +64,8 @@ FRAMED_HEADERS = {
 """For a mail inside its frame: it has the styles that mails carry, and can neither run, load nor send anything."""
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
+_log = structlog.get_logger()
+
 Clock = Callable[[], datetime]
 Refuse = Callable[[HTTPConnection], Response]
 
@@ -73,15 +82,16 @@ class CookieKeys:
         return self.api_token is not None and hmac.compare_digest(given.encode(), self.api_token.encode())
 
     def session(self, now: datetime) -> str:
-        """A session's cookie: when it ends, signed. Another token makes every session void."""
-        ends = str(int((now + SESSION_LASTS).timestamp()))
-        return f"{ends}.{self._signed(ends)}"
+        """A session's cookie: its name and when it ends, signed. Another token makes every session void."""
+        named = f"{secrets.token_urlsafe(12)}~{int((now + SESSION_LASTS).timestamp())}"
+        return f"{named}.{self._signed(named)}"
 
-    def knows_session(self, cookie: str, now: datetime) -> bool:
-        """Whether the cookie is one of ours and not yet over."""
-        ends, _, signature = cookie.partition(".")
-        genuine = hmac.compare_digest(signature.encode(), self._signed(ends).encode())
-        return genuine and ends.isdecimal() and int(ends) > now.timestamp()
+    def session_named(self, cookie: str, now: datetime) -> str | None:
+        """The name of a session, where the cookie is one of ours and not yet over."""
+        named, _, signature = cookie.partition(".")
+        name, _, ends = named.partition("~")
+        genuine = hmac.compare_digest(signature.encode(), self._signed(named).encode())
+        return name if genuine and ends.isdecimal() and int(ends) > now.timestamp() else None
 
     def form_token(self, cookie: str) -> str:
         """What a form must carry so that its sender is known to have read our page."""
@@ -89,6 +99,60 @@ class CookieKeys:
 
     def _signed(self, ends: str) -> str:
         return _sign((self.api_token or "").encode(), f"session {ends}")
+
+
+class Sessions:
+    """Which sessions were ended by a log-out: read once, kept in mind from then on."""
+
+    def __init__(self, read: Callable[[], frozenset[str]]) -> None:
+        self._read = read
+        self._ended: set[str] | None = None
+
+    def is_over(self, name: str) -> bool:
+        """Whether somebody logged out of it."""
+        if self._ended is None:
+            self._ended = set(self._read())
+        return name in self._ended
+
+    def end(self, name: str) -> None:
+        """Remember that it is over."""
+        if self._ended is not None:
+            self._ended.add(name)
+
+
+class Attempts:
+    """Wrong tokens by address: after a few, that address waits before another one is looked at."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wrong: dict[str, tuple[int, datetime]] = {}
+
+    def wait_s(self, address: str, now: datetime) -> int:
+        """How many seconds this address must wait."""
+        with self._lock:
+            number, last = self._wrong.get(address, (0, now))
+        if number < FREE_ATTEMPTS:
+            return 0
+        pause_s = min(1 << min(number - FREE_ATTEMPTS + 1, 10), LONGEST_PAUSE_S)
+        # A clock that was set back keeps nobody out for longer than the pause.
+        return max(0, math.ceil(pause_s - abs((now - last).total_seconds())))
+
+    def wrong(self, address: str, now: datetime) -> None:
+        """Note and log a wrong token."""
+        with self._lock:
+            number = self._wrong.pop(address, (0, now))[0] + 1
+            self._wrong[address] = (number, now)
+            # The oldest go: memory is bounded, whoever tries from however many addresses.
+            while len(self._wrong) > _MOST_ADDRESSES:
+                del self._wrong[next(iter(self._wrong))]
+        # Two, four, eight, …: told again and again, and yet no flood.
+        if number & (number - 1) == 0:
+            _log.warning("wrong token", address=address, attempts=number)
+
+    def right(self, address: str) -> None:
+        """Forget what was wrong before."""
+        with self._lock:
+            self._wrong.pop(address, None)
 
 
 def _sign(key: bytes, text: str) -> str:
@@ -116,9 +180,18 @@ class AccessMiddleware:
     """Stands before every route: refuses unknown hosts and whoever has no token, and sets the headers."""
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, keys: CookieKeys, clock: Clock, refuse: Refuse
+        self,
+        app: ASGIApp,
+        *,
+        settings: Settings,
+        keys: CookieKeys,
+        sessions: Sessions,
+        attempts: Attempts,
+        clock: Clock,
+        refuse: Refuse,
     ) -> None:
         self._app, self._keys, self._clock, self._refuse = app, keys, clock, refuse
+        self._sessions, self._attempts = sessions, attempts
         self._hosts = _our_hosts(settings)
         self._https = (settings.public_url or "").startswith("https:")
 
@@ -146,7 +219,24 @@ class AccessMiddleware:
             )
         if self._keys.api_token is None or connection.url.path in OPEN_PATHS:
             return None
-        return None if is_authenticated(connection, self._keys, self._clock()) else self._refuse(connection)
+        if "authorization" in connection.headers:
+            return self._bearer_refusal(connection)
+        name = session_of(connection, self._keys, self._clock())
+        if name is not None and not self._sessions.is_over(name):
+            return None
+        return self._refuse(connection)
+
+    def _bearer_refusal(self, connection: HTTPConnection) -> Response | None:
+        address, now = address_of(connection), self._clock()
+        if wait_s := self._attempts.wait_s(address, now):
+            return PlainTextResponse(
+                too_many(wait_s), HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(wait_s)}
+            )
+        if has_bearer(connection, self._keys):
+            self._attempts.right(address)
+            return None
+        self._attempts.wrong(address, now)
+        return self._refuse(connection)
 
     def _known_host(self, headers: Headers) -> bool:
         # A page elsewhere can point its own name at 127.0.0.1 and read us, unless names are checked. With a
@@ -185,11 +275,19 @@ def has_bearer(connection: HTTPConnection, keys: CookieKeys) -> bool:
     return scheme.lower() == "bearer" and keys.allows(given.strip())
 
 
-def is_authenticated(connection: HTTPConnection, keys: CookieKeys, now: datetime) -> bool:
-    """Whether the request may see anything: no token is set, or it carries the token or a session."""
-    if keys.api_token is None or has_bearer(connection, keys):
-        return True
-    return keys.knows_session(connection.cookies.get(SESSION_COOKIE, ""), now)
+def session_of(connection: HTTPConnection, keys: CookieKeys, now: datetime) -> str | None:
+    """The name of the session that a request carries."""
+    return keys.session_named(connection.cookies.get(SESSION_COOKIE, ""), now)
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Who asks, by the connection alone: a header can be forged."""
+    return connection.client.host if connection.client else "unknown"
+
+
+def too_many(wait_s: int) -> str:
+    """What is said to an address that gave wrong tokens again and again."""
+    return f"Too many wrong tokens came from your address. Wait {wait_s} s, then try again.\n"
 
 
 def form_is_ours(request: Request, given: str, keys: CookieKeys) -> bool:

@@ -1,11 +1,14 @@
 """Email: encrypted or not at all, threaded, readable everywhere, each refusal understood for what it is."""
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -17,7 +20,9 @@ from hypothesis import strategies as st
 
 from alerts.channels import Link, Receipt, SendError
 from alerts.channels.email import EmailChannel
-from alerts.channels.email_message import build_email, wrap_lines
+from alerts.channels.email_message import SUBJECT_LIMIT, build_email, wrap_lines
+from alerts.channels.mail_headers import address_field, plain_field
+from alerts.channels.safe_text import cut_text, one_line
 from tests.kit.channel_contract import HOSTILE, MESSAGE, NOON, PNG, part_text, plain_part, poisoned
 from tests.kit.fakes.smtp import HOST, Certificate, FakeSmtp, make_certificate
 
@@ -183,6 +188,127 @@ def test_a_subject_of_any_length_and_letters_stays_one_header(plain: FakeSmtp) -
     assert str(mail["Subject"]).startswith("평양 순안 국제공항 평양")
     assert str(mail["Subject"]).endswith("…")
     assert max(map(len, plain.accepted[0].raw.split(b"\r\n"))) <= 998
+
+
+# --- header fields, as bytes at the server ---------------------------------------------------------
+
+FIELDS = [
+    b"Subject",
+    b"From",
+    b"To",
+    b"Date",
+    b"Message-ID",
+    b"References",
+    b"In-Reply-To",
+    b"Auto-Submitted",
+    b"X-Auto-Response-Suppress",
+    b"MIME-Version",
+    b"Content-Type",
+]
+WORDS = {
+    "q": "=?utf-8?q?x=0D=0ABcc=3A_someone@example.org?=",
+    "b": "=?utf-8?b?eA0KQmNjOiBzb21lb25lQGV4YW1wbGUub3Jn?=",
+    "a new body": "=?utf-8?q?x=0D=0A=0D=0A<b>body</b>?=",
+    "a bare line end": "=?utf-8?q?x=0ABcc=3A_someone@example.org?= =?iso-8859-1?q?=0DCc=3A_y@example.org?=",
+    "language": "=?us-ascii*en?q?x=0D=0ABcc=3A_someone@example.org?=",
+    "joined": "Quiet=?utf-8?Q?=0D=0ABcc:_someone@example.org?=Field =?utf-8?Q?=0D=0ABcc:_a@example.org?=",
+    "in Korean": "순안 =?utf-8?q?x=0D=0ABcc=3A_someone@example.org?=",
+    "UTF-7": "=?utf-7?q?x+AA0ACg-Bcc=3A_someone@example.org?=",
+    "long": "Quiet Field " * 14 + "=?utf-8?q?x=0D=0ABcc=3A_someone@example.org?=",
+    "torn": "=?utf-8?q?x=0D=0ABcc=3A_some one@example.org?= =?utf-8?q?",
+    "quoted": '"=?utf-8?q?x=0D=0ABcc=3A_someone@example.org?="',
+}
+
+
+def head_of(raw: bytes) -> list[tuple[bytes, bytes]]:
+    """The header fields as they stand in the bytes, read by nothing but the rule of folding."""
+    head, _, _ = raw.partition(b"\r\n\r\n")
+    assert b"\r" not in head.replace(b"\r\n", b"")
+    assert b"\n" not in head.replace(b"\r\n", b"")
+    lines = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n")
+    return [(name, value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
+
+
+def assert_nothing_was_injected(raw: bytes) -> None:
+    assert [name for name, _ in head_of(raw)] == FIELDS
+    head = raw.partition(b"\r\n\r\n")[0]
+    assert head.isascii()
+    ours = re.sub(rb"=\?utf-8\?b\?[A-Za-z0-9+/]+={0,2}\?=", b"", head)
+    assert b"=?" not in ours, "every encoded word is one of ours"
+    assert not [line for line in head.split(b"\r\n") if b"=?" in line and len(line) > 76]
+    for part in message_from_bytes(raw).walk():
+        assert not {"bcc", "cc"} & {name.lower() for name in part}
+    assert message_from_bytes(raw).get_content_type() == "multipart/alternative"
+
+
+@pytest.mark.parametrize("text", [*WORDS.values(), *HOSTILE.values()], ids=[*WORDS, *HOSTILE])
+def test_no_foreign_string_reaches_the_header_but_as_its_own_words(plain: FakeSmtp, text: str) -> None:
+    channel(plain.port).send(poisoned(text))
+    assert plain.wait_for(1)
+    raw = plain.accepted[0].raw
+    assert_nothing_was_injected(raw)
+    subject = dict(head_of(raw))[b"Subject"].decode()
+    decoded = "".join(
+        part if isinstance(part, str) else part.decode(charset or "ascii")
+        for part, charset in decode_header(subject)
+    )
+    assert decoded == cut_text(one_line(text) or "sitewatch", SUBJECT_LIMIT)
+
+
+@pytest.mark.parametrize(
+    "field", ["identity", "thread", "subject", "status", "headline", "footer", "image_alt"]
+)
+@pytest.mark.parametrize("text", [WORDS["q"], WORDS["b"], "x\r\nBcc: someone@example.org\r\n\r\nbody"])
+def test_each_field_alone_leaves_the_head_as_it_is(plain: FakeSmtp, field: str, text: str) -> None:
+    change: dict[str, Any] = {field: text}
+    channel(plain.port).send(replace(MESSAGE, **change))
+    assert plain.wait_for(1)
+    assert_nothing_was_injected(plain.accepted[0].raw)
+
+
+@pytest.mark.parametrize("text", WORDS.values(), ids=WORDS)
+def test_a_display_name_with_an_encoded_word_is_shown_and_not_obeyed(plain: FakeSmtp, text: str) -> None:
+    quoted = text.replace('"', "")
+    channel(plain.port, sender=f'"{quoted}" <watch@example.org>').send(MESSAGE)
+    assert plain.wait_for(1)
+    raw = plain.accepted[0].raw
+    assert_nothing_was_injected(raw)
+    sender = dict(head_of(raw))[b"From"]
+    assert sender.endswith(b"<watch@example.org>")
+    name = sender.removesuffix(b" <watch@example.org>").decode()
+    assert str(make_header(decode_header(name))) == " ".join(quoted.split())
+
+
+@pytest.mark.parametrize("role", ["sender", "recipients"])
+@pytest.mark.parametrize(
+    "address",
+    ["=?utf-8?q?x=0D=0ABcc=3A_y?=@example.org", f"{'x' * 250}@example.org", "a@b.org\r\nBcc: c@d.org"],
+)
+def test_an_address_that_could_be_decoded_or_folded_is_refused(role: str, address: str) -> None:
+    given: Any = address if role == "sender" else (address,)
+    with pytest.raises(ValueError, match="is not a mail address"):
+        channel(1, **{role: given})
+
+
+def test_a_field_refuses_lines_that_would_be_two_or_be_decoded() -> None:
+    for value in ("x\r\nBcc: y", "x\ny", WORDS["q"], "순안"):
+        with pytest.raises(ValueError, match="must not stand in a header"):
+            plain_field("X-Test", value)
+    for address in (WORDS["q"] + "@example.org", "=?utf-8?q?x?=@example.org"):
+        with pytest.raises(ValueError, match="cannot hold the address"):
+            address_field("To", [address])
+
+
+def test_plain_words_stay_readable_and_begin_beside_the_field_s_name(plain: FakeSmtp) -> None:
+    subject = "sitewatch: Quiet Field, railcars " * 6
+    channel(plain.port, sender='"Desk, the night shift" <watch@example.org>').send(
+        replace(MESSAGE, subject=subject)
+    )
+    assert plain.wait_for(1)
+    head = plain.accepted[0].raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert head[0] == b"Subject: sitewatch: Quiet Field, railcars sitewatch: Quiet Field, railcars"
+    assert b'From: "Desk, the night shift" <watch@example.org>' in head
+    assert not [line for line in head if len(line) > 78]
 
 
 # --- encryption ---------------------------------------------------------------------------------

@@ -18,10 +18,11 @@ from sqlalchemy import text
 
 from db.engine import open_engine, writing
 from db.leases import take_lease
+from db.migrate import current_revision
 from monitor.cli import main
 from monitor.commands import parse_duration, print_json, say
 from monitor.errors import InputError
-from tests.kit.program import answering, closed_port, run, write_settings
+from tests.kit.program import answering, begin, closed_port, run, write_settings
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     with closed_port() as port:
         write_settings(tmp_path, port)
+        begin()
         yield tmp_path
 
 
@@ -167,9 +169,76 @@ def test_a_folder_that_cannot_be_made_ends_with_2(
 ) -> None:
     (folder / "file").write_text("")
     monkeypatch.setenv("SITEWATCH_DATABASE_URL", f"sqlite:///{folder}/file/sitewatch.db")
-    answer = sitewatch("status")
+    answer = sitewatch("run", "--once")
     assert answer.code == 2
     assert "cannot be made" in answer.err
+
+
+READING = [
+    ["status"],
+    ["status", "--judgeable"],
+    ["history", "quiet-field"],
+    ["visits", "quiet-field"],
+    ["baseline", "quiet-field", "arrivals"],
+    ["backtest", "quiet-field", "arrivals"],
+    ["aircraft", "show", "15521f"],
+    ["alerts", "list"],
+    ["alerts", "show", "abc"],
+    ["alerts", "ack", "abc"],
+    ["alerts", "silence", "quiet-field"],
+    ["alerts", "resend"],
+]
+
+
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+def test_what_reads_makes_neither_database_nor_folder(
+    sitewatch: Sitewatch, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("SITEWATCH_DATABASE_URL", f"sqlite:///{folder}/vra/sitewatch.db")
+    before = sorted(folder.rglob("*"))
+    answer = sitewatch(*arguments)
+    assert answer.code == 2
+    assert (
+        f"There is no sitewatch database yet: the SQLite file {folder}/vra/sitewatch.db is not there."
+        in answer.err
+    )
+    assert "Check SITEWATCH_DATABASE_URL" in answer.err
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_looking_at_what_is_wrong_makes_nothing_either(
+    sitewatch: Sitewatch, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITEWATCH_DATABASE_URL", f"sqlite:///{folder}/vra/sitewatch.db")
+    before = sorted(folder.rglob("*"))
+    answer = sitewatch("doctor", "--offline")
+    assert "WARNING database" in answer.out
+    assert sitewatch("alerts", "test").code == 0
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", [["status"], ["history", "quiet-field"], ["doctor", "--offline"]])
+def test_an_empty_file_is_not_filled_by_what_reads(
+    sitewatch: Sitewatch, folder: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    empty = folder / "empty.db"
+    empty.touch()
+    monkeypatch.setenv("SITEWATCH_DATABASE_URL", f"sqlite:///{empty}")
+    answer = sitewatch(*command)
+    assert "is empty" in answer.err + answer.out
+    assert empty.stat().st_size == 0
+
+
+def test_an_empty_server_is_not_filled_by_what_reads(
+    sitewatch: Sitewatch, monkeypatch: pytest.MonkeyPatch, empty_postgres_url: str
+) -> None:
+    monkeypatch.setenv("SITEWATCH_DATABASE_URL", empty_postgres_url)
+    answer = sitewatch("status")
+    assert answer.code == 2
+    assert "is empty" in answer.err
+    engine = open_engine(empty_postgres_url)
+    assert current_revision(engine) is None
+    engine.dispose()
 
 
 def set_revision(folder: Path, revision: str) -> None:
@@ -180,13 +249,12 @@ def set_revision(folder: Path, revision: str) -> None:
 
 
 def test_a_file_that_is_no_database_ends_with_1_and_no_traceback(sitewatch: Sitewatch, folder: Path) -> None:
-    (folder / "var").mkdir()
     (folder / "var" / "sitewatch.db").write_text("These are minutes of a meeting.")
     answer = sitewatch("status")
     assert answer.code == 1
     assert (
-        "The SQLite file var/sitewatch.db does not work: file is not a database. Check SITEWATCH_DATABASE_URL"
-        in answer.err
+        "The SQLite file var/sitewatch.db is damaged, or is no database: file is not a database. End what has it "
+        "open, and bring the last backup back with “sitewatch restore BACKUP”" in answer.err
     )
     assert "BROKEN" in sitewatch("doctor", "--offline").out
     assert (folder / "var" / "sitewatch.db").read_text() == "These are minutes of a meeting."
@@ -200,7 +268,7 @@ def test_a_server_that_lets_us_write_nothing_ends_with_1(
         connection.execute(text("drop role if exists newcomer"))
         connection.execute(text("create role newcomer login"))
     monkeypatch.setenv("SITEWATCH_DATABASE_URL", empty_postgres_url.replace("//postgres:", "//newcomer:"))
-    answer = sitewatch("status")
+    answer = sitewatch("run", "--once")
     owner.dispose()
     assert answer.code == 1
     assert "permission denied for schema public" in answer.err
@@ -309,7 +377,6 @@ def test_the_status_names_the_service_that_watches(
     sitewatch: Sitewatch, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SITEWATCH_LEASE_S", "600")
-    sitewatch("status")
     engine = open_engine(f"sqlite:///{folder}/var/sitewatch.db")
     with writing(engine) as connection:
         assert take_lease(connection, "machine, process 7", datetime.now(UTC), 600)

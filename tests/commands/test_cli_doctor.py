@@ -98,7 +98,8 @@ def test_a_database_that_is_a_folder_is_broken(folder: Path) -> None:
 
 
 def test_an_empty_database_is_filled_by_the_first_start(folder: Path) -> None:
-    open_engine(database(folder)).connect().close()
+    database(folder)
+    (folder / "var" / "sitewatch.db").touch()
     assert "the first start fills it" in findings()["database"].found
     assert "service" not in findings()
 

@@ -18,6 +18,7 @@ from monitor.commands.history import _for_bytes, history
 from monitor.commands.observations import observations_app
 from monitor.errors import InputError
 from tests.kit.cast import write_cast
+from tests.kit.program import begin
 
 Run = Callable[..., Result]
 COUNTS = (
@@ -218,7 +219,7 @@ def test_one_json_document(filled: Run) -> None:
 def test_csv_cannot_run_in_a_spreadsheet(filled: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(printed(filled("history", "busy-port", "--format", "csv")))))
     (ship,) = [row for row in rows if row["metric"] == "ships_present"]
-    assert (ship["publisher"], ship["attribution"], ship["comparator"]) == ("'=cmd()", "'=cmd()", "'=")
+    assert (ship["publisher"], ship["attribution"], ship["comparator"]) == ("'=cmd()", "'=cmd()", "=")
     assert ship["value"] == "1"
     assert {row["record"] for row in rows} == {"look", "declared", "note"}
 
@@ -263,6 +264,7 @@ def test_parquet_is_not_for_a_screen(tmp_path: Path) -> None:
     ],
 )
 def test_questions_that_cannot_be_answered(run: Run, words: tuple[str, ...], said: str) -> None:
+    begin()
     assert said in refusal(run("history", *words))
 
 
@@ -275,4 +277,5 @@ def test_reading_goes_on_beside_a_writer(filled: Run, tmp_path: Path) -> None:
 
 def test_the_published_history_is_there_from_the_start(run: Run, tmp_path: Path) -> None:
     (tmp_path / "none.csv").write_text(COUNTS, encoding="utf-8")
+    begin()
     assert "about 73" in printed(run("history", "busy-port", "containers"))

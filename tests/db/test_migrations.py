@@ -138,8 +138,8 @@ def test_a_database_of_an_older_version_is_left_to_the_service(tmp_path: Path) -
     app = program(tmp_path, f"sqlite:///{tmp_path / 'older.db'}")
     migrate(app.engine, "0001")
     with pytest.raises(WorkFailed, match="belongs to an older sitewatch"):
-        prepare(app, NOON)
+        prepare(app, NOON, fresh=False)
     assert current_revision(app.engine) == "0001"
     assert "upgraded to" in start(app, NOON)[0]
-    prepare(app, NOON)
+    prepare(app, NOON, fresh=False)
     app.close()

@@ -75,6 +75,15 @@ def hours_of(engine: Engine, site_id: str = "sunan") -> list[CoverageHour]:
         return coverage(connection, site_id, NOON - timedelta(days=1), NOON + timedelta(days=1))
 
 
+def test_a_fault_of_this_machine_leaves_the_provider_s_health_alone(engine: Engine) -> None:
+    finish(engine, replace(FAILED, ours=True))
+    state = state_of(engine)
+    assert (state.health, state.failures, state.failing_since) == ("unknown", 0, None)
+    with reading(engine) as connection:
+        (stored,) = polls(connection, provider="adsb.lol")
+    assert stored.outcome == "failed", "nothing was seen all the same"
+
+
 # --- one slot once ------------------------------------------------------------------------------
 
 

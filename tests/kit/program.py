@@ -16,6 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
 
+from monitor.bootstrap import build_app
+from monitor.config.settings import load_settings
+from monitor.pipeline import start
 from tests.kit.cast import write_cast
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +66,13 @@ def answering(body: Callable[[], bytes], status: int = 200) -> Iterator[int]:
         yield server.server_address[1]
         server.shutdown()
         thread.join()
+
+
+def begin() -> None:
+    """Make the database that the settings of this folder name, as the first start does."""
+    app = build_app(load_settings())
+    start(app, datetime.now(UTC))
+    app.close()
 
 
 def write_settings(folder: Path, provider_port: int, *more: str) -> None:

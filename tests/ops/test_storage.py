@@ -7,7 +7,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -26,7 +26,7 @@ from monitor.cli import main
 from monitor.config.settings import Settings
 from monitor.ops import database_health as storage
 from tests.kit.cast import write_cast
-from tests.kit.program import PATIENCE_S, closed_port, running, write_settings
+from tests.kit.program import PATIENCE_S, begin, closed_port, running, write_settings
 from tests.kit.web_rig import NOW, rig, tell_story
 
 pytestmark = [pytest.mark.long, pytest.mark.sqlite]
@@ -106,7 +106,7 @@ def test_a_disk_that_is_read_only_is_told_by_its_name(
     monkeypatch.chdir(tmp_path)
     with small_disk(tmp_path / "disk") as disk:
         write_settings(tmp_path, 9, f'database_url = "sqlite:///{disk}/sitewatch.db"')
-        said(capsys, "history", "quiet-field")
+        begin()
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         with pytest.raises(SystemExit) as ended:
             main(["status"])
@@ -153,7 +153,7 @@ def test_each_fault_of_a_file_is_told_by_its_name(sqlite_engine: Engine, tmp_pat
     broken = open_engine(f"sqlite:///{path.with_suffix('.txt')}")
     told = storage.database_failure(error_of(broken, "select 1"), settings)
     assert told is not None
-    assert "does not work: file is not a database. Check SITEWATCH_DATABASE_URL" in str(told)
+    assert f"The SQLite file {path} is damaged, or is no database: file is not a database." in told.found
     broken.dispose()
     assert storage.try_database(settings_of(tmp_path / "none.db")) is None
 
@@ -226,3 +226,153 @@ def test_that_there_is_little_room_is_told_once_a_week(
     notice = compose_notice(told)
     assert notice.headline == "The disk is nearly full"
     assert f"are free in {tmp_path}" in " ".join(notice.paragraphs)
+
+
+# --- the file itself: gone, another one, damaged
+
+
+def moved(engine: Engine) -> str:
+    """What a transaction of either kind says of a file that is not the one that was opened."""
+    said = set()
+    for transaction in (writing, reading):
+        with pytest.raises(OperationalError) as caught, transaction(engine) as connection:
+            connection.execute(text("select 1"))
+        assert isinstance(caught.value.orig, sqlite3.OperationalError)
+        assert caught.value.orig.sqlite_errorcode == sqlite3.SQLITE_READONLY_DBMOVED
+        said.add(str(caught.value.orig))
+    (words,) = said
+    return words
+
+
+def rows(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("select count(*) from kept").fetchone()[0])
+
+
+@pytest.fixture
+def kept(sqlite_engine: Engine) -> Path:
+    """The file of an engine that is open, with a table of one row."""
+    with writing(sqlite_engine) as connection:
+        connection.execute(text("create table kept (x)"))
+        connection.execute(text("insert into kept values (1)"))
+    return Path(str(sqlite_engine.url.database))
+
+
+def put(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("insert into kept values (2)"))
+
+
+def test_a_deleted_file_takes_no_row_and_is_named(sqlite_engine: Engine, kept: Path) -> None:
+    aside = kept.with_suffix(".aside")
+    kept.rename(aside)
+    assert moved(sqlite_engine) == f"{kept} was deleted"
+    assert not kept.exists(), "nothing makes it anew"
+    aside.rename(kept)
+    put(sqlite_engine)
+    sqlite_engine.dispose()
+    assert rows(kept) == 2
+
+
+def test_a_replaced_file_takes_no_row_whichever_connection_asks(sqlite_engine: Engine, kept: Path) -> None:
+    other = kept.with_suffix(".other")
+    shutil.copy(kept, other)
+    before = other.read_bytes()
+    other.replace(kept)
+    with ExitStack() as held:
+        # More than one, so that one of them must be opened now.
+        first = held.enter_context(sqlite_engine.connect())
+        assert moved(sqlite_engine) == f"{kept} was replaced by another file"
+        first.close()
+    sqlite_engine.dispose()
+    assert moved(sqlite_engine) == f"{kept} was replaced by another file"
+    assert kept.read_bytes() == before
+
+
+def test_what_is_deleted_in_the_middle_of_a_transaction_is_not_called_stored(
+    sqlite_engine: Engine, kept: Path
+) -> None:
+    def lose() -> None:
+        with writing(sqlite_engine) as connection:
+            connection.execute(text("insert into kept values (3)"))
+            kept.rename(kept.with_suffix(".aside"))
+
+    with pytest.raises(OperationalError, match="was deleted"):
+        lose()
+    kept.with_suffix(".aside").rename(kept)
+    sqlite_engine.dispose()
+    assert rows(kept) == 1
+
+
+@pytest.mark.parametrize("side", ["-wal", "-shm"])
+def test_a_log_that_was_deleted_under_the_service_is_not_begun_anew(
+    sqlite_engine: Engine, kept: Path, side: str
+) -> None:
+    beside = kept.with_name(kept.name + side)
+    beside.unlink()
+    assert moved(sqlite_engine) == f"{beside} was deleted"
+    assert not beside.exists()
+
+
+def test_files_beside_the_database_may_go_with_the_last_connection(sqlite_engine: Engine, kept: Path) -> None:
+    for _ in range(3):
+        put(sqlite_engine)
+        assert kept.with_name(kept.name + "-wal").exists()
+        sqlite_engine.dispose()
+        assert not kept.with_name(kept.name + "-wal").exists()
+    assert rows(kept) == 4
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_service_whose_file_goes_says_so_and_is_not_ready(tmp_path: Path, *, replaced: bool) -> None:
+    database = tmp_path / "var" / "sitewatch.db"
+    with closed_port() as port:
+        write_settings(tmp_path, port, "lease_s = 1", "port = 0")
+        with running(tmp_path, "run") as service:
+            page = service.until("Page:").split()[-1]
+            service.until("Watching.")
+            assert answer(f"{page}readyz") == (200, "ready\n")
+            if replaced:
+                shutil.copy(database, tmp_path / "copy.db")
+                (tmp_path / "copy.db").replace(database)
+            else:
+                database.unlink()
+            words = json.loads(service.until_logged('"failing"'))["error"]
+            what = "replaced by another file" if replaced else "deleted"
+            assert f"is not what this sitewatch opened: var/sitewatch.db was {what}." in words
+            assert "Put the file back where it was, or start sitewatch again" in words
+            assert answer(f"{page}readyz") == (503, f"{words}\n")
+            assert answer(page)[0] == 503
+            assert service.log().count("is not what this sitewatch opened") == 1
+            assert service.stop() == 1, "its part in the election could not be given back"
+    assert "Traceback" not in service.log()
+    assert database.exists() == replaced, "no empty one was made in its place"
+
+
+def spoil(path: Path) -> None:
+    """Lose the pages of a table, as a log that was deleted after a crash does."""
+    with path.open("r+b") as file:
+        size = file.seek(0, 2)
+        for at in range(4096, size, 8192):
+            file.seek(at)
+            file.write(bytes(512))
+
+
+@pytest.mark.parametrize("command", [["run", "--once"], ["run", "--no-web"]])
+def test_a_damaged_file_is_not_started_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_settings(tmp_path, 9)
+    begin()
+    database = tmp_path / "var" / "sitewatch.db"
+    spoil(database)
+    before = database.read_bytes()
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert ended.value.code == 1
+    told = capsys.readouterr().err
+    assert "The SQLite file var/sitewatch.db is damaged, or is no database: " in told
+    assert "“sitewatch restore BACKUP”" in told
+    assert database.read_bytes() == before
+    assert "BROKEN" in said(capsys, "doctor", "--offline")

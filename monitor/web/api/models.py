@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from db.records import Alert, Evidence, Observation, Visit
+from db.records import Alert, AlertStatus, Evidence, Observation, Precision, Qualifier, Visit, VisitState
 
 JsonObject = dict[str, Any]
 
@@ -13,127 +13,137 @@ JsonObject = dict[str, Any]
 class ApiError(BaseModel):
     """Why a request was not answered."""
 
-    error: str
+    error: str = Field(description="What is wrong and how to mend it, in a sentence.")
 
 
 class EvidenceItem(BaseModel):
     """One thing that a reader can follow."""
 
-    kind: str
-    ref: str
-    text: str
+    kind: str = Field(description="What it is: poll, scene, url and the like.")
+    ref: str = Field(description="Its number, id or address.")
+    text: str = Field(description="What it shows, in words.")
 
 
 class AreaItem(BaseModel):
     """A named part of a site; `located` is false where nobody has drawn it."""
 
-    id: str
-    name: str
-    kind: str
-    located: bool
+    id: str = Field(description="Its id within the site.")
+    name: str = Field(description="Its name.")
+    kind: str = Field(description="apron, sidings, yard, berth and the like.")
+    located: bool = Field(description="Whether its outline is known.")
 
 
 class SiteItem(BaseModel):
     """One watched site, and how it stands."""
 
-    id: str
-    name: str
-    kind: str
-    timezone: str
-    codes: dict[str, str]
-    watchlist: list[str]
-    links: list[str]
-    areas: list[AreaItem]
-    elevation_ft: float | None
-    precision: str
-    notes: str
-    source: str
-    finding: Literal["unusual", "ordinary", "unknown"]
+    id: str = Field(description="The site's id.")
+    name: str = Field(description="Its name.")
+    kind: str = Field(description="airport, airbase, railhead and the like.")
+    timezone: str = Field(description="The IANA time zone of its days.")
+    codes: dict[str, str] = Field(description="Codes of others for it, such as ICAO and IATA.")
+    watchlist: list[str] = Field(description="Subjects that are told whenever they come.")
+    links: list[str] = Field(description="Ids of sites that belong to it.")
+    areas: list[AreaItem] = Field(description="Its named parts.")
+    elevation_ft: float | None = Field(description="Height above mean sea level, feet.")
+    precision: str = Field(description="How exactly its outline was drawn.")
+    notes: str = Field(description="What its author wrote about it.")
+    source: str = Field(description="Where its outline comes from.")
+    finding: Literal["unusual", "ordinary", "unknown"] = Field(
+        description="What the newest usable counts say."
+    )
     current: bool = Field(description="Whether the finding rests on a count of the last 30 days.")
     seen_until: datetime | None = Field(description="The end of the newest count or of what was heard there.")
-    open_alerts: int
+    open_alerts: int = Field(description="How many alerts are open there.")
 
 
 class ObservationItem(BaseModel):
     """The newest knowable revision of one look's count; `value` null is not observed, never zero."""
 
-    site_id: str
-    area: str
-    metric: str
-    subject: str
-    procedure: str
-    kind: Literal["flow", "stock"]
-    period_start: datetime
-    period_end: datetime
-    precision: str
-    look_key: str
-    revision: int
-    value: float | None
-    low: float | None
-    high: float | None
-    qualifier: str
-    assessable: bool | None
-    exposure: float | None
-    exposure_parts: JsonObject
-    detectability: float | None
-    closed: bool
-    result_time: datetime
-    recorded_at: datetime
-    publisher: str
-    origin: str
-    via: str
-    certainty: str
-    announced: bool
-    evidence: list[EvidenceItem]
-    note: str
+    site_id: str = Field(description="The site's id.")
+    area: str = Field(description="The area's id; empty for the whole site.")
+    metric: str = Field(description="What was counted, such as railcars.")
+    subject: str = Field(description="Which of them, such as type:Tu-160; empty for all.")
+    procedure: str = Field(description="How it was seen: method, version, sensor class.")
+    kind: Literal["flow", "stock"] = Field(
+        description="flow grows with the time watched, stock is a snapshot."
+    )
+    period_start: datetime = Field(description="Begin of the period (inclusive).")
+    period_end: datetime = Field(description="End of the period (exclusive).")
+    precision: Precision = Field(description="How exactly the time is known.")
+    look_key: str = Field(description="Which look of the series and period this is.")
+    revision: int = Field(description="Number of the revision, from 0 on.")
+    value: float | None = Field(description="The count; null is not observed, never zero.")
+    low: float | None = Field(description="Lower bound, if one was given.")
+    high: float | None = Field(description="Upper bound, if one was given.")
+    qualifier: Qualifier = Field(description="How value is meant: exactly, about, at least, at most.")
+    assessable: bool | None = Field(description="Whether anything could have been counted; null: not said.")
+    exposure: float | None = Field(
+        description="Share of the period or area that was really observed, 0 to 1; null: not stated."
+    )
+    exposure_parts: JsonObject = Field(description="What the exposure was made of.")
+    detectability: float | None = Field(
+        description="Share of what was there that such a look finds; null: unknown."
+    )
+    closed: bool = Field(description="Whether the period is over.")
+    result_time: datetime = Field(description="When it was knowable.")
+    recorded_at: datetime = Field(description="When this database learned it.")
+    publisher: str = Field(description="Who says so.")
+    origin: str = Field(description="Who said so first.")
+    via: str = Field(description="Who retold it.")
+    certainty: str = Field(description="How sure the publisher is, in the publisher's word.")
+    announced: bool = Field(description="Whether it had been announced.")
+    evidence: list[EvidenceItem] = Field(description="What a reader can follow.")
+    note: str = Field(description="A remark.")
 
 
 class VisitItem(BaseModel):
     """The newest version of one aircraft's stay."""
 
-    visit_id: str
-    version: int
-    site_id: str
-    icao24: str
-    state: str
-    confidence: int
-    arrived_at: datetime | None
-    departed_at: datetime | None
-    first_fix_at: datetime | None
-    last_fix_at: datetime | None
-    callsign: str
-    registration: str
-    type_code: str
-    subjects: list[str]
-    candidates: JsonObject
-    evidence: list[EvidenceItem]
-    recorded_at: datetime
+    visit_id: str = Field(description="The visit's id.")
+    version: int = Field(description="Number of the version, from 1 on.")
+    site_id: str = Field(description="The site's id; empty where only the region is known.")
+    icao24: str = Field(description="The ICAO 24-bit address.")
+    state: VisitState = Field(description="How far the visit has come.")
+    confidence: int = Field(description="1 (weak) to 4 (sure).")
+    arrived_at: datetime | None = Field(description="When it arrived, if known.")
+    departed_at: datetime | None = Field(description="When it left, if known.")
+    first_fix_at: datetime | None = Field(description="First position report of the visit.")
+    last_fix_at: datetime | None = Field(description="Last position report of the visit.")
+    callsign: str = Field(description="Callsign, if one was sent.")
+    registration: str = Field(description="Registration, if known.")
+    type_code: str = Field(description="ICAO type designator, if known.")
+    subjects: list[str] = Field(description="Under what it is counted.")
+    candidates: JsonObject = Field(
+        description="Where an inferred visit may have been, each with its probability."
+    )
+    evidence: list[EvidenceItem] = Field(description="What each step rests on.")
+    recorded_at: datetime = Field(description="When this database learned this version.")
 
 
 class AlertItem(BaseModel):
     """One episode."""
 
-    id: str
-    site_id: str
-    site_name: str
-    area: str
-    metric: str
-    subjects: list[str]
-    rule: str
-    rules: list[str]
-    status: str
-    phenomenon_time: datetime
-    opened_at: datetime
-    closed_at: datetime | None
-    last_look_at: datetime
-    value: float | None
-    peak: float | None
-    baseline: JsonObject
-    headline: str
-    confidence: str
-    incident_id: str
-    acknowledged_at: datetime | None
-    acknowledged_by: str
+    id: str = Field(description="The alert's id.")
+    site_id: str = Field(description="The site's id.")
+    site_name: str = Field(description="The site's name when the alert opened.")
+    area: str = Field(description="The area's id; empty for the whole site.")
+    metric: str = Field(description="What was counted.")
+    subjects: list[str] = Field(description="Which of them.")
+    rule: str = Field(description="The strongest rule that fired.")
+    rules: list[str] = Field(description="All rules that fired.")
+    status: AlertStatus = Field(description="Where the episode stands.")
+    phenomenon_time: datetime = Field(description="When what it tells of happened.")
+    opened_at: datetime = Field(description="When it was opened.")
+    closed_at: datetime | None = Field(description="When it was closed; null while it is open.")
+    last_look_at: datetime = Field(description="The last usable look.")
+    value: float | None = Field(description="The count at opening.")
+    peak: float | None = Field(description="The highest count since.")
+    baseline: JsonObject = Field(description="What was normal, and why.")
+    headline: str = Field(description="One sentence.")
+    confidence: str = Field(description="How sure, in a word.")
+    incident_id: str = Field(description="Alerts of one incident share it.")
+    acknowledged_at: datetime | None = Field(description="When a person noted it.")
+    acknowledged_by: str = Field(description="Who noted it.")
     page: str = Field(description="The path of the alert's page.")
 
 
@@ -141,44 +151,46 @@ class StatusItem(BaseModel):
     """One part of the program and how it is."""
 
     part: str = Field(description="`program`, `outbox`, `provider:NAME` or `channel:NAME`.")
-    state: str
-    since: datetime | None
-    text: str
+    state: Literal["ok", "idle", "failing", "unknown", "disabled"] = Field(
+        description="How it is: idle means that nothing schedules, unknown that it was never asked, disabled that a person must act."
+    )
+    since: datetime | None = Field(description="Since when.")
+    text: str = Field(description="The same in words.")
 
 
 class Sites(BaseModel):
     """A page of sites."""
 
-    items: list[SiteItem]
-    next: str | None
+    items: list[SiteItem] = Field(description="The sites of this page.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
 class Observations(BaseModel):
     """A page of observations."""
 
-    items: list[ObservationItem]
-    next: str | None
+    items: list[ObservationItem] = Field(description="The observations of this page.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
 class Visits(BaseModel):
     """A page of visits."""
 
-    items: list[VisitItem]
-    next: str | None
+    items: list[VisitItem] = Field(description="The visits of this page.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
 class Alerts(BaseModel):
     """A page of alerts."""
 
-    items: list[AlertItem]
-    next: str | None
+    items: list[AlertItem] = Field(description="The alerts of this page.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
 class Statuses(BaseModel):
     """How every part of the program is."""
 
-    items: list[StatusItem]
-    next: str | None
+    items: list[StatusItem] = Field(description="The parts of the program of this page.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
 def observation_item(each: Observation) -> ObservationItem:

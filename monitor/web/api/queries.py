@@ -15,6 +15,8 @@ from db.records import AlertStatus, VisitState
 from monitor.web.api.formats import ApiFormat
 
 MOST_ITEMS, USUAL_ITEMS = 1000, 200
+MOST_EXPORTED = 100_000
+"""Of a CSV or GeoJSON that is asked for as a whole: more is refused, with the way to ask for less."""
 
 
 def only_known_parameters(request: Request) -> None:
@@ -54,9 +56,27 @@ QueryTime = Annotated[
     WithJsonSchema({"type": "string", "description": "A day (UTC) or an instant in ISO 8601 with its zone."}),
     Query(),
 ]
-TextParameter = Annotated[str | None, Query(max_length=200)]
+SiteParameter = Annotated[str | None, Query(max_length=200, description="The site's id")]
+AreaParameter = Annotated[
+    str | None,
+    Query(max_length=200, description="The area's id; empty is the whole site, left out every one"),
+]
+MetricParameter = Annotated[
+    str | None, Query(max_length=200, description="What was counted, such as railcars")
+]
+SubjectParameter = Annotated[
+    str | None,
+    Query(max_length=200, description="Which of them, such as type:Tu-160; empty is all, left out every one"),
+]
 FormatParameter = Annotated[ApiFormat, Query(alias="format", description="json, csv or geojson")]
-LimitParameter = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="At most so many items")]
+LimitParameter = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=MOST_ITEMS,
+        description="At most so many items; left out, 200 in JSON and all in CSV and GeoJSON",
+    ),
+]
 CursorParameter = Annotated[str | None, Query(max_length=2000, description="`next` of the page before")]
 
 
@@ -65,18 +85,25 @@ class Paging:
     """In which form and from where on to answer."""
 
     form: FormatParameter = "json"
-    limit: LimitParameter = USUAL_ITEMS
+    limit: LimitParameter = None
     cursor: CursorParameter = None
+
+    @property
+    def size(self) -> int:
+        """How many items to give at most: a file that ends early would pass for the whole."""
+        if self.limit is not None:
+            return self.limit
+        return USUAL_ITEMS if self.form == "json" or self.cursor else MOST_EXPORTED
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationQuery:
     """Which observations; `subject=` (empty) is the counts of all, `area=` (empty) the whole site."""
 
-    site: TextParameter = None
-    area: TextParameter = None
-    metric: TextParameter = None
-    subject: TextParameter = None
+    site: SiteParameter = None
+    area: AreaParameter = None
+    metric: MetricParameter = None
+    subject: SubjectParameter = None
     since: QueryTime = None
     until: QueryTime = None
     as_of: QueryTime = None
@@ -94,8 +121,8 @@ class ObservationQuery:
 class VisitQuery:
     """Which visits."""
 
-    site: TextParameter = None
-    status: Annotated[VisitState | None, Query()] = None
+    site: SiteParameter = None
+    status: Annotated[VisitState | None, Query(description="Visits in this state")] = None
     since: QueryTime = None
     until: QueryTime = None
 
@@ -108,10 +135,10 @@ class VisitQuery:
 class AlertQuery:
     """Which alerts; those that were open at some time in [since, until)."""
 
-    site: TextParameter = None
-    metric: TextParameter = None
-    subject: TextParameter = None
-    status: Annotated[AlertStatus | None, Query()] = None
+    site: SiteParameter = None
+    metric: MetricParameter = None
+    subject: SubjectParameter = None
+    status: Annotated[AlertStatus | None, Query(description="Alerts that stand so")] = None
     since: QueryTime = None
     until: QueryTime = None
 

@@ -25,11 +25,12 @@ from monitor.web.api.models import (
     visit_item,
 )
 from monitor.web.api.queries import (
+    MOST_EXPORTED,
     AlertQuery,
     FormatParameter,
     ObservationQuery,
     Paging,
-    TextParameter,
+    SiteParameter,
     VisitQuery,
     only_known_parameters,
 )
@@ -38,8 +39,21 @@ from monitor.web.context import Here, WebContext
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"model": ApiError, "description": "The token is missing or wrong"},
+    405: {"model": ApiError, "description": "The API only reads: GET and HEAD"},
+    421: {
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+        "description": "The host by which it was asked is not known to this sitewatch",
+    },
+    429: {
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+        "description": "Too many wrong tokens came from this address; Retry-After says when to ask again",
+    },
     404: {"model": ApiError, "description": "There is no such site"},
-    422: {"model": ApiError, "description": "A parameter cannot be used"},
+    422: {
+        "model": ApiError,
+        "description": "A parameter is not known here, or holds what cannot be used: a time without zone, a limit beyond "
+        "1,000, a cursor that this API did not give out, a word that no state has; or the file would be too long",
+    },
     503: {"model": ApiError, "description": "The database cannot be read"},
 }
 router = APIRouter(prefix="/api/v1", responses=_ERRORS, dependencies=[Depends(only_known_parameters)])
@@ -71,15 +85,15 @@ _FORMS: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/sites", name="sites", response_model=Sites, responses=_FORMS)
-def get_sites(request: Request, here: Here, paging: Pages, site: TextParameter = None) -> Response:
+def get_sites(request: Request, here: Here, paging: Pages, site: SiteParameter = None) -> Response:
     """Every watched site and how it stands; GeoJSON gives the outlines."""
     start = int(_one(decode_cursor(paging.cursor, 1), "0", str.isdecimal))
     with reading(here.app.engine) as connection:
         _check_site(connection, here, site)
         items = site_items(connection, here.app, here.clock(), site)
-    page = items[start : start + paging.limit]
-    more = start + paging.limit < len(items)
-    following = encode_cursor(str(start + paging.limit)) if more else None
+    page = items[start : start + paging.size]
+    more = start + paging.size < len(items)
+    following = encode_cursor(str(start + paging.size)) if more else None
     return _answer(request, here, paging, Sites(items=page, next=following), outlines=True)
 
 
@@ -90,10 +104,10 @@ def get_observations(
     """Counts, one revision a look: the newest that was knowable at `as_of` and recorded by `as_recorded`."""
     with reading(here.app.engine) as connection:
         _check_site(connection, here, wanted.site)
-        found = look_page(connection, wanted.filter(), _look_after(paging.cursor), paging.limit + 1)
+        found = look_page(connection, wanted.filter(), _look_after(paging.cursor), paging.size + 1)
     following = None
-    if len(found) > paging.limit:
-        found = found[: paging.limit]
+    if len(found) > paging.size:
+        found = found[: paging.size]
         key, start, look = look_id(found[-1])
         series = (key.site_id, key.area, key.metric, key.subject, key.procedure)
         following = encode_cursor(*series, start, look)
@@ -110,10 +124,10 @@ def get_visits(
     place = (cursor_time(after[0]), after[1]) if after else None
     with reading(here.app.engine) as connection:
         _check_site(connection, here, wanted.site)
-        found = visit_page(connection, wanted.filter(), place, paging.limit + 1)
+        found = visit_page(connection, wanted.filter(), place, paging.size + 1)
     following = None
-    if len(found) > paging.limit:
-        found = found[: paging.limit]
+    if len(found) > paging.size:
+        found = found[: paging.size]
         following = encode_cursor(*visit_place(found[-1]))
     items = [visit_item(each) for each in found]
     return _answer(request, here, paging, Visits(items=items, next=following))
@@ -135,7 +149,7 @@ def get_alerts(
         reverse=True,
     )
     rest = [each for each in kept if place is None or (each.opened_at, each.id) < place]
-    page = rest[: paging.limit]
+    page = rest[: paging.size]
     following = encode_cursor(page[-1].opened_at, page[-1].id) if len(rest) > len(page) else None
     items = [alert_item(each) for each in page]
     return _answer(request, here, paging, Alerts(items=items, next=following))
@@ -173,4 +187,10 @@ def _one(values: list[str] | None, default: str, good: Callable[[str], bool]) ->
 def _answer(
     request: Request, here: WebContext, paging: Paging, page: Any, *, outlines: bool = False
 ) -> Response:
+    if page.next and paging.size == MOST_EXPORTED:
+        raise HTTPException(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"There are more than {MOST_EXPORTED:,} rows. Ask for less (site, metric, since, until), or page by page with "
+            "limit and cursor.",
+        )
     return format_page(page, paging.form, request.url, here.app.sites, outlines=outlines)

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alerts.promise import BUDGETED, DEFAULT_BUDGET, Budget, Promise, shares_of, site_budget
+from alerts.baselines.budget import (
+    BUDGETED_RULES,
+    DEFAULT_BUDGET,
+    FalseAlarmBudget,
+    FalseAlarmPromise,
+    shares_of,
+)
+from alerts.promise import site_budget
 
 RuleParams = Mapping[str, Any]
 WatchSpec = Mapping[str, Mapping[str, Any]]
@@ -36,18 +43,18 @@ class SiteWatch:
     metrics: Mapping[str, MetricWatch] = field(default_factory=dict)
     links: tuple[str, ...] = ()
     lapse_after_days: float = 90.0
-    budget: Budget = field(default_factory=lambda: DEFAULT_BUDGET)
+    budget: FalseAlarmBudget = field(default_factory=lambda: DEFAULT_BUDGET)
     """False alarms a site-year by severity, as the settings say."""
     false_alarms: Any = None
     """What the site itself says: a number, by severity, or by metric; None: as the settings say."""
 
-    def promise(self, metric: str, series: int = 1) -> Promise:
+    def promise(self, metric: str, series: int = 1) -> FalseAlarmPromise:
         """What one of so many series of a metric may cost a year; the site's budget is split evenly."""
-        sharing = sum(bool(watch.rules.keys() & BUDGETED) for watch in self.metrics.values())
+        sharing = sum(bool(watch.rules.keys() & BUDGETED_RULES) for watch in self.metrics.values())
         whole = site_budget(self.budget, self.false_alarms, metric, sharing)
         rules = self.metrics[metric].rules if metric in self.metrics else ()
         part = {name: value / max(1, series) for name, value in whole.items()}
-        return Promise(part, shares_of(tuple(rules)))
+        return FalseAlarmPromise(part, shares_of(tuple(rules)))
 
 
 def merge_watch(*layers: WatchSpec) -> dict[str, MetricWatch]:

@@ -45,7 +45,7 @@ def digits(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
-def number(value: float) -> str:
+def rounded_number(value: float) -> str:
     """A figure that was reckoned, for a sentence: two significant digits below ten, whole above."""
     if value >= 10:  # noqa: PLR2004 - two digits
         return f"{value:,.0f}"
@@ -149,7 +149,7 @@ def rule_words(rule: str) -> str:
     return rule.replace("_", " ")
 
 
-def subject(name: str, site_names: Mapping[str, str] | None = None) -> str:
+def subject_phrase(name: str, site_names: Mapping[str, str] | None = None) -> str:
     """A subject as a reader would say it: `military VIP aircraft`, `traffic with Knevichi`."""
     prefix, _, rest = name.partition(":")
     match prefix:
@@ -287,7 +287,7 @@ def duration(length: timedelta) -> str:
     return f"{minutes} minute{'' if minutes == 1 else 's'}"
 
 
-def span(length: timedelta) -> str:
+def measured_duration(length: timedelta) -> str:
     """A length of time that was measured: minutes, hours with their tenths, then days."""
     hours = length.total_seconds() / 3600
     if hours < _HOURS_FROM:

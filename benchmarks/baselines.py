@@ -17,6 +17,7 @@ from benchmarks import (
     baselines_judging,
     baselines_pipeline,
     baselines_speed,
+    baselines_steps,
     baselines_study,
 )
 
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "Simulation study, 42 scenarios": baselines_study.main,
     "Real Sentinel-2 looks at 15 airports": baselines_aircraft.main,
     "Simulated daily flows": baselines_daily.main,
+    "Steps": baselines_steps.main,
     "The rules as they run: promise and realised rate by backtest": baselines_pipeline.main,
     "Judgeability": baselines_judgeable.main,
     "Speed": baselines_speed.main,

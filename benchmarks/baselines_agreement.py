@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from alerts.baselines.ears import ears
-from alerts.baselines.farrington import Options, judge_week, threshold
-from alerts.baselines.model import observe
+from alerts.baselines.farrington import FarringtonOptions, farrington_threshold, judge_week
+from alerts.baselines.model import clean_looks
 from benchmarks.baselines_data import FIRST_WEEK, LAST_WEEK, FloatArray, FromR, Simulated, from_r, simulated
 
 METHODS = {
-    "FF_noufaily_005": Options(alpha=0.005),
-    "FF_delta_01": Options(
+    "FF_noufaily_005": FarringtonOptions(alpha=0.005),
+    "FF_delta_01": FarringtonOptions(
         alpha=0.01, threshold_method="delta", p_threshold_trend=0.05, compat="surveillance"
     ),
 }
@@ -64,12 +64,12 @@ def farrington(series: Simulated, theirs: FromR, method: str) -> Agreement:
     return Agreement(method, bound.size, _worst(bound, theirs.bound), _worst(p, theirs.p), differ, ms)
 
 
-def _week(series: Simulated, week: int, options: Options) -> tuple[FloatArray, FloatArray]:
+def _week(series: Simulated, week: int, options: FarringtonOptions) -> tuple[FloatArray, FloatArray]:
     """Bounds and p [variant, series]; series whose reference the outbreak has not reached are fitted once."""
     ones = np.ones_like(series.null)
     null = judge_week(series.null, ones, week, options)
     today = series.outbreak[:, week]
-    upper, p = threshold(today, null.expected, null.se_log_mean, null.dispersion, options)
+    upper, p = farrington_threshold(today, null.expected, null.se_log_mean, null.dispersion, options)
     reached = (series.outbreak[:, : week - 26] != series.null[:, : week - 26]).any(axis=1)
     if reached.any():
         other = judge_week(series.outbreak[reached], ones[reached], week, options)
@@ -81,7 +81,7 @@ def ears_agreement(series: Simulated, theirs: FromR, method: str) -> Agreement:
     """C1 and C2 with the package's settings: α .01, no least standard deviation."""
     counts = np.concatenate([series.null, series.outbreak])
     began = time.perf_counter()
-    answer = ears(observe(counts), "C1" if method.endswith("C1") else "C2", 0.01, least_sd=0.0)
+    answer = ears(clean_looks(counts), "C1" if method.endswith("C1") else "C2", 0.01, least_sd=0.0)
     ms = (time.perf_counter() - began) * 1e3 / counts.size
     shape = theirs.bound.shape
     bound = answer.bound[:, FIRST_WEEK - 1 :].reshape(shape)

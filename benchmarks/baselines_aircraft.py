@@ -1,7 +1,8 @@
 """Real Sentinel-2 looks at 15 airports: false alarms before 2020 and the collapse of March 2020.
 
 Run: python -m benchmarks.baselines_aircraft ../shared/data
-The exposure-aware rules fold datatakes of one pass, gate what was hardly seen and scale by what was seen; the
+The engine of verdicts is asked look by look: R2 on the high side at a promise of its own, and R2 on the low side, R6 and
+R7 on half an alarm a year. The exposure-aware rules fold datatakes of one pass, gate what was hardly seen and scale by what was seen; the
 naive reading takes every row as a whole observation.
 """
 
@@ -12,21 +13,25 @@ from pathlib import Path
 
 import numpy as np
 
-from alerts.baselines.absence import judge_absence
+from alerts.baselines.budget import FalseAlarmPromise
 from alerts.baselines.calibrate import rate_interval
-from alerts.baselines.model import Looks, fold, observe
-from alerts.baselines.step import fresh_state, update
-from alerts.baselines.tail import judge_tail
-from alerts.baselines.tail_weekly import seasonal
+from alerts.baselines.engine import Remembered, SideInformation, judge_series
+from alerts.baselines.model import DAYS_A_YEAR, Looks, Series, clean_looks, merge_near_looks
+from alerts.baselines.step import Memory
+from alerts.baselines.usual import usual_of_series
 from benchmarks.baselines_data import FloatArray, Scenes, aircraft
+from benchmarks.baselines_study import asked
+from monitor.bootstrap import RULES
 
 _DAY_S = 86_400.0
-_YEAR = 365.25
 QUIET_FROM, QUIET_TO = datetime(2016, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
 COLLAPSE = datetime(2020, 3, 16, tzinfo=UTC)
 WATCHED_TO = datetime(2020, 6, 30, tzinfo=UTC)
 ALPHA = 0.005
 FALSE_ALARMS_A_YEAR = 0.5
+_BUDGET = dict.fromkeys(("notify", "urgent", "digest"), FALSE_ALARMS_A_YEAR)
+LOW = FalseAlarmPromise(_BUDGET, {"tail": 0.25, "absence": 0.25, "step": 0.5})
+"""Shares of the rules that look downwards; both directions of R7 have one share together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,46 +54,48 @@ def judge_airport(scenes: Scenes, *, aware: bool, quiet_from: datetime = QUIET_F
     quiet = [(moment - datetime(1970, 1, 1, tzinfo=UTC)).days for moment in (quiet_from, QUIET_TO)]
     collapse = (COLLAPSE - datetime(1970, 1, 1, tzinfo=UTC)).days
     end = (WATCHED_TO - datetime(1970, 1, 1, tzinfo=UTC)).days
-    state = fresh_state(1)
+    memory: Memory | None = None
     high = low_before = judged = 0
     found = np.inf
     for column in range(len(days)):
         at = days[column]
         if at > end:
             break
-        known = looks.window(slice(0, column + 1))
-        a_year = _looks_a_year(known, days[: column + 1])
-        state, step = update(state, known.window(slice(-1, None)), a_year / (FALSE_ALARMS_A_YEAR * 0.5))
+        known = Series(days[: column + 1] - at, looks.window(slice(0, column + 1)))
         if at < quiet[0]:
             continue
-        expectation = seasonal(known, days[: column + 1])
-        tail = judge_tail(known, expectation, ALPHA)
-        low_alpha = FALSE_ALARMS_A_YEAR * 0.25 / a_year
-        low = judge_tail(known, expectation, low_alpha, "low").answers.fires[0]
-        absence = judge_absence(known, a_year, FALSE_ALARMS_A_YEAR * 0.25).answers.fires[0]
-        fell = step.answers.fires[0] and step.ratio[0] < 1
-        any_low = bool(low or absence or fell)
+        what = usual_of_series(known)
+        rules = {**asked("absence", "step"), "tail": {**RULES["tail"].defaults, "sides": "low"}}
+        down = judge_series(known, LOW, rules, SideInformation(memory=memory, usual=what)).rulings
+        step = down["step"].of(Remembered)
+        memory = step.memory
+        fell = down["step"].fires[0] and step.step.ratio[0] < 1
+        any_low = bool(down["tail"].fires[0] or down["absence"].fires[0] or fell)
         if at < quiet[1]:
-            judged += int(tail.answers.say(0) == "evaluated")
-            high += int(tail.answers.fires[0])
+            up = judge_series(known, _promised(known), asked("tail"), SideInformation(usual=what)).rulings[
+                "tail"
+            ]
+            judged += int(up.answers.say(0) == "evaluated")
+            high += int(up.fires[0])
             low_before += int(any_low)
         elif at >= collapse and any_low:
             found = min(found, float(at - collapse))
-    return Airport(scenes.airport, judged, high, found, low_before, (quiet[1] - quiet[0]) / _YEAR)
+    return Airport(scenes.airport, judged, high, found, low_before, (quiet[1] - quiet[0]) / DAYS_A_YEAR)
+
+
+def _promised(known: Series) -> FalseAlarmPromise:
+    """A promise that leaves R2 alone `ALPHA` a look."""
+    whole = ALPHA * float(known.a_year[0])
+    return FalseAlarmPromise(dict.fromkeys(("notify", "urgent", "digest"), whole), {"tail": 1.0})
 
 
 def _looks(scenes: Scenes, *, aware: bool) -> tuple[FloatArray, Looks]:
     times = np.array([moment.timestamp() for moment in scenes.times])
     if not aware:
-        return times / _DAY_S, observe(scenes.counts, kind="flow")
-    folded, counts, exposure = fold(times, scenes.counts, scenes.exposure)
+        return times / _DAY_S, clean_looks(scenes.counts, kind="flow")
+    folded, counts, exposure = merge_near_looks(times, scenes.counts, scenes.exposure)
     # Aircraft in flight in one frame: the expected number grows with the area seen, so counts scale like a flow.
-    return folded / _DAY_S, observe(counts, exposure, kind="stock")
-
-
-def _looks_a_year(known: Looks, days: FloatArray) -> float:
-    recent = known.member[0] & (days > days[-1] - _YEAR)
-    return max(10.0, float(recent.sum()))
+    return folded / _DAY_S, clean_looks(counts, exposure, kind="stock")
 
 
 def table(airports: list[Airport]) -> list[str]:

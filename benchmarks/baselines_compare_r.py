@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alerts.baselines.farrington import Options, judge_week
+from alerts.baselines.farrington import FarringtonOptions, judge_week
 from benchmarks.baselines_simulation import FIRST, LAST, FloatArray, simulate
 
 _SCRIPT = """
@@ -69,7 +69,7 @@ def _ours(counts: FloatArray) -> tuple[float, FloatArray]:
     """Seconds of processor time, and the bounds [series, week]."""
     began = time.process_time()
     ones = np.ones_like(counts)
-    bounds = [judge_week(counts, ones, week, Options()).upper for week in range(FIRST - 1, LAST)]
+    bounds = [judge_week(counts, ones, week, FarringtonOptions()).upper for week in range(FIRST - 1, LAST)]
     return time.process_time() - began, np.stack(bounds, axis=1)
 
 

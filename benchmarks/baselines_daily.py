@@ -2,7 +2,7 @@
 
 Run: python -m benchmarks.baselines_daily [sites]
 Days have weekday and holiday levels and negative binomial noise. Each rule's scores are judged against the past
-scores of its own class (sites of one mean level), as alerts do. All rules judge the same series, so R2 is compared with
+scores of its own class (sites of one mean level), as alerts do, with the p that the engine of verdicts gives. All rules judge the same series, so R2 is compared with
 the best EARS surge by surge.
 """
 
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.calibrate import DAYS_A_YEAR, WARM_UP_DAYS, rolling, score_of
-from alerts.baselines.ears import Method, ears
-from alerts.baselines.model import observe
-from alerts.baselines.special import FloatArray, IntArray
-from alerts.baselines.tail import judge_windows
-from alerts.baselines.tail_daily import daily
+from alerts.baselines.budget import ClassScores, FalseAlarmPromise
+from alerts.baselines.calibrate import LEFT_OUT_DAYS, WARM_UP_DAYS, WINDOW_DAYS
+from alerts.baselines.engine import judge_series
+from alerts.baselines.model import DAYS_A_YEAR, Series, clean_looks
+from alerts.baselines.special import BoolArray, FloatArray, IntArray
+from benchmarks.baselines_study import asked
 
 YEARS = 4
 LEVELS = (0.2, 1.0, 5.0, 20.0)
 _WEEKDAY = np.array([1.1, 1.1, 1.1, 1.1, 1.2, 0.7, 0.7])
 _TRIPLING_DAYS = 3
 _BETWEEN = 45
-RULES = ("R2", "C1", "C2", "C3")
-_EARS: dict[str, Method] = {"C1": "C1", "C2": "C2", "C3": "C3"}
-_WINDOWS = (1, 3)
+RULES = {"R2": "tail", "C1": "ears_c1", "C2": "ears_c2", "C3": "ears_c3"}
+_FIRST_DAY, _COLUMNS = 60, 420
+"""From when on days are judged, and how many columns the engine is given: more than any of these rules looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +73,41 @@ def inject(counts: FloatArray, mean: FloatArray, rng: np.random.Generator) -> tu
 
 
 def scores(counts: FloatArray, rule: str) -> FloatArray:
-    """A rule's score of every day, [sites, days]."""
-    looks = observe(counts)
-    if rule in _EARS:
-        return ears(looks, _EARS[rule]).statistic
-    weekday = np.arange(counts.shape[1])
+    """A rule's score (-log₁₀ p) of every day, [sites, days]."""
     out = np.full(counts.shape, np.nan)
-    for day in range(60, counts.shape[1]):
-        span = slice(max(0, day - 380), day + 1)
-        known = looks.window(span)
-        expectation, factors = daily(known, weekday[span], window=max(_WINDOWS))
-        tail = judge_windows(known, expectation, 0.001, _WINDOWS, factors)
-        out[:, day] = score_of(np.log(np.maximum(tail.p_high, 1e-300)))
+    rules = asked(RULES[rule])
+    for day in range(_FIRST_DAY, counts.shape[1]):
+        known = counts[:, max(0, day + 1 - _COLUMNS) : day + 1]
+        series = Series(np.arange(1.0 - known.shape[1], 1.0), clean_looks(known), daily=True, period_days=1.0)
+        p = judge_series(series, FalseAlarmPromise(), rules).rulings[RULES[rule]].answers.p
+        out[:, day] = -np.log10(np.maximum(p, 1e-300))
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """Alarms of a class day by day, with the bound of each day (infinite while warming up)."""
+
+    alarm: BoolArray
+    bounds: FloatArray
+
+
+def rolling(scored: FloatArray, false_alarms_a_year: float) -> Rolling:
+    """Judge each day of [sites, days] against the class's scores of the past 365 days less the newest two.
+
+    The first 180 days only warm up.
+    """
+    days = scored.shape[1]
+    bounds = np.full(days, np.inf)
+    alpha = np.array([false_alarms_a_year / DAYS_A_YEAR])
+    for day in range(WARM_UP_DAYS, days):
+        window = scored[:, max(0, day - WINDOW_DAYS) : max(0, day - LEFT_OUT_DAYS)].ravel()
+        known = np.sort(window[~np.isnan(window)])[::-1]
+        bounds[day] = np.nan_to_num(
+            ClassScores(len(known), tuple(known.tolist())).bound(alpha)[0], nan=np.inf
+        )
+    with np.errstate(invalid="ignore"):
+        return Rolling(scored > bounds, bounds)
 
 
 def study(

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from alerts.baselines.model import GATES, fold
-from alerts.judging.forecast import normal
-from alerts.judging.verdicts import Known
+from alerts.baselines.budget import BUDGETED_RULES
+from alerts.baselines.model import EXPOSURE_GATES, merge_near_looks
+from alerts.judging.forecast import series_baseline
+from alerts.judging.verdicts import KnownHistory
 from alerts.metrics import METRICS
-from alerts.promise import BUDGETED
 from alerts.watch import SiteWatch
 from benchmarks.baselines_data import Scenes, aircraft
 from db.records import Observation, SeriesKey
 from monitor.bootstrap import RULES
-from monitor.flights.looks import COUNTED
+from monitor.flights.looks import COUNTED_METRICS
 from monitor.sites.load import load_sites
 from monitor.sites.watching import site_watches
 
@@ -52,7 +52,7 @@ def default_series(sites: Path = _SITES) -> list[tuple[SiteWatch, str]]:
         (watch, metric)
         for watch in watches.values()
         for metric, found in watch.metrics.items()
-        if found.rules.keys() & BUDGETED
+        if found.rules.keys() & BUDGETED_RULES
     ]
 
 
@@ -66,9 +66,11 @@ def scene_looks(scenes: Scenes, start: datetime, days: int) -> list[Observation]
     """The usable scenes of so many days, as counts of a stock."""
     key = SeriesKey("site", "", "railcars", "", "detector:1@10m")
     times = np.array([moment.timestamp() for moment in scenes.times])
-    at, counts, exposure = fold(times, scenes.counts, scenes.exposure)
+    at, counts, exposure = merge_near_looks(times, scenes.counts, scenes.exposure)
     within = (
-        (at >= start.timestamp()) & (at < (start + days * _DAY).timestamp()) & (exposure >= GATES["stock"])
+        (at >= start.timestamp())
+        & (at < (start + days * _DAY).timestamp())
+        & (exposure >= EXPOSURE_GATES["stock"])
     )
     return [
         _look(key, datetime.fromtimestamp(when, UTC), timedelta(0), count, share)
@@ -98,7 +100,7 @@ def judgeable(looks: Sequence[Observation], kind: str, now: datetime) -> bool:
     if not looks:
         return False
     watch = next(each for each, _ in default_series() if each.kind == kind)
-    return normal(looks[0].series, Known(now, looks), watch, RULES).judgeable
+    return series_baseline(looks[0].series, KnownHistory(now, looks), watch, RULES).judgeable
 
 
 def shares(data: Path) -> Iterator[Share]:
@@ -109,7 +111,8 @@ def shares(data: Path) -> Iterator[Share]:
         seen = [(scene_looks(scenes, start, days), start) for scenes in airports for start in starts]
         imagery = [judgeable(looks, "railhead", start + days * _DAY) for looks, start in seen]
         flights = [
-            judgeable(flight_looks(metric, days), "airport", _FIRST + days * _DAY) for metric in COUNTED
+            judgeable(flight_looks(metric, days), "airport", _FIRST + days * _DAY)
+            for metric in COUNTED_METRICS
         ]
         usable = float(np.median([len(looks) for looks, _ in seen]))
         yield Share(days, float(np.mean(flights)), float(np.mean(imagery)), usable)
@@ -118,8 +121,8 @@ def shares(data: Path) -> Iterator[Share]:
 def main() -> None:
     """Print the table."""
     series = default_series()
-    flights = sum(metric in COUNTED for _, metric in series)
-    heard = sum(metric in COUNTED and not watch.site_id.startswith("kp-") for watch, metric in series)
+    flights = sum(metric in COUNTED_METRICS for _, metric in series)
+    heard = sum(metric in COUNTED_METRICS and not watch.site_id.startswith("kp-") for watch, metric in series)
     imagery = len(series) - flights
     print(
         f"{len(series)} default series: {flights} of flights ({heard} outside North Korea), {imagery} of imagery"

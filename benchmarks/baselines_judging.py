@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Engine
 
-from alerts.judging.judge import Bench, judge_pending
+from alerts.judging.judge import JudgingContext, judge_pending
 from alerts.watch import SiteWatch, merge_watch
 from db.engine import open_engine, writing
 from db.migrate import migrate
-from db.observations import record
+from db.observations import record_observations
 from db.records import Observation, SeriesKey
 from monitor.bootstrap import RULES
 from monitor.sites.kinds import KINDS
@@ -61,7 +61,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def _store(engine: Engine, looks: list[Observation]) -> None:
     with writing(engine) as connection:
-        record(connection, looks)
+        record_observations(connection, looks)
 
 
 def main() -> None:
@@ -69,14 +69,14 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdigit() else DAYS
     watch = merge_watch({"arrivals": KINDS["airport"].watch["arrivals"]})
     site = SiteWatch("site", "Site", "airport", "UTC", metrics=watch)
-    bench = Bench({"site": site}, RULES, (), too_old=timedelta(days=7))
+    judging_context = JudgingContext({"site": site}, RULES, (), too_old=timedelta(days=7))
     looks = days(count + POLLS)
     with tempfile.TemporaryDirectory() as folder:
         engine = open_engine(f"sqlite:///{Path(folder) / 'bench.db'}")
         migrate(engine)
         _store(engine, looks[:count])
         now = _START + count * _DAY
-        wall, processor = timed(lambda: judge_pending(engine, bench, now))
+        wall, processor = timed(lambda: judge_pending(engine, judging_context, now))
         print(
             f"backlog of {count} looks: {wall:.1f} s, {processor:.1f} s of processor time, {wall / count * 1e3:.1f} ms a look"
         )
@@ -84,7 +84,7 @@ def main() -> None:
         for look in looks[count:]:
             _store(engine, [look])
             now = look.result_time
-            polls.append(timed(lambda: judge_pending(engine, bench, now)))  # noqa: B023 - called at once
+            polls.append(timed(lambda: judge_pending(engine, judging_context, now)))  # noqa: B023 - called at once
         wall, processor = np.median(np.array(polls), axis=0)
         print(
             f"a poll that brings one look to {count} days: {wall * 1e3:.0f} ms, {processor * 1e3:.0f} ms of processor time"

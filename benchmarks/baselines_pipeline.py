@@ -6,15 +6,15 @@ half an alarm a year: episodes by any rule, and by each, pooled over all series.
 """
 
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from alerts.backtest.replay import replay
+from alerts.backtest.replay import replay_series
 from alerts.backtest.summary import summarise
 from alerts.baselines.calibrate import rate_interval
-from alerts.judging.verdicts import Known
+from alerts.judging.verdicts import KnownHistory
 from alerts.watch import SiteWatch, merge_watch
 from db.records import Observation, SeriesKey
 from monitor.bootstrap import RULES
@@ -23,6 +23,7 @@ from monitor.sites.kinds import KINDS
 WEEKS = 261
 _START = datetime(2020, 1, 6, tzinfo=UTC)
 _WEEK = timedelta(days=7)
+_LENGTH = timedelta(minutes=1)
 _KEY = SeriesKey("site", "", "railcars", "", "detector:1@10m")
 
 
@@ -42,11 +43,11 @@ def looks(level: float, rng: np.random.Generator) -> list[Observation]:
             _KEY,
             "stock",
             _START + n * _WEEK,
-            _START + n * _WEEK,
+            _START + n * _WEEK + _LENGTH,
             str(n),
             float(count),
-            _START + n * _WEEK,
-            _START + n * _WEEK,
+            _START + n * _WEEK + _LENGTH,
+            _START + n * _WEEK + _LENGTH,
             precision="minute",
             exposure=float(share),
         )
@@ -59,13 +60,13 @@ def main() -> None:
     series = int(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 40
     rng = np.random.default_rng(17)
     alarms: Counter[str] = Counter()
-    promised: Counter[str] = Counter()
-    attainable: Counter[str] = Counter()
+    promised: dict[str, float] = defaultdict(float)
+    attainable: dict[str, float] = defaultdict(float)
     years = 0.0
     for number in range(series):
         level = (0.5, 2.0, 8.0, 30.0)[number % 4]
         own = looks(level, rng)
-        judged = list(replay(own, Known(_START), _KEY, site(), RULES))
+        judged = list(replay_series(own, KnownHistory(_START), _KEY, site(), RULES))
         found = summarise(judged)
         years += found.site_years
         for each in (found.verdict, *found.rules):

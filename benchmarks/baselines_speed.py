@@ -9,16 +9,18 @@ from nothing is timed apart.
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
-from alerts.baselines.defaults import Judgement, judge
-from alerts.baselines.farrington import Options, judge_week
-from alerts.baselines.model import Looks, observe
-from alerts.baselines.step import StepState, fresh_state, replay
-from alerts.baselines.tail_daily import daily
+from alerts.baselines.budget import FalseAlarmPromise, shares_of
+from alerts.baselines.engine import Judgement, SideInformation, judge_series
+from alerts.baselines.farrington import FarringtonOptions, judge_week
+from alerts.baselines.model import Series, clean_looks
+from alerts.baselines.step import Memory, alarm_at, fresh_step_state, learn
+from benchmarks.baselines_study import VERDICT, asked
 
 WEEKS, DAYS = 261, 1_826
 WORKERS = 2
@@ -26,40 +28,38 @@ CHUNK, DAILY_CHUNK = 1000, 250
 """Series judged at once: what stays near the cache."""
 _R_MS_A_POINT = "6.0-7.9"
 
-Judge = Callable[[Looks, StepState], Judgement]
+PROMISE = FalseAlarmPromise(shares=shares_of(VERDICT))
 
 
-def make(series: int, looks: int = WEEKS, step_days: float = 7.0, seed: int = 1) -> Looks:
+def make(series: int, looks: int = WEEKS, step_days: float = 7.0, seed: int = 1) -> Series:
     """Series of mixed level with a season, one look in ten hidden, the rest exposed by 0.5 to 1."""
     rng = np.random.default_rng(seed)
     year = 2.0 * np.pi * step_days * np.arange(looks) / 365.25
     level = np.exp(rng.normal(0.5, 1.2, (series, 1)))
     exposure = np.where(rng.random((series, looks)) < 0.1, np.nan, rng.uniform(0.5, 1.0, (series, looks)))
     mean = level * np.exp(0.4 * np.cos(year)) * np.nan_to_num(exposure, nan=0.1)
-    return observe(rng.negative_binomial(mean, 0.5).astype(np.float64), exposure)
+    counts = rng.negative_binomial(mean, 0.5).astype(np.float64)
+    days = step_days * np.arange(1.0 - looks, 1.0)
+    return Series(days, clean_looks(counts, exposure), daily=step_days == 1.0, period_days=step_days)
 
 
-def weekly(looks: Looks, state: StepState) -> Judgement:
-    """The default rules on weekly looks."""
-    return judge(looks, 7.0 * np.arange(WEEKS), state)
+def part(series: Series, at: int, size: int) -> Series:
+    """Some of the series."""
+    return replace(series, looks=series.looks.rows(slice(at, at + size)))
 
 
-def by_day(looks: Looks, state: StepState) -> Judgement:
-    """The default rules on daily looks: the tail expects by the newest eight weeks and the day of the week."""
-    days = np.arange(looks.counts.shape[1])
-    expectation, _ = daily(looks, days)
-    return judge(looks, days.astype(np.float64), state, expectation=expectation)
+def told(series: Series, memory: Memory) -> Judgement:
+    """The default rules, as the live line asks them."""
+    return judge_series(series, PROMISE, asked(*VERDICT), SideInformation(memory=memory))
 
 
-def timed(looks: Looks, states: Sequence[StepState], chunk: int, rules: Judge) -> tuple[float, float, int]:
+def timed(series: Series, memories: Sequence[Memory], chunk: int) -> tuple[float, float, int]:
     """Seconds by the clock and of processor time to judge the newest look of all series, and the verdicts that fired."""
-    jobs = [
-        (looks.rows(slice(at, at + chunk)), state)
-        for at, state in zip(range(0, len(looks.counts), chunk), states, strict=True)
-    ]
+    starts = range(0, len(series.looks.counts), chunk)
+    jobs = [(part(series, at, chunk), memory) for at, memory in zip(starts, memories, strict=True)]
     wall, processor = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(WORKERS) as pool:
-        fired = sum(pool.map(lambda job: int(rules(*job).verdict.fires.sum()), jobs))
+        fired = sum(pool.map(lambda job: int(told(*job).fires.sum()), jobs))
     return time.perf_counter() - wall, time.process_time() - processor, fired
 
 
@@ -74,21 +74,25 @@ def _told(what: str, series: int, found: tuple[float, float, int], whole: int) -
 def main(series: int = 100_000) -> None:
     """Print times and ratios."""
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    looks = make(series)
+    weeks = make(series)
     began = time.perf_counter()
-    starts = range(0, series, CHUNK)
-    states = [replay(looks.past.rows(slice(at, at + CHUNK)), 416.0)[0] for at in starts]
+    memories = []
+    for at in range(0, series, CHUNK):
+        some = part(weeks, at, CHUNK)
+        memories.append(learn(some, alarm_at(some, PROMISE.a_year("step"))))
     learning = time.perf_counter() - began
-    print(_told("default rules, 261 weekly looks", series, timed(looks, states, CHUNK, weekly), series))
+    print(_told("default rules, 261 weekly looks", series, timed(weeks, memories, CHUNK), series))
     print(f"  learning R7's state from {WEEKS - 1} looks: {learning:.1f} s on one thread")
     few = max(1, series // 10)
     days = make(few, DAYS, 1.0, seed=2)
-    fresh = [fresh_state(len(days.counts[at : at + DAILY_CHUNK])) for at in range(0, few, DAILY_CHUNK)]
-    print(_told("default rules, 1,826 daily looks", few, timed(days, fresh, DAILY_CHUNK, by_day), series))
+    blank = [
+        Memory(DAYS - 1, fresh_step_state(min(DAILY_CHUNK, few - at))) for at in range(0, few, DAILY_CHUNK)
+    ]
+    print(_told("default rules, 1,826 daily looks", few, timed(days, blank, DAILY_CHUNK), series))
     rng = np.random.default_rng(2)
     counts = rng.poisson(4.0, (840, 330)).astype(np.float64)
     cpu = time.process_time()
-    judge_week(counts, np.ones_like(counts), 329, Options())
+    judge_week(counts, np.ones_like(counts), 329, FarringtonOptions())
     cpu = (time.process_time() - cpu) / 840 * 1e3
     print(
         f"Farrington flexible: {cpu:.3f} ms a point of processor time, batched by 840 (R: {_R_MS_A_POINT} ms)"

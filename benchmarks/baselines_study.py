@@ -1,9 +1,10 @@
 """The simulation study: what each rule and the combined verdict catch, at nominal .01 and at equal false alarms.
 
 Run: python -m benchmarks.baselines_study [reps] [seed]
-`farrington` is Farrington flexible as R runs it (nbPlugin), on the same series: the bar to beat. The verdict is that of
-`defaults.judge`, R1, R2, R5, R6 and R7 on one promise. Rules with a memory (R7, and so the verdict) are run once for each
-of several promises; their detection at equal false alarms is read between those.
+`farrington` is Farrington flexible as R runs it (nbPlugin), on the same series: the bar to beat. All else is asked of
+the engine of verdicts as the live line asks it, about all series at once: a rule alone, or the six rules with a share
+of the promise. Rules with a memory (R7, and so the verdict) are run once for each of several promises; their detection
+at equal false alarms is read between those.
 """
 
 import sys
@@ -12,16 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.combine import SHARES
-from alerts.baselines.defaults import Judgement, judge
-from alerts.baselines.ears import ears
-from alerts.baselines.farrington import Options, judge_week
-from alerts.baselines.model import Looks, observe
-from alerts.baselines.record import judge_record
-from alerts.baselines.special import BoolArray, normal_sf
-from alerts.baselines.step import fresh_state, update
-from alerts.baselines.tail import Expectation, judge_tail, judge_windows
-from alerts.baselines.tail_weekly import Season, seasonal
+from alerts.baselines.budget import BUDGET_SHARES, FalseAlarmPromise, shares_of
+from alerts.baselines.engine import Judgement, Remembered, SideInformation, TwoSided, judge_series
+from alerts.baselines.farrington import FarringtonOptions, judge_week
+from alerts.baselines.model import Series, clean_looks
+from alerts.baselines.special import BoolArray
+from alerts.baselines.step import Memory
+from alerts.baselines.usual import UsualCount, usual_of_series
 from benchmarks.baselines_simulation import (
     FIRST,
     LAST,
@@ -33,10 +31,12 @@ from benchmarks.baselines_simulation import (
     pod_at,
     simulate,
 )
+from monitor.bootstrap import RULES
 
 NOMINAL = 0.01
 PROMISES = (0.004, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06)
 """False alarms a week promised of the whole verdict; at .04 the step has the nominal .01 to itself."""
+VERDICT = ("record", "tail", "first_ever", "first_since", "absence", "step")
 RATES = (0.005, 0.01, 0.02)
 WEEKS_A_YEAR = 365.25 / 7.0
 # The recipe's year has 52 weeks exactly; ours has 365.25 days.
@@ -58,26 +58,48 @@ def by_week(judge: Callable[[int], FloatArray]) -> FloatArray:
 def farrington(counts: FloatArray) -> FloatArray:
     """Farrington flexible, five years, ten levels."""
     ones = np.ones_like(counts)
-    return by_week(lambda week: judge_week(counts, ones, week, Options()).p)
+    return by_week(lambda week: judge_week(counts, ones, week, FarringtonOptions()).p)
+
+
+def series_of(counts: FloatArray, week: int, longest: int = WEEKS) -> Series:
+    """The weeks up to this one, and at most so many of them."""
+    first = max(0, week + 1 - longest)
+    return Series(
+        _DAYS[first : week + 1] - _DAYS[week], clean_looks(counts[:, first : week + 1]), period_days=7.0
+    )
+
+
+def asked(*names: str) -> dict[str, dict[str, object]]:
+    """Rules with the parameters that they have unless somebody sets others."""
+    return {name: dict(RULES[name].defaults) for name in names}
+
+
+def alone(counts: FloatArray, rule: str, longest: int = WEEKS) -> FloatArray:
+    """P of one rule that is asked alone about every evaluated week; 1 where it cannot tell."""
+
+    def p(week: int) -> FloatArray:
+        said = judge_series(series_of(counts, week, longest), FalseAlarmPromise(), asked(rule))
+        return np.nan_to_num(said.rulings[rule].answers.p, nan=1.0)
+
+    return by_week(p)
 
 
 def tails(counts: FloatArray, years: float) -> Scores:
-    """R2 on the newest week alone, and shared with the sum of the newest two."""
-    single, windows, chance = [], [], []
+    """R2 on the newest week alone (asked as of a stock, which is never summed), and with the sum of two (a flow)."""
+    found: dict[str, list[FloatArray]] = {"tail": [], "tail, 2 weeks": [], ATTAINABLE: []}
+    rules = {"tail": {**RULES["tail"].defaults, "longest_years": years}}
     for week in _EVALUATED:
-        looks = observe(counts[:, : week + 1])
-        expectation = seasonal(looks, _DAYS[: week + 1], Season(longest_years=years))
-        tail = judge_tail(looks, expectation)
-        single.append(tail.p_high)
-        chance.append(tail.attainable(NOMINAL))
-        windows.append(judge_windows(looks, expectation).p_high)
-    stacked = {"tail": single, "tail, 2 weeks": windows, ATTAINABLE: chance}
-    return {name: np.stack(parts, axis=1) for name, parts in stacked.items()}
-
-
-def records(counts: FloatArray) -> FloatArray:
-    """R1 over five years."""
-    return by_week(lambda week: judge_record(observe(counts[:, max(0, week - 260) : week + 1])).answers.p)
+        flow = series_of(counts, week)
+        both = judge_series(flow, FalseAlarmPromise(), rules).rulings["tail"]
+        what = both.of(TwoSided).usual
+        snapshot = UsualCount(what.looks, what.expectation, (1,), None)
+        single = judge_series(flow, FalseAlarmPromise(), rules, SideInformation(usual=snapshot)).rulings[
+            "tail"
+        ]
+        found["tail"].append(single.answers.p)
+        found["tail, 2 weeks"].append(both.answers.p)
+        found[ATTAINABLE].append(snapshot.attainable(np.full(len(counts), NOMINAL)))
+    return {name: np.stack(parts, axis=1) for name, parts in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,50 +110,46 @@ class Run:
     attainable: float
 
 
-def expectations(counts: FloatArray) -> list[Expectation]:
-    """R2's expectation of every evaluated week, from ten years."""
-    return [seasonal(observe(counts[:, : week + 1]), _DAYS[: week + 1]) for week in _EVALUATED]
+def expectations(counts: FloatArray) -> list[UsualCount]:
+    """What R2 expects of every evaluated week; no promise changes it."""
+    return [usual_of_series(series_of(counts, week)) for week in _EVALUATED]
 
 
-def verdicts(counts: FloatArray, expected: Sequence[Expectation], promise: float) -> Run:
-    """Learn the step's memory, then judge week by week as `defaults.judge` does, with so many false alarms a week."""
-    state = fresh_state(len(counts))
-    for week in range(FIRST - 1):
-        state, _ = update(state, observe(counts[:, week : week + 1]), 1.0 / (promise * SHARES["step"]))
+def verdicts(counts: FloatArray, expected: Sequence[UsualCount], promise: float) -> Run:
+    """Judge week by week by the rules of a verdict on one promise, so many false alarms a week."""
+    rules = asked(*VERDICT)
+    whole = dict.fromkeys(("notify", "urgent", "digest"), promise * WEEKS_A_YEAR)
+    terms = FalseAlarmPromise(whole, shares_of(VERDICT))
+    memory: Memory | None = None
     found: dict[str, list[BoolArray]] = {}
     chance = []
-    for week, expectation in zip(_EVALUATED, expected, strict=True):
-        looks = observe(counts[:, : week + 1])
-        judged = judge(looks, _DAYS[: week + 1], state, promise * WEEKS_A_YEAR, expectation=expectation)
-        state = judged.state
-        chance.append(_tail_chance(looks, expectation, judged))
-        for name in ("verdict", *SHARES):
-            answers = judged.since if name == "first_since" else getattr(judged, name)
-            fires = answers.fires if name == "verdict" else answers.answers.fires
-            found.setdefault(name, []).append(fires)
+    for week, what in zip(_EVALUATED, expected, strict=True):
+        said = judge_series(series_of(counts, week), terms, rules, SideInformation(memory=memory, usual=what))
+        memory = said.rulings["step"].of(Remembered).memory
+        chance.append(_tail_chance(said, what))
+        found.setdefault("verdict", []).append(said.fires)
+        for name, ruling in said.rulings.items():
+            found.setdefault(name, []).append(ruling.fires)
     alarms = {name: np.stack(parts, axis=1) for name, parts in found.items()}
     return Run(alarms, float(np.mean(chance)))
 
 
-def _tail_chance(looks: Looks, expectation: Expectation, judged: Judgement) -> float:
+def _tail_chance(said: Judgement, what: UsualCount) -> float:
     """What whole counts allow the two windows of R2 together, at its own share and what the others lent."""
-    windows = 2
-    chance = judge_tail(looks, expectation).attainable(judged.tail_alpha / windows)
-    return float(np.mean(windows * chance))
+    return float(np.mean(what.attainable(said.spending.bound("tail"))))
 
 
 def all_p(counts: FloatArray) -> Scores:
     """P of every rule that has no memory, [series, 49]."""
     five, ten = tails(counts, 5.0), tails(counts, 10.0)
-    c2 = ears(observe(counts), "C2").statistic[:, FIRST - 1 :]
     return {
         "farrington (as R)": farrington(counts),
         "tail, 5 years": five["tail"],
         "tail, 5 y, 2 weeks": five["tail, 2 weeks"],
         "tail, 10 years": ten["tail"],
         "tail, 10 y, 2 weeks": ten["tail, 2 weeks"],
-        "record, 5 years": records(counts),
-        "EARS C2": np.nan_to_num(normal_sf(c2), nan=1.0),
+        "record, 5 years": alone(counts, "record", 261),
+        "EARS C2": alone(counts, "ears_c2", 120),
         f"{ATTAINABLE}, 5 years": five[ATTAINABLE],
         f"{ATTAINABLE}, 10 years": ten[ATTAINABLE],
     }
@@ -164,7 +182,7 @@ def by_promise(study: Study) -> list[str]:
         for counts, known in zip((study.null, study.outbreak), expected, strict=True)
     )
     lines = [HEAD]
-    for name, nominal in (("step", NOMINAL / SHARES["step"]), ("verdict", NOMINAL)):
+    for name, nominal in (("step", NOMINAL / BUDGET_SHARES["step"]), ("verdict", NOMINAL)):
         found = [metrics(study, null[each].alarms[name], outbreak[each].alarms[name]) for each in PROMISES]
         rates, pods = [each.fpr for each in found], [each.pod for each in found]
         equal = [float(np.interp(rate, rates, pods, np.nan, np.nan)) for rate in RATES]
@@ -175,7 +193,7 @@ def by_promise(study: Study) -> list[str]:
     for promise in PROMISES:
         run = null[promise]
         whole = metrics(study, run.alarms["verdict"], outbreak[promise].alarms["verdict"])
-        parts = ", ".join(f"{name} {run.alarms[name].mean():.5f}" for name in SHARES)
+        parts = ", ".join(f"{name} {run.alarms[name].mean():.5f}" for name in VERDICT)
         lines.append(f"{promise:<10}{whole.fpr:>8.4f}{whole.pod:>7.3f}   {parts}; {run.attainable:.5f}")
     return lines
 

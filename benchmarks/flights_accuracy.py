@@ -13,11 +13,12 @@ from statistics import median
 from benchmarks.flights_events import events_of, flag_events
 from benchmarks.flights_paris import DATA, NAMES, aligned, labels, ours, places, polls, runways, tracks
 from db.records import Fix
-from monitor.flights.evaluation.scoring import Event, Score, score
-from monitor.flights.geodesy import apart_nm
+from monitor.flights.evaluation.scoring import FlightEvent, Score, score
 from monitor.flights.places import Place, positions
+from monitor.flights.tracks.kinematics import apart_nm
+from monitor.sites.geodesy import METRES_PER_NM
 
-METRES_PER_NM, FLIES_KT = 1852.0, 80.0
+FLIES_KT = 80.0
 SETTLED = timedelta(minutes=1)
 CUT_OFF = timedelta(minutes=2)
 """Landings begun so shortly before the recording ends are no errors: the reference needs more of them."""
@@ -40,7 +41,7 @@ class Paris:
 
     fields: tuple[Field, ...]
     reports: int
-    refuted: tuple[Event, ...]
+    refuted: tuple[FlightEvent, ...]
     evidence: tuple[str, ...]
     """For each refuted label, what the reports say."""
 
@@ -87,7 +88,7 @@ def stands_still(track: Sequence[Fix], at: datetime) -> bool:
     return len(around) > 1 and len(lat) == 1 and len(lon) == 1
 
 
-def reports_say(track: Sequence[Fix], label: Event) -> str:
+def reports_say(track: Sequence[Fix], label: FlightEvent) -> str:
     """Tell what the reports say around a label that they refute, and when the aircraft flew."""
     during = [fix for fix in track if timedelta(seconds=-30) <= fix.at - label.at <= timedelta(seconds=90)]
     flagged = [fix for fix in during if fix.on_ground is False]
@@ -111,18 +112,18 @@ def reports_say(track: Sequence[Fix], label: Event) -> str:
     )
 
 
-def _takes_the_place(event: Event, label: Event) -> bool:
+def _takes_the_place(event: FlightEvent, label: FlightEvent) -> bool:
     later = timedelta(0) <= event.at - label.at <= timedelta(minutes=15)
     return later and replace(event, at=label.at) == label
 
 
-def _whole(found: Sequence[Event], truth: Sequence[Event], end: datetime) -> list[Event]:
+def _whole(found: Sequence[FlightEvent], truth: Sequence[FlightEvent], end: datetime) -> list[FlightEvent]:
     """Leave out what the end of the recording cuts off before the truth can tell."""
     known = {(event.kind, event.icao24) for event in truth}
     return [each for each in found if end - each.at > CUT_OFF or (each.kind, each.icao24) in known]
 
 
-def _flags(by_aircraft: dict[str, list[Fix]], place: Place, kept_for: timedelta) -> list[Event]:
+def _flags(by_aircraft: dict[str, list[Fix]], place: Place, kept_for: timedelta) -> list[FlightEvent]:
     return [
         event
         for track in by_aircraft.values()

@@ -17,9 +17,10 @@ from db.records import Visit
 from monitor.flights.evaluation.masking import Mask
 from monitor.flights.evaluation.recording import Tracks
 from monitor.flights.evaluation.scoring import Share
-from monitor.flights.places import NM_PER_DEGREE, Place
-from monitor.flights.signal_loss.gaps import End, gaps
-from monitor.flights.tracks.integrity import clean
+from monitor.flights.places import Place
+from monitor.flights.signal_loss.gaps import GapEnd, gaps
+from monitor.flights.tracks.integrity import believed_track
+from monitor.sites.geodesy import NM_PER_DEGREE
 
 _NEIGHBOURS = (1, 3, 5, 7, 9)
 _ON_THE_WAY = timedelta(minutes=45)
@@ -49,7 +50,7 @@ def attainable(
         arrivals += sum(visit.site_id == place.id and _came_since(visit, since) for visit in true)
         left = [fix for fix in track if not mask(fix)]
         if len(left) < len(track):
-            losses += _losses(icao24, [gap.lost for gap in gaps(clean(left).fixes)], true, since)
+            losses += _losses(icao24, [gap.lost for gap in gaps(believed_track(left).fixes)], true, since)
     return max((_judged(losses, place.id, arrivals, k) for k in _NEIGHBOURS), key=_worth)
 
 
@@ -63,7 +64,7 @@ def _came_since(visit: Visit, since: datetime) -> bool:
     return visit.arrived_at is not None and visit.arrived_at >= since
 
 
-def _losses(icao24: str, lost: Sequence[End], true: Sequence[Visit], since: datetime) -> Iterator[_Loss]:
+def _losses(icao24: str, lost: Sequence[GapEnd], true: Sequence[Visit], since: datetime) -> Iterator[_Loss]:
     for end in lost:
         led = [
             visit
@@ -76,7 +77,7 @@ def _losses(icao24: str, lost: Sequence[End], true: Sequence[Visit], since: date
             yield _Loss(icao24, _features(end), led[0].site_id if led else "")
 
 
-def _features(end: End) -> Numbers:
+def _features(end: GapEnd) -> Numbers:
     """Put a loss into a space in which one is one step unlike another."""
     fix, course = end.fix, np.radians(end.course_deg or 0.0)
     east = fix.lon * NM_PER_DEGREE * np.cos(np.radians(fix.lat))

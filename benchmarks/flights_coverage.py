@@ -15,16 +15,16 @@ from benchmarks.flights_paris import NAMES, SCOPE, places, polls, tracks
 from benchmarks.flights_reliability import by_confidence, by_probability
 from db.records import Visit
 from monitor.flights.evaluation.masking import (
-    ENOUGH,
-    WITHIN,
-    Cell,
+    LEAST_FLIGHTS,
+    STUDY_TOLERANCE,
     Mask,
+    MaskedResult,
     below_ft,
-    evaluate,
-    live,
+    evaluate_place,
+    live_visits,
     within_km,
 )
-from monitor.flights.evaluation.recording import NEVER, Recording, Setting, Tracks
+from monitor.flights.evaluation.recording import NEVER, StudyContext, TrackRecording, Tracks
 from monitor.flights.evaluation.scoring import Share
 from monitor.flights.places import Place
 from monitor.flights.tracks.classes import default_classes
@@ -134,37 +134,37 @@ def history(
     mask: Mask,
     classes: Classes,
     *,
-    setting: Setting,
+    setting: StudyContext,
     until: datetime,
 ) -> dict[str, list[Visit]]:
     """Give the visits of each site that the service would have told by then of what the mask leaves, in every state."""
     left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in tracks.items()}
-    recording = Recording(left, places, classes, setting)
-    told = [visit for icao24 in left for visit in live(recording, icao24, places, classes, until)]
+    recording = TrackRecording(left, places, classes, setting)
+    told = [visit for icao24 in left for visit in live_visits(recording, icao24, places, classes, until)]
     return {place.id: [visit for visit in told if visit.site_id == place.id] for place in places}
 
 
 def masked(
-    by_aircraft: Tracks, fields: tuple[Place, ...], setting: Setting, *, first: Tracks | None = None
-) -> Cell:
+    by_aircraft: Tracks, fields: tuple[Place, ...], setting: StudyContext, *, first: Tracks | None = None
+) -> MaskedResult:
     """Measure every field under every mask, and add it all up.
 
     With `first` each field knows the visits that the service would have told of these tracks under the same mask.
     """
     classes, cells = default_classes(), []
     for _, place, mask in masks(fields):
-        known = history(first or {}, fields, mask, classes, setting=Setting(scope=SCOPE), until=HALF)
+        known = history(first or {}, fields, mask, classes, setting=StudyContext(scope=SCOPE), until=HALF)
         whole = replace(setting, visits=known)
-        cells.append(evaluate(by_aircraft, fields, place, mask, classes, setting=whole))
+        cells.append(evaluate_place(by_aircraft, fields, place, mask, classes, setting=whole))
     return sum(cells[1:], cells[0])
 
 
-def halves(by_aircraft: Tracks, fields: tuple[Place, ...]) -> Iterator[tuple[str, Cell]]:
+def halves(by_aircraft: Tracks, fields: tuple[Place, ...]) -> Iterator[tuple[str, MaskedResult]]:
     """Measure what the constants were set on, what they were not set on, and that with the first half known."""
     cut = {icao24: [fix for fix in track if fix.at < HALF] for icao24, track in by_aircraft.items()}
     first = {icao24: track for icao24, track in cut.items() if track}
-    second = Setting(scope=SCOPE, since=HALF)
-    yield "first 90 minutes (constants set on it)", masked(first, fields, Setting(scope=SCOPE))
+    second = StudyContext(scope=SCOPE, since=HALF)
+    yield "first 90 minutes (constants set on it)", masked(first, fields, StudyContext(scope=SCOPE))
     yield "second 90 minutes", masked(by_aircraft, fields, second)
     yield "second 90 minutes, the first known", masked(by_aircraft, fields, second, first=first)
 
@@ -176,13 +176,15 @@ def report() -> Iterator[str]:
     yield ""
     yield from lines(paris)
     yield from (_REFUTED.format(evidence=told) for told in paris.evidence)
-    yield _MASKED.format(minutes=WITHIN.total_seconds() / 60)
+    yield _MASKED.format(minutes=STUDY_TOLERANCE.total_seconds() / 60)
     yield ""
     yield "| taken away | field | heard coming | recall | precision | false visits of flights that passed | departures found | median error | attainable recall | attainable precision |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
     by_aircraft, fields = tracks([fix for _, fixes in polls() for fix in fixes or ()]), places()
     for name, place, mask in masks(fields):
-        cell = evaluate(by_aircraft, fields, place, mask, default_classes(), setting=Setting(scope=SCOPE))
+        cell = evaluate_place(
+            by_aircraft, fields, place, mask, default_classes(), setting=StudyContext(scope=SCOPE)
+        )
         error = f"{median(cell.errors_s):+.0f} s" if cell.errors_s else "–"
         best = " | ".join(map(str, attainable(by_aircraft, fields, place, mask, NEVER)))
         yield f"| {name} | {NAMES[place.id]} | {_figures(cell)} | {error} | {best} |"
@@ -194,7 +196,7 @@ def report() -> Iterator[str]:
     yield from (f"| {name} | {_figures(cell)} |" for name, cell in parts.items())
     yield _changed(parts)
     unknown, known = ([each for km in FAR_KM for each in far(km, known=know)] for know in (False, True))
-    yield _FAR.format(enough=ENOUGH, flights=FLIGHTS, worlds=WORLDS)
+    yield _FAR.format(enough=LEAST_FLIGHTS, flights=FLIGHTS, worlds=WORLDS)
     yield ""
     yield from table(unknown)
     yield _KNOWN.format(before=BEFORE, ways=WAYS, learnt=LEARNT_FROM)
@@ -208,14 +210,14 @@ def report() -> Iterator[str]:
     yield from by_probability(unknown, known)
 
 
-def _changed(parts: Mapping[str, Cell]) -> str:
+def _changed(parts: Mapping[str, MaskedResult]) -> str:
     second, known = (parts[name] for name in BEFORE_THE_ONE_BUILDER)
     was, was_known = BEFORE_THE_ONE_BUILDER.values()
     now, now_known = ((each.arrivals, each.precision, each.departures) for each in (second, known))
     return _CHANGED.format(now=now, was=was, known=now_known, was_known=was_known)
 
 
-def _figures(cell: Cell) -> str:
+def _figures(cell: MaskedResult) -> str:
     heard = f"{cell.audible.hits}/{cell.audible.of}"
     false = f"{cell.false_visits.hits}/{cell.false_visits.of}"
     left = f"{cell.departures.hits}/{cell.departures.of}"

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from benchmarks.flights_synthetic import LABELS, Flight, Label, World, flights, world_of
 from db.records import Visit
-from monitor.flights.evaluation.masking import FOUND, KM_PER_NM, live
-from monitor.flights.evaluation.recording import Recording, Setting
+from monitor.flights.evaluation.masking import FOUND_STATES, KM_PER_NM, live_visits
+from monitor.flights.evaluation.recording import StudyContext, TrackRecording
 from monitor.flights.evaluation.scoring import Share
 from monitor.flights.places import place_of
 from monitor.flights.tracks.classes import default_classes
@@ -106,10 +106,12 @@ def _own(flight: Flight, world: World) -> list[Visit]:
 def _read(flight: Flight, world: World, earlier: Sequence[Visit]) -> list[Visit]:
     """Read what the service would tell of one flight, beside the earlier visits of the place."""
     places, classes, icao24 = [world.place], default_classes(), flight.fixes[0].icao24
-    setting = Setting(visits={world.place.id: earlier}, airports=lambda _end, _places: world.others)
-    recording = Recording({icao24: flight.fixes}, places, classes, setting)
+    setting = StudyContext(visits={world.place.id: earlier}, airports=lambda _end, _places: world.others)
+    recording = TrackRecording({icao24: flight.fixes}, places, classes, setting)
     return [
-        visit for visit in live(recording, icao24, places, classes, _after(flight)) if visit.state in FOUND
+        visit
+        for visit in live_visits(recording, icao24, places, classes, _after(flight))
+        if visit.state in FOUND_STATES
     ]
 
 

@@ -22,10 +22,10 @@ import shapely
 from db.records import Fix, Visit
 from monitor.feeds import Answer, FeedError, Provider, Scope
 from monitor.feeds.readsb import ReadsbFeed
-from monitor.flights.evaluation.scoring import Event, Kind
+from monitor.flights.evaluation.scoring import FlightEvent, FlightEventKind
 from monitor.flights.places import Place, place_of
 from monitor.flights.tracks.classes import default_classes
-from monitor.flights.tracks.integrity import clean
+from monitor.flights.tracks.integrity import believed_track
 from monitor.flights.visits import derive_visits
 from monitor.sites import Site
 
@@ -117,16 +117,18 @@ def sites(data: Path = DATA) -> tuple[Site, ...]:
     return tuple(_site(site_id, ends[site_id]) for site_id in NAMES)
 
 
-def labels(data: Path = DATA) -> list[Event]:
+def labels(data: Path = DATA) -> list[FlightEvent]:
     """The labelled landings and take-offs at Orly."""
     rows = json.loads((data / "adsb" / "paris-2021-10-07-lfpo-events.json").read_text())
-    return [Event(datetime.fromisoformat(row["time"]), row["event"], row["icao24"], "lfpo") for row in rows]
+    return [
+        FlightEvent(datetime.fromisoformat(row["time"]), row["event"], row["icao24"], "lfpo") for row in rows
+    ]
 
 
 def ours(track: Sequence[Fix], places: Sequence[Place], now: datetime) -> list[Visit]:
     """Read the visits of one aircraft; the feed is held never to have failed."""
     return derive_visits(
-        clean(track),
+        believed_track(track),
         places,
         known=(),
         since=_NEVER,
@@ -136,21 +138,21 @@ def ours(track: Sequence[Fix], places: Sequence[Place], now: datetime) -> list[V
     )
 
 
-def aligned(track: Sequence[Fix], directions: Sequence[Runway]) -> list[Event]:
+def aligned(track: Sequence[Fix], directions: Sequence[Runway]) -> list[FlightEvent]:
     """Find landings and take-offs from the alignment with a runway alone.
 
     A landing: distance × bearing error under 0.1 NM for a minute, closing, and at last under 1,200 ft. A
     take-off: the same away from the far end of a runway for half a minute, begun under 1,500 ft and climbing.
     """
     flown = [fix for fix in track if fix.on_ground is not True and fix.altitude_ft is not None]
-    found: list[tuple[float, Event]] = []
+    found: list[tuple[float, FlightEvent]] = []
     for runway in directions:
         found += _runs(flown, runway, "arrival")
         found += _runs(flown, runway, "departure")
     return _distinct(found)
 
 
-def _runs(flown: Sequence[Fix], runway: Runway, kind: Kind) -> Iterator[tuple[float, Event]]:
+def _runs(flown: Sequence[Fix], runway: Runway, kind: FlightEventKind) -> Iterator[tuple[float, FlightEvent]]:
     run: list[tuple[float, Fix]] = []
     for fix in flown:
         distance, miss = _offset(fix, runway, outbound=kind == "departure")
@@ -167,7 +169,9 @@ def _runs(flown: Sequence[Fix], runway: Runway, kind: Kind) -> Iterator[tuple[fl
     yield from _event(run, runway, kind)
 
 
-def _event(run: Sequence[tuple[float, Fix]], runway: Runway, kind: Kind) -> Iterator[tuple[float, Event]]:
+def _event(
+    run: Sequence[tuple[float, Fix]], runway: Runway, kind: FlightEventKind
+) -> Iterator[tuple[float, FlightEvent]]:
     if not run:
         return
     first, last = run[0][1], run[-1][1]
@@ -178,12 +182,12 @@ def _event(run: Sequence[tuple[float, Fix]], runway: Runway, kind: Kind) -> Iter
         return
     if (high.altitude_ft or 0.0) > (low.altitude_ft or 0.0):
         near = min(distance for distance, _ in run)
-        yield near, Event(low.at, kind, low.icao24, runway.site_id)
+        yield near, FlightEvent(low.at, kind, low.icao24, runway.site_id)
 
 
-def _distinct(found: Sequence[tuple[float, Event]]) -> list[Event]:
+def _distinct(found: Sequence[tuple[float, FlightEvent]]) -> list[FlightEvent]:
     """Keep one of the events that parallel runways and neighbouring fields tell of one landing: the nearest."""
-    kept: list[Event] = []
+    kept: list[FlightEvent] = []
     for _, event in sorted(found):
         again = (each.kind == event.kind and abs(each.at - event.at) < timedelta(minutes=4) for each in kept)
         if not any(again):

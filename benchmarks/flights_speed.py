@@ -30,11 +30,12 @@ from db.migrate import migrate
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix
 from monitor.feeds.aircraft import AircraftReader
-from monitor.flights.evaluation.scoring import Event, score
+from monitor.flights.evaluation.scoring import FlightEvent, score
 from monitor.flights.places import Place, grid_of, places_of, positions
-from monitor.flights.selection import kept
+from monitor.flights.selection import worth_storing
 from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
+from monitor.sites.geodesy import wrap_longitudes
 
 AIRCRAFT, SITES, BULK = 12_000, 10_000, 2_000_000
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -66,7 +67,7 @@ def scattered(made: Sequence[Place], number: int, seed: int = 2) -> tuple[Floats
     spread = np.where(random.random(number) < 0.1, 0.01, 2.0)
     lat = np.array([place.lat for place in made])[home] + random.normal(0, spread)
     lon = np.array([place.lon for place in made])[home] + random.normal(0, spread)
-    return np.clip(lat, -89, 89), (lon + 180) % 360 - 180
+    return np.clip(lat, -89, 89), wrap_longitudes(lon)
 
 
 def answer(lat: Floats, lon: Floats) -> bytes:
@@ -120,7 +121,9 @@ def world_poll() -> None:
             reader = AircraftReader("speed", feed_time=NOW, received_at=NOW, max_age_s=60, circle=None)
             fixes = reader.read(json.loads(body)["ac"])
             parsed = time.process_time()
-            worth = [fix for fix, keep in zip(fixes, kept(sites, fixes, classes), strict=True) if keep]
+            worth = [
+                fix for fix, keep in zip(fixes, worth_storing(sites, fixes, classes), strict=True) if keep
+            ]
             inside, _ = grid.inside(*positions(worth))
             matched = time.process_time()
             later = [replace(fix, at=NOW + timedelta(seconds=slot)) for fix in worth]
@@ -208,7 +211,7 @@ def visits() -> None:
     by_aircraft = tracks([fix for _, fixes in recording for fix in fixes or ()])
     fields, end = places(DATA), recording[-1][0] + timedelta(minutes=30)
     reports = sum(map(len, by_aircraft.values()))
-    found: list[Event] = []
+    found: list[FlightEvent] = []
 
     def read() -> None:
         found.clear()
@@ -246,16 +249,18 @@ def _traffic(by_aircraft: dict[str, list[Fix]], mine_s: float) -> str:
         for fix in track
     ]
     told, airports = core.Traffic(pd.DataFrame(rows)), _airports()
-    found: list[Event] = []
+    found: list[FlightEvent] = []
 
     def read() -> None:
         for flight, airport in product(told, airports):
             who, where = flight.icao24, airport.icao.lower()
             found.extend(
-                Event(leg.stop.to_pydatetime(), "arrival", who, where) for leg in flight.landing(airport)
+                FlightEvent(leg.stop.to_pydatetime(), "arrival", who, where)
+                for leg in flight.landing(airport)
             )
             found.extend(
-                Event(leg.start.to_pydatetime(), "departure", who, where) for leg in flight.takeoff(airport)
+                FlightEvent(leg.start.to_pydatetime(), "departure", who, where)
+                for leg in flight.takeoff(airport)
             )
 
     seconds = best_s(read, 1)

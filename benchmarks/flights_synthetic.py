@@ -15,8 +15,8 @@ import numpy as np
 import shapely
 
 from db.records import Fix
-from monitor.flights.geodesy import SECONDS_PER_HOUR, course_deg, destination, great_circle_nm
 from monitor.flights.places import Place, place_of
+from monitor.sites.geodesy import SECONDS_PER_HOUR, course_deg, destination, great_circle_nm
 
 Label = Literal["visit", "through", "elsewhere", "patrol"]
 LABELS: Mapping[Label, str] = {

@@ -25,7 +25,7 @@ from typing import Any
 from db.records import Fix
 from monitor import pipeline
 from monitor.app import App
-from monitor.bootstrap import build
+from monitor.bootstrap import build_app
 from monitor.config.settings import Settings
 from monitor.imports import import_file
 from monitor.ops.logs import configure
@@ -193,7 +193,7 @@ def program(folder: Path, site: Site, providers: Mapping[str, Any], **values: An
         "providers": {**off, **providers},
         **values,
     }
-    app = build(Settings.model_validate(settings))
+    app = build_app(Settings.model_validate(settings))
     try:
         yield app
     finally:

@@ -1,30 +1,20 @@
 """The aircraft database: what public registers say of each address, as the user imported them."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from db.chunks import chunks
 from db.records.claims import KnownAircraft
 from db.schema import aircraft
 
-SOURCES = ("tar1090-db", "mictronics", "opensky")
+REGISTER_SOURCES = ("tar1090-db", "mictronics", "opensky")
 """The kinds of database that can be imported, the one that is believed first in front."""
 _SAYS = ("registration", "type_code", "operator", "flags")
-_CHUNK = 400
-
-
-@dataclass(frozen=True, slots=True)
-class RegisterSize:
-    """How many aircraft one source names, and when it was last imported."""
-
-    source: str
-    aircraft: int
-    imported_at: datetime
 
 
 def import_aircraft(connection: Connection, source: str, rows: Sequence[KnownAircraft], now: datetime) -> int:
@@ -62,16 +52,8 @@ def sources_of(connection: Connection, icao24s: Collection[str]) -> dict[str, tu
     return found
 
 
-def register_sizes(connection: Connection) -> list[RegisterSize]:
-    """Read how many aircraft each source names."""
-    query = select(aircraft.c.source, func.count(), func.max(aircraft.c.imported_at))
-    rows = connection.execute(query.group_by(aircraft.c.source).order_by(aircraft.c.source))
-    return [RegisterSize(*row) for row in rows]
-
-
 def _merged(connection: Connection, icao24s: Sequence[str]) -> Iterator[tuple[str, KnownAircraft]]:
-    for start in range(0, len(icao24s), _CHUNK):
-        some = icao24s[start : start + _CHUNK]
+    for some in chunks(icao24s):
         query = select(aircraft).where(aircraft.c.icao24.in_(some)).order_by(aircraft.c.icao24)
         for icao24, rows in groupby(connection.execute(query).mappings(), key=lambda row: row["icao24"]):
             yield icao24, _merge(icao24, sorted(rows, key=_rank))
@@ -86,4 +68,6 @@ def _merge(icao24: str, rows: Sequence[Any]) -> KnownAircraft:
 
 
 def _rank(row: Any) -> int:
-    return SOURCES.index(row["source"]) if row["source"] in SOURCES else len(SOURCES)
+    return (
+        REGISTER_SOURCES.index(row["source"]) if row["source"] in REGISTER_SOURCES else len(REGISTER_SOURCES)
+    )

@@ -51,11 +51,6 @@ def alert_by_id(connection: Connection, alert_id: str) -> Alert | None:
     return _one(connection, select(alert).where(alert.c.id == alert_id))
 
 
-def open_alert(connection: Connection, fingerprint: str) -> Alert | None:
-    """Read the open alert with a fingerprint, if any."""
-    return _one(connection, select(alert).where(alert.c.fingerprint == fingerprint, alert.c.status == "open"))
-
-
 def newest_alert(connection: Connection, fingerprint: str) -> Alert | None:
     """Read the alert that was last opened with a fingerprint, whatever became of it."""
     query = select(alert).where(alert.c.fingerprint == fingerprint)
@@ -98,7 +93,7 @@ def alerts(
     return _all(connection, query.order_by(alert.c.opened_at, alert.c.site_id, alert.c.metric).limit(limit))
 
 
-def events(connection: Connection, alert_id: str) -> list[AlertEvent]:
+def alert_events(connection: Connection, alert_id: str) -> list[AlertEvent]:
     """Read the whole life of an alert."""
     record = alert_by_id(connection, alert_id)
     query = select(alert_event).where(alert_event.c.alert_id == alert_id).order_by(alert_event.c.seq)

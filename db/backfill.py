@@ -11,7 +11,7 @@ from db.records.claims import BackfillPart
 from db.schema import backfill_day, backfill_part
 from db.upsert import insert_ignore, upsert
 
-DayState = Literal["reading", "recording", "done"]
+BackfillDayState = Literal["reading", "recording", "done"]
 _PART = tuple(each.name for each in fields(BackfillPart))
 
 
@@ -22,7 +22,7 @@ class BackfillDay:
     provider: str
     day: str
     plan: str
-    state: DayState
+    state: BackfillDayState
     begun_at: datetime
     finished_at: datetime | None = None
     aircraft: int | None = None
@@ -58,7 +58,7 @@ def parts_read(connection: Connection, provider: str, day: str) -> set[str]:
     return set(connection.execute(select(backfill_part.c.part).where(*where)).scalars())
 
 
-def parts(connection: Connection, provider: str, day: str) -> list[BackfillPart]:
+def stored_parts(connection: Connection, provider: str, day: str) -> list[BackfillPart]:
     """Read the parts of a day, by name."""
     where = (backfill_part.c.provider == provider, backfill_part.c.day == day)
     rows = connection.execute(select(backfill_part).where(*where).order_by(backfill_part.c.part)).mappings()

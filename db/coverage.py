@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, case, func, select, update
 
-from db.records import CoverageHour
+from db.records import HOUR_S, CoverageHour
 from db.schema import coverage_hour, rejection
 from db.upsert import insert_ignore
 
-HOUR_S = 3600
 _HOUR = timedelta(hours=1)
-Key = tuple[str, datetime, str]
+HourKey = tuple[str, datetime, str]
 """Provider, hour and reason."""
 
 
@@ -128,7 +127,7 @@ class _Key:
         )
 
 
-def count_rejected(connection: Connection, counted: Mapping[Key, int]) -> None:
+def count_rejected(connection: Connection, counted: Mapping[HourKey, int]) -> None:
     """Add to the counts of these hours."""
     for (provider, hour, reason), number in sorted(counted.items()):
         row = {"provider": provider, "hour": hour, "reason": reason}
@@ -138,7 +137,7 @@ def count_rejected(connection: Connection, counted: Mapping[Key, int]) -> None:
         connection.execute(update(rejection).where(*same).values(number=rejection.c.number + number))
 
 
-def rejected(connection: Connection, since: datetime, until: datetime) -> dict[str, dict[str, int]]:
+def rejected_counts(connection: Connection, since: datetime, until: datetime) -> dict[str, dict[str, int]]:
     """Give how many reports of each provider were not believed in [since, until), by reason, the most first."""
     total = func.sum(rejection.c.number)
     query = (

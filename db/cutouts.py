@@ -15,7 +15,7 @@ _FAILURE = tuple(cutout_failure.c[each.name] for each in fields(CutoutFailure))
 _KEY = ("site_id", "provider", "collection", "item_id")
 
 
-def keep_cutout(connection: Connection, made: Cutout, *, keep: int) -> None:
+def store_cutout(connection: Connection, made: Cutout, *, keep: int) -> None:
     """Store a picture, forget that it failed before, and drop all but the `keep` newest of its site."""
     upsert(connection, cutout, asdict(made), _KEY)
     same = (cutout_failure.c[name] == getattr(made, name) for name in _KEY)
@@ -27,7 +27,7 @@ def keep_cutout(connection: Connection, made: Cutout, *, keep: int) -> None:
     )
 
 
-def keep_failure(connection: Connection, failed: CutoutFailure) -> None:
+def store_cutout_failure(connection: Connection, failed: CutoutFailure) -> None:
     """Store why a picture could not be made, in place of the reason given before."""
     upsert(connection, cutout_failure, asdict(failed), _KEY)
 

@@ -27,12 +27,12 @@ from sqlalchemy.sql import ColumnElement
 from db.channel_states import ChannelState, failing_channels, know_channel, rest_is_over
 from db.engine import writing
 from db.moments import has_come
-from db.records import Delivery, DeliveryState, Json
+from db.records import Delivery, DeliveryState, JsonMapping
 from db.schema import channel_state, delivery
 from db.schema.types import UtcDateTime
 from db.upsert import insert_ignore
 
-Channels = Mapping[str, float]
+ChannelIntervals = Mapping[str, float]
 """The channels that may be claimed, each with the least seconds between two of its messages."""
 
 
@@ -72,7 +72,7 @@ def enqueue(
     alert_id: str | None = None,
     event_seq: int | None = None,
     reason: str = "",
-    payload: Json | None = None,
+    payload: JsonMapping | None = None,
     state: DeliveryState = "queued",
     not_before: datetime | None = None,
 ) -> bool:
@@ -93,7 +93,7 @@ def enqueue(
 
 
 def claim(
-    engine: Engine, owner: str, now: datetime, channels: Channels, longest: LongestWaits
+    engine: Engine, owner: str, now: datetime, channels: ChannelIntervals, longest: LongestWaits
 ) -> Delivery | None:
     """Take the oldest delivery that is due, or whose holder let the lease run out, in its own transaction.
 
@@ -121,7 +121,7 @@ def _claim_row(
     connection: Connection,
     owner: str,
     now: datetime,
-    channels: Channels,
+    channels: ChannelIntervals,
     longest: LongestWaits,
 ) -> RowMapping | None:
     waiting = and_(delivery.c.state == "queued", _may_be_tried(now, longest))
@@ -199,7 +199,7 @@ def _take_turn(
     return moved.rowcount == 1
 
 
-def keep_payload(connection: Connection, held: Delivery, payload: Json) -> bool:
+def keep_payload(connection: Connection, held: Delivery, payload: JsonMapping) -> bool:
     """Keep what is about to be sent with a delivery in hand; False where it is no longer held."""
     kept = connection.execute(update(delivery).where(_in_hand(held)).values(payload=dict(payload)))
     return kept.rowcount == 1
@@ -229,7 +229,7 @@ def requeue(
     not_before: datetime,
     error: str | None,
     counts: bool = True,
-    payload: Json | None = None,
+    payload: JsonMapping | None = None,
 ) -> bool:
     """Put a delivery back for another try; a try that does not count is taken off again.
 
@@ -242,7 +242,7 @@ def requeue(
     )
 
 
-def bury(connection: Connection, held: Delivery, *, error: str) -> bool:
+def mark_dead(connection: Connection, held: Delivery, *, error: str) -> bool:
     """Make a delivery a dead letter: kept, shown, never tried again."""
     return _close(connection, held, state="dead", last_error=error)
 
@@ -276,7 +276,7 @@ def newest_notice(connection: Connection, channel: str, reason: str) -> Delivery
     return None if row is None else _record(row)
 
 
-def rewrite_notice(connection: Connection, delivery_id: int, payload: Json) -> bool:
+def rewrite_notice(connection: Connection, delivery_id: int, payload: JsonMapping) -> bool:
     """Change a notice that nobody has tried to send yet; False where it is too late."""
     changed = connection.execute(
         update(delivery)
@@ -318,7 +318,7 @@ def next_due(
     return min((max(filter(None, row)) for row in connection.execute(query)), default=None)
 
 
-def told_alerts(connection: Connection) -> frozenset[str]:
+def notified_alerts(connection: Connection) -> frozenset[str]:
     """The ids of the alerts of which a message was sent, or still is to be sent, through any channel."""
     told = delivery.c.state.in_(("queued", "sending", "sent"))
     found = connection.execute(
@@ -367,7 +367,7 @@ def _record(row: RowMapping) -> Delivery:
     return Delivery(**cast("dict[str, Any]", dict(row)))
 
 
-def revive(connection: Connection, channels: Collection[str], since: datetime, now: datetime) -> int:
+def requeue_dead(connection: Connection, channels: Collection[str], since: datetime, now: datetime) -> int:
     """Owe again what was given up for these channels and owed since then, under its old identity; give the number."""
     again = (
         update(delivery)

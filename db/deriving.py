@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from db.flights import Box, inside
-from db.observations import READ, from_row
+from db.flights import Bounds, in_box
+from db.observations import READ_OBSERVATIONS, observation_from_row
 from db.records import Observation, Poll
 from db.schema import SERIES_KEY, coverage_hour, fix, observation, poll
 
@@ -78,14 +78,14 @@ def heard_before(connection: Connection, icao24: str, before: datetime) -> datet
     return found
 
 
-def heard_low(
-    connection: Connection, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str
+def was_heard_low(
+    connection: Connection, box: Bounds, since: datetime, until: datetime, *, below_ft: float, but: str
 ) -> bool:
     """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
     query = select(fix.c.icao24).where(
         fix.c.at >= since,
         fix.c.at <= until,
-        *inside(box),
+        *in_box(box),
         fix.c.icao24 != but,
         or_(fix.c.on_ground, fix.c.altitude_ft < below_ft),
     )
@@ -103,7 +103,7 @@ def poll_before(connection: Connection, polls: Sequence[Poll]) -> datetime | Non
     return before
 
 
-def last_heard(connection: Connection, since: datetime, until: datetime) -> list[tuple[str, datetime]]:
+def last_report_times(connection: Connection, since: datetime, until: datetime) -> list[tuple[str, datetime]]:
     """Give the aircraft heard since `since` but not after `until`, each with the time of its last report."""
     last = func.max(fix.c.at)
     query = select(fix.c.icao24, last).where(fix.c.at >= since).group_by(fix.c.icao24).having(last <= until)
@@ -118,7 +118,7 @@ def looks_of_day(
     newest = select(func.max(later.c.revision)).where(
         *(later.c[name] == observation.c[name] for name in (*SERIES_KEY, "period_start", "look_key"))
     )
-    query = READ.where(
+    query = READ_OBSERVATIONS.where(
         observation.c.site_id == site_id,
         observation.c.metric.in_(sorted(metrics)),
         observation.c.period_start == period_start,
@@ -126,7 +126,7 @@ def looks_of_day(
         observation.c.procedure == procedure,
         observation.c.revision == newest.scalar_subquery(),
     )
-    return [from_row(row) for row in connection.execute(query)]
+    return [observation_from_row(row) for row in connection.execute(query)]
 
 
 def last_closed(

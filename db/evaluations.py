@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, tuple_
 
-from db.observations import READ, from_row
+from db.chunks import chunks
+from db.observations import READ_OBSERVATIONS, observation_from_row
 from db.records import Evaluation, Observation, ObservationKey, SeriesKey
 from db.schema import SERIES_KEY, evaluation, observation
 
 _KEY = ("site_id", "area", "metric", "subject", "procedure", "period_start", "look_key", "revision")
-_CHUNK = 300
 _REVISION = (
     *(evaluation.c[name] for name in SERIES_KEY),
     evaluation.c.period_start,
@@ -25,12 +25,12 @@ def unjudged(connection: Connection, now: datetime, limit: int) -> list[Observat
     """Read the revisions that were knowable by `now` and that nobody has judged, oldest knowledge first."""
     joined = and_(*(observation.c[name] == evaluation.c[name] for name in _KEY))
     query = (
-        READ.outerjoin(evaluation, joined)
+        READ_OBSERVATIONS.outerjoin(evaluation, joined)
         .where(evaluation.c.rule.is_(None), observation.c.result_time <= now)
         .order_by(observation.c.result_time, *(observation.c[name] for name in _KEY))
         .limit(limit)
     )
-    return [from_row(row) for row in connection.execute(query)]
+    return [observation_from_row(row) for row in connection.execute(query)]
 
 
 def record_evaluations(connection: Connection, records: Sequence[Evaluation]) -> None:
@@ -39,23 +39,13 @@ def record_evaluations(connection: Connection, records: Sequence[Evaluation]) ->
         connection.execute(evaluation.insert(), [_row(record) for record in records])
 
 
-def evaluations(connection: Connection, site_id: str, metric: str | None = None) -> list[Evaluation]:
-    """Read the verdicts about a site, by period."""
-    query = select(evaluation).where(evaluation.c.site_id == site_id)
-    if metric is not None:
-        query = query.where(evaluation.c.metric == metric)
-    order = (evaluation.c.period_start, evaluation.c.subject, evaluation.c.revision, evaluation.c.rule)
-    return [_evaluation(row) for row in connection.execute(query.order_by(*order))]
-
-
 def verdicts(
     connection: Connection, keys: Sequence[ObservationKey]
 ) -> dict[ObservationKey, list[Evaluation]]:
     """Read what every rule said of these revisions; one that was not judged yet is left out."""
     found: dict[ObservationKey, list[Evaluation]] = defaultdict(list)
-    wanted = sorted(set(keys))
-    for start in range(0, len(wanted), _CHUNK):
-        some = [_values(each) for each in wanted[start : start + _CHUNK]]
+    for wanted in chunks(sorted(set(keys))):
+        some = [_values(each) for each in wanted]
         query = select(evaluation).where(tuple_(*_REVISION).in_(some)).order_by(evaluation.c.rule)
         for row in connection.execute(query):
             said = _evaluation(row)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, and_, delete, exists, or_, select
 
+from db.chunks import chunks
 from db.records.claims import EstimatedPosition, FlightClaim
 from db.schema import estimated_position, flight_claim
 from db.upsert import insert_ignore
@@ -13,7 +14,6 @@ from db.upsert import insert_ignore
 _CLAIM = tuple(each.name for each in fields(FlightClaim))
 _ESTIMATE = tuple(each.name for each in fields(EstimatedPosition))
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_CHUNK = 400
 
 
 def insert_claims(connection: Connection, claims: Sequence[FlightClaim]) -> list[FlightClaim]:
@@ -113,8 +113,7 @@ def _forget(
 
 
 def _newest(connection: Connection, flight_ids: Sequence[str]) -> Iterable[FlightClaim]:
-    for start in range(0, len(flight_ids), _CHUNK):
-        some = flight_ids[start : start + _CHUNK]
+    for some in chunks(flight_ids):
         query = select(*(flight_claim.c[name] for name in _CLAIM)).where(flight_claim.c.flight_id.in_(some))
         # Later versions overwrite earlier ones where the caller makes a mapping.
         for row in connection.execute(query.order_by(flight_claim.c.version)):

@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from db.records import Evidence, Fix, Poll, Visit
+from db.chunks import chunks
+from db.records import AWAITED_STATES, Evidence, Fix, Poll, Visit
 from db.schema import fix, poll, visit, visit_version
 from db.upsert import upsert
 
-Box = tuple[float, float, float, float]
+Bounds = tuple[float, float, float, float]
 """West, south, east, north in degrees; west greater than east crosses 180°."""
 
-CHUNK = 400
-OPEN_STATES = frozenset({"lost_toward", "presumed", "present"})
+OPEN_VISIT_STATES = AWAITED_STATES | {"present"}
 """States of a visit that may still end."""
 
 _FIX = tuple(field.name for field in fields(Fix))
@@ -25,9 +25,9 @@ _FIX_COLUMNS = tuple(fix.c[name] for name in _FIX)
 _VISIT = tuple(column.name for column in visit.columns)
 # Written out, not bound, so that both databases see that the partial index answers it.
 _UNDERIVED = text("not poll.derived and poll.purpose = 'data'")
-_OPEN = visit.c.state.in_(sorted(OPEN_STATES))
+_OPEN = visit.c.state.in_(sorted(OPEN_VISIT_STATES))
 
-T = TypeVar("T")
+ItemT = TypeVar("ItemT")
 
 
 def insert_fixes(connection: Connection, fixes: Sequence[Fix]) -> int:
@@ -48,12 +48,12 @@ def fixes(
     icao24s: Collection[str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    box: Box | None = None,
+    box: Bounds | None = None,
     poll_ids: Collection[int] | None = None,
     times: Collection[datetime] | None = None,
 ) -> list[Fix]:
     """Read the fixes of [since, until) by time; a filter left at None takes all."""
-    common = [*_between(fix.c.at, since, until), *inside(box), *_at(times)]
+    common = [*_between(fix.c.at, since, until), *in_box(box), *_at(times)]
     found: list[Fix] = []
     for some in _filters(icao24s, poll_ids):
         query = select(*_FIX_COLUMNS).where(*common, *some)
@@ -74,7 +74,7 @@ def underived_polls(connection: Connection, *, limit: int = 1000) -> list[Poll]:
 
 def mark_derived(connection: Connection, poll_ids: Collection[int]) -> None:
     """Say of these polls that everything in them has been derived."""
-    for some in _chunks(sorted(poll_ids)):
+    for some in chunks(sorted(poll_ids)):
         connection.execute(update(poll).where(poll.c.id.in_(some)).values(derived=True))
 
 
@@ -128,24 +128,17 @@ def visits(
 
 def awaited_visits(connection: Connection) -> list[Visit]:
     """Read the visits whose aircraft was lost on the way and has not been heard again."""
-    query = select(visit).where(visit.c.state.in_(("lost_toward", "presumed")), visit.c.departed_at.is_(None))
+    query = select(visit).where(visit.c.state.in_(sorted(AWAITED_STATES)), visit.c.departed_at.is_(None))
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 
 def visits_by_id(connection: Connection, visit_ids: Collection[str]) -> list[Visit]:
     """Read the newest version of each of these visits."""
     found: list[Visit] = []
-    for some in _chunks(sorted(set(visit_ids))):
+    for some in chunks(sorted(set(visit_ids))):
         rows = connection.execute(select(visit).where(visit.c.visit_id.in_(some)))
         found += [_from_row(row) for row in rows.mappings()]
     return found
-
-
-def visit_versions(connection: Connection, visit_id: str) -> list[Visit]:
-    """Read every version of one visit, oldest first."""
-    query = select(visit_version).where(visit_version.c.visit_id == visit_id)
-    rows = connection.execute(query.order_by(visit_version.c.version))
-    return [_from_row(row) for row in rows.mappings()]
 
 
 def _touching(since: datetime | None, *, open_only: bool) -> list[list[ColumnElement[bool]]]:
@@ -182,7 +175,7 @@ def _at(times: Collection[datetime] | None) -> Iterator[ColumnElement[bool]]:
         yield fix.c.at.in_(sorted(times))
 
 
-def inside(box: Box | None) -> Iterator[ColumnElement[bool]]:
+def in_box(box: Bounds | None) -> Iterator[ColumnElement[bool]]:
     """Give the conditions under which a report lies in a box; none where there is no box."""
     if box is None:
         return
@@ -208,13 +201,8 @@ def _filters(
             ]
 
 
-def _some(items: Collection[T] | None) -> Iterable[Sequence[T] | None]:
-    return [None] if items is None else _chunks(sorted(set(items), key=str))
-
-
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
+def _some(items: Collection[ItemT] | None) -> Iterable[Sequence[ItemT] | None]:
+    return [None] if items is None else chunks(sorted(set(items), key=str))
 
 
 def _touch(connection: Connection, earlier: Visit, later: Visit) -> None:

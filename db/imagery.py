@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, select, tuple_
 
+from db.chunks import chunks
 from db.records import Scene
 from db.schema import scene
 
@@ -22,16 +23,14 @@ _SAYS = (
     "covered_share",
     "footprint",
 )
-_CHUNK = 200
 
-Item = tuple[str, str, str, str]
+SceneKey = tuple[str, str, str, str]
 
 
 def insert_scenes(connection: Connection, scenes: Sequence[Scene]) -> int:
     """Append what is new and give its number: unknown items, and newer versions that say something else."""
     stored = 0
-    for start in range(0, len(scenes), _CHUNK):
-        some = scenes[start : start + _CHUNK]
+    for some in chunks(scenes):
         newest = _newest(connection, {_item(each) for each in some})
         for each in some:
             before = newest.get(_item(each))
@@ -72,25 +71,12 @@ def scenes(
     return [Scene(*row) for row in connection.execute(query.order_by(scene.c.acquired_at, *_ITEM))]
 
 
-def scene_versions(
-    connection: Connection, provider: str, collection: str, item_id: str, site_id: str
-) -> list[Scene]:
-    """Every version of one item over one site, oldest first."""
-    query = select(*_COLUMNS).where(
-        *(
-            column == value
-            for column, value in zip(_ITEM, (provider, collection, item_id, site_id), strict=True)
-        )
-    )
-    return [Scene(*row) for row in connection.execute(query.order_by(scene.c.version))]
-
-
-def _newest(connection: Connection, items: set[Item]) -> dict[Item, Scene]:
+def _newest(connection: Connection, items: set[SceneKey]) -> dict[SceneKey, Scene]:
     query = select(*_COLUMNS).where(tuple_(*_ITEM).in_(sorted(items))).order_by(scene.c.version)
     return {_item(found): found for found in (Scene(*row) for row in connection.execute(query))}
 
 
-def _item(of: Scene) -> Item:
+def _item(of: Scene) -> SceneKey:
     return of.provider, of.collection, of.item_id, of.site_id
 
 

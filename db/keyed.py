@@ -8,9 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, select
 
+from db.chunks import chunks
 from db.records.revisions import Revised, in_force, next_revision
-
-CHUNK = 500
 
 
 class Keyed(Revised, Protocol):
@@ -22,24 +21,23 @@ class Keyed(Revised, Protocol):
         ...
 
 
-K = TypeVar("K", bound=Keyed)
+KeyedT = TypeVar("KeyedT", bound=Keyed)
 
 
 @dataclass(frozen=True, slots=True)
-class KeyedTable(Generic[K]):
+class KeyedTable(Generic[KeyedT]):
     """One table with the ways in and out; `same` says whether two revisions state the same."""
 
     table: Table
-    to_row: Callable[[K], dict[str, Any]]
-    from_row: Callable[[Row[Any]], K]
-    same: Callable[[K, K], bool]
+    to_row: Callable[[KeyedT], dict[str, Any]]
+    from_row: Callable[[Row[Any]], KeyedT]
+    same: Callable[[KeyedT, KeyedT], bool]
 
-    def record(self, connection: Connection, new: Sequence[K]) -> list[K]:
+    def record(self, connection: Connection, new: Sequence[KeyedT]) -> list[KeyedT]:
         """Append a revision of each record that says something new at its own result time; return those."""
         ordered = sorted(new, key=lambda each: each.result_time)
-        stored: list[K] = []
-        for start in range(0, len(ordered), CHUNK):
-            chunk = ordered[start : start + CHUNK]
+        stored: list[KeyedT] = []
+        for chunk in chunks(ordered):
             keys = {each.key for each in chunk}
             known = self._grouped(connection, self.table.c.key.in_(keys))
             owed = list(self._owed(chunk, known))
@@ -54,7 +52,7 @@ class KeyedTable(Generic[K]):
         *conditions: ColumnElement[bool],
         as_of: datetime | None,
         as_recorded: datetime | None,
-    ) -> list[K]:
+    ) -> list[KeyedT]:
         """Read the revision of each key that was in force among those knowable and recorded."""
         columns = self.table.c
         limits = ((columns.result_time, as_of), (columns.recorded_at, as_recorded))
@@ -62,15 +60,15 @@ class KeyedTable(Generic[K]):
         grouped = self._grouped(connection, *conditions, *knowable)
         return [in_force(each, self.same) for each in grouped.values()]
 
-    def _grouped(self, connection: Connection, *conditions: ColumnElement[bool]) -> dict[str, list[K]]:
+    def _grouped(self, connection: Connection, *conditions: ColumnElement[bool]) -> dict[str, list[KeyedT]]:
         rows: Iterable[Row[Any]] = connection.execute(select(self.table).where(*conditions))
-        found: dict[str, list[K]] = defaultdict(list)
+        found: dict[str, list[KeyedT]] = defaultdict(list)
         for row in rows:
             each = self.from_row(row)
             found[each.key].append(each)
         return found
 
-    def _owed(self, new: Sequence[K], known: dict[str, list[K]]) -> Iterator[K]:
+    def _owed(self, new: Sequence[KeyedT], known: dict[str, list[KeyedT]]) -> Iterator[KeyedT]:
         for each in new:
             number = next_revision(known[each.key], each, self.same)
             if number is not None:

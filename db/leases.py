@@ -13,7 +13,7 @@ from db.moments import lies_ahead
 from db.schema import lease
 from db.upsert import insert_ignore
 
-LEADER = "leader"
+LEADER_LEASE = "leader"
 _LONGEST_QUEUE = timedelta(minutes=10)
 
 
@@ -27,7 +27,7 @@ class Lease:
     expires_at: datetime
 
 
-def holder(connection: Connection, name: str = LEADER) -> Lease | None:
+def lease_holder(connection: Connection, name: str = LEADER_LEASE) -> Lease | None:
     """The newest holder, expired or not; None where nobody ever held it or the last one let it go."""
     row = connection.execute(select(lease).where(lease.c.name == name)).one_or_none()
     return Lease(row.name, row.owner, row.token, row.expires_at) if row and row.owner else None
@@ -38,12 +38,12 @@ def is_alive(held: Lease | None, now: datetime, ttl_s: float) -> bool:
     return held is not None and lies_ahead(held.expires_at, now, timedelta(seconds=ttl_s))
 
 
-def take(
+def take_lease(
     connection: Connection,
     owner: str,
     now: datetime,
     ttl_s: float,
-    name: str = LEADER,
+    name: str = LEADER_LEASE,
     *,
     dead: Lease | None = None,
 ) -> Lease | None:
@@ -67,14 +67,14 @@ def take(
     return Lease(name, owner, row.token, until) if row else None
 
 
-def renew(connection: Connection, held: Lease, now: datetime, ttl_s: float) -> Lease | None:
+def renew_lease(connection: Connection, held: Lease, now: datetime, ttl_s: float) -> Lease | None:
     """Move the expiry on; None if another has taken the lease since (a late renewal of a free one is fine)."""
     until = now + timedelta(seconds=ttl_s)
     changed = connection.execute(lease.update().where(_still(held)).values(expires_at=until)).rowcount
     return Lease(held.name, held.owner, held.token, until) if changed else None
 
 
-def book(connection: Connection, name: str, now: datetime, spacing_s: float) -> datetime:
+def book_moment(connection: Connection, name: str, now: datetime, spacing_s: float) -> datetime:
     """Book the next moment that lies `spacing_s` after every other one booked under this name, and give it."""
     insert_ignore(connection, lease, [{"name": name, "owner": "", "token": 0, "expires_at": now}])
     query = select(lease.c.expires_at).where(lease.c.name == name).with_for_update()
@@ -88,7 +88,7 @@ def book(connection: Connection, name: str, now: datetime, spacing_s: float) -> 
     return at
 
 
-def release(connection: Connection, held: Lease, now: datetime) -> bool:
+def release_lease(connection: Connection, held: Lease, now: datetime) -> bool:
     """Let go, so that a waiting service takes over at once; False if it was lost already."""
     update = lease.update().where(_still(held)).values(owner="", expires_at=now)
     return connection.execute(update).rowcount == 1

@@ -3,34 +3,33 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
 
+from db.chunks import chunks
 from db.records import Evidence, Observation, SeriesKey
 from db.records.revisions import in_force, next_revision
 from db.schema import SERIES_KEY, observation, series
 from db.upsert import insert_ignore
 
-CHUNK = 500
 _SERIES = tuple(series.c[name] for name in SERIES_KEY)
 _LOOK = (*(observation.c[name] for name in SERIES_KEY), observation.c.period_start, observation.c.look_key)
 _PLAIN = tuple(column.name for column in observation.columns if column.name not in {*SERIES_KEY, "evidence"})
 
-T = TypeVar("T")
-_LookId = tuple[SeriesKey, datetime, str]
-READ = select(observation, series.c.kind).join_from(observation, series)
+LookId = tuple[SeriesKey, datetime, str]
+READ_OBSERVATIONS = select(observation, series.c.kind).join_from(observation, series)
 """Every revision, with the kind of its series: what `from_row` reads."""
 
 
-def record(connection: Connection, observations: Sequence[Observation]) -> list[Observation]:
+def record_observations(connection: Connection, observations: Sequence[Observation]) -> list[Observation]:
     """Append a revision for each look whose finding changed and return those, with their revision numbers.
 
     A finding is compared with what was in force at its own result time, so that a restatement stores
     nothing and a correction that arrives before what it corrects still corrects it.
     """
     stored: list[Observation] = []
-    for chunk in _chunks(sorted(observations, key=lambda each: each.result_time)):
+    for chunk in chunks(sorted(observations, key=lambda each: each.result_time)):
         register_series(connection, chunk)
         owed = list(_owed(chunk, _known(connection, chunk)))
         if owed:
@@ -42,7 +41,7 @@ def record(connection: Connection, observations: Sequence[Observation]) -> list[
 def known_revisions(connection: Connection, like: Sequence[Observation]) -> list[list[Observation]]:
     """For each look, all its revisions so far."""
     found: list[list[Observation]] = []
-    for chunk in _chunks(like):
+    for chunk in chunks(like):
         known = _known(connection, chunk)
         found += [known.get(_look_id(each), []) for each in chunk]
     return found
@@ -55,7 +54,7 @@ def register_series(connection: Connection, observations: Iterable[Observation])
     insert_ignore(connection, series, [{**_named(key), "kind": kinds[key]} for key in keys])
     # Two writers of one series must not choose the same revision number. SQLite has one writer anyway.
     if connection.dialect.name == "postgresql":
-        for chunk in _chunks(keys):
+        for chunk in chunks(keys):
             wanted = tuple_(*_SERIES).in_([_values(key) for key in chunk])
             connection.execute(select(*_SERIES).where(wanted).order_by(*_SERIES).with_for_update()).all()
 
@@ -79,7 +78,7 @@ def looks(
     None takes all; `area=""` is the whole site and `subject=""` is all of them, as written.
     """
     wanted = {"site_id": site_id, "metric": metric, "area": area, "subject": subject, "procedure": procedure}
-    query = READ.where(
+    query = READ_OBSERVATIONS.where(
         *(observation.c[name] == value for name, value in wanted.items() if value is not None),
         *_overlapping(since, until),
         *_knowable(as_of, as_recorded),
@@ -89,21 +88,13 @@ def looks(
     return sorted(chosen, key=lambda each: (each.period_start, each.look_key, each.series))
 
 
-def revisions(
-    connection: Connection, key: SeriesKey, period_start: datetime, look_key: str
-) -> list[Observation]:
-    """Read every revision of one look, in the order of recording."""
-    query = READ.where(tuple_(*_LOOK).in_([(*_values(key), period_start, look_key)]))
-    return [from_row(row) for row in connection.execute(query.order_by(observation.c.revision))]
-
-
 def every_revision(connection: Connection, site_id: str, area: str, metric: str) -> list[Observation]:
     """Read every revision of every look of a site's metric in one area, in the order in which they became knowable."""
-    query = READ.where(
+    query = READ_OBSERVATIONS.where(
         observation.c.site_id == site_id, observation.c.area == area, observation.c.metric == metric
     )
     order = (observation.c.result_time, *_LOOK, observation.c.revision)
-    return [from_row(row) for row in connection.execute(query.order_by(*order))]
+    return [observation_from_row(row) for row in connection.execute(query.order_by(*order))]
 
 
 def count_recorded(connection: Connection) -> int:
@@ -119,12 +110,7 @@ def count_revisions(connection: Connection, site_id: str, area: str, metric: str
     return int(connection.execute(query).scalar_one())
 
 
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
-
-
-def _owed(new: Sequence[Observation], known: dict[_LookId, list[Observation]]) -> Iterator[Observation]:
+def _owed(new: Sequence[Observation], known: dict[LookId, list[Observation]]) -> Iterator[Observation]:
     for each in new:
         earlier = known[_look_id(each)]
         number = next_revision(earlier, each, Observation.same_finding)
@@ -133,15 +119,15 @@ def _owed(new: Sequence[Observation], known: dict[_LookId, list[Observation]]) -
             yield earlier[-1]
 
 
-def _known(connection: Connection, new: Sequence[Observation]) -> dict[_LookId, list[Observation]]:
+def _known(connection: Connection, new: Sequence[Observation]) -> dict[LookId, list[Observation]]:
     wanted = {(*_values(each.series), each.period_start, each.look_key) for each in new}
-    return _by_look(connection.execute(READ.where(tuple_(*_LOOK).in_(wanted))))
+    return _by_look(connection.execute(READ_OBSERVATIONS.where(tuple_(*_LOOK).in_(wanted))))
 
 
-def _by_look(rows: Iterable[Row[Any]]) -> dict[_LookId, list[Observation]]:
-    found: dict[_LookId, list[Observation]] = defaultdict(list)
+def _by_look(rows: Iterable[Row[Any]]) -> dict[LookId, list[Observation]]:
+    found: dict[LookId, list[Observation]] = defaultdict(list)
     for row in rows:
-        each = from_row(row)
+        each = observation_from_row(row)
         found[_look_id(each)].append(each)
     return found
 
@@ -160,7 +146,7 @@ def _knowable(as_of: datetime | None, as_recorded: datetime | None) -> Iterator[
         yield observation.c.recorded_at <= as_recorded
 
 
-def _look_id(each: Observation) -> _LookId:
+def _look_id(each: Observation) -> LookId:
     return each.series, each.period_start, each.look_key
 
 
@@ -178,7 +164,7 @@ def _to_row(each: Observation) -> dict[str, Any]:
     return {**_named(each.series), **plain, "exposure_parts": dict(each.exposure_parts), "evidence": evidence}
 
 
-def from_row(row: Row[Any]) -> Observation:
+def observation_from_row(row: Row[Any]) -> Observation:
     """Read one row of the table as a record."""
     values = dict(row._mapping)  # noqa: SLF001 - the documented way to read a row by name
     key = SeriesKey(**{name: values.pop(name) for name in SERIES_KEY})

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, func, select
 from db.engine import reading
 from db.schema import alert_event, cutout, delivery, observation, poll, site_version, visit_version
 
-Marks = Mapping[str, str]
+PageMarks = Mapping[str, str]
 """A text for each topic, which differs when something was added there."""
 
 _QUERIES = {
@@ -22,7 +22,7 @@ _QUERIES = {
 }
 
 
-def read_marks(engine: Engine) -> Marks:
+def read_marks(engine: Engine) -> PageMarks:
     """Read the marks of now."""
     with reading(engine) as connection:
         return {name: str(connection.execute(query).first()) for name, query in _QUERIES.items()}

@@ -8,17 +8,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_
 
+from db.chunks import chunks
 from db.flights import visits_by_id
-from db.observations import from_row
+from db.observations import LookId, observation_from_row
 from db.records import Observation, SeriesKey, SeriesKind, Visit
 from db.records.revisions import in_force
 from db.schema import SERIES_KEY, observation, series, visit
 from db.schema.types import UtcDateTime
 
-LookId = tuple[SeriesKey, datetime, str]
 """What the revisions of one look have in common."""
 
-_CHUNK = 500
 _LOOK = (*(observation.c[name] for name in SERIES_KEY), observation.c.period_start, observation.c.look_key)
 VisitPlace = tuple[datetime, str]
 """Where a visit stands in the order: when it began as far as is known, then its id."""
@@ -67,10 +66,9 @@ def look_page(
     knowable = [*_knowable(wanted)]
     found: dict[Any, list[Observation]] = defaultdict(list)
     read = select(observation, series.c.kind).join_from(observation, series)
-    for start in range(0, len(ids), _CHUNK):
-        some = tuple_(*_LOOK).in_(ids[start : start + _CHUNK])
-        for row in connection.execute(read.where(some, *knowable)):
-            each = from_row(row)
+    for some in chunks(ids):
+        for row in connection.execute(read.where(tuple_(*_LOOK).in_(some), *knowable)):
+            each = observation_from_row(row)
             found[look_id(each)].append(each)
     # In the database's own order, which is that of the cursor: a collation may differ from Python's.
     ordered = [(SeriesKey(*each[:width]), each[width], each[width + 1]) for each in ids]

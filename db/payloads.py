@@ -1,34 +1,19 @@
 """Raw answers of feeds, kept packed by their SHA-256 as evidence for what was read from them."""
 
-import gzip
 import hashlib
 import zlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
+from db.chunks import chunks
 from db.schema import payload, poll
 from db.upsert import insert_ignore
 
 PAGE_BREAK = b"\n"
 """Stands between the pages of one answer, so that each line of a stored answer of JSON is one page."""
-_CHUNK = 400
 _GZIP = zlib.MAX_WBITS | 16
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """One raw answer, unpacked; `redistribute` says whether its provider lets it be passed on."""
-
-    sha256: str
-    body: bytes
-    content_type: str
-    provider: str
-    redistribute: bool
-    received_at: datetime
-    cited: bool
 
 
 def store_payload(
@@ -69,18 +54,8 @@ def store_payload(
     return sha256
 
 
-def read_payload(connection: Connection, sha256: str) -> Payload | None:
-    """Read one raw answer, None where it was never kept or is gone."""
-    row = connection.execute(select(payload).where(payload.c.sha256 == sha256)).one_or_none()
-    if row is None:
-        return None
-    body = gzip.decompress(row.body)
-    return Payload(sha256, body, row.content_type, row.provider, row.redistribute, row.received_at, row.cited)
-
-
 def cite_polls(connection: Connection, poll_ids: Collection[int]) -> None:
     """Keep the raw answers of these polls for good, because something that was told rests on them."""
-    ids = sorted(poll_ids)
-    for start in range(0, len(ids), _CHUNK):
-        digests = select(poll.c.payload_sha256).where(poll.c.id.in_(ids[start : start + _CHUNK]))
+    for ids in chunks(sorted(poll_ids)):
+        digests = select(poll.c.payload_sha256).where(poll.c.id.in_(ids))
         connection.execute(update(payload).where(payload.c.sha256.in_(digests)).values(cited=True))

@@ -1,7 +1,7 @@
 """Polls: begun before the request, finished with everything it brought in one transaction.
 
 A poll is known by (provider, scope, slot, purpose, sequence). One that was begun and never finished (its
-process was killed) has no outcome; after `LOST_AFTER` it counts as lost: nothing was observed by it, and
+process was killed) has no outcome; after `POLL_LOST_AFTER` it counts as lost: nothing was observed by it, and
 its slot may be asked again under the next sequence.
 """
 
@@ -22,9 +22,9 @@ from db.records.claims import EstimatedPosition, FlightClaim
 from db.schema import poll
 from db.upsert import insert_ignore
 
-LOST_AFTER = timedelta(minutes=5)
-LOST = "lost: the program was stopped before the answer was stored"
-GOOD: tuple[Outcome, ...] = ("ok", "empty")
+POLL_LOST_AFTER = timedelta(minutes=5)
+LOST_POLL_ERROR = "lost: the program was stopped before the answer was stored"
+GOOD_OUTCOMES: tuple[Outcome, ...] = ("ok", "empty")
 _COLUMNS = tuple(poll.c[each.name] for each in fields(Poll))
 
 
@@ -82,7 +82,7 @@ def next_sequence(connection: Connection, key: PollKey, now: datetime, *, force:
     """
     query = select(poll.c.sequence, poll.c.outcome, poll.c.started_at).where(*key.where)
     earlier = connection.execute(query.order_by(poll.c.sequence)).all()
-    if any(row.outcome is None and row.started_at > now - LOST_AFTER for row in earlier):
+    if any(row.outcome is None and row.started_at > now - POLL_LOST_AFTER for row in earlier):
         return None
     if any(row.outcome is not None for row in earlier) and not force:
         return None
@@ -169,7 +169,7 @@ def _store_answer(connection: Connection, begun: Poll, result: PollResult, now: 
 
 def _account(connection: Connection, begun: Poll, result: PollResult, begins: datetime, lasts_s: int) -> None:
     # A slot is watched once, however often it was asked.
-    again = _others(connection, begun, poll.c.outcome.in_(GOOD), poll.c.scope == begun.scope)
+    again = _others(connection, begun, poll.c.outcome.in_(GOOD_OUTCOMES), poll.c.scope == begun.scope)
     accrue(
         connection,
         begun.provider,
@@ -177,14 +177,14 @@ def _account(connection: Connection, begun: Poll, result: PollResult, begins: da
         parts=result.parts,
         begins=begins,
         lasts_s=lasts_s,
-        observed=result.outcome in GOOD and not again,
+        observed=result.outcome in GOOD_OUTCOMES and not again,
     )
 
 
 def _note_health(
     connection: Connection, begun: Poll, result: PollResult, back_off: BackOff | None, now: datetime
 ) -> None:
-    if result.outcome in GOOD:
+    if result.outcome in GOOD_OUTCOMES:
         if begun.purpose == "data":
             note_good(connection, begun.provider, now, result.feed_time)
         return
@@ -232,7 +232,7 @@ def last_good_poll(connection: Connection, provider: str, scope: str) -> Poll | 
             poll.c.provider == provider,
             poll.c.scope == scope,
             poll.c.purpose == "data",
-            poll.c.outcome.in_(GOOD),
+            poll.c.outcome.in_(GOOD_OUTCOMES),
         )
         .order_by(poll.c.started_at.desc(), poll.c.id.desc())
         .limit(1)
@@ -259,12 +259,6 @@ def polls(
     ]
     query = select(*_COLUMNS).where(and_(True, *wanted)).order_by(poll.c.started_at.desc(), poll.c.id.desc())
     return [Poll(*row) for row in connection.execute(query.limit(limit))]
-
-
-def polls_by_id(connection: Connection, ids: list[int]) -> dict[int, Poll]:
-    """Polls by id, as evidence names them."""
-    found = connection.execute(select(*_COLUMNS).where(poll.c.id.in_(ids)))
-    return {row.id: Poll(*row) for row in found}
 
 
 def requests_since(connection: Connection, since: datetime) -> dict[str, int]:

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, delete, select, update
 
+from db.chunks import chunks
 from db.cutouts import drop_sites
 from db.flight_claims import forget_claims
-from db.polls import LOST
+from db.polls import LOST_POLL_ERROR
 from db.schema import fix, payload, poll, visit, visit_version
 
 _GIVEN_UP_AFTER = timedelta(days=1)
-_CHUNK = 400
-DROPPED = "(not kept)"
+DROPPED_IDENTITY = "(not kept)"
 
 
 class Identity(NamedTuple):
@@ -82,7 +82,7 @@ def _sorted_out(
 def _forget_fixes(connection: Connection, before: datetime, gone: set[str]) -> int:
     return sum(
         connection.execute(delete(fix).where(fix.c.received_at < before, fix.c.icao24.in_(some))).rowcount
-        for some in _chunks(sorted(gone))
+        for some in chunks(sorted(gone))
     )
 
 
@@ -121,7 +121,7 @@ def _without(value: Any, names: Collection[str]) -> Any:
     """The same document with these names struck out of every text."""
     if isinstance(value, str):
         for name in names:
-            value = value.replace(name, DROPPED)
+            value = value.replace(name, DROPPED_IDENTITY)
         return value
     if isinstance(value, dict):
         return {key: _without(each, names) for key, each in value.items()}
@@ -137,10 +137,6 @@ def _give_up_lost(connection: Connection, before: datetime) -> int:
     lost = (
         update(poll)
         .where(poll.c.outcome.is_(None), poll.c.started_at < before)
-        .values(outcome="failed", error=LOST, derived=True)
+        .values(outcome="failed", error=LOST_POLL_ERROR, derived=True)
     )
     return connection.execute(lost).rowcount
-
-
-def _chunks(names: list[str]) -> list[list[str]]:
-    return [names[start : start + _CHUNK] for start in range(0, len(names), _CHUNK)]

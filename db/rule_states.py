@@ -11,41 +11,45 @@ from db.records import SeriesKey
 from db.schema import SERIES_KEY, alert, alert_event, evaluation, rule_state
 from db.upsert import upsert
 
-State = Mapping[str, Any]
+StoredState = Mapping[str, Any]
 _KEY = (*SERIES_KEY, "rule")
 _CLASS = "class"
 
 
-def states(connection: Connection, site_id: str, area: str, metric: str) -> dict[SeriesKey, dict[str, State]]:
+def read_rule_states(
+    connection: Connection, site_id: str, area: str, metric: str
+) -> dict[SeriesKey, dict[str, StoredState]]:
     """Read what each rule remembers of each series of a site, area and metric."""
     query = select(rule_state).where(
         rule_state.c.site_id == site_id, rule_state.c.area == area, rule_state.c.metric == metric
     )
-    found: dict[SeriesKey, dict[str, State]] = defaultdict(dict)
+    found: dict[SeriesKey, dict[str, StoredState]] = defaultdict(dict)
     for row in connection.execute(query):
         key = SeriesKey(row.site_id, row.area, row.metric, row.subject, row.procedure)
         found[key][row.rule] = row.state
     return dict(found)
 
 
-def keep_state(connection: Connection, series: SeriesKey, rule: str, state: State, now: datetime) -> None:
+def store_rule_state(
+    connection: Connection, series: SeriesKey, rule: str, state: StoredState, now: datetime
+) -> None:
     """Keep what a rule remembers of a series."""
     row = {name: getattr(series, name) for name in SERIES_KEY}
     upsert(connection, rule_state, {**row, "rule": rule, "state": dict(state), "updated_at": now}, _KEY)
 
 
-def class_state(connection: Connection, rule: str) -> State | None:
+def read_class_state(connection: Connection, rule: str) -> StoredState | None:
     """Read what was worked out about the classes of one rule."""
     query = select(rule_state.c.state).where(
         rule_state.c.site_id == "", rule_state.c.metric == _CLASS, rule_state.c.rule == rule
     )
-    state: State | None = connection.execute(query).scalar()
+    state: StoredState | None = connection.execute(query).scalar()
     return state
 
 
-def keep_class_state(connection: Connection, rule: str, state: State, now: datetime) -> None:
+def store_class_state(connection: Connection, rule: str, state: StoredState, now: datetime) -> None:
     """Keep what was worked out about the classes of one rule."""
-    keep_state(connection, SeriesKey("", "", _CLASS, "", ""), rule, state, now)
+    store_rule_state(connection, SeriesKey("", "", _CLASS, "", ""), rule, state, now)
 
 
 def past_scores(

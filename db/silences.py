@@ -50,7 +50,7 @@ def silences(connection: Connection, now: datetime) -> list[Silence]:
     return [Silence(*row) for row in connection.execute(query)]
 
 
-def lift(connection: Connection, site_id: str, metric: str, now: datetime) -> int:
+def lift_silences(connection: Connection, site_id: str, metric: str, now: datetime) -> int:
     """End what silences this site (and metric; '' every one of them) now; give how many that were."""
     named = (silence.c.site_id == site_id) & (silence.c.ends_at > now)
     if metric:

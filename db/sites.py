@@ -15,13 +15,13 @@ from db.records import Change
 from db.schema import change, site_version
 from db.upsert import insert_ignore
 
-Feature = Mapping[str, Any]
+SiteFeature = Mapping[str, Any]
 _FROM_FILE = "site:"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MONTH = re.compile(r"\d{4}-\d\d")
 
 
-def record_sites(connection: Connection, features: Mapping[str, Feature], now: datetime) -> list[str]:
+def record_sites(connection: Connection, features: Mapping[str, SiteFeature], now: datetime) -> list[str]:
     """Append a version for each site that is new, different or gone, and the changes that sites declare.
 
     `features` are all watched sites, checked, by id; gives the ids that got a version. A site that is gone
@@ -56,7 +56,7 @@ def _digest(value: object) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def _version(site_id: str, last: Any, digest: str, feature: Feature, now: datetime) -> dict[str, Any]:
+def _version(site_id: str, last: Any, digest: str, feature: SiteFeature, now: datetime) -> dict[str, Any]:
     return {
         "site_id": site_id,
         "version": 1 if last is None else last.version + 1,
@@ -67,7 +67,7 @@ def _version(site_id: str, last: Any, digest: str, feature: Feature, now: dateti
     }
 
 
-def _changes(site_id: str, feature: Feature, now: datetime) -> Iterator[dict[str, Any]]:
+def _changes(site_id: str, feature: SiteFeature, now: datetime) -> Iterator[dict[str, Any]]:
     properties = feature["properties"]
     zone = ZoneInfo(properties["timezone"])
     for entry in properties.get("changes") or ():
@@ -84,7 +84,7 @@ def _changes(site_id: str, feature: Feature, now: datetime) -> Iterator[dict[str
         }
 
 
-def _change_key(site_id: str, entry: Feature) -> str:
+def _change_key(site_id: str, entry: SiteFeature) -> str:
     told = [entry.get(key) for key in ("what", "effect", "starts_at", "ends_at", "note")]
     return f"{_FROM_FILE}{site_id}:{_digest(told)[:32]}"
 

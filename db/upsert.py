@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
-Row = Mapping[str, Any]
+InsertRow = Mapping[str, Any]
 
 
 def _insert(connection: Connection, table: Table) -> Any:
@@ -16,7 +16,7 @@ def _insert(connection: Connection, table: Table) -> Any:
     return sqlite.insert(table)
 
 
-def insert_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+def insert_ignore(connection: Connection, table: Table, rows: Sequence[InsertRow]) -> int:
     """Insert the rows that are new by any unique key; return how many were."""
     if not rows:
         return 0
@@ -27,7 +27,7 @@ def insert_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> 
     return sum(connection.execute(statement, dict(row)).rowcount for row in rows)
 
 
-def upsert(connection: Connection, table: Table, row: Row, key: Sequence[str]) -> None:
+def upsert(connection: Connection, table: Table, row: InsertRow, key: Sequence[str]) -> None:
     """Insert the row, or overwrite the other columns of the row that has the same key (caches only)."""
     statement = _insert(connection, table).values(**row)
     changed = {name: statement.excluded[name] for name in row if name not in key}

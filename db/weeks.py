@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, select
 
-from db.records import Json
+from db.records import JsonMapping
 from db.schema import SERIES_KEY, evaluation, observation, poll
 from db.schema import alert as alert_table
 
@@ -15,7 +15,7 @@ _NEWS = timedelta(days=7)
 """What was knowable so long before the stretch is history, whenever it was loaded."""
 
 _MOST_UNUSUAL = 20
-ChanceOf = Callable[[str, Json], float | None]
+ChanceOf = Callable[[str, JsonMapping], float | None]
 """The chance of a false alarm that a rule gave with these details, None where it gave none."""
 
 

@@ -8,7 +8,7 @@ from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
 from db.engine import Engine
 from monitor.config.settings import Settings
-from monitor.derive.pictures import Hosts
+from monitor.derive.pictures import HostsByProvider
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedClient
 from monitor.feeds.http import GuardedClient
@@ -17,9 +17,9 @@ from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Classes
 from monitor.ops.database_health import describe_database
 from monitor.ops.heartbeat import DeadMan
-from monitor.ops.outages import Troubles
+from monitor.ops.outages import OutageRegister
 from monitor.sites import Site
-from monitor.sites.faults import advice, shown
+from monitor.sites.faults import printable_value, word_advice
 from monitor.sites.reload import SitesFile
 
 
@@ -35,11 +35,11 @@ class App:
     rules: Mapping[str, Rule]
     pictures: FeedClient
     """Reads the files of scenes, from these hosts of each provider and no other."""
-    picture_hosts: Hosts
+    picture_hosts: HostsByProvider
     deadman: DeadMan | None = None
     clients: Sequence[GuardedClient] = ()
     classes: Classes = field(default_factory=default_classes)
-    troubles: Troubles = field(default_factory=Troubles)
+    troubles: OutageRegister = field(default_factory=OutageRegister)
 
     @property
     def sites(self) -> Mapping[str, Site]:
@@ -68,7 +68,9 @@ class App:
         """The site with this id; raises InputError that names those there are."""
         site = self.sites.get(site_id)
         if site is None:
-            raise InputError(f"No watched site has the id {shown(site_id)}. {advice(site_id, self.sites)}")
+            raise InputError(
+                f"No watched site has the id {printable_value(site_id)}. {word_advice(site_id, self.sites)}"
+            )
         return site
 
     def close(self) -> None:

@@ -11,23 +11,23 @@ from alerts.channels import Channel, HttpPost
 from alerts.channels.email import EmailChannel
 from alerts.channels.log import LogChannel
 from alerts.channels.slack import SlackChannel
-from alerts.rules.absence import Absence
+from alerts.rules.absence import AbsenceRule
 from alerts.rules.contract import Rule
-from alerts.rules.ears import Ears
+from alerts.rules.ears import EarsRule
 from alerts.rules.farrington import FarringtonRule
-from alerts.rules.first_ever import FirstEver
-from alerts.rules.first_since import FirstSince
-from alerts.rules.rate_change import RateChange
-from alerts.rules.record import Record
-from alerts.rules.several import Several
+from alerts.rules.first_ever import FirstEverRule
+from alerts.rules.first_since import FirstSinceRule
+from alerts.rules.rate_change import RateChangeRule
+from alerts.rules.record import RecordRule
+from alerts.rules.several import SeveralRule
 from alerts.rules.step import StepRule
 from alerts.rules.tail import TailRule
-from alerts.rules.watchlist import Watchlist
+from alerts.rules.watchlist import WatchlistRule
 from db.engine import Engine, open_engine
 from monitor.app import App
 from monitor.config.clock import monotonic_s, sleep_s, utc_now
 from monitor.config.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
-from monitor.derive.pictures import CAPS, picture_hosts
+from monitor.derive.pictures import PICTURE_CAPS, picture_hosts
 from monitor.feeds import Feed, FeedClient, Provider
 from monitor.feeds.fr24_flights import Fr24FlightsFeed
 from monitor.feeds.fr24_live import Fr24AirportsFeed, Fr24LiveFeed
@@ -35,16 +35,16 @@ from monitor.feeds.http import Caps, GuardedClient
 from monitor.feeds.opensky import OpenSkyFeed
 from monitor.feeds.opensky_flights import OpenSkyFlightsFeed
 from monitor.feeds.opensky_tracks import OpenSkyTracksFeed
-from monitor.feeds.options import turns
-from monitor.feeds.pace import no_pace, pace_of
+from monitor.feeds.options import rotation_slots
 from monitor.feeds.providers import configured_providers
+from monitor.feeds.rate_limit import no_rate_limit, rate_limiter_of
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
 from monitor.flights.tracks.identity import Classes
 from monitor.ops.database_health import describe_database
 from monitor.ops.heartbeat import DeadMan
-from monitor.sites.faults import Fault, Spot
+from monitor.sites.faults import SitesFault, Spot
 from monitor.sites.kinds import KINDS
 from monitor.sites.reload import SitesFile
 from monitor.sites.watching import check_watch
@@ -64,19 +64,19 @@ FEEDS: Mapping[str, Callable[[Provider, FeedClient], Feed]] = {
 RULES: Mapping[str, Rule] = {
     rule.name: rule
     for rule in (
-        Record(),
-        FirstEver(),
-        FirstSince(),
-        Several(),
-        Watchlist(),
+        RecordRule(),
+        FirstEverRule(),
+        FirstSinceRule(),
+        SeveralRule(),
+        WatchlistRule(),
         TailRule(),
-        Ears("ears_c1", 24),
-        Ears("ears_c2", 23),
-        Ears("ears_c3", 22),
+        EarsRule("ears_c1", 24),
+        EarsRule("ears_c2", 23),
+        EarsRule("ears_c3", 22),
         FarringtonRule(),
-        Absence(),
+        AbsenceRule(),
         StepRule(),
-        RateChange(),
+        RateChangeRule(),
     )
 }
 """Every rule by name."""
@@ -115,7 +115,7 @@ CHANNELS: Mapping[str, Callable[[str, Any, HttpPost], Channel]] = {
 _FEED_CAPS = Caps()
 
 
-def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> App:
+def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> App:
     """Put the program together; raises SettingsError or SitesError. Nothing is asked or written yet.
 
     `transport` replaces the network for feeds and pictures (a replay of recorded answers).
@@ -133,7 +133,7 @@ def build(settings: Settings, *, transport: httpx.BaseTransport | None = None) -
         if provider.enabled
     }
     hosts = picture_hosts(feed.provider for feed in feeds.values())
-    pictures = _client("pictures", settings, transport=transport, caps=CAPS)
+    pictures = _client("pictures", settings, transport=transport, caps=PICTURE_CAPS)
     channels = build_channels(settings, clients)
     clients.append(pictures)
     deadman = build_deadman(settings, clients)
@@ -183,8 +183,8 @@ def build_feed(
             f"providers.{provider.name}.kind is {provider.kind!r}, which is no kind of feed. Use one of "
             f"{', '.join(FEEDS)}."
         )
-    turns(provider, 0)  # raises for a number of requests that cannot be
-    pace = pace_of(provider, engine, utc_now, sleep_s) if engine is not None else no_pace
+    rotation_slots(provider, 0)  # raises for a number of requests that cannot be
+    pace = rate_limiter_of(provider, engine, utc_now, sleep_s) if engine is not None else no_rate_limit
     client = _client(provider.name, settings, headers=provider.headers, transport=transport, pace=pace)
     clients.append(client)
     return FEEDS[provider.kind](provider, client)
@@ -253,7 +253,7 @@ def _client(
     headers: Mapping[str, str] | None = None,
     transport: httpx.BaseTransport | None = None,
     caps: Caps = _FEED_CAPS,
-    pace: Callable[[], float] = no_pace,
+    pace: Callable[[], float] = no_rate_limit,
 ) -> GuardedClient:
     return GuardedClient(
         name=name,
@@ -269,7 +269,7 @@ def _client(
 
 
 def _check_watch_layers(settings: Settings) -> None:
-    faults: list[Fault] = []
+    faults: list[SitesFault] = []
     spot = Spot(faults, "watch")
     for kind, layer in settings.watch.items():
         if kind not in KINDS:

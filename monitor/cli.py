@@ -14,15 +14,15 @@ from monitor.commands.backtest import backtest
 from monitor.commands.baseline import baseline
 from monitor.commands.demo import demo
 from monitor.commands.doctor import doctor
-from monitor.commands.evaluate import evaluate
+from monitor.commands.evaluate import evaluate_command
 from monitor.commands.history import history
 from monitor.commands.observations import observations_app
-from monitor.commands.poll import poll
-from monitor.commands.replay import replay
-from monitor.commands.run import run
+from monitor.commands.poll import poll_command
+from monitor.commands.replay import replay_command
+from monitor.commands.run import run_command
 from monitor.commands.sites import sites_app
-from monitor.commands.status import status
-from monitor.commands.visits import visits
+from monitor.commands.status import status_command
+from monitor.commands.visits import visits_command
 from monitor.errors import InputError, WorkFailed
 
 app = typer.Typer(
@@ -36,21 +36,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(run)
-app.command()(poll)
+app.command("run")(run_command)
+app.command("poll")(poll_command)
 app.add_typer(sites_app, name="sites")
 app.add_typer(observations_app, name="observations")
 app.command(short_help="Show what was counted at a site, and how it is known.")(history)
-app.command(short_help="Show which aircraft were at a site, and how sure that is.")(visits)
+app.command("visits", short_help="Show which aircraft were at a site, and how sure that is.")(visits_command)
 app.add_typer(aircraft_app, name="aircraft")
 app.command(short_help="Show what is normal in a series, and why.")(baseline)
 app.command(short_help="Replay history as it was knowable, and say how often the rules were right.")(backtest)
 app.add_typer(alerts_app, name="alerts")
-app.command(short_help="Replay a recorded scenario with its own clock.")(replay)
+app.command("replay", short_help="Replay a recorded scenario with its own clock.")(replay_command)
 app.command(short_help="Show sitewatch at work on a recorded scenario.")(demo)
 app.command(short_help="Load history from an archive of flight tracks.")(backfill)
-app.command(short_help="Measure how well visits are found where reports are missing.")(evaluate)
-app.command()(status)
+app.command("evaluate", short_help="Measure how well visits are found where reports are missing.")(
+    evaluate_command
+)
+app.command("status")(status_command)
 app.command()(doctor)
 
 

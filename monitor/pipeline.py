@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import structlog
 
-from alerts.delivery.blindness import BlindReport, tell_refusals, tell_room, watch_blindness
+from alerts.delivery.blindness import BlindReport, notify_blindness, notify_low_disk, notify_refusals
 from alerts.delivery.compose import compose
-from alerts.delivery.digest import tell_week
+from alerts.delivery.digest import enqueue_weekly_digest
 from alerts.delivery.worker import DeliverReport, deliver_due
-from alerts.judging.judge import Bench, JudgeReport, judge_pending
+from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from db.aircraft import known_aircraft
 from db.engine import Connection, reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
@@ -26,17 +26,17 @@ from monitor.app import App
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.errors import InputError, WorkFailed
-from monitor.flights.tracks.identity import Aircraft, completed, subjects
-from monitor.imports import Clock, load_declared, load_published
-from monitor.ops.database_health import little_room
+from monitor.flights.tracks.identity import Aircraft, completed_aircraft, visit_subjects
+from monitor.imports import ImportClock, load_declared, load_published
+from monitor.ops.database_health import low_disk_words
 from monitor.ops.heartbeat import PingError, stuck_outbox
-from monitor.ops.metrics import JUDGED, POLLS, SENDS
+from monitor.ops.metrics import LOOKS_JUDGED_TOTAL, POLLS_TOTAL, SENDS_TOTAL
 from monitor.poll.answers import PollReport
 from monitor.poll.new_feeds import note_feeds
 from monitor.poll.rounds import poll_provider
 from monitor.sites.reload import Reload
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 PICTURES_AT_ONCE = 4
 _NAMED = 20
 
@@ -94,9 +94,9 @@ def note_sites(app: App, now: datetime) -> None:
     """Record the sites as they are watched from now on, and what they declare; only what changed is written."""
     with writing(app.engine) as connection:
         record_sites(connection, app.sites_file.sites.features, now)
-        faults = load_declared(connection, app.sites.values(), Clock(now))
+        faults = load_declared(connection, app.sites.values(), ImportClock(now))
     for fault in faults:
-        log.warning("declared baseline left out", file=str(app.sites_file.path), fault=str(fault))
+        _log.warning("declared baseline left out", file=str(app.sites_file.path), fault=str(fault))
 
 
 def _load_history(app: App, now: datetime) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _load_history(app: App, now: datetime) -> Iterator[str]:
         else f"History: the published facts in {path} are loaded already."
     )
     for fault in report.faults:
-        log.warning("published fact left out", file=str(path), fault=str(fault))
+        _log.warning("published fact left out", file=str(path), fault=str(fault))
 
 
 def reload_sites(app: App, now: datetime) -> Reload:
@@ -120,12 +120,12 @@ def reload_sites(app: App, now: datetime) -> Reload:
     reload = app.sites_file.refresh()
     if reload.outcome == "refused":
         faults = [str(fault) for fault in reload.faults]
-        log.error("sites file refused, the old sites go on", file=str(app.sites_file.path), faults=faults)
+        _log.error("sites file refused, the old sites go on", file=str(app.sites_file.path), faults=faults)
     elif reload.outcome == "changed":
         note_sites(app, now)
-        log.info("sites changed", added=reload.added, removed=reload.removed, changed=reload.changed)
+        _log.info("sites changed", added=reload.added, removed=reload.removed, changed=reload.changed)
     elif reload.mended:
-        log.info("sites file mended", file=str(app.sites_file.path))
+        _log.info("sites file mended", file=str(app.sites_file.path))
     return reload
 
 
@@ -156,7 +156,7 @@ def poll(
         if progress is not None:
             progress(number / len(asked))
     for report in reports:
-        POLLS.labels(report.provider, report.outcome).inc()
+        POLLS_TOTAL.labels(report.provider, report.outcome).inc()
     return reports
 
 
@@ -165,7 +165,7 @@ def derive(app: App, now: datetime) -> DeriveReport:
     sites = list(app.sites.values())
     report = derive_pending(app.engine, sites, now, classes=app.classes) + close_days(app.engine, sites, now)
     if report.visits or report.looks:
-        log.info("derived", polls=report.polls, visits=report.visits, looks=report.looks)
+        _log.info("derived", polls=report.polls, visits=report.visits, looks=report.looks)
     return report
 
 
@@ -181,15 +181,17 @@ def judge(
     What was knowable before `not_before` is judged and not sent. `stop` is asked between looks: the rest waits.
     """
     too_old = timedelta(days=app.settings.too_old_to_send_days)
-    bench = Bench(app.watches, app.rules, tuple(app.channels), too_old, not_before, app.attributions)
-    report = judge_pending(app.engine, bench, now, stop)
-    JUDGED.inc(report.judged)
+    judging_context = JudgingContext(
+        app.watches, app.rules, tuple(app.channels), too_old, not_before, app.attributions
+    )
+    report = judge_pending(app.engine, judging_context, now, stop)
+    LOOKS_JUDGED_TOTAL.inc(report.judged)
     if report.judged or report.changes:
-        log.info("judged", looks=report.judged, changes=report.changes, told=report.told)
+        _log.info("judged", looks=report.judged, changes=report.changes, told=report.told)
     return report
 
 
-def picture(app: App, now: datetime) -> list[CutoutReport]:
+def make_pictures(app: App, now: datetime) -> list[CutoutReport]:
     """Make a few of the pictures of sites that are due; one that cannot be made is a report, not an error."""
     sites = list(app.sites.values())
     reports = refresh_cutouts(
@@ -208,20 +210,20 @@ def watch_self(app: App, now: datetime) -> BlindReport:
     heard = any(feed.watches for feed in app.feeds.values())
     names = {site.id: site.name for site in app.sites.values() if site.flies and heard}
     after = timedelta(hours=app.settings.blind_after_hours)
-    report = watch_blindness(app.engine, names, channels, after, now)
-    tell_refusals(app.engine, app.feeds, channels, now)
+    report = notify_blindness(app.engine, names, channels, after, now)
+    notify_refusals(app.engine, app.feeds, channels, now)
     if report.began or report.ended:
         began, ended = ([each.site_id for each in periods] for periods in (report.began, report.ended))
-        log.warning("blind sites", began=began, ended=ended)
+        _log.warning("blind sites", began=began, ended=ended)
     if app.settings.weekly_digest:
-        tell_week(app.engine, len(app.sites), channels, now)
+        enqueue_weekly_digest(app.engine, len(app.sites), channels, now)
     return report
 
 
 def watch_room(app: App, now: datetime) -> None:
     """Tell, at most once a week, that the disk of the database is nearly full."""
-    if words := little_room(app.settings):
-        tell_room(app.engine, words, tuple(app.channels), now)
+    if words := low_disk_words(app.settings):
+        notify_low_disk(app.engine, words, tuple(app.channels), now)
 
 
 def sign_of_life(app: App, ailments: Sequence[str], now: datetime) -> str:
@@ -243,7 +245,7 @@ def sign_of_life(app: App, ailments: Sequence[str], now: datetime) -> str:
     return f"Taken (HTTP {status})."
 
 
-class Tick(NamedTuple):
+class RoundReport(NamedTuple):
     """What one round of the whole line did."""
 
     polls: list[PollReport]
@@ -251,9 +253,9 @@ class Tick(NamedTuple):
     judged: JudgeReport
 
 
-def tick(app: App, now: datetime) -> Tick:
+def tick(app: App, now: datetime) -> RoundReport:
     """Do once what the service does all the time, save delivering."""
-    return Tick(poll(app, now), derive(app, now), judge(app, now))
+    return RoundReport(poll(app, now), derive(app, now), judge(app, now))
 
 
 def deliver(
@@ -273,7 +275,7 @@ def deliver(
         pause=pause,
     )
     for (channel, result), number in report.results.items():
-        SENDS.labels(channel, result).inc(number)
+        SENDS_TOTAL.labels(channel, result).inc(number)
     return report
 
 
@@ -283,22 +285,22 @@ def retain(app: App, now: datetime) -> PurgeReport:
     watchlist = {subject for site in app.sites.values() for subject in site.watchlist}
     with writing(app.engine) as connection:
         if unborn := drop_unborn(connection, now):
-            log.warning("silences of a wrong clock dropped", silences=unborn)
+            _log.warning("silences of a wrong clock dropped", silences=unborn)
         report = purge(
             connection,
             now,
             keep_identities=timedelta(hours=settings.keep_identities_hours),
             keep_payloads=timedelta(days=settings.keep_payloads_days),
             watched=lambda who: (
-                f"icao24:{who.icao24}" in subjects(_completed(connection, who), app.classes, watchlist)
+                f"icao24:{who.icao24}" in visit_subjects(_completed(connection, who), app.classes, watchlist)
             ),
             sites=app.sites,
         )
     if any(astuple(report)):
-        log.info("forgotten", **asdict(report))
+        _log.info("forgotten", **asdict(report))
     return report
 
 
 def _completed(connection: Connection, who: Identity) -> Aircraft:
     """What is remembered of an aircraft, with what the aircraft database adds."""
-    return completed(Aircraft(*who), known_aircraft(connection, [who.icao24]).get(who.icao24))
+    return completed_aircraft(Aircraft(*who), known_aircraft(connection, [who.icao24]).get(who.icao24))

@@ -25,7 +25,7 @@ Shell completion: `sitewatch --install-completion`.
 """
 
 
-def reference() -> str:
+def command_reference() -> str:
     """The whole page."""
     root = typer.main.get_command(app)
     return "\n".join([_HEAD, *_sections(root, "sitewatch")])
@@ -86,4 +86,4 @@ def _default(parameter: Any) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    sys.stdout.write(command_reference())

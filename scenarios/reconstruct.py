@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from monitor.flights.geodesy import SECONDS_PER_HOUR, course_deg, destination
+from monitor.sites.geodesy import SECONDS_PER_HOUR, course_deg, destination
 
 HERE = Path(__file__).parent
 POLLS = "flights.ndjson"

@@ -12,7 +12,7 @@ from alerts.metrics import METRICS
 from monitor.bootstrap import CHANNELS, FEEDS, RULES
 from monitor.config.settings import EmailSettings, ProviderSettings, Settings, SlackSettings, load_settings
 from monitor.feeds.providers import DEFAULT_PROVIDERS
-from monitor.reference import reference
+from monitor.reference import command_reference
 from monitor.sites.kinds import KINDS
 from tests.kit.program import environment
 
@@ -36,7 +36,7 @@ def settings_table() -> dict[str, str]:
 
 
 def test_the_commands_are_documented_as_they_are() -> None:
-    assert text("commands.md") == reference(), (
+    assert text("commands.md") == command_reference(), (
         "write it anew: .venv/bin/python -m monitor.reference > docs/commands.md"
     )
 
@@ -44,7 +44,7 @@ def test_the_commands_are_documented_as_they_are() -> None:
 def test_the_page_of_commands_is_written_by_one_command() -> None:
     command = [sys.executable, "-m", "monitor.reference"]
     written = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
-    assert written.stdout == reference()
+    assert written.stdout == command_reference()
 
 
 def test_every_setting_has_its_row() -> None:

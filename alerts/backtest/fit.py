@@ -7,30 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from alerts.backtest.replay import Judged
+from alerts.backtest.replay import ReplayedLook
 from alerts.backtest.summary import exposure_class
 from alerts.baselines import nb
-from alerts.baselines.model import observe
+from alerts.baselines.model import clean_looks
 from alerts.baselines.special import FloatArray, normal_sf
 from alerts.baselines.tail import Expectation, judge_windows
+from alerts.baselines.usual import UsualCount, usual_of_series
 from alerts.rules.series import past_looks, series_of
-from alerts.rules.tail import Usual, usual
 from db.records import Observation
 
-DECILES = 10
-BANDS = (0.5, 0.9, 0.99)
-SURGES: tuple[tuple[str, float, float], ...] = (
+PIT_DECILES = 10
+COVERAGE_BANDS = (0.5, 0.9, 0.99)
+INJECTED_SURGES: tuple[tuple[str, float, float], ...] = (
     ("×2", 1.0, 0.0),
     ("×3", 2.0, 0.0),
     ("+5", 0.0, 5.0),
     ("+20", 0.0, 20.0),
 )
 """What a surge adds to a look: so many times its expectation, and so many more at full exposure."""
-LENGTHS_DAYS = (1, 3, 14)
+SURGE_LENGTHS_DAYS = (1, 3, 14)
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class CalibrationCheck:
     """Randomised PIT by deciles with the χ² p of their evenness, and how many looks fell inside each band."""
 
     n: int
@@ -39,7 +39,7 @@ class Fit:
     coverage: Mapping[str, float]
 
 
-def fit(judged: Sequence[Judged], seed: int) -> Fit:
+def check_calibration(judged: Sequence[ReplayedLook], seed: int) -> CalibrationCheck:
     """Compare every look with what `tail` predicted of it before it was seen."""
     rows = [
         (said.details["value"], said.details["expected"], said.details.get("size", math.inf))
@@ -49,17 +49,17 @@ def fit(judged: Sequence[Judged], seed: int) -> Fit:
         and "expected" in said.details
     ]
     if not rows:
-        return Fit(0, (0,) * DECILES, None, {})
+        return CalibrationCheck(0, (0,) * PIT_DECILES, None, {})
     y, mean, size = np.array(rows, dtype=np.float64).T
     below = np.where(y > 0, nb.cdf(np.maximum(y - 1.0, 0.0), mean, size), 0.0)
     upto = nb.cdf(y, mean, size)
     pit = below + np.random.default_rng(seed).random(len(y)) * (upto - below)
-    counts = np.histogram(pit, bins=DECILES, range=(0.0, 1.0))[0]
+    counts = np.histogram(pit, bins=PIT_DECILES, range=(0.0, 1.0))[0]
     coverage = {}
-    for band in BANDS:
+    for band in COVERAGE_BANDS:
         low, high = (nb.quantile(tail, mean, size) for tail in ((1 + band) / 2, (1 - band) / 2))
         coverage[f"{band:.0%}"] = round(float(((y >= low) & (y <= high)).mean()), 4)
-    return Fit(len(y), tuple(counts.tolist()), chi_square_p(counts.astype(np.float64)), coverage)
+    return CalibrationCheck(len(y), tuple(counts.tolist()), chi_square_p(counts.astype(np.float64)), coverage)
 
 
 def chi_square_p(counts: FloatArray) -> float:
@@ -72,7 +72,7 @@ def chi_square_p(counts: FloatArray) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
+class DetectionPower:
     """How often a surge of one size and length is caught by `tail`, and how soon."""
 
     surge: str
@@ -85,13 +85,15 @@ class Power:
     by_exposure: Mapping[str, float]
 
 
-def power(looks: Sequence[Observation], judged: Sequence[Judged], starts: int, seed: int) -> list[Power]:
+def detection_power(
+    looks: Sequence[Observation], judged: Sequence[ReplayedLook], starts: int, seed: int
+) -> list[DetectionPower]:
     """Inject surges at random usable looks that could be judged, each start with every size and length.
 
     `looks` are the newest revisions of the series, in order of time. Expectations are those of the unchanged
     history: a surge of two weeks lies within what they leave out.
     """
-    bench = _Bench(looks, judged)
+    bench = _InjectedSeries(looks, judged)
     if not bench.usable:
         return []
     rng = np.random.default_rng(seed)
@@ -103,12 +105,12 @@ def power(looks: Sequence[Observation], judged: Sequence[Judged], starts: int, s
     return [_power(surge, days, rows) for (surge, days), rows in found.items()]
 
 
-def _power(surge: str, days: int, rows: Sequence[tuple[int, float, str]]) -> Power:
+def _power(surge: str, days: int, rows: Sequence[tuple[int, float, str]]) -> DetectionPower:
     hits = [each for each in rows if each[0] >= 0]
     groups: dict[str, list[bool]] = {}
     for hit, _, exposure in rows:
         groups.setdefault(exposure, []).append(hit >= 0)
-    return Power(
+    return DetectionPower(
         surge=surge,
         days=days,
         starts=len(rows),
@@ -120,10 +122,10 @@ def _power(surge: str, days: int, rows: Sequence[tuple[int, float, str]]) -> Pow
     )
 
 
-class _Bench:
+class _InjectedSeries:
     """The series' looks with their expectations, worked out once each."""
 
-    def __init__(self, looks: Sequence[Observation], judged: Sequence[Judged]) -> None:
+    def __init__(self, looks: Sequence[Observation], judged: Sequence[ReplayedLook]) -> None:
         self._looks = [each for each in looks if each.usable and not each.announced]
         self._past = past_looks(self._looks)
         self._bounds = {
@@ -131,7 +133,7 @@ class _Bench:
             for each in judged
             if (said := each.said("tail")) is not None and said.status == "evaluated"
         }
-        self._usual: dict[int, Usual] = {}
+        self._usual: dict[int, UsualCount] = {}
         self.usable = [n for n, each in enumerate(self._looks) if self._key(each) in self._bounds]
 
     @staticmethod
@@ -148,9 +150,9 @@ class _Bench:
         within = [
             n
             for n in range(start, len(self._looks))
-            if (self._looks[n].period_start - began).total_seconds() < max(LENGTHS_DAYS) * 86_400
+            if (self._looks[n].period_start - began).total_seconds() < max(SURGE_LENGTHS_DAYS) * 86_400
         ]
-        kinds = [(surge, days) for surge in SURGES for days in LENGTHS_DAYS]
+        kinds = [(surge, days) for surge in INJECTED_SURGES for days in SURGE_LENGTHS_DAYS]
         added = np.zeros((len(kinds), len(within)))
         hit = np.full(len(kinds), -1)
         delay = np.full(len(kinds), np.nan)
@@ -169,34 +171,34 @@ class _Bench:
         for row, ((surge, _, _), days) in enumerate(kinds):
             yield surge, days, int(hit[row]), float(delay[row])
 
-    def _expect(self, n: int) -> Usual:
+    def _expect(self, n: int) -> UsualCount:
         if n not in self._usual:
-            self._usual[n] = usual(series_of(self._looks[n], self._past))
+            self._usual[n] = usual_of_series(series_of(self._looks[n], self._past))
         return self._usual[n]
 
     @staticmethod
-    def _extra(what: Usual, times: float, more: float, rng: np.random.Generator) -> float:
+    def _extra(what: UsualCount, times: float, more: float, rng: np.random.Generator) -> float:
         """What a surge adds to one look at its exposure, by chance round its mean."""
-        shown = what.series.looks.today_exposure[0]
+        shown = what.looks.today_exposure[0]
         factor = 1.0 if what.factors is None else float(what.factors[0, -1])
         exposure = 1.0 if np.isnan(shown) else float(shown)
         mean = float(what.expectation.rate[0]) * factor * exposure
         return float(rng.poisson(times * mean + more * exposure)) if np.isfinite(mean) else 0.0
 
 
-def _fires(what: Usual, added: FloatArray, alpha: float) -> Any:
+def _fires(what: UsualCount, added: FloatArray, alpha: float) -> Any:
     """Whether `tail` fires on the newest look under each surge, rows of `added` [kinds, looks up to now]."""
     width = max(what.windows)
-    looks = what.series.looks
+    looks = what.looks
     counts = np.repeat(looks.counts[:, -width:], len(added), axis=0)
     columns = min(width, added.shape[1], counts.shape[1])
     counts[:, -columns:] += added[:, -columns:]
     exposure = np.repeat(looks.exposure[:, -width:], len(added), axis=0)
-    rows = observe(counts, exposure, kind=looks.kind)
+    rows = clean_looks(counts, exposure, kind=looks.kind)
     repeated = Expectation(
         *(
             np.repeat(getattr(what.expectation, name), len(added))
             for name in ("rate", "dispersion", "se_log", "n", "needs")
         )
     )
-    return judge_windows(rows, repeated, alpha, what.windows, what.factors).answers.fires
+    return judge_windows(rows, repeated, what.windows, what.factors).answers.fires(alpha)

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from alerts.judging.verdicts import Known, context_of, verdicts_on
-from alerts.rules.contract import Rule, State, Verdict
+from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
+from alerts.rules.contract import Rule, RuleState, Verdict
 from alerts.watch import SiteWatch
 from db.records import Observation, SeriesKey
 from db.records.revisions import in_force
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ReplayedLook:
     """One look with what the rules said of its last revision, and whether any revision raised an alarm."""
 
     look: Observation
@@ -27,13 +27,13 @@ class Judged:
         return next((each for each in self.verdicts if each.rule == rule), None)
 
 
-def replay(
+def replay_series(
     revisions: Iterable[Observation],
-    known: Known,
+    known: KnownHistory,
     key: SeriesKey,
     site: SiteWatch,
     rules: Mapping[str, Rule],
-) -> Iterator[Judged]:
+) -> Iterator[ReplayedLook]:
     """Judge each look of a series when it became knowable, with what was knowable then; later revisions never leak.
 
     `revisions` are all of the site's metric in that area, in the order of their result time; of `known` the declared
@@ -42,8 +42,8 @@ def replay(
     """
     revised: dict[tuple[SeriesKey, datetime, str], list[Observation]] = {}
     current: dict[tuple[SeriesKey, datetime, str], Observation] = {}
-    states: dict[SeriesKey, Mapping[str, State]] = {}
-    done: dict[tuple[datetime, str], Judged] = {}
+    states: dict[SeriesKey, Mapping[str, RuleState]] = {}
+    done: dict[tuple[datetime, str], ReplayedLook] = {}
     for at, group in groupby(revisions, key=lambda each: each.result_time):
         fresh = []
         for each in group:
@@ -56,7 +56,7 @@ def replay(
             continue
         ordered = sorted(current.values(), key=lambda each: (each.period_start, each.look_key, each.series))
         stated = [each for each in known.declared if each.result_time <= at]
-        moment = Known(at, ordered, stated, known.changes, states)
+        moment = KnownHistory(at, ordered, stated, known.changes, states)
         context = context_of(site, key.metric, moment)
         for look in sorted(fresh, key=lambda each: each.period_start):
             verdicts = verdicts_on(look, moment, site, rules, context)
@@ -66,5 +66,5 @@ def replay(
             for said in verdicts:
                 if said.exceeded:
                     told.setdefault(said.rule, at)
-            done[name] = Judged(look, verdicts, told, context.promise.budget["notify"])
+            done[name] = ReplayedLook(look, verdicts, told, context.promise.budget["notify"])
     yield from sorted(done.values(), key=lambda each: (each.look.period_start, each.look.look_key))

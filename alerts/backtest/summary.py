@@ -7,15 +7,16 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from alerts.backtest.replay import Judged
-from alerts.baselines.calibrate import DAYS_A_YEAR, REFRACTORY_DAYS, rate_interval
-from alerts.promise import BUDGETED
+from alerts.backtest.replay import ReplayedLook
+from alerts.baselines.budget import BUDGETED_RULES
+from alerts.baselines.calibrate import EPISODE_GAP_DAYS, rate_interval
+from alerts.baselines.model import DAYS_A_YEAR
 
 _DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class LabelledEvent:
     """A labelled period in which something really happened."""
 
     start: datetime
@@ -24,7 +25,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class AlarmRate:
     """Alarms of one rule or of all together: how many, in how many episodes, and the realised rate beside the promise."""
 
     rule: str
@@ -45,10 +46,10 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Caught:
+class EventDetection:
     """What became of one labelled event."""
 
-    event: Event
+    event: LabelledEvent
     caught: bool
     by: str = ""
     delay_days: float | None = None
@@ -56,26 +57,26 @@ class Caught:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class BacktestSummary:
     """What a backtest counts."""
 
     looks: int
     skips: Mapping[str, int]
     site_years: float
-    verdict: Rate
-    rules: tuple[Rate, ...]
-    events: tuple[Caught, ...] = ()
+    verdict: AlarmRate
+    rules: tuple[AlarmRate, ...]
+    events: tuple[EventDetection, ...] = ()
     by_exposure: tuple[Mapping[str, Any], ...] = field(default=())
 
 
-def summarise(judged: Sequence[Judged], events: Sequence[Event] = ()) -> Summary:
+def summarise(judged: Sequence[ReplayedLook], events: Sequence[LabelledEvent] = ()) -> BacktestSummary:
     """Count looks, skips, alarms, episodes and false ones, for every rule and for all together."""
     years = _site_years(judged)
     names = list(dict.fromkeys(each.rule for one in judged for each in one.verdicts))
     statuses = Counter(_status(each) for each in judged)
     every = [_rate(name, judged, events, years) for name in names]
     promised = max((each.promised_a_year for each in judged), default=0.0)
-    return Summary(
+    return BacktestSummary(
         looks=len(judged),
         skips={name: n for name, n in sorted(statuses.items()) if name != "evaluated"},
         site_years=round(years, 3),
@@ -86,47 +87,47 @@ def summarise(judged: Sequence[Judged], events: Sequence[Event] = ()) -> Summary
     )
 
 
-def _status(judged: Judged) -> str:
+def _status(judged: ReplayedLook) -> str:
     """A look was judged where any rule under the promise judged it; else the commonest reason why not."""
-    said = [each.status for each in judged.verdicts if each.rule in BUDGETED]
+    said = [each.status for each in judged.verdicts if each.rule in BUDGETED_RULES]
     if "evaluated" in said:
         return "evaluated"
     return Counter(said).most_common(1)[0][0] if said else "no_rule"
 
 
-def _site_years(judged: Sequence[Judged]) -> float:
+def _site_years(judged: Sequence[ReplayedLook]) -> float:
     times = [each.look.period_start.timestamp() for each in judged if _status(each) == "evaluated"]
     return (max(times) - min(times)) / _DAY_S / DAYS_A_YEAR if times else 0.0
 
 
-def _fired(judged: Sequence[Judged], rule: str | None) -> list[Judged]:
+def _fired(judged: Sequence[ReplayedLook], rule: str | None) -> list[ReplayedLook]:
     if rule is not None:
         return [each for each in judged if rule in each.told]
-    return [each for each in judged if each.told.keys() & BUDGETED and not _declared_only(each)]
+    return [each for each in judged if each.told.keys() & BUDGETED_RULES and not _declared_only(each)]
 
 
-def _declared_only(judged: Judged) -> bool:
+def _declared_only(judged: ReplayedLook) -> bool:
     """Whether only published statistics spoke, which the promise does not cover."""
-    fired = [each for each in judged.verdicts if each.exceeded and each.rule in BUDGETED]
+    fired = [each for each in judged.verdicts if each.exceeded and each.rule in BUDGETED_RULES]
     return bool(fired) and all("declared" in each.details for each in fired)
 
 
-def _episodes(fired: Sequence[Judged]) -> list[list[Judged]]:
+def _episodes(fired: Sequence[ReplayedLook]) -> list[list[ReplayedLook]]:
     """Alarms within the refractory time of the last one are one episode."""
-    found: list[list[Judged]] = []
+    found: list[list[ReplayedLook]] = []
     for each in fired:
-        if found and _days(found[-1][-1], each) <= REFRACTORY_DAYS:
+        if found and _days(found[-1][-1], each) <= EPISODE_GAP_DAYS:
             found[-1].append(each)
         else:
             found.append([each])
     return found
 
 
-def _days(one: Judged, other: Judged) -> float:
+def _days(one: ReplayedLook, other: ReplayedLook) -> float:
     return (other.look.period_start - one.look.period_start).total_seconds() / _DAY_S
 
 
-def _is_false(episode: Sequence[Judged], events: Sequence[Event]) -> bool:
+def _is_false(episode: Sequence[ReplayedLook], events: Sequence[LabelledEvent]) -> bool:
     return not any(
         each.look.period_start < event.end and each.look.period_end > event.start
         for event in events
@@ -134,7 +135,9 @@ def _is_false(episode: Sequence[Judged], events: Sequence[Event]) -> bool:
     )
 
 
-def _rate(name: str, judged: Sequence[Judged], events: Sequence[Event], years: float) -> Rate:
+def _rate(
+    name: str, judged: Sequence[ReplayedLook], events: Sequence[LabelledEvent], years: float
+) -> AlarmRate:
     said = [each for one in judged if (each := one.said(name)) is not None]
     figures = [each.details for each in said if each.status == "evaluated"]
     promised = [each["promised_a_year"] for each in figures if "promised_a_year" in each]
@@ -147,13 +150,17 @@ def _rate(name: str, judged: Sequence[Judged], events: Sequence[Event], years: f
 
 
 def _whole(
-    judged: Sequence[Judged], events: Sequence[Event], years: float, promised: float, rules: Sequence[Rate]
-) -> Rate:
+    judged: Sequence[ReplayedLook],
+    events: Sequence[LabelledEvent],
+    years: float,
+    promised: float,
+    rules: Sequence[AlarmRate],
+) -> AlarmRate:
     # Rules that hold by a law on whole stretches attain what they promise, as far as anybody knows.
     attainable = [
         each.promised_a_year if each.attainable_a_year is None else each.attainable_a_year
         for each in rules
-        if each.rule in BUDGETED
+        if each.rule in BUDGETED_RULES
     ]
     statuses = Counter(_status(each) for each in judged)
     rates = (promised, sum(attainable) if attainable else None)
@@ -162,11 +169,11 @@ def _whole(
 
 def _counted(
     what: tuple[str, Mapping[str, int]],
-    fired: Sequence[Judged],
-    events: Sequence[Event],
+    fired: Sequence[ReplayedLook],
+    events: Sequence[LabelledEvent],
     years: float,
     rates: tuple[float, float | None],
-) -> Rate:
+) -> AlarmRate:
     """`what` is a name with its statuses, `rates` are those promised and attainable."""
     (name, statuses), (promised, attainable) = what, rates
     episodes = _episodes(fired)
@@ -177,7 +184,7 @@ def _counted(
         verdict = "above" if low > promised else "below" if high < promised else "within"
     gaps = sorted(_days(one[-1], other[0]) for one, other in pairwise(false))
     lengths = [_days(each[0], each[-1]) for each in episodes]
-    return Rate(
+    return AlarmRate(
         rule=name,
         statuses=dict(sorted(statuses.items())),
         alarms=len(fired),
@@ -195,15 +202,17 @@ def _counted(
     )
 
 
-def _caught(event: Event, judged: Sequence[Judged]) -> Caught:
+def _caught(event: LabelledEvent, judged: Sequence[ReplayedLook]) -> EventDetection:
     inside = [
         each for each in judged if each.look.period_start < event.end and each.look.period_end > event.start
     ]
     hits = [(at, rule) for each in inside for rule, at in each.told.items()]
     if not hits:
-        return Caught(event, caught=False, looks=len(inside))
+        return EventDetection(event, caught=False, looks=len(inside))
     at, rule = min(hits)
-    return Caught(event, True, rule, round((at - event.start).total_seconds() / _DAY_S, 2), len(inside))
+    return EventDetection(
+        event, True, rule, round((at - event.start).total_seconds() / _DAY_S, 2), len(inside)
+    )
 
 
 _SHARES = ((0.0, 0.3), (0.3, 0.5), (0.5, 0.8), (0.8, 1.01))
@@ -217,8 +226,8 @@ def exposure_class(share: float | None) -> str:
     return f"{low:.0%} to {min(high, 1.0):.0%}"
 
 
-def _by_exposure(judged: Sequence[Judged]) -> Iterator[Mapping[str, Any]]:
-    groups: dict[str, list[Judged]] = {}
+def _by_exposure(judged: Sequence[ReplayedLook]) -> Iterator[Mapping[str, Any]]:
+    groups: dict[str, list[ReplayedLook]] = {}
     for each in judged:
         groups.setdefault(exposure_class(each.look.exposure), []).append(each)
     for name, group in sorted(groups.items()):

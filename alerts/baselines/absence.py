@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from alerts.baselines import nb
-from alerts.baselines.answers import Answers, answer
-from alerts.baselines.model import Looks, Rate, learn_rate, tame
-from alerts.baselines.special import FloatArray, IntArray, log_gamma
+from alerts.baselines.answers import Answers, answer_by_p
+from alerts.baselines.model import EventRate, Looks, cap_outliers, learn_rate
+from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
-LEAST_EVENTS = 10
+ABSENCE_LEAST_EVENTS = 10
+_MOST_ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,9 @@ class Absence:
     """Of the newest look of S series: "usually `active_share` of looks show activity; none in `silent` usable looks"."""
 
     answers: Answers
-    """It fires where p first falls to alpha or below, and never again in the same stretch."""
+    """`p` is the chance of so long a stretch, 1 where something was there."""
+    before: FloatArray
+    """P of the stretch before the newest look; NaN where it is not silent."""
     silent: IntArray
     """Usable looks without any, up to today."""
     not_counted: IntArray
@@ -27,12 +29,19 @@ class Absence:
     expected: FloatArray
     """What the stretch would usually have shown; NaN where today is not silent."""
 
+    def crosses(self, false_alarms_a_year: FloatArray, looks_a_year: FloatArray) -> BoolArray:
+        """Whether p first falls to what is allowed: it never does again in the same stretch.
 
-def judge_absence(looks: Looks, looks_a_year: ArrayLike, false_alarms_a_year: ArrayLike) -> Absence:
-    """Judge a silent stretch that today's look belongs to, against the looks before it.
+        Law: each active look begins at most one stretch, so chance alarms a year are active looks a year × p.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            alpha = np.minimum(false_alarms_a_year / (self.active_share * looks_a_year), _MOST_ALPHA)
+            crossed: BoolArray = self.answers.fires(alpha) & (self.before > alpha)
+        return crossed
 
-    Law: each active look begins at most one stretch, so chance alarms a year are active looks a year × p.
-    """
+
+def judge_absence(looks: Looks) -> Absence:
+    """Judge the silent stretch that today's look belongs to, against the looks before it."""
     member, y = looks.member, looks.counts
     times = y.shape[1]
     active = member & (y > 0)
@@ -45,35 +54,22 @@ def judge_absence(looks: Looks, looks_a_year: ArrayLike, false_alarms_a_year: Ar
     p, earlier, expected = np.full((3, len(y)), np.nan)
     silent = silent_looks[:, -1]
     if silent.any():
-        rate = learn_rate(tame(before.rows(silent)))
+        rate = learn_rate(cap_outliers(before.rows(silent)))
         p[silent] = silence_p(rate, stretch[silent])
         earlier[silent] = silence_p(rate, (stretch - exposure[:, -1])[silent])
         expected[silent] = rate.per_exposure * stretch[silent]
     share = active.sum(axis=1) / np.maximum(before.member.sum(axis=1), 1)
-    stretches = share * np.asarray(looks_a_year, np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alpha = np.minimum(np.asarray(false_alarms_a_year, np.float64) / stretches, 0.05)
     events = np.where(active[:, :-1], y[:, :-1], 0.0).sum(axis=1)
-    needs = np.ceil(np.maximum(0.0, LEAST_EVENTS - events)).astype(np.int64)
+    needs = np.ceil(np.maximum(0.0, ABSENCE_LEAST_EVENTS - events)).astype(np.int64)
     # A look with something in it ends the stretch: nothing is absent.
     p = np.where(y[:, -1] > 0, 1.0, p)
-    with np.errstate(invalid="ignore"):
-        alpha = np.where(earlier > alpha, alpha, -1.0)
-    settled = answer("absence", p, observed=looks.seen[:, -1], needs=needs, alpha=alpha)
+    settled = answer_by_p("absence", p, observed=looks.seen[:, -1], needs=needs, news=silent)
     hidden = (in_stretch & ~member).sum(axis=1)
-    return Absence(settled, silent_looks.sum(axis=1), hidden, share, expected)
+    return Absence(settled, earlier, silent_looks.sum(axis=1), hidden, share, expected)
 
 
-def silence_p(rate: Rate, exposure: FloatArray) -> FloatArray:
+def silence_p(rate: EventRate, exposure: FloatArray) -> FloatArray:
     """The predictive negative binomial's chance of nothing in so much exposure; at φ 1 it is (Σe/(Σe+G))^S."""
     mean = rate.per_exposure * exposure
     variance = rate.cautious_dispersion * mean * (1.0 + mean / rate.events)
     return np.exp(nb.log_zero(mean, nb.size_of(mean, variance)))
-
-
-def silence_p_presence(active: ArrayLike, inactive: ArrayLike, silent: ArrayLike) -> FloatArray:
-    """The same where only presence is known: B(a, b+k)/B(a, b) with a and b half a look above the counts."""
-    a = np.asarray(active, np.float64) + 0.5
-    b = np.asarray(inactive, np.float64) + 0.5
-    k = np.asarray(silent, np.float64)
-    return np.exp(log_gamma(b + k) - log_gamma(b) + log_gamma(a + b) - log_gamma(a + b + k))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.baselines import nb
-from alerts.baselines.answers import Answers, answer
+from alerts.baselines.answers import Answers, answer_by_p
 from alerts.baselines.model import Looks, learn_rate
 from alerts.baselines.special import FloatArray
 
-LEAST_EVENTS = 8
+RATE_CHANGE_LEAST_EVENTS = 8
 _ROUNDS = 60
 
 
@@ -23,9 +23,7 @@ class RateChange:
     high: FloatArray
 
 
-def judge_rate_change(
-    looks: Looks, newest: int, before: int, alpha: FloatArray | float = 0.01, *, interval: bool = True
-) -> RateChange:
+def judge_rate_change(looks: Looks, newest: int, before: int, *, interval: bool = True) -> RateChange:
     """Compare the newest `newest` looks with the `before` looks preceding them.
 
     Of N events so many fall in the newest part by Binomial(N, E_A/(E_A + E_B)); counts are divided by the
@@ -49,9 +47,9 @@ def judge_rate_change(
         ratio = (x_a / x_b) / odds
     p = np.minimum(1.0, 2.0 * np.minimum(_at_least(a, b, share), _at_least(b, a, 1.0 - share)))
     low, high = _interval(a, b) if interval else np.full((2, *a.shape), np.nan)
-    needs = np.ceil(np.maximum(0.0, LEAST_EVENTS - (x_a + x_b))).astype(np.int64)
+    needs = np.ceil(np.maximum(0.0, RATE_CHANGE_LEAST_EVENTS - (x_a + x_b))).astype(np.int64)
     observed = (e_a > 0) & (e_b > 0)
-    settled = answer("rate_change", p, observed=observed, needs=needs, alpha=alpha)
+    settled = answer_by_p("rate_change", p, observed=observed, needs=needs)
     with np.errstate(divide="ignore", invalid="ignore"):
         return RateChange(settled, ratio, low / (1.0 - low) / odds, high / (1.0 - high) / odds)
 

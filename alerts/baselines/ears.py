@@ -5,12 +5,16 @@ from typing import Literal
 
 import numpy as np
 
+from alerts.baselines.answers import Answers, answer_by_p
 from alerts.baselines.model import Looks
-from alerts.baselines.special import BoolArray, FloatArray, IntArray, normal_quantile
+from alerts.baselines.special import BoolArray, FloatArray, IntArray, normal_quantile, normal_sf
 
-Method = Literal["C1", "C2", "C3"]
+EarsMethod = Literal["C1", "C2", "C3"]
 _LAG = {"C1": 0, "C2": 2, "C3": 2}
+_NEEDS = {"C1": 5, "C2": 7, "C3": 9}
 _C3_DAYS = 3
+_COLUMNS = 120
+"""The newest columns hold the looks that are compared, unless most of them saw nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Ears:
 
 def ears(
     looks: Looks,
-    method: Method = "C1",
+    method: EarsMethod = "C1",
     alpha: float = 0.001,
     *,
     baseline: int = 7,
@@ -53,6 +57,34 @@ def ears(
             return Ears(statistic, mean, sd, np.full_like(mean, z), statistic > z, n)
         bound = mean + z * spread
         return Ears(statistic, mean, sd, bound, y > bound, n)
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """EARS of the newest look alone, [series]: so many standard deviations above the mean of the looks before."""
+
+    answers: Answers
+    """`p` is the normal tail, which understates rare counts; 1 at or below the mean."""
+    statistic: FloatArray
+    mean: FloatArray
+    sd: FloatArray
+    n: IntArray
+
+
+def judge_ears(
+    looks: Looks, method: EarsMethod, rule: str, *, baseline: int = 7, least_sd: float = 0.5
+) -> Newest:
+    """Judge the newest look; one that was seen too badly to compare with whole looks is not observed."""
+    newest = looks.window(slice(max(0, looks.counts.shape[1] - _COLUMNS), None))
+    found = ears(newest, method, baseline=baseline, least_sd=least_sd)
+    statistic, mean, sd = (part[:, -1] for part in (found.statistic, found.mean, found.sd))
+    with np.errstate(invalid="ignore"):
+        p = np.where(newest.today > mean, normal_sf(statistic), 1.0)
+    p = np.where(np.isnan(statistic), np.nan, p)
+    short = np.isnan(statistic) & newest.member[:, -1]
+    needs = np.where(short, np.maximum(1, _NEEDS[method] - looks.past.member.sum(axis=1)), 0)
+    settled = answer_by_p(rule, p, observed=newest.member[:, -1], needs=needs)
+    return Newest(settled, statistic, mean, np.maximum(sd, least_sd), found.n[:, -1])
 
 
 def _baseline(looks: Looks, size: int, lag: int) -> tuple[FloatArray, FloatArray, IntArray]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from alerts.baselines.special import BoolArray, FloatArray, IntArray
+from alerts.baselines.special import BoolArray, FloatArray, IntArray, times
 
 _TOLERANCE = 1e-8
 _WARM_TOLERANCE = 1e-4
@@ -16,7 +16,7 @@ _COMPACT_BELOW = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class GlmFit:
     """A fitted batch of S series, T times, P columns; `dispersion` is Pearson χ²/df without a floor of 1."""
 
     coefficients: FloatArray
@@ -31,12 +31,12 @@ class Fit:
     df: IntArray
     converged: BoolArray
 
-    def rows(self, rows: BoolArray) -> "Fit":
+    def rows(self, rows: BoolArray) -> "GlmFit":
         """The fits of some of the series."""
-        return Fit(**{entry.name: getattr(self, entry.name)[rows] for entry in fields(Fit)})
+        return GlmFit(**{entry.name: getattr(self, entry.name)[rows] for entry in fields(GlmFit)})
 
 
-def fit(
+def fit_glm(
     counts: FloatArray,
     design: FloatArray,
     offset: FloatArray,
@@ -44,7 +44,7 @@ def fit(
     *,
     start: FloatArray | None = None,
     leverage: bool = True,
-) -> Fit:
+) -> GlmFit:
     """Fit log mean = design·b + offset by reweighted least squares from counts + 0.1, as R's `glm` does.
 
     `counts`, `offset`, `prior` (weights ≥ 0) are [S, T], `design` [T, P]. NaN counts are left out. A series
@@ -67,14 +67,14 @@ def fit(
     # As R documents, the working weights are those of the last round, one step behind the mean.
     working = weights * (mean if start is not None else _mean(before, design, shift))
     pairs = _pairs(design)
-    covariance = _inverse(_square(working @ pairs[2], pairs))
+    covariance = _inverse(_square(times(working, pairs[2]), pairs))
     hat = working * _quadratic(covariance, pairs) if leverage else np.zeros((len(y), 0))
     filled = ((weights > 0).astype(float) @ (design != 0)) > 0
     df = seen.sum(axis=1) - filled.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         pearson = (working * (y / mean - 1.0) ** 2).sum(axis=1)
         dispersion = np.where(df > 0, pearson / np.maximum(df, 1), np.nan)
-    return Fit(
+    return GlmFit(
         coefficients,
         np.where(seen, mean, np.nan),
         covariance,
@@ -85,22 +85,22 @@ def fit(
     )
 
 
-def fit_reweighted(
+def fit_glm_reweighted(
     counts: FloatArray, design: FloatArray, offset: FloatArray, threshold: float
-) -> tuple[Fit, FloatArray]:
+) -> tuple[GlmFit, FloatArray]:
     """Fit, weigh counts whose Anscombe residual s exceeds the threshold by s⁻², fit once more (Noufaily 2013).
 
     Gives the fit and the weights.
     """
     ones = np.ones_like(counts)
-    first = fit(counts, design, offset, ones)
+    first = fit_glm(counts, design, offset, ones)
     if not np.isfinite(threshold):
         return first, ones
     weights = surge_weights(counts, first, threshold)
-    return fit(counts, design, offset, weights), weights
+    return fit_glm(counts, design, offset, weights), weights
 
 
-def surge_weights(counts: FloatArray, first: Fit, threshold: float) -> FloatArray:
+def surge_weights(counts: FloatArray, first: GlmFit, threshold: float) -> FloatArray:
     """Weights that take past surges out of a first fit, rescaled to sum to the number of looks."""
     residual = anscombe_residual(counts, first.mean, np.maximum(1.0, first.dispersion), first.leverage)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -135,7 +135,7 @@ def _iterate(
     coefficients, before = np.zeros((2, series, columns))
     left, open_ = np.arange(series), np.ones(series, dtype=bool)
     wy = weights * y
-    target, tolerance = wy @ design, _TOLERANCE if start is None else _WARM_TOLERANCE
+    target, tolerance = times(wy, design), _TOLERANCE if start is None else _WARM_TOLERANCE
     # Σ w (y log y - y - y·offset): the part of the deviance that no round changes.
     fixed = np.einsum("st,st->s", wy, np.log(np.where(y > 0, y, 1.0)) - offset) - wy.sum(axis=1)
     pairs = _pairs(design)
@@ -145,18 +145,18 @@ def _iterate(
         b = np.zeros((series, columns))
         working = weights * (y + 0.1)
         eta = np.log(y + 0.1) - offset
-        sums = working @ products
-        score = (working * eta) @ design + target - sums[:, column]
+        sums = times(working, products)
+        score = times(working * eta, design) + target - sums[:, column]
         deviance = 2.0 * (fixed - np.einsum("st,st->s", wy, eta) + sums[:, total])
     else:
         b = start
-        sums = _working(b, design, scale) @ products
+        sums = times(_working(b, design, scale), products)
         score = target - sums[:, column]
         deviance = _deviance(fixed, target, b, sums[:, total])
     for _ in range(_MOST_ROUNDS):
         last = b
         b = b + _solve(_square(sums, pairs), score)
-        sums = _working(b, design, scale) @ products
+        sums = times(_working(b, design, scale), products)
         now = _deviance(fixed, target, b, sums[:, total])
         done = np.abs(now - deviance) / (np.abs(now) + 0.1) < tolerance
         # A finished series may ride along until enough have finished: its answer is kept already.
@@ -181,7 +181,7 @@ def _iterate(
 
 def _working(coefficients: FloatArray, design: FloatArray, scale: FloatArray) -> FloatArray:
     """The weights of a round, [S, T]: `scale` (prior weight times exposure) times exp(X·b)."""
-    weights: FloatArray = coefficients @ design.T
+    weights = times(coefficients, design.T)
     # Seldom anything runs so far; to look costs less than to cut.
     if weights.size and weights.max() > _MOST_ETA:
         np.minimum(weights, _MOST_ETA, out=weights)
@@ -191,7 +191,7 @@ def _working(coefficients: FloatArray, design: FloatArray, scale: FloatArray) ->
 
 
 def _mean(coefficients: FloatArray, design: FloatArray, offset: FloatArray) -> FloatArray:
-    mean: FloatArray = coefficients @ design.T
+    mean = times(coefficients, design.T)
     mean += offset
     np.minimum(mean, _MOST_ETA, out=mean)
     np.exp(mean, out=mean)
@@ -240,8 +240,7 @@ def _quadratic(covariance: FloatArray, pairs: tuple[IntArray, IntArray, FloatArr
     """Give x'Cx of every series and row of the design, [S, T]."""
     rows, columns, products = pairs
     twice = np.where(rows == columns, 1.0, 2.0)
-    value: FloatArray = (covariance[:, rows, columns] * twice) @ products.T
-    return value
+    return times(covariance[:, rows, columns] * twice, products.T)
 
 
 def _scaled(cross: FloatArray) -> tuple[FloatArray, FloatArray]:

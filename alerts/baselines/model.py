@@ -4,20 +4,27 @@ Everywhere in this package: arrays `[series, time]`, oldest look first, NaN = no
 (share of a look or period really observed, 0 to 1). The rules judge the last column against those before it.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
+from db.records import SeriesKind
 
-Kind = Literal["flow", "stock"]
-GATES: dict[Kind, float] = {"stock": 0.3, "flow": 0.5}
+EXPOSURE_GATES: dict[SeriesKind, float] = {"stock": 0.3, "flow": 0.5}
 """Least exposure at which a zero means something and a look belongs to a baseline."""
 
 LARGEST_COUNT = 1e6
 """More than a million in one look is a defect of the source, not a count."""
+
+DAYS_A_YEAR = 365.25
+DAYS_A_WEEK = 7
+LONGEST_SPAN_DAYS = 30.0
+"""A snapshot stands for the time since the one before it, but for no more than this."""
 
 _PRIOR_DISPERSION = 2.0
 _PRIOR_LOOKS = 10.0
@@ -28,11 +35,11 @@ _HIGH_SHARE, _CAP_SPREADS, _CAP_EVENTS = 0.95, 6.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """A batch of series in order of time, cleaned by `observe`."""
+    """A batch of series in order of time, cleaned by `clean_looks`."""
 
     counts: FloatArray
     exposure: FloatArray
-    kind: Kind
+    kind: SeriesKind
     member: BoolArray
     """Looks that belong to baselines: a count, seen with enough exposure."""
     faults: BoolArray
@@ -73,51 +80,89 @@ class Looks:
         return Looks(self.counts[rows], self.exposure[rows], self.kind, self.member[rows], self.faults[rows])
 
 
-def observe(
+@dataclass(frozen=True)
+class Series:
+    """S series in order of time with the judged look last: what every rule is asked about."""
+
+    days: FloatArray
+    """When the looks were, [time], in days before the judged one (0 or less)."""
+    looks: Looks
+    daily: bool = False
+    """Columns are consecutive days."""
+    period_days: float = 0.0
+    """The length of a look."""
+    alike: bool = False
+    """No look says how much was seen, so all are taken as alike."""
+    today: date | None = None
+    """The calendar day of the judged look, for anniversaries; without it they are 52 weeks apart."""
+
+    @property
+    def weekday(self) -> IntArray:
+        """A number of the day of the week: the judged day is 0."""
+        return np.mod(np.rint(self.days), DAYS_A_WEEK).astype(np.int64)
+
+    @cached_property
+    def looks_so_far(self) -> FloatArray:
+        """Usable looks a year as of each look, [series, time]: of the last year, or on average, if those are more.
+
+        After a pause looks come as before, and a promise spread over the few of the last year would be broken.
+        """
+        days, member = self.days, self.looks.member
+        seen = np.cumsum(np.pad(member, ((0, 0), (1, 0))), axis=1)
+        first = np.searchsorted(days, days - DAYS_A_YEAR, side="right")
+        elapsed = days - days[0]
+        recent = (seen[:, 1:] - seen[:, first]) * (DAYS_A_YEAR / np.clip(elapsed, 1.0, DAYS_A_YEAR))
+        average = seen[:, 1:] / (np.maximum(elapsed, DAYS_A_YEAR) / DAYS_A_YEAR)
+        looks: FloatArray = np.maximum(1.0, np.maximum(recent, average))
+        return looks
+
+    @property
+    def a_year(self) -> FloatArray:
+        """Usable looks a year, [series], which a promise is spread over; cloudy winters keep it."""
+        looks: FloatArray = self.looks_so_far[:, -1]
+        return looks
+
+    @property
+    def kind(self) -> str:
+        """The class whose past scores these series share: `flow, daily`."""
+        return f"{self.looks.kind}, {'daily' if self.daily else 'by look'}"
+
+    def newest(self, columns: int) -> Self:
+        """The newest columns alone."""
+        part = slice(max(0, len(self.days) - columns), None)
+        return replace(self, days=self.days[part], looks=self.looks.window(part))
+
+
+def clean_looks(
     counts: ArrayLike,
     exposure: ArrayLike | None = None,
     *,
-    kind: Kind = "flow",
-    unknown_exposure: float | None = None,
+    kind: SeriesKind = "flow",
 ) -> Looks:
     """Clean a batch: what cannot be true and zeros without enough exposure become "not observed".
 
     A positive count is never discarded for want of exposure, but only looks at or above the gate belong to
-    baselines. `unknown_exposure` stands in for NaN exposure; without it such looks are like badly exposed
-    ones. Without `exposure` every look counts as whole. One series may be given as a flat array.
+    baselines. Looks of unknown exposure are like badly exposed ones; without `exposure` every look counts as whole. One
+    series may be given as a flat array.
     """
     y = np.array(counts, dtype=np.float64, ndmin=2)
     if y.shape[1] == 0:
         # No look at all is one look that saw nothing, so that every rule has a newest look to answer about.
         y, exposure = np.full((len(y), 1), np.nan), None
     e = np.ones_like(y) if exposure is None else np.array(np.broadcast_to(exposure, y.shape), np.float64)
-    if unknown_exposure is not None:
-        e = np.where(np.isnan(e), unknown_exposure, e)
     with np.errstate(invalid="ignore"):
         false_count = (y < 0) | (y > LARGEST_COUNT)
         false_share = (e < 0) | (e > 1)
         faults = (false_count & ~np.isnan(y)) | (false_share & ~np.isnan(y))
         y = np.where(faults, np.nan, y)
         e = np.where(false_share, np.nan, e)
-        exposed = e >= GATES[kind]
+        exposed = e >= EXPOSURE_GATES[kind]
         y = np.where((y == 0) & ~exposed, np.nan, y)
     member = np.isfinite(y) & exposed
     return Looks(y, e, kind, member, faults)
 
 
-def stack(series: list[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """Lay series of unequal length side by side, newest looks in the last column, NaN before the oldest."""
-    longest = max((len(counts) for counts, _ in series), default=0)
-    y = np.full((len(series), longest), np.nan)
-    e = np.full((len(series), longest), np.nan)
-    for row, (counts, exposure) in enumerate(series):
-        if len(counts):
-            y[row, -len(counts) :] = counts
-            e[row, -len(counts) :] = exposure
-    return y, e
-
-
-def fold(
+def merge_near_looks(
     times_s: ArrayLike, counts: ArrayLike, exposure: ArrayLike, within_s: float = 3600.0
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Make looks that begin within an hour of the first of them one look: the clearest, in order of time.
@@ -147,7 +192,7 @@ def _last_if_nan(values: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class EventRate:
     """What a series' usable past says: `events` S = Σy + ½ in `exposure` Σe over n looks, λ = S/Σe, φ shrunk."""
 
     n: IntArray
@@ -162,7 +207,7 @@ class Rate:
         return cautious(self.dispersion, self.n, self.events / np.maximum(self.n, 1))
 
 
-def learn_rate(past: Looks, weights: FloatArray | None = None, scale: FloatArray | None = None) -> Rate:
+def learn_rate(past: Looks, weights: FloatArray | None = None, scale: FloatArray | None = None) -> EventRate:
     """Learn rate and shrunk dispersion from member looks.
 
     `scale` multiplies a look's exposure (a day-of-week factor), `weights` ≤ 1 weigh past surges down.
@@ -181,7 +226,7 @@ def learn_rate(past: Looks, weights: FloatArray | None = None, scale: FloatArray
         mean = rate[:, None] * e
         part = np.where(past.member, weight * (y - mean) ** 2 / mean, 0.0)
         dispersion = shrink_dispersion(part.sum(axis=1), n)
-    return Rate(n, events, exposure, rate, np.where(n > 0, dispersion, np.nan))
+    return EventRate(n, events, exposure, rate, np.where(n > 0, dispersion, np.nan))
 
 
 def shrink_dispersion(pearson: FloatArray, n: IntArray) -> FloatArray:
@@ -203,7 +248,7 @@ def cautious(dispersion: FloatArray, n: IntArray, mean: FloatArray) -> FloatArra
     return dispersion + margin
 
 
-def tame(past: Looks) -> Looks:
+def cap_outliers(past: Looks) -> Looks:
     """Cap counts far beyond a series' own upper range, so that one giant outlier blinds no rule for years.
 
     The cap on count per exposure is q95 + 6·(q95 - median) + 10, quantiles taken from below and never the

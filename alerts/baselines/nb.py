@@ -96,7 +96,7 @@ def _log_pmf(k: FloatArray, mean: FloatArray, size: FloatArray) -> FloatArray:
     r = np.minimum(size, _POISSON_SIZE)
     if k.size <= _FEW:
         return np.array(
-            [scalar.log_pmf(*each) for each in zip(k.tolist(), mean.tolist(), r.tolist(), strict=True)]
+            [scalar.scalar_log_pmf(*each) for each in zip(k.tolist(), mean.tolist(), r.tolist(), strict=True)]
         )
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         s = 1.0 / r
@@ -120,7 +120,7 @@ def _log_tail(k: FloatArray, mean: FloatArray, size: FloatArray, *, upper: bool)
     """Log P(Y ≥ k) or log P(Y < k); whichever side converges faster is computed, the other is its complement."""
     if k.size <= _FEW:
         each = zip(k.tolist(), mean.tolist(), np.minimum(size, _POISSON_SIZE).tolist(), strict=True)
-        return np.array([scalar.log_tail(*one, upper=upper) for one in each])
+        return np.array([scalar.scalar_log_tail(*one, upper=upper) for one in each])
     answer = np.full(k.shape, np.nan)
     known = (k >= 0) & (mean >= 0) & (size > 0) & np.isfinite(k) & np.isfinite(mean)
     sure = known & ((k == 0) | (mean == 0))

@@ -3,67 +3,72 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from alerts.baselines.answers import Answers, answer
+from alerts.baselines.answers import Answers, answer_by_p
 from alerts.baselines.model import Looks
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
-LEAST_LOOKS = 20
+RECORD_LEAST_LOOKS = 20
 _LONGEST_LAG = 52
 _WHOLE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Of the newest look of S series: "the most in `looks` looks (previous `previous`); by chance 1 in `odds`"."""
+    """Of the newest look of S series: "the most in `comparable_looks` looks; by chance 1 in 1/p"."""
 
     answers: Answers
     is_record: BoolArray
     """More than every earlier look, badly exposed ones included: a cloudy look may show more."""
     previous: FloatArray
-    """The largest earlier count, NaN where there is none."""
-    looks: IntArray
-    """Earlier usable looks."""
+    """The largest earlier count, 0 where there is none."""
     comparable: IntArray
-    """n′: those with exposure at least today's, which keeps the odds conservative."""
-    odds: FloatArray
-    """n′ + 1: a record happens by chance once in so many looks, where they are independent."""
+    """n′: earlier usable looks with exposure at least today's, which keeps the odds conservative."""
+    worth: IntArray
+    """How many independent looks those are worth; n′ where it is no record."""
 
 
-def judge_record(looks: Looks, alpha: FloatArray | float = 0.0) -> Record:
-    """Rank the newest look: p = (1 + number with at least its count) / (n′ + 1).
+def judge_record(
+    looks: Looks, *, min_looks: float = RECORD_LEAST_LOOKS, highest: FloatArray | float = 0.0
+) -> Record:
+    """Rank the newest look: p = (1 + number with at least its count) / (n′ + 1), of a record 1 / (worth + 1).
 
-    Trend and dependence make records commoner: of those whose p is small enough only the ones fire that are as rare
-    among the independent looks that the history is worth.
+    Trend and dependence make records commoner, so a record's odds are those among the independent looks that the
+    history is worth. `highest` is the largest count known from elsewhere (a look folded into a clearer one).
     """
     past, today = looks.past, looks.today
     observed = np.isfinite(today)
-    exposure = np.where(np.isnan(looks.today_exposure), 0.0, looks.today_exposure)
-    comparable = past.member & (past.exposure >= exposure[:, None])
+    alike = comparable_looks(looks)
     with np.errstate(invalid="ignore"):
-        reached = (comparable & (past.counts >= today[:, None])).sum(axis=1)
-    n = comparable.sum(axis=1)
-    largest = np.max(np.where(past.seen, past.counts, -np.inf), axis=1, initial=-np.inf)
-    p = np.where(observed, (1.0 + reached) / (n + 1.0), np.nan)
-    is_record = observed & (today > largest)
-    needs = np.maximum(0, LEAST_LOOKS - n)
-    # Only a record may fire: ties and looks below a cloudy maximum are not news.
+        reached = (alike & (past.counts >= today[:, None])).sum(axis=1)
+    n = alike.sum(axis=1)
+    largest = np.max(np.where(past.seen, past.counts, 0.0), axis=1, initial=0.0)
+    previous = np.maximum(largest, highest)
     with np.errstate(invalid="ignore"):
-        rare = np.flatnonzero(is_record & (p <= alpha))
-    if rare.size:
-        p[rare] = (1.0 + reached[rare]) / (n[rare] * independent_share(past.rows(rare)) + 1.0)
-    settled = answer("record", p, observed=observed, needs=needs, alpha=np.where(is_record, alpha, -1.0))
-    previous = np.where(np.isfinite(largest), largest, np.nan)
-    return Record(settled, is_record, previous, past.member.sum(axis=1), n, n + 1.0)
-
-
-def chance_records(looks: ArrayLike, looks_a_year: ArrayLike, years: float = 1.0) -> FloatArray:
-    """Records expected by chance in the coming years after n looks of history: log(1 + L·years/n)."""
-    expected: FloatArray = np.log1p(
-        np.asarray(looks_a_year, np.float64) * years / np.asarray(looks, np.float64)
+        is_record: BoolArray = observed & (today > previous)
+    worth = n.copy()
+    rows = np.flatnonzero(is_record)
+    if rows.size:
+        worth[rows] = np.round(n[rows] * independent_share(past.rows(rows))).astype(np.int64)
+    p = np.where(is_record, 1.0 / (worth + 1.0), (1.0 + reached) / (n + 1.0))
+    needs = np.ceil(np.maximum(0.0, min_looks - n)).astype(np.int64)
+    # Only a record is news: ties and looks below a cloudy maximum are not.
+    settled = answer_by_p(
+        "record", np.where(observed, p, np.nan), observed=observed, needs=needs, news=is_record
     )
-    return expected
+    return Record(settled, is_record, previous, n, worth)
+
+
+def comparable_looks(looks: Looks) -> BoolArray:
+    """The earlier usable looks that saw at least as much as the newest, [series, time]; all where that is unknown."""
+    past = looks.past
+    exposure = np.nan_to_num(looks.today_exposure)[:, None]
+    return past.member & (past.exposure >= exposure)
+
+
+def attainable_record_chance(comparable_looks: IntArray, alpha: FloatArray) -> FloatArray:
+    """The real chance of a record whose odds alpha allows: at most one look in n′ + 1."""
+    return np.floor((comparable_looks + 1) * alpha + 1e-9) / (comparable_looks + 1)
 
 
 def independent_share(past: Looks) -> FloatArray:
@@ -88,12 +93,16 @@ def effective_looks(looks: Looks) -> FloatArray:
     packed = np.take_along_axis(centred, order, axis=1)
     variance = (packed**2).sum(axis=1)
     time = np.ones(len(n))
-    going = variance > 0
+    rows = np.flatnonzero(variance > 0)
+    packed, scale, most = packed[rows], variance[rows], n[rows] // 4
     for lag in range(1, min(_LONGEST_LAG, packed.shape[1] - 1) + 1):
-        product = (packed[:, lag:] * packed[:, :-lag]).sum(axis=1)
-        correlation = np.divide(product, variance, out=np.zeros_like(product), where=variance > 0)
-        going = going & (correlation > 0) & (lag <= n // 4)
-        time += np.where(going, 2.0 * correlation, 0.0)
-        if not going.any():
+        correlation = (packed[:, lag:] * packed[:, :-lag]).sum(axis=1) / scale
+        going = (correlation > 0) & (lag <= most)
+        if not going.all():
+            rows, packed, scale, most, correlation = (
+                part[going] for part in (rows, packed, scale, most, correlation)
+            )
+        if not rows.size:
             break
+        time[rows] += 2.0 * correlation
     return np.where(n > 0, n / time, 0.0)

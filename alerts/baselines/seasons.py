@@ -13,7 +13,7 @@ WEEKS_A_YEAR = 52
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReferenceWeeks:
     """Reference weeks (indices, oldest first) and each one's seasonal level; the judged week has the last level."""
 
     weeks: IntArray
@@ -52,9 +52,9 @@ def anniversaries_by_date(days: Sequence[date], now: int, years: int) -> tuple[i
     return tuple(found)
 
 
-def reference(
+def reference_weeks(
     now: int, anniversaries: Sequence[int], half_window: int, periods: int, weeks_excluded: int
-) -> Reference:
+) -> ReferenceWeeks:
     """Weeks from the oldest window to the newest week not excluded, with their levels.
 
     Weeks within `half_window` of an anniversary or of now share the last level. Each stretch between two such
@@ -77,6 +77,6 @@ def reference(
     used = np.array(weeks, dtype=np.int64)
     kept = used <= last
     level_of = np.array(levels, dtype=np.int64)
-    return Reference(
+    return ReferenceWeeks(
         used[kept], level_of[kept] if periods > 1 else np.zeros(kept.sum(), np.int64), len(whole)
     )

@@ -8,16 +8,20 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from alerts.baselines.answers import Answers, answer
-from alerts.baselines.model import Looks, shrink_dispersion
-from alerts.baselines.nb import size_of
+from alerts.baselines import nb
+from alerts.baselines.answers import Answers, answer_by_p
+from alerts.baselines.change_rate import RATE_CHANGE_LEAST_EVENTS
+from alerts.baselines.model import DAYS_A_YEAR, Looks, Series, learn_rate, shrink_dispersion
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
-RATIOS = (5.0, 3.0, 2.0, 1.5, 0.67, 0.5, 0.33)
-LEAST_LOOKS = 30
+RATE_RATIOS = (5.0, 3.0, 2.0, 1.5, 0.67, 0.5, 0.33)
+STEP_LEAST_LOOKS = 30
 _LOG_CAP = 50.0
 _LARGEST_M = 1e12
 _LARGEST_SIZE = 1e12
+_LEAST_ALARM_AT = 2.0
+_CLEARLY = 0.05
+_LEAST_SPAN_DAYS = 1.0
 _CAP_SD, _CAP_EVENTS = 6.0, 10.0
 
 
@@ -45,18 +49,26 @@ class StepState:
         return {field.name: getattr(self, field.name)[series].tolist() for field in fields(self)}
 
 
-def state_of(rows: list[dict[str, list[float] | float]]) -> StepState:
+def step_state(rows: list[dict[str, list[float] | float]]) -> StepState:
     """The state of stored rows."""
     return StepState(
         **{field.name: np.array([row[field.name] for row in rows], np.float64) for field in fields(StepState)}
     )
 
 
-def fresh_state(series: int) -> StepState:
+def fresh_step_state(series: int) -> StepState:
     """The state before the first look."""
     scalars = [np.zeros(series) for _ in range(4)]
-    arrays = [np.zeros((series, len(RATIOS))) for _ in range(5)]
+    arrays = [np.zeros((series, len(RATE_RATIOS))) for _ in range(5)]
     return StepState(*scalars, *arrays)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is remembered of the first `columns` looks of S series; it can always be learnt again."""
+
+    columns: int
+    state: StepState
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +85,51 @@ class Step:
     """Usable looks since the likeliest change point, today included."""
     before: FloatArray
     """Usual count of a look at full exposure."""
+    n: IntArray
+    """Usable looks before the newest one that it has learnt from, since the last step."""
+    seasonal: BoolArray
+    """An alarm that is no news: so it was at the same time of the year before."""
 
 
-def update(state: StepState, looks: Looks, alarm_at: FloatArray | float) -> tuple[StepState, Step]:
+def alarm_at(series: Series, false_alarms_a_year: float) -> FloatArray:
+    """Looks between chance alarms as of each look, c = L/F, [series, time].
+
+    By the usable looks a year up to that look, so that a memory is the same whenever it is learnt.
+    """
+    return np.maximum(_LEAST_ALARM_AT, series.looks_so_far / max(false_alarms_a_year, 1e-9))
+
+
+def learn(series: Series, bounds: FloatArray, known: Memory | None = None) -> Memory:
+    """Take in all looks but the newest; `bounds` [series, time] is c as of each."""
+    columns = series.looks.counts.shape[1] - 1
+    if known is None or known.columns > columns:
+        known = Memory(0, fresh_step_state(len(series.looks.counts)))
+    state = known.state
+    for column in range(known.columns, columns):
+        here = slice(column, column + 1)
+        state, _ = update_step(state, series.looks.window(here), bounds[:, column])
+    return Memory(columns, state)
+
+
+def judge_step(series: Series, bounds: FloatArray, known: Memory) -> Step:
+    """Judge the newest look by what is remembered of all before it.
+
+    A step that came at the same time of the year before is the season, and no news.
+    """
+    before = known.state.n.astype(np.int64)
+    _, step = update_step(known.state, series.looks.window(slice(-1, None)), bounds[:, -1])
+    alarm = step.answers.fires(1.0 / bounds[:, -1])
+    seasonal = np.zeros_like(alarm)
+    rows = np.flatnonzero(alarm)
+    if rows.size:
+        own = series.looks.rows(rows)
+        began = change_day(own, series.days, step.looks_ago[rows])
+        seasonal[rows] = as_last_year(own, series.days, began, rising=step.ratio[rows] > 1.0)
+    answers = replace(step.answers, news=alarm & ~seasonal)
+    return replace(step, answers=answers, n=before, seasonal=seasonal)
+
+
+def update_step(state: StepState, looks: Looks, alarm_at: FloatArray | float) -> tuple[StepState, Step]:
     """Take in the newest look of S series; `alarm_at` is c, the looks between chance alarms.
 
     A look outside baselines changes nothing. One look gives at most half the evidence of an alarm, so that a
@@ -86,7 +140,7 @@ def update(state: StepState, looks: Looks, alarm_at: FloatArray | float) -> tupl
     learnt = _learn(_move(state, now), now)
     best = learnt.m.argmax(axis=1)
     step = _describe(learnt, now, best)
-    return _restart(learnt, best, now.dispersion, step.answers.fires), step
+    return _restart(learnt, best, now.dispersion, step.answers.fires(1.0 / now.alarm_at)), step
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +150,8 @@ class _Moment:
     y: FloatArray
     exposure: FloatArray
     used: BoolArray
+    unknown: BoolArray
+    """A count at unknown exposure."""
     ready: BoolArray
     rate: FloatArray
     dispersion: FloatArray
@@ -115,20 +171,9 @@ def _moment(state: StepState, looks: Looks, alarm_at: FloatArray) -> _Moment:
     certainty = 1.0 + mean / (state.events + 0.5)
     variance = dispersion * mean * certainty
     y = np.minimum(y, np.where(state.n > 0, mean + _CAP_SD * np.sqrt(variance) + _CAP_EVENTS, y))
-    ready = used & (state.n >= LEAST_LOOKS)
-    return _Moment(y, e, used, ready, rate, dispersion, mean, variance, certainty, alarm_at)
-
-
-def replay(looks: Looks, alarm_at: FloatArray | float) -> tuple[StepState, Step, BoolArray]:
-    """Run all looks from the start: final state, last answer, alarms [S, T]."""
-    state = fresh_state(len(looks.counts))
-    alarms = np.zeros(looks.counts.shape, dtype=bool)
-    step = None
-    for column in range(looks.counts.shape[1]):
-        state, step = update(state, looks.window(slice(column, column + 1)), alarm_at)
-        alarms[:, column] = step.answers.fires
-    assert step is not None, "a batch always has a newest look"
-    return state, step, alarms
+    ready = used & (state.n >= STEP_LEAST_LOOKS)
+    unknown = looks.seen[:, -1] & np.isnan(looks.today_exposure)
+    return _Moment(y, e, used, unknown, ready, rate, dispersion, mean, variance, certainty, alarm_at)
 
 
 def _baseline(state: StepState) -> tuple[FloatArray, FloatArray]:
@@ -139,12 +184,12 @@ def _baseline(state: StepState) -> tuple[FloatArray, FloatArray]:
 
 def _move(state: StepState, now: _Moment) -> StepState:
     """Update M, and the sums since the last time each ratio had nothing going for it."""
-    size = np.minimum(size_of(now.mean, now.variance), _LARGEST_SIZE)
-    k = np.array(RATIOS)
+    size = np.minimum(nb.size_of(now.mean, now.variance), _LARGEST_SIZE)
+    k = np.array(RATE_RATIOS)
     relative = (now.mean / (size + now.mean))[:, None] * (k - 1.0)
     log_ratio = now.y[:, None] * np.log(k) - (now.y + size)[:, None] * np.log1p(relative)
     # Half of what lifts the mean over all ratios to c; capping evidence only makes alarms rarer.
-    cap = np.minimum(_LOG_CAP, np.log(len(RATIOS) * np.maximum(now.alarm_at, np.e)) / 2.0)[:, None]
+    cap = np.minimum(_LOG_CAP, np.log(len(RATE_RATIOS) * np.maximum(now.alarm_at, np.e)) / 2.0)[:, None]
     seen = now.ready[:, None]
     log_ratio = np.where(seen, np.clip(log_ratio, -_LOG_CAP, cap), 0.0)
     m = np.where(seen, np.minimum((state.m + 1.0) * np.exp(log_ratio), _LARGEST_M), state.m)
@@ -193,11 +238,13 @@ def _describe(state: StepState, now: _Moment, best: IntArray) -> Step:
         ratio = (events / exposure) / before
         p = np.minimum(1.0, 1.0 / evidence)
     above = now.y - now.mean
-    agrees = now.ready & np.where(np.array(RATIOS)[best] > 1.0, above > 0, above < 0)
-    needs = np.where(now.ready, 0, np.maximum(0, LEAST_LOOKS - state.n)).astype(np.int64)
-    alpha = np.where(agrees, 1.0 / now.alarm_at, -1.0)
-    settled = answer("step", p, observed=now.used, needs=needs, alpha=alpha)
-    return Step(settled, evidence, ratio, n.astype(np.int64), before)
+    agrees = now.ready & np.where(np.array(RATE_RATIOS)[best] > 1.0, above > 0, above < 0)
+    needs = np.where(now.ready, 0, np.maximum(0, STEP_LEAST_LOOKS - state.n)).astype(np.int64)
+    # A count at unknown exposure was observed, but says too little of the level.
+    p = np.where(now.used, p, np.nan)
+    settled = answer_by_p("step", p, observed=now.used | now.unknown, needs=needs, news=agrees)
+    no = np.zeros(len(evidence), dtype=bool)
+    return Step(settled, evidence, ratio, n.astype(np.int64), before, state.n.astype(np.int64), no)
 
 
 def _restart(state: StepState, best: IntArray, dispersion: FloatArray, fired: BoolArray) -> StepState:
@@ -216,3 +263,33 @@ def _restart(state: StepState, best: IntArray, dispersion: FloatArray, fired: Bo
             for name in ("m", "climb", "since_n", "since_events", "since_exposure")
         },
     )
+
+
+def change_day(looks: Looks, days: FloatArray, looks_ago: IntArray) -> FloatArray:
+    """The day [series] of the look that began the change, `looks_ago` usable looks ago; NaN where there is none."""
+    ahead = looks.member[:, ::-1].cumsum(axis=1)[:, ::-1]
+    begins = looks.member & (ahead == looks_ago[:, None])
+    return np.where(begins.any(axis=1), days[begins.argmax(axis=1)], np.nan)
+
+
+def as_last_year(looks: Looks, days: FloatArray, since_day: FloatArray, *, rising: BoolArray) -> BoolArray:
+    """Whether the looks since that day [series] were not clearly more (or fewer) than a year before.
+
+    `days` [time] ends today. Without 8 events, or without looks then, last year says nothing.
+    """
+    today = days[-1]
+    now = looks.member & (days >= since_day[:, None])
+    then = looks.member & (days >= since_day[:, None] - DAYS_A_YEAR)
+    then &= days <= today - DAYS_A_YEAR + _LEAST_SPAN_DAYS
+    a, b = (np.where(part, looks.counts, 0.0).sum(axis=1) for part in (now, then))
+    e_a, e_b = (np.where(part, looks.exposure, 0.0).sum(axis=1) for part in (now, then))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(rising, e_a, e_b) / (e_a + e_b)
+    more, less = np.where(rising, a, b), np.where(rising, b, a)
+    phi = learn_rate(looks.past).dispersion
+    told = (b >= RATE_CHANGE_LEAST_EVENTS) & (e_a > 0) & (e_b > 0)
+    alike: BoolArray = told & (more == 0)
+    asked = told & ~alike
+    p = np.exp(nb.log_incomplete_beta((more / phi)[asked], (less / phi)[asked] + 1.0, share[asked]))
+    alike[asked] = p > _CLEARLY
+    return alike

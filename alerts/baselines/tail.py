@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alerts.baselines import nb
-from alerts.baselines.answers import Answers, answer
-from alerts.baselines.model import Looks, learn_rate, tame
+from alerts.baselines.answers import Answers, answer_by_p
+from alerts.baselines.model import Looks, cap_outliers, learn_rate
 from alerts.baselines.special import FloatArray, IntArray
 
-Side = Literal["high", "low", "both"]
-LEAST_LOOKS = 12
-LEAST_EXPOSURE = 5.0
+TailSide = Literal["high", "low"]
+TAIL_LEAST_LOOKS = 12
+TAIL_LEAST_EXPOSURE = 5.0
 _MOST_SE = 3.0
 
 
@@ -45,51 +45,15 @@ class Tail:
     dispersion: FloatArray
     n: IntArray
 
-    def band(self, tail: float = 0.025) -> tuple[FloatArray, FloatArray]:
-        """The counts between which 95 % of looks lie."""
-        return nb.quantile(1.0 - tail, self.expected, self.size), nb.quantile(tail, self.expected, self.size)
 
-    def attainable(self, alpha: FloatArray | float, side: Side = "high") -> FloatArray:
-        """The real chance of an alarm a look: counts are whole, so it lies below the promised alpha."""
-        return attainable(np.broadcast_to(alpha, self.expected.shape), self.expected, self.size, side)
-
-
-def steady(past: Looks) -> Expectation:
+def seasonless_expectation(past: Looks) -> Expectation:
     """Without season: λ = (Σy + ½)/Σe over all usable looks, its variance φλ²/S."""
-    rate = learn_rate(tame(past))
-    exposure_missing = np.ceil(np.maximum(0.0, LEAST_EXPOSURE - rate.exposure))
-    needs = np.maximum(np.maximum(0, LEAST_LOOKS - rate.n), exposure_missing).astype(np.int64)
+    rate = learn_rate(cap_outliers(past))
+    exposure_missing = np.ceil(np.maximum(0.0, TAIL_LEAST_EXPOSURE - rate.exposure))
+    needs = np.maximum(np.maximum(0, TAIL_LEAST_LOOKS - rate.n), exposure_missing).astype(np.int64)
     dispersion = rate.cautious_dispersion
     se = np.sqrt(dispersion / rate.events)
     return Expectation(rate.per_exposure, dispersion, se, rate.n, needs)
-
-
-def judge_tail(
-    looks: Looks,
-    expectation: Expectation | None = None,
-    alpha: FloatArray | float = 0.005,
-    side: Side = "high",
-    *,
-    window: int = 1,
-    factors: ArrayLike = 1.0,
-    rule: str = "tail",
-) -> Tail:
-    """Judge the newest look, or for flows the sum of the newest `window` looks, against an expectation.
-
-    Variance is φm + (m·se)². The high side asks P(Y ≥ y₀) and takes a badly exposed positive count as "at
-    least"; the low side asks P(Y ≤ y₀) of well exposed looks only. A look at or below its expectation never
-    fires high, one at or above it never low. `factors` [window] or [series, window] scale the expectation of
-    the looks summed (days of the week). Stocks are snapshots and are never summed.
-    """
-    expectation = steady(looks.past) if expectation is None else expectation
-    p_high, p_low, mean, size = probabilities(looks, expectation, window, factors)
-    whole = looks.member[:, -1]
-    p_low = np.where(whole | np.isnan(p_low), p_low, 1.0)
-    # Two tries share one promise.
-    p = {"high": p_high, "low": p_low, "both": np.minimum(1.0, 2.0 * np.minimum(p_high, p_low))}[side]
-    observed = looks.seen[:, -1] & (whole if side == "low" else True)
-    settled = answer(rule, p, observed=observed, needs=expectation.needs, alpha=alpha)
-    return Tail(settled, p_high, p_low, mean, size, expectation.dispersion, expectation.n)
 
 
 def probabilities(
@@ -113,17 +77,19 @@ def probabilities(
 def judge_windows(
     looks: Looks,
     expectation: Expectation | None = None,
-    alpha: FloatArray | float = 0.005,
     windows: tuple[int, ...] = (1, 2),
     factors: ArrayLike | None = None,
 ) -> Tail:
     """Judge the newest look and, for flows, sums of the newest looks, on one promise shared by all windows.
 
-    A sum catches what spreads over looks. It counts only where today is itself above its expectation, so that
-    yesterday's surge is not told again. The expectation shown is that of the most telling window. `factors`
-    [series, longest window] scale the expectation of the newest looks.
+    Variance is φm + (m·se)². The high side asks P(Y ≥ y₀) and takes a badly exposed positive count as "at least"; the
+    low side asks P(Y ≤ y₀) of well exposed looks only. A look at or below its expectation is never unusual on the high
+    side, nor one at or above it on the low side. Stocks are snapshots and are never summed. A sum catches what spreads
+    over looks. It counts only where today is itself above its expectation, so that yesterday's surge is not told again.
+    The expectation given is that of the most telling window. `factors` [series, longest window] scale the
+    expectation of the newest looks (days of the week).
     """
-    expectation = steady(looks.past) if expectation is None else expectation
+    expectation = seasonless_expectation(looks.past) if expectation is None else expectation
     tries = windows if looks.kind == "flow" else windows[:1]
     scale = np.ones((1, max(tries))) if factors is None else np.asarray(factors, np.float64)
     found = [probabilities(looks, expectation, window, scale[:, -window:]) for window in tries]
@@ -131,7 +97,7 @@ def judge_windows(
     high[1:] = np.where(high[0] < 1.0, high[1:], np.where(np.isnan(high[0]), np.nan, 1.0))
     best = np.where(np.isnan(high), np.inf, high).argmin(axis=0)[None]
     p = np.minimum(1.0, len(tries) * np.take_along_axis(high, best, axis=0)[0])
-    settled = answer("tail", p, observed=looks.seen[:, -1], needs=expectation.needs, alpha=alpha)
+    settled = answer_by_p("tail", p, observed=looks.seen[:, -1], needs=expectation.needs)
     mean, size = (np.take_along_axis(part, best, axis=0)[0] for part in (mean, size))
     p_low = np.where(looks.member[:, -1] | np.isnan(low[0]), low[0], 1.0)
     return Tail(settled, p, p_low, mean, size, expectation.dispersion, expectation.n)
@@ -149,17 +115,17 @@ def _sum_newest(looks: Looks, width: int, factors: FloatArray) -> tuple[FloatArr
     return np.where(today, count, np.nan), np.where(today, total, np.nan)
 
 
-def attainable(alpha: FloatArray, mean: FloatArray, size: FloatArray, side: Side = "high") -> FloatArray:
+def attainable_tail_chance(
+    alpha: FloatArray, mean: FloatArray, size: FloatArray, side: TailSide = "high"
+) -> FloatArray:
     """The largest chance of an alarm not above alpha that whole counts allow."""
-    share = alpha / 2.0 if side == "both" else alpha
-    chance = np.zeros_like(mean)
-    if side != "low":
-        bound = nb.quantile(np.clip(share, 1e-300, 0.5), mean, size)
-        chance = chance + nb.sf(bound + 1.0, mean, size)
-    if side != "high":
-        # The largest count whose lower tail stays within the share; below zero there is none.
-        bound = nb.quantile(1.0 - np.clip(share, 1e-15, 0.5), mean, size)
-        inside = nb.cdf(bound, mean, size) <= share
+    if side == "high":
+        bound = nb.quantile(np.clip(alpha, 1e-300, 0.5), mean, size)
+        chance = nb.sf(bound + 1.0, mean, size)
+    else:
+        # The largest count whose lower tail stays within alpha; below zero there is none.
+        bound = nb.quantile(1.0 - np.clip(alpha, 1e-15, 0.5), mean, size)
+        inside = nb.cdf(bound, mean, size) <= alpha
         below = np.where(inside, bound, bound - 1.0)
-        chance = chance + np.where(below >= 0, nb.cdf(np.maximum(below, 0.0), mean, size), 0.0)
-    return np.where(share > 0, chance, 0.0)
+        chance = np.where(below >= 0, nb.cdf(np.maximum(below, 0.0), mean, size), 0.0)
+    return np.where(alpha > 0, chance, 0.0)

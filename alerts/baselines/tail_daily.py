@@ -5,16 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alerts.baselines.model import Looks, learn_rate, tame
-from alerts.baselines.special import FloatArray, IntArray
+from alerts.baselines.model import DAYS_A_WEEK, Looks, cap_outliers, learn_rate
+from alerts.baselines.special import FloatArray, IntArray, times
 from alerts.baselines.tail import Expectation
 
-DAYS_A_WEEK = 7
 _MAD_TO_SD = 1.4826
 
 
 @dataclass(frozen=True, slots=True)
-class Daily:
+class DailyOptions:
     """Windows of the daily expectation, in looks of one day."""
 
     level_days: int = 56
@@ -26,24 +25,24 @@ class Daily:
     robust_sd: float = 3.0
 
 
-def daily(
-    looks: Looks, weekday: ArrayLike, options: Daily | None = None, *, window: int = 1
+def daily_expectation(
+    looks: Looks, weekday: ArrayLike, options: DailyOptions | None = None, *, window: int = 1
 ) -> tuple[Expectation, FloatArray]:
-    """Expectation of the newest day and the factors [series, window] of the newest days, for `judge_tail`.
+    """Expectation of the newest day and the factors [series, window] of the newest days, for `judge_windows`.
 
     `looks` are consecutive days, `weekday` [time] is any number of the day, modulo 7. Days of the window
     and the newest two before it are left out. Below 182 usable days all weekdays are alike; factors shrink
     towards 1 by ten events. Counts over 3 robust standard deviations above the level are cut to that.
     """
-    options = options or Daily()
+    options = options or DailyOptions()
     day = np.asarray(weekday, np.int64) % DAYS_A_WEEK
     end = max(0, looks.counts.shape[1] - window - options.guard_days)
-    longer = tame(looks.window(slice(max(0, end - options.factor_days), end)))
+    longer = cap_outliers(looks.window(slice(max(0, end - options.factor_days), end)))
     factors = weekday_factors(longer, day[max(0, end - options.factor_days) : end], options)
     recent = slice(max(0, end - options.level_days), end)
     past = looks.window(recent)
     scale = factors[:, day[recent]]
-    rate = learn_rate(_cut(tame(past), scale, options), scale=scale)
+    rate = learn_rate(_cut(cap_outliers(past), scale, options), scale=scale)
     needs = np.maximum(0, options.least_usable - rate.n)
     dispersion = rate.cautious_dispersion
     se = np.sqrt(dispersion / rate.events)
@@ -51,7 +50,7 @@ def daily(
     return expectation, factors[:, day[-window:]]
 
 
-def weekday_factors(past: Looks, weekday: IntArray, options: Daily) -> FloatArray:
+def weekday_factors(past: Looks, weekday: IntArray, options: DailyOptions) -> FloatArray:
     """Each weekday's level over the mean level, [series, 7], shrunk towards 1 by `prior_events`."""
     used = past.member
     y = np.where(used, past.counts, 0.0)
@@ -59,12 +58,12 @@ def weekday_factors(past: Looks, weekday: IntArray, options: Daily) -> FloatArra
     exposure = np.maximum(e.sum(axis=1), 1e-9)
     expected = (y.sum(axis=1) / exposure)[:, None] * e
     days = (weekday[:, None] == np.arange(DAYS_A_WEEK)).astype(np.float64)
-    factors = (y @ days + options.prior_events) / (expected @ days + options.prior_events)
+    factors = (times(y, days) + options.prior_events) / (times(expected, days) + options.prior_events)
     known = used.sum(axis=1) >= options.least_factor_days
     return np.where(known[:, None], factors, 1.0)
 
 
-def _cut(past: Looks, scale: FloatArray, options: Daily) -> Looks:
+def _cut(past: Looks, scale: FloatArray, options: DailyOptions) -> Looks:
     """Cut counts above level + 3 robust sd; where half the residuals are zero, Poisson's sd is the least."""
     rate = learn_rate(past, scale=scale)
     mean = rate.per_exposure[:, None] * np.where(past.member, past.exposure * scale, np.nan)

@@ -5,13 +5,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alerts.baselines.glm import Fit, fit, surge_weights
+from alerts.baselines.glm import GlmFit, fit_glm, surge_weights
 from alerts.baselines.glm_parts import coefficients_without, joined, with_column, without_column
-from alerts.baselines.model import Looks, cautious, shrink_dispersion, tame
-from alerts.baselines.special import BoolArray, FloatArray
-from alerts.baselines.tail import Expectation, steady
+from alerts.baselines.model import DAYS_A_YEAR, Looks, cap_outliers, cautious, shrink_dispersion
+from alerts.baselines.special import FloatArray, times
+from alerts.baselines.tail import Expectation, seasonless_expectation
 
-DAYS_A_YEAR = 365.25
 _TREND, _LEVEL = 0, 1
 _MOST_ETA = 50.0
 _RUNAWAY = 4.0
@@ -20,7 +19,7 @@ _PRIOR_DISPERSION = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Season:
+class SeasonOptions:
     """How the seasonal expectation is learnt; the guard keeps the newest looks from hiding a surge."""
 
     longest_years: float = 10.0
@@ -41,14 +40,14 @@ class Season:
     """With fewer events a season is guesswork."""
 
 
-def seasonal(looks: Looks, days: ArrayLike, season: Season | None = None) -> Expectation:
+def seasonal_expectation(looks: Looks, days: ArrayLike, season: SeasonOptions | None = None) -> Expectation:
     """Expectation of the newest look; `days` [time] is when the looks were, in days from any origin.
 
     Under 1.5 years of usable history there is no season (and the level is the less sure), from 1.5 one harmonic,
     from 3 two. The trend stays
     where its |t| exceeds 1.96 and it promises at most twice the largest past count.
     """
-    season = season or Season()
+    season = season or SeasonOptions()
     at = np.asarray(days, np.float64)
     now = at[-1]
     recent = at >= now - season.longest_years * DAYS_A_YEAR
@@ -71,7 +70,8 @@ def seasonal(looks: Looks, days: ArrayLike, season: Season | None = None) -> Exp
         rows = np.flatnonzero(harmonics == m)
         if rows.size:
             guard = season.guard_days if m == 2 else season.short_guard_days  # noqa: PLR2004 - two harmonics
-            use = at[:-1] < now - guard
+            # `at` is in order of time.
+            use = slice(int(recent.argmax()), int(np.searchsorted(at[:-1], now - guard)))
             fitted = _fit_rows(past.rows(rows), at[:-1] - now, use, m, season)
             # A fit that ran away (all events in one season) promises nonsense: the steady rate stands.
             sane = fitted["rate"] <= _RUNAWAY * np.where(past.member, past.counts, 0.0)[rows].max(axis=1)
@@ -79,31 +79,34 @@ def seasonal(looks: Looks, days: ArrayLike, season: Season | None = None) -> Exp
                 getattr(result, name)[rows[sane]] = value[sane]
             fitted_rows[rows[sane]] = True
     if not fitted_rows.all():
-        plain = steady(past.rows(~fitted_rows))
+        plain = seasonless_expectation(past.rows(~fitted_rows))
         for entry in fields(Expectation):
             getattr(result, entry.name)[~fitted_rows] = getattr(plain, entry.name)
         result.se_log[~fitted_rows] = np.hypot(plain.se_log, season.unknown_season)
     return result
 
 
-def _fit_rows(past: Looks, days: FloatArray, use: BoolArray, m: int, season: Season) -> dict[str, FloatArray]:
-    usable = past.member & use
-    columns = usable.any(axis=0)
-    tamed = tame(Looks(past.counts, past.exposure, past.kind, usable, past.faults))
-    y = np.where(usable, tamed.counts, np.nan)[:, columns]
+def _fit_rows(
+    past: Looks, days: FloatArray, use: slice, m: int, season: SeasonOptions
+) -> dict[str, FloatArray]:
+    # By time alone: were columns without any look left out, a series would be added up otherwise in another batch.
+    learnt = past.window(use)
+    tamed = cap_outliers(learnt)
+    y = np.where(learnt.member, tamed.counts, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        offset = np.log(tamed.exposure[:, columns])
-    design = _design(days[columns], m)
+        offset = np.log(tamed.exposure)
+    design = _design(days[use], m)
     today = _design(np.zeros(1), m)[0]
     model = _model(y, design, offset, today, season)
-    eta = model.coefficients @ today
+    eta = times(model.coefficients, today[:, None])[:, 0]
     pearson = _capped_pearson(y, model, season.cut_z)
     # One degree of freedom is put back: the shrunk φ counts n - 1.
     n = np.isfinite(y).sum(axis=1)
     dispersion = cautious(
         shrink_dispersion(pearson, model.df + 1), n, np.nansum(y, axis=1) / np.maximum(n, 1)
     )
-    se = np.sqrt(dispersion * np.einsum("i,sij,j->s", today, model.covariance, today))
+    pairs = np.outer(today, today).reshape(-1, 1)
+    se = np.sqrt(dispersion * times(model.covariance.reshape(len(y), -1), pairs)[:, 0])
     return {
         "rate": np.exp(np.minimum(eta, _MOST_ETA)),
         "dispersion": dispersion,
@@ -112,7 +115,7 @@ def _fit_rows(past: Looks, days: FloatArray, use: BoolArray, m: int, season: Sea
     }
 
 
-def _capped_pearson(y: FloatArray, model: Fit, z: float) -> FloatArray:
+def _capped_pearson(y: FloatArray, model: GlmFit, z: float) -> FloatArray:
     """Pearson's χ² with each count cut at the level that one look in a hundred passes.
 
     The weights that keep past surges out of the mean would take ordinary high counts out of the dispersion too,
@@ -135,12 +138,14 @@ def _design(days: FloatArray, harmonics: int) -> FloatArray:
     return np.column_stack(columns)
 
 
-def _model(y: FloatArray, design: FloatArray, offset: FloatArray, today: FloatArray, season: Season) -> Fit:
+def _model(
+    y: FloatArray, design: FloatArray, offset: FloatArray, today: FloatArray, season: SeasonOptions
+) -> GlmFit:
     """Fit, weigh past surges down, fit again, and once more without the trend where it does not stand."""
     exposure = np.where(np.isfinite(y), np.exp(offset), 0.0).sum(axis=1)
     start = np.zeros((len(y), design.shape[1]))
     start[:, _LEVEL] = np.log((np.nansum(y, axis=1) + 0.5) / exposure)
-    first = fit(y, design, offset, np.ones_like(y), start=start)
+    first = fit_glm(y, design, offset, np.ones_like(y), start=start)
     weights = surge_weights(y, first, season.weights_threshold)
     near = coefficients_without(first, _TREND)
     # What is far from a trend before past surges are weighed down is none afterwards.
@@ -149,21 +154,21 @@ def _model(y: FloatArray, design: FloatArray, offset: FloatArray, today: FloatAr
     full = None
     if asked.size:
         part = (y[asked], design, offset[asked], weights[asked])
-        full = fit(*part, start=first.coefficients[asked], leverage=False)
-        promise = np.exp(np.minimum(full.coefficients @ today, _MOST_ETA))
+        full = fit_glm(*part, start=first.coefficients[asked], leverage=False)
+        promise = np.exp(np.minimum(times(full.coefficients, today[:, None])[:, 0], _MOST_ETA))
         largest = np.nanmax(y[asked] / np.exp(offset[asked]), axis=1)
         stands = full.converged & (_trend_t(full) > season.least_t)
         flat[asked] = ~(stands & (promise <= season.most_promised * largest))
         near[asked] = coefficients_without(full, _TREND)
         full = full.rows(~flat[asked])
-    reduced = fit(
+    reduced = fit_glm(
         y[flat], without_column(design, _TREND), offset[flat], weights[flat], start=near[flat], leverage=False
     )
     level = with_column(reduced, _TREND)
     return level if full is None else joined(level, full, flat)
 
 
-def _trend_t(model: Fit) -> FloatArray:
+def _trend_t(model: GlmFit) -> FloatArray:
     with np.errstate(invalid="ignore", divide="ignore"):
         se = np.sqrt(np.maximum(1.0, model.dispersion) * model.covariance[:, _TREND, _TREND])
         t: FloatArray = np.abs(model.coefficients[:, _TREND]) / se

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alerts.channels import Message, Receipt, SendError
-from alerts.channels.email_message import build, message_id
+from alerts.channels.email_message import build_email, email_message_id
 from alerts.channels.safe_text import one_line, server_words
 
-Security = Literal["starttls", "tls", "none"]
-TIMEOUT_S = 20.0
+SmtpSecurity = Literal["starttls", "tls", "none"]
+SMTP_TIMEOUT_S = 20.0
 _TIMEOUTS_IN_ALL = 3
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _PERMANENT = range(500, 600)
@@ -42,13 +42,13 @@ class EmailChannel:
         host: str,
         port: int,
         *,
-        security: Security,
+        security: SmtpSecurity,
         username: str | None,
         password: str | None,
         sender: str,
         recipients: Sequence[str],
         ca_file: Path | None = None,
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float = SMTP_TIMEOUT_S,
     ) -> None:
         if security == "none" and not _is_loopback(host):
             raise ValueError(
@@ -85,7 +85,7 @@ class EmailChannel:
         Whom the server refuses for now is named by a SendError together with those who have it; whom it refuses
         for good, while others have it, by the note.
         """
-        mail = build(message, self._from, self._recipients, self._domain).as_bytes()
+        mail = build_email(message, self._from, self._recipients, self._domain).as_bytes()
         left = [each for each in self._recipients if each not in message.delivered_to]
         deadline = _Deadline(self._timeout_s * _TIMEOUTS_IN_ALL)
         opened = False
@@ -107,7 +107,7 @@ class EmailChannel:
             raise self._failure(slow if deadline.passed else error, opened=opened) from None
         if any(code not in _PERMANENT for code, _ in refused.values()):
             raise self._some_wait(message, refused)
-        return Receipt(message_id(message.identity, self._domain), self._left_out(refused))
+        return Receipt(email_message_id(message.identity, self._domain), self._left_out(refused))
 
     def _some_wait(self, message: Message, refused: dict[str, tuple[int, bytes]]) -> SendError:
         accepted = tuple(each for each in self._recipients if each not in refused)

@@ -14,9 +14,9 @@ from email.utils import format_datetime
 from html import escape
 
 from alerts.channels import Message
-from alerts.channels.safe_text import clean, cut, one_line, safe_url
+from alerts.channels.safe_text import clean_text, cut_text, one_line, safe_url
 
-COLUMNS = 76
+WRAP_COLUMNS = 76
 SUBJECT_LIMIT = 200
 PARAGRAPHS_LIMIT = 60_000
 _SHORT = 2_000
@@ -35,12 +35,12 @@ _HEAD = """\
 """
 
 
-def build(message: Message, sender: str, recipients: Sequence[str], domain: str) -> EmailMessage:
+def build_email(message: Message, sender: str, recipients: Sequence[str], domain: str) -> EmailMessage:
     """Write the mail; `sender` and `recipients` must be checked addresses, all else may be hostile."""
     fitted = _Fitted(message)
     token = _token(message.identity)
     mail = EmailMessage(policy=SMTP)
-    mail["Subject"] = cut(one_line(message.subject) or "sitewatch", SUBJECT_LIMIT)
+    mail["Subject"] = cut_text(one_line(message.subject) or "sitewatch", SUBJECT_LIMIT)
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
     mail["Date"] = format_datetime(message.created_at)
@@ -67,7 +67,7 @@ def build(message: Message, sender: str, recipients: Sequence[str], domain: str)
     return mail
 
 
-def message_id(identity: str, domain: str) -> str:
+def email_message_id(identity: str, domain: str) -> str:
     """The Message-ID of a delivery: always the same for the same identity."""
     return f"<{_token(identity)}@{domain}>"
 
@@ -89,36 +89,38 @@ class _Fitted:
         self._was_cut = len(message.facts) > _MOST_FACTS or len(message.links) > _MOST_LINKS
         self.status = self._fit(one_line(message.status))
         self.headline = self._fit(one_line(message.headline))
-        self.footer = self._fit(clean(message.footer))
+        self.footer = self._fit(clean_text(message.footer))
         self.image_alt = self._fit(one_line(message.image_alt))
         facts = message.facts[:_MOST_FACTS]
-        self.facts = [(self._fit(one_line(name)), self._fit(clean(value))) for name, value in facts]
+        self.facts = [(self._fit(one_line(name)), self._fit(clean_text(value))) for name, value in facts]
         links = [(one_line(link.text), safe_url(link.url)) for link in message.links[:_MOST_LINKS]]
         self.links = [(self._fit(text or url), url) for text, url in links if url]
         self.paragraphs: list[str] = []
         left = PARAGRAPHS_LIMIT
-        for text in filter(None, map(clean, message.paragraphs)):
+        for text in filter(None, map(clean_text, message.paragraphs)):
             self.paragraphs += filter(None, [self._fit(text, left)])
             left = max(left - len(text), 0)
         if self._was_cut:
             self.paragraphs.append(_CUT_ON_PAGE if self.links else _CUT)
 
     def _fit(self, text: str, limit: int = _SHORT) -> str:
-        fitting = cut(text, limit)
+        fitting = cut_text(text, limit)
         self._was_cut = self._was_cut or fitting != text
         return fitting
 
     def text(self) -> str:
         """The plain part: at most 76 columns, but for a URL, which stands whole on its own line."""
-        blocks = [wrap(f"{self.status}: {self.headline}" if self.status else self.headline)]
-        blocks += [wrap(paragraph) for paragraph in self.paragraphs]
+        blocks = [wrap_lines(f"{self.status}: {self.headline}" if self.status else self.headline)]
+        blocks += [wrap_lines(paragraph) for paragraph in self.paragraphs]
         if self.facts:
-            blocks.append("\n".join(wrap(f"{name}: {value}", indent="  ") for name, value in self.facts))
-        blocks += [f"{wrap(text)}\n{url}" for text, url in self.links]
+            blocks.append(
+                "\n".join(wrap_lines(f"{name}: {value}", indent="  ") for name, value in self.facts)
+            )
+        blocks += [f"{wrap_lines(text)}\n{url}" for text, url in self.links]
         if self.image_alt:
-            blocks.append(wrap(f"Picture: {self.image_alt}"))
+            blocks.append(wrap_lines(f"Picture: {self.image_alt}"))
         if self.footer:
-            blocks.append(f"-- \n{wrap(self.footer)}")
+            blocks.append(f"-- \n{wrap_lines(self.footer)}")
         return "\n\n".join(blocks) + "\n"
 
     def html(self, picture: str) -> str:
@@ -160,16 +162,16 @@ def _lines(text: str) -> str:
     return "<br>\n".join(escape(line) for line in text.split("\n"))
 
 
-def wrap(text: str, indent: str = "") -> str:
+def wrap_lines(text: str, indent: str = "") -> str:
     """Wrap at 76 columns, counting wide characters (Korean, Chinese, emoji) as two; a URL stays whole."""
     return "\n".join(line for each in text.split("\n") for line in _wrap_line(each, indent))
 
 
 def _wrap_line(text: str, indent: str) -> Iterator[str]:
     line, width = "", 0
-    for word in _words(text, COLUMNS - len(indent)):
+    for word in _words(text, WRAP_COLUMNS - len(indent)):
         word_width = _width(word)
-        if line and width + 1 + word_width > COLUMNS:
+        if line and width + 1 + word_width > WRAP_COLUMNS:
             yield line
             line, width = indent + word, len(indent) + word_width
         else:

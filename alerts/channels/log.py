@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from alerts.channels import Message, Receipt, SendError
-from alerts.channels.safe_text import cut, one_line
+from alerts.channels.safe_text import cut_text, one_line
 
 LINE_LIMIT = 4_000
 
@@ -34,4 +34,4 @@ def _line(message: Message) -> str:
     facts = (f"{name}: {value}" for name, value in message.facts)
     links = (f"{link.text} {link.url}" for link in message.links)
     said = (f"{message.status}: {message.headline}", *message.paragraphs, *facts, *links, message.footer)
-    return f"{cut(' | '.join(filter(None, map(one_line, said))), LINE_LIMIT)} [{one_line(message.identity)}]"
+    return f"{cut_text(' | '.join(filter(None, map(one_line, said))), LINE_LIMIT)} [{one_line(message.identity)}]"

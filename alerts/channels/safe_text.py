@@ -13,17 +13,17 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _URL_SAFE = ":/?#[]@!$&'()*+,;=%-._~"
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """Keep the words, with plain newlines; drop controls and bidirectional overrides, mend lone surrogates."""
     return _SURROGATES.sub("\ufffd", _HIDDEN.sub("", _NEWLINES.sub("\n", text))).strip()
 
 
 def one_line(text: str) -> str:
     """Clean the text and set it on a single line."""
-    return " ".join(clean(text).split())
+    return " ".join(clean_text(text).split())
 
 
-def cut(text: str, limit: int, cost: Callable[[str], int] = len) -> str:
+def cut_text(text: str, limit: int, cost: Callable[[str], int] = len) -> str:
     """Shorten to a cost of at most `limit`, the ellipsis included; `cost` prices one character."""
     total = 0
     room = 0
@@ -43,7 +43,7 @@ def total_cost(text: str, cost: Callable[[str], int] = len) -> int:
 
 def safe_url(url: str) -> str | None:
     """Give an http(s) URL with every unsafe character percent-encoded, or None where it is no such URL."""
-    cleaned = clean(url)
+    cleaned = clean_text(url)
     try:
         parts = urlsplit(cleaned)
     except ValueError:
@@ -53,7 +53,7 @@ def safe_url(url: str) -> str | None:
     return quote(cleaned, safe=_URL_SAFE)
 
 
-def redact(text: str, secrets: Iterable[str]) -> str:
+def remove_secrets(text: str, secrets: Iterable[str]) -> str:
     """Take every secret out, also in base64, which is how mail servers echo them."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         encoded = base64.b64encode(secret.encode()).decode()
@@ -64,4 +64,4 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 def server_words(text: str, secrets: Iterable[str], limit: int = 200) -> str:
     """Quote what a server answered: one line, without secrets, not too long."""
-    return cut(redact(one_line(text), secrets), limit)
+    return cut_text(remove_secrets(one_line(text), secrets), limit)

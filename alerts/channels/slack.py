@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from alerts.channels import HttpAnswer, HttpPost, Message, Receipt, SendError
 from alerts.channels.safe_text import safe_url, server_words
-from alerts.channels.slack_blocks import payload
+from alerts.channels.slack_blocks import slack_payload
 
 MIN_INTERVAL_S = 1.0
 """Slack allows one message a second for each channel, with short bursts."""
@@ -79,7 +79,7 @@ class SlackChannel:
 
     def send(self, message: Message) -> Receipt:
         """Post once; whatever Slack accepted is sent. A webhook gives no reference back."""
-        body = json.dumps(payload(message)).encode()
+        body = json.dumps(slack_payload(message)).encode()
         try:
             answer = self._post(self._url, body, {"Content-Type": "application/json; charset=utf-8"})
         except SendError as error:

@@ -22,7 +22,7 @@ from slack_sdk.models.blocks import (
 from slack_sdk.models.metadata import Metadata
 
 from alerts.channels import Link, Message
-from alerts.channels.safe_text import clean, cut, one_line, safe_url, total_cost
+from alerts.channels.safe_text import clean_text, cut_text, one_line, safe_url, total_cost
 
 EVENT_TYPE = "sitewatch_delivery"
 HEADER_LIMIT = 150
@@ -51,7 +51,7 @@ def escape(text: str) -> str:
     return "".join(_ESCAPES.get(character, character) for character in text)
 
 
-def cost(character: str) -> int:
+def slack_cost(character: str) -> int:
     """What a character counts for: its escaped form, in the UTF-16 units of Slack's own counting."""
     return len(_ESCAPES.get(character, character)) + (character > _LAST_BASIC)
 
@@ -65,9 +65,9 @@ class _Allowance:
 
     def take(self, text: str, limit: int) -> str:
         """Spend on this text, shortened where it must be; empty where nothing is left."""
-        fitting = cut(text, min(limit, self.left), cost)
+        fitting = cut_text(text, min(limit, self.left), slack_cost)
         self.cut = self.cut or fitting != text
-        self.left -= total_cost(fitting, cost)
+        self.left -= total_cost(fitting, slack_cost)
         return fitting
 
     def split(self, share: int) -> "_Allowance":
@@ -82,7 +82,7 @@ class _Allowance:
         self.cut = self.cut or other.cut
 
 
-def payload(message: Message) -> dict[str, Any]:
+def slack_payload(message: Message) -> dict[str, Any]:
     """Build the whole body of the POST; `metadata` carries the identity, so that a repeat can be told."""
     return {
         "text": fallback_text(message),
@@ -100,8 +100,8 @@ def fallback_text(message: Message) -> str:
     facts = [f"{name}: {value}" for name, value in message.facts]
     links = [f"{link.text}: {url}" for link in message.links if (url := safe_url(link.url))]
     lines = [f"{message.status}: {message.headline}", *message.paragraphs, *facts, *links, message.footer]
-    said = "\n".join(filter(None, map(clean, lines)))
-    return escape(cut(said, TEXT_LIMIT, cost))
+    said = "\n".join(filter(None, map(clean_text, lines)))
+    return escape(cut_text(said, TEXT_LIMIT, slack_cost))
 
 
 def blocks(message: Message) -> list[Block]:
@@ -133,9 +133,9 @@ def _plain(text: str) -> PlainTextObject:
 
 def _top(message: Message, allowance: _Allowance) -> Iterator[Block]:
     headline = one_line(message.headline) or one_line(message.subject) or "sitewatch"
-    yield HeaderBlock(text=_plain(cut(headline, HEADER_LIMIT, cost)))
+    yield HeaderBlock(text=_plain(cut_text(headline, HEADER_LIMIT, slack_cost)))
     allowance.left -= HEADER_LIMIT
-    if total_cost(headline, cost) > HEADER_LIMIT:
+    if total_cost(headline, slack_cost) > HEADER_LIMIT:
         yield SectionBlock(text=_plain(allowance.take(headline, SECTION_LIMIT)))
     about = [allowance.take(one_line(text), _SHORT) for text in (message.status, message.subject)]
     if any(about):
@@ -155,7 +155,7 @@ def _cut_note(message: Message) -> str:
 
 
 def _body(message: Message, allowance: _Allowance) -> Iterator[Block]:
-    paragraphs = [text for text in map(clean, message.paragraphs) if text]
+    paragraphs = [text for text in map(clean_text, message.paragraphs) if text]
     for text in paragraphs[:_MOST_PARAGRAPHS]:
         if fitting := allowance.take(text, SECTION_LIMIT):
             yield SectionBlock(text=_plain(fitting))
@@ -163,7 +163,7 @@ def _body(message: Message, allowance: _Allowance) -> Iterator[Block]:
 
 
 def _facts(message: Message, allowance: _Allowance) -> Iterator[Block]:
-    pairs = [f"{one_line(name)}\n{clean(value)}".strip() for name, value in message.facts]
+    pairs = [f"{one_line(name)}\n{clean_text(value)}".strip() for name, value in message.facts]
     pairs = [pair for pair in pairs if pair]
     allowance.cut = allowance.cut or len(pairs) > _MOST_FACTS
     fields = [_plain(text) for pair in pairs[:_MOST_FACTS] if (text := allowance.take(pair, FIELD_LIMIT))]

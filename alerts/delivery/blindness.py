@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerts.delivery.notices import notice_payload, owe_notice
+from alerts.delivery.notices import enqueue_notice, notice_payload
 from alerts.words import listed, utc
 from db.blindness import begin_period, end_period, open_periods, watched_until
 from db.engine import Connection, Engine, writing
@@ -20,7 +20,7 @@ class BlindReport:
     ended: Sequence[BlindPeriod] = ()
 
 
-def watch_blindness(
+def notify_blindness(
     engine: Engine, names: Mapping[str, str], channels: Sequence[str], after: timedelta, now: datetime
 ) -> BlindReport:
     """Note the sites (id → name) that no feed has watched for `after`, and those that recovered; tell each once."""
@@ -44,7 +44,9 @@ def watch_blindness(
     return BlindReport(tuple(began), tuple(ended))
 
 
-def tell_refusals(engine: Engine, providers: Collection[str], channels: Sequence[str], now: datetime) -> None:
+def notify_refusals(
+    engine: Engine, providers: Collection[str], channels: Sequence[str], now: datetime
+) -> None:
     """Tell once of each provider that refuses this program: it is not asked again until a person acts."""
     with writing(engine) as connection:
         for name, state in provider_states(connection).items():
@@ -52,7 +54,7 @@ def tell_refusals(engine: Engine, providers: Collection[str], channels: Sequence
                 continue
             since = state.failing_since or state.updated_at
             payload = _refused(name, since, state.last_error or "")
-            owe_notice(
+            enqueue_notice(
                 connection,
                 f"refused:{name}:{since.isoformat()}",
                 channels,
@@ -62,7 +64,7 @@ def tell_refusals(engine: Engine, providers: Collection[str], channels: Sequence
             )
 
 
-def tell_room(engine: Engine, words: str, channels: Sequence[str], now: datetime) -> None:
+def notify_low_disk(engine: Engine, words: str, channels: Sequence[str], now: datetime) -> None:
     """Tell that there is little room left, once in each week in which that is so."""
     year, week, _ = now.isocalendar()
     payload = notice_payload(
@@ -73,7 +75,7 @@ def tell_room(engine: Engine, words: str, channels: Sequence[str], now: datetime
         thread=f"room:{year}-{week}",
     )
     with writing(engine) as connection:
-        owe_notice(connection, f"room:{year}-{week}", channels, reason="room", payload=payload, now=now)
+        enqueue_notice(connection, f"room:{year}-{week}", channels, reason="room", payload=payload, now=now)
 
 
 def _tell(
@@ -95,7 +97,7 @@ def _tell(
         payload = _blind(who, since) if blind else _seeing(who, since)
         reason = "blind" if blind else "seeing"
         identity = f"{reason}:{since.isoformat()}:{_mark(group)}"
-        owe_notice(connection, identity, channels, reason=reason, payload=payload, now=now)
+        enqueue_notice(connection, identity, channels, reason=reason, payload=payload, now=now)
 
 
 def _mark(group: Sequence[BlindPeriod]) -> str:

@@ -4,7 +4,7 @@ from alerts.channels import Message
 from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import compose_alert
 from alerts.delivery.worker import compose_notice
-from db.alerts import alert_by_id, events
+from db.alerts import alert_by_id, alert_events
 from db.engine import Connection, Engine, reading
 from db.records import Delivery
 
@@ -16,17 +16,17 @@ class ComposeError(LookupError):
 def compose(engine: Engine, delivery: Delivery, public_url: str | None) -> Message:
     """The message of one delivery: as it was sent, else as things stand now; raises ComposeError where its alert is gone."""
     with reading(engine) as connection:
-        return composed(connection, delivery, public_url)
+        return compose_within(connection, delivery, public_url)
 
 
-def composed(connection: Connection, delivery: Delivery, public_url: str | None) -> Message:
+def compose_within(connection: Connection, delivery: Delivery, public_url: str | None) -> Message:
     """As `compose`, within a view of the database that is open already."""
     if delivery.kind == "notice":
         return compose_notice(delivery)
     if (said := thaw(delivery)) is not None:
         return said
     alert = alert_by_id(connection, delivery.alert_id or "")
-    life = events(connection, delivery.alert_id or "")
+    life = alert_events(connection, delivery.alert_id or "")
     event = next((each for each in life if each.seq == delivery.event_seq), None)
     if alert is None or event is None:
         raise ComposeError(f"Delivery {delivery.identity} names an alert that is not in the database.")

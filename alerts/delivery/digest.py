@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from alerts.delivery.notices import notice_payload, owe_notice
+from alerts.delivery.notices import enqueue_notice, notice_payload
 from alerts.rules.combined import false_alarm_chance
 from db.blindness import blind_periods
 from db.engine import Engine, writing
@@ -13,7 +13,7 @@ from db.weeks import Week, read_week
 WEEK = timedelta(days=7)
 
 
-def tell_week(engine: Engine, sites: int, channels: Sequence[str], now: datetime) -> bool:
+def enqueue_weekly_digest(engine: Engine, sites: int, channels: Sequence[str], now: datetime) -> bool:
     """Owe the digest of the last whole ISO week, once; False where it was owed before or nothing ran then."""
     until = _monday(now)
     since = until - WEEK
@@ -24,7 +24,7 @@ def tell_week(engine: Engine, sites: int, channels: Sequence[str], now: datetime
         blind = [each for each in blind_periods(connection, since=since) if each.since < until]
         payload = digest_payload(week, blind)
         year, number, _ = since.isocalendar()
-        return owe_notice(
+        return enqueue_notice(
             connection, f"digest:{year}-W{number:02}", channels, reason="digest", payload=payload, now=now
         )
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from alerts.channels import Link, Message
-from db.records import Delivery, Json
+from db.records import Delivery, JsonMapping
 
 _MESSAGE, _ACCEPTED = "message", "accepted"
 
 
-def freeze(message: Message) -> Json:
+def freeze(message: Message) -> JsonMapping:
     """Write a message down as JSON; its identity and its recipients stand in the delivery."""
     plain = {
         each.name: getattr(message, each.name)
@@ -52,6 +52,6 @@ def accepted_by(delivery: Delivery) -> tuple[str, ...]:
     return tuple(delivery.payload.get(_ACCEPTED, ()))
 
 
-def with_accepted(payload: Json, recipients: tuple[str, ...]) -> Mapping[str, Any]:
+def with_accepted(payload: JsonMapping, recipients: tuple[str, ...]) -> Mapping[str, Any]:
     """Note who has the message now."""
     return {**payload, _ACCEPTED: list(recipients)}

@@ -15,14 +15,14 @@ from alerts.words import (
     listed,
     local_day,
     looks_behind,
-    number,
     own_count,
+    rounded_number,
     rule_words,
-    subject,
+    subject_phrase,
 )
 from db.records import Alert, AlertEvent, Delivery
 
-STATUS = {
+EVENT_WORDS = {
     "opened": "New",
     "amended": "Update",
     "corroborated": "Also reported",
@@ -52,7 +52,7 @@ def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_ur
         identity=delivery.identity,
         thread=alert.incident_id,
         subject=f"[sitewatch] {alert.site_name}: {METRICS[alert.metric].many}, {day}",
-        status=STATUS[event.kind],
+        status=EVENT_WORDS[event.kind],
         headline=alert.headline,
         paragraphs=tuple(_paragraphs(alert, event)),
         created_at=event.recorded_at,
@@ -70,7 +70,7 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield f"What was said on {opened}: {alert.headline}.{holds}"
         return
     if event.kind != "opened":
-        yield f"{STATUS[event.kind]}: {event.reason}"
+        yield f"{EVENT_WORDS[event.kind]}: {event.reason}"
     entries = alert.details["entries"]
     for each in entries:
         yield _reported(each, alert)
@@ -88,7 +88,7 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
 
 def _reported(entry: Entry, alert: Alert) -> str:
     zone = alert.details["timezone"]
-    asides = [subject(entry["subject"], entry["site_names"])] if entry["subject"] else []
+    asides = [subject_phrase(entry["subject"], entry["site_names"])] if entry["subject"] else []
     if is_doubtful(entry):
         asides.append("not confirmed")
     what = entry_count(entry, alert.metric) + (f" ({', '.join(asides)})" if asides else "")
@@ -108,7 +108,7 @@ def _source(entry: Entry) -> str:
 
 def _reasons(entry: Entry, alert: Alert, *, several: bool) -> Iterator[str]:
     for rule, said in sorted(entry["rules"].items(), key=lambda item: alert.rules.index(item[0])):
-        name = subject(entry["subject"], entry["site_names"]) if several and entry["subject"] else ""
+        name = subject_phrase(entry["subject"], entry["site_names"]) if several and entry["subject"] else ""
         lead = f"Why it is unusual ({rule_words(rule)}{', ' + name if name else ''}): "
         ratio = said["details"].get("ratio")
         times = f" That is {ratio:g} times as many." if ratio else ""
@@ -150,7 +150,7 @@ def _moment(entry: Entry, name: str) -> datetime:
 def _usual(baseline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "expected" in baseline:
         band = f" (95 %: {baseline['low']:g}–{baseline['high']:g})" if "low" in baseline else ""
-        yield "Expected", f"{number(baseline['expected'])}{band}"
+        yield "Expected", f"{rounded_number(baseline['expected'])}{band}"
     threshold = baseline.get("threshold")
     if threshold:
         yield _threshold_words(baseline), f"{threshold:g}"

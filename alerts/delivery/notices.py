@@ -14,11 +14,11 @@ from db.alerts import alert_by_id
 from db.channel_states import ChannelState
 from db.deliveries import enqueue, newest_notice, rewrite_notice
 from db.engine import Connection
-from db.records import Delivery, Json
+from db.records import Delivery, JsonMapping
 
-GATHER = timedelta(minutes=1)
-TELL_AGAIN = timedelta(days=1)
-TELL_FAILING_AFTER = timedelta(hours=1)
+GATHER_NOTICES_FOR = timedelta(minutes=1)
+NOTIFY_AGAIN_AFTER = timedelta(days=1)
+NOTIFY_FAILING_AFTER = timedelta(hours=1)
 _MOST_ITEMS = 20
 _RESORT = "Each alert is kept: “sitewatch alerts show” prints it. To try every channel, run “sitewatch alerts test”."
 _FOOTER = "sitewatch sends this because one of its own channels does not work."
@@ -73,7 +73,7 @@ def compose_notice(delivery: Delivery) -> Message:
         ) from None
 
 
-def tell_undelivered(
+def notify_undelivered(
     connection: Connection, lost: Delivery, why: str, others: Iterable[str], now: datetime
 ) -> None:
     """Tell through the other channels that a message could not be delivered.
@@ -87,7 +87,7 @@ def tell_undelivered(
         _gather(connection, lost.channel, item, other, now)
 
 
-def owe_notice(
+def enqueue_notice(
     connection: Connection,
     identity: str,
     channels: Iterable[str],
@@ -112,10 +112,12 @@ def owe_notice(
     return any(owed)
 
 
-def tell_failing(connection: Connection, state: ChannelState, others: Iterable[str], now: datetime) -> None:
+def notify_failing_channel(
+    connection: Connection, state: ChannelState, others: Iterable[str], now: datetime
+) -> None:
     """Tell once for each outage that a channel has not worked for an hour."""
     since = state.failing_since
-    if since is None or now - since < TELL_FAILING_AFTER:
+    if since is None or now - since < NOTIFY_FAILING_AFTER:
         return
     payload = notice_payload(
         subject=f"[sitewatch] The channel {state.channel} does not work",
@@ -130,7 +132,7 @@ def tell_failing(connection: Connection, state: ChannelState, others: Iterable[s
         footer=_FOOTER,
     )
     identity = f"failing:{state.channel}:{since.isoformat()}"
-    owe_notice(connection, identity, others, reason="failing channel", payload=payload, now=now)
+    enqueue_notice(connection, identity, others, reason="failing channel", payload=payload, now=now)
 
 
 def _what(connection: Connection, lost: Delivery) -> str:
@@ -161,9 +163,9 @@ def _open_notice(
     now: datetime,
 ) -> bool:
     number = 1 if newest is None else newest.payload["number"] + 1
-    due = now + GATHER
+    due = now + GATHER_NOTICES_FOR
     if newest is not None:
-        due = max(due, newest.not_before + TELL_AGAIN)
+        due = max(due, newest.not_before + NOTIFY_AGAIN_AFTER)
     return enqueue(
         connection,
         identity=f"undelivered:{failed}:{target}:{number}",
@@ -176,7 +178,7 @@ def _open_notice(
     )
 
 
-def _undelivered(failed: str, items: list[Mapping[str, str]], number: int) -> Json:
+def _undelivered(failed: str, items: list[Mapping[str, str]], number: int) -> JsonMapping:
     count = len(items)
     messages = "1 message" if count == 1 else f"{count} messages"
     listed = [f"{item['what']}. {item['why']}" for item in items[:_MOST_ITEMS]]

@@ -17,16 +17,22 @@ from typing import Literal, NamedTuple
 import structlog
 
 from alerts.channels import Channel, Message, Receipt, SendError
-from alerts.channels.safe_text import cut, one_line
+from alerts.channels.safe_text import cut_text, one_line
 from alerts.delivery.frozen import accepted_by, freeze, thaw, with_accepted
-from alerts.delivery.notices import GATHER, TELL_AGAIN, compose_notice, tell_failing, tell_undelivered
+from alerts.delivery.notices import (
+    GATHER_NOTICES_FOR,
+    NOTIFY_AGAIN_AFTER,
+    compose_notice,
+    notify_failing_channel,
+    notify_undelivered,
+)
 from alerts.words import utc
 from db.channel_states import channel_failed, channel_worked, read_channel_state
 from db.deliveries import (
     LongestWaits,
-    bury,
     claim,
     keep_payload,
+    mark_dead,
     mark_sent,
     next_due,
     others_got_through,
@@ -35,25 +41,25 @@ from db.deliveries import (
 from db.engine import Connection, Engine, OperationalError, reading, writing
 from db.records import Delivery
 
-__all__ = ["DeliverReport", "Trial", "compose_notice", "deliver_due", "send_test"]
+__all__ = ["ChannelTrial", "DeliverReport", "compose_notice", "deliver_due", "send_test"]
 
-Result = Literal["sent", "requeued", "dead", "overtaken"]
+DeliveryResult = Literal["sent", "requeued", "dead", "overtaken"]
 
-LIMIT = 100
-LEASE_S = 180.0
+DELIVERIES_PER_PASS = 100
+DELIVERY_LEASE_S = 180.0
 """Longer than the slowest channel takes for one message."""
 MAX_ATTEMPTS = 12
 BACKOFF_FIRST_S = 30.0
 BACKOFF_MOST_S = 3 * 3600.0
 """With 12 tries a message that a server keeps refusing for now is given up after about ten hours."""
-REST_LEAST_S = 30.0
-REST_MOST_S = 900.0
+CHANNEL_REST_LEAST_S = 30.0
+CHANNEL_REST_MOST_S = 900.0
 RETRY_AFTER_MOST_S = 3600.0
 _REST_SHARE = 0.25
 _JITTER = 1.25
 """A wait is at most so many times as long as it is meant."""
 LONGEST = LongestWaits(
-    lease=timedelta(seconds=LEASE_S),
+    lease=timedelta(seconds=DELIVERY_LEASE_S),
     tries=(
         timedelta(),
         *(
@@ -61,7 +67,7 @@ LONGEST = LongestWaits(
             for n in range(MAX_ATTEMPTS)
         ),
     ),
-    notice=GATHER + TELL_AGAIN,
+    notice=GATHER_NOTICES_FOR + NOTIFY_AGAIN_AFTER,
     rest=timedelta(seconds=RETRY_AFTER_MOST_S),
 )
 _CLOSE_AGAIN_S = 1.0
@@ -81,15 +87,15 @@ def _no_pause(_seconds: float) -> None:
 class DeliverReport:
     """What one pass did, by channel and result; `next_due` is when the next pass has something to do."""
 
-    results: Mapping[tuple[str, Result], int]
+    results: Mapping[tuple[str, DeliveryResult], int]
     next_due: datetime | None
 
-    def count(self, result: Result) -> int:
+    def count(self, result: DeliveryResult) -> int:
         """How many deliveries ended so, over all channels."""
         return sum(number for (_, each), number in self.results.items() if each == result)
 
 
-class Trial(NamedTuple):
+class ChannelTrial(NamedTuple):
     """Whether a channel's configuration works, and in words what to mend where it does not."""
 
     name: str
@@ -104,8 +110,8 @@ def deliver_due(
     clock: Callable[[], datetime],
     owner: str,
     *,
-    limit: int = LIMIT,
-    lease_s: float = LEASE_S,
+    limit: int = DELIVERIES_PER_PASS,
+    lease_s: float = DELIVERY_LEASE_S,
     max_attempts: int = MAX_ATTEMPTS,
     pause: Callable[[float], object] = _no_pause,
 ) -> DeliverReport:
@@ -115,7 +121,7 @@ def deliver_due(
     """
     longest = replace(LONGEST, lease=timedelta(seconds=lease_s))
     worker = _Worker(engine, channels, compose, clock, owner, longest, max_attempts, pause)
-    results: Counter[tuple[str, Result]] = Counter()
+    results: Counter[tuple[str, DeliveryResult]] = Counter()
     for _ in range(limit):
         delivery = worker.claim()
         if delivery is None:
@@ -140,7 +146,7 @@ class _Worker:
         paces = {name: channel.min_interval_s for name, channel in self.channels.items()}
         return claim(self.engine, self.owner, self.clock(), paces, self.longest)
 
-    def deliver(self, delivery: Delivery) -> Result:
+    def deliver(self, delivery: Delivery) -> DeliveryResult:
         try:
             message = self._message(delivery)
         except SendError as error:
@@ -185,7 +191,7 @@ class _Worker:
             held = keep_payload(connection, delivery, payload)
         return replace(delivery, payload=payload) if held else None
 
-    def _sent(self, delivery: Delivery, receipt: Receipt) -> Result:
+    def _sent(self, delivery: Delivery, receipt: Receipt) -> DeliveryResult:
         """Note that a message went out; trouble with the database must not send it a second time."""
         while True:
             try:
@@ -197,7 +203,7 @@ class _Worker:
                 _log.warning("delivery not noted", identity=delivery.identity, error=_told(error))
                 self.pause(_CLOSE_AGAIN_S)
 
-    def _note_sent(self, delivery: Delivery, receipt: Receipt) -> Result:
+    def _note_sent(self, delivery: Delivery, receipt: Receipt) -> DeliveryResult:
         now = self.clock()
         with writing(self.engine) as connection:
             held = mark_sent(
@@ -206,26 +212,26 @@ class _Worker:
             if held:
                 channel_worked(connection, delivery.channel, now)
             if held and receipt.note:
-                tell_undelivered(connection, delivery, receipt.note, self._others(delivery), now)
+                notify_undelivered(connection, delivery, receipt.note, self._others(delivery), now)
         return self._logged(delivery, "sent" if held else "overtaken", receipt.note)
 
-    def _failed(self, delivery: Delivery, error: SendError, *, channel_spoke: bool) -> Result:
+    def _failed(self, delivery: Delivery, error: SendError, *, channel_spoke: bool) -> DeliveryResult:
         now = self.clock()
-        reason = cut(error.reason, _REASON_LIMIT)
+        reason = cut_text(error.reason, _REASON_LIMIT)
         with writing(self.engine) as connection:
             last = error.fault == "message" and self._is_last(connection, delivery, error)
             if last and accepted_by(delivery):
                 # Some have it: those who were refused to the end are told about, the others are not troubled again.
-                result: Result = "sent"
+                result: DeliveryResult = "sent"
                 held = mark_sent(connection, delivery, provider_ref=None, note=reason, now=now)
             elif last:
-                result, held = "dead", bury(connection, delivery, error=reason)
+                result, held = "dead", mark_dead(connection, delivery, error=reason)
             else:
                 result, held = "requeued", self._put_back(connection, delivery, error, reason, now)
             if held and channel_spoke:
                 self._blame_channel(connection, delivery, error, reason, now)
             if held and last:
-                tell_undelivered(connection, delivery, reason, self._others(delivery), now)
+                notify_undelivered(connection, delivery, reason, self._others(delivery), now)
         return self._logged(delivery, result if held else "overtaken", reason)
 
     def _is_last(self, connection: Connection, delivery: Delivery, error: SendError) -> bool:
@@ -268,13 +274,13 @@ class _Worker:
             now=now,
             longest=LONGEST.rest,
         )
-        tell_failing(connection, state, self._others(delivery), now)
+        notify_failing_channel(connection, state, self._others(delivery), now)
 
     def _others(self, delivery: Delivery) -> list[str]:
         return [name for name in self.channels if name != delivery.channel]
 
     @staticmethod
-    def _logged(delivery: Delivery, result: Result, words: str) -> Result:
+    def _logged(delivery: Delivery, result: DeliveryResult, words: str) -> DeliveryResult:
         log = _log.warning if result in {"dead", "overtaken"} else _log.info
         log(
             "delivery",
@@ -299,7 +305,9 @@ def _rest_s(connection: Connection, delivery: Delivery, error: SendError, now: d
         return min(error.retry_after_s, RETRY_AFTER_MOST_S)
     since = min(read_channel_state(connection, delivery.channel).failing_since or now, now)
     share_s = (now - since).total_seconds() * _REST_SHARE
-    return min(max(share_s, REST_LEAST_S), REST_MOST_S) * _jitter(delivery.identity, delivery.attempts)
+    return min(max(share_s, CHANNEL_REST_LEAST_S), CHANNEL_REST_MOST_S) * _jitter(
+        delivery.identity, delivery.attempts
+    )
 
 
 def _jitter(identity: str, attempts: int) -> float:
@@ -322,15 +330,15 @@ def _send(channel: Channel, message: Message) -> Receipt:
 
 
 def _told(error: Exception) -> str:
-    return cut(one_line(f"{type(error).__name__}: {error}"), _REASON_LIMIT // 2)
+    return cut_text(one_line(f"{type(error).__name__}: {error}"), _REASON_LIMIT // 2)
 
 
-def send_test(channels: Mapping[str, Channel], now: datetime) -> list[Trial]:
+def send_test(channels: Mapping[str, Channel], now: datetime) -> list[ChannelTrial]:
     """Send a test message through every channel at once, past the outbox, and say in words what to mend."""
     return [_test(channel, now) for channel in channels.values()]
 
 
-def _test(channel: Channel, now: datetime) -> Trial:
+def _test(channel: Channel, now: datetime) -> ChannelTrial:
     message = Message(
         identity=f"test:{channel.name}:{now.isoformat()}",
         thread=f"test:{channel.name}",
@@ -344,5 +352,7 @@ def _test(channel: Channel, now: datetime) -> Trial:
     try:
         receipt = _send(channel, message)
     except SendError as error:
-        return Trial(channel.name, ok=False, words=error.reason)
-    return Trial(channel.name, ok=not receipt.note, words=receipt.note or "Sent: look whether it arrived.")
+        return ChannelTrial(channel.name, ok=False, words=error.reason)
+    return ChannelTrial(
+        channel.name, ok=not receipt.note, words=receipt.note or "Sent: look whether it arrived."
+    )

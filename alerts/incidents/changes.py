@@ -1,6 +1,6 @@
 """What in a changed alert is worth telling: one version of it compared with the next. Pure."""
 
-from alerts.incidents.findings import is_event, look_id
+from alerts.incidents.findings import is_event, snapshot_look_id
 from alerts.incidents.headline import is_doubtful
 from db.records import Alert
 
@@ -8,16 +8,20 @@ PEAK_GROWTH = 1.25
 """A stock's new peak is told again when it passes the last told one by this factor."""
 
 
-def revised(before: Alert, after: Alert) -> bool:
+def is_revised(before: Alert, after: Alert) -> bool:
     """Whether a count that was told now has another value."""
-    known = {look_id(each): each["value"] for each in before.details["entries"]}
-    return any(known.get(look_id(each), each["value"]) != each["value"] for each in after.details["entries"])
+    known = {snapshot_look_id(each): each["value"] for each in before.details["entries"]}
+    return any(
+        known.get(snapshot_look_id(each), each["value"]) != each["value"] for each in after.details["entries"]
+    )
 
 
 def is_confirmed(before: Alert, after: Alert) -> bool:
     """Whether a count that might have been nothing is now known to stand."""
-    doubted = {look_id(each) for each in before.details["entries"] if is_doubtful(each)}
-    return any(look_id(each) in doubted and not is_doubtful(each) for each in after.details["entries"])
+    doubted = {snapshot_look_id(each) for each in before.details["entries"] if is_doubtful(each)}
+    return any(
+        snapshot_look_id(each) in doubted and not is_doubtful(each) for each in after.details["entries"]
+    )
 
 
 def is_news(before: Alert, after: Alert) -> bool:
@@ -28,7 +32,7 @@ def is_news(before: Alert, after: Alert) -> bool:
     return grown > told if is_event(after) else grown >= told * PEAK_GROWTH and grown > told
 
 
-def news(before: Alert, after: Alert) -> str:
+def change_sentence(before: Alert, after: Alert) -> str:
     """The sentence that tells it."""
     if before.peak != after.peak:
         return f"Now {after.peak:g}, before {before.peak:g}. {after.headline}"

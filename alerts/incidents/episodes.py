@@ -10,30 +10,30 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
-from alerts.incidents.changes import is_confirmed, is_news, news, publishers, revised
+from alerts.incidents.changes import change_sentence, is_confirmed, is_news, is_revised, publishers
 from alerts.incidents.findings import (
     Finding,
-    entry,
+    alert_threshold,
     is_event,
     is_low,
-    merged,
+    look_snapshot,
+    merge_entries,
     most_severe,
     newest_start,
     same_look,
     still_unusual,
-    threshold,
     weakest_certainty,
 )
 from alerts.incidents.headline import headline
 from alerts.metrics import METRICS
-from alerts.rules.series import counted
+from alerts.rules.series import certain_count
 from alerts.watch import SiteWatch
 from alerts.words import local_day
 from db.records import Alert, AlertEvent, EventKind, Observation
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class JudgementTime:
     """When the judged fact was knowable, and when this database records the judgement."""
 
     at: datetime
@@ -41,7 +41,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class EpisodeContext:
     """What judging needs beside findings: how strong each rule is, what the sites are called, how providers are named."""
 
     strengths: Mapping[str, int]
@@ -50,11 +50,11 @@ class Desk:
 
     def entries(self, findings: Sequence[Finding]) -> list[dict[str, Any]]:
         """Snapshots of findings."""
-        return [entry(each, self.site_names, self.attributions) for each in findings]
+        return [look_snapshot(each, self.site_names, self.attributions) for each in findings]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AlertChange:
     """One change of one alert: its new state, the event to append (None: only refreshed), whether people are told."""
 
     alert: Alert
@@ -80,14 +80,14 @@ def fingerprint(look: Observation, group: str) -> str:
     return f"{look.series.site_id}/{look.series.area}/{look.series.metric}/{group}"
 
 
-def open_alert(
+def open_episode(
     findings: Sequence[Finding],
     site: SiteWatch,
-    desk: Desk,
-    moment: Moment,
-) -> Step:
+    episode_context: EpisodeContext,
+    moment: JudgementTime,
+) -> AlertChange:
     """Open an episode with the findings of one group at one moment."""
-    entries = desk.entries(findings)
+    entries = episode_context.entries(findings)
     first = findings[0].look
     group = group_of(findings[0], site)
     mark = fingerprint(first, group)
@@ -121,67 +121,67 @@ def open_alert(
         incident_id=f"in_{identity}",
         events=0,
     )
-    alert = _with_entries(blank, entries, desk)
+    alert = _with_entries(blank, entries, episode_context)
     alert = replace(alert, value=alert.peak)
     return _step(alert, "opened", moment, alert.headline, findings[0].look, tell=True)
 
 
-def advance(
+def amend_episode(
     alert: Alert,
     findings: Sequence[Finding],
-    desk: Desk,
-    moment: Moment,
-) -> Step | None:
+    episode_context: EpisodeContext,
+    moment: JudgementTime,
+) -> AlertChange | None:
     """Add further findings to an alert (open, or closed about an event that is over); None where nothing is new."""
-    entries = merged(alert.details["entries"], desk.entries(findings))
-    after = _with_entries(_back(alert, findings), entries, desk)
+    entries = merge_entries(alert.details["entries"], episode_context.entries(findings))
+    after = _with_entries(_back(alert, findings), entries, episode_context)
     after = replace(after, last_look_at=max(alert.last_look_at, moment.at))
     look = findings[-1].look
     if is_news(alert, after):
-        return _step(after, "amended", moment, news(alert, after), look, tell=True)
+        return _step(after, "amended", moment, change_sentence(alert, after), look, tell=True)
     if publishers(after) - publishers(alert):
         who = " and ".join(sorted(publishers(after) - publishers(alert)))
         return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
     if is_confirmed(alert, after):
         return _step(after, "amended", moment, f"Now confirmed: {after.headline}", look, tell=True)
-    if revised(alert, after):
+    if is_revised(alert, after):
         return _step(after, "amended", moment, f"A count was corrected: {after.headline}", look, tell=True)
     refreshed = replace(_back(alert, findings), last_look_at=after.last_look_at)
-    return None if refreshed == alert else Step(refreshed, None)
+    return None if refreshed == alert else AlertChange(refreshed, None)
 
 
-def settle(
+def resolve_or_withdraw(
     alert: Alert,
     finding: Finding,
-    desk: Desk,
-    moment: Moment,
-) -> Step | None:
+    episode_context: EpisodeContext,
+    moment: JudgementTime,
+) -> AlertChange | None:
     """Let a look that is not unusual change an alert: withdraw what it corrects, resolve what it ends."""
     look = finding.look
     entries = alert.details["entries"]
     kept = [each for each in entries if not same_look(each, look)]
     if len(kept) < len(entries):
-        return _correct(alert, kept, look, desk, moment)
+        return _correct(alert, kept, look, episode_context, moment)
     watching = alert.status == "open" and not is_event(alert)
     if not (watching and look.usable and not look.announced and _about(alert, look)):
         return None
     refreshed = replace(alert, last_look_at=max(alert.last_look_at, moment.at))
     if look.period_start <= newest_start(entries) or still_unusual(alert, look):
-        return None if refreshed == alert else Step(refreshed, None)
+        return None if refreshed == alert else AlertChange(refreshed, None)
     gone = sorted({*alert.details["gone"], look.series.subject})
     if not set(alert.subjects or ("",)) <= set(gone):
         details = {**alert.details, "gone": gone}
-        return Step(replace(refreshed, details=details), None)
+        return AlertChange(replace(refreshed, details=details), None)
     day = local_day(look.period_start, alert.details["timezone"])
     bound = "more than" if is_low(alert) else "not above"
-    reason = f"Back to {counted(look):g} on {day}, {bound} {threshold(alert):g}."
+    reason = f"Back to {certain_count(look):g} on {day}, {bound} {alert_threshold(alert):g}."
     # What was over before it became known is one message, not two.
     return _close(refreshed, "resolved", moment, reason, look, tell=moment.at > alert.opened_at)
 
 
-def lapse(alert: Alert, lapse_after: timedelta, recorded_at: datetime) -> Step:
+def lapse_episode(alert: Alert, lapse_after: timedelta, recorded_at: datetime) -> AlertChange:
     """Close an alert that no usable look has touched for `lapse_after`: outcome unknown, not resolved."""
-    moment = Moment(alert.last_look_at + lapse_after, recorded_at)
+    moment = JudgementTime(alert.last_look_at + lapse_after, recorded_at)
     reason = f"No usable look for {lapse_after.days} days: the outcome is unknown."
     # One past event (an arrival) leaves nobody waiting for an outcome.
     return _close(alert, "lapsed", moment, reason, None, tell=not is_event(alert))
@@ -191,24 +191,25 @@ def _correct(
     alert: Alert,
     kept: list[dict[str, Any]],
     look: Observation,
-    desk: Desk,
-    moment: Moment,
-) -> Step | None:
+    episode_context: EpisodeContext,
+    moment: JudgementTime,
+) -> AlertChange | None:
     before = next(each for each in alert.details["entries"] if same_look(each, look))
     day = local_day(look.period_start, alert.details["timezone"])
     now_says = f"{look.value:g}" if look.value is not None else "no count"
     reason = f"The count for {day} was corrected from {before['value']:g} to {now_says}."
     if kept:
-        after = _with_entries(alert, kept, desk)
+        after = _with_entries(alert, kept, episode_context)
         return _step(after, "amended", moment, reason, look, tell=True)
     if alert.status == "withdrawn":
         return None
     return _close(alert, "withdrawn", moment, reason, look, tell=True)
 
 
-def _with_entries(alert: Alert, entries: list[dict[str, Any]], desk: Desk) -> Alert:
+def _with_entries(alert: Alert, entries: list[dict[str, Any]], episode_context: EpisodeContext) -> Alert:
     rules = sorted(
-        {name for each in entries for name in each["rules"]}, key=lambda rule: -desk.strengths.get(rule, 0)
+        {name for each in entries for name in each["rules"]},
+        key=lambda rule: -episode_context.strengths.get(rule, 0),
     )
     leading = next(each for each in entries if rules[0] in each["rules"])
     told = leading["rules"][rules[0]]
@@ -246,20 +247,20 @@ def _about(alert: Alert, look: Observation) -> bool:
 def _close(
     alert: Alert,
     status: Literal["resolved", "withdrawn", "lapsed"],
-    moment: Moment,
+    moment: JudgementTime,
     reason: str,
     look: Observation | None,
     *,
     tell: bool,
-) -> Step:
+) -> AlertChange:
     details = {**alert.details, "closing": reason}
     closed = replace(alert, status=status, closed_at=moment.at, details=details)
     return _step(closed, status, moment, reason, look, tell=tell)
 
 
 def _step(
-    alert: Alert, kind: EventKind, moment: Moment, reason: str, look: Observation | None, *, tell: bool
-) -> Step:
+    alert: Alert, kind: EventKind, moment: JudgementTime, reason: str, look: Observation | None, *, tell: bool
+) -> AlertChange:
     seq = alert.events + 1
     event = AlertEvent(
         alert_id=alert.id,
@@ -272,4 +273,4 @@ def _step(
         observation=None if look is None else look.key,
         details={"headline": alert.headline},
     )
-    return Step(replace(alert, events=seq), event, tell)
+    return AlertChange(replace(alert, events=seq), event, tell)

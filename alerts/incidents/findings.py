@@ -7,7 +7,7 @@ from typing import Any
 
 from alerts.metrics import METRICS
 from alerts.rules.contract import Verdict
-from alerts.rules.series import counted
+from alerts.rules.series import certain_count
 from db.records import Alert, Observation
 
 
@@ -29,7 +29,9 @@ class Finding:
         return any(each.status == "evaluated" for each in self.verdicts)
 
 
-def entry(finding: Finding, site_names: Mapping[str, str], attributions: Mapping[str, str]) -> dict[str, Any]:
+def look_snapshot(
+    finding: Finding, site_names: Mapping[str, str], attributions: Mapping[str, str]
+) -> dict[str, Any]:
     """A snapshot of one finding in JSON types, so that a message never needs another table.
 
     `attributions` says how each provider wants to be named.
@@ -38,7 +40,7 @@ def entry(finding: Finding, site_names: Mapping[str, str], attributions: Mapping
     return {
         "subject": look.series.subject,
         "procedure": look.series.procedure,
-        "value": counted(look),
+        "value": certain_count(look),
         "low": look.low,
         "high": look.high,
         "qualifier": look.qualifier,
@@ -81,21 +83,21 @@ def newest_start(entries: Iterable[Mapping[str, Any]]) -> datetime:
     return max(datetime.fromisoformat(each["period_start"]) for each in entries)
 
 
-def merged(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def merge_entries(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Lay newer snapshots over older ones, look by look."""
-    merged = {look_id(each): each for each in old}
-    merged.update({look_id(each): each for each in new})
+    merged = {snapshot_look_id(each): each for each in old}
+    merged.update({snapshot_look_id(each): each for each in new})
     return list(merged.values())
 
 
-def look_id(each: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def snapshot_look_id(each: Mapping[str, Any]) -> tuple[str, str, str, str]:
     """Name the look that a snapshot is of."""
     return (each["subject"], each["procedure"], each["period_start"], each["look_key"])
 
 
 def same_look(each: Mapping[str, Any], look: Observation) -> bool:
     """Whether a snapshot is of this look, in whichever revision."""
-    return look_id(each) == (
+    return snapshot_look_id(each) == (
         look.series.subject,
         look.series.procedure,
         look.period_start.isoformat(),
@@ -113,7 +115,7 @@ def is_low(alert: Alert) -> bool:
     return alert.baseline.get("side") == "low"
 
 
-def threshold(alert: Alert) -> float:
+def alert_threshold(alert: Alert) -> float:
     """The last ordinary count above which, or the last unusual count up to which, the alert holds."""
     return float(alert.baseline.get("threshold", 0.0))
 
@@ -121,5 +123,5 @@ def threshold(alert: Alert) -> float:
 def still_unusual(alert: Alert, look: Observation) -> bool:
     """Whether a look's count would still be what the alert is about."""
     if is_low(alert):
-        return counted(look) <= threshold(alert)
-    return counted(look) > threshold(alert)
+        return certain_count(look) <= alert_threshold(alert)
+    return certain_count(look) > alert_threshold(alert)

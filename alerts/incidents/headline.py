@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from alerts.metrics import METRICS
-from alerts.words import capital, count_words, listed, subject, when_words
+from alerts.words import capital, count_words, listed, subject_phrase, when_words
 
 Entry = Mapping[str, Any]
-"""One subject's look inside an alert, as `alerts.incidents.findings.entry` snapshots it (JSON types only)."""
+"""One subject's look inside an alert, as `alerts.incidents.findings.look_snapshot` snapshots it (JSON types only)."""
 
 
 def headline(
@@ -38,7 +38,9 @@ def entry_when(entry: Entry, timezone: str) -> str:
 
 
 def _what(metric: str, entries: Sequence[Entry]) -> str:
-    said = [subject(entry["subject"], entry.get("site_names")) for entry in entries if entry["subject"]]
+    said = [
+        subject_phrase(entry["subject"], entry.get("site_names")) for entry in entries if entry["subject"]
+    ]
     # Two sources may tell of the same.
     names = list(dict.fromkeys(said))
     if len(names) > 1:

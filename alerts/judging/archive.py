@@ -8,13 +8,13 @@ from db.observations import count_revisions, every_revision
 from db.records import Observation, SeriesKey
 from db.records.revisions import in_force
 
-Place = tuple[str, str, str]
+MetricScope = tuple[str, str, str]
 """Site, area and metric."""
 _LookId = tuple[SeriesKey, datetime, str]
 
 
 @dataclass(slots=True)
-class _Shelf:
+class _ScopeHistory:
     """One place's revisions by result time, and what was in force after the first `taken` of them."""
 
     revisions: list[Observation]
@@ -35,19 +35,19 @@ class _Shelf:
         self.at = at
 
 
-class Archive:
+class LookHistoryCache:
     """Reads a place once for many moments; a revision that arrives meanwhile is noticed and read."""
 
     def __init__(self) -> None:
-        self._shelves: dict[Place, _Shelf] = {}
+        self._shelves: dict[MetricScope, _ScopeHistory] = {}
 
     def looks(
-        self, connection: Connection, place: Place, until: datetime, as_of: datetime
+        self, connection: Connection, place: MetricScope, until: datetime, as_of: datetime
     ) -> list[Observation]:
         """The newest revision knowable at `as_of` of each look that began before `until`, by time."""
         shelf = self._shelves.get(place)
         if shelf is None or shelf.at > as_of or count_revisions(connection, *place) != len(shelf.revisions):
-            shelf = self._shelves[place] = _Shelf(every_revision(connection, *place), as_of)
+            shelf = self._shelves[place] = _ScopeHistory(every_revision(connection, *place), as_of)
         shelf.advance(as_of)
         found = [each for each in shelf.current.values() if each.period_start < until]
         found.sort(key=lambda each: (each.period_start, each.look_key, each.series))

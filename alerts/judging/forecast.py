@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from alerts.baselines import nb
-from alerts.baselines.model import GATES
-from alerts.baselines.tail import probabilities
+from alerts.baselines.budget import BUDGETED_RULES, TAIL_ALTERNATIVES
+from alerts.baselines.model import EXPOSURE_GATES
+from alerts.baselines.usual import usual_of_series
 from alerts.judging.history import history_of
-from alerts.judging.verdicts import Known, context_of, verdicts_on
+from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
 from alerts.metrics import METRICS
-from alerts.promise import ALTERNATIVES, BUDGETED
 from alerts.rules.contract import Rule, Verdict
-from alerts.rules.series import counted, past_looks, series_of
-from alerts.rules.tail import usual
+from alerts.rules.series import certain_count, past_looks, series_of
 from alerts.watch import SiteWatch
 from db.records import Observation, SeriesKey
 
@@ -56,7 +55,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Normal:
+class SeriesBaseline:
     """What is normal in one series."""
 
     series: SeriesKey
@@ -85,17 +84,17 @@ class Normal:
             sum(
                 each.figures.get("attainable_a_year", each.figures.get("promised_a_year", 0.0))
                 for each in self.rules
-                if each.judges and each.rule in BUDGETED
+                if each.judges and each.rule in BUDGETED_RULES
             )
         )
 
     @property
     def _deciding(self) -> list[RuleNow]:
-        expecting = [each for each in self.rules if each.rule in ALTERNATIVES]
-        return expecting or [each for each in self.rules if each.rule in BUDGETED]
+        expecting = [each for each in self.rules if each.rule in TAIL_ALTERNATIVES]
+        return expecting or [each for each in self.rules if each.rule in BUDGETED_RULES]
 
 
-def series_in(known: Known, subject: str) -> list[SeriesKey]:
+def series_in(known: KnownHistory, subject: str) -> list[SeriesKey]:
     """The series of a subject, the one with most looks first."""
     found: dict[SeriesKey, int] = {}
     for each in known.looks:
@@ -104,7 +103,9 @@ def series_in(known: Known, subject: str) -> list[SeriesKey]:
     return sorted(found, key=lambda key: (-found[key], key))
 
 
-def normal(key: SeriesKey, known: Known, site: SiteWatch, rules: Mapping[str, Rule]) -> Normal:
+def series_baseline(
+    key: SeriesKey, known: KnownHistory, site: SiteWatch, rules: Mapping[str, Rule]
+) -> SeriesBaseline:
     """Ask every rule that watches a series about a look that would come now, as well seen as is usual."""
     own = [each for each in known.looks if each.series == key]
     usable = [each for each in own if each.usable]
@@ -112,7 +113,7 @@ def normal(key: SeriesKey, known: Known, site: SiteWatch, rules: Mapping[str, Ru
     context = context_of(site, key.metric, known)
     said = verdicts_on(asked, known, site, rules, context)
     a_year = next((each.details["looks_a_year"] for each in said if "looks_a_year" in each.details), 0.0)
-    return Normal(
+    return SeriesBaseline(
         series=key,
         kind=METRICS[key.metric].kind,
         looks=len(own),
@@ -145,13 +146,13 @@ def next_look(key: SeriesKey, usable: Sequence[Observation], now: datetime) -> O
     ahead = max(1, math.floor((now - newest.period_start) / step))
     shown = [each.exposure for each in usable if each.exposure is not None]
     # As well seen as those looks usually are that tell anything.
-    shown = [each for each in shown if each >= GATES[newest.kind]] or shown
+    shown = [each for each in shown if each >= EXPOSURE_GATES[newest.kind]] or shown
     return replace(
         newest,
         period_start=newest.period_start + ahead * step,
         period_end=newest.period_end + ahead * step,
         look_key="now",
-        value=max(counted(newest), 1.0),
+        value=max(certain_count(newest), 1.0),
         qualifier="=",
         announced=False,
         assessable=True if newest.exposure is None and newest.assessable else newest.assessable,
@@ -159,12 +160,12 @@ def next_look(key: SeriesKey, usable: Sequence[Observation], now: datetime) -> O
     )
 
 
-def expectations(key: SeriesKey, known: Known, most: int = MOST_DRAWN) -> list[Expected]:
+def expectations(key: SeriesKey, known: KnownHistory, most: int = MOST_DRAWN) -> list[Expected]:
     """What was expected of each of the newest looks, from the looks before it alone."""
     return list(_expectations(key, known, most))
 
 
-def _expectations(key: SeriesKey, known: Known, most: int) -> Iterator[Expected]:
+def _expectations(key: SeriesKey, known: KnownHistory, most: int) -> Iterator[Expected]:
     own = [each for each in known.looks if each.series == key and each.usable and not each.announced]
     if not own:
         return
@@ -177,11 +178,10 @@ def _expectations(key: SeriesKey, known: Known, most: int) -> Iterator[Expected]
     )
     past = past_looks(history.looks, history.implied)
     for look in own[-most:]:
-        what = usual(series_of(look, past))
+        what = usual_of_series(series_of(look, past))
         if what.expectation.needs[0] > 0:
             continue
-        factors = 1.0 if what.factors is None else what.factors[:, -1:]
-        _, _, mean, size = probabilities(what.series.looks, what.expectation, 1, factors)
+        mean, size = what.of_today()
         if np.isnan(mean[0]):
             continue
         low, high = (float(nb.quantile(tail, mean, size)[0]) for tail in (0.975, 0.025))

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from alerts.rules import HUMAN_METHODS, IDENTITY_PREFIXES, method
-from alerts.rules.contract import History, State
-from alerts.rules.series import LONGEST_SPAN_DAYS, counted, fault
+from alerts.baselines.model import LONGEST_SPAN_DAYS
+from alerts.rules import HUMAN_METHODS, IDENTITY_PREFIXES, method_of
+from alerts.rules.contract import LookHistory, RuleState
+from alerts.rules.series import certain_count, look_fault
 from db.records import Change, DeclaredBaseline, Observation, SeriesKey
 
 SECONDS_A_DAY = 86_400
@@ -21,8 +22,8 @@ def history_of(
     as_of: datetime,
     *,
     changes: Sequence[Change] = (),
-    states: Mapping[str, State] | None = None,
-) -> History:
+    states: Mapping[str, RuleState] | None = None,
+) -> LookHistory:
     """Choose from what was known of the look's site, area and metric what its rules may see.
 
     `known` holds the newest revision of each look that was knowable at `as_of`, `declared` likewise; `changes`
@@ -32,16 +33,21 @@ def history_of(
     before = [
         each
         for each in known
-        if each.period_end <= look.period_start and each.usable and not each.announced and not fault(each)
+        if each.period_end <= look.period_start
+        # A look of an instant ends where it starts: it is not its own past.
+        and each.period_start < look.period_start
+        and each.usable
+        and not each.announced
+        and not look_fault(each)
     ]
     same = [each for each in before if each.series.subject == look.series.subject]
     whole = [each for each in before if not each.series.subject]
     broken_by = _last_break(changes, look)
     fit = _Fitness(changes, broken_by)
     looks = tuple(each for each in same if each.series == look.series and fit.in_baseline(each))
-    last = max((each.period_end for each in same if counted(each) > 0), default=None)
+    last = max((each.period_end for each in same if certain_count(each) > 0), default=None)
     watching = _watching(look, same, whole)
-    return History(
+    return LookHistory(
         as_of=as_of,
         looks=looks,
         sightings=tuple(same),
@@ -71,7 +77,7 @@ def watched_series(known: Iterable[Observation], watchlist: Sequence[str]) -> in
 def _concerns(change: Change, look: Observation) -> bool:
     """Whether a change is about this series: a feed (`feed:METHOD:NAME`) changes only what is counted from it."""
     kind, _, rest = change.key.partition(":")
-    return kind != "feed" or rest.split(":", 1)[0] == method(look.series.procedure)
+    return kind != "feed" or rest.split(":", 1)[0] == method_of(look.series.procedure)
 
 
 def _last_break(changes: Sequence[Change], look: Observation) -> Change | None:
@@ -111,7 +117,7 @@ def _observed_days(looks: Sequence[Observation], since: datetime | None = None) 
     for each in looks:
         if each.kind == "flow":
             length_s = (each.period_end - each.period_start).total_seconds()
-            days = (each.exposure or 0.0) * length_s / SECONDS_A_DAY
+            days = (each.exposure or 0.0) * (length_s / SECONDS_A_DAY)
         elif previous is None:
             days = 0.0
         else:
@@ -125,7 +131,7 @@ def _observed_days(looks: Sequence[Observation], since: datetime | None = None) 
 def _implied(
     look: Observation, looks: Sequence[Observation], whole: Sequence[Observation]
 ) -> Iterable[Observation]:
-    if not look.series.subject or method(look.series.procedure) in HUMAN_METHODS:
+    if not look.series.subject or method_of(look.series.procedure) in HUMAN_METHODS:
         return
     counted_at = {each.period_start for each in looks}
     for each in whole:
@@ -140,5 +146,5 @@ def _identities(look: Observation, before: Sequence[Observation]) -> tuple[float
     visits: Counter[str] = Counter()
     for each in before:
         if each.series.subject.startswith(prefix):
-            visits[each.series.subject] += int(counted(each))
+            visits[each.series.subject] += int(certain_count(each))
     return tuple(float(each) for _, each in sorted(visits.items()) if each > 0)

@@ -11,20 +11,20 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from alerts.incidents.episodes import (
-    Desk,
-    Moment,
-    Step,
-    advance,
+    AlertChange,
+    EpisodeContext,
+    JudgementTime,
+    amend_episode,
     fingerprint,
     group_of,
-    lapse,
-    open_alert,
-    settle,
+    lapse_episode,
+    open_episode,
+    resolve_or_withdraw,
 )
 from alerts.incidents.findings import Finding, is_event
-from alerts.judging.archive import Archive
+from alerts.judging.archive import LookHistoryCache
 from alerts.judging.recalibration import calibration_at, keep_calibration
-from alerts.judging.verdicts import Known, Scores, context_of, verdicts_on
+from alerts.judging.verdicts import KnownHistory, ScoresByClass, context_of, verdicts_on
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
 from db.alerts import alerts_at, append_event, insert_alert, newest_alert, open_since, silenced, update_alert
@@ -34,14 +34,14 @@ from db.engine import Connection, Engine, reading, writing
 from db.evaluations import record_evaluations, unjudged, verdicts
 from db.observations import looks
 from db.records import Alert, AlertEvent, DeliveryState, Evaluation, Observation
-from db.rule_states import keep_state, states
+from db.rule_states import read_rule_states, store_rule_state
 from db.sites import site_changes
 
-BATCH = 500
+LOOKS_PER_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class JudgingContext:
     """All that judging needs beside the database and the clock.
 
     `channels` are owed a message for each told change, unless its fact was knowable before
@@ -57,9 +57,9 @@ class Bench:
     """How each provider wants to be named where its data are passed on."""
 
     @property
-    def desk(self) -> Desk:
+    def episode_context(self) -> EpisodeContext:
         """What the episodes need of it."""
-        return Desk(
+        return EpisodeContext(
             {name: rule.strength for name, rule in self.rules.items()},
             {site_id: watch.name for site_id, watch in self.watches.items()},
             self.attributions,
@@ -75,7 +75,7 @@ class JudgeReport:
     told: list[str] = field(default_factory=list)
     """Headlines or reasons of what people are owed now."""
 
-    def add(self, step: Step, *, owed: bool) -> None:
+    def add(self, step: AlertChange, *, owed: bool) -> None:
         """Count one change."""
         if step.event is None:
             return
@@ -85,25 +85,25 @@ class JudgeReport:
 
 
 def judge_pending(
-    engine: Engine, bench: Bench, now: datetime, stop: Callable[[], bool] = lambda: False
+    engine: Engine, judging_context: JudgingContext, now: datetime, stop: Callable[[], bool] = lambda: False
 ) -> JudgeReport:
     """Judge every look that waits, then lapse what nobody has seen for too long; `stop` ends it between two places."""
-    report, archive = JudgeReport(), Archive()
+    report, archive = JudgeReport(), LookHistoryCache()
     while waiting := _waiting(engine, now):
         for (result_time, *_), group in groupby(waiting, key=lambda each: (each.result_time, *_place(each))):
             if stop():
                 return report
-            sitting = _Sitting(engine, bench, Moment(result_time, now), report, archive)
+            sitting = _JudgingRound(engine, judging_context, JudgementTime(result_time, now), report, archive)
             sitting.lapse_due()
             sitting.judge(list(group))
-    _Sitting(engine, bench, Moment(now, now), report, archive).lapse_due()
+    _JudgingRound(engine, judging_context, JudgementTime(now, now), report, archive).lapse_due()
     return report
 
 
 def _waiting(engine: Engine, now: datetime) -> list[Observation]:
     with reading(engine) as connection:
-        waiting = unjudged(connection, now, BATCH)
-    if len(waiting) < BATCH:
+        waiting = unjudged(connection, now, LOOKS_PER_BATCH)
+    if len(waiting) < LOOKS_PER_BATCH:
         return waiting
     # All looks of one moment are judged together: leave a possibly cut last moment for the next round.
     last = waiting[-1].result_time
@@ -116,14 +116,14 @@ def _place(look: Observation) -> tuple[str, str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sitting:
+class _JudgingRound:
     """One moment's judgements of one place: reckoned first, then written by a `_Clerk`."""
 
     engine: Engine
-    bench: Bench
-    moment: Moment
+    judging_context: JudgingContext
+    moment: JudgementTime
     report: JudgeReport
-    archive: Archive
+    archive: LookHistoryCache
 
     def judge(self, waiting: list[Observation]) -> None:
         """Judge looks of one place that became knowable at the same moment."""
@@ -133,7 +133,7 @@ class _Sitting:
         with writing(self.engine) as connection:
             if calibration.is_new:
                 keep_calibration(connection, calibration, self.moment.at)
-            _Clerk(connection, self.bench, self.moment, self.report).record(findings)
+            _Clerk(connection, self.judging_context, self.moment, self.report).record(findings)
 
     def lapse_due(self) -> None:
         """Close what no usable look has touched for too long."""
@@ -141,12 +141,12 @@ class _Sitting:
             due = list(self._lapsing(connection))
         if due:
             with writing(self.engine) as connection:
-                clerk = _Clerk(connection, self.bench, self.moment, self.report)
+                clerk = _Clerk(connection, self.judging_context, self.moment, self.report)
                 for alert, after in self._lapsing(connection):
-                    clerk.apply(lapse(alert, after, self.moment.recorded_at))
+                    clerk.apply(lapse_episode(alert, after, self.moment.recorded_at))
 
     def _lapsing(self, connection: Connection) -> Iterator[tuple[Alert, timedelta]]:
-        watches = self.bench.watches
+        watches = self.judging_context.watches
         shortest = min((watch.lapse_after_days for watch in watches.values()), default=None)
         if shortest is None:
             return
@@ -157,10 +157,10 @@ class _Sitting:
                 yield alert, after
 
     def _findings(
-        self, connection: Connection, waiting: list[Observation], scores: Scores
+        self, connection: Connection, waiting: list[Observation], scores: ScoresByClass
     ) -> Iterator[Finding]:
         site_id, _, metric = _place(waiting[0])
-        site = self.bench.watches.get(site_id)
+        site = self.judging_context.watches.get(site_id)
         watch = site.metrics.get(metric) if site else None
         if site is None or watch is None:
             yield from (Finding(look, ()) for look in waiting)
@@ -168,22 +168,24 @@ class _Sitting:
         known = self._known(connection, waiting, scores)
         context = context_of(site, metric, known)
         for look in waiting:
-            yield Finding(look, verdicts_on(look, known, site, self.bench.rules, context))
+            yield Finding(look, verdicts_on(look, known, site, self.judging_context.rules, context))
 
-    def _known(self, connection: Connection, waiting: list[Observation], scores: Scores) -> Known:
+    def _known(
+        self, connection: Connection, waiting: list[Observation], scores: ScoresByClass
+    ) -> KnownHistory:
         at = self.moment.at
         if not _may_tell(waiting):
             # Every rule refuses such looks without asking history, and most hours of most places are blind.
-            return Known(at)
+            return KnownHistory(at)
         site_id, area, metric = _place(waiting[0])
         latest = max(look.period_start for look in waiting)
         stated = declared(connection, site_id, metric, as_of=at)
-        return Known(
+        return KnownHistory(
             at,
             self.archive.looks(connection, (site_id, area, metric), latest, at),
             [each for each in stated if each.series.area == area],
             site_changes(connection, [site_id]),
-            states(connection, site_id, area, metric),
+            read_rule_states(connection, site_id, area, metric),
             scores,
         )
 
@@ -197,8 +199,8 @@ class _Clerk:
     """Writes what was found about one place at one moment, inside one transaction."""
 
     connection: Connection
-    bench: Bench
-    moment: Moment
+    judging_context: JudgingContext
+    moment: JudgementTime
     report: JudgeReport
 
     def record(self, findings: list[Finding]) -> None:
@@ -212,7 +214,7 @@ class _Clerk:
         )
         self._keep_states(findings)
         self.report.judged += len(findings)
-        site = self.bench.watches.get(findings[0].look.series.site_id)
+        site = self.judging_context.watches.get(findings[0].look.series.site_id)
         if site is not None:
             self._change_alerts(site, findings)
 
@@ -220,7 +222,7 @@ class _Clerk:
         for finding in findings:
             for verdict in finding.verdicts:
                 if verdict.state is not None:
-                    keep_state(
+                    store_rule_state(
                         self.connection,
                         finding.look.series,
                         verdict.rule,
@@ -233,9 +235,9 @@ class _Clerk:
         for group, members in groups.items():
             current = newest_alert(self.connection, fingerprint(members[0].look, group))
             if current is not None and _continues(current):
-                self.apply(advance(current, members, self.bench.desk, self.moment))
+                self.apply(amend_episode(current, members, self.judging_context.episode_context, self.moment))
             else:
-                self.apply(open_alert(members, site, self.bench.desk, self.moment))
+                self.apply(open_episode(members, site, self.judging_context.episode_context, self.moment))
         for finding in findings:
             self._settle(finding, group_of(finding, site) if finding.fired else None)
         for members in groups.values():
@@ -245,7 +247,9 @@ class _Clerk:
         """Let a look settle the alerts that it did not raise itself."""
         for alert in alerts_at(self.connection, *_place(finding.look)):
             if alert.group_key != own_group:
-                self.apply(settle(alert, finding, self.bench.desk, self.moment))
+                self.apply(
+                    resolve_or_withdraw(alert, finding, self.judging_context.episode_context, self.moment)
+                )
 
     def _settle_by_later_looks(self, members: list[Finding]) -> None:
         """Let looks that were known before a late report of an earlier time say how it went on."""
@@ -258,7 +262,7 @@ class _Clerk:
             if look.period_start > newest and look.result_time < self.moment.at:
                 self._settle(Finding(look, ()))
 
-    def apply(self, step: Step | None) -> None:
+    def apply(self, step: AlertChange | None) -> None:
         """Write one change of an alert, and owe its message to each channel."""
         if step is None:
             return
@@ -275,7 +279,7 @@ class _Clerk:
 
     def _owe(self, alert: Alert, event: AlertEvent) -> DeliveryState:
         state, reason = self._state(alert, event)
-        for channel in self.bench.channels:
+        for channel in self.judging_context.channels:
             enqueue(
                 self.connection,
                 identity=f"{alert.id}:{event.seq}:{channel}",
@@ -291,8 +295,8 @@ class _Clerk:
         return state
 
     def _state(self, alert: Alert, event: AlertEvent) -> tuple[DeliveryState, str]:
-        now, since = self.moment.recorded_at, self.bench.not_before
-        if event.at < now - self.bench.too_old:
+        now, since = self.moment.recorded_at, self.judging_context.not_before
+        if event.at < now - self.judging_context.too_old:
             return "too_old", f"Known since {event.at:%Y-%m-%d}, too long ago to be sent as news."
         if since is not None and event.at < since:
             return "too_old", f"Known since {event.at:%Y-%m-%d}, before the watch began."
@@ -302,7 +306,7 @@ class _Clerk:
         return "queued", event.reason
 
 
-def _evaluations(finding: Finding, moment: Moment) -> Iterator[Evaluation]:
+def _evaluations(finding: Finding, moment: JudgementTime) -> Iterator[Evaluation]:
     none = Verdict("", "no_rule", exceeded=False, reason="No rule watches this metric here.")
     for verdict in finding.verdicts or (none,):
         yield Evaluation(

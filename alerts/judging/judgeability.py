@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from alerts.judging.forecast import Normal, normal, series_in
+from alerts.baselines.budget import BUDGETED_RULES
+from alerts.judging.forecast import SeriesBaseline, series_baseline, series_in
 from alerts.judging.knowable import known_at
-from alerts.promise import BUDGETED
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
 from db.engine import Connection
@@ -42,16 +42,16 @@ def _site(
     connection: Connection, site: SiteWatch, rules: Mapping[str, Rule], now: datetime
 ) -> Iterator[Judgeability]:
     for metric, watch in site.metrics.items():
-        if not watch.rules.keys() & BUDGETED or not watch.covers(""):
+        if not watch.rules.keys() & BUDGETED_RULES or not watch.covers(""):
             continue
         known = known_at(connection, site, metric, "", now)
         keys = series_in(known, "") or [SeriesKey(site.site_id, "", metric, "", "")]
         for key in keys:
-            yield _judgeability(normal(key, known, site, rules))
+            yield _judgeability(series_baseline(key, known, site, rules))
 
 
-def _judgeability(found: Normal) -> Judgeability:
-    missing = {each.rule: each.missing for each in found.rules if each.rule in BUDGETED}
+def _judgeability(found: SeriesBaseline) -> Judgeability:
+    missing = {each.rule: each.missing for each in found.rules if each.rule in BUDGETED_RULES}
     return Judgeability(
         site_id=found.series.site_id,
         metric=found.series.metric,
@@ -61,11 +61,11 @@ def _judgeability(found: Normal) -> Judgeability:
         judgeable=found.judgeable,
         missing=found.missing,
         rules=missing,
-        words=words(found),
+        words=judgeability_words(found),
     )
 
 
-def words(found: Normal) -> str:
+def judgeability_words(found: SeriesBaseline) -> str:
     """Say it in a few words: `can be judged`, or what is lacking."""
     if found.judgeable:
         waiting = [

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from alerts.baselines.calibrate import GUARD_DAYS, WARM_UP_DAYS, WINDOW_DAYS
-from alerts.judging.verdicts import Scores
-from alerts.promise import ALTERNATIVES, ClassScores
-from alerts.rules.contract import State
+from alerts.baselines.budget import TAIL_ALTERNATIVES, ClassScores
+from alerts.baselines.calibrate import LEFT_OUT_DAYS, WARM_UP_DAYS, WINDOW_DAYS
+from alerts.judging.verdicts import ScoresByClass
+from alerts.rules.contract import RuleState
 from db.engine import Connection
-from db.rule_states import class_state, first_evaluation, keep_class_state, past_scores
+from db.rule_states import first_evaluation, past_scores, read_class_state, store_class_state
 
-RECALIBRATED = tuple(ALTERNATIVES)
+RECALIBRATED = tuple(TAIL_ALTERNATIVES)
 """Rules whose p depends on a model of the counts; the others hold by exact laws."""
 _MOST_KEPT = 2_000
 _NAME = "tail"
@@ -21,11 +21,11 @@ _NAME = "tail"
 class Calibration:
     """The highest scores of each class as of one day, as a row keeps them; `is_new` where no row does yet."""
 
-    kept: State
+    kept: RuleState
     is_new: bool
 
     @property
-    def scores(self) -> Scores:
+    def scores(self) -> ScoresByClass:
         """The scores by rule and class."""
         return scores_of(self.kept)
 
@@ -36,7 +36,7 @@ def calibration_at(connection: Connection, at: datetime) -> Calibration:
     Nothing is told before 180 days of verdicts, so that a bound is not learnt from a season.
     """
     day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    kept = class_state(connection, _NAME)
+    kept = read_class_state(connection, _NAME)
     if kept is not None and kept["day"] == day.isoformat():
         return Calibration(kept, is_new=False)
     return Calibration({"day": day.isoformat(), "classes": _classes(connection, day)}, is_new=True)
@@ -44,10 +44,10 @@ def calibration_at(connection: Connection, at: datetime) -> Calibration:
 
 def keep_calibration(connection: Connection, calibration: Calibration, at: datetime) -> None:
     """Keep what was worked out, for the other looks of the day."""
-    keep_class_state(connection, _NAME, calibration.kept, at)
+    store_class_state(connection, _NAME, calibration.kept, at)
 
 
-def scores_of(kept: State) -> Scores:
+def scores_of(kept: RuleState) -> ScoresByClass:
     """Read the scores of a kept row."""
     return {
         (each["rule"], each["class"]): ClassScores(each["n"], tuple(each["top"])) for each in kept["classes"]
@@ -58,7 +58,7 @@ def _classes(connection: Connection, day: datetime) -> list[Mapping[str, object]
     began = first_evaluation(connection, RECALIBRATED)
     if began is None or day - began < timedelta(days=WARM_UP_DAYS):
         return []
-    until = day - timedelta(days=GUARD_DAYS)
+    until = day - timedelta(days=LEFT_OUT_DAYS)
     found = past_scores(connection, RECALIBRATED, until - timedelta(days=WINDOW_DAYS), until)
     return [
         {"rule": rule, "class": kind, "n": len(scores), "top": sorted(scores, reverse=True)[:_MOST_KEPT]}

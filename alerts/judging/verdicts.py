@@ -4,20 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from alerts.baselines.budget import ClassScores
+from alerts.baselines.engine import RULE_QUESTIONS
 from alerts.judging.history import history_of, watched_series
-from alerts.judging.lending import lend
 from alerts.metrics import METRICS
-from alerts.promise import ClassScores
-from alerts.rules.combined import combine
-from alerts.rules.contract import Context, Rule, State, Verdict
+from alerts.rules import unjudgeable, unlisted_identity
+from alerts.rules.combined import combine_verdicts
+from alerts.rules.contract import LookHistory, Rule, RuleContext, RuleState, Verdict
+from alerts.rules.engine_input import ask_engine
 from alerts.watch import SiteWatch
 from db.records import Change, DeclaredBaseline, Observation, SeriesKey
 
-Scores = Mapping[tuple[str, str], ClassScores]
+ScoresByClass = Mapping[tuple[str, str], ClassScores]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownHistory:
     """What was knowable at one moment about one site, area and metric."""
 
     as_of: datetime
@@ -25,20 +27,20 @@ class Known:
     """The newest revision of each look."""
     declared: Sequence[DeclaredBaseline] = ()
     changes: Sequence[Change] = ()
-    states: Mapping[SeriesKey, Mapping[str, State]] = field(default_factory=dict)
-    scores: Scores = field(default_factory=dict)
+    states: Mapping[SeriesKey, Mapping[str, RuleState]] = field(default_factory=dict)
+    scores: ScoresByClass = field(default_factory=dict)
 
 
-def context_of(site: SiteWatch, metric: str, known: Known) -> Context:
+def context_of(site: SiteWatch, metric: str, known: KnownHistory) -> RuleContext:
     """What the rules may know beside the look: metric, watch list, zone, and what is promised."""
     promise = site.promise(metric, watched_series(known.looks, site.watchlist))
-    return Context(
+    return RuleContext(
         METRICS[metric], site.watchlist, site.timezone, replace(promise, scores=dict(known.scores))
     )
 
 
 def verdicts_on(
-    look: Observation, known: Known, site: SiteWatch, rules: Mapping[str, Rule], context: Context
+    look: Observation, known: KnownHistory, site: SiteWatch, rules: Mapping[str, Rule], context: RuleContext
 ) -> tuple[Verdict, ...]:
     """Judge one look by the rules that watch its metric at its site."""
     watch = site.metrics.get(look.series.metric)
@@ -46,10 +48,16 @@ def verdicts_on(
         return ()
     states = known.states.get(look.series, {})
     history = history_of(look, known.looks, known.declared, known.as_of, changes=known.changes, states=states)
-    context = lend(look, history, context)
-    said = [
-        rule.judge(look, history, context, {**rule.defaults, **watch.rules[name]})
-        for name, rule in rules.items()
-        if name in watch.rules
-    ]
-    return combine(said, context.promise)
+    asked = {
+        name: {**rule.defaults, **watch.rules[name]} for name, rule in rules.items() if name in watch.rules
+    }
+    if RULE_QUESTIONS.keys() & asked.keys() and _has_odds(look, history, context):
+        context = replace(context, judgement=ask_engine(look, history, context, asked))
+    said = [rules[name].judge(look, history, context, params) for name, params in asked.items()]
+    return combine_verdicts(said, context.judgement.spending if context.judgement else None)
+
+
+def _has_odds(look: Observation, history: LookHistory, context: RuleContext) -> bool:
+    """Whether a rule with a probability may judge the look."""
+    refused = unjudgeable("", look, history) is not None
+    return not refused and not unlisted_identity(look.series.subject, context.watchlist)

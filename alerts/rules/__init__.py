@@ -5,8 +5,8 @@ What several rules ask of a look or its history stands here.
 
 from datetime import datetime
 
-from alerts.rules.contract import Context, History, Verdict
-from alerts.rules.series import counted, fault
+from alerts.rules.contract import LookHistory, RuleContext, Verdict
+from alerts.rules.series import certain_count, look_fault
 from alerts.words import local_day, named, window_words
 from db.records import DeclaredBaseline, Observation
 
@@ -14,7 +14,7 @@ HUMAN_METHODS = frozenset({"analyst", "published"})
 IDENTITY_PREFIXES = ("icao24:", "type:", "operator:", "ship:")
 
 
-def method(procedure: str) -> str:
+def method_of(procedure: str) -> str:
     """The method's name, without version and sensor."""
     return procedure.split("@", 1)[0].split(":", 1)[0]
 
@@ -22,14 +22,14 @@ def method(procedure: str) -> str:
 def comparable(look: Observation, declared: DeclaredBaseline) -> bool:
     """Whether a declared number may judge this look: people's counts by people's, a detector's only by its own."""
     ours, theirs = look.series.procedure, declared.series.procedure
-    return ours == theirs or {method(ours), method(theirs)} <= HUMAN_METHODS
+    return ours == theirs or {method_of(ours), method_of(theirs)} <= HUMAN_METHODS
 
 
-def unjudgeable(rule: str, look: Observation, history: History | None = None) -> Verdict | None:
+def unjudgeable(rule: str, look: Observation, history: LookHistory | None = None) -> Verdict | None:
     """The answer for a look that no rule can judge: nothing was observed, the event was announced or excluded."""
     if not look.usable:
         return Verdict(rule, "not_observed", exceeded=False, reason=_why_not_observed(look))
-    impossible = fault(look)
+    impossible = look_fault(look)
     if impossible:
         reason = f"{impossible.capitalize()} cannot be true, so the look was not judged."
         return Verdict(rule, "not_observed", exceeded=False, reason=reason)
@@ -48,9 +48,14 @@ def _why_not_observed(look: Observation) -> str:
     return "Nothing was counted in this period; this is not a zero."
 
 
-def seen_before(history: History) -> tuple[Observation, ...]:
+def seen_before(history: LookHistory) -> tuple[Observation, ...]:
     """The earlier looks, by any procedure, at which this subject was there."""
-    return tuple(look for look in history.sightings if counted(look) > 0)
+    return tuple(look for look in history.sightings if certain_count(look) > 0)
+
+
+def last_seen(history: LookHistory) -> Observation | None:
+    """The last of those looks."""
+    return max(seen_before(history), key=lambda each: each.period_end, default=None)
 
 
 def unlisted_identity(subject: str, watchlist: tuple[str, ...]) -> bool:
@@ -80,11 +85,11 @@ def citation(declared: DeclaredBaseline) -> dict[str, object]:
     }
 
 
-def day(at: datetime, context: Context) -> str:
+def site_day(at: datetime, context: RuleContext) -> str:
     """The site's own calendar day of an instant."""
     return local_day(at, context.timezone)
 
 
-def window(declared: DeclaredBaseline, context: Context) -> str:
+def declared_window(declared: DeclaredBaseline, context: RuleContext) -> str:
     """A declared window in the site's own calendar: `2018-10-06 to 2023-09-17`, or by months."""
     return window_words(declared, context.timezone, month_names=True)

@@ -3,36 +3,29 @@
 from dataclasses import replace
 from typing import Any
 
-from alerts.baselines.since import DAYS_A_YEAR, chance_a_year, chance_new
-from alerts.promise import SEVERITIES, Severity
-from alerts.rules.contract import Context, History, Verdict
-from db.records import Observation
+from alerts.baselines.budget import NOTIFY, ORDINARY, SEVERITIES
+from alerts.baselines.model import DAYS_A_YEAR
+from alerts.baselines.since import First, chance_new
+from alerts.rules.contract import LookHistory, RuleContext, Verdict
+from alerts.rules.figures import Case
 
 _ROUND = 3
 
 
-def by_law(
-    rule: str,
-    first: str,
-    *,
-    look: Observation,
-    days: float,
-    context: Context,
-    details: dict[str, Any],
-) -> Verdict:
-    """Tell a first after so many observed days: always of a listed subject, else where 1/(e·g) fits the promise."""
-    chance = float(chance_a_year(max(days, 1.0)))
-    details = {**details, "chance_a_year": round(chance, _ROUND), "value": look.value}
+def gap_verdict(case: Case, first: str, details: dict[str, Any]) -> Verdict:
+    """Tell a first after a silence: always of a listed subject, else where 1/(e·g) fits the promise."""
+    chance = float(case.ruling.of(First).chance_a_year[0])
+    details = {**details, "chance_a_year": round(chance, _ROUND), "value": case.look.value}
     odds = f"at most once in {1 / chance:.0f} years" if chance < 1 else f"up to {chance:.0f} times a year"
     reason = f"{first}. At any steady rate such a gap ends by chance {odds}."
-    if look.series.subject in context.watchlist:
-        return Verdict(
-            rule, "evaluated", exceeded=True, reason=reason, details={**details, "severity": "notify"}
-        )
-    return _within(rule, chance, reason, context, details)
+    if case.look.series.subject in case.context.watchlist:
+        details["severity"] = "notify"
+        return Verdict(case.rule, "evaluated", exceeded=True, reason=reason, details=details)
+    severity, allowed = int(case.ruling.severity[0]), float(case.spending.a_year(case.rule)[0])
+    return _within(case.rule, severity, allowed, reason, details)
 
 
-def new_identity(rule: str, history: History, context: Context, least_days: float) -> Verdict:
+def new_identity_verdict(rule: str, history: LookHistory, context: RuleContext, least_days: float) -> Verdict:
     """Tell a new identity that nobody listed only where new ones are so rare that it fits the promise."""
     said = "New here, but not on the watch list"
     chance = chance_new(history.identities)
@@ -54,19 +47,17 @@ def new_identity(rule: str, history: History, context: Context, least_days: floa
         f"{said}: {chance:.0%} of {sum(history.identities):g} earlier visits were by identities seen just once, so "
         f"about {expected:.1f} new ones a year come by chance."
     )
-    verdict = _within(rule, expected, reason, context, details)
+    promise = context.promise
+    fits = (n for n, name in enumerate(SEVERITIES) if expected <= promise.a_year(rule, name))
+    verdict = _within(rule, next(fits, ORDINARY), promise.a_year(rule), reason, details)
     return verdict if verdict.exceeded else replace(verdict, status="suppressed")
 
 
-def _within(rule: str, chance: float, reason: str, context: Context, details: dict[str, Any]) -> Verdict:
-    allowed = context.promise.a_year(rule)
-    severity: Severity | None = next(
-        (name for name in SEVERITIES if chance <= context.promise.a_year(rule, name)), None
-    )
+def _within(rule: str, severity: int, allowed: float, reason: str, details: dict[str, Any]) -> Verdict:
     details = {**details, "promised_a_year": round(allowed, 4), "is_first": True}
-    if severity:
-        details["severity"] = severity
-    exceeded = severity in ("urgent", "notify")
+    if severity != ORDINARY:
+        details["severity"] = SEVERITIES[severity]
+    exceeded = severity <= NOTIFY
     if not exceeded:
         reason += (
             f" The promise allows {allowed:.2g} a year." if allowed else " The promise has no room for it."

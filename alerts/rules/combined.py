@@ -4,33 +4,35 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from alerts.promise import ALTERNATIVES, BUDGETED, Promise
+from alerts.baselines.budget import BUDGETED_RULES, TAIL_ALTERNATIVES, Spending
 from alerts.rules.contract import Verdict
-from db.records import Json
+from db.records import JsonMapping
 
 _SUPPORTED = {"record": "is_record", "first_ever": "is_first", "first_since": "is_first"}
 """Statements whose odds seldom fit the promise; they are told where the margin does."""
 
 
-def combine(verdicts: Sequence[Verdict], promise: Promise) -> tuple[Verdict, ...]:
+def combine_verdicts(verdicts: Sequence[Verdict], spending: Spending | None) -> tuple[Verdict, ...]:
     """Let a record or a first be told with an unusual count, and note the combined p on the leading verdict.
 
     The combined p is the smallest p over its rule's share of the budget; `chance` is the real chance of any
-    alarm by this look, summed over the rules.
+    alarm by this look, summed over the rules. Without `spending` no rule with a probability was asked.
     """
     unusual = any(
-        each.exceeded and each.rule in ALTERNATIVES and each.details.get("side") == "high"
+        each.exceeded and each.rule in TAIL_ALTERNATIVES and each.details.get("side") == "high"
         for each in verdicts
     )
     told = [_support(each) if unusual else each for each in verdicts]
     judged = [
-        each for each in told if each.rule in BUDGETED and each.status == "evaluated" and "p" in each.details
+        each
+        for each in told
+        if each.rule in BUDGETED_RULES and each.status == "evaluated" and "p" in each.details
     ]
-    if not judged:
+    if not judged or spending is None:
         return tuple(told)
-    leading = min(judged, key=lambda each: _relative(each, promise))
+    leading = min(judged, key=lambda each: _relative(each, spending))
     combined: dict[str, Any] = {
-        "p": min(1.0, _relative(leading, promise)),
+        "p": min(1.0, _relative(leading, spending)),
         "rules": [each.rule for each in judged],
         "chance": sum(_chance(each) for each in judged),
         "alpha": sum(each.details["alpha"] for each in judged),
@@ -41,8 +43,8 @@ def combine(verdicts: Sequence[Verdict], promise: Promise) -> tuple[Verdict, ...
     )
 
 
-def _relative(verdict: Verdict, promise: Promise) -> float:
-    share = promise.a_year(verdict.rule) / promise.budget["notify"]
+def _relative(verdict: Verdict, spending: Spending) -> float:
+    share = float(spending.a_year(verdict.rule)[0]) / spending.promise.budget["notify"]
     return float(verdict.details["p"]) / share if share > 0 else float("inf")
 
 
@@ -51,7 +53,7 @@ def _chance(verdict: Verdict) -> float:
     return float(verdict.details.get("chance", verdict.details["alpha"]))
 
 
-def false_alarm_chance(rule: str, details: Json) -> float | None:
+def false_alarm_chance(rule: str, details: JsonMapping) -> float | None:
     """The chance that a rule gave for a false alarm; the n + 1 equal places of a record speak for themselves."""
     for name in ("chance", "alpha"):
         if isinstance(value := details.get(name), float):

@@ -6,18 +6,20 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
+from alerts.baselines.budget import FalseAlarmPromise
+from alerts.baselines.engine import Judgement
+from alerts.baselines.model import Series
 from alerts.metrics import Metric
-from alerts.promise import Promise
-from alerts.rules.series import PastLooks, Series, past_looks, series_of
+from alerts.rules.series import PastLooks, past_looks, series_of
 from db.records import Change, DeclaredBaseline, EvaluationStatus, Observation
 
 Params = Mapping[str, Any]
-State = Mapping[str, Any]
+RuleState = Mapping[str, Any]
 """What a rule remembers of a series between looks, in JSON types; it can always be rebuilt from history."""
 
 
 @dataclass(frozen=True)
-class History:
+class LookHistory:
     """What was knowable at `as_of` about the series of one look: newest revisions, the look itself left out.
 
     `looks` share the look's site, area, metric, subject and procedure; `sightings` are the looks of any
@@ -43,7 +45,7 @@ class History:
     """The change whose excluded period holds this look."""
     identities: tuple[float, ...] = ()
     """For an identity: how often each identity of its sort was counted here before."""
-    states: Mapping[str, State] = field(default_factory=dict)
+    states: Mapping[str, RuleState] = field(default_factory=dict)
     """What each rule remembered, by rule."""
 
     @cached_property
@@ -64,13 +66,15 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class RuleContext:
     """What every rule may know beside look and history."""
 
     metric: Metric
     watchlist: tuple[str, ...] = ()
     timezone: str = "UTC"
-    promise: Promise = field(default_factory=Promise)
+    promise: FalseAlarmPromise = field(default_factory=FalseAlarmPromise)
+    judgement: Judgement | None = None
+    """What the engine says of the look by all rules of its watch together; None where a rule is asked alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Verdict:
     exceeded: bool
     reason: str
     details: Mapping[str, Any] = field(default_factory=dict)
-    state: State | None = None
+    state: RuleState | None = None
     """What the rule wants to remember of the history it was given; kept in a row, not with the verdict."""
 
 
@@ -99,6 +103,6 @@ class Rule(Protocol):
     defaults: Params
     """Parameters with their defaults; a site may override just these."""
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge one look; never raises for odd history, answers `cannot_tell` instead."""
         ...

@@ -3,21 +3,17 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import numpy as np
-
-from alerts.baselines.ears import Method, ears
-from alerts.baselines.special import normal_quantile, normal_sf
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Finding, open_case, settle, since, too_little
-from alerts.words import number
+from alerts.baselines.ears import EarsMethod, Newest
+from alerts.baselines.special import normal_quantile
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.figures import RuleFinding, cannot_tell, history_words, open_case, verdict_of_finding
+from alerts.words import rounded_number
 from db.records import Observation
 
-_METHODS: Mapping[str, Method] = {"ears_c1": "C1", "ears_c2": "C2", "ears_c3": "C3"}
-_NEEDS = {"C1": 5, "C2": 7, "C3": 9}
-_COLUMNS = 120
+_METHODS: Mapping[str, EarsMethod] = {"ears_c1": "C1", "ears_c2": "C2", "ears_c3": "C3"}
 
 
-class Ears:
+class EarsRule:
     """Fires above mean + z·sd of seven usable looks; p is the normal tail, which understates rare counts.
 
     C2 leaves out the newest two looks, C3 adds up three looks' excess.
@@ -28,36 +24,27 @@ class Ears:
         self.strength = strength
         self.defaults: Params = MappingProxyType({"baseline": 7, "least_sd": 0.5})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge one look against the seven before it."""
-        case = open_case(self.name, look, history, context)
+        case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
-        method = _METHODS[self.name]
-        looks = case.series.newest(_COLUMNS).looks
-        if not looks.member[0, -1]:
-            reason = "Seen too badly to compare with whole looks: only its least count is known."
-            return Verdict(self.name, "not_observed", exceeded=False, reason=reason)
-        alpha = max(case.p_bound(), 1e-15)
-        found = ears(
-            looks, method, alpha, baseline=int(params["baseline"]), least_sd=float(params["least_sd"])
-        )
-        statistic = float(found.statistic[0, -1])
-        if np.isnan(statistic):
-            return too_little(case, _NEEDS[method] - case.series.usable)
-        mean, sd = float(found.mean[0, -1]), max(float(found.sd[0, -1]), float(params["least_sd"]))
+        refused = cannot_tell(case)
+        if refused:
+            return refused
+        found, method = case.ruling.of(Newest), _METHODS[self.name]
+        mean, sd = float(found.mean[0]), float(found.sd[0])
+        alpha = max(float(case.spending.bound(self.name)[0]), 1e-15)
         z = normal_quantile(1.0 - alpha)
         # For C3 what today's count would have to pass on its own.
         reach = z + 1.0 if method == "C3" else z
-        count = float(looks.today[0])
-        above = count > mean
+        count = float(case.series.looks.today[0])
         sentence = (
-            f"{number(count)} {case.noun}: {statistic:.1f} standard deviations ({method}) above the last "
-            f"{int(found.n[0, -1])} usable looks, which had {number(mean)} on average; from {since(case)}."
+            f"{rounded_number(count)} {case.noun}: {found.statistic[0]:.1f} standard deviations ({method}) above the last "
+            f"{int(found.n[0])} usable looks, which had {rounded_number(mean)} on average; from {history_words(case)}."
         )
-        p = float(normal_sf(statistic)) if above else 1.0
         threshold = mean + reach * sd
         if method == "C3":
             threshold = min(threshold, mean)
         band = (max(0.0, mean - 1.96 * sd), mean + 1.96 * sd)
-        return settle(case, Finding(p, "high", threshold, sentence, mean, band, alpha))
+        return verdict_of_finding(case, RuleFinding(case.p, "high", threshold, sentence, mean, band, alpha))

@@ -6,35 +6,60 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
-from alerts.baselines.answers import CANNOT_TELL, NOT_OBSERVED, Answers
-from alerts.rules import day, unjudgeable, unlisted_identity
-from alerts.rules.contract import Context, History, State, Verdict
-from alerts.rules.series import Series
+from alerts.baselines.answers import CANNOT_TELL, NOT_OBSERVED
+from alerts.baselines.budget import ORDINARY, SEVERITIES, Spending
+from alerts.baselines.engine import Judgement, Ruling
+from alerts.baselines.model import Series
+from alerts.rules import site_day, unjudgeable, unlisted_identity
+from alerts.rules.contract import LookHistory, Params, RuleContext, RuleState, Verdict
+from alerts.rules.engine_input import ask_engine
 from alerts.words import exposure_words, units
 from db.records import Observation
 
-Side = Literal["high", "low"]
+FiredSide = Literal["high", "low"]
 _SMALLEST = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One look before one rule: the look, its history, what is promised, and the arrays."""
+    """One look before one rule: the look, its history, and what the engine says of it."""
 
     rule: str
     look: Observation
-    history: History
-    context: Context
-    series: Series
+    history: LookHistory
+    context: RuleContext
+    judgement: Judgement
 
     @property
-    def a_year(self) -> float:
-        """Usable looks a year, which the promise is spread over."""
-        return self.series.a_year
+    def series(self) -> Series:
+        """The look behind its past, as arrays of one series."""
+        return self.judgement.series
 
-    def p_bound(self) -> float:
-        """The p at or below which an alert opens."""
-        return self.context.promise.p_bound(self.rule, self.a_year, self.series.kind)
+    @property
+    def spending(self) -> Spending:
+        """What is promised of the look."""
+        return self.judgement.spending
+
+    @property
+    def ruling(self) -> Ruling:
+        """The engine's answer to this rule."""
+        return self.judgement.rulings[self.rule]
+
+    @property
+    def p(self) -> float:
+        """The chance that this rule gives the look."""
+        return float(self.ruling.answers.p[0])
+
+    @property
+    def usable(self) -> int:
+        """Earlier looks that belong to the baseline."""
+        return int(self.series.looks.past.member.sum())
+
+    @property
+    def exposure(self) -> float | None:
+        """The look's exposure, None where it is unknown."""
+        value = float(self.series.looks.today_exposure[0])
+        return None if math.isnan(value) or self.series.alike else value
 
     @property
     def noun(self) -> str:
@@ -42,7 +67,9 @@ class Case:
         return self.context.metric.many
 
 
-def open_case(rule: str, look: Observation, history: History, context: Context) -> "Case | Verdict":
+def open_case(
+    rule: str, look: Observation, history: LookHistory, context: RuleContext, params: Params
+) -> "Case | Verdict":
     """The look as a case, or the answer where no rule with a probability can judge it."""
     refused = unjudgeable(rule, look, history)
     if refused:
@@ -50,37 +77,47 @@ def open_case(rule: str, look: Observation, history: History, context: Context) 
     if unlisted_identity(look.series.subject, context.watchlist):
         reason = "Identities that nobody listed have no baseline of their own."
         return Verdict(rule, "suppressed", exceeded=False, reason=reason)
-    return Case(rule, look, history, context, history.series(look))
+    judgement = context.judgement or ask_engine(look, history, context, {rule: params})
+    return Case(rule, look, history, context, judgement)
 
 
-def refuse(
-    case: Case, answers: Answers, what: str = "usable looks", state: State | None = None
+def cannot_tell(
+    case: Case, what: str = "usable looks", state: RuleState | None = None, n: int | None = None
 ) -> Verdict | None:
-    """The answer where the rule cannot judge: too little history, or a zero that nobody could have seen."""
+    """The answer where the rule cannot judge: too little history, or a zero that nobody could have seen.
+
+    `n` are the looks there are, where not all usable ones count.
+    """
+    answers = case.ruling.answers
     status, needs = int(answers.status[0]), int(answers.needs[0])
-    if status == NOT_OBSERVED and case.look.value and case.look.exposure is None:
+    if status == NOT_OBSERVED and not case.series.looks.seen[0, -1]:
+        reason = (
+            f"A count of zero at {exposure_words(case.exposure)} exposure says nothing: this is not a zero."
+        )
+        return Verdict(case.rule, "not_observed", exceeded=False, reason=reason, state=state)
+    if status == NOT_OBSERVED:
+        reason = "Seen too badly to compare with whole looks: only its least count is known."
+        return Verdict(case.rule, "not_observed", exceeded=False, reason=reason, state=state)
+    if status == CANNOT_TELL and needs == 0:
         reason = "Something was there, but a count at unknown exposure says too little of the level."
         return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, state=state)
-    if status == NOT_OBSERVED:
-        reason = f"A count of zero at {exposure_words(case.series.exposure)} exposure says nothing: this is not a zero."
-        return Verdict(case.rule, "not_observed", exceeded=False, reason=reason, state=state)
     if status == CANNOT_TELL:
-        return too_little(case, needs, what, state)
+        return too_little(case, needs, what, state, n)
     return None
 
 
 def too_little(
-    case: Case, needs: int, what: str = "usable looks", state: State | None = None, n: int | None = None
+    case: Case, needs: int, what: str = "usable looks", state: RuleState | None = None, n: int | None = None
 ) -> Verdict:
     """Say “cannot tell yet, needs n more”, or that a change began the baseline anew; `n` are the looks there are."""
-    missing, n = max(1, needs), case.series.usable if n is None else n
+    missing, n = max(1, needs), case.usable if n is None else n
     details: dict[str, Any] = {"n": n, "missing": missing, "missing_what": what}
     more = f"{missing} more" if what == "usable looks" else f"{missing} more {units(missing, what)}"
     have = f"{n} usable earlier looks, needs {more}"
     broken = case.history.broken_by
     if broken is not None:
         details["change"] = broken.what
-        since = day(broken.starts_at, case.context)
+        since = site_day(broken.starts_at, case.context)
         reason = f"The history before {since} no longer counts ({broken.what}): {have}."
         return Verdict(
             case.rule, "baseline_broken", exceeded=False, reason=reason, details=details, state=state
@@ -90,27 +127,25 @@ def too_little(
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RuleFinding:
     """What a rule found: p, the side, the most ordinary count, and the sentence that says why."""
 
     p: float
-    side: Side
+    side: FiredSide
     threshold: float
     sentence: str
     expected: float | None = None
     band: tuple[float, float] | None = None
     chance: float | None = None
     """The real chance of an alarm by this look, which whole counts keep below what is promised."""
-    eligible: bool = True
-    """False where a small p alone is no news: no record, a stretch that goes on."""
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-def settle(case: Case, found: Finding, state: State | None = None) -> Verdict:
+def verdict_of_finding(case: Case, found: RuleFinding, state: RuleState | None = None) -> Verdict:
     """The verdict of one finding, with every figure that a reader needs."""
-    promise = case.context.promise
-    severity = promise.severity(case.rule, found.p, case.a_year, case.series.kind) if found.eligible else None
-    alpha = promise.alpha(case.rule, case.a_year)
+    spending, ruling = case.spending, case.judgement.rulings.get(case.rule)
+    severity = ORDINARY if ruling is None else int(ruling.severity[0])
+    a_year = float(spending.looks_a_year[0])
     details: dict[str, Any] = {
         "value": case.series.looks.today[0].item(),
         "side": found.side,
@@ -120,10 +155,10 @@ def settle(case: Case, found: Finding, state: State | None = None) -> Verdict:
         # Subtracted, so that a p of 1 is 0 in every database and not -0.
         "score": round(0.0 - math.log10(max(found.p, _SMALLEST)), 4),
         "class": case.series.kind,
-        "alpha": alpha,
-        "looks_a_year": round(case.a_year, 1),
-        "promised_a_year": round(promise.a_year(case.rule), 4),
-        "recalibrated": promise.recalibrated(case.rule, case.a_year, case.series.kind),
+        "alpha": float(spending.alpha(case.rule)[0]),
+        "looks_a_year": round(a_year, 1),
+        "promised_a_year": round(float(spending.a_year(case.rule)[0]), 4),
+        "recalibrated": bool(spending.recalibrated(case.rule)[0]),
         **found.more,
     }
     if found.expected is not None:
@@ -132,18 +167,18 @@ def settle(case: Case, found: Finding, state: State | None = None) -> Verdict:
         details["low"], details["high"] = found.band
     if found.chance is not None:
         details["chance"] = found.chance
-        details["attainable_a_year"] = round(found.chance * case.a_year, 4)
+        details["attainable_a_year"] = round(found.chance * a_year, 4)
     if found.p < 1:
         details["odds"] = _short(1 / max(found.p, _SMALLEST))
-    if severity:
-        details["severity"] = severity
+    if severity != ORDINARY:
+        details["severity"] = SEVERITIES[severity]
     notes = "".join(
-        f" On record since {day(each.starts_at, case.context)}: {each.what}." for each in _noted(case)
+        f" On record since {site_day(each.starts_at, case.context)}: {each.what}." for each in _noted(case)
     )
     return Verdict(
         case.rule,
         "evaluated",
-        exceeded=severity in ("urgent", "notify"),
+        exceeded=ruling is not None and bool(ruling.fires[0]),
         reason=found.sentence + notes,
         details=details,
         state=state,
@@ -166,12 +201,12 @@ def _basis(case: Case) -> dict[str, Any]:
         first, last = (case.series.days[:-1][member][at] for at in (0, -1))
         start = case.look.period_start
         details["window"] = [(start + timedelta(days=float(each))).isoformat() for each in (first, last)]
-    if case.series.exposure is not None:
-        details["exposure"] = round(case.series.exposure, 4)
+    if case.exposure is not None:
+        details["exposure"] = round(case.exposure, 4)
     return details
 
 
-def since(case: Case) -> str:
+def history_words(case: Case) -> str:
     """How much history stands behind it: `in 121 usable looks since 2019-05-03`."""
     basis = _basis(case)
     if "window" not in basis:
@@ -179,14 +214,14 @@ def since(case: Case) -> str:
     first = case.look.period_start + timedelta(
         days=float(case.series.days[:-1][case.series.looks.past.member[0]][0])
     )
-    return f"{basis['n']} usable looks since {day(first, case.context)}"
+    return f"{basis['n']} usable looks since {site_day(first, case.context)}"
 
 
 def at_exposure(case: Case) -> str:
     """How much of today was seen, for a sentence."""
     if case.series.alike:
         return "exposure not published, taken as alike"
-    return f"at {exposure_words(case.series.exposure)} exposure"
+    return f"at {exposure_words(case.exposure)} exposure"
 
 
 def _short(value: float) -> float:

@@ -1,25 +1,27 @@
 """`first_ever`: seen where it was never seen before."""
 
 from types import MappingProxyType
+from typing import Any
 
 from alerts.rules import (
     attribution,
     citation,
     comparable,
-    day,
+    declared_window,
     seen_before,
+    site_day,
     unjudgeable,
     unlisted_identity,
-    window,
 )
-from alerts.rules.chance import by_law, new_identity
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.series import counted
+from alerts.rules.chance import gap_verdict, new_identity_verdict
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.figures import open_case
+from alerts.rules.series import certain_count
 from alerts.words import looks_behind
 from db.records import DeclaredBaseline, Observation
 
 
-class FirstEver:
+class FirstEverRule:
     """Fires on the first sighting, if somebody published that there was none before, or so long a watch saw none.
 
     A listed subject is told after the least history. Others must fit the promise: by the law 1/(e·g), and for a
@@ -30,12 +32,12 @@ class FirstEver:
     strength = 40
     defaults: Params = MappingProxyType({"min_looks": 20, "min_observed_days": 90})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge one look against everything seen before it."""
         refused = unjudgeable(self.name, look, history)
         if refused:
             return refused
-        if counted(look) <= 0:
+        if certain_count(look) <= 0:
             return Verdict(self.name, "evaluated", exceeded=False, reason="Nothing was there.")
         earlier = seen_before(history)
         if earlier:
@@ -43,14 +45,16 @@ class FirstEver:
                 self.name,
                 "evaluated",
                 exceeded=False,
-                reason=f"Seen before, last on {day(earlier[-1].period_start, context)}.",
+                reason=f"Seen before, last on {site_day(earlier[-1].period_start, context)}.",
             )
         return self._first(look, history, context, params)
 
-    def _first(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def _first(
+        self, look: Observation, history: LookHistory, context: RuleContext, params: Params
+    ) -> Verdict:
         declared = _declared_none(look, history)
         if declared is not None:
-            when = f"{window(declared, context)}, {looks_behind(declared.n_looks)}"
+            when = f"{declared_window(declared, context)}, {looks_behind(declared.n_looks)}"
             return Verdict(
                 self.name,
                 "evaluated",
@@ -63,38 +67,33 @@ class FirstEver:
                 self.name, "evaluated", exceeded=False, reason="A source names an earlier sighting."
             )
         if unlisted_identity(look.series.subject, context.watchlist):
-            return new_identity(self.name, history, context, params["min_observed_days"])
+            return new_identity_verdict(self.name, history, context, params["min_observed_days"])
         return self._from_own_history(look, history, context, params)
 
     def _from_own_history(
-        self, look: Observation, history: History, context: Context, params: Params
+        self, look: Observation, history: LookHistory, context: RuleContext, params: Params
     ) -> Verdict:
-        enough_looks = len(history.looks) >= params["min_looks"]
-        enough_days = look.kind == "flow" and history.observed_days >= params["min_observed_days"]
-        details: dict[str, object] = {
+        case = open_case(self.name, look, history, context, params)
+        if isinstance(case, Verdict):
+            return case
+        details: dict[str, Any] = {
             "n": len(history.looks),
             "observed_days": round(history.observed_days, 1),
         }
         seen = f"{len(history.looks)} usable looks and {history.observed_days:.0f} observed days"
-        if not (enough_looks or enough_days):
+        missing = int(case.ruling.answers.needs[0])
+        if missing > 0:
             return Verdict(
                 self.name,
                 "cannot_tell",
                 exceeded=False,
                 reason=f"No history: {seen}, too few to say that it is the first.",
-                details={**details, "missing": int(params["min_looks"]) - len(history.looks)},
+                details={**details, "missing": missing},
             )
-        return by_law(
-            self.name,
-            f"The first in {seen}",
-            look=look,
-            days=history.observed_days,
-            context=context,
-            details={**details, "threshold": 0.0},
-        )
+        return gap_verdict(case, f"The first in {seen}", {**details, "threshold": 0.0})
 
 
-def _declared_none(look: Observation, history: History) -> DeclaredBaseline | None:
+def _declared_none(look: Observation, history: LookHistory) -> DeclaredBaseline | None:
     usable = [
         each
         for each in history.declared

@@ -5,19 +5,20 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from alerts.baselines.since import DAYS_A_YEAR
+from alerts.baselines.model import DAYS_A_YEAR
 from alerts.rules import (
     attribution,
     citation,
-    day,
-    seen_before,
+    declared_window,
+    last_seen,
+    site_day,
     unjudgeable,
     unlisted_identity,
-    window,
 )
-from alerts.rules.chance import by_law
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.series import counted
+from alerts.rules.chance import gap_verdict
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.figures import Case, open_case
+from alerts.rules.series import certain_count
 from db.records import DeclaredBaseline, Observation
 
 
@@ -28,7 +29,7 @@ class _LastSeen:
     declared: DeclaredBaseline | None
 
 
-class FirstSince:
+class FirstSinceRule:
     """Fires after `min_gap_days` without a sighting.
 
     At any steady rate such a gap ends by chance at most 1/(e·g) times a year, g in observed years; stated
@@ -40,12 +41,12 @@ class FirstSince:
     strength = 20
     defaults: Params = MappingProxyType({"min_gap_days": 365, "min_observed_days": 90})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge one look against the last sighting before it."""
         refused = unjudgeable(self.name, look, history)
         if refused:
             return refused
-        if counted(look) <= 0:
+        if certain_count(look) <= 0:
             return Verdict(self.name, "evaluated", exceeded=False, reason="Nothing was there.")
         last = _last_seen(look, history, context)
         if last is None:
@@ -58,7 +59,7 @@ class FirstSince:
         return self._after_gap(look, last, history, context, params)
 
     def _after_gap(
-        self, look: Observation, last: _LastSeen, history: History, context: Context, params: Params
+        self, look: Observation, last: _LastSeen, history: LookHistory, context: RuleContext, params: Params
     ) -> Verdict:
         gap_days = (look.period_start - last.at).total_seconds() / 86_400
         details: dict[str, Any] = {
@@ -80,31 +81,27 @@ class FirstSince:
         if unlisted_identity(look.series.subject, context.watchlist):
             reason = f"Last seen {last.words}, but not on the watch list."
             return Verdict(self.name, "suppressed", exceeded=False, reason=reason, details=details)
-        watched = history.observed_days_since
-        days = min(history.observed_days, gap_days) if watched is None else watched
-        least = float(params["min_observed_days"])
-        return _watched(last.words, days, look, context, {**details, "least_days": least})
+        case = open_case(self.name, look, history, context, params)
+        return case if isinstance(case, Verdict) else _watched(case, last.words, details)
 
 
-def _watched(
-    words: str, days: float, look: Observation, context: Context, details: dict[str, Any]
-) -> Verdict:
+def _watched(case: Case, words: str, details: dict[str, Any]) -> Verdict:
+    days, missing = float(case.judgement.watched.since_days[0]), int(case.ruling.answers.needs[0])
     details["observed_days"] = round(days, 1)
-    if days < details["least_days"]:
+    if missing > 0:
         reason = f"Last seen {words}, but only {days:.0f} days since then were observed."
-        details |= {"missing": max(1, round(details["least_days"] - days)), "missing_what": "observed days"}
-        return Verdict("first_since", "cannot_tell", exceeded=False, reason=reason, details=details)
-    first = f"The first since {words}: {days:.0f} observed days without one"
-    return by_law("first_since", first, look=look, days=days, context=context, details=details)
+        details |= {"missing": missing, "missing_what": "observed days"}
+        return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, details=details)
+    return gap_verdict(case, f"The first since {words}: {days:.0f} observed days without one", details)
 
 
-def _last_seen(look: Observation, history: History, context: Context) -> _LastSeen | None:
+def _last_seen(look: Observation, history: LookHistory, context: RuleContext) -> _LastSeen | None:
     candidates = [
-        _LastSeen(each.window_end, f"in {window(each, context)}", each)
+        _LastSeen(each.window_end, f"in {declared_window(each, context)}", each)
         for each in history.declared
         if each.statistic == "last_seen" and each.window_end <= look.period_start
     ]
-    seen = max(seen_before(history), key=lambda each: each.period_end, default=None)
+    seen = last_seen(history)
     if seen is not None:
-        candidates.append(_LastSeen(seen.period_end, f"on {day(seen.period_start, context)}", None))
+        candidates.append(_LastSeen(seen.period_end, f"on {site_day(seen.period_start, context)}", None))
     return max(candidates, key=lambda each: each.at, default=None)

@@ -6,52 +6,59 @@ from types import MappingProxyType
 import numpy as np
 
 from alerts.baselines.change_rate import judge_rate_change
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Finding, Side, open_case, settle, since, too_little
-from alerts.words import number, one_in
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.figures import (
+    FiredSide,
+    RuleFinding,
+    history_words,
+    open_case,
+    too_little,
+    verdict_of_finding,
+)
+from alerts.words import one_in, rounded_number
 from db.records import Observation
 
 _ALPHA = 0.01
 _DIGITS = 3
 
 
-class RateChange:
+class RateChangeRule:
     """Compares the newest `days` with as many before; its answer stands in digests and in `baseline`."""
 
     name = "rate_change"
     strength = 5
     defaults: Params = MappingProxyType({"days": 91})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Compare the looks up to one look with those before."""
-        case = open_case(self.name, look, history, context)
+        case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
         days = float(params["days"])
         newest = int((case.series.days > -days).sum())
         before = int((case.series.days > -2 * days).sum()) - newest
-        found = judge_rate_change(case.series.looks, newest, before, _ALPHA, interval=False)
+        found = judge_rate_change(case.series.looks, newest, before, interval=False)
         if found.answers.say(0) != "evaluated" or np.isnan(found.ratio[0]):
             return too_little(case, int(found.answers.needs[0]), "events in two spans")
         ratio, p = float(found.ratio[0]), float(found.answers.p[0])
-        if not found.answers.fires[0]:
-            sentence = f"{number(ratio)} times the {days:g} days before, at equal exposure: no difference to speak of."
-            return settle(case, _finding(p, ratio, sentence, {}))
-        told = judge_rate_change(case.series.looks, newest, before, _ALPHA)
+        if not found.answers.fires(_ALPHA)[0]:
+            sentence = f"{rounded_number(ratio)} times the {days:g} days before, at equal exposure: no difference to speak of."
+            return verdict_of_finding(case, _finding(p, ratio, sentence, {}))
+        told = judge_rate_change(case.series.looks, newest, before)
         low, high = float(told.low[0]), float(told.high[0])
         sentence = (
-            f"{number(ratio)} times the {days:g} days before, at equal exposure (95 %: {number(low)}–{number(high)}), "
-            f"from {since(case)}; such a difference by chance: {one_in(p)}."
+            f"{rounded_number(ratio)} times the {days:g} days before, at equal exposure (95 %: {rounded_number(low)}–{rounded_number(high)}), "
+            f"from {history_words(case)}; such a difference by chance: {one_in(p)}."
         )
         more = {"rate_ratio_low": round(low, _DIGITS)}
         if np.isfinite(high):
             more["rate_ratio_high"] = round(high, _DIGITS)
-        verdict = settle(case, _finding(p, ratio, sentence, more))
+        verdict = verdict_of_finding(case, _finding(p, ratio, sentence, more))
         details = {**verdict.details, "severity": "digest"}
         return replace(verdict, details=details)
 
 
-def _finding(p: float, ratio: float, sentence: str, more: dict[str, float]) -> Finding:
-    side: Side = "high" if ratio > 1 else "low"
+def _finding(p: float, ratio: float, sentence: str, more: dict[str, float]) -> RuleFinding:
+    side: FiredSide = "high" if ratio > 1 else "low"
     told = {"rate_ratio": round(ratio, _DIGITS), **more} if np.isfinite(ratio) else more
-    return Finding(p, side, 0.0, sentence, eligible=False, more=told)
+    return RuleFinding(p, side, 0.0, sentence, more=told)

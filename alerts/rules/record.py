@@ -1,19 +1,19 @@
 """`record`: more than at any earlier look, or than a published maximum."""
 
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from alerts.baselines.record import independent_share
-from alerts.rules import attribution, citation, comparable, day, unjudgeable, window
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.figures import Case, Finding, open_case, settle, too_little
-from alerts.rules.series import counted
+from alerts.baselines.record import Record as Found
+from alerts.baselines.record import attainable_record_chance, comparable_looks
+from alerts.rules import attribution, citation, comparable, declared_window, site_day, unjudgeable
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.figures import Case, RuleFinding, cannot_tell, open_case, verdict_of_finding
+from alerts.rules.series import certain_count
 from alerts.words import looks_behind
 from db.records import DeclaredBaseline, Observation
 
 
-class Record:
+class RecordRule:
     """Fires when the count passes every earlier look and every declared maximum.
 
     Odds by the exact law P ≤ (1 + number at least as high) / (n + 1), over n looks at least as exposed as
@@ -25,35 +25,24 @@ class Record:
     strength = 30
     defaults: Params = MappingProxyType({"min_looks": 20})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge one look against the highest count known."""
         refused = unjudgeable(self.name, look, history)
         if refused:
             return refused
         declared = _declared_maximum(look, history)
         # Before "the most" every look is asked: a cloudy one may show more.
-        highest = max(history.looks, key=counted, default=None)
+        highest = max(history.looks, key=certain_count, default=None)
         if declared is not None:
-            return _against_declared(look, highest, declared, len(_as_exposed(look, history)), context)
-        case = open_case(self.name, look, history, context)
+            n = int(comparable_looks(history.series(look).looks).sum())
+            return _against_declared(look, highest, declared, n, context)
+        case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
-        past = _as_exposed(look, history)
-        if len(past) < params["min_looks"]:
-            return too_little(case, int(params["min_looks"]) - len(past), n=len(past))
-        return _by_odds(case, highest, list(past.values()))
+        return cannot_tell(case, n=int(case.ruling.of(Found).comparable[0])) or _by_odds(case, highest)
 
 
-def _as_exposed(look: Observation, history: History) -> dict[datetime, float]:
-    """The highest count of each earlier time at which at least as much was seen, so that no repeat counts twice."""
-    found: dict[datetime, float] = {}
-    for each in history.looks:
-        if (each.exposure or 1.0) >= (look.exposure or 0.0):
-            found[each.period_start] = max(found.get(each.period_start, 0.0), counted(each))
-    return found
-
-
-def _declared_maximum(look: Observation, history: History) -> DeclaredBaseline | None:
+def _declared_maximum(look: Observation, history: LookHistory) -> DeclaredBaseline | None:
     usable = [
         each
         for each in history.declared
@@ -70,18 +59,18 @@ def _against_declared(
     highest: Observation | None,
     declared: DeclaredBaseline,
     n: int,
-    context: Context,
+    context: RuleContext,
 ) -> Verdict:
     """A published maximum lies outside the promise: nobody knows its odds."""
-    own = counted(highest) if highest else 0.0
+    own = certain_count(highest) if highest else 0.0
     threshold = max(own, declared.value or 0.0)
-    value = counted(look)
+    value = certain_count(look)
     details: dict[str, object] = {"value": value, "threshold": threshold, "n": n}
     if threshold > 0:
         details["ratio"] = round(value / threshold, 2)
     details["declared"] = citation(declared)
     basis = (
-        f"at most {declared.value:g} from {window(declared, context)} {attribution(declared)}, "
+        f"at most {declared.value:g} from {declared_window(declared, context)} {attribution(declared)}, "
         f"{looks_behind(declared.n_looks)}"
     )
     if highest is not None and own >= threshold:
@@ -91,12 +80,12 @@ def _against_declared(
     return Verdict("record", "evaluated", exceeded=value > threshold, reason=reason, details=details)
 
 
-def _by_odds(case: Case, highest: Observation | None, past: list[float]) -> Verdict:
+def _by_odds(case: Case, highest: Observation | None) -> Verdict:
     """Our own looks have odds: a record of n independent looks comes by chance at one look in n + 1."""
-    value, threshold = counted(case.look), counted(highest) if highest else 0.0
-    n = len(past)
-    p = (1 + sum(each >= value for each in past)) / (n + 1)
-    more: dict[str, Any] = {"n": n, "is_record": value > threshold}
+    found = case.ruling.of(Found)
+    value, threshold = certain_count(case.look), float(found.previous[0])
+    n, worth, is_record = int(found.comparable[0]), int(found.worth[0]), bool(found.is_record[0])
+    more: dict[str, Any] = {"n": n, "is_record": is_record}
     if threshold > 0:
         more["ratio"] = round(value / threshold, 2)
     basis = f"in {n} usable looks"
@@ -104,35 +93,31 @@ def _by_odds(case: Case, highest: Observation | None, past: list[float]) -> Verd
         more["previous"] = _previous(highest)
         basis = f"{_named(highest, case.context)}; {basis}"
     odds = ""
-    if value > threshold:
-        worth = round(n * float(independent_share(case.series.looks.past)[0]))
+    if is_record:
         if worth < n:
             basis += f", worth {worth} independent ones as neighbouring looks are alike"
             more["independent"] = worth
-        p = 1.0 / (worth + 1.0)
         odds = f"; by chance 1 in {worth + 1:,} looks"
     sentence = f"{_comparison(value, threshold, case.context)} ({basis}{odds})."
-    alpha = case.context.promise.alpha("record", case.a_year)
-    chance = int((n + 1) * alpha + 1e-9) / (n + 1)
-    return settle(
-        case,
-        Finding(p, "high", threshold, sentence, chance=chance, eligible=value > threshold, more=more),
+    chance = float(attainable_record_chance(found.comparable, case.spending.alpha(case.rule))[0])
+    return verdict_of_finding(
+        case, RuleFinding(case.p, "high", threshold, sentence, chance=chance, more=more)
     )
 
 
-def _comparison(value: float, threshold: float, context: Context) -> str:
+def _comparison(value: float, threshold: float, context: RuleContext) -> str:
     comparison = "more than" if value > threshold else "not more than"
     return f"{value:g} {context.metric.many}: {comparison} the highest known before, {threshold:g}"
 
 
-def _named(highest: Observation, context: Context) -> str:
+def _named(highest: Observation, context: RuleContext) -> str:
     source = f", {highest.publisher}" if highest.publisher else ""
-    return f"{counted(highest):g} on {day(highest.period_start, context)}{source}"
+    return f"{certain_count(highest):g} on {site_day(highest.period_start, context)}{source}"
 
 
 def _previous(highest: Observation) -> dict[str, object]:
     return {
-        "value": counted(highest),
+        "value": certain_count(highest),
         "at": highest.period_start.isoformat(),
         "publisher": highest.publisher,
     }

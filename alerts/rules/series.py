@@ -5,16 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.calibrate import DAYS_A_YEAR, usable_looks_a_year
-from alerts.baselines.model import LARGEST_COUNT, Looks, fold, observe
-from alerts.baselines.special import FloatArray, IntArray
-from db.records import Observation, SeriesKind
+from alerts.baselines.model import LARGEST_COUNT, Series, clean_looks, merge_near_looks
+from alerts.baselines.special import FloatArray
+from db.records import HOUR_S, Observation
 
 DAY_S = 86_400.0
-HOUR_S = 3_600.0
-DAYS_A_WEEK = 7
-LONGEST_SPAN_DAYS = 30.0
-"""A snapshot stands for the time since the one before it, but for no more than this."""
+_DAYS_A_WEEK = 7
 _DAILY_WINDOW, _DAILY_LEAST = 56, 28
 _ALIKE = 0.5
 """Periods of a flow may differ by so much of their length and still be compared."""
@@ -32,62 +28,14 @@ class PastLooks:
     """1 where the count is only a lower or an upper bound."""
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One series in order of time with the judged look last, in days before it (0 or less)."""
-
-    days: FloatArray
-    spans: FloatArray
-    """Days that each look stands for."""
-    looks: Looks
-    daily: bool
-    """Columns are consecutive days."""
-    alike: bool
-    """No look says how much was seen, so all are taken as alike."""
-
-    @property
-    def weekday(self) -> IntArray:
-        """A number of the day of the week: the judged day is 0."""
-        return np.mod(np.rint(self.days), DAYS_A_WEEK).astype(np.int64)
-
-    @property
-    def a_year(self) -> float:
-        """Usable looks in the last year, or on average a year: after a pause looks come as before."""
-        recent = float(usable_looks_a_year(self.looks.member, self.days)[0])
-        years = (self.days[-1] - self.days[0]) / DAYS_A_YEAR
-        average = float(self.looks.member.sum()) / years if years > 1 else 0.0
-        return max(1.0, recent, average)
-
-    @property
-    def usable(self) -> int:
-        """Earlier looks that belong to the baseline."""
-        return int(self.looks.past.member.sum())
-
-    @property
-    def kind(self) -> str:
-        """The class whose past scores this series shares: `flow, daily`."""
-        return f"{self.looks.kind}, {'daily' if self.daily else 'by look'}"
-
-    @property
-    def exposure(self) -> float | None:
-        """The judged look's exposure, None where it is unknown."""
-        value = float(self.looks.today_exposure[0])
-        return None if np.isnan(value) or self.alike else value
-
-    def newest(self, columns: int) -> "Series":
-        """The newest columns alone."""
-        part = slice(max(0, len(self.days) - columns), None)
-        return Series(self.days[part], self.spans[part], self.looks.window(part), self.daily, self.alike)
-
-
-def counted(look: Observation) -> float:
+def certain_count(look: Observation) -> float:
     """What was surely there; a value known only as an upper bound proves nothing."""
     if look.value is None or look.qualifier == "<=":
         return look.low or 0.0
     return look.value
 
 
-def fault(look: Observation) -> str:
+def look_fault(look: Observation) -> str:
     """What of a look cannot be true, "" if nothing: a count is 0 to a million, a share observed 0 to 1."""
     for count in (look.value, look.low):
         if count is not None and not 0 <= count <= LARGEST_COUNT:
@@ -103,7 +51,7 @@ def past_looks(looks: Sequence[Observation], implied: Sequence[Observation] = ()
 
     `implied` are looks of the same procedure that would have shown the subject and did not: they count as zero.
     """
-    rows = [_row(look, counted(look)) for look in looks] + [_row(look, 0.0) for look in implied]
+    rows = [_row(look, certain_count(look)) for look in looks] + [_row(look, 0.0) for look in implied]
     rows.sort()
     table = np.array(rows, dtype=np.float64).reshape(-1, 5)
     return PastLooks(*(table[:, column] for column in range(5)))
@@ -143,31 +91,38 @@ def series_of(look: Observation, past: PastLooks) -> Series:
     else:
         # The same opportunity as today's look: a second tile of one pass.
         like &= past.start_s < start - HOUR_S
-    counts = np.append(past.counts[like], counted(look))
+    counts = np.append(past.counts[like], certain_count(look))
     exposure = np.append(past.exposure[like], exposure_of(look))
     bounds = np.append(past.bounds[like], float(look.qualifier in (">=", "<=")))
     alike = bool(np.isnan(exposure[bounds == 0]).all())
     exposure = np.where((bounds == 0) & alike, 1.0, exposure)
     days = (np.append(past.start_s[like], start) - start) / DAY_S
-    if _is_daily(look, days):
-        return _on_calendar(look.kind, days, counts, exposure, alike=alike)
-    if look.kind == "stock":
-        earlier = fold(days[:-1], counts[:-1], exposure[:-1], HOUR_S / DAY_S)
+    daily = _is_daily(look, days)
+    if daily:
+        days, counts, exposure = _on_calendar(days, counts, exposure)
+    elif look.kind == "stock":
+        earlier = merge_near_looks(days[:-1], counts[:-1], exposure[:-1], HOUR_S / DAY_S)
         days, counts, exposure = (
             np.append(part, last) for part, last in zip(earlier, (0.0, counts[-1], exposure[-1]), strict=True)
         )
-    spans = _spans(look.kind, days, length / DAY_S)
-    return Series(days, spans, observe(counts, exposure, kind=look.kind), daily=False, alike=alike)
+    return Series(
+        days,
+        clean_looks(counts, exposure, kind=look.kind),
+        daily=daily,
+        period_days=length / DAY_S,
+        alike=alike,
+        today=look.period_start.date(),
+    )
 
 
 def _is_daily(look: Observation, days: FloatArray) -> bool:
-    recent = np.unique(np.rint(days[days > -_DAILY_WINDOW - DAYS_A_WEEK]))
+    recent = np.unique(np.rint(days[days > -_DAILY_WINDOW - _DAYS_A_WEEK]))
     return look.precision == "day" and len(recent) > _DAILY_LEAST
 
 
 def _on_calendar(
-    kind: SeriesKind, days: FloatArray, counts: FloatArray, exposure: FloatArray, *, alike: bool
-) -> Series:
+    days: FloatArray, counts: FloatArray, exposure: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Columns are days; two rows of one day keep the better seen one, then the larger."""
     day = np.rint(days).astype(np.int64)
     order = np.lexsort((counts, np.nan_to_num(exposure, nan=-1.0), day))
@@ -177,12 +132,4 @@ def _on_calendar(
     y[column], e[column] = counts[order], exposure[order]
     # Today's look is the judged one, whatever else is known of today.
     y[-1], e[-1] = counts[-1], exposure[-1]
-    at = np.arange(1 - width, 1, dtype=np.float64)
-    return Series(at, np.ones(width), observe(y, e, kind=kind), daily=True, alike=alike)
-
-
-def _spans(kind: SeriesKind, days: FloatArray, length_days: float) -> FloatArray:
-    if kind == "flow":
-        return np.full(len(days), length_days)
-    gaps = np.diff(days, prepend=days[0] - 1.0)
-    return np.clip(gaps, 0.0, LONGEST_SPAN_DAYS)
+    return np.arange(1 - width, 1, dtype=np.float64), y, e

@@ -2,14 +2,14 @@
 
 from types import MappingProxyType
 
-from alerts.rules import day, unjudgeable
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.series import counted
+from alerts.rules import site_day, unjudgeable
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.series import certain_count
 from alerts.words import count_words
 from db.records import Observation
 
 
-class Several:
+class SeveralRule:
     """Fires where so many visitors that are new here come on one day.
 
     Newness needs a past: without `min_observed_days` in which the place was watched everybody is new.
@@ -19,12 +19,12 @@ class Several:
     strength = 15
     defaults: Params = MappingProxyType({"at_least": 2, "min_observed_days": 90})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge one day's count of new visitors."""
         refused = unjudgeable(self.name, look, history)
         if refused:
             return refused
-        came, wanted = counted(look), float(params["at_least"])
+        came, wanted = certain_count(look), float(params["at_least"])
         details: dict[str, object] = {"threshold": wanted - 1, "n": len(history.looks)}
         if came < wanted:
             reason = f"{count_words(came, metric=context.metric.name)}; {wanted:g} on one day are unusual."
@@ -35,11 +35,11 @@ class Several:
                 f"Too little history: everybody is new here. {missing:.0f} more observed days are needed."
             )
             return Verdict(self.name, "cannot_tell", exceeded=False, reason=reason, details=details)
-        most = max(history.looks, key=counted, default=None)
+        most = max(history.looks, key=certain_count, default=None)
         before = (
             "none came so before"
-            if most is None or counted(most) < 1
-            else (f"the most before was {counted(most):g}, on {day(most.period_start, context)}")
+            if most is None or certain_count(most) < 1
+            else (f"the most before was {certain_count(most):g}, on {site_day(most.period_start, context)}")
         )
         reason = f"{count_words(came, metric=context.metric.name)} on one day; {before}, in {history.observed_days:.0f} observed days."
         return Verdict(self.name, "evaluated", exceeded=True, reason=reason, details=details)

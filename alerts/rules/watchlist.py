@@ -2,32 +2,32 @@
 
 from types import MappingProxyType
 
-from alerts.rules import day, seen_before, unjudgeable
-from alerts.rules.contract import Context, History, Params, Verdict
-from alerts.rules.series import counted
+from alerts.rules import seen_before, site_day, unjudgeable
+from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
+from alerts.rules.series import certain_count
 from db.records import Observation
 
 
-class Watchlist:
+class WatchlistRule:
     """Fires whenever a subject on the site's watch list is there; says "no history" where there is none."""
 
     name = "watchlist"
     strength = 10
     defaults: Params = MappingProxyType({})
 
-    def judge(self, look: Observation, history: History, context: Context, params: Params) -> Verdict:
+    def judge(self, look: Observation, history: LookHistory, context: RuleContext, params: Params) -> Verdict:
         """Judge one look by the watch list alone."""
         refused = unjudgeable(self.name, look)
         if refused:
             return refused
         if look.series.subject not in context.watchlist:
             return Verdict(self.name, "evaluated", exceeded=False, reason="Not on the watch list.")
-        if counted(look) <= 0:
+        if certain_count(look) <= 0:
             return Verdict(self.name, "evaluated", exceeded=False, reason="On the watch list, but not there.")
         earlier = seen_before(history)
         if earlier:
             times = "once" if len(earlier) == 1 else f"at {len(earlier)} looks"
-            past = f"seen here {times} before, last on {day(earlier[-1].period_start, context)}"
+            past = f"seen here {times} before, last on {site_day(earlier[-1].period_start, context)}"
         else:
             past = "no history of it here"
         return Verdict(

@@ -1,6 +1,6 @@
 """Records that cross module borders: frozen, typed, free of SQL. The project's words, units in names, UTC. Pure."""
 
-from db.records.base import Evidence, Json, SeriesKey
+from db.records.base import Evidence, JsonMapping, SeriesKey
 from db.records.counts import (
     Change,
     DeclaredBaseline,
@@ -12,7 +12,7 @@ from db.records.counts import (
     SeriesKind,
     Statistic,
 )
-from db.records.flights import Fix, Visit, VisitState
+from db.records.flights import AWAITED_STATES, INFERRED, PRESENT_STATES, Fix, Visit, VisitState
 from db.records.imagery import Cutout, CutoutFailure, Scene
 from db.records.judging import (
     Alert,
@@ -24,9 +24,13 @@ from db.records.judging import (
     EvaluationStatus,
     EventKind,
 )
-from db.records.polling import BlindPeriod, CoverageHour, Outcome, Poll, ProviderState, Purpose
+from db.records.polling import HOUR_S, BlindPeriod, CoverageHour, Outcome, Poll, ProviderState, Purpose
 
 __all__ = [
+    "AWAITED_STATES",
+    "HOUR_S",
+    "INFERRED",
+    "PRESENT_STATES",
     "Alert",
     "AlertEvent",
     "AlertStatus",
@@ -43,7 +47,7 @@ __all__ = [
     "EventKind",
     "Evidence",
     "Fix",
-    "Json",
+    "JsonMapping",
     "Note",
     "Observation",
     "ObservationKey",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Json = Mapping[str, Any]
+JsonMapping = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Self
 
-from db.records.base import Evidence, Json, SeriesKey
+from db.records.base import Evidence, JsonMapping, SeriesKey
 
 SeriesKind = Literal["flow", "stock"]
 Precision = Literal["minute", "hour", "day", "month", "window"]
@@ -45,7 +45,7 @@ class Observation:
     qualifier: Qualifier = "="
     assessable: bool | None = None
     exposure: float | None = None
-    exposure_parts: Json = field(default_factory=dict)
+    exposure_parts: JsonMapping = field(default_factory=dict)
     detectability: float | None = None
     closed: bool = True
     publisher: str = ""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from db.records.base import Evidence, Json
+from db.records.base import Evidence, JsonMapping
 
 VisitState = Literal[
     "lost_toward",
@@ -16,6 +16,15 @@ VisitState = Literal[
     "diverted",
     "withdrawn",
 ]
+
+
+PRESENT_STATES = frozenset({"present", "departed", "confirmed"})
+"""States in which an aircraft is held to have been at the site."""
+AWAITED_STATES = frozenset({"lost_toward", "presumed"})
+"""States in which it may be there: counted, with a lower bound that leaves it out."""
+INFERRED = "inferred"
+"""The key of a visit's candidates that says how it was inferred: `lost` on the way here, or only `emerged`."""
+_FLIGHT_ENDS = ("origin", "destination")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +76,57 @@ class Visit:
     registration: str = ""
     type_code: str = ""
     subjects: tuple[str, ...] = ()
-    candidates: Json = field(default_factory=dict)
+    candidates: JsonMapping = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the aircraft is held to be or to have been at the site."""
+        return self.state in PRESENT_STATES
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it was lost on the way and may be at the site."""
+        return self.state in AWAITED_STATES
+
+    @property
+    def is_awaited_near(self) -> bool:
+        """Whether it is awaited here or at a neighbour, and nothing tells which."""
+        return self.is_awaited and self.is_undecided
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is here or awaited here; who may as well have gone to a neighbour is awaited at neither."""
+        return self.is_here or (self.is_awaited and not self.is_undecided)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the aircraft is lost somewhere near the site, and may as well have gone to a neighbour of it."""
+        return bool(self.candidates.get("undecided"))
+
+    @property
+    def is_inferred(self) -> bool:
+        """Whether nobody heard this visit: it rests on a loss of signal."""
+        return INFERRED in self.candidates
+
+    @property
+    def came_at(self) -> datetime:
+        """When it arrived, or the first that is known of it."""
+        return self.arrived_at or self.first_fix_at or self.recorded_at
+
+    @property
+    def flight_ends(self) -> JsonMapping:
+        """The watched sites at the other ends of the flights that brought and took it: `origin`, `destination`."""
+        return {key: self.candidates[key] for key in _FLIGHT_ENDS if key in self.candidates}
+
+    @property
+    def gap(self) -> JsonMapping:
+        """The loss of signal behind it; empty where there is none."""
+        found: JsonMapping = self.candidates.get("gap") or {}
+        return found
+
+    @property
+    def lost_at(self) -> datetime | None:
+        """When the signal was lost; None where only the departure was heard, or nothing was lost."""
+        told = self.gap.get("lost_at")
+        return None if told is None else datetime.fromisoformat(told)

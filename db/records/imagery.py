@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from db.records.base import Json
+from db.records.base import JsonMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Scene:
     published_at: datetime | None = None
     updated_at: datetime | None = None
     cloud_share: float | None = None
-    footprint: Json | None = None
-    links: Json = field(default_factory=dict)
-    properties: Json = field(default_factory=dict)
+    footprint: JsonMapping | None = None
+    links: JsonMapping = field(default_factory=dict)
+    properties: JsonMapping = field(default_factory=dict)
     poll_id: int | None = None
 
 
@@ -49,7 +49,7 @@ class Cutout:
     width_px: int
     height_px: int
     metres_per_pixel: float
-    bounds: Json
+    bounds: JsonMapping
     shown_share: float
     outline: str
     attribution: str

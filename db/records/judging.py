@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from db.records.base import Json
+from db.records.base import JsonMapping
 from db.records.counts import ObservationKey
 
 EvaluationStatus = Literal[
@@ -23,7 +23,7 @@ class Evaluation:
     rule: str
     status: EvaluationStatus
     exceeded: bool
-    details: Json
+    details: JsonMapping
     as_of: datetime
     recorded_at: datetime
 
@@ -49,10 +49,10 @@ class Alert:
     last_look_at: datetime
     value: float | None
     peak: float | None
-    baseline: Json
+    baseline: JsonMapping
     headline: str
     confidence: str
-    details: Json
+    details: JsonMapping
     incident_id: str
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
@@ -73,7 +73,7 @@ class AlertEvent:
     observation: ObservationKey | None = None
     visit_id: str | None = None
     visit_version: int | None = None
-    details: Json = field(default_factory=dict)
+    details: JsonMapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +95,5 @@ class Delivery:
     lease_until: datetime | None = None
     last_error: str | None = None
     provider_ref: str | None = None
-    payload: Json = field(default_factory=dict)
+    payload: JsonMapping = field(default_factory=dict)
     sent_at: datetime | None = None

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from db.records.base import Json
+from db.records.base import JsonMapping
 
 Outcome = Literal["ok", "empty", "failed"]
 Purpose = Literal["data", "canary", "token", "page"]
+
+HOUR_S = 3600
+"""The seconds of an hour of coverage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +72,5 @@ class ProviderState:
     last_error: str | None = None
     feed_time: datetime | None = None
     failures: int = 0
-    credits: Json | None = None
+    credits: JsonMapping | None = None
     retry_at: datetime | None = None

@@ -19,11 +19,11 @@ class Revised(Protocol):
         ...
 
 
-R = TypeVar("R", bound=Revised)
-Same = Callable[[R, R], bool]
+RevisedT = TypeVar("RevisedT", bound=Revised)
+SameFinding = Callable[[RevisedT, RevisedT], bool]
 
 
-def in_force(revisions: Sequence[R], same: Same[R]) -> R:
+def in_force(revisions: Sequence[RevisedT], same: SameFinding[RevisedT]) -> RevisedT:
     """Choose the newest finding, in its earliest statement.
 
     Newest goes by result time, then by recording: a correction that arrived before what it corrects
@@ -37,7 +37,7 @@ def in_force(revisions: Sequence[R], same: Same[R]) -> R:
     return chosen
 
 
-def next_revision(known: Sequence[R], new: R, same: Same[R]) -> int | None:
+def next_revision(known: Sequence[RevisedT], new: RevisedT, same: SameFinding[RevisedT]) -> int | None:
     """Give the number that a new statement gets, or None where it says what was in force at its own time."""
     earlier = [each for each in known if each.result_time <= new.result_time]
     if earlier and same(in_force(earlier, same), new):

@@ -18,8 +18,8 @@ from monitor.errors import InputError, WorkFailed
 from monitor.feeds import FeedError
 from monitor.feeds.http import GuardedClient
 
-BATCH = 5_000
-Progress = Callable[[float], None]
+ROWS_PER_TRANSACTION = 5_000
+RegisterProgress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class UpdateReport:
 
 
 def update_aircraft(
-    engine: Engine, place: str, client: GuardedClient, now: datetime, progress: Progress
+    engine: Engine, place: str, client: GuardedClient, now: datetime, progress: RegisterProgress
 ) -> UpdateReport:
     """Import one file, named by a path or an http(s) address; raises InputError or WorkFailed.
 
@@ -44,7 +44,7 @@ def update_aircraft(
         rows = read_aircraft(path, lambda read: progress(min(1.0, read / size)))
         found: Counter[str] = Counter()
         changed = unusable = 0
-        while batch := list(islice(rows, BATCH)):
+        while batch := list(islice(rows, ROWS_PER_TRANSACTION)):
             by_source: dict[str, list[KnownAircraft]] = {}
             for row in batch:
                 if row.record is None:

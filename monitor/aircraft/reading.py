@@ -15,8 +15,8 @@ from db.records.claims import KnownAircraft
 from monitor.aircraft.rows import from_icao24plus, from_member, from_opensky, from_tar1090
 from monitor.errors import InputError
 
-Source = Literal["tar1090-db", "mictronics", "opensky"]
-Told = Callable[[int], None]
+RegisterSource = Literal["tar1090-db", "mictronics", "opensky"]
+BytesRead = Callable[[int], None]
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _CHUNK = 1 << 16
@@ -27,14 +27,14 @@ _COLON = re.compile(r"\s*:?\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadRow:
     """One row as read: where it comes from, and the record, None where the row is of no use."""
 
-    source: Source
+    source: RegisterSource
     record: KnownAircraft | None
 
 
-def read_aircraft(path: Path, told: Told = lambda _bytes: None) -> Iterator[Read]:
+def read_aircraft(path: Path, told: BytesRead = lambda _bytes: None) -> Iterator[ReadRow]:
     """Read a file row by row; `told` is given the number of bytes read so far. Raises InputError that names the file."""
     try:
         with path.open("rb") as raw:
@@ -47,7 +47,7 @@ def read_aircraft(path: Path, told: Told = lambda _bytes: None) -> Iterator[Read
 class _Counted(io.RawIOBase):
     """A file that says how far it was read."""
 
-    def __init__(self, raw: IO[bytes], told: Told) -> None:
+    def __init__(self, raw: IO[bytes], told: BytesRead) -> None:
         super().__init__()
         self._raw, self._told = raw, told
 
@@ -70,7 +70,7 @@ class _Counted(io.RawIOBase):
         return len(data)
 
 
-def _packed(path: Path, counted: _Counted) -> Iterator[Read]:
+def _packed(path: Path, counted: _Counted) -> Iterator[ReadRow]:
     stream = io.BufferedReader(counted, _CHUNK)
     head = stream.peek(len(_ZIP))
     if head.startswith(_ZIP):
@@ -86,7 +86,7 @@ def _packed(path: Path, counted: _Counted) -> Iterator[Read]:
         yield from _plain(path.stem, stream)
 
 
-def _plain(stem: str, stream: IO[bytes]) -> Iterator[Read]:
+def _plain(stem: str, stream: IO[bytes]) -> Iterator[ReadRow]:
     """Tell the kind from the first line, and read on."""
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
     first = text.readline(_LONGEST_VALUE)
@@ -95,9 +95,9 @@ def _plain(stem: str, stream: IO[bytes]) -> Iterator[Read]:
     elif "icao24" in first.lower():
         yield from _opensky(first, text)
     elif ";" in first:
-        yield from (Read("tar1090-db", from_tar1090(line.split(";"))) for line in _lines(first, text))
+        yield from (ReadRow("tar1090-db", from_tar1090(line.split(";"))) for line in _lines(first, text))
     elif "\t" in first:
-        yield from (Read("mictronics", from_icao24plus(line.split("\t"))) for line in _lines(first, text))
+        yield from (ReadRow("mictronics", from_icao24plus(line.split("\t"))) for line in _lines(first, text))
     else:
         raise ValueError(
             "it is none of the kinds that are known: tar1090-db CSV, Mictronics JSON or text, OpenSky CSV"
@@ -111,19 +111,19 @@ def _lines(first: str, rest: TextIO) -> Iterator[str]:
             yield line.rstrip("\r\n")
 
 
-def _opensky(header: str, rest: TextIO) -> Iterator[Read]:
+def _opensky(header: str, rest: TextIO) -> Iterator[ReadRow]:
     # The newer files quote with apostrophes.
     quote = "'" if header.lstrip().startswith("'") else '"'
     names = [name.strip().lower() for name in next(csv.reader([header], quotechar=quote))]
     for row in csv.reader(rest, quotechar=quote):
         if row:
-            yield Read("opensky", from_opensky(dict(zip(names, row, strict=False))))
+            yield ReadRow("opensky", from_opensky(dict(zip(names, row, strict=False))))
 
 
-def _json(stem: str, head: str, rest: TextIO) -> Iterator[Read]:
+def _json(stem: str, head: str, rest: TextIO) -> Iterator[ReadRow]:
     for name, value in _members(head, rest):
         for record in from_member(name, stem, value):
-            yield Read("mictronics", record)
+            yield ReadRow("mictronics", record)
 
 
 def _members(head: str, rest: TextIO) -> Iterator[tuple[str, Any]]:

@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from db.records.claims import KnownAircraft
+from monitor.feeds.parsing import ICAO24, OPERATOR_PATTERN, REGISTRATION_PATTERN
 
-_HEX = re.compile(r"[0-9a-f]{6}")
-_REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{0,15}")
 _TYPE = re.compile(r"[A-Z0-9]{2,4}")
-_OPERATOR = re.compile(r"[A-Z]{3}")
 _FLAGS = re.compile(r"[01]{1,16}")
 _KNOWN_FLAGS = 4
 _TAR1090_FIELDS = 4
@@ -41,7 +39,7 @@ def from_member(name: str, prefix: str, value: Any) -> Iterator[KnownAircraft | 
     """
     if name == "children":
         return
-    address = name if _HEX.fullmatch(name.lower()) else prefix + name
+    address = name if ICAO24.fullmatch(name.lower()) else prefix + name
     if isinstance(value, list) and len(value) >= _LIST_FIELDS:
         yield _record(
             address, value[0], value[1], flags=_flags(value[2] if len(value) > _LIST_FIELDS else "")
@@ -57,13 +55,13 @@ def _record(
 ) -> KnownAircraft | None:
     """Give the record; None without a valid address, or where nothing is said of it."""
     address = icao24.strip().lower() if isinstance(icao24, str) else ""
-    if not _HEX.fullmatch(address):
+    if not ICAO24.fullmatch(address):
         return None
     found = KnownAircraft(
         address,
-        _text(registration, _REGISTRATION),
+        _text(registration, REGISTRATION_PATTERN),
         _text(type_code, _TYPE),
-        _text(operator, _OPERATOR),
+        _text(operator, OPERATOR_PATTERN),
         flags,
     )
     return None if found == KnownAircraft(address) else found

@@ -12,16 +12,16 @@ from distributed import Client, as_completed
 
 from db.records.claims import BackfillPart
 from monitor.backfill.archive import Part
-from monitor.backfill.load import Readers
-from monitor.backfill.sifting import Sieve
+from monitor.backfill.filtering import ReportFilter
+from monitor.backfill.load import PartReaders
 from monitor.errors import WorkFailed
 
-LOCAL = "local"
+LOCAL_CLUSTER = "local"
 _CONNECT_S = 20
 
 
 @contextmanager
-def cluster_readers(address: str) -> Iterator[Readers]:
+def cluster_readers(address: str) -> Iterator[PartReaders]:
     """Give readers on the cluster whose scheduler is at `address`; `local` starts one process for each core here.
 
     Raises WorkFailed where it does not answer or a worker fails for good.
@@ -29,13 +29,17 @@ def cluster_readers(address: str) -> Iterator[Readers]:
     # It tells at length how each connection opens and closes.
     logging.getLogger("distributed").setLevel(logging.WARNING)
     try:
-        client = _local() if address == LOCAL else Client(address, timeout=_CONNECT_S, set_as_default=False)
+        client = (
+            _local()
+            if address == LOCAL_CLUSTER
+            else Client(address, timeout=_CONNECT_S, set_as_default=False)
+        )
     except (OSError, TimeoutError, ValueError) as error:
         raise WorkFailed(
             f"The Dask scheduler at {address} does not answer: {error}. Check the address, or leave --dask out."
         ) from None
     with client, client.as_current():
-        yield lambda sieve, wanted, day, now: _read(client, sieve, wanted, day, now)
+        yield lambda report_filter, wanted, day, now: _read(client, report_filter, wanted, day, now)
 
 
 def _local() -> Client:
@@ -44,10 +48,10 @@ def _local() -> Client:
 
 
 def _read(
-    client: Client, sieve: Sieve, wanted: Sequence[Part], day: date, now: datetime
+    client: Client, report_filter: ReportFilter, wanted: Sequence[Part], day: date, now: datetime
 ) -> Iterator[BackfillPart]:
     # The sieve goes to each worker once, not with each part.
-    shared = client.scatter(sieve, broadcast=True, hash=False)
+    shared = client.scatter(report_filter, broadcast=True, hash=False)
     futures = [client.submit(_sift, shared, part, day, now, pure=False) for part in wanted]
     for future in as_completed(futures):
         error = future.exception()
@@ -61,5 +65,5 @@ def _read(
         future.release()
 
 
-def _sift(sieve: Sieve, part: Part, day: date, now: datetime) -> BackfillPart:
-    return sieve.sift(part, day, now)
+def _sift(report_filter: ReportFilter, part: Part, day: date, now: datetime) -> BackfillPart:
+    return report_filter.read_part(part, day, now)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import shapely
 
-from db.backfill import all_read, backfill_days, begin_day, finish_day, parts, parts_read, store_part
+from db.backfill import all_read, backfill_days, begin_day, finish_day, parts_read, store_part, stored_parts
 from db.engine import Engine, reading, writing
 from db.records.claims import BackfillPart
 from monitor.backfill.archive import Part, find_parts
-from monitor.backfill.play import Progress, Stage
-from monitor.backfill.sifting import Sieve
+from monitor.backfill.filtering import ReportFilter
+from monitor.backfill.play import DayPlayback, PlayProgress
 from monitor.errors import WorkFailed
-from monitor.flights.tracks.identity import Classes, Rule
+from monitor.flights.tracks.identity import Classes, ClassRule
 from monitor.sites import Site
 
 _FORMAT = "1"
@@ -26,7 +26,7 @@ _FORMAT = "1"
 _READING_SHARE = 0.6
 _DAY = timedelta(days=1)
 
-Readers = Callable[[Sieve, Sequence[Part], date, datetime], Iterator[BackfillPart]]
+PartReaders = Callable[[ReportFilter, Sequence[Part], date, datetime], Iterator[BackfillPart]]
 """Reads parts in any order, each of them once."""
 
 
@@ -40,10 +40,12 @@ class DayReport:
     fixes: int
 
 
-def read_here(sieve: Sieve, wanted: Sequence[Part], day: date, now: datetime) -> Iterator[BackfillPart]:
+def read_here(
+    report_filter: ReportFilter, wanted: Sequence[Part], day: date, now: datetime
+) -> Iterator[BackfillPart]:
     """Read the parts in this process, one after the other."""
     for part in wanted:
-        yield sieve.sift(part, day, now)
+        yield report_filter.read_part(part, day, now)
 
 
 def days_between(first: date, last: date) -> list[date]:
@@ -60,7 +62,7 @@ class Backfill:
     root: Path
     sites: tuple[Site, ...]
     classes: Classes
-    readers: Readers = read_here
+    readers: PartReaders = read_here
 
     @property
     def plan(self) -> str:
@@ -72,7 +74,7 @@ class Backfill:
         text = repr((_FORMAT, outlines, rules, sorted(self.classes.watched)))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def load(self, days: Sequence[date], now: datetime, progress: Progress) -> list[DayReport]:
+    def load(self, days: Sequence[date], now: datetime, progress: PlayProgress) -> list[DayReport]:
         """Load these days in the order of time; raises InputError where one is not in the archive, WorkFailed."""
         reports = []
         for number, day in enumerate(sorted(days)):
@@ -84,25 +86,25 @@ class Backfill:
             told(1.0)
         return reports
 
-    def _day(self, day: date, now: datetime, progress: Progress) -> DayReport:
+    def _day(self, day: date, now: datetime, progress: PlayProgress) -> DayReport:
         with writing(self.engine) as connection:
             begun = begin_day(connection, self.provider, day.isoformat(), self.plan, now)
         if begun.state == "done":
             return DayReport(begun.day, loaded=False, aircraft=begun.aircraft or 0, fixes=begun.fixes or 0)
         if begun.state == "reading":
             self._read(day, now, lambda share: progress(share * _READING_SHARE))
-        stage = Stage(self.engine, self.provider, self.plan, self.sites, self.classes, now)
+        stage = DayPlayback(self.engine, self.provider, self.plan, self.sites, self.classes, now)
         stage.play(day, lambda share: progress(_READING_SHARE + share * (1 - _READING_SHARE)))
         return self._finish(day, now)
 
-    def _read(self, day: date, now: datetime, progress: Progress) -> None:
+    def _read(self, day: date, now: datetime, progress: PlayProgress) -> None:
         every = find_parts(self.root, day)
         with reading(self.engine) as connection:
             done = parts_read(connection, self.provider, day.isoformat())
         left = [part for part in every if part.name not in done]
-        sieve = Sieve(self.provider, self.sites, self.classes)
+        report_filter = ReportFilter(self.provider, self.sites, self.classes)
         try:
-            for part in self.readers(sieve, left, day, now):
+            for part in self.readers(report_filter, left, day, now):
                 with writing(self.engine) as connection:
                     store_part(connection, part)
                 done.add(part.part)
@@ -118,14 +120,14 @@ class Backfill:
     def _finish(self, day: date, now: datetime) -> DayReport:
         name = day.isoformat()
         with writing(self.engine) as connection:
-            read = parts(connection, self.provider, name)
+            read = stored_parts(connection, self.provider, name)
             aircraft, fixes = sum(part.aircraft for part in read), sum(part.fixes for part in read)
             if backfill_days(connection, self.provider)[name].state != "done":
                 finish_day(connection, self.provider, name, now, aircraft=aircraft, fixes=fixes)
         return DayReport(name, loaded=True, aircraft=aircraft, fixes=fixes)
 
 
-def _plain(rule: Rule) -> str:
+def _plain(rule: ClassRule) -> str:
     """A rule as text that is the same in every process: sets have no order of their own."""
     values = (getattr(rule, each.name) for each in fields(rule))
     return repr([sorted(value) if isinstance(value, frozenset) else value for value in values])

@@ -8,26 +8,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from db.backfill import parts
+from db.backfill import stored_parts
 from db.engine import Connection, Engine, reading, writing
 from db.polls import PollKey, PollResult, next_sequence, record_poll, start_poll
 from db.records import Fix
 from db.records.claims import BackfillPart
-from monitor.backfill.sifting import SLOT_S, slots_of, unpacked
+from monitor.backfill.filtering import SLOT_S, slots_of, unpack_fixes
 from monitor.derive.days import record_day
 from monitor.derive.pending import derive_pending
-from monitor.flights.looks import CLOSE_AFTER, day_period, local_day
+from monitor.flights.looks import CLOSE_DAY_AFTER, day_period, local_date
 from monitor.flights.tracks.identity import Classes
 from monitor.sites import Site
 
-SLOTS = 86_400 // SLOT_S
+SLOTS_A_DAY = 86_400 // SLOT_S
 _DAY = timedelta(days=1)
 _NOTHING = "the archive heard nothing anywhere in these minutes"
-Progress = Callable[[float], None]
+PlayProgress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DayPlayback:
     """Where a day is played: the database, the sites and classes, and the archive's name and plan."""
 
     engine: Engine
@@ -37,20 +37,20 @@ class Stage:
     classes: Classes
     now: datetime
 
-    def play(self, day: date, progress: Progress) -> None:
+    def play(self, day: date, progress: PlayProgress) -> None:
         """Record and derive slot by slot in the order of time, then count the days that ended."""
         with reading(self.engine) as connection:
-            read = parts(connection, self.provider, day.isoformat())
+            read = stored_parts(connection, self.provider, day.isoformat())
         heard, nearby, fixes = _joined(read)
         begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        for number in range(SLOTS):
+        for number in range(SLOTS_A_DAY):
             at = begin + timedelta(seconds=number * SLOT_S)
             result = self._result(number, at, heard, nearby, fixes)
             with writing(self.engine) as connection:
                 self._record(connection, at, result)
             # One slot at a time, so that nothing is judged by what came later.
             derive_pending(self.engine, self.sites, self.now, classes=self.classes)
-            progress((number + 1) / SLOTS)
+            progress((number + 1) / SLOTS_A_DAY)
         self._count(begin)
 
     def _result(
@@ -87,9 +87,9 @@ class Stage:
         for site in self.sites:
             if not site.flies:
                 continue
-            day = local_day(site.timezone, begin)
+            day = local_date(site.timezone, begin)
             while day_period(site.timezone, day)[0] < end:
-                at = min(day_period(site.timezone, day)[1] + CLOSE_AFTER, end + CLOSE_AFTER)
+                at = min(day_period(site.timezone, day)[1] + CLOSE_DAY_AFTER, end + CLOSE_DAY_AFTER)
                 with writing(self.engine) as connection:
                     record_day(connection, site, day, at, self.now)
                 day += _DAY
@@ -106,7 +106,7 @@ def _joined(
         heard.update(slots_of(part.heard))
         for site_id, slots in part.nearby.items():
             nearby.setdefault(site_id, Counter()).update(slots_of(slots))
-        for fix in unpacked(part):
+        for fix in unpack_fixes(part):
             fixes.setdefault(int(fix.at.timestamp()) % 86_400 // SLOT_S, []).append(fix)
     for each in fixes.values():
         each.sort(key=lambda fix: (fix.at, fix.icao24))

@@ -4,17 +4,17 @@ import gzip
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from db.records import Fix
 from monitor.backfill.traces import TraceError, read_trace
 from monitor.errors import InputError
 from monitor.feeds.aircraft import AircraftReader
+from monitor.feeds.options import MAX_POSITION_AGE_S
+from monitor.feeds.parsing import feed_instant
 
 _EVER_S = (0.0, 1e11)
-_LAST_SECOND = 1e11
-_MAX_AGE_S = 60.0
 
 
 def read_tracks(path: Path) -> dict[str, list[Fix]]:
@@ -58,16 +58,11 @@ def _answers(path: Path) -> Iterator[Fix]:
         for number, line in enumerate(lines, 1):
             try:
                 answer = json.loads(line)
-                now = datetime.fromtimestamp(0, UTC) + _since(float(answer["now"]))
+                now = feed_instant(float(answer["now"]))
                 listed = answer.get("ac", answer.get("aircraft"))
             except (ValueError, KeyError, TypeError, AttributeError):
                 raise InputError(f"{path}, line {number}: this is no answer of the readsb family.") from None
             reader = AircraftReader(
-                "recording", feed_time=now, received_at=now, max_age_s=_MAX_AGE_S, circle=None
+                "recording", feed_time=now, received_at=now, max_age_s=MAX_POSITION_AGE_S, circle=None
             )
             yield from reader.read(listed if isinstance(listed, list) else ())
-
-
-def _since(now: float) -> timedelta:
-    """The feed's clock says milliseconds or seconds; the magnitude tells which."""
-    return timedelta(milliseconds=now) if now > _LAST_SECOND else timedelta(seconds=now)

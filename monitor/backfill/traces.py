@@ -15,14 +15,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from db.records import Fix
 from monitor.feeds import FeedError
-from monitor.feeds.claims import CALLSIGN, REGISTRATION, TYPE, word
-from monitor.feeds.parsing import integer, number, parse_json
-
-Floats = NDArray[np.float64]
+from monitor.feeds.claims import matching_text
+from monitor.feeds.parsing import (
+    CALLSIGN_PATTERN,
+    REGISTRATION_PATTERN,
+    TYPE_PATTERN,
+    json_integer,
+    json_number,
+    parse_json,
+)
+from monitor.sites.geodesy import Floats
 
 _GZIP = b"\x1f\x8b"
 _LARGEST = 256 * 1024 * 1024
@@ -59,7 +64,11 @@ class Trace:
         """Every callsign that it used."""
         # Few texts in many rows: each is looked at once.
         found = {row[_DETAILS].get("flight") for row in self.rows if _has_details(row)}
-        said = (word({"flight": text}, "flight", CALLSIGN) for text in found if isinstance(text, str))
+        said = (
+            matching_text({"flight": text}, "flight", CALLSIGN_PATTERN)
+            for text in found
+            if isinstance(text, str)
+        )
         return frozenset(said) - {""}
 
     def fixes(self, provider: str, received_at: datetime, wanted: Iterable[int]) -> Iterator[Fix]:
@@ -75,9 +84,9 @@ class Trace:
         row = self.rows[index]
         details = row[_DETAILS] if _has_details(row) else {}
         ground = row[3] == "ground"
-        altitude = number(row[3], -2_000, 150_000)
-        geometric = bool((integer(row[6], 0, 255) or 0) & _GEOMETRIC)
-        alt_geom = number(row[_GEOM_AT], -2_000, 150_000) if len(row) > _GEOM_AT else None
+        altitude = json_number(row[3], -2_000, 150_000)
+        geometric = bool((json_integer(row[6], 0, 255) or 0) & _GEOMETRIC)
+        alt_geom = json_number(row[_GEOM_AT], -2_000, 150_000) if len(row) > _GEOM_AT else None
         adsb = source.startswith(_ADSB)
         return Fix(
             provider=provider,
@@ -89,14 +98,14 @@ class Trace:
             on_ground=True if ground else None if altitude is None else False,
             altitude_ft=None if geometric else altitude,
             altitude_geom_ft=altitude if geometric else alt_geom,
-            ground_speed_kt=number(row[4], 0, 3_000),
+            ground_speed_kt=json_number(row[4], 0, 3_000),
             # On the ground this column is the heading, which is not where the aircraft moves to.
-            track_deg=None if ground else number(row[5], 0, 360),
-            vertical_rate_fpm=number(row[7], -50_000, 50_000),
+            track_deg=None if ground else json_number(row[5], 0, 360),
+            vertical_rate_fpm=json_number(row[7], -50_000, 50_000),
             source=source,
             # Details are written now and then; what they say of integrity holds for their own row.
-            nic=integer(details.get("nic"), 0, 11) if adsb else None,
-            nac_p=integer(details.get("nac_p"), 0, 11) if adsb else None,
+            nic=json_integer(details.get("nic"), 0, 11) if adsb else None,
+            nac_p=json_integer(details.get("nac_p"), 0, 11) if adsb else None,
             callsign=callsign,
             registration=self.registration,
             type_code=self.type_code,
@@ -113,7 +122,7 @@ def read_trace(body: bytes, name: str, day_s: tuple[float, float]) -> Trace:
     if not isinstance(document, dict):
         raise TraceError(f"{name}: it is no object.")
     icao24 = document.get("icao")
-    base = number(document.get("timestamp"), 1, 1e11)
+    base = json_number(document.get("timestamp"), 1, 1e11)
     rows = document.get("trace")
     if (
         not isinstance(icao24, str)
@@ -126,9 +135,9 @@ def read_trace(body: bytes, name: str, day_s: tuple[float, float]) -> Trace:
     kept, columns = _columns(rows, base, day_s, rejected)
     return Trace(
         icao24.lower(),
-        word(document, "r", REGISTRATION),
-        word(document, "t", TYPE),
-        integer(document.get("dbFlags"), 0, 255) or 0,
+        matching_text(document, "r", REGISTRATION_PATTERN),
+        matching_text(document, "t", TYPE_PATTERN),
+        json_integer(document.get("dbFlags"), 0, 255) or 0,
         kept,
         columns[:, 0],
         columns[:, 1],
@@ -173,7 +182,11 @@ def _table(rows: Sequence[Sequence[Any]]) -> Floats:
 
 def _place(row: Sequence[Any]) -> tuple[float, float, float]:
     """The time, latitude and longitude of a row; not a number where one cannot be."""
-    found = (number(row[0], -_LONGEST_S, _LONGEST_S), number(row[1], -90, 90), number(row[2], -180, 180))
+    found = (
+        json_number(row[0], -_LONGEST_S, _LONGEST_S),
+        json_number(row[1], -90, 90),
+        json_number(row[2], -180, 180),
+    )
     return found if None not in found else (np.nan, np.nan, np.nan)  # type: ignore[return-value]
 
 
@@ -198,7 +211,7 @@ def _has_details(row: Sequence[Any]) -> bool:
 
 
 def _callsign(row: Sequence[Any]) -> str:
-    return word(row[_DETAILS], "flight", CALLSIGN) if _has_details(row) else ""
+    return matching_text(row[_DETAILS], "flight", CALLSIGN_PATTERN) if _has_details(row) else ""
 
 
 def _source(row: Sequence[Any]) -> str:

@@ -28,21 +28,21 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document 
 def opened(*, prepared: bool = True) -> "Iterator[App]":
     """The program, with a database of the right version unless the caller prepares it."""
     from db.engine import DBAPIError
-    from monitor.bootstrap import build
+    from monitor.bootstrap import build_app
     from monitor.config.settings import load_settings
-    from monitor.ops.database_health import ailment_of
+    from monitor.ops.database_health import database_failure_or_lack
     from monitor.ops.logs import configure
     from monitor.pipeline import prepare
 
     settings = load_settings()
     configure(settings.log_format, settings.secrets)
-    app = build(settings)
+    app = build_app(settings)
     try:
         if prepared:
             prepare(app, utc_now())
         yield app
     except DBAPIError as error:
-        ailment = ailment_of(error, settings)
+        ailment = database_failure_or_lack(error, settings)
         if ailment is None:
             raise
         raise WorkFailed(f"{ailment}\n“sitewatch doctor” checks all of it.") from None
@@ -95,7 +95,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         say(line.rstrip())
 
 
-def instant(value: datetime | None) -> str:
+def instant_words(value: datetime | None) -> str:
     """An instant as a person reads it; `–` where there is none."""
     return utc(value) if value else "–"
 
@@ -104,7 +104,7 @@ _SPAN = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[mhdw])")
 _SPAN_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def span(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """Read a length of time such as 30m, 12h, 2d or 1w; raises InputError."""
     found = _SPAN.fullmatch(text.strip().lower())
     if found is None or float(found["number"]) == 0 or float(found["number"]) > _LONGEST_SPAN:

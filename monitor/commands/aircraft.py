@@ -10,7 +10,7 @@ from monitor.commands.progress import progress_bar
 from monitor.config.clock import utc_now
 
 if TYPE_CHECKING:
-    from monitor.aircraft.who import Who
+    from monitor.aircraft.lookup import AircraftIdentity
 
 aircraft_app = typer.Typer(no_args_is_help=True, help="Say which aircraft an address is.")
 
@@ -20,8 +20,8 @@ def _aircraft() -> None:
     """Say which aircraft an address is."""
 
 
-@aircraft_app.command()
-def update(
+@aircraft_app.command("update")
+def update_registers(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE", help="Files or https addresses; packed (gz, zip) or not.")
     ],
@@ -55,8 +55,8 @@ def update(
         say(f"{report.file}: {kinds}; {report.changed:,} new or changed, {report.unusable:,} rows of no use.")
 
 
-@aircraft_app.command()
-def show(
+@aircraft_app.command("show")
+def show_aircraft(
     name: Annotated[
         str, typer.Argument(metavar="AIRCRAFT", help="An address (15521f) or a registration (RA-86559).")
     ],
@@ -64,10 +64,10 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """Show what is known of an aircraft: state, registration, type, and the classes it is counted under."""
-    from monitor.aircraft.who import who_is
+    from monitor.aircraft.lookup import identify_aircraft
 
     with opened() as app:
-        found = who_is(app.engine, name, app.classes)
+        found = identify_aircraft(app.engine, name, app.classes)
     if as_json:
         print_json({"items": [asdict(each) for each in found]})
         return
@@ -75,7 +75,7 @@ def show(
         _tell(each)
 
 
-def _tell(who: "Who") -> None:
+def _tell(who: "AircraftIdentity") -> None:
     said = who.registration or (
         f"{who.by_rule} by its state's numbering (a hint)" if who.by_rule else "not known"
     )

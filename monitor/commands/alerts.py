@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, instant, opened, print_json, print_table, say, span
+from monitor.commands import JsonFlag, instant_words, opened, parse_duration, print_json, print_table, say
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
@@ -53,20 +53,20 @@ def list_alerts(
     else:
         print_table(
             ("alert", "status", "opened", "headline"),
-            ((each.id, _status(each), instant(each.opened_at), each.headline) for each in found),
+            ((each.id, _status(each), instant_words(each.opened_at), each.headline) for each in found),
         )
 
 
-@alerts_app.command()
-def show(alert: AlertId, *, as_json: JsonFlag = False) -> None:
+@alerts_app.command("show")
+def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
     """Show one alert: how it is known and who was told."""
-    from db.alerts import events
+    from db.alerts import alert_events
     from db.deliveries import deliveries
     from db.engine import reading
 
     with opened() as app, reading(app.engine) as connection:
         found = _find(connection, alert)
-        life, owed = events(connection, found.id), deliveries(connection, found.id)
+        life, owed = alert_events(connection, found.id), deliveries(connection, found.id)
     if as_json:
         print_json({"alert": found, "events": life, "deliveries": owed})
     else:
@@ -87,13 +87,13 @@ def _print_alert(alert: "Alert", life: "list[AlertEvent]", owed: "list[Delivery]
     for link in message.links:
         say(visible(f"  {link.text}: {link.url}"))
     say("\nWhat happened")
-    print_table(("when", "what", "why"), ((instant(each.at), each.kind, each.reason) for each in life))
+    print_table(("when", "what", "why"), ((instant_words(each.at), each.kind, each.reason) for each in life))
     say("\nWho was told")
     print_table(
         ("when", "channel", "state", "tries", "why not"),
         (
             (
-                instant(each.sent_at or each.not_before),
+                instant_words(each.sent_at or each.not_before),
                 each.channel,
                 each.state,
                 str(each.attempts),
@@ -117,14 +117,14 @@ def ack(alert: AlertId, *, by: By = "", as_json: JsonFlag = False) -> None:
         print_json({"alert": seen})
     elif found.acknowledged_at is not None:
         say(
-            f"{found.id} was acknowledged before, by {found.acknowledged_by} on {instant(found.acknowledged_at)}."
+            f"{found.id} was acknowledged before, by {found.acknowledged_by} on {instant_words(found.acknowledged_at)}."
         )
     else:
         say(f"{found.id} is acknowledged: {found.headline}")
 
 
-@alerts_app.command()
-def silence(
+@alerts_app.command("silence")
+def silence_site(
     site: Annotated[
         str | None,
         typer.Argument(metavar="SITE", help="The site's id; without it the silences are listed."),
@@ -146,10 +146,9 @@ def silence(
     """Send no messages about a site for a while. Alerts are still recorded and shown."""
     from alerts.metrics import METRICS
     from db.engine import writing
-    from db.silences import add_silence, silences
-    from db.silences import lift as lift_silences
+    from db.silences import add_silence, lift_silences, silences
 
-    at, until = utc_now(), utc_now() + span(length)
+    at, until = utc_now(), utc_now() + parse_duration(length)
     if metric and metric not in METRICS:
         raise InputError(f"{metric!r} is not a metric. Use one of {', '.join(METRICS)}.")
     with opened() as app, writing(app.engine) as connection:
@@ -171,7 +170,7 @@ def silence(
     for each in left:
         why = f" ({each.reason})" if each.reason else ""
         say(
-            f"{each.site_id} {each.metric or 'every metric'}: silent until {instant(each.ends_at)}, by {each.created_by}{why}"
+            f"{each.site_id} {each.metric or 'every metric'}: silent until {instant_words(each.ends_at)}, by {each.created_by}{why}"
         )
 
 
@@ -207,13 +206,13 @@ def resend(channel: ChannelOption = None, *, as_json: JsonFlag = False) -> None:
     """
     from datetime import timedelta
 
-    from db.deliveries import dead_letters, revive
+    from db.deliveries import dead_letters, requeue_dead
     from db.engine import writing
 
     with opened() as app, writing(app.engine) as connection:
         at, names = utc_now(), _channels(app, channel)
         since = at - timedelta(days=app.settings.too_old_to_send_days)
-        again, left = revive(connection, names, since, at), dead_letters(connection, names)
+        again, left = requeue_dead(connection, names, since, at), dead_letters(connection, names)
     if as_json:
         print_json({"owed_again": again, "given_up": left})
         return

@@ -16,7 +16,7 @@ from monitor.errors import InputError, WorkFailed
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from monitor.backfill.load import Readers
+    from monitor.backfill.load import PartReaders
 
 _DAY = ["%Y-%m-%d"]
 
@@ -78,7 +78,7 @@ def backfill(
     say(f"Data: {archives[provider].attribution}.")
 
 
-def _readers(address: str | None) -> "AbstractContextManager[Readers]":
+def _readers(address: str | None) -> "AbstractContextManager[PartReaders]":
     from monitor.backfill.load import read_here
 
     if address is None:

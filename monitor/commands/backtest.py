@@ -48,14 +48,14 @@ def backtest(
     """
     from monitor.commands.baseline import check_watched
     from monitor.commands.history import from_when, until_when
-    from monitor.reports.backtest import Question, read_events, run_backtest
+    from monitor.reports.backtest import BacktestQuery, read_events, run_backtest
     from monitor.reports.backtest import markdown as report
 
     with opened() as app:
         found = app.known_site(site)
         watch = app.watches[found.id]
         check_watched(watch, metric)
-        question = Question(
+        question = BacktestQuery(
             metric=metric,
             subject=subject,
             area=area,

@@ -11,8 +11,8 @@ from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
-    from alerts.judging.forecast import Expected, Normal, RuleNow
-    from alerts.judging.verdicts import Known
+    from alerts.judging.forecast import Expected, RuleNow, SeriesBaseline
+    from alerts.judging.verdicts import KnownHistory
     from alerts.watch import SiteWatch
     from db.records import SeriesKey
 
@@ -37,7 +37,7 @@ def baseline(
     For each rule: its threshold, what it expects, from how many looks, and how many false alarms a year it
     promises and can attain, or what it lacks before it can tell.
     """
-    from alerts.judging.forecast import expectations, normal, series_in
+    from alerts.judging.forecast import expectations, series_baseline, series_in
     from alerts.judging.knowable import known_at
     from db.engine import reading
 
@@ -47,7 +47,7 @@ def baseline(
         with reading(app.engine) as connection:
             known = known_at(connection, watch, metric, area, utc_now())
         keys = series_in(known, subject)
-        found = [(normal(key, known, watch, app.rules), expectations(key, known)) for key in keys]
+        found = [(series_baseline(key, known, watch, app.rules), expectations(key, known)) for key in keys]
     if png is not None:
         _write(png, keys, known, found)
     if as_json:
@@ -83,7 +83,7 @@ def check_watched(watch: "SiteWatch", metric: str) -> None:
         )
 
 
-def _document(found: "Normal", expected: "list[Expected]") -> dict[str, Any]:
+def _document(found: "SeriesBaseline", expected: "list[Expected]") -> dict[str, Any]:
     return {
         "area": found.series.area,
         "subject": found.series.subject,
@@ -109,7 +109,10 @@ def _document(found: "Normal", expected: "list[Expected]") -> dict[str, Any]:
 
 
 def _write(
-    path: Path, keys: "list[SeriesKey]", known: "Known", found: "list[tuple[Normal, list[Expected]]]"
+    path: Path,
+    keys: "list[SeriesKey]",
+    known: "KnownHistory",
+    found: "list[tuple[SeriesBaseline, list[Expected]]]",
 ) -> None:
     from monitor.reports.plots import png_plot
 
@@ -122,7 +125,9 @@ def _write(
         raise WorkFailed(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def _print(found: "Normal", expected: "list[Expected]", known: "Known", watch: "SiteWatch") -> None:
+def _print(
+    found: "SeriesBaseline", expected: "list[Expected]", known: "KnownHistory", watch: "SiteWatch"
+) -> None:
     from monitor.reports.plots import terminal_plot
 
     key = found.series

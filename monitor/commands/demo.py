@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.app import App
     from monitor.replay.scenario import Scenario
 
-SEEDS = Path("scenarios/seeds")
+SEEDS_SCENARIO = Path("scenarios/seeds")
 _LAST_PORT = 65_535
 
 
@@ -36,7 +36,7 @@ def demo(
     ] = 30,
     scenario: Annotated[
         Path, typer.Option(metavar="DIR", help="The scenario: a folder with a scenario.toml.")
-    ] = SEEDS,
+    ] = SEEDS_SCENARIO,
 ) -> None:
     """Show sitewatch at work: replay two years in half a minute, and look at them on the page.
 
@@ -103,13 +103,13 @@ def _scratch_database() -> Iterator[str]:
 def _page(scenario: "Scenario", database_url: str, port: int, clock: _Clock) -> "Iterator[App]":
     """The program that the page looks at, on a database that is there; it can reach nobody."""
     from db.migrate import migrate
-    from monitor.bootstrap import build
+    from monitor.bootstrap import build_app
     from monitor.replay.run import scenario_settings
     from monitor.replay.transport import RecordedTransport
 
     _check_port(port)
     settings = scenario_settings(scenario, database_url).model_copy(update={"port": port})
-    page = build(settings, transport=RecordedTransport((), lambda _name, _at: 0, clock))
+    page = build_app(settings, transport=RecordedTransport((), lambda _name, _at: 0, clock))
     try:
         migrate(page.engine)
         yield page

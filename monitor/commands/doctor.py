@@ -20,10 +20,10 @@ def doctor(
 
     Looks at settings, sites, database, disk, channels, providers and clock. Changes nothing and sends no message; a dead-man ping that is set is tried. Ends with 1 if something is broken.
     """
-    from monitor.runtime.doctor import examine
+    from monitor.runtime.doctor import run_checks
 
     findings = []
-    for finding in examine(utc_now, network=not offline):
+    for finding in run_checks(utc_now, network=not offline):
         findings.append(finding)
         if not as_json:
             say(f"{_MARKS[finding.state]} {finding.check}: {finding.found}")

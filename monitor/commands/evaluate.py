@@ -11,11 +11,11 @@ from monitor.commands import JsonFlag, print_json, print_table, say
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
-    from monitor.flights.evaluation.masking import Cell, Mask
+    from monitor.flights.evaluation.masking import Mask, MaskedResult
     from monitor.flights.places import Place
 
 
-def evaluate(
+def evaluate_command(
     traces: Annotated[
         Path,
         typer.Argument(
@@ -49,7 +49,7 @@ def evaluate(
     """
     from monitor.backfill.recorded_tracks import read_tracks
     from monitor.config.settings import load_settings
-    from monitor.flights.evaluation.masking import below_anywhere, evaluate_all, within_km
+    from monitor.flights.evaluation.masking import below_anywhere, evaluate_places, within_km
     from monitor.flights.places import places_of
     from monitor.flights.tracks.classes import default_classes
     from monitor.sites.load import load_sites
@@ -62,7 +62,7 @@ def evaluate(
         f"{km:g} km around": partial(within_km, radius_km=km) for km in mask_km or ()
     }
     masks |= {f"below {feet:g} ft": partial(below_anywhere, altitude_ft=feet) for feet in below_ft or ()}
-    cells = {name: evaluate_all(tracks, places, mask_of, classes) for name, mask_of in masks.items()}
+    cells = {name: evaluate_places(tracks, places, mask_of, classes) for name, mask_of in masks.items()}
     if as_json:
         print_json({"tracks": len(tracks), "cells": {name: _figures(cell) for name, cell in cells.items()}})
         return
@@ -73,7 +73,7 @@ def evaluate(
     say(f"{len(tracks)} aircraft. 95 % intervals in brackets.")
 
 
-def _words(cell: "Cell") -> tuple[str, str, str]:
+def _words(cell: "MaskedResult") -> tuple[str, str, str]:
     if not cell.measured:
         return ("not measured",) * 3
     false = cell.false_visits
@@ -82,7 +82,7 @@ def _words(cell: "Cell") -> tuple[str, str, str]:
     return str(cell.arrivals), str(cell.precision), rate
 
 
-def _figures(cell: "Cell") -> dict[str, Any]:
+def _figures(cell: "MaskedResult") -> dict[str, Any]:
     return {
         "flights": cell.flights,
         "measured": cell.measured,

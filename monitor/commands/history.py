@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TextIO
 
 import typer
 
-from monitor.commands import JsonFlag, instant, opened, print_json, print_table, say
+from monitor.commands import JsonFlag, instant_words, opened, print_json, print_table, say
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,11 +84,11 @@ def _check_metric(metric: str | None) -> None:
 
 def _period(option: str, text: str, zone: "tzinfo") -> "Period":
     from monitor.imports.faults import BadCell
-    from monitor.imports.periods import moment, period
+    from monitor.imports.periods import import_period, parse_time
 
     try:
-        when = moment(text, zone)
-        return period(when, when, "window", zone)
+        when = parse_time(text, zone)
+        return import_period(when, when, "window", zone)
     except BadCell as bad:
         raise InputError(f"{option}: {bad.problem}. {bad.mend}.") from None
 
@@ -161,8 +161,8 @@ def _nothing(known: "SiteHistory") -> str:
 
 
 def _limits(query: "HistoryQuery") -> str:
-    known = f", as knowable at {instant(query.as_of)}" if query.as_of else ""
-    recorded = f", as recorded by {instant(query.as_recorded)}" if query.as_recorded else ""
+    known = f", as knowable at {instant_words(query.as_of)}" if query.as_of else ""
+    recorded = f", as recorded by {instant_words(query.as_recorded)}" if query.as_recorded else ""
     return f"{known}{recorded}"
 
 
@@ -211,7 +211,7 @@ def _print_looks(known: "SiteHistory") -> None:
                 look_status(each),
                 each.series.procedure,
                 source_words(each.publisher, each.via) or counted_by(each),
-                instant(each.result_time),
+                instant_words(each.result_time),
                 first_url(each),
             )
             for each in known.looks
@@ -232,7 +232,7 @@ def _print_declared(known: "SiteHistory") -> None:
                 statement_words(each),
                 looks_behind(each.n_looks),
                 source_words(each.publisher, each.via) or "–",
-                instant(each.result_time),
+                instant_words(each.result_time),
                 each.url,
             )
             for each in known.declared
@@ -252,7 +252,7 @@ def _print_notes(known: "SiteHistory") -> None:
                 _what(each.metric, each.subject, each.area),
                 each.text,
                 source_words(each.publisher, each.via) or "–",
-                instant(each.result_time),
+                instant_words(each.result_time),
                 each.url,
             )
             for each in known.notes

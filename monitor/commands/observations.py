@@ -10,7 +10,7 @@ from monitor.commands import JsonFlag, opened, print_json, say
 from monitor.config.clock import utc_now
 
 if TYPE_CHECKING:
-    from monitor.imports import ImportReport, Progress
+    from monitor.imports import ImportProgress, ImportReport
 
 observations_app = typer.Typer(no_args_is_help=True, help="Bring counts in from files.")
 _SHOWN_FAULTS = 50
@@ -52,7 +52,7 @@ def _imported(report: "ImportReport") -> int:
     return report.stored + report.revised + report.unchanged + report.declared + report.notes
 
 
-def _progress() -> "Progress":
+def _progress() -> "ImportProgress":
     def told(stage: str, rows: int) -> None:
         # Small files are done before anybody can read this.
         if rows and rows % 10_000 == 0:

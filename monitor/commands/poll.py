@@ -10,7 +10,7 @@ from monitor.config.clock import utc_now
 from monitor.errors import WorkFailed
 
 
-def poll(
+def poll_command(
     provider: Annotated[
         str | None, typer.Argument(metavar="PROVIDER", help="Only this provider.", show_default=False)
     ] = None,

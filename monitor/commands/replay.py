@@ -12,12 +12,12 @@ from monitor.commands import JsonFlag, print_json, print_table, say
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
-    from monitor.replay.run import Progress
+    from monitor.replay.run import ReplayProgress
 
-EXPECTED = "expected.json"
+EXPECTED_FILE = "expected.json"
 
 
-def replay(
+def replay_command(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="The scenario: a folder with a scenario.toml.")
     ],
@@ -33,7 +33,7 @@ def replay(
     Nothing leaves this machine: recorded answers stand in for the network, and messages go to the log only.
     """
     from monitor.ops.logs import configure
-    from monitor.replay.report import differences, report
+    from monitor.replay.report import differences, replay_report
     from monitor.replay.run import run_scenario
 
     if database is not None and database.exists():
@@ -43,10 +43,10 @@ def replay(
         path = database or Path(scratch) / "replay.db"
         app = run_scenario(folder, f"sqlite:///{path}", progress)
         try:
-            found = report(app.engine)
+            found = replay_report(app.engine)
         finally:
             app.close()
-    differing = differences(found, _expected(folder)) if (folder / EXPECTED).exists() else None
+    differing = differences(found, _expected(folder)) if (folder / EXPECTED_FILE).exists() else None
     if as_json:
         print_json(found)
     else:
@@ -55,7 +55,7 @@ def replay(
         raise WorkFailed("The replay differs from expected.json:\n  " + "\n  ".join(differing))
 
 
-def _bar(folder: Path) -> "AbstractContextManager[Progress | None]":
+def _bar(folder: Path) -> "AbstractContextManager[ReplayProgress | None]":
     from monitor.commands.progress import progress_bar
 
     return progress_bar(f"Replaying {folder.name}")
@@ -63,9 +63,9 @@ def _bar(folder: Path) -> "AbstractContextManager[Progress | None]":
 
 def _expected(folder: Path) -> dict[str, Any]:
     try:
-        wanted: dict[str, Any] = json.loads((folder / EXPECTED).read_text(encoding="utf-8"))
+        wanted: dict[str, Any] = json.loads((folder / EXPECTED_FILE).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise InputError(f"{folder / EXPECTED} is not JSON: {error}.") from None
+        raise InputError(f"{folder / EXPECTED_FILE} is not JSON: {error}.") from None
     return wanted
 
 

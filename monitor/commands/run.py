@@ -7,7 +7,7 @@ import typer
 from monitor.commands import opened, say
 
 
-def run(
+def run_command(
     *,
     once: Annotated[
         bool,
@@ -24,16 +24,16 @@ def run(
     Before that the database is brought up to date and the sites and their history are loaded. The first SIGTERM or Ctrl-C finishes what is in hand; a second one stops at once. Of several services on one
     database one watches, and the others wait to take over.
     """
-    from monitor.ops.memory import stay_small
+    from monitor.ops.memory import limit_memory
     from monitor.runtime import service
 
-    stay_small()
+    limit_memory()
     with opened(prepared=False) as app:
         if once:
             service.run_once(app, say)
         elif no_web:
-            service.run(app, say)
+            service.run_service(app, say)
         else:
             from monitor.runtime.serving import serve
 
-            service.run(app, say, serve)
+            service.run_service(app, say, serve)

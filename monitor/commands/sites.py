@@ -75,10 +75,10 @@ def _row(site: "Site") -> dict[str, Any]:
     }
 
 
-@sites_app.command()
-def show(site: SiteId, *, file: SitesFileOption = None, as_json: JsonFlag = False) -> None:
+@sites_app.command("show")
+def show_site(site: SiteId, *, file: SitesFileOption = None, as_json: JsonFlag = False) -> None:
     """Show one site: where it is, and what is watched there once kind, settings and site are merged."""
-    from monitor.sites.faults import advice
+    from monitor.sites.faults import word_advice
     from monitor.sites.geometry import bounding_circle
     from monitor.sites.load import load_sites
     from monitor.sites.watching import site_watches
@@ -88,7 +88,7 @@ def show(site: SiteId, *, file: SitesFileOption = None, as_json: JsonFlag = Fals
     sites = load_sites(path, _rules())
     found = sites.by_id.get(site)
     if found is None:
-        raise InputError(f"No site in {path} has the id {site!r}. {advice(site, sites.by_id)}")
+        raise InputError(f"No site in {path} has the id {site!r}. {word_advice(site, sites.by_id)}")
     watch = site_watches([found], settings.watch, settings.lapse_after_days)[found.id]
     circle = bounding_circle(found.geometry)
     if as_json:
@@ -148,8 +148,8 @@ def _area(area: dict[str, Any]) -> str:
     return f"{area['name']} ({area['id']}{'' if area['located'] else ', not yet located'})"
 
 
-@sites_app.command()
-def check(*, file: SitesFileOption = None, as_json: JsonFlag = False) -> None:
+@sites_app.command("check")
+def check_command(*, file: SitesFileOption = None, as_json: JsonFlag = False) -> None:
     """Check the sites file and report every fault at once, by feature; exit code 2 if there is one.
 
     Sites that lie on the same ground are noted; that is no fault.
@@ -184,8 +184,8 @@ def _count(sites: int) -> str:
     return "1 site" if sites == 1 else f"{sites} sites"
 
 
-@sites_app.command()
-def add(
+@sites_app.command("add")
+def add_command(
     source: Annotated[
         Path | None,
         typer.Argument(metavar="GEOJSON", help="A FeatureCollection, Feature, Polygon or MultiPolygon."),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, instant, opened, print_json, print_table, say
+from monitor.commands import JsonFlag, instant_words, opened, print_json, print_table, say
 from monitor.config.clock import utc_now
 
 if TYPE_CHECKING:
-    from monitor.reports.status import ProviderStatus, SiteStatus, Status
+    from monitor.reports.status import ProviderStatus, SiteStatus, WatchStatus
 
 
-def status(
+def status_command(
     *,
     judgeable: Annotated[
         bool,
@@ -28,12 +28,12 @@ def status(
     if judgeable:
         _print_judgeable(as_json=as_json)
         return
-    from monitor.ops.database_health import attempt
-    from monitor.reports.status import gather
+    from monitor.ops.database_health import try_database
+    from monitor.reports.status import gather_status
 
     with opened() as app:
-        found = gather(app, utc_now())
-        if ailment := attempt(app.settings):
+        found = gather_status(app, utc_now())
+        if ailment := try_database(app.settings):
             found = replace(found, storage=str(ailment))
     if as_json:
         print_json(found)
@@ -62,9 +62,9 @@ def _print_judgeable(*, as_json: bool) -> None:
     say(f"{can} of {len(found)} default series can be judged now.")
 
 
-def _print(found: "Status") -> None:
+def _print(found: "WatchStatus") -> None:
     from monitor.config.secrets import visible
-    from monitor.flights.words import rejected
+    from monitor.flights.words import rejected_words
 
     say(f"sitewatch {found.version}, {found.database}")
     if found.storage:
@@ -72,7 +72,7 @@ def _print(found: "Status") -> None:
     if found.leader is not None and found.leader_alive:
         say(f"Watching: {found.leader.owner}.")
     elif found.leader is not None and found.storage:
-        say(f"Watching until {instant(found.leader.expires_at)}: {found.leader.owner}.")
+        say(f"Watching until {instant_words(found.leader.expires_at)}: {found.leader.owner}.")
     else:
         say("No service is watching now. Start one with “sitewatch run”.")
     say("")
@@ -84,7 +84,7 @@ def _print(found: "Status") -> None:
         if each.state.last_error and each.state.health != "ok":
             say(visible(f"  {each.state.last_error}"))
         if each.rejected_24h:
-            say(f"  {each.name}: {rejected(each.rejected_24h)}")
+            say(f"  {each.name}: {rejected_words(each.rejected_24h)}")
     say("")
     print_table(("site", "name", "kind", "watched, last 24 h", "open alerts"), map(_site, found.sites))
     say("")
@@ -97,25 +97,27 @@ def _provider(each: "ProviderStatus", at: datetime) -> tuple[str, ...]:
     last = (
         "never asked"
         if each.last_poll_at is None
-        else f"{each.last_outcome or 'under way'}, {instant(each.last_poll_at)}"
+        else f"{each.last_outcome or 'under way'}, {instant_words(each.last_poll_at)}"
     )
     if each.last_items is not None and each.last_outcome == "ok":
         last += f", {each.last_items} items"
-    health = f"failing since {instant(state.failing_since)}" if state.health == "failing" else state.health
+    health = (
+        f"failing since {instant_words(state.failing_since)}" if state.health == "failing" else state.health
+    )
     if health == "ok" and each.is_idle(at):
         health = "not asked any more"
-    return (each.name, health, instant(state.last_ok_at), last, instant(state.not_before))
+    return (each.name, health, instant_words(state.last_ok_at), last, instant_words(state.not_before))
 
 
 def _site(each: "SiteStatus") -> tuple[str, ...]:
     share = each.watched_share_24h
     watched = "no feed covers it" if share is None else f"{share:.0%}"
     if each.blind_since is not None:
-        watched += f", blind since {instant(each.blind_since)}"
+        watched += f", blind since {instant_words(each.blind_since)}"
     return (each.id, each.name, each.kind, watched, str(each.open_alerts))
 
 
-def _outbox(found: "Status") -> "list[str]":
+def _outbox(found: "WatchStatus") -> "list[str]":
     outbox = found.outbox
     waiting = sum(outbox.waiting.values())
     lines = [
@@ -124,11 +126,11 @@ def _outbox(found: "Status") -> "list[str]":
     if outbox.oldest_waiting_s is not None:
         lines.append(f"The oldest waits for {outbox.oldest_waiting_s:.0f} s.")
     lines += [
-        f"Channel {each.channel} fails since {instant(each.failing_since)}: {each.last_error}"
+        f"Channel {each.channel} fails since {instant_words(each.failing_since)}: {each.last_error}"
         for each in outbox.failing
     ]
     lines += [
-        f"Silent until {instant(each.ends_at)}: {each.site_id} {each.metric or 'every metric'}"
+        f"Silent until {instant_words(each.ends_at)}: {each.site_id} {each.metric or 'every metric'}"
         for each in found.silences
     ]
     if found.waiting_looks:

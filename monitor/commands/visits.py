@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from monitor.sites import Site
 
 
-def visits(
+def visits_command(
     site: Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")],
     *,
     since: Annotated[
@@ -36,7 +36,7 @@ def visits(
     from db.aircraft import known_aircraft
     from db.engine import reading
     from db.flight_claims import claims
-    from monitor.flights.claims import without_name
+    from monitor.flights.claims import anonymised_claim
 
     with opened() as app:
         found = app.known_site(site)
@@ -47,7 +47,7 @@ def visits(
             codes = [code for name, code in found.codes.items() if name == "icao"]
             claimed = claims(connection, airports=codes, since=start, until=end)
             registers = known_aircraft(connection, {each.icao24 for each in claimed})
-        told = [without_name(each, registers) for each in claimed]
+        told = [anonymised_claim(each, registers) for each in claimed]
         attributions = app.attributions
     if as_json:
         document = {"site": found.id, "name": found.name, "visits": known, "claims": told}
@@ -62,11 +62,11 @@ def visits(
 
 def _period(option: str, text: str, zone: "tzinfo") -> "Period":
     from monitor.imports.faults import BadCell
-    from monitor.imports.periods import moment, period
+    from monitor.imports.periods import import_period, parse_time
 
     try:
-        when = moment(text, zone)
-        return period(when, when, "window", zone)
+        when = parse_time(text, zone)
+        return import_period(when, when, "window", zone)
     except BadCell as bad:
         raise InputError(f"{option}: {bad.problem}. {bad.mend}.") from None
 
@@ -81,21 +81,23 @@ def _print(site: "Site", known: "Sequence[Visit]") -> None:
             each.removeprefix("class:") for each in visit.subjects if each.startswith("class:")
         )
         say("")
-        say(visible(telling.who(visit) + (f" – {classes}" if classes else "")))
-        say(f"  {telling.arrival(visit)}; {telling.departure(visit)} ({telling.state(visit)})")
-        say(f"  confidence {telling.confidence(visit)}")
+        say(visible(telling.aircraft_words(visit) + (f" – {classes}" if classes else "")))
+        say(
+            f"  {telling.arrival_words(visit)}; {telling.departure_words(visit)} ({telling.visit_state_words(visit)})"
+        )
+        say(f"  confidence {telling.confidence_words(visit)}")
         for each in visit.evidence:
             say(visible(f"  – {each.text}"))
 
 
 def _print_claims(site: "Site", claimed: "Sequence[FlightClaim]") -> None:
     from monitor.config.secrets import visible
-    from monitor.flights.claims import tell_claim
+    from monitor.flights.claims import claim_sentence
 
     if claimed:
         say("\nClaimed by others, not counted:")
     for each in claimed:
-        say(visible(f"  – {tell_claim(each, site.codes.get('icao', ''))}"))
+        say(visible(f"  – {claim_sentence(each, site.codes.get('icao', ''))}"))
 
 
 def _nothing(site: "Site") -> str:

@@ -32,7 +32,7 @@ def _forms(secret: str) -> Iterator[str]:
             yield parts.query
 
 
-def redact(text: str, secrets: Sequence[str]) -> str:
+def mask_secrets(text: str, secrets: Sequence[str]) -> str:
     """The text with every secret masked; `secrets` as `secret_forms` gives them."""
     for secret in secrets:
         text = text.replace(secret, MASK)

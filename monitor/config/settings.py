@@ -16,15 +16,15 @@ from pydantic import (
     model_validator,
 )
 
-from alerts.promise import DEFAULT_BUDGET
+from alerts.baselines.budget import DEFAULT_BUDGET
 from monitor.config.secrets import secret_forms
 from monitor.config.sources import RawSettings, explain, read_environment, read_toml
-from monitor.config.values import is_database_url, severities, web_address, without_false
+from monitor.config.values import http_url, is_database_url, severities, without_false
 from monitor.errors import InputError
 
-PREFIX = "SITEWATCH_"
-CONFIG_VARIABLE = f"{PREFIX}CONFIG"
-TABLES = ("providers", "channels", "watch")
+ENVIRONMENT_PREFIX = "SITEWATCH_"
+CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
+SETTING_TABLES = ("providers", "channels", "watch")
 """What only sitewatch.toml can hold."""
 
 
@@ -53,7 +53,7 @@ class ProviderSettings(_Strict):
     @field_validator("base_url")
     @classmethod
     def _http_only(cls, value: str | None) -> str | None:
-        web_address(value)
+        http_url(value)
         return value
 
 
@@ -66,7 +66,7 @@ class SlackSettings(_Strict):
     @field_validator("webhook_url")
     @classmethod
     def _http_only(cls, value: SecretStr) -> SecretStr:
-        web_address(value.get_secret_value())
+        http_url(value.get_secret_value())
         return value
 
 
@@ -143,12 +143,12 @@ class Settings(_Strict):
     @field_validator("public_url")
     @classmethod
     def _http_only(cls, value: str | None) -> str | None:
-        return web_address(value)
+        return http_url(value)
 
     @field_validator("slack_webhook_url", "deadman_url")
     @classmethod
     def _secret_http_only(cls, value: SecretStr | None) -> SecretStr | None:
-        web_address(value.get_secret_value() if value else None)
+        http_url(value.get_secret_value() if value else None)
         return value
 
     @field_validator("database_url")
@@ -242,7 +242,7 @@ _SECRET_NAMES = frozenset(
     for name, info in model.model_fields.items()
     if SecretStr in (info.annotation, *get_args(info.annotation))
 )
-_SCALARS = frozenset(Settings.model_fields) - set(TABLES)
+_SCALARS = frozenset(Settings.model_fields) - set(SETTING_TABLES)
 
 
 def load_settings(environment: Mapping[str, str] | None = None, config: Path | None = None) -> Settings:
@@ -252,7 +252,7 @@ def load_settings(environment: Mapping[str, str] | None = None, config: Path | N
     if path := _config_path(environment, config, raw):
         read_toml(path, raw, _SECRET_NAMES)
     named = {name: value for name, value in environment.items() if name != CONFIG_VARIABLE}
-    read_environment(named, PREFIX, _SCALARS, raw)
+    read_environment(named, ENVIRONMENT_PREFIX, _SCALARS, raw)
     settings = None
     try:
         settings = Settings.model_validate(raw.values)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from alerts.promise import SEVERITIES, whole_budget
+from alerts.baselines.budget import SEVERITIES
+from alerts.promise import whole_budget
 
 
 def without_false(layer: Any) -> Any:
@@ -49,7 +50,7 @@ def _positive(value: Any) -> float:
     return number
 
 
-def web_address(value: str | None) -> str | None:
+def http_url(value: str | None) -> str | None:
     """An http or https URL without its last slash; raises ValueError for anything else."""
     if not value:
         return None

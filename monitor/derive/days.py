@@ -7,24 +7,30 @@ from db.coverage import coverage
 from db.deriving import first_coverage, last_closed, looks_of_day
 from db.engine import Connection, Engine, reading, writing
 from db.flights import underived_polls, visits
-from db.observations import looks, record
+from db.observations import looks, record_observations
 from db.records import Visit
-from monitor.derive.tracks import Change
-from monitor.flights.coverage import HEARD_WITHIN, INDEX_OVER, Exposure, exposure
+from monitor.derive.tracks import VisitChange
+from monitor.flights.coverage import COVERAGE_INDEX_OVER, HEARD_WITHIN, Exposure, observed_exposure
 from monitor.flights.looks import (
-    CLOSE_AFTER,
-    COUNTED,
+    CLOSE_DAY_AFTER,
+    COUNTED_METRICS,
     PRESENT_UNHEARD,
     DayState,
     changed_days,
     day_looks,
     day_period,
-    local_day,
+    local_date,
     look_of_day,
 )
-from monitor.flights.measures import NEW, NEW_AFTER, STAY, new_visitors, stay_looks
-from monitor.flights.signal_loss.records import HERE
-from monitor.flights.visits import PROCEDURE
+from monitor.flights.measures import (
+    NEW_VISITOR_AFTER,
+    NEW_VISITORS_METRIC,
+    STAY_METRIC,
+    new_visitors,
+    stay_looks,
+)
+from monitor.flights.visits import ADSB_PROCEDURE
+from monitor.flights.words import visits_story
 from monitor.sites import Site
 
 _DAY = timedelta(days=1)
@@ -32,7 +38,7 @@ _RECENTLY = timedelta(days=4)
 
 
 def record_changed(
-    connection: Connection, site: Site, changes: Sequence[Change], at: datetime, now: datetime
+    connection: Connection, site: Site, changes: Sequence[VisitChange], at: datetime, now: datetime
 ) -> int:
     """Record the looks of the days that changed visits touch; give the number of new revisions."""
     before = [change.before for change in changes if change.before is not None]
@@ -41,7 +47,7 @@ def record_changed(
     return stays + sum(record_day(connection, site, day, at, now) for day in sorted(days))
 
 
-def _record_stay(connection: Connection, change: Change, at: datetime, now: datetime) -> int:
+def _record_stay(connection: Connection, change: VisitChange, at: datetime, now: datetime) -> int:
     """Measure the stay of a changed visit again; give the number of new revisions."""
     visit = change.after
     ends = [
@@ -56,43 +62,43 @@ def _record_stay(connection: Connection, change: Change, at: datetime, now: date
     near = looks(
         connection,
         site_id=visit.site_id,
-        metric=STAY,
-        procedure=PROCEDURE,
+        metric=STAY_METRIC,
+        procedure=ADSB_PROCEDURE,
         since=min(ends) - _DAY,
         until=max(ends) + _DAY,
     )
     known = [each for each in near if each.look_key == visit.visit_id]
-    return len(record(connection, stay_looks(visit, known, at, now)))
+    return len(record_observations(connection, stay_looks(visit, known, at, now)))
 
 
 def record_day(connection: Connection, site: Site, day: date, at: datetime, now: datetime) -> int:
     """Count one day of a site again and record what differs; give the number of new revisions."""
     start, end = day_period(site.timezone, day)
-    closed = at >= end + CLOSE_AFTER
+    closed = at >= end + CLOSE_DAY_AFTER
     watched_since = start - HEARD_WITHIN
-    hours = coverage(connection, site.id, start - INDEX_OVER if closed else watched_since, end)
+    hours = coverage(connection, site.id, start - COVERAGE_INDEX_OVER if closed else watched_since, end)
     state = DayState(
         at=at,
         now=now,
-        exposure=exposure(start, end, hours) if closed else Exposure(None),
+        exposure=observed_exposure(start, end, hours) if closed else Exposure(None),
         closed=closed,
         providers=tuple(
             sorted({row.provider for row in hours if row.hour >= watched_since and row.observed_s})
         ),
     )
     there = visits(connection, site_id=site.id, since=start - PRESENT_UNHEARD, until=end)
-    known = looks_of_day(connection, site.id, (*COUNTED, NEW), PROCEDURE, start)
-    counted = [each for each in known if each.series.metric in COUNTED]
-    found = day_looks(site, day, there, counted, state)
-    arrived = [
-        each for each in there if each.state in HERE and each.arrived_at and start <= each.arrived_at < end
-    ]
+    known = looks_of_day(connection, site.id, (*COUNTED_METRICS, NEW_VISITORS_METRIC), ADSB_PROCEDURE, start)
+    counted = [each for each in known if each.series.metric in COUNTED_METRICS]
+    found = day_looks(site, day, there, counted, state, story=visits_story)
+    arrived = [each for each in there if each.is_here and each.arrived_at and start <= each.arrived_at < end]
     new = new_visitors(arrived, _of_the_year(connection, site, arrived, start))
-    before = next((each for each in known if each.series.metric == NEW), None)
+    before = next((each for each in known if each.series.metric == NEW_VISITORS_METRIC), None)
     if new or before or closed:
-        look = look_of_day(site, day, (NEW, ""), new, state=state, earlier=before)
+        look = look_of_day(
+            site, day, (NEW_VISITORS_METRIC, ""), new, state=state, earlier=before, story=visits_story
+        )
         found += [look] if before is None or not look.same_finding(before) else []
-    return len(record(connection, found))
+    return len(record_observations(connection, found))
 
 
 def _of_the_year(
@@ -102,7 +108,7 @@ def _of_the_year(
     names = {visit.icao24 for visit in arrived if f"icao24:{visit.icao24}" in visit.subjects}
     if not names:
         return []
-    return visits(connection, site_id=site.id, icao24s=names, since=start - NEW_AFTER)
+    return visits(connection, site_id=site.id, icao24s=names, since=start - NEW_VISITOR_AFTER)
 
 
 def close_ended(engine: Engine, sites: Sequence[Site], now: datetime) -> int:
@@ -112,7 +118,7 @@ def close_ended(engine: Engine, sites: Sequence[Site], now: datetime) -> int:
     looks = 0
     for site in sites:
         days = ended.get(site.id, [])
-        for day in [*days, *([local_day(site.timezone, now)] if days else [])]:
+        for day in [*days, *([local_date(site.timezone, now)] if days else [])]:
             with writing(engine) as connection:
                 looks += record_day(connection, site, day, now, now)
     return looks
@@ -127,8 +133,8 @@ def _ended(connection: Connection, sites: Sequence[Site], now: datetime) -> Iter
     waiting = underived_polls(connection, limit=1)
     until = min(now, waiting[0].started_at) if waiting else now
     for site in due:
-        day, days = local_day(site.timezone, begun[site.id]), []
-        while day_period(site.timezone, day)[1] + CLOSE_AFTER <= until:
+        day, days = local_date(site.timezone, begun[site.id]), []
+        while day_period(site.timezone, day)[1] + CLOSE_DAY_AFTER <= until:
             days.append(day)
             day += _DAY
         yield site, days
@@ -136,13 +142,13 @@ def _ended(connection: Connection, sites: Sequence[Site], now: datetime) -> Iter
 
 def _counted_until(connection: Connection, site_ids: set[str], now: datetime) -> dict[str, datetime]:
     """Give where the counting of each site stands: the end of its last closed day, or its first coverage."""
-    found = last_closed(connection, site_ids, COUNTED[0], PROCEDURE, now - _RECENTLY)
+    found = last_closed(connection, site_ids, COUNTED_METRICS[0], ADSB_PROCEDURE, now - _RECENTLY)
     if left := site_ids - found.keys():
-        found |= last_closed(connection, left, COUNTED[0], PROCEDURE, None)
+        found |= last_closed(connection, left, COUNTED_METRICS[0], ADSB_PROCEDURE, None)
     if left := site_ids - found.keys():
         found |= first_coverage(connection, left)
     return found
 
 
 def _next_close(site: Site, begun: datetime) -> datetime:
-    return day_period(site.timezone, local_day(site.timezone, begun))[1] + CLOSE_AFTER
+    return day_period(site.timezone, local_date(site.timezone, begun))[1] + CLOSE_DAY_AFTER

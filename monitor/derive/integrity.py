@@ -12,7 +12,7 @@ from db.engine import Connection
 from db.records import Fix
 from monitor.flights.places import Place, grid_of, positions
 from monitor.flights.selection import STORED_WITHIN_NM
-from monitor.flights.tracks.integrity import Track, first_reason, jammed, spoofed
+from monitor.flights.tracks.integrity import Track, first_reason, jammed, spoofed_addresses
 
 _AROUND_NM = 10.0
 _TORN_TO_NM = 2.0
@@ -22,7 +22,7 @@ _TORN_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class ReportIntegrity:
     """What one batch of polls brought that is not believed; `settle` writes it down."""
 
     connection: Connection
@@ -33,7 +33,7 @@ class Guard:
 
     def spoofed(self, new: Sequence[Fix]) -> frozenset[str]:
         """Name the aircraft that are put on one point, and degrade the hours of the places around it."""
-        false = spoofed(new)
+        false = spoofed_addresses(new)
         crowd = [fix for fix in new if fix.icao24 in false]
         for fix in crowd:
             self._count(fix, "crowd")

@@ -10,14 +10,14 @@ from db.flights import mark_derived, underived_polls
 from db.records import Poll
 from monitor.derive.days import close_ended, record_changed
 from monitor.derive.scenes import derive_scenes
-from monitor.derive.tracks import TrackReader, by_site
+from monitor.derive.tracks import TrackReader, changes_by_site
 from monitor.flights.places import Place, places_of
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Classes
 from monitor.sites import Site
 
 _AT_ONCE = 100
-BATCH = timedelta(minutes=1)
+POLL_BATCH_SPAN = timedelta(minutes=1)
 """Polls that waited are derived together as far as they began within this time, oldest first."""
 
 
@@ -43,7 +43,7 @@ def derive_pending(
     while waiting:
         with writing(engine) as connection:
             polls = underived_polls(connection, limit=_AT_ONCE)
-            batch = [poll for poll in polls if poll.started_at - polls[0].started_at < BATCH]
+            batch = [poll for poll in polls if poll.started_at - polls[0].started_at < POLL_BATCH_SPAN]
             done += _derive_batch(connection, batch, places, known, now)
             done += _derive_scenes(connection, batch, sites, now)
             mark_derived(connection, [poll.id for poll in batch])
@@ -71,7 +71,7 @@ def _derive_batch(
     sites = {place.id: place.site for place in places}
     looks = sum(
         record_changed(connection, sites[site_id], changed, at, now)
-        for site_id, changed in by_site(changes).items()
+        for site_id, changed in changes_by_site(changes).items()
     )
     return DeriveReport(len(batch), len(changes), looks)
 

@@ -14,38 +14,38 @@ from alerts.words import utc
 from db.cutouts import (
     cutout_failures,
     drop_failures,
-    keep_cutout,
-    keep_failure,
     last_attempts,
     newest_made,
+    store_cutout,
+    store_cutout_failure,
 )
 from db.engine import Connection, Engine, reading, writing
 from db.imagery import scenes
 from db.records import Cutout, CutoutFailure, Scene
 from monitor.config.settings import SettingsError
 from monitor.feeds import FeedClient, FeedError, Provider
-from monitor.feeds.answers import phrase
+from monitor.feeds.answers import status_phrase
 from monitor.feeds.http import Caps
-from monitor.feeds.ranges import Budget, RemoteFile
+from monitor.feeds.ranges import RangeBudget, RemoteFile
 from monitor.imagery.cutout import (
-    LINK,
-    LOOK_BACK,
-    Cut,
+    CUTOUT_LOOK_BACK,
+    VISUAL_LINK,
     CutoutError,
-    attribution,
+    CutoutImage,
     clear_scenes,
+    copernicus_attribution,
     cut_out,
     outline_digest,
 )
 from monitor.imagery.geotiff import GeoTiff
 from monitor.sites import Site
 
-OPTION = "picture_hosts"
-DEFAULT_HOSTS = ("amazonaws.com", "element84.com")
-KEEP = 3
+PICTURE_HOSTS_OPTION = "picture_hosts"
+DEFAULT_PICTURE_HOSTS = ("amazonaws.com", "element84.com")
+PICTURES_KEPT_A_SITE = 3
 """How many pictures of a site are kept."""
-BUDGET = Budget()
-CAPS = Caps(body_bytes=BUDGET.size, connect_s=10, read_s=10, total_s=30)
+PICTURE_BUDGET = RangeBudget()
+PICTURE_CAPS = Caps(body_bytes=PICTURE_BUDGET.size, connect_s=10, read_s=10, total_s=30)
 """For the client that reads pictures: no answer is larger than what one picture may cost."""
 _HEADROOM = 1024 * 1024
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(hours=1), timedelta(days=2)
@@ -55,8 +55,8 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 _UNREADABLE = (RasterioError, CRSError, UnicodeDecodeError, NotGeoreferencedWarning)
 """What the library raises for files that are damaged, each of them seen."""
 
-log = structlog.get_logger()
-Hosts = Mapping[str, Sequence[str]]
+_log = structlog.get_logger()
+HostsByProvider = Mapping[str, Sequence[str]]
 """Host suffixes that pictures are read from, by provider."""
 
 
@@ -93,7 +93,7 @@ def refresh_cutouts(
     now: datetime,
     *,
     limit: int,
-    hosts: Hosts | None = None,
+    hosts: HostsByProvider | None = None,
 ) -> list[CutoutReport]:
     """Make the pictures that are due, at most `limit`: the sites first that waited longest, else as they are given.
 
@@ -103,18 +103,18 @@ def refresh_cutouts(
     reports: list[CutoutReport] = []
     busy: set[str | None] = set()
     for due in _all_due(engine, sites, now)[:limit]:
-        host = urlsplit(due.scene.links[LINK]).hostname
+        host = urlsplit(due.scene.links[VISUAL_LINK]).hostname
         if host in busy:
             continue
-        allowed = (hosts or {}).get(due.scene.provider, DEFAULT_HOSTS)
+        allowed = (hosts or {}).get(due.scene.provider, DEFAULT_PICTURE_HOSTS)
         report = _make(engine, due, client, now, allowed)
         if report.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
             busy.add(host)
         if report.made:
-            log.info("picture", site=report.site_id, scene=report.item_id, bytes=report.spent_bytes)
+            _log.info("picture", site=report.site_id, scene=report.item_id, bytes=report.spent_bytes)
         reports.append(report)
     with writing(engine) as connection:
-        drop_failures(connection, now - LOOK_BACK)
+        drop_failures(connection, now - CUTOUT_LOOK_BACK)
     return reports
 
 
@@ -129,7 +129,7 @@ def _due(
     connection: Connection, site: Site, newest: tuple[datetime, str] | None, now: datetime
 ) -> _Due | None:
     """The newest clear scene of a site that has no picture yet and is not waiting after a failure."""
-    since = now - LOOK_BACK
+    since = now - CUTOUT_LOOK_BACK
     known = scenes(connection, site_id=site.id, since=since, as_recorded=now)
     failed = {
         (each.provider, each.collection, each.item_id): each
@@ -150,33 +150,33 @@ def _due(
 
 def _make(engine: Engine, due: _Due, client: FeedClient, now: datetime, hosts: Sequence[str]) -> CutoutReport:
     scene = due.scene
-    remote = RemoteFile(client, scene.links[LINK], BUDGET)
+    remote = RemoteFile(client, scene.links[VISUAL_LINK], PICTURE_BUDGET)
     try:
-        _check_link(scene.links[LINK], hosts)
+        _check_link(scene.links[VISUAL_LINK], hosts)
         cut = _cut(remote, due)
     except (CutoutError, FeedError) as error:
-        reason = _reason(error, scene.links[LINK])
+        reason = _reason(error, scene.links[VISUAL_LINK])
         wait = _wait(due.attempts, error)
         failure = CutoutFailure(
             scene.site_id, scene.provider, scene.collection, scene.item_id, scene.acquired_at, reason,
             due.attempts + 1, now, now + wait,
         )  # fmt: skip
         with writing(engine) as connection:
-            keep_failure(connection, failure)
+            store_cutout_failure(connection, failure)
         text = f"{due.site.name}: no picture from the scene of {scene.acquired_at:%Y-%m-%d}: {reason}"
         status = error.status if isinstance(error, FeedError) else None
         return CutoutReport(scene.site_id, scene.item_id, False, text, remote.spent, remote.requests, status)
     with writing(engine) as connection:
-        keep_cutout(connection, _record(due, cut, now), keep=KEEP)
+        store_cutout(connection, _record(due, cut, now), keep=PICTURES_KEPT_A_SITE)
     text = f"{due.site.name}: picture of {utc(scene.acquired_at)} by {scene.platform}."
     return CutoutReport(scene.site_id, scene.item_id, True, text, remote.spent, remote.requests)
 
 
-def _cut(remote: RemoteFile, due: _Due) -> Cut:
+def _cut(remote: RemoteFile, due: _Due) -> CutoutImage:
     texts = dict(_texts(due))
     try:
         raster = GeoTiff(remote.open, remote.fetch)
-        cut = cut_out(raster, due.site, most_bytes=BUDGET.size - _HEADROOM, texts=texts)
+        cut = cut_out(raster, due.site, most_bytes=PICTURE_BUDGET.size - _HEADROOM, texts=texts)
     except _UNREADABLE:
         if remote.failure is not None:
             raise remote.failure from None
@@ -189,11 +189,11 @@ def _cut(remote: RemoteFile, due: _Due) -> Cut:
 def _texts(due: _Due) -> Iterator[tuple[str, str]]:
     scene = due.scene
     yield "Title", f"{due.site.name}, {utc(scene.acquired_at)}"
-    yield "Copyright", attribution(scene.acquired_at)
+    yield "Copyright", copernicus_attribution(scene.acquired_at)
     yield "Source", f"{scene.provider}/{scene.collection}/{scene.item_id}"
 
 
-def _record(due: _Due, cut: Cut, now: datetime) -> Cutout:
+def _record(due: _Due, cut: CutoutImage, now: datetime) -> Cutout:
     scene = due.scene
     return Cutout(
         site_id=scene.site_id,
@@ -210,7 +210,7 @@ def _record(due: _Due, cut: Cut, now: datetime) -> Cutout:
         bounds=cut.bounds,
         shown_share=cut.shown_share,
         outline=outline_digest(due.site),
-        attribution=attribution(scene.acquired_at),
+        attribution=copernicus_attribution(scene.acquired_at),
         made_at=now,
     )
 
@@ -223,7 +223,7 @@ def _check_link(link: str, hosts: Sequence[str]) -> None:
     if not any(host == each or host.endswith(f".{each}") for each in hosts):
         raise CutoutError(
             f"its link leads to {host}, and pictures are read from {', '.join(hosts)} only. If that is the "
-            f"provider's own server, add it to the provider's option {OPTION}"
+            f"provider's own server, add it to the provider's option {PICTURE_HOSTS_OPTION}"
         )
 
 
@@ -235,7 +235,7 @@ def _reason(error: CutoutError | FeedError, link: str) -> str:
     if error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED):
         return f"{host} answered {error.status}: the picture is not there, or not for everybody."
     if error.status is not None:
-        return f"{host} answered {error.status} {phrase(error.status)}."
+        return f"{host} answered {error.status} {status_phrase(error.status)}."
     return error.reason
 
 
@@ -246,14 +246,14 @@ def _wait(attempts: int, error: CutoutError | FeedError) -> timedelta:
 
 
 def _hosts_of(provider: Provider) -> tuple[str, ...]:
-    text = provider.options.get(OPTION)
+    text = provider.options.get(PICTURE_HOSTS_OPTION)
     if text is None:
-        return DEFAULT_HOSTS
+        return DEFAULT_PICTURE_HOSTS
     named = tuple(name.strip().lower().lstrip(".") for name in text.split(",") if name.strip())
     if not named or any("/" in name or ":" in name or "*" in name for name in named):
         raise SettingsError(
-            f"{provider.name}: the option {OPTION} must name hosts, separated by commas, as in "
-            f"“{', '.join(DEFAULT_HOSTS)}” (got {text!r})."
+            f"{provider.name}: the option {PICTURE_HOSTS_OPTION} must name hosts, separated by commas, as in "
+            f"“{', '.join(DEFAULT_PICTURE_HOSTS)}” (got {text!r})."
         )
     return named
 

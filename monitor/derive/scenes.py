@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from db.engine import Connection
 from db.imagery import scenes
-from db.observations import looks, record
+from db.observations import looks, record_observations
 from db.records import Scene
-from monitor.imagery.looks import METRIC, passes
+from monitor.imagery.looks import PASSES_METRIC, pass_looks
 from monitor.sites import Site
 
 _AROUND = timedelta(days=1)
@@ -23,13 +23,13 @@ def derive_scenes(
         if site_id in sites:
             whole = scenes(connection, site_id=site_id, look_key=look_key)
             starts = _known_starts(connection, site_id, whole)
-            made = passes(sites[site_id], whole, recorded_at=now, known_starts=starts)
-            stored += len(record(connection, made))
+            made = pass_looks(sites[site_id], whole, recorded_at=now, known_starts=starts)
+            stored += len(record_observations(connection, made))
     return stored
 
 
 def _known_starts(connection: Connection, site_id: str, whole: Collection[Scene]) -> dict[str, datetime]:
     times = [scene.acquired_at for scene in whole]
     since, until = min(times) - _AROUND, max(times) + _AROUND
-    known = looks(connection, site_id=site_id, metric=METRIC.name, area="", since=since, until=until)
+    known = looks(connection, site_id=site_id, metric=PASSES_METRIC.name, area="", since=since, until=until)
     return {look.look_key: look.period_start for look in known}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from db.deriving import good_polls_like, heard_before, heard_low, last_heard, scope_of
+from db.deriving import good_polls_like, heard_before, last_report_times, scope_of, was_heard_low
 from db.engine import Connection
 from db.flight_claims import claims, estimates
 from db.flights import awaited_visits, record_visits, visits
@@ -12,13 +12,11 @@ from db.payloads import cite_polls
 from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.places import Place
-from monitor.flights.signal_loss.candidates import others_around
-from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, LOST_AFTER, End
-from monitor.flights.signal_loss.outlook import Box, Readers, read_losses
-from monitor.flights.signal_loss.records import lost_at
+from monitor.flights.signal_loss.candidates import unwatched_airports_around
+from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, SIGNAL_LOST_AFTER, GapEnd
+from monitor.flights.signal_loss.outlook import OutlookReaders, SearchBox, read_losses
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
-from monitor.flights.tracks.integrity import clean
-from monitor.flights.visits import is_inferred
+from monitor.flights.tracks.integrity import believed_track
 
 HEARD_AGAIN_WITHIN = timedelta(days=60)
 """An aircraft that was silent for longer is met anew."""
@@ -30,7 +28,7 @@ Reports = Callable[..., list[Fix]]
 
 
 @dataclass(frozen=True, slots=True)
-class DarkReader:
+class SignalLossReader:
     """What it takes to judge silences: an open transaction, reports, places, classes, the time of recording."""
 
     connection: Connection
@@ -38,7 +36,7 @@ class DarkReader:
     places: Sequence[Place]
     classes: Classes
     now: datetime
-    readers: Readers
+    readers: OutlookReaders
 
     def derive(self, new: Sequence[Fix], at: datetime, *, silences: bool) -> list[tuple[Visit | None, Visit]]:
         """Record the inferred visits that these reports or the time change, each with its earlier version.
@@ -66,7 +64,7 @@ class DarkReader:
 
     def _silent(self, at: datetime) -> set[str]:
         """Find the watched aircraft that fell silent in flight a few minutes ago."""
-        heard = dict(last_heard(self.connection, at - LOOKED_AT_FOR, at - LOST_AFTER))
+        heard = dict(last_report_times(self.connection, at - LOOKED_AT_FOR, at - SIGNAL_LOST_AFTER))
         last = self.fixes(icao24s=heard.keys(), since=at - LOOKED_AT_FOR, times=set(heard.values()))
         return {
             fix.icao24
@@ -76,7 +74,7 @@ class DarkReader:
 
     def _read(self, icao24: str, first: datetime, at: datetime) -> Iterator[tuple[Visit | None, Visit]]:
         known = visits(self.connection, icao24s=[icao24], since=first - HEARD_AGAIN_WITHIN)
-        track = clean(self.fixes(icao24s=[icao24], since=self._since(icao24, first, known)))
+        track = believed_track(self.fixes(icao24s=[icao24], since=self._since(icao24, first, known)))
         if not track.fixes:
             return
         found = read_losses(
@@ -95,7 +93,7 @@ class DarkReader:
         touched = [
             began
             for visit in known
-            if is_inferred(visit) and (began := lost_at(visit)) is not None
+            if visit.is_inferred and (began := visit.lost_at) is not None
             if visit.departed_at is None or (visit.last_fix_at or began) >= first
         ]
         return max(min([since, *touched]), first - HEARD_AGAIN_WITHIN) - _RUN_UP
@@ -118,9 +116,11 @@ class DatabaseReaders:
         """The time of the last report of one aircraft before another time."""
         return heard_before(self.connection, icao24, before)
 
-    def heard_low(self, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str) -> bool:
+    def heard_low(
+        self, box: SearchBox, since: datetime, until: datetime, *, below_ft: float, but: str
+    ) -> bool:
         """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
-        return heard_low(self.connection, box, since, until, below_ft=below_ft, but=but)
+        return was_heard_low(self.connection, box, since, until, below_ft=below_ft, but=but)
 
     def good_polls(self, fix: Fix, until: datetime) -> Sequence[datetime]:
         """The times at which good answers ended to the question that brought a report; an archive has no poll."""
@@ -138,6 +138,6 @@ class DatabaseReaders:
         """Where providers reckon one aircraft to be, from a time on."""
         return estimates(self.connection, icao24s=[icao24], since=since)
 
-    def airports_around(self, end: End, places: Sequence[Place]) -> Sequence[Place]:
+    def airports_around(self, end: GapEnd, places: Sequence[Place]) -> Sequence[Place]:
         """The airports of the reference around an end of a gap that are none of the sites."""
-        return others_around(end, places)
+        return unwatched_airports_around(end, places)

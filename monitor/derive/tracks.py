@@ -6,23 +6,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from db.aircraft import known_aircraft
-from db.deriving import good_polls, last_heard, poll_before
+from db.deriving import good_polls, last_report_times, poll_before
 from db.engine import Connection
 from db.flights import fixes, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Poll, Visit
-from monitor.derive.integrity import Guard
-from monitor.derive.signal_loss import DarkReader, DatabaseReaders
+from monitor.derive.integrity import ReportIntegrity
+from monitor.derive.signal_loss import DatabaseReaders, SignalLossReader
 from monitor.flights.coverage import watched_s
-from monitor.flights.links import linked
+from monitor.flights.links import linked_visits
 from monitor.flights.places import Place, grid_of, positions
 from monitor.flights.selection import ends_near, triage
-from monitor.flights.stays import SILENCE, SILENCE_JUDGED
+from monitor.flights.stays import STAY_SILENCE, STAY_SILENCE_JUDGED
 from monitor.flights.tracks.identity import UNNAMED_FLAGS, Classes, completed_fixes, is_icao
-from monitor.flights.tracks.integrity import clean, misread, spoofed
+from monitor.flights.tracks.integrity import believed_track, misread, spoofed_addresses
 from monitor.flights.visits import belongs_to, derive_visits
 
-WINDOW = timedelta(hours=24)
+TRACK_WINDOW = timedelta(hours=24)
 """How far back a track is read again; a visit that began before is continued."""
 _AROUND_NM = 10.0
 _CROWD_TIME = timedelta(seconds=30)
@@ -32,7 +32,7 @@ _TWIN_DEG = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VisitChange:
     """A visit before and after; `before` is None for a new one."""
 
     before: Visit | None
@@ -48,10 +48,10 @@ class TrackReader:
     classes: Classes
     now: datetime
 
-    def derive(self, polls: Sequence[Poll], at: datetime) -> list[Change]:
+    def derive(self, polls: Sequence[Poll], at: datetime) -> list[VisitChange]:
         """Record the visits that these polls change; `at` is the time of the newest of them."""
         new = self._fixes(poll_ids=[poll.id for poll in polls])
-        guard = Guard(self.connection, self.places, frozenset(poll.id for poll in polls))
+        guard = ReportIntegrity(self.connection, self.places, frozenset(poll.id for poll in polls))
         spoof = guard.spoofed(new)
         guard.jammed(new)
         believed = [fix for fix in new if fix.icao24 not in spoof]
@@ -69,26 +69,26 @@ class TrackReader:
         ]
         guard.settle(at)
         readers = DatabaseReaders(self.connection)
-        dark = DarkReader(self.connection, self._fixes, self.places, self.classes, self.now, readers)
-        found = heard + [Change(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
+        dark = SignalLossReader(self.connection, self._fixes, self.places, self.classes, self.now, readers)
+        found = heard + [VisitChange(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
         return found + self._linked({change.after.icao24 for change in found} - {""}, at)
 
-    def _linked(self, changed: Collection[str], at: datetime) -> list[Change]:
+    def _linked(self, changed: Collection[str], at: datetime) -> list[VisitChange]:
         """Join the visits of these aircraft that are two ends of one flight."""
         places = {place.id: place for place in self.places}
         changes = []
         for icao24 in sorted(changed):
-            known = visits(self.connection, icao24s=[icao24], since=at - WINDOW)
+            known = visits(self.connection, icao24s=[icao24], since=at - TRACK_WINDOW)
             before = {visit.visit_id: visit for visit in known}
-            joined = [replace(visit, recorded_at=self.now) for visit in linked(known, places)]
+            joined = [replace(visit, recorded_at=self.now) for visit in linked_visits(known, places)]
             changes += [
-                Change(before[each.visit_id], each) for each in record_visits(self.connection, joined)
+                VisitChange(before[each.visit_id], each) for each in record_visits(self.connection, joined)
             ]
         return changes
 
-    def _read(self, icao24: str, first: datetime, at: datetime, guard: Guard) -> list[Change]:
-        since = first - WINDOW
-        track = clean(self._fixes(icao24s=[icao24], since=since))
+    def _read(self, icao24: str, first: datetime, at: datetime, guard: ReportIntegrity) -> list[VisitChange]:
+        since = first - TRACK_WINDOW
+        track = believed_track(self._fixes(icao24s=[icao24], since=since))
         guard.note(track)
         known = [visit for visit in self._known(track.fixes, since) if belongs_to(visit, icao24)]
         found = derive_visits(
@@ -108,7 +108,7 @@ class TrackReader:
         ]
         stored = record_visits(self.connection, true)
         cite_polls(self.connection, {poll_id for visit in stored for poll_id in _cited(visit)})
-        return [Change(before.get(each.visit_id), each) for each in stored]
+        return [VisitChange(before.get(each.visit_id), each) for each in stored]
 
     def _fixes(self, **wanted: Any) -> list[Fix]:
         """Read reports, with what the aircraft database adds to them."""
@@ -128,7 +128,7 @@ class TrackReader:
         if any(fix.db_flags & UNNAMED_FLAGS for fix in reports):
             names.add("")
         watched = {place.id for place in self.places}
-        found = visits(self.connection, icao24s=names, since=since - WINDOW)
+        found = visits(self.connection, icao24s=names, since=since - TRACK_WINDOW)
         return [visit for visit in found if visit.site_id in watched]
 
     def _watched(self, place: Place, heard: frozenset[str], since: datetime, until: datetime) -> float:
@@ -141,12 +141,12 @@ class TrackReader:
 
     def _silent(self, at: datetime) -> set[str]:
         """Find the aircraft that fell silent low near a place and are not held to be there."""
-        heard = dict(last_heard(self.connection, at - SILENCE_JUDGED, at - SILENCE))
+        heard = dict(last_report_times(self.connection, at - STAY_SILENCE_JUDGED, at - STAY_SILENCE))
         gone = [icao24 for icao24 in heard if is_icao(icao24)]
         last = [
             fix
             for fix in fixes(
-                self.connection, icao24s=gone, since=at - SILENCE_JUDGED, times=set(heard.values())
+                self.connection, icao24s=gone, since=at - STAY_SILENCE_JUDGED, times=set(heard.values())
             )
             if fix.at == heard[fix.icao24]
         ]
@@ -154,10 +154,10 @@ class TrackReader:
         there = [visit for visit in self._known(near, at) if visit.state == "present"]
         return {fix.icao24 for fix in near if not any(belongs_to(visit, fix.icao24) for visit in there)}
 
-    def _is_false(self, visit: Visit, track: Sequence[Fix], guard: Guard) -> bool:
+    def _is_false(self, visit: Visit, track: Sequence[Fix], guard: ReportIntegrity) -> bool:
         """Whether a new visit begins on a point where too many aircraft were, or under a misread address."""
         first = next(fix for fix in track if fix.at == visit.first_fix_at)
-        if first.icao24 in spoofed(self._around_fix(first, _CROWD_DEG, _CROWD_TIME)):
+        if first.icao24 in spoofed_addresses(self._around_fix(first, _CROWD_DEG, _CROWD_TIME)):
             return True
         if not misread(first, self._around_fix(first, _TWIN_DEG, _TWIN_TIME)):
             return False
@@ -175,9 +175,9 @@ def _cited(visit: Visit) -> Iterator[int]:
         yield from (int(each.ref) for each in visit.evidence if each.kind == "poll")
 
 
-def by_site(changes: Iterable[Change]) -> Mapping[str, list[Change]]:
+def changes_by_site(changes: Iterable[VisitChange]) -> Mapping[str, list[VisitChange]]:
     """Group the changes by site."""
-    grouped: dict[str, list[Change]] = {}
+    grouped: dict[str, list[VisitChange]] = {}
     for change in changes:
         grouped.setdefault(change.after.site_id, []).append(change)
     return grouped

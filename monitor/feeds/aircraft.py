@@ -11,15 +11,19 @@ from typing import Any
 
 from db.records import Fix
 from monitor.feeds.circles import Circle
-from monitor.feeds.parsing import integer, number, plain
+from monitor.feeds.parsing import (
+    CALLSIGN_PATTERN,
+    FEED_CLOCK_AHEAD,
+    REGISTRATION_PATTERN,
+    TYPE_PATTERN,
+    json_integer,
+    json_number,
+    json_text,
+)
 
 _HEX = re.compile(r"~?[0-9a-f]{6}")
-_CALLSIGN = re.compile(r"[A-Z0-9]{1,8}")
-_REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{0,15}")
-_TYPE = re.compile(r"[A-Z0-9]{1,4}")
 _SOURCE = re.compile(r"[a-z0-9_]{1,16}")
 _OUTSIDE_NM = 1.0
-_AHEAD = timedelta(minutes=5)
 _MAX_AGE_ROUNDING_S = 1e-6
 
 
@@ -76,19 +80,19 @@ class AircraftReader:
             lat=lat,
             lon=lon,
             on_ground=_on_ground(item.get("alt_baro")),
-            altitude_ft=number(item.get("alt_baro"), -2_000, 150_000),
-            altitude_geom_ft=number(item.get("alt_geom"), -2_000, 150_000),
-            ground_speed_kt=number(item.get("gs"), 0, 3_000),
+            altitude_ft=json_number(item.get("alt_baro"), -2_000, 150_000),
+            altitude_geom_ft=json_number(item.get("alt_geom"), -2_000, 150_000),
+            ground_speed_kt=json_number(item.get("gs"), 0, 3_000),
             track_deg=_first(item, ("track", "calc_track"), 0, 360),
             vertical_rate_fpm=_first(item, ("baro_rate", "geom_rate"), -50_000, 50_000),
             source=source,
             # Other sources say 0 without meaning it.
-            nic=integer(item.get("nic"), 0, 11) if adsb else None,
-            nac_p=integer(item.get("nac_p"), 0, 11) if adsb else None,
-            callsign=self._plain(item, "flight", _CALLSIGN),
-            registration=self._plain(item, "r", _REGISTRATION),
-            type_code=self._plain(item, "t", _TYPE),
-            db_flags=integer(item.get("dbFlags"), 0, 255) or 0,
+            nic=json_integer(item.get("nic"), 0, 11) if adsb else None,
+            nac_p=json_integer(item.get("nac_p"), 0, 11) if adsb else None,
+            callsign=self._plain(item, "flight", CALLSIGN_PATTERN),
+            registration=self._plain(item, "r", REGISTRATION_PATTERN),
+            type_code=self._plain(item, "t", TYPE_PATTERN),
+            db_flags=json_integer(item.get("dbFlags"), 0, 255) or 0,
         )
 
     def _position(self, item: Mapping[str, Any]) -> tuple[float, float, float]:
@@ -97,10 +101,10 @@ class AircraftReader:
         held = last if item.get("lat") is None and isinstance(last, dict) else item
         if held.get("lat") is None or held.get("lon") is None:
             raise _RefusedError("no position")
-        lat, lon = number(held["lat"], -90, 90), number(held["lon"], -180, 180)
+        lat, lon = json_number(held["lat"], -90, 90), json_number(held["lon"], -180, 180)
         if lat is None or lon is None:
             raise _RefusedError("impossible position")
-        age_s = number(held.get("seen_pos"), -1e9, 1e9)
+        age_s = json_number(held.get("seen_pos"), -1e9, 1e9)
         if age_s is None:
             raise _RefusedError("position without age")
         if age_s > self._max_age_s + _MAX_AGE_ROUNDING_S:
@@ -111,12 +115,12 @@ class AircraftReader:
 
     def _event_time(self, age_s: float) -> datetime:
         at = self._feed_time - timedelta(seconds=age_s)
-        if at > self._received_at + _AHEAD:
+        if at > self._received_at + FEED_CLOCK_AHEAD:
             raise _RefusedError("time in the future")
         return at
 
     def _plain(self, item: Mapping[str, Any], key: str, pattern: re.Pattern[str]) -> str:
-        text = plain(item.get(key), pattern)
+        text = json_text(item.get(key), pattern)
         if text is None:
             self.rejected[f"unusable {key}"] += 1
         return text or ""
@@ -134,9 +138,9 @@ def _on_ground(altitude: object) -> bool | None:
     """True, False, or None where the report does not say: a missing altitude is never a low one."""
     if altitude == "ground":
         return True
-    return None if number(altitude, -2_000, 150_000) is None else False
+    return None if json_number(altitude, -2_000, 150_000) is None else False
 
 
 def _first(item: Mapping[str, Any], keys: Sequence[str], low: float, high: float) -> float | None:
-    found = (number(item.get(key), low, high) for key in keys)
+    found = (json_number(item.get(key), low, high) for key in keys)
     return next((each for each in found if each is not None), None)

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from monitor.feeds.guard import Deadline
+from monitor.feeds.egress import Deadline
 
 _LONGEST_WAIT_S = 7 * 86_400.0
 
@@ -97,7 +97,7 @@ def _until(when: str, now: str) -> float | None:
     return min(max(wait, 0.0), _LONGEST_WAIT_S)
 
 
-def advice(status: int, name: str, wait_s: float | None) -> str:
+def status_advice(status: int, name: str, wait_s: float | None) -> str:
     """What a person can do about an answer with this status."""
     later = "at the next poll" if wait_s is None else f"after {wait_s:.0f} s"
     known = {
@@ -115,7 +115,7 @@ def advice(status: int, name: str, wait_s: float | None) -> str:
     return f"Check base_url and options in [providers.{name!r}]."
 
 
-def phrase(status: int) -> str:
+def status_phrase(status: int) -> str:
     """The standard words for a status."""
     try:
         return http.HTTPStatus(status).phrase

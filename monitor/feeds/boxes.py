@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 
 from monitor.sites import Site
+from monitor.sites.geodesy import FULL_TURN_DEG, HALF_TURN_DEG, NM_PER_DEGREE, POLE_DEG
 
-_NM_A_DEGREE = 60.0
+BOX_MARGIN_NM = 40.0
+"""How far around a site aircraft are asked for where every square degree is paid for."""
 _HIGHEST_LAT = 89.0
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class BoundingBox:
     """South, west, north, east in degrees, west at most east."""
 
     south: float
@@ -25,9 +27,9 @@ class Box:
         """Width times height in degrees, as OpenSky charges it."""
         return (self.north - self.south) * (self.east - self.west)
 
-    def joined(self, other: "Box") -> "Box":
+    def joined(self, other: "BoundingBox") -> "BoundingBox":
         """The smallest box round both."""
-        return Box(
+        return BoundingBox(
             min(self.south, other.south),
             min(self.west, other.west),
             max(self.north, other.north),
@@ -35,39 +37,44 @@ class Box:
         )
 
 
-_Group = tuple[Box, tuple[str, ...]]
+_Group = tuple[BoundingBox, tuple[str, ...]]
 
 
-def around(site: Site, margin_nm: float) -> list[Box]:
+def boxes_around(site: Site, margin_nm: float) -> list[BoundingBox]:
     """The boxes round a site with a margin: one, or two where the site or its margin meets 180°."""
     parts = getattr(site.geometry, "geoms", [site.geometry])
     boxes = []
     for part in parts:
         west, south, east, north = part.bounds
         south, north = (
-            max(-90.0, south - margin_nm / _NM_A_DEGREE),
-            min(90.0, north + margin_nm / _NM_A_DEGREE),
+            max(-POLE_DEG, south - margin_nm / NM_PER_DEGREE),
+            min(POLE_DEG, north + margin_nm / NM_PER_DEGREE),
         )
         highest = max(abs(south), abs(north))
         # Close to a pole every meridian is near.
         wide = (
-            360.0 if highest > _HIGHEST_LAT else margin_nm / (_NM_A_DEGREE * math.cos(math.radians(highest)))
+            FULL_TURN_DEG
+            if highest > _HIGHEST_LAT
+            else margin_nm / (NM_PER_DEGREE * math.cos(math.radians(highest)))
         )
-        boxes += _cut(Box(south, west - wide, north, east + wide))
+        boxes += _cut(BoundingBox(south, west - wide, north, east + wide))
     return boxes
 
 
-def _cut(box: Box) -> list[Box]:
-    if box.east - box.west >= 360:  # noqa: PLR2004 - the whole round
-        return [Box(box.south, -180, box.north, 180)]
-    if box.west < -180:  # noqa: PLR2004 - the antimeridian
-        return [Box(box.south, -180, box.north, box.east), Box(box.south, box.west + 360, box.north, 180)]
-    if box.east > 180:  # noqa: PLR2004 - the antimeridian
-        return [Box(box.south, box.west, box.north, 180), Box(box.south, -180, box.north, box.east - 360)]
+def _cut(box: BoundingBox) -> list[BoundingBox]:
+    west, east = -HALF_TURN_DEG, HALF_TURN_DEG
+    if box.east - box.west >= FULL_TURN_DEG:
+        return [replace(box, west=west, east=east)]
+    if box.west < west:
+        return [replace(box, west=west), replace(box, west=box.west + FULL_TURN_DEG, east=east)]
+    if box.east > east:
+        return [replace(box, east=east), replace(box, west=west, east=box.east - FULL_TURN_DEG)]
     return [box]
 
 
-def merge(wanted: Iterable[tuple[str, Box]], largest_sqdeg: float) -> list[tuple[Box, tuple[str, ...]]]:
+def merge_boxes(
+    wanted: Iterable[tuple[str, BoundingBox]], largest_sqdeg: float
+) -> list[tuple[BoundingBox, tuple[str, ...]]]:
     """Join boxes while the joined one stays within the area; the pair that adds least area first.
 
     n boxes take time of the order n² log n: a poll of many sites asks for it every time.

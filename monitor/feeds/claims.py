@@ -2,51 +2,46 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from monitor.feeds.parsing import instant, number, plain
+from monitor.feeds.parsing import ICAO24, json_instant, json_number, json_text
 from monitor.sites import Site
 
-HEX = re.compile(r"[0-9a-f]{6}")
-CALLSIGN = re.compile(r"[A-Z0-9]{1,8}")
-REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{0,15}")
-TYPE = re.compile(r"[A-Z0-9]{1,4}")
-OPERATOR = re.compile(r"[A-Z]{3}")
-AIRPORT = re.compile(r"[A-Z0-9]{2,4}")
+AIRPORT_PATTERN = re.compile(r"[A-Z0-9]{2,4}")
+CANARY_AIRPORT = "RKSI"
+"""Incheon, where somebody lands at any hour: what a canary asks about."""
 _LONGEST_NAIVE = 19
-AHEAD = timedelta(minutes=5)
-"""A time further ahead of the clock than this is a fault of somebody's clock."""
 
 
-def airports(sites: Sequence[Site]) -> dict[str, tuple[str, ...]]:
+def sites_by_airport(sites: Sequence[Site]) -> dict[str, tuple[str, ...]]:
     """Give the sites that stand for each airport code (ICAO), sorted by code; sites without one cannot be asked for."""
     found: dict[str, list[str]] = {}
     for site in sites:
         code = site.codes.get("icao", "").upper()
-        if site.flies and AIRPORT.fullmatch(code):
+        if site.flies and AIRPORT_PATTERN.fullmatch(code):
             found.setdefault(code, []).append(site.id)
     return {code: tuple(sorted(names)) for code, names in sorted(found.items())}
 
 
-def word(item: Mapping[str, object], key: str, pattern: re.Pattern[str]) -> str:
+def matching_text(item: Mapping[str, object], key: str, pattern: re.Pattern[str]) -> str:
     """A text of an item that fits its pattern, in capitals, or ''."""
     value = item.get(key)
-    return plain(value.upper() if isinstance(value, str) else value, pattern) or ""
+    return json_text(value.upper() if isinstance(value, str) else value, pattern) or ""
 
 
-def address(value: object) -> str:
+def claimed_icao24(value: object) -> str:
     """An ICAO 24-bit address in lower case, or ''."""
-    return plain(value.lower() if isinstance(value, str) else None, HEX) or ""
+    return json_text(value.lower() if isinstance(value, str) else None, ICAO24) or ""
 
 
-def epoch(value: object) -> datetime | None:
+def epoch_instant(value: object) -> datetime | None:
     """A time given in seconds since 1970, or None."""
-    seconds = number(value, 1, 1e11)
+    seconds = json_number(value, 1, 1e11)
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def utc_instant(value: object) -> datetime | None:
     """An ISO time; one without a zone is UTC (Flightradar24 writes both)."""
     if isinstance(value, str) and len(value) == _LONGEST_NAIVE:
-        return instant(f"{value}Z")
-    return instant(value)
+        return json_instant(f"{value}Z")
+    return json_instant(value)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from alerts.words import utc
 from monitor.feeds import FeedError
 
-Period = Literal["day", "month"]
+BudgetPeriod = Literal["day", "month"]
 
 
 class CreditLedger:
@@ -19,7 +19,7 @@ class CreditLedger:
     `reserve` credits of each period (UTC) are left for the operator.
     """
 
-    def __init__(self, *, budget: float | None, reserve: float = 0.0, period: Period = "day") -> None:
+    def __init__(self, *, budget: float | None, reserve: float = 0.0, period: BudgetPeriod = "day") -> None:
         self._budget, self._reserve, self.period = budget, reserve, period
         self._begun: datetime | None = None
         self._spent = 0.0

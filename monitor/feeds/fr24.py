@@ -12,14 +12,21 @@ from db.records import Fix, Purpose
 from db.records.claims import EstimatedPosition
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Provider
-from monitor.feeds.claims import AHEAD, AIRPORT, CALLSIGN, REGISTRATION, TYPE, utc_instant, word
-from monitor.feeds.credits import CreditLedger, Period
+from monitor.feeds.claims import AIRPORT_PATTERN, matching_text, utc_instant
+from monitor.feeds.credits import BudgetPeriod, CreditLedger
 from monitor.feeds.options import number_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.parsing import (
+    CALLSIGN_PATTERN,
+    FEED_CLOCK_AHEAD,
+    REGISTRATION_PATTERN,
+    TYPE_PATTERN,
+    json_number,
+    parse_json,
+)
 
-API_VERSION = "v1"
+FR24_API_VERSION = "v1"
 MOST_IN_A_LIST = 15
-ESTIMATED = "ESTIMATED"
+ESTIMATED_SOURCE = "ESTIMATED"
 """Nobody heard it there: extrapolated for 10 minutes, or for up to 240 where a destination is known."""
 _SOURCES = {"ADSB": "adsb_icao", "MLAT": "mlat"}
 _PAYMENT_REQUIRED = 402
@@ -56,7 +63,7 @@ class Fr24Access:
         self.ledger.check(1, now, where)
         headers = {
             "Accept": "application/json",
-            "Accept-Version": API_VERSION,
+            "Accept-Version": FR24_API_VERSION,
             "Authorization": f"Bearer {self._token}",
         }
         url = f"{self._provider.base_url.rstrip('/')}/{path}"
@@ -98,16 +105,16 @@ def read_position(item: Any, provider: str, icao24: str, now: datetime) -> Fix |
         return "not an object"
     at, lat, lon = (
         utc_instant(item.get("timestamp")),
-        number(item.get("lat"), -90, 90),
-        number(item.get("lon"), -180, 180),
+        json_number(item.get("lat"), -90, 90),
+        json_number(item.get("lon"), -180, 180),
     )
     if not icao24:
         return "no valid address"
     if at is None or lat is None or lon is None:
         return "no position"
-    if at > now + AHEAD:
+    if at > now + FEED_CLOCK_AHEAD:
         return "time in the future"
-    altitude_ft = number(item.get("alt"), -2_000, 150_000) or None
+    altitude_ft = json_number(item.get("alt"), -2_000, 150_000) or None
     shared: dict[str, Any] = {
         "provider": provider,
         "icao24": icao24,
@@ -116,29 +123,29 @@ def read_position(item: Any, provider: str, icao24: str, now: datetime) -> Fix |
         "lat": lat,
         "lon": lon,
         "altitude_ft": altitude_ft,
-        "ground_speed_kt": number(item.get("gspeed"), 0, 3_000),
-        "track_deg": number(item.get("track"), 0, 360),
-        "callsign": word(item, "callsign", CALLSIGN),
-        "registration": word(item, "reg", REGISTRATION),
-        "type_code": word(item, "type", TYPE),
+        "ground_speed_kt": json_number(item.get("gspeed"), 0, 3_000),
+        "track_deg": json_number(item.get("track"), 0, 360),
+        "callsign": matching_text(item, "callsign", CALLSIGN_PATTERN),
+        "registration": matching_text(item, "reg", REGISTRATION_PATTERN),
+        "type_code": matching_text(item, "type", TYPE_PATTERN),
     }
     source = item.get("source")
-    if source == ESTIMATED:
+    if source == ESTIMATED_SOURCE:
         return EstimatedPosition(
             **shared,
-            origin=word(item, "orig_icao", AIRPORT),
-            destination=word(item, "dest_icao", AIRPORT),
+            origin=matching_text(item, "orig_icao", AIRPORT_PATTERN),
+            destination=matching_text(item, "dest_icao", AIRPORT_PATTERN),
             eta=utc_instant(item.get("eta")),
         )
     return Fix(
         **shared,
         on_ground=None if altitude_ft is None else False,
-        vertical_rate_fpm=number(item.get("vspeed"), -50_000, 50_000),
+        vertical_rate_fpm=json_number(item.get("vspeed"), -50_000, 50_000),
         source=_SOURCES.get(source, "other") if isinstance(source, str) else "other",
     )
 
 
-def parted(
+def split_positions(
     read: Sequence[Fix | EstimatedPosition | str],
 ) -> tuple[list[Fix], list[EstimatedPosition], list[str]]:
     """Part what was read: reports, estimates, and the reasons for the rest."""
@@ -149,7 +156,7 @@ def parted(
     )
 
 
-def _period(provider: Provider) -> Period:
+def _period(provider: Provider) -> BudgetPeriod:
     given = provider.options.get("credits_period", "month")
     if given == "day":
         return "day"

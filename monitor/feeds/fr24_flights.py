@@ -13,29 +13,32 @@ from db.records import Fix, Purpose
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.claims import (
-    AIRPORT,
-    CALLSIGN,
-    OPERATOR,
-    REGISTRATION,
-    TYPE,
-    address,
-    airports,
+    AIRPORT_PATTERN,
+    CANARY_AIRPORT,
+    claimed_icao24,
+    matching_text,
+    sites_by_airport,
     utc_instant,
-    word,
 )
 from monitor.feeds.credits import CreditLedger
-from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, parted, read_position
+from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, read_position, split_positions
 from monitor.feeds.options import list_option, number_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.parsing import (
+    CALLSIGN_PATTERN,
+    OPERATOR_PATTERN,
+    REGISTRATION_PATTERN,
+    TYPE_PATTERN,
+    json_number,
+    parse_json,
+)
 from monitor.sites import Site
 
-PATH = "api/flight-summary/full"
+SUMMARY_PATH = "api/flight-summary/full"
 TRACKS_PATH = "api/flight-tracks"
-INITIAL_HOURS = 48.0
-OVERLAP_HOURS = 18.0
+FLIGHTS_INITIAL_HOURS = 48.0
+FLIGHTS_OVERLAP_HOURS = 18.0
 """A summary changes until its flight has landed, and the longest flights last this long."""
 CREDITS_A_ROW, CREDITS_A_TRACK = 3.0, 40.0
-BUSY_AIRPORT = "both:RKSI"
 _ID = frozenset("0123456789abcdefABCDEF")
 _LONGEST_ID = 16
 _FIGURES = ("flight_time", "actual_distance", "circle_distance")
@@ -64,8 +67,8 @@ class Fr24FlightsFeed:
         self.provider = provider
         self._access = Fr24Access(provider, client)
         self._more = list_option(provider, "airports")
-        self._initial = timedelta(hours=number_option(provider, "initial_hours", INITIAL_HOURS))
-        self._overlap = timedelta(hours=number_option(provider, "overlap_hours", OVERLAP_HOURS))
+        self._initial = timedelta(hours=number_option(provider, "initial_hours", FLIGHTS_INITIAL_HOURS))
+        self._overlap = timedelta(hours=number_option(provider, "overlap_hours", FLIGHTS_OVERLAP_HOURS))
         self._row_price = number_option(provider, "credits_a_row", CREDITS_A_ROW)
         self._track_price = number_option(provider, "credits_a_track", CREDITS_A_TRACK)
         tracks = provider.options.get("tracks", "") == "true"
@@ -78,7 +81,7 @@ class Fr24FlightsFeed:
 
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """One request for each fifteen airports."""
-        codes = [(f"both:{code}", names) for code, names in airports(sites).items()]
+        codes = [(f"both:{code}", names) for code, names in sites_by_airport(sites).items()]
         every = tuple(sorted(site.id for site in sites if site.flies))
         codes += [(each, every) for each in self._more if every]
         found = []
@@ -90,7 +93,7 @@ class Fr24FlightsFeed:
 
     def canary(self, scope: Scope) -> Scope | None:
         """A busy airport; one row of it is enough."""
-        return Scope(f"flights:{BUSY_AIRPORT}", ())
+        return Scope(f"flights:both:{CANARY_AIRPORT}", ())
 
     def fetch(
         self, scope: Scope, sites: Sequence[Site], *, purpose: Purpose, now: datetime, since: datetime | None
@@ -104,7 +107,7 @@ class Fr24FlightsFeed:
             "airports": scope.key.partition(":")[2],
             **({"limit": "1"} if purpose == "canary" else {}),
         }
-        answer = self._access.get(PATH, params, purpose=purpose, now=now, where=where)
+        answer = self._access.get(SUMMARY_PATH, params, purpose=purpose, now=now, where=where)
         rows = self._access.rows(answer, where, may_be_cut=purpose == "canary")
         self.ledger.charge(self._row_price * len(rows), now)
         rejected: Counter[str] = Counter()
@@ -130,7 +133,7 @@ class Fr24FlightsFeed:
             self.ledger.charge(self._track_price, now)
             points = _points(answer.body, claim.flight_id, where)
             read = [read_position(point, self.provider.name, claim.icao24, now) for point in points]
-            fixes, estimates, reasons = parted(read)
+            fixes, estimates, reasons = split_positions(read)
             found.bodies.append(answer.body)
             found.fixes += fixes
             found.estimates += estimates
@@ -165,21 +168,21 @@ def _claim(row: Mapping[str, Any], provider: str, now: datetime) -> FlightClaim 
     if not isinstance(flight_id, str) or not 0 < len(flight_id) <= _LONGEST_ID or not set(flight_id) <= _ID:
         return None
     quality: dict[str, Any] = {
-        key: value for key in _FIGURES if (value := number(row.get(key), 0, 1e7)) is not None
+        key: value for key in _FIGURES if (value := json_number(row.get(key), 0, 1e7)) is not None
     }
     ended = row.get("flight_ended")
     return FlightClaim(
         provider=provider,
         flight_id=flight_id,
         received_at=now,
-        icao24=address(row.get("hex")),
-        callsign=word(row, "callsign", CALLSIGN),
-        registration=word(row, "reg", REGISTRATION),
-        type_code=word(row, "type", TYPE),
-        operator=word(row, "operating_as", OPERATOR),
-        origin=word(row, "orig_icao", AIRPORT),
-        destination=word(row, "dest_icao", AIRPORT),
-        actual_destination=word(row, "dest_icao_actual", AIRPORT),
+        icao24=claimed_icao24(row.get("hex")),
+        callsign=matching_text(row, "callsign", CALLSIGN_PATTERN),
+        registration=matching_text(row, "reg", REGISTRATION_PATTERN),
+        type_code=matching_text(row, "type", TYPE_PATTERN),
+        operator=matching_text(row, "operating_as", OPERATOR_PATTERN),
+        origin=matching_text(row, "orig_icao", AIRPORT_PATTERN),
+        destination=matching_text(row, "dest_icao", AIRPORT_PATTERN),
+        actual_destination=matching_text(row, "dest_icao_actual", AIRPORT_PATTERN),
         took_off_at=utc_instant(row.get("datetime_takeoff")),
         landed_at=utc_instant(row.get("datetime_landed")),
         first_seen_at=utc_instant(row.get("first_seen")),

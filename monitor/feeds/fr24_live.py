@@ -9,23 +9,20 @@ from db.records import Fix, Purpose
 from db.records.claims import EstimatedPosition
 from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedClient, Fetched, Provider, Scope
-from monitor.feeds.boxes import Box, around, merge
-from monitor.feeds.claims import address
+from monitor.feeds.boxes import BOX_MARGIN_NM, BoundingBox, boxes_around, merge_boxes
+from monitor.feeds.claims import CANARY_AIRPORT, claimed_icao24
 from monitor.feeds.credits import CreditLedger
-from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, parted, read_position
-from monitor.feeds.opensky import BUSY_BOXES, box_scope
-from monitor.feeds.options import list_option, number_option
+from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, read_position, split_positions
+from monitor.feeds.opensky import CANARY_BOXES, box_scope
+from monitor.feeds.options import MAX_POSITION_AGE_S, list_option, number_option
 from monitor.sites import Site
 
-MARGIN_NM = 40.0
-LARGEST_BOX_SQDEG = 25.0
-MAX_POSITION_AGE_S = 60.0
-HEARD = "ADSB,MLAT"
+FR24_BOX_SQDEG = 25.0
+HEARD_SOURCES = "ADSB,MLAT"
 """What is asked for where positions are counted: never the estimates."""
-AIRPORTS = "both:KP"
+DEFAULT_AIRPORTS = "both:KP"
 CREDITS_A_ROW = {"light": 6.0, "full": 8.0}
 """Not published for machines, and they change: set credits_a_row to what your plan says."""
-BUSY_AIRPORT = "both:RKSI"
 _SLACK_DEG = 0.05
 
 
@@ -47,8 +44,8 @@ class Fr24LiveFeed:
                 f"{provider.name}: the option detail is light or full (got {self._detail!r})."
             )
         self._row_price = number_option(provider, "credits_a_row", CREDITS_A_ROW[self._detail])
-        self._margin_nm = number_option(provider, "margin_nm", MARGIN_NM)
-        self._largest_sqdeg = number_option(provider, "largest_box_sqdeg", LARGEST_BOX_SQDEG)
+        self._margin_nm = number_option(provider, "margin_nm", BOX_MARGIN_NM)
+        self._largest_sqdeg = number_option(provider, "largest_box_sqdeg", FR24_BOX_SQDEG)
         self._max_age_s = number_option(provider, "max_position_age_s", MAX_POSITION_AGE_S)
 
     @property
@@ -58,12 +55,14 @@ class Fr24LiveFeed:
 
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Few boxes: near sites share one while its area stays within the limit."""
-        wanted = [(site.id, box) for site in sites if site.flies for box in around(site, self._margin_nm)]
-        return [box_scope(box, names) for box, names in merge(wanted, self._largest_sqdeg)]
+        wanted = [
+            (site.id, box) for site in sites if site.flies for box in boxes_around(site, self._margin_nm)
+        ]
+        return [box_scope(box, names) for box, names in merge_boxes(wanted, self._largest_sqdeg)]
 
     def canary(self, scope: Scope) -> Scope | None:
         """A busy box elsewhere; one row of it is enough."""
-        return box_scope(Box(*BUSY_BOXES[0]), ())
+        return box_scope(BoundingBox(*CANARY_BOXES[0]), ())
 
     def fetch(
         self, scope: Scope, sites: Sequence[Site], *, purpose: Purpose, now: datetime, since: datetime | None
@@ -71,9 +70,9 @@ class Fr24LiveFeed:
         """Ask for one box."""
         assert scope.box is not None
         south, west, north, east = scope.box
-        wanted = {"bounds": f"{north},{south},{west},{east}", "data_sources": HEARD}
+        wanted = {"bounds": f"{north},{south},{west},{east}", "data_sources": HEARD_SOURCES}
         fetched = self._positions(wanted, scope, purpose, now)
-        inside = Box(south - _SLACK_DEG, west - _SLACK_DEG, north + _SLACK_DEG, east + _SLACK_DEG)
+        inside = BoundingBox(south - _SLACK_DEG, west - _SLACK_DEG, north + _SLACK_DEG, east + _SLACK_DEG)
         fixes = tuple(fix for fix in fetched.fixes if _within(inside, fix))
         lost = len(fetched.fixes) - len(fixes)
         rejected = {**fetched.rejected, **({"outside the box": lost} if lost else {})}
@@ -93,7 +92,7 @@ class Fr24LiveFeed:
         answer = self._access.get(path, params, purpose=purpose, now=now, where=where)
         rows = self._access.rows(answer, where, may_be_cut=purpose == "canary")
         self.ledger.charge(self._row_price * len(rows), now)
-        fixes, estimates, reasons = parted([self._read(row, now) for row in rows])
+        fixes, estimates, reasons = split_positions([self._read(row, now) for row in rows])
         kept = {fix.icao24: fix for fix in fixes}
         twice = len(fixes) - len(kept)
         return Fetched(
@@ -106,7 +105,7 @@ class Fr24LiveFeed:
         )
 
     def _read(self, row: Any, now: datetime) -> Fix | EstimatedPosition | str:
-        icao24 = address(row.get("hex")) if isinstance(row, dict) else ""
+        icao24 = claimed_icao24(row.get("hex")) if isinstance(row, dict) else ""
         read = read_position(row, self.provider.name, icao24, now)
         if isinstance(read, Fix) and now - read.at > timedelta(seconds=self._max_age_s):
             return "stale position"
@@ -123,7 +122,7 @@ class Fr24AirportsFeed(Fr24LiveFeed):
 
     def __init__(self, provider: Provider, client: FeedClient) -> None:
         super().__init__(provider, client)
-        self._airports = list_option(provider, "airports", AIRPORTS)
+        self._airports = list_option(provider, "airports", DEFAULT_AIRPORTS)
 
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """One request for each fifteen airports; it serves every site that aircraft come to."""
@@ -135,7 +134,7 @@ class Fr24AirportsFeed(Fr24LiveFeed):
 
     def canary(self, scope: Scope) -> Scope | None:
         """A busy airport."""
-        return Scope(f"airports:{BUSY_AIRPORT}", ())
+        return Scope(f"airports:both:{CANARY_AIRPORT}", ())
 
     def fetch(
         self, scope: Scope, sites: Sequence[Site], *, purpose: Purpose, now: datetime, since: datetime | None
@@ -148,5 +147,5 @@ def _fits(feed: Fr24LiveFeed | Fr24AirportsFeed) -> Feed:
     return feed
 
 
-def _within(box: Box, fix: Fix) -> bool:
+def _within(box: BoundingBox, fix: Fix) -> bool:
     return box.south <= fix.lat <= box.north and box.west <= fix.lon <= box.east

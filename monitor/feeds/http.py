@@ -14,12 +14,21 @@ from alerts.channels import HttpAnswer, SendError
 from db.records import Purpose
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedError
-from monitor.feeds.answers import NoAnswerError, advice, phrase, read_body, retry_after_s, stream_body
-from monitor.feeds.guard import Deadline, GuardedTransport, Resolve, parse_networks, resolve
-from monitor.feeds.pace import no_pace
+from monitor.feeds.answers import (
+    NoAnswerError,
+    read_body,
+    retry_after_s,
+    status_advice,
+    status_phrase,
+    stream_body,
+)
+from monitor.feeds.egress import Deadline, GuardedTransport, Resolve, parse_networks, resolve_host
+from monitor.feeds.rate_limit import no_rate_limit
 from monitor.feeds.redact import Redactor
 
 _REDIRECTS = 3
+ANY_STATUS = range(100, 600)
+"""For `accept`: every answer is an answer."""
 _LAST_PORT = 65_535
 
 
@@ -54,8 +63,8 @@ class GuardedClient:
         transport: httpx.BaseTransport | None = None,
         allowed_networks: Sequence[str] = (),
         caps: Caps = Caps(),
-        resolver: Resolve = resolve,
-        pace: Callable[[], float] = no_pace,
+        resolver: Resolve = resolve_host,
+        pace: Callable[[], float] = no_rate_limit,
     ) -> None:
         self.name = name
         self._pace = pace
@@ -244,9 +253,9 @@ class GuardedClient:
         status = answer.status
         wait_s = retry_after_s(answer.headers)
         said = self._redact.excerpt(answer.body)
-        reason = f"{where}: answered {status} {phrase(status)}" + (f" ({said})" if said else "")
+        reason = f"{where}: answered {status} {status_phrase(status)}" + (f" ({said})" if said else "")
         return FeedError(
-            self._redact.text(f"{reason}. {advice(status, self.name, wait_s)}"),
+            self._redact.text(f"{reason}. {status_advice(status, self.name, wait_s)}"),
             status=status,
             retry_after_s=wait_s,
             disable=status == http.HTTPStatus.FORBIDDEN,

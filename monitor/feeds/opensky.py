@@ -3,7 +3,6 @@
 Metres and metres a second become feet, knots and feet a minute. Its terms are for research: off by default.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,33 +11,28 @@ from typing import Any
 from alerts.words import utc_seconds
 from db.records import Fix, Purpose
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
-from monitor.feeds.boxes import Box, around, merge
+from monitor.feeds.boxes import BOX_MARGIN_NM, BoundingBox, boxes_around, merge_boxes
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import (
     FEET_A_METRE,
     FEET_A_MINUTE_A_METRE_A_SECOND,
     KNOTS_A_METRE_A_SECOND,
     OpenSkyAccess,
-    scaled,
+    converted_unit,
 )
-from monitor.feeds.options import number_option
-from monitor.feeds.parsing import integer, number, parse_json, plain
+from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
+from monitor.feeds.parsing import CALLSIGN_PATTERN, ICAO24, json_integer, json_number, json_text, parse_json
 from monitor.sites import Site
 
-MARGIN_NM = 40.0
-LARGEST_BOX_SQDEG = 100.0
+OPENSKY_BOX_SQDEG = 100.0
 _BEFORE_ROUNDING = 0.98
 """Edges are rounded outwards, and a box that thereby grows past its price's area costs more."""
-MAX_AGE_S = 120.0
-MAX_POSITION_AGE_S = 60.0
-CREDITS = ((25.0, 1), (100.0, 2), (400.0, 3))
+CREDITS_BY_AREA = ((25.0, 1), (100.0, 2), (400.0, 3))
 """What a request costs, by the box's area in square degrees; a larger one costs 4."""
-BUSY_BOXES = ((36.8, 125.8, 38.0, 127.2), (39.4, 115.9, 40.7, 117.3))
+CANARY_BOXES = ((36.8, 125.8, 38.0, 127.2), (39.4, 115.9, 40.7, 117.3))
 """Incheon and Beijing."""
 _SOURCES = {0: "adsb_icao", 1: "asterix", 2: "mlat", 3: "flarm"}
 _FIELDS = 17
-_HEX = re.compile(r"[0-9a-f]{6}")
-_CALLSIGN = re.compile(r"[A-Z0-9]{1,8}")
 
 
 class OpenSkyFeed:
@@ -53,8 +47,8 @@ class OpenSkyFeed:
     def __init__(self, provider: Provider, client: FeedClient) -> None:
         self.provider = provider
         self._access = OpenSkyAccess(provider, client)
-        self._margin_nm = number_option(provider, "margin_nm", MARGIN_NM)
-        self._largest_sqdeg = number_option(provider, "largest_box_sqdeg", LARGEST_BOX_SQDEG)
+        self._margin_nm = number_option(provider, "margin_nm", BOX_MARGIN_NM)
+        self._largest_sqdeg = number_option(provider, "largest_box_sqdeg", OPENSKY_BOX_SQDEG)
         self._max_age_s = number_option(provider, "max_age_s", MAX_AGE_S)
 
     @property
@@ -64,14 +58,20 @@ class OpenSkyFeed:
 
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Plan few boxes: near sites share one while its area stays within the limit."""
-        wanted = [(site.id, box) for site in sites if site.flies for box in around(site, self._margin_nm)]
+        wanted = [
+            (site.id, box) for site in sites if site.flies for box in boxes_around(site, self._margin_nm)
+        ]
         largest_sqdeg = self._largest_sqdeg * _BEFORE_ROUNDING
-        return [box_scope(box, names) for box, names in merge(wanted, largest_sqdeg)]
+        return [box_scope(box, names) for box, names in merge_boxes(wanted, largest_sqdeg)]
 
     def canary(self, scope: Scope) -> Scope | None:
         """A busy box elsewhere."""
-        boxes = [Box(*each) for each in BUSY_BOXES]
-        others = [box for box in boxes if scope.box is None or box.joined(Box(*scope.box)) != Box(*scope.box)]
+        boxes = [BoundingBox(*each) for each in CANARY_BOXES]
+        others = [
+            box
+            for box in boxes
+            if scope.box is None or box.joined(BoundingBox(*scope.box)) != BoundingBox(*scope.box)
+        ]
         return box_scope((others or boxes)[0], ())
 
     def fetch(
@@ -83,7 +83,7 @@ class OpenSkyFeed:
         south, west, north, east = scope.box
         params = {"lamin": f"{south}", "lomin": f"{west}", "lamax": f"{north}", "lomax": f"{east}"}
         answer = self._access.get(
-            "states/all", params, price=cost(scope), purpose=purpose, now=now, where=where
+            "states/all", params, price=credit_cost(scope), purpose=purpose, now=now, where=where
         )
         document = parse_json(answer.body, where)
         feed_time = self._feed_time(document, now, where, answer.body)
@@ -102,7 +102,7 @@ class OpenSkyFeed:
         )
 
     def _feed_time(self, document: Any, now: datetime, where: str, body: bytes) -> datetime:
-        seconds = number(document.get("time"), 1, 1e11) if isinstance(document, dict) else None
+        seconds = json_number(document.get("time"), 1, 1e11) if isinstance(document, dict) else None
         if seconds is None:
             raise FeedError(f"{where}: the answer does not say its time. Check base_url.", body=body)
         feed_time = datetime.fromtimestamp(seconds, UTC)
@@ -118,14 +118,14 @@ def _fits(feed: OpenSkyFeed) -> Feed:
     return feed
 
 
-def cost(scope: Scope) -> int:
+def credit_cost(scope: Scope) -> int:
     """The credits that one request for this scope costs."""
     assert scope.box is not None
-    area = Box(*scope.box).area_sqdeg
-    return next((price for largest, price in CREDITS if area <= largest), 4)
+    area = BoundingBox(*scope.box).area_sqdeg
+    return next((price for largest, price in CREDITS_BY_AREA if area <= largest), 4)
 
 
-def box_scope(box: Box, names: tuple[str, ...]) -> Scope:
+def box_scope(box: BoundingBox, names: tuple[str, ...]) -> Scope:
     """The scope of a box, its edges rounded outwards."""
     south, west = _down(box.south), _down(box.west)
     north, east = -_down(-box.north), -_down(-box.east)
@@ -158,14 +158,14 @@ class _StateReader:
         return tuple(found.values())
 
     def _fix(self, row: Sequence[Any]) -> Fix | None:
-        icao24 = plain(row[0], _HEX)
-        lat, lon = number(row[6], -90, 90), number(row[5], -180, 180)
-        seen = number(row[3], 1, 1e11)
+        icao24 = json_text(row[0], ICAO24)
+        lat, lon = json_number(row[6], -90, 90), json_number(row[5], -180, 180)
+        seen = json_number(row[3], 1, 1e11)
         refused = self._refusal(row, icao24, lat, lon, seen)
         if refused or not icao24 or lat is None or lon is None or seen is None:
             self.rejected[refused] += 1
             return None
-        callsign = plain(row[1], _CALLSIGN)
+        callsign = json_text(row[1], CALLSIGN_PATTERN)
         if callsign is None:
             self.rejected["unusable callsign"] += 1
         return Fix(
@@ -176,12 +176,12 @@ class _StateReader:
             lat=lat,
             lon=lon,
             on_ground=row[8] if isinstance(row[8], bool) else None,
-            altitude_ft=scaled(row[7], FEET_A_METRE, -2_000, 150_000),
-            altitude_geom_ft=scaled(row[13], FEET_A_METRE, -2_000, 150_000),
-            ground_speed_kt=scaled(row[9], KNOTS_A_METRE_A_SECOND, 0, 3_000),
-            track_deg=number(row[10], 0, 360),
-            vertical_rate_fpm=scaled(row[11], FEET_A_MINUTE_A_METRE_A_SECOND, -50_000, 50_000),
-            source=_SOURCES.get(integer(row[16], 0, 9) or 0, "other"),
+            altitude_ft=converted_unit(row[7], FEET_A_METRE, -2_000, 150_000),
+            altitude_geom_ft=converted_unit(row[13], FEET_A_METRE, -2_000, 150_000),
+            ground_speed_kt=converted_unit(row[9], KNOTS_A_METRE_A_SECOND, 0, 3_000),
+            track_deg=json_number(row[10], 0, 360),
+            vertical_rate_fpm=converted_unit(row[11], FEET_A_MINUTE_A_METRE_A_SECOND, -50_000, 50_000),
+            source=_SOURCES.get(json_integer(row[16], 0, 9) or 0, "other"),
             callsign=callsign or "",
         )
 

@@ -8,7 +8,7 @@ from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Provider
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.options import number_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.parsing import json_number, parse_json
 
 TOKEN_URL = "https://auth.opensky-network.org/auth/realms/opensky-network/protocol/openid-connect/token"  # noqa: S105 - an address
 RENEW_BEFORE_S = 30.0
@@ -107,12 +107,12 @@ class OpenSkyAccess:
         token = document.get("access_token") if isinstance(document, dict) else None
         if not isinstance(token, str) or not token:
             raise FeedError(f"{where}: the answer holds no access_token. Check the credentials.")
-        lasts_s = number(document.get("expires_in"), 1, 86_400) or 60.0
+        lasts_s = json_number(document.get("expires_in"), 1, 86_400) or 60.0
         self._token, self._token_until = token, now + timedelta(seconds=max(1.0, lasts_s - RENEW_BEFORE_S))
         return token
 
 
-def scaled(value: object, factor: float, low: float, high: float) -> float | None:
+def converted_unit(value: object, factor: float, low: float, high: float) -> float | None:
     """A number in another unit, rounded to a tenth and within bounds, or None."""
-    found = number(value, -1e9, 1e9)
-    return None if found is None else number(round(found * factor, 1), low, high)
+    found = json_number(value, -1e9, 1e9)
+    return None if found is None else json_number(round(found * factor, 1), low, high)

@@ -12,15 +12,20 @@ from typing import Any
 from db.records import Purpose
 from db.records.claims import FlightClaim
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
-from monitor.feeds.claims import AHEAD, AIRPORT, CALLSIGN, address, airports, epoch, word
+from monitor.feeds.claims import (
+    AIRPORT_PATTERN,
+    CANARY_AIRPORT,
+    claimed_icao24,
+    epoch_instant,
+    matching_text,
+    sites_by_airport,
+)
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import DAY_PRICE, OpenSkyAccess
-from monitor.feeds.parsing import integer, parse_json
+from monitor.feeds.parsing import CALLSIGN_PATTERN, FEED_CLOCK_AHEAD, json_integer, parse_json
 from monitor.sites import Site
 
-DIRECTIONS = ("arrival", "departure")
-BUSY_AIRPORT = "RKSI"
-"""Incheon: a day without any flight there means that OpenSky has not worked that day out."""
+FLIGHT_DIRECTIONS = ("arrival", "departure")
 _NOTHING = 404
 _QUALITY = (
     "estDepartureAirportHorizDistance",
@@ -52,14 +57,17 @@ class OpenSkyFlightsFeed:
 
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Two requests for each airport code."""
-        codes = airports(sites)
+        codes = sites_by_airport(sites)
         return [
-            Scope(f"{direction}:{code}", names) for code, names in codes.items() for direction in DIRECTIONS
+            Scope(f"{direction}:{code}", names)
+            for code, names in codes.items()
+            for direction in FLIGHT_DIRECTIONS
         ]
 
     def canary(self, scope: Scope) -> Scope | None:
         """A busy airport on the same day."""
-        return Scope(f"arrival:{BUSY_AIRPORT}", ())
+        # A day without any flight there means that OpenSky has not worked that day out.
+        return Scope(f"arrival:{CANARY_AIRPORT}", ())
 
     def fetch(
         self, scope: Scope, sites: Sequence[Site], *, purpose: Purpose, now: datetime, since: datetime | None
@@ -118,23 +126,29 @@ class _FlightReader:
         return tuple(found.values())
 
     def _claim(self, item: Mapping[str, Any]) -> FlightClaim | str:
-        icao24 = address(item.get("icao24"))
-        first, last = epoch(item.get("firstSeen")), epoch(item.get("lastSeen"))
+        icao24 = claimed_icao24(item.get("icao24"))
+        first, last = epoch_instant(item.get("firstSeen")), epoch_instant(item.get("lastSeen"))
         if not icao24:
             return "no valid address"
-        if first is None or last is None or not first <= last <= min(first + _LONGEST, self._now + AHEAD):
+        if (
+            first is None
+            or last is None
+            or not first <= last <= min(first + _LONGEST, self._now + FEED_CLOCK_AHEAD)
+        ):
             return "impossible times"
-        if word(item, self._asked, AIRPORT) != self._code:
+        if matching_text(item, self._asked, AIRPORT_PATTERN) != self._code:
             return "another airport"
-        quality = {key: value for key in _QUALITY if (value := integer(item.get(key), 0, 10**7)) is not None}
+        quality = {
+            key: value for key in _QUALITY if (value := json_integer(item.get(key), 0, 10**7)) is not None
+        }
         return FlightClaim(
             provider=self._provider,
             flight_id=f"{icao24}-{first:%Y%m%dT%H%M%S}",
             received_at=self._now,
             icao24=icao24,
-            callsign=word(item, "callsign", CALLSIGN),
-            origin=word(item, "estDepartureAirport", AIRPORT),
-            destination=word(item, "estArrivalAirport", AIRPORT),
+            callsign=matching_text(item, "callsign", CALLSIGN_PATTERN),
+            origin=matching_text(item, "estDepartureAirport", AIRPORT_PATTERN),
+            destination=matching_text(item, "estArrivalAirport", AIRPORT_PATTERN),
             first_seen_at=first,
             last_seen_at=last,
             ended=True,

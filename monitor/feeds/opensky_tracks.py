@@ -11,15 +11,15 @@ from typing import Any
 from db.records import Fix, Purpose
 from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
-from monitor.feeds.claims import AHEAD, CALLSIGN, HEX, address, epoch, word
+from monitor.feeds.claims import claimed_icao24, epoch_instant, matching_text
 from monitor.feeds.credits import CreditLedger
-from monitor.feeds.opensky_access import DAY_PRICE, FEET_A_METRE, OpenSkyAccess, scaled
+from monitor.feeds.opensky_access import DAY_PRICE, FEET_A_METRE, OpenSkyAccess, converted_unit
 from monitor.feeds.options import list_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.parsing import CALLSIGN_PATTERN, FEED_CLOCK_AHEAD, ICAO24, json_number, parse_json
 from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
 
-SOURCE = "opensky_track"
+TRACK_SOURCE = "opensky_track"
 _NOTHING = 404
 _FIELDS = 6
 _LISTED = "icao24:"
@@ -38,7 +38,7 @@ class OpenSkyTracksFeed:
         self.provider = provider
         self._access = OpenSkyAccess(provider, client)
         self._asked = tuple(each.lower() for each in list_option(provider, "icao24"))
-        bad = [each for each in self._asked if not HEX.fullmatch(each)]
+        bad = [each for each in self._asked if not ICAO24.fullmatch(each)]
         if bad:
             raise SettingsError(
                 f"{provider.name}: the option icao24 lists addresses of six hexadecimal digits (got {bad[0]!r})."
@@ -58,7 +58,7 @@ class OpenSkyTracksFeed:
             subject.removeprefix(_LISTED)
             for site in sites
             for subject in site.watchlist
-            if subject.startswith(_LISTED) and HEX.fullmatch(subject.removeprefix(_LISTED))
+            if subject.startswith(_LISTED) and ICAO24.fullmatch(subject.removeprefix(_LISTED))
         }
         wanted = self._asked or sorted(listed | set(default_classes().addresses))
         return [Scope(f"track:{icao24}", names) for icao24 in wanted]
@@ -86,11 +86,13 @@ class OpenSkyTracksFeed:
             return Fetched(bodies=(answer.body,), http_status=_NOTHING, item_count=0)
         document = parse_json(answer.body, where)
         path = document.get("path") if isinstance(document, dict) else None
-        if not isinstance(path, list) or address(document.get("icao24")) != icao24:
+        if not isinstance(path, list) or claimed_icao24(document.get("icao24")) != icao24:
             raise FeedError(f"{where}: the answer is no track of this aircraft.", body=answer.body)
         rejected: Counter[str] = Counter()
         # The misspelt name is OpenSky's own.
-        callsign = word(document, "calllsign", CALLSIGN) or word(document, "callsign", CALLSIGN)
+        callsign = matching_text(document, "calllsign", CALLSIGN_PATTERN) or matching_text(
+            document, "callsign", CALLSIGN_PATTERN
+        )
         fixes = [_fix(self.provider.name, icao24, callsign, point, now) for point in path]
         for fix in fixes:
             if isinstance(fix, str):
@@ -112,10 +114,10 @@ def _fix(provider: str, icao24: str, callsign: str, point: Any, now: datetime) -
     """One waypoint `[time, lat, lon, baro_altitude m, true_track, on_ground]`, or why it is not believed."""
     if not isinstance(point, list) or len(point) < _FIELDS:
         return "not a waypoint"
-    at, lat, lon = epoch(point[0]), number(point[1], -90, 90), number(point[2], -180, 180)
+    at, lat, lon = epoch_instant(point[0]), json_number(point[1], -90, 90), json_number(point[2], -180, 180)
     if at is None or lat is None or lon is None:
         return "no position"
-    if at > now + AHEAD:
+    if at > now + FEED_CLOCK_AHEAD:
         return "time in the future"
     return Fix(
         provider=provider,
@@ -125,8 +127,8 @@ def _fix(provider: str, icao24: str, callsign: str, point: Any, now: datetime) -
         lat=lat,
         lon=lon,
         on_ground=point[5] if isinstance(point[5], bool) else None,
-        altitude_ft=scaled(point[3], FEET_A_METRE, -2_000, 150_000),
-        track_deg=number(point[4], 0, 360),
-        source=SOURCE,
+        altitude_ft=converted_unit(point[3], FEET_A_METRE, -2_000, 150_000),
+        track_deg=json_number(point[4], 0, 360),
+        source=TRACK_SOURCE,
         callsign=callsign,
     )

@@ -5,6 +5,10 @@ import math
 from monitor.config.settings import SettingsError
 from monitor.feeds import Provider
 
+MAX_AGE_S = 120.0
+"""A feed clock or a last message older than this means that the feed has stopped; `max_age_s` changes it."""
+MAX_POSITION_AGE_S = 60.0
+"""A position older than this is no position of its answer's time; `max_position_age_s` changes it."""
 _DAY_S = 86_400
 
 
@@ -30,7 +34,7 @@ def spacing_of(provider: Provider) -> float:
     return spacing_s
 
 
-def turns(provider: Provider, scopes: int) -> int:
+def rotation_slots(provider: Provider, scopes: int) -> int:
     """How many slots it takes to ask for so many places once, at most `most_at_once` of them in a slot.
 
     Where requests are `spacing_s` apart, no more than a slot has room for, with one for a canary.
@@ -48,7 +52,7 @@ def turns(provider: Provider, scopes: int) -> int:
 
 def requests_a_day(provider: Provider, scopes: int) -> int:
     """How many requests for data a whole day takes, for so many places."""
-    return scopes * _DAY_S // (provider.interval_s * turns(provider, scopes))
+    return scopes * _DAY_S // (provider.interval_s * rotation_slots(provider, scopes))
 
 
 def list_option(provider: Provider, name: str, default: str = "") -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from monitor.feeds import Answer, FeedClient, FeedError
 
-BLOCK = 16 * 1024
+BLOCK_BYTES = 16 * 1024
 HEAD_BYTES = 128 * 1024
 """The first request: the directories of a cloud-optimised picture fit into it."""
 _GAP = 4
@@ -17,7 +17,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class RangeBudget:
     """What reading one file may cost."""
 
     size: int = 20 * 1024 * 1024
@@ -31,7 +31,7 @@ class RemoteFile:
     errors. Whoever uses it raises `failure` afterwards.
     """
 
-    def __init__(self, client: FeedClient, url: str, budget: Budget = Budget()) -> None:
+    def __init__(self, client: FeedClient, url: str, budget: RangeBudget = RangeBudget()) -> None:
         self._client, self._url, self._budget = client, url, budget
         self._where = urlsplit(url).hostname or url
         self._blocks: dict[int, bytes] = {}
@@ -56,7 +56,7 @@ class RemoteFile:
             return
         blocks = {block for offset, size in asked for block in _blocks(offset, size)}
         for first, last in _runs(sorted(blocks - self._blocks.keys())):
-            self._ask(first * BLOCK, (last + 1) * BLOCK)
+            self._ask(first * BLOCK_BYTES, (last + 1) * BLOCK_BYTES)
 
     def read(self, offset: int, size: int) -> bytes:
         """Give a part of the file, shorter at its end, and nothing after a failure."""
@@ -68,7 +68,7 @@ class RemoteFile:
         if self.failure is not None:
             return b""
         whole = b"".join(self._blocks[block] for block in _blocks(offset, size))
-        start = offset % BLOCK
+        start = offset % BLOCK_BYTES
         return whole[start : start + size]
 
     def open(self) -> io.RawIOBase:
@@ -119,8 +119,8 @@ class RemoteFile:
             self._fail("the file changed while it was read")
             return
         self._version = version
-        for offset in range(0, len(answer.body), BLOCK):
-            self._blocks[(start + offset) // BLOCK] = answer.body[offset : offset + BLOCK]
+        for offset in range(0, len(answer.body), BLOCK_BYTES):
+            self._blocks[(start + offset) // BLOCK_BYTES] = answer.body[offset : offset + BLOCK_BYTES]
 
     def _fail(self, why: str) -> None:
         self.failure = self.failure or FeedError(f"{self._where}: {why}.")
@@ -154,7 +154,7 @@ class _Reader(io.RawIOBase):
 
 
 def _blocks(offset: int, size: int) -> range:
-    return range(offset // BLOCK, -(-(offset + size) // BLOCK) if size else 0)
+    return range(offset // BLOCK_BYTES, -(-(offset + size) // BLOCK_BYTES) if size else 0)
 
 
 def _runs(blocks: Sequence[int]) -> Iterator[tuple[int, int]]:

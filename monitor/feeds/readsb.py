@@ -6,32 +6,27 @@ Answers come as `{"ac": [...], "now": ms}` or, straight from readsb, `{"aircraft
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from db.records import Purpose
 from monitor.config.settings import SettingsError
 from monitor.feeds import FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.aircraft import AircraftReader
-from monitor.feeds.circles import Circle, around, merge_near
-from monitor.feeds.options import number_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.circles import Circle, circle_around, merge_near_circles
+from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
+from monitor.feeds.parsing import feed_instant, json_number, parse_json
 from monitor.sites import Site
 
 LARGEST_RADIUS_NM = 250
-MARGIN_NM = 200
+CIRCLE_MARGIN_NM = 200
 """How far around a site aircraft are asked for: where receivers are rare, an inbound one is lost 60 to 140 NM out."""
-MERGE_NM = 249
+READSB_MERGE_NM = 249
 """Sites share one circle while its radius stays within this; the larger the circle, the larger each answer."""
-MAX_AGE_S = 120
-"""A feed clock or a last message older than this means that the feed has stopped."""
-MAX_POSITION_AGE_S = 60
-AHEAD_S = 300
+READSB_CLOCK_AHEAD_S = 300
 PATH_STYLES = ("point", "lat_lon_dist", "readsb", "aircraft_json")
-_LAST_SECOND = 1e11
-"""Larger numbers are milliseconds (this is the year 5138 in seconds, 1973 in milliseconds)."""
 _OWN_STYLES = ("readsb", "aircraft_json")
-BUSY_CIRCLES = "37.469,126.451,40; 40.08,116.585,40; 43.3963,132.1482,40"
+CANARY_CIRCLES = "37.469,126.451,40; 40.08,116.585,40; 43.3963,132.1482,40"
 """Incheon, Beijing, Vladivostok."""
 
 
@@ -53,8 +48,8 @@ class ReadsbFeed:
             raise SettingsError(
                 f"{provider.name}: path_style {self._style!r} is not known. Use one of {', '.join(PATH_STYLES)}."
             )
-        self._margin_nm = number_option(provider, "margin_nm", MARGIN_NM)
-        self._merge_nm = min(number_option(provider, "merge_nm", MERGE_NM), LARGEST_RADIUS_NM - 1)
+        self._margin_nm = number_option(provider, "margin_nm", CIRCLE_MARGIN_NM)
+        self._merge_nm = min(number_option(provider, "merge_nm", READSB_MERGE_NM), LARGEST_RADIUS_NM - 1)
         self._max_age_s = number_option(provider, "max_age_s", MAX_AGE_S)
         self._max_position_age_s = number_option(provider, "max_position_age_s", MAX_POSITION_AGE_S)
         self._reach = _reach(provider) if self._style in _OWN_STYLES else None
@@ -62,7 +57,7 @@ class ReadsbFeed:
 
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Plan few circles: each covers its sites and a margin around them; near sites share one."""
-        places = [(site.id, around(site)) for site in sites if site.flies]
+        places = [(site.id, circle_around(site)) for site in sites if site.flies]
         if self._reach:
             places = [(site_id, place) for site_id, place in places if self._reach.contains(place)]
         if self._style == "aircraft_json":
@@ -71,7 +66,7 @@ class ReadsbFeed:
         wanted = [
             (site_id, replace(place, radius_nm=self._widened(place.radius_nm))) for site_id, place in places
         ]
-        return [_scope(circle, names) for circle, names in merge_near(wanted, self._merge_nm)]
+        return [_scope(circle, names) for circle, names in merge_near_circles(wanted, self._merge_nm)]
 
     def _widened(self, radius_nm: float) -> float:
         # A large site has less margin rather than none at all.
@@ -153,7 +148,7 @@ def _reach(provider: Provider) -> Circle:
 
 
 def _busy_circles(provider: Provider) -> list[Circle]:
-    text = provider.options.get("canaries", BUSY_CIRCLES)
+    text = provider.options.get("canaries", CANARY_CIRCLES)
     try:
         return [
             Circle(*(float(part) for part in each.split(","))) for each in text.split(";") if each.strip()
@@ -178,19 +173,18 @@ def _listed(document: Any, where: str, body: bytes) -> list[Any]:
 
 
 def _feed_time(document: dict[str, Any], where: str, body: bytes) -> datetime:
-    """The feed's own clock, in milliseconds or in seconds: the magnitude tells which."""
-    found = number(document.get("now"), 1, 1e13)
+    """The feed's own clock."""
+    found = json_number(document.get("now"), 1, 1e13)
     if found is None:
         raise FeedError(
             f"{where}: the answer does not say its time (now), so nothing in it can be dated.", body=body
         )
-    since = timedelta(milliseconds=found) if found > _LAST_SECOND else timedelta(seconds=found)
-    return datetime.fromtimestamp(0, UTC) + since
+    return feed_instant(found)
 
 
 def _check_clock(feed_time: datetime, now: datetime, max_age_s: float, where: str) -> None:
     age_s = (now - feed_time).total_seconds()
-    if -AHEAD_S <= age_s <= max_age_s:
+    if -READSB_CLOCK_AHEAD_S <= age_s <= max_age_s:
         return
     what = f"{age_s:.0f} s old" if age_s > 0 else f"{-age_s:.0f} s ahead"
     raise FeedError(
@@ -200,7 +194,7 @@ def _check_clock(feed_time: datetime, now: datetime, max_age_s: float, where: st
 
 def _check_heard(listed: Sequence[Any], max_age_s: float, where: str) -> None:
     """Refuse a feed that still lists aircraft but has heard none of them for long: its receivers have stopped."""
-    heard = [number(each.get("seen"), 0, 1e9) for each in listed if isinstance(each, dict)]
+    heard = [json_number(each.get("seen"), 0, 1e9) for each in listed if isinstance(each, dict)]
     ages = [age for age in heard if age is not None]
     if ages and len(ages) == len(listed) and min(ages) > max_age_s:
         raise FeedError(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus, urlsplit
 
-from monitor.config.secrets import MASK, redact, secret_forms
+from monitor.config.secrets import MASK, mask_secrets, secret_forms
 
 _EXCERPT = 200
 _LONG_SEGMENT = 8
@@ -17,7 +17,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without secrets."""
-        return redact(text, self._forms)
+        return mask_secrets(text, self._forms)
 
     def body(self, body: bytes) -> bytes:
         """The bytes without secrets, for an answer that echoes what it was sent."""

@@ -12,22 +12,22 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from db.records import Scene
-from monitor.feeds.parsing import instant, integer, number, plain
+from monitor.feeds.parsing import json_instant, json_integer, json_number, json_text
 from monitor.sites import Site
+from monitor.sites.geodesy import FULL_TURN_DEG, POLE_DEG
 from monitor.sites.geometry import GeometryError, covered_share, footprint_outline
 
-RADAR = "sar"
+RADAR_SENSOR = "sar"
 """The sensor of every radar: it sees through cloud."""
 PASS_MINUTES = 20
 """Where a catalogue names no datatake, scenes of one platform in the same such step are one pass."""
-KEPT = (
+KEPT_PROPERTIES = (
     "datetime", "start_datetime", "end_datetime", "created", "updated", "platform", "constellation", "instruments",
     "grid:code", "eo:cloud_cover", "s2:nodata_pixel_percentage", "s2:cloud_shadow_percentage", "s2:datatake_id",
     "s2:processing_baseline", "view:sun_elevation", "sat:orbit_state", "sat:relative_orbit", "s1:datatake_id",
     "landsat:wrs_path", "landsat:wrs_row", "gsd",
 )  # fmt: skip
 _TOLERANCE = timedelta(hours=1)
-_FULL_TURN, _POLE = 360.0, 90.0
 _MOST_POSITIONS = 100_000
 _LONGEST_EXPOSURE = timedelta(hours=1)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,199}")
@@ -90,7 +90,7 @@ class ItemReader:
         platform = _platform(properties, collection)
         pass_key = f"{platform}:{_pass(properties, acquired_at)}"
         sensor = _sensor(properties)
-        cloud = None if sensor == RADAR else number(properties.get("eo:cloud_cover"), 0, 100)
+        cloud = None if sensor == RADAR_SENSOR else json_number(properties.get("eo:cloud_cover"), 0, 100)
         scenes = [
             Scene(
                 provider=self._provider,
@@ -103,8 +103,8 @@ class ItemReader:
                 covered_share=share,
                 recorded_at=self._now,
                 sensor=sensor,
-                published_at=instant(properties.get("created")),
-                updated_at=instant(properties.get("updated")),
+                published_at=json_instant(properties.get("created")),
+                updated_at=json_instant(properties.get("updated")),
                 cloud_share=None if cloud is None else cloud / 100,
                 footprint=json.loads(shapely.to_geojson(footprint)),
                 links=_links(item),
@@ -125,7 +125,7 @@ class ItemReader:
 
 
 def _identity(item: Mapping[str, Any]) -> tuple[str, str]:
-    collection, item_id = plain(item.get("collection"), _ID), plain(item.get("id"), _ID)
+    collection, item_id = json_text(item.get("collection"), _ID), json_text(item.get("id"), _ID)
     if not collection or not item_id:
         raise _RefusedError("unusable id")
     return collection, item_id
@@ -133,8 +133,11 @@ def _identity(item: Mapping[str, Any]) -> tuple[str, str]:
 
 def _acquired_at(properties: Mapping[str, Any]) -> datetime:
     """When the picture was taken: the start of a short exposure (radar strips), else the nominal time."""
-    nominal = instant(properties.get("datetime"))
-    starts, ends = instant(properties.get("start_datetime")), instant(properties.get("end_datetime"))
+    nominal = json_instant(properties.get("datetime"))
+    starts, ends = (
+        json_instant(properties.get("start_datetime")),
+        json_instant(properties.get("end_datetime")),
+    )
     if starts and ends and timedelta(0) <= ends - starts <= _LONGEST_EXPOSURE:
         return starts
     if nominal is None:
@@ -172,7 +175,10 @@ def _on_earth(coordinates: object) -> bool:
 
 def _is_position(value: Sequence[object]) -> bool:
     lon, lat = (*value, None, None)[:2]
-    return number(lon, -_FULL_TURN, _FULL_TURN) is not None and number(lat, -_POLE, _POLE) is not None
+    return (
+        json_number(lon, -FULL_TURN_DEG, FULL_TURN_DEG) is not None
+        and json_number(lat, -POLE_DEG, POLE_DEG) is not None
+    )
 
 
 def _platform(properties: Mapping[str, Any], collection: str) -> str:
@@ -190,7 +196,7 @@ def _pass(properties: Mapping[str, Any], acquired_at: datetime) -> str:
         text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
         if _DATATAKE.fullmatch(text):
             return _BASELINE.sub("", text)
-    path = integer(_number_in(properties.get("landsat:wrs_path")), 1, 999)
+    path = json_integer(_number_in(properties.get("landsat:wrs_path")), 1, 999)
     if path is not None:
         return f"wrs-{path:03}-{acquired_at:%Y%m%d}"
     step = acquired_at - timedelta(minutes=acquired_at.minute % PASS_MINUTES)
@@ -204,7 +210,7 @@ def _number_in(value: object) -> object:
 
 def _sensor(properties: Mapping[str, Any]) -> str:
     if any(key.startswith("sar:") for key in properties):
-        return RADAR
+        return RADAR_SENSOR
     instruments = properties.get("instruments")
     first = instruments[0] if isinstance(instruments, list) and instruments else ""
     text = first.strip().lower() if isinstance(first, str) else ""
@@ -212,9 +218,9 @@ def _sensor(properties: Mapping[str, Any]) -> str:
 
 
 def _kept(properties: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key in KEPT:
+    for key in KEPT_PROPERTIES:
         value = properties.get(key)
-        if _is_text(value) or isinstance(value, bool) or number(value, -1e12, 1e12) is not None:
+        if _is_text(value) or isinstance(value, bool) or json_number(value, -1e12, 1e12) is not None:
             yield key, value
         elif key == "instruments" and isinstance(value, list):
             yield key, [each for each in value[:8] if _is_text(each)]

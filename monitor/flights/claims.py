@@ -5,19 +5,19 @@ from dataclasses import replace
 
 from alerts.words import utc
 from db.records.claims import FlightClaim, KnownAircraft
-from monitor.flights.tracks.identity import Aircraft, completed
+from monitor.flights.tracks.identity import Aircraft, completed_aircraft
 
 _KM = 1000
 
 
-def without_name(claim: FlightClaim, known: Mapping[str, KnownAircraft]) -> FlightClaim:
+def anonymised_claim(claim: FlightClaim, known: Mapping[str, KnownAircraft]) -> FlightClaim:
     """The claim without its name where the aircraft database says that the operator asked not to be named."""
-    if not completed(Aircraft(claim.icao24), known.get(claim.icao24)).unnamed:
+    if not completed_aircraft(Aircraft(claim.icao24), known.get(claim.icao24)).unnamed:
         return claim
     return replace(claim, flight_id="", icao24="", callsign="", registration="", operator="")
 
 
-def tell_claim(claim: FlightClaim, code: str) -> str:
+def claim_sentence(claim: FlightClaim, code: str) -> str:
     """One claim as a sentence, seen from the airport with this ICAO code."""
     verb = "guesses" if claim.estimated else "says"
     return f"{claim.provider} {verb}: {_who(claim)} {_way(claim)}, {_when(claim)}{_how_good(claim, code)}."

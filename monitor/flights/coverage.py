@@ -11,7 +11,7 @@ from db.records import CoverageHour
 HOUR = timedelta(hours=1)
 HEARD_WITHIN = timedelta(hours=24)
 """A feed that heard an aircraft near the place this long ago can still hear one."""
-INDEX_OVER = timedelta(days=28)
+COVERAGE_INDEX_OVER = timedelta(days=28)
 """The days before that a day's reports around the place are compared with."""
 _DAY = timedelta(days=1)
 _INDEX_DAYS = 7
@@ -30,10 +30,10 @@ class Exposure:
     parts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def exposure(start: datetime, end: datetime, coverage: Sequence[CoverageHour]) -> Exposure:
+def observed_exposure(start: datetime, end: datetime, coverage: Sequence[CoverageHour]) -> Exposure:
     """Add up the observed share of a period over its hours, taking the best provider of each hour.
 
-    `coverage` reaches back a day before `start`, better `INDEX_OVER`. A degraded hour counts as not observed. Where
+    `coverage` reaches back a day before `start`, better `COVERAGE_INDEX_OVER`. A degraded hour counts as not observed. Where
     far fewer aircraft were heard around the place than on most days before, it was heard worse: the share falls.
     """
     heard = {row.hour for row in coverage if row.reports_nearby > 0 and row.hour > start - 2 * HEARD_WITHIN}
@@ -69,7 +69,7 @@ def coverage_index(start: datetime, end: datetime, coverage: Sequence[CoverageHo
     """
     rates = [
         rate
-        for days in range(1, INDEX_OVER.days + 1)
+        for days in range(1, COVERAGE_INDEX_OVER.days + 1)
         if (rate := _reports_an_hour(start - days * _DAY, start - (days - 1) * _DAY, coverage)) is not None
     ]
     now = _reports_an_hour(start, end, coverage)

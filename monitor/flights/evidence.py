@@ -2,19 +2,19 @@
 
 from alerts.words import utc_seconds
 from db.records import Evidence, Fix
-from monitor.flights.geodesy import great_circle_nm
-from monitor.flights.stays import SILENCE, Stay
+from monitor.flights.stays import STAY_SILENCE, Stay
+from monitor.sites.geodesy import great_circle_nm
 
 
-def evidence(stay: Stay) -> tuple[Evidence, ...]:
+def stay_evidence(stay: Stay) -> tuple[Evidence, ...]:
     """Tell both ends of a stay, each with the poll that it rests on."""
-    told = [] if stay.prior is not None else [note(stay.first, _arrival(stay))]
+    told = [] if stay.prior is not None else [poll_evidence(stay.first, _arrival(stay))]
     if stay.off is not None and (stay.departure or stay.prior):
-        told.append(note(stay.off, _departure(stay, stay.off)))
+        told.append(poll_evidence(stay.off, _departure(stay, stay.off)))
     return tuple(told)
 
 
-def note(fix: Fix, text: str) -> Evidence:
+def poll_evidence(fix: Fix, text: str) -> Evidence:
     """A sentence with the poll that it rests on."""
     if fix.poll_id is None:
         return Evidence("note", "", text)
@@ -44,12 +44,12 @@ def _arrival(stay: Stay) -> str:
 def _silence(stay: Stay) -> str:
     if not stay.lost:
         return "then silent until it reported from the ground inside the site."
-    minutes = int(SILENCE.total_seconds() // 60)
+    minutes = int(STAY_SILENCE.total_seconds() // 60)
     return f"then silent for at least {minutes} minutes. No report from the ground confirmed the landing."
 
 
 def _coming(before: Fix, first: Fix) -> str:
-    if first.at - before.at <= SILENCE:
+    if first.at - before.at <= STAY_SILENCE:
         return f"In the air at {utc_seconds(before.at)}, "
     away = great_circle_nm(before.lat, before.lon, first.lat, first.lon)
     return f"Heard {away:.0f} NM away at {utc_seconds(before.at)}, then silent until heard "

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 from db.records import Visit
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.performance import performance_of
-from monitor.flights.signal_loss.records import is_counted
+from monitor.sites.geodesy import great_circle_nm
 
 _SLACK = timedelta(hours=1)
 _DETOUR = 1.6
@@ -18,18 +17,18 @@ _ENDS = {"arrivals": "origin", "departures": "destination"}
 
 def links_of(visit: Visit, metric: str) -> tuple[str, ...]:
     """Give the subject for the other end of the flight that a visit adds to a metric, if it is known."""
-    site_id = visit.candidates.get(_ENDS.get(metric, ""))
+    site_id = visit.flight_ends.get(_ENDS.get(metric, ""))
     return (f"link:{site_id}",) if site_id else ()
 
 
-def linked(visits: Sequence[Visit], places: Mapping[str, Place]) -> list[Visit]:
+def linked_visits(visits: Sequence[Visit], places: Mapping[str, Place]) -> list[Visit]:
     """Write origin and destination into the visits of one aircraft that one flight joins; give those that changed.
 
     A flight joins two visits where no longer time lies between them than the way takes with a detour.
     """
     ordered = sorted(
-        (visit for visit in visits if is_counted(visit) and visit.site_id in places and visit.icao24),
-        key=_began,
+        (visit for visit in visits if visit.is_counted and visit.site_id in places and visit.icao24),
+        key=lambda each: each.came_at,
     )
     found = {visit.visit_id: visit for visit in ordered}
     for one, other in pairwise(ordered):
@@ -54,7 +53,3 @@ def _with(visit: Visit, key: str, site_id: str) -> Visit:
     if visit.candidates.get(key) == site_id:
         return visit
     return replace(visit, candidates={**visit.candidates, key: site_id})
-
-
-def _began(visit: Visit) -> datetime:
-    return visit.arrived_at or visit.first_fix_at or visit.recorded_at

@@ -1,7 +1,7 @@
 """Visits become looks: arrivals, departures and aircraft present, by local day of the site."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,21 +11,21 @@ from alerts.words import utc
 from db.records import Evidence, Observation, Qualifier, SeriesKey, Visit
 from monitor.flights.coverage import Exposure
 from monitor.flights.links import links_of
-from monitor.flights.signal_loss.records import HERE, is_counted
-from monitor.flights.visits import PROCEDURE, is_inferred
-from monitor.flights.words import story
+from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.sites import Site
 
-COUNTED = ("arrivals", "departures", "aircraft_present")
-GATE = 0.5
+COUNTED_METRICS = ("arrivals", "departures", "aircraft_present")
+DAY_EXPOSURE_GATE = 0.5
 """A zero needs at least this share of the day observed; what was seen is never dropped."""
-CLOSE_AFTER = timedelta(minutes=30)
+CLOSE_DAY_AFTER = timedelta(minutes=30)
 """A day ends for good this long after its midnight, when late landings have been told from silences."""
 PRESENT_UNHEARD = timedelta(hours=48)
 """A parked aircraft that has not been heard for so long is no longer counted as present."""
 _NAMED_VISITS = 20
 
 Interval = tuple[datetime, datetime]
+Story = Callable[[str, Sequence[Visit], Site], str]
+"""Tells in sentences of the visits behind a site's count of a metric; the note of its look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class DayState:
     providers: tuple[str, ...] = ()
 
 
-def local_day(timezone: ZoneInfo, at: datetime) -> date:
+def local_date(timezone: ZoneInfo, at: datetime) -> date:
     """Give the day of a site's own calendar."""
     return at.astimezone(timezone).date()
 
@@ -55,7 +55,13 @@ def _midnight(timezone: ZoneInfo, day: date) -> datetime:
 
 
 def day_looks(
-    site: Site, day: date, visits: Sequence[Visit], known: Sequence[Observation], state: DayState
+    site: Site,
+    day: date,
+    visits: Sequence[Visit],
+    known: Sequence[Observation],
+    state: DayState,
+    *,
+    story: Story,
 ) -> list[Observation]:
     """Count one day of one site and give the looks that differ from `known`, its newest revisions.
 
@@ -63,18 +69,18 @@ def day_looks(
     correction of a count that no longer holds.
     """
     period = day_period(site.timezone, day)
-    there = [visit for visit in visits if is_counted(visit)]
+    there = [visit for visit in visits if visit.is_counted]
     newest = {(each.series.metric, each.series.subject): each for each in known}
     counted = {
         (metric, subject): _count(metric, who, period, state.at)
-        for metric in COUNTED
+        for metric in COUNTED_METRICS
         for subject, who in _by_subject(there, metric).items()
     }
     wanted = {key for key, seen in counted.items() if seen} | set(newest)
     if state.closed:
-        wanted |= {(metric, "") for metric in COUNTED}
+        wanted |= {(metric, "") for metric in COUNTED_METRICS}
     looks = (
-        look_of_day(site, day, key, counted.get(key, []), state=state, earlier=newest.get(key))
+        look_of_day(site, day, key, counted.get(key, []), state=state, earlier=newest.get(key), story=story)
         for key in sorted(wanted)
     )
     return [
@@ -97,7 +103,7 @@ def stay_interval(visit: Visit, at: datetime) -> Interval | None:
     """Give from when to when an aircraft is held to have been there, as known at `at`."""
     start = visit.arrived_at or visit.first_fix_at
     end = visit.departed_at
-    if is_inferred(visit):
+    if visit.is_inferred:
         # What was heard lies outside an inferred stay: only its estimates count.
         start, end = visit.arrived_at or end, end or visit.arrived_at
     if start is None:
@@ -127,7 +133,7 @@ def _count(metric: str, visits: Sequence[Visit], period: Interval, at: datetime)
     if metric == "departures":
         return [visit for visit in visits if visit.departed_at and period[0] <= visit.departed_at < period[1]]
     # Presence is a snapshot of what was heard; an inferred stay is told by its arrival, departure and length.
-    return _most_at_once([visit for visit in visits if not is_inferred(visit)], period, at)
+    return _most_at_once([visit for visit in visits if not visit.is_inferred], period, at)
 
 
 def _most_at_once(visits: Sequence[Visit], period: Interval, at: datetime) -> list[Visit]:
@@ -165,19 +171,22 @@ def look_of_day(
     *,
     state: DayState,
     earlier: Observation | None,
+    story: Story,
 ) -> Observation:
     """Make one look of a day from the visits seen in it; none seen is a zero only where the day was watched."""
     metric, subject = key
     start, end = day_period(site.timezone, day)
-    well_watched = state.closed and state.exposure.share is not None and state.exposure.share >= GATE
+    well_watched = (
+        state.closed and state.exposure.share is not None and state.exposure.share >= DAY_EXPOSURE_GATE
+    )
     # On a running day "at least 0" corrects a count that no longer holds.
     counts = bool(seen) or well_watched or not state.closed
-    sure = sum(visit.state in HERE for visit in seen)
+    sure = sum(visit.is_here for visit in seen)
     qualifier: Qualifier = "=" if well_watched or not counts else ">="
     if sure < len(seen):
         qualifier = "~="
     look = Observation(
-        series=SeriesKey(site.id, "", metric, subject, PROCEDURE),
+        series=SeriesKey(site.id, "", metric, subject, ADSB_PROCEDURE),
         kind=METRICS[metric].kind,
         period_start=start,
         period_end=end,
@@ -220,7 +229,7 @@ def _evidence(metric: str, seen: Sequence[Visit]) -> Iterator[Evidence]:
 
 def _certainty(seen: Sequence[Visit]) -> str:
     """Grade a count by the weakest of the inferred visits in it; what was heard needs no grade."""
-    weakest = min((visit.confidence for visit in seen if is_inferred(visit)), default=None)
+    weakest = min((visit.confidence for visit in seen if visit.is_inferred), default=None)
     return "" if weakest is None else {1: "low", 2: "medium", 3: "medium"}.get(weakest, "high")
 
 
@@ -237,16 +246,16 @@ def _contributions(
     found: dict[date, list[tuple[object, ...]]] = defaultdict(list)
     for visit in sorted(visits, key=lambda each: each.visit_id):
         interval = stay_interval(visit, at)
-        if interval is None or not is_counted(visit):
+        if interval is None or not visit.is_counted:
             continue
-        day = local_day(timezone, interval[0])
-        while day <= local_day(timezone, interval[1]):
+        day = local_date(timezone, interval[0])
+        while day <= local_date(timezone, interval[1]):
             period = day_period(timezone, day)
             within = [
                 moment if moment and period[0] <= moment < period[1] else None
                 for moment in (visit.arrived_at, visit.departed_at)
             ]
-            sure, links = visit.state in HERE, [links_of(visit, metric) for metric in COUNTED]
+            sure, links = visit.is_here, [links_of(visit, metric) for metric in COUNTED_METRICS]
             found[day].append(
                 (visit.visit_id, visit.subjects, sure, links, *within, _clipped(interval, period))
             )

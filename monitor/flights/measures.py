@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 
 from alerts.metrics import METRICS
 from db.records import Evidence, Observation, SeriesKey, Visit
-from monitor.flights.signal_loss.records import HERE
-from monitor.flights.visits import PROCEDURE, is_inferred
+from monitor.flights.visits import ADSB_PROCEDURE
 
-STAY = "stay_h"
-NEW = "new_visitors"
-NEW_AFTER = timedelta(days=365)
+STAY_METRIC = "stay_h"
+NEW_VISITORS_METRIC = "new_visitors"
+NEW_VISITOR_AFTER = timedelta(days=365)
 """A visitor that has not been here for so long is new."""
 _HOUR = timedelta(hours=1)
 
@@ -42,29 +41,25 @@ def new_visitors(arrived: Sequence[Visit], earlier: Sequence[Visit]) -> list[Vis
     The address of an aircraft that nobody watches is forgotten, so that nobody can say whether it is new.
     """
     found: dict[str, Visit] = {}
-    for visit in sorted(arrived, key=_came):
+    for visit in sorted(arrived, key=lambda each: each.came_at):
         if f"icao24:{visit.icao24}" in visit.subjects and not any(_was_here(each, visit) for each in earlier):
             found.setdefault(visit.icao24, visit)
     return list(found.values())
 
 
 def _was_here(earlier: Visit, visit: Visit) -> bool:
-    left = earlier.departed_at or earlier.last_fix_at or _came(earlier)
+    left = earlier.departed_at or earlier.last_fix_at or earlier.came_at
     return (
         earlier.icao24 == visit.icao24
         and earlier.visit_id != visit.visit_id
-        and earlier.state in HERE
-        and _came(visit) - NEW_AFTER <= left <= _came(visit)
+        and earlier.is_here
+        and visit.came_at - NEW_VISITOR_AFTER <= left <= visit.came_at
     )
-
-
-def _came(visit: Visit) -> datetime:
-    return visit.arrived_at or visit.first_fix_at or visit.recorded_at
 
 
 def _lengths(visit: Visit, at: datetime, now: datetime) -> Iterator[Observation]:
     came, left = visit.arrived_at, visit.departed_at
-    if visit.state not in HERE or came is None or left is None or left < came:
+    if not visit.is_here or came is None or left is None or left < came:
         return
     hours = round((left - came) / _HOUR, 1)
     for subject in ("", *visit.subjects):
@@ -81,13 +76,13 @@ def _look(
     period: tuple[datetime, datetime],
 ) -> Observation:
     return Observation(
-        series=SeriesKey(visit.site_id, "", STAY, subject, PROCEDURE),
-        kind=METRICS[STAY].kind,
+        series=SeriesKey(visit.site_id, "", STAY_METRIC, subject, ADSB_PROCEDURE),
+        kind=METRICS[STAY_METRIC].kind,
         period_start=period[0],
         period_end=period[1],
         look_key=visit.visit_id,
         value=hours,
-        qualifier="~=" if is_inferred(visit) else "=",
+        qualifier="~=" if visit.is_inferred else "=",
         assessable=hours is not None,
         result_time=at,
         recorded_at=now,

@@ -13,10 +13,16 @@ from shapely.geometry.base import BaseGeometry
 
 from db.records import Fix
 from monitor.sites import Site
+from monitor.sites.geodesy import (
+    FULL_TURN_DEG,
+    HALF_TURN_DEG,
+    NM_PER_DEGREE,
+    POLE_DEG,
+    Floats,
+    wrap_longitude,
+    wrap_longitudes,
+)
 
-Floats = NDArray[np.float64]
-NM_PER_DEGREE = 60.0
-HALF_TURN_DEG = 180.0
 Indexes = NDArray[np.intp]
 _CELLS_A_DEGREE = 4
 _COLUMNS, _ROWS = 360 * _CELLS_A_DEGREE, 180 * _CELLS_A_DEGREE
@@ -49,8 +55,7 @@ class Place:
 
     def plane(self, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
         """Put positions into the plane."""
-        turned = (lon - self.lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG
-        return turned * self.east_scale, (lat - self.lat) * NM_PER_DEGREE
+        return wrap_longitudes(lon - self.lon) * self.east_scale, (lat - self.lat) * NM_PER_DEGREE
 
     def near(self, lat: Floats, lon: Floats, margin_nm: float) -> NDArray[np.bool_]:
         """Say which positions are within the margin of the site's bounding box."""
@@ -87,8 +92,7 @@ def place_of(site: Site) -> Place:
     local = shapely.transform(outline, lambda at: (at - (lon, lat)) * (scale, NM_PER_DEGREE), include_z=False)
     shapely.prepare(local)
     bounds = tuple(float(each) for each in local.bounds)
-    middle = (lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG
-    return Place(site, lat, middle, scale, local, (bounds[0], bounds[1], bounds[2], bounds[3]))
+    return Place(site, lat, wrap_longitude(lon), scale, local, (bounds[0], bounds[1], bounds[2], bounds[3]))
 
 
 def places_of(sites: Sequence[Site]) -> tuple[Place, ...]:
@@ -125,7 +129,7 @@ def _unwrapped(geometry: BaseGeometry) -> BaseGeometry:
         return shapely.force_2d(geometry)
 
     def turn(at: NDArray[Any]) -> NDArray[Any]:
-        return np.column_stack([np.where(at[:, 0] < 0, at[:, 0] + 2 * HALF_TURN_DEG, at[:, 0]), at[:, 1]])
+        return np.column_stack([np.where(at[:, 0] < 0, at[:, 0] + FULL_TURN_DEG, at[:, 0]), at[:, 1]])
 
     return shapely.unary_union(shapely.transform(shapely.force_2d(geometry), turn))
 
@@ -172,8 +176,10 @@ class Grid:
         offset = np.arange(len(which)) - np.repeat(np.cumsum(number) - number, number)
         place = self.members[np.repeat(first, number) + offset].astype(np.intp)
         frame = self.frame[place]
-        turned = (lon[which] - frame[:, 1] + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG
-        x, y = turned * frame[:, 2], (lat[which] - frame[:, 0]) * NM_PER_DEGREE
+        x, y = (
+            wrap_longitudes(lon[which] - frame[:, 1]) * frame[:, 2],
+            (lat[which] - frame[:, 0]) * NM_PER_DEGREE,
+        )
         there = (x >= frame[:, 3]) & (y >= frame[:, 4]) & (x <= frame[:, 5]) & (y <= frame[:, 6])
         return which[there], place[there], x[there], y[there]
 
@@ -201,7 +207,7 @@ def _widened(bounds: tuple[float, float, float, float], margin_nm: float) -> tup
 
 def _cells(lat: Floats, lon: Floats) -> Indexes:
     column = np.floor((lon + HALF_TURN_DEG) * _CELLS_A_DEGREE).astype(np.intp) % _COLUMNS
-    row = np.clip(np.floor((lat + HALF_TURN_DEG / 2) * _CELLS_A_DEGREE).astype(np.intp), 0, _ROWS - 1)
+    row = np.clip(np.floor((lat + POLE_DEG) * _CELLS_A_DEGREE).astype(np.intp), 0, _ROWS - 1)
     return row * _COLUMNS + column
 
 
@@ -211,7 +217,7 @@ def _covered(frame: Floats) -> Indexes:
     low, high = lat + south / NM_PER_DEGREE, lat + north / NM_PER_DEGREE
     left, right = lon + west / scale, lon + east / scale
     rows = np.arange(_row(low), _row(high) + 1)
-    if right - left >= 2 * HALF_TURN_DEG:
+    if right - left >= FULL_TURN_DEG:
         columns = np.arange(_COLUMNS)
     else:
         first = int(np.floor((left + HALF_TURN_DEG) * _CELLS_A_DEGREE))
@@ -222,7 +228,7 @@ def _covered(frame: Floats) -> Indexes:
 
 
 def _row(lat: float) -> int:
-    return int(np.clip(np.floor((lat + HALF_TURN_DEG / 2) * _CELLS_A_DEGREE), 0, _ROWS - 1))
+    return int(np.clip(np.floor((lat + POLE_DEG) * _CELLS_A_DEGREE), 0, _ROWS - 1))
 
 
 def sets_of(grid: Grid, lat: Floats, lon: Floats) -> Sequence[tuple[int, ...]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from db.records import Fix, Visit
 from monitor.flights.places import Place, grid_of, places_of, positions, sets_of
-from monitor.flights.stays import AWAY_NM
+from monitor.flights.stays import DEPARTED_BEYOND_NM
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
 from monitor.flights.tracks.phases import STILL_KT, height_ft
@@ -125,12 +125,12 @@ def _sightings(fixes: Sequence[Fix], places: Sequence[Place]) -> dict[str, list[
         around = tuple(every[index] for index in near[n])
         here = lat[n : n + 1], lon[n : n + 1]
         inside = frozenset(place.id for place in around if place.contains(*here)[0])
-        apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < AWAY_NM)
+        apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < DEPARTED_BEYOND_NM)
         found[fix.icao24].append(_Sighting(fix, inside, around, apron))
     return found
 
 
-def kept(sites: Sequence[Site], fixes: Sequence[Fix], classes: Classes | None = None) -> list[bool]:
+def worth_storing(sites: Sequence[Site], fixes: Sequence[Fix], classes: Classes | None = None) -> list[bool]:
     """Say of each report whether to store it: within 40 NM of a site, or of a watched class."""
     known = default_classes() if classes is None else classes
     return [

@@ -8,31 +8,32 @@ from typing import Literal
 import numpy as np
 
 from db.records import Fix, Visit
-from monitor.flights.geodesy import SECONDS_PER_HOUR, great_circle_nm, seconds_between
 from monitor.flights.places import Place
 from monitor.flights.takeoff_landing import (
     CLIMB_FPM,
-    HEAD_S,
+    FIRST_FIXES_S,
     LANDING_BELOW_FT,
-    Edge,
-    landing,
+    FlightEnd,
+    find_landing,
+    find_takeoff,
     may_have_taken_off,
-    takeoff,
 )
-from monitor.flights.tracks.phases import Phase, Step
+from monitor.flights.tracks.kinematics import seconds_between
+from monitor.flights.tracks.phases import Phase, PhasedReport
+from monitor.sites.geodesy import SECONDS_PER_HOUR, great_circle_nm
 
-Arrival = Literal["ground", "approach", "unseen"]
-Departure = Literal["", "ground", "first_fixes", "gap", "elsewhere"]
-Watched = Callable[[Place, frozenset[str], datetime, datetime], float]
+ArrivalEvidence = Literal["ground", "approach", "unseen"]
+DepartureEvidence = Literal["", "ground", "first_fixes", "gap", "elsewhere"]
+WatchedSeconds = Callable[[Place, frozenset[str], datetime, datetime], float]
 """How many seconds between two times one of these providers, which had heard the aircraft, watched a place."""
 
-SILENCE = timedelta(minutes=10)
-SILENCE_JUDGED = timedelta(minutes=15)
+STAY_SILENCE = timedelta(minutes=10)
+STAY_SILENCE_JUDGED = timedelta(minutes=15)
 """So soon after the last report must the watched silence lie: an aircraft may leave in a longer outage."""
 AIRBORNE_S = 60.0
 TOUCH_AND_GO_S = 120.0
 MIN_TURNAROUND = timedelta(minutes=25)
-AWAY_NM = 2.0
+DEPARTED_BEYOND_NM = 2.0
 CRUISE_KT = 430.0
 _TWICE = 2
 _LATELY = timedelta(minutes=2)
@@ -43,14 +44,14 @@ class Stay:
     """One aircraft at one place, from its arrival (if seen) to its departure (if seen)."""
 
     place: Place
-    arrival: Arrival
+    arrival: ArrivalEvidence
     first: Fix
     last: Fix
     before: Fix | None = None
     """The last report in flight before it."""
     grounded: bool = False
     """Whether a ground report was believed."""
-    departure: Departure = ""
+    departure: DepartureEvidence = ""
     off: Fix | None = None
     """The first report after it: in flight, or on the ground elsewhere."""
     prior: Visit | None = None
@@ -63,7 +64,12 @@ class Stay:
 
 
 def stays(
-    track: Sequence[Step], places: Sequence[Place], *, prior: Stay | None, watched: Watched, now: datetime
+    track: Sequence[PhasedReport],
+    places: Sequence[Place],
+    *,
+    prior: Stay | None,
+    watched: WatchedSeconds,
+    now: datetime,
 ) -> list[Stay]:
     """Read the stays out of a track; `prior` is an open stay that began before it."""
     reader = _Reader(places, watched, prior)
@@ -75,25 +81,25 @@ def stays(
 class _Reader:
     """The state between two reports."""
 
-    def __init__(self, places: Sequence[Place], watched: Watched, prior: Stay | None) -> None:
+    def __init__(self, places: Sequence[Place], watched: WatchedSeconds, prior: Stay | None) -> None:
         self._places = places
         self._watched = watched
         self._stays: list[Stay] = []
         self._current = prior
-        self._segment: list[Step] = []
+        self._segment: list[PhasedReport] = []
         """The reports since the last silence."""
         self._began_low = False
-        self._edge: Edge | None = None
+        self._edge: FlightEnd | None = None
         """Where the flight before the last silence was landing."""
-        self._air: list[Step] = []
-        self._ground: list[Step] = []
-        self._away: list[Step] = []
+        self._air: list[PhasedReport] = []
+        self._ground: list[PhasedReport] = []
+        self._away: list[PhasedReport] = []
         self._rolled: Fix | None = None
         self._flown: Fix | None = None
 
-    def read(self, step: Step) -> None:
+    def read(self, step: PhasedReport) -> None:
         """Take in one more report."""
-        if self._segment and step.fix.at - self._segment[-1].fix.at >= SILENCE:
+        if self._segment and step.fix.at - self._segment[-1].fix.at >= STAY_SILENCE:
             self._after_silence(step.fix.at)
         if not self._segment:
             self._began_low = may_have_taken_off(step, self._places)
@@ -109,27 +115,27 @@ class _Reader:
 
     def finish(self, now: datetime) -> list[Stay]:
         """Judge the silence since the last report and give all stays."""
-        if self._segment and now - self._segment[-1].fix.at >= SILENCE:
+        if self._segment and now - self._segment[-1].fix.at >= STAY_SILENCE:
             self._after_silence(now)
         return [*self._stays, *([self._current] if self._current else [])]
 
     def _after_silence(self, until: datetime) -> None:
         last = self._segment[-1].fix
-        self._edge = None if self._current else landing(self._segment, self._places)
+        self._edge = None if self._current else find_landing(self._segment, self._places)
         if self._edge is not None and self._was_watched(self._edge.place, last, until):
             self._current = self._lost_stay(self._edge)
         self._segment, self._air = [], []
 
     def _was_watched(self, place: Place, last: Fix, until: datetime) -> bool:
         """Whether who heard it last went on listening; a provider that never heard it may be deaf there."""
-        until = min(until, last.at + SILENCE_JUDGED)
+        until = min(until, last.at + STAY_SILENCE_JUDGED)
         heard = frozenset(step.fix.provider for step in self._segment if last.at - step.fix.at <= _LATELY)
-        return self._watched(place, heard, last.at, until) >= SILENCE.total_seconds()
+        return self._watched(place, heard, last.at, until) >= STAY_SILENCE.total_seconds()
 
-    def _lost_stay(self, edge: Edge) -> Stay:
+    def _lost_stay(self, edge: FlightEnd) -> Stay:
         return Stay(edge.place, "approach", edge.fix, edge.fix, before=self._flown)
 
-    def _on_ground(self, step: Step) -> None:
+    def _on_ground(self, step: PhasedReport) -> None:
         self._air = []
         current = self._current
         if current is not None and step.place is current.place:
@@ -149,10 +155,10 @@ class _Reader:
                 self._flown = current.last
             self._open(step.place)
 
-    def _on_ground_outside(self, step: Step) -> None:
+    def _on_ground_outside(self, step: PhasedReport) -> None:
         """Count reports from the ground far from the place; aprons beyond its outline are not far."""
         current = self._current
-        if current is None or _distance_nm(current.place, step.fix) < AWAY_NM:
+        if current is None or _distance_nm(current.place, step.fix) < DEPARTED_BEYOND_NM:
             return
         self._away.append(step)
         if len(self._away) >= _TWICE:
@@ -170,7 +176,7 @@ class _Reader:
             stay = Stay(place, "unseen", first, self._ground[-1].fix, grounded=True)
         self._current, self._edge, self._flown, self._rolled = stay, None, None, None
 
-    def _in_air(self, step: Step) -> None:
+    def _in_air(self, step: PhasedReport) -> None:
         self._ground, self._away = [], []
         self._air.append(step)
         # One report in flight may be an error; an arrival needs two to have come from.
@@ -181,14 +187,14 @@ class _Reader:
 
     def _depart(self, stay: Stay) -> None:
         off = self._air[0].fix
-        edge = takeoff(self._segment, [stay.place], below_ft=LANDING_BELOW_FT)
+        edge = find_takeoff(self._segment, [stay.place], below_ft=LANDING_BELOW_FT)
         if stay.lost and edge is None and not _could_turn_round(stay, off):
             # It came back too soon to have landed: a go-around, or another field.
             self._current = None
             return
         if edge is not None:
             self._close(stay, "first_fixes", edge.fix)
-        elif off.at - stay.last.at < SILENCE and not stay.lost:
+        elif off.at - stay.last.at < STAY_SILENCE and not stay.lost:
             self._leave_the_ground(stay, off)
         else:
             self._close(stay, "gap", off)
@@ -201,9 +207,12 @@ class _Reader:
 
     def _look_for_takeoff(self) -> None:
         """See whether a track that began after silence came from a place."""
-        if not self._began_low or seconds_between(self._segment[0].fix, self._segment[-1].fix) > 2 * HEAD_S:
+        if (
+            not self._began_low
+            or seconds_between(self._segment[0].fix, self._segment[-1].fix) > 2 * FIRST_FIXES_S
+        ):
             return
-        edge = takeoff(self._segment, self._places)
+        edge = find_takeoff(self._segment, self._places)
         if edge is None or (self._stays and self._stays[-1].off is edge.fix):
             return
         before = self._edge
@@ -213,13 +222,13 @@ class _Reader:
             stay = Stay(edge.place, "unseen", edge.fix, edge.fix)
         self._close(stay, "first_fixes", edge.fix)
 
-    def _close(self, stay: Stay, departure: Departure, off: Fix) -> None:
+    def _close(self, stay: Stay, departure: DepartureEvidence, off: Fix) -> None:
         stay.departure, stay.off = departure, off
         self._stays.append(stay)
         self._current, self._edge, self._away = None, None, []
 
 
-def _is_flying(air: Sequence[Step], place: Place) -> bool:
+def _is_flying(air: Sequence[PhasedReport], place: Place) -> bool:
     """Whether the aircraft has been in flight for a minute, outside the place or climbing."""
     if len(air) < _TWICE or seconds_between(air[0].fix, air[-1].fix) < AIRBORNE_S:
         return False

@@ -8,9 +8,10 @@ import numpy as np
 import shapely
 
 from db.records import Fix
-from monitor.flights.geodesy import SECONDS_PER_HOUR, seconds_between
 from monitor.flights.places import Place, positions
-from monitor.flights.tracks.phases import HIGH_FT, Phase, Step
+from monitor.flights.tracks.kinematics import seconds_between
+from monitor.flights.tracks.phases import HIGH_FT, Phase, PhasedReport
+from monitor.sites.geodesy import SECONDS_PER_HOUR, wrap_longitude
 
 NEAR_FINAL_NM = 5.0
 LANDING_BELOW_FT = 5000.0
@@ -21,7 +22,7 @@ SLOW_KT = 250.0
 TAKEOFF_KT = 30.0
 _HOVER_KT, _DOWN_FT = 40.0, 200.0
 _TAIL_S = 120.0
-HEAD_S = 60.0
+FIRST_FIXES_S = 60.0
 _MIN_HEAD_S = 30.0
 _MIN_REPORTS = 3
 _RATES = 5
@@ -32,7 +33,7 @@ _RAY_NM = NEAR_FINAL_NM + 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class FlightEnd:
     """The end of a flight at a place: the report nearest to the runway, and how well it points there."""
 
     place: Place
@@ -41,7 +42,7 @@ class Edge:
     miss_nm: float
 
 
-def landing(track: Sequence[Step], places: Sequence[Place]) -> Edge | None:
+def find_landing(track: Sequence[PhasedReport], places: Sequence[Place]) -> FlightEnd | None:
     """Find where a track that fell silent was landing: low, slow, descending, pointed at a place within 5 NM.
 
     After the landing rules of the traffic library and adsbtrack. A track that ends at cruise has no place.
@@ -52,23 +53,23 @@ def landing(track: Sequence[Step], places: Sequence[Place]) -> Edge | None:
     rest = [step for step in track if step.fix.at > flown[-1].fix.at]
     for step in rest:
         if step.phase in {Phase.ROLLING, Phase.GROUND} and step.place is not None:
-            return Edge(step.place, step.fix, 0.0, 0.0)
+            return FlightEnd(step.place, step.fix, 0.0, 0.0)
     if rest and (place := rest[-1].place) is not None:
         down = list(takewhile(lambda step: _is_down(step, place), reversed(rest)))
         if down:
-            return Edge(place, down[-1].fix, 0.0, 0.0)
+            return FlightEnd(place, down[-1].fix, 0.0, 0.0)
     tail = [step for step in track if 0 <= seconds_between(step.fix, flown[-1].fix) <= _TAIL_S]
     return _best(_landing_at(place, tail) for place in places) if len(tail) >= _MIN_REPORTS else None
 
 
-def takeoff(
-    segment: Sequence[Step], places: Sequence[Place], *, below_ft: float = TAKEOFF_BELOW_FT
-) -> Edge | None:
+def find_takeoff(
+    segment: Sequence[PhasedReport], places: Sequence[Place], *, below_ft: float = TAKEOFF_BELOW_FT
+) -> FlightEnd | None:
     """Find where a track that began after silence had taken off: first fixes low, climbing, away from a place.
 
     After the take-off rule of the traffic library: within 5 NM, below 1,500 ft, climbing, above 30 kt.
     """
-    head = list(takewhile(lambda step: seconds_between(segment[0].fix, step.fix) <= HEAD_S, segment))
+    head = list(takewhile(lambda step: seconds_between(segment[0].fix, step.fix) <= FIRST_FIXES_S, segment))
     flown = [step for step in head if step.phase is Phase.AIR]
     if not flown or seconds_between(head[0].fix, head[-1].fix) < _MIN_HEAD_S:
         return None
@@ -78,11 +79,11 @@ def takeoff(
     # One report from the runway, then the climb: too little for a stay, enough for a take-off.
     last = ground[-1]
     if last.place in places and last.fix.at < flown[0].fix.at and len(flown) >= _MIN_REPORTS:
-        return Edge(last.place, flown[0].fix, 0.0, 0.0) if last.place is not None else None
+        return FlightEnd(last.place, flown[0].fix, 0.0, 0.0) if last.place is not None else None
     return None
 
 
-def may_have_taken_off(first: Step, places: Sequence[Place]) -> bool:
+def may_have_taken_off(first: PhasedReport, places: Sequence[Place]) -> bool:
     """Whether a track that begins here is worth a closer look: near a place and not known to be high."""
     lat, lon = positions([first.fix])
     for place in places:
@@ -92,14 +93,14 @@ def may_have_taken_off(first: Step, places: Sequence[Place]) -> bool:
     return False
 
 
-def _is_down(step: Step, place: Place) -> bool:
+def _is_down(step: PhasedReport, place: Place) -> bool:
     """Whether an aircraft that never reports from the ground ended on it: over the field, no higher, hardly moving."""
     height = step.height_ft(place) if step.place is place else None
     slow = step.speed_kt is not None and step.speed_kt < _HOVER_KT
     return slow and height is not None and abs(height) < _DOWN_FT
 
 
-def _landing_at(place: Place, tail: Sequence[Step]) -> Edge | None:
+def _landing_at(place: Place, tail: Sequence[PhasedReport]) -> FlightEnd | None:
     end = tail[-1]
     height = next((found for step in reversed(tail) if (found := step.height_ft(place)) is not None), None)
     rate = _rate_fpm(tail, place)
@@ -111,7 +112,7 @@ def _landing_at(place: Place, tail: Sequence[Step]) -> Edge | None:
     return _edge(place, end.fix, _heading(tail), to_touchdown_nm)
 
 
-def _takeoff_at(place: Place, head: Sequence[Step], below_ft: float) -> Edge | None:
+def _takeoff_at(place: Place, head: Sequence[PhasedReport], below_ft: float) -> FlightEnd | None:
     height = next((found for step in head if (found := step.height_ft(place)) is not None), None)
     rate = _rate_fpm(head, place)
     speed = head[-1].speed_kt
@@ -123,7 +124,7 @@ def _takeoff_at(place: Place, head: Sequence[Step], below_ft: float) -> Edge | N
     return _edge(place, head[0].fix, (-x, -y), _run_nm(height, rate, speed))
 
 
-def _edge(place: Place, fix: Fix, heading: tuple[float, float], run_nm: float) -> Edge | None:
+def _edge(place: Place, fix: Fix, heading: tuple[float, float], run_nm: float) -> FlightEnd | None:
     """Compare where the path meets the field's height with where it crosses the place."""
     lat, lon = np.array([fix.lat]), np.array([fix.lon])
     distance = float(place.distance_nm(lat, lon)[0])
@@ -137,10 +138,10 @@ def _edge(place: Place, fix: Fix, heading: tuple[float, float], run_nm: float) -
         return None
     along = [float(np.hypot(*(np.array(point) - start))) for point in shapely.get_coordinates(crossing)]
     miss = max(0.0, min(along) - run_nm, run_nm - max(along))
-    return Edge(place, fix, distance, miss) if miss <= _REACH_SLACK_NM else None
+    return FlightEnd(place, fix, distance, miss) if miss <= _REACH_SLACK_NM else None
 
 
-def _best(edges: Iterator[Edge | None]) -> Edge | None:
+def _best(edges: Iterator[FlightEnd | None]) -> FlightEnd | None:
     found = [edge for edge in edges if edge is not None]
     return min(found, key=lambda edge: (edge.miss_nm, edge.distance_nm)) if found else None
 
@@ -151,7 +152,7 @@ def _run_nm(height_ft: float, rate_fpm: float, speed_kt: float) -> float:
     return minutes * 60 * speed_kt / SECONDS_PER_HOUR
 
 
-def _rate_fpm(steps: Sequence[Step], place: Place) -> float | None:
+def _rate_fpm(steps: Sequence[PhasedReport], place: Place) -> float | None:
     """Give the mean rate of climb over these steps from their altitudes, else from the rates reported."""
     known = [(step.fix, height) for step in steps if (height := step.height_ft(place)) is not None]
     if len(known) > 1 and (seconds := seconds_between(known[0][0], known[-1][0])) > 0:
@@ -160,17 +161,17 @@ def _rate_fpm(steps: Sequence[Step], place: Place) -> float | None:
     return sum(rates) / len(rates) if rates else None
 
 
-def _sinking(tail: Sequence[Step], rate_fpm: float) -> bool:
+def _sinking(tail: Sequence[PhasedReport], rate_fpm: float) -> bool:
     rates = [step.fix.vertical_rate_fpm for step in tail if step.fix.vertical_rate_fpm is not None][-_RATES:]
     steady = sum(rate <= -DESCENT_FPM for rate in rates) >= _MIN_REPORTS
     return rate_fpm <= -DESCENT_FPM or (steady and rate_fpm < 0)
 
 
-def _heading(steps: Sequence[Step]) -> tuple[float, float]:
+def _heading(steps: Sequence[PhasedReport]) -> tuple[float, float]:
     """Give the direction of flight as a unit vector (east, north), from up to a minute of movement."""
     last = steps[-1].fix
-    base = next((step.fix for step in steps if seconds_between(step.fix, last) <= HEAD_S), last)
-    east = (last.lon - base.lon + 180.0) % 360.0 - 180.0
+    base = next((step.fix for step in steps if seconds_between(step.fix, last) <= FIRST_FIXES_S), last)
+    east = wrap_longitude(last.lon - base.lon)
     vector = np.array([east * np.cos(np.radians(last.lat)), last.lat - base.lat])
     length = float(np.hypot(*vector))
     return (float(vector[0] / length), float(vector[1] / length)) if length else (0.0, 0.0)

@@ -7,22 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from db.records import Fix, Visit
-from monitor.flights.evidence import evidence
-from monitor.flights.geodesy import SECONDS_PER_HOUR, great_circle_nm
+from monitor.flights.evidence import stay_evidence
 from monitor.flights.places import Place
-from monitor.flights.stays import CRUISE_KT, SILENCE, Arrival, Stay, Watched, stays
-from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, subjects
+from monitor.flights.stays import CRUISE_KT, STAY_SILENCE, ArrivalEvidence, Stay, WatchedSeconds, stays
+from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, visit_subjects
 from monitor.flights.tracks.integrity import Track
-from monitor.flights.tracks.phases import steps
+from monitor.flights.tracks.phases import phased_reports
+from monitor.sites.geodesy import SECONDS_PER_HOUR, great_circle_nm
 
-PROCEDURE = "adsb:1"
+ADSB_PROCEDURE = "adsb:1"
 """Method and version of everything derived here; a change of rules is another procedure."""
-
-INFERRED = "inferred"
-"""The key of a visit's candidates that says how it was inferred: `lost` on the way here, or only `emerged`."""
-
-FLIGHT_ENDS = ("origin", "destination")
-"""Keys of a visit's candidates: the watched sites at the other ends of the flights that brought and took it."""
 
 SAME_VISIT = timedelta(minutes=15)
 """Two readings of one track may place the beginning of a visit this far apart."""
@@ -36,7 +30,7 @@ def derive_visits(
     *,
     known: Sequence[Visit],
     since: datetime,
-    watched: Watched,
+    watched: WatchedSeconds,
     classes: Classes,
     now: datetime,
 ) -> list[Visit]:
@@ -49,22 +43,19 @@ def derive_visits(
         return []
     by_id = {place.id: place for place in places}
     ours = [
-        visit for visit in known if visit.site_id in by_id and visit.candidates.get("procedure") == PROCEDURE
+        visit
+        for visit in known
+        if visit.site_id in by_id and visit.candidates.get("procedure") == ADSB_PROCEDURE
     ]
-    mine = [visit for visit in ours if not is_inferred(visit)]
+    mine = [visit for visit in ours if not visit.is_inferred]
     prior = _begun_before(mine, by_id, track.fixes, since)
     found = [
         _visit(stay, track.fixes, classes, now)
-        for stay in stays(steps(track.fixes, places), places, prior=prior, watched=watched, now=now)
+        for stay in stays(phased_reports(track.fixes, places), places, prior=prior, watched=watched, now=now)
     ]
     again = [visit for visit in mine if _began(visit) >= since]
     settled = _reconciled(found, again, now)
-    return confirmed_by_ear(settled, [visit for visit in ours if is_inferred(visit)])
-
-
-def is_inferred(visit: Visit) -> bool:
-    """Whether nobody heard this visit: it rests on a loss of signal."""
-    return INFERRED in visit.candidates
+    return confirmed_by_ear(settled, [visit for visit in ours if visit.is_inferred])
 
 
 def confirmed_by_ear(heard: Sequence[Visit], inferred: Sequence[Visit]) -> list[Visit]:
@@ -148,7 +139,7 @@ def _continued(heard: Visit, inferred: Visit) -> Visit:
     )
 
 
-def _arrival(name: object) -> Arrival:
+def _arrival(name: object) -> ArrivalEvidence:
     if name == "ground":
         return "ground"
     return "approach" if name == "approach" else "unseen"
@@ -170,7 +161,7 @@ def _visit(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
         departed_at=_departed_at(stay),
         last_fix_at=_departed_at(stay) or visit.last_fix_at,
         candidates={**visit.candidates, "grounded": grounded, **_departure_candidates(stay)},
-        evidence=(*visit.evidence, *evidence(stay)) if stay.prior else evidence(stay),
+        evidence=(*visit.evidence, *stay_evidence(stay)) if stay.prior else stay_evidence(stay),
     )
 
 
@@ -178,11 +169,11 @@ def _begun(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
     aircraft = _aircraft(stay, fixes)
     first = stay.first.at
     candidates: dict[str, Any] = {
-        "procedure": PROCEDURE,
+        "procedure": ADSB_PROCEDURE,
         "first_sign": first.isoformat(timespec="minutes"),
         "arrival": stay.arrival,
     }
-    if stay.arrival != "unseen" and stay.before is not None and first - stay.before.at > SILENCE:
+    if stay.arrival != "unseen" and stay.before is not None and first - stay.before.at > STAY_SILENCE:
         candidates["arrived_between"] = [_stamp(stay.before.at), _stamp(first)]
     return Visit(
         visit_id=visit_id(aircraft.icao24, stay.place.id, first),
@@ -199,7 +190,7 @@ def _begun(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
         callsign="" if aircraft.unnamed else aircraft.callsign,
         registration="" if aircraft.unnamed else aircraft.registration,
         type_code="" if aircraft.unnamed else aircraft.type_code,
-        subjects=subjects(aircraft, classes, stay.place.site.watchlist),
+        subjects=visit_subjects(aircraft, classes, stay.place.site.watchlist),
         candidates=candidates,
     )
 
@@ -249,9 +240,10 @@ def _reconciled(found: Sequence[Visit], again: Sequence[Visit], now: datetime) -
 
 def _under_first_id(visit: Visit, earlier: Visit) -> Visit:
     first = earlier.candidates.get("first_sign", visit.candidates["first_sign"])
-    kept = {key: earlier.candidates[key] for key in FLIGHT_ENDS if key in earlier.candidates}
     visit = replace(
-        visit, visit_id=earlier.visit_id, candidates={**visit.candidates, **kept, "first_sign": first}
+        visit,
+        visit_id=earlier.visit_id,
+        candidates={**visit.candidates, **earlier.flight_ends, "first_sign": first},
     )
     gap = earlier.candidates.get("gap")
     if gap is None:

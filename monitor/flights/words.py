@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from alerts.words import span, utc
+from alerts.words import measured_duration, utc
 from db.records import Visit, VisitState
-from monitor.flights.signal_loss.records import is_awaited_near
-from monitor.flights.tracks.codes import names_of
-from monitor.flights.tracks.integrity import REASONS
-from monitor.flights.visits import INFERRED
+from monitor.flights.tracks.codes import type_names
+from monitor.flights.tracks.integrity import REJECTION_REASONS
 from monitor.sites import Site
 
 _HEARD = {
@@ -36,7 +34,7 @@ STATES: Mapping[VisitState, str] = {
 _LOST_AMONG_SEVERAL = "lost on the way here or to a place near by, counted at neither"
 
 
-def who(visit: Visit) -> str:
+def aircraft_words(visit: Visit) -> str:
     """Name the aircraft as far as it may be named."""
     if not visit.icao24:
         return "an aircraft without name"
@@ -46,7 +44,7 @@ def who(visit: Visit) -> str:
     return f"{first} ({', '.join(each for each in more if each != first)})"
 
 
-def arrival(visit: Visit) -> str:
+def arrival_words(visit: Visit) -> str:
     """Say when it came, between which times, or that nobody saw it come."""
     if visit.arrived_at is None:
         return (
@@ -55,7 +53,7 @@ def arrival(visit: Visit) -> str:
             else "arrival not observed"
         )
     bounds = visit.candidates.get("arrived_between")
-    if bounds and INFERRED in visit.candidates:
+    if bounds and visit.is_inferred:
         early, late = (utc(datetime.fromisoformat(each)) for each in bounds)
         return f"arrival not heard, estimated between {early} and {late}"
     if bounds:
@@ -63,10 +61,10 @@ def arrival(visit: Visit) -> str:
     return f"arrived {utc(visit.arrived_at)}"
 
 
-def departure(visit: Visit) -> str:
+def departure_words(visit: Visit) -> str:
     """Say when it left, between which times, or when it was last heard here."""
     bounds = visit.candidates.get("departed_between")
-    if visit.departed_at is not None and INFERRED in visit.candidates and bounds:
+    if visit.departed_at is not None and visit.is_inferred and bounds:
         early, late = (utc(datetime.fromisoformat(each)) for each in bounds)
         return f"departure not heard, estimated between {early} and {late}"
     if visit.departed_at is not None:
@@ -79,25 +77,25 @@ def departure(visit: Visit) -> str:
     return f"last heard here {utc(visit.last_fix_at)}"
 
 
-def confidence(visit: Visit) -> str:
+def confidence_words(visit: Visit) -> str:
     """Say how sure it is, in figures and in words: `2 of 4: heard again, …`."""
     # Only an inferred visit has less than 3.
-    words = _INFERRED if INFERRED in visit.candidates else _INFERRED | _HEARD
+    words = _INFERRED if visit.is_inferred else _INFERRED | _HEARD
     return f"{visit.confidence} of 4: {words[visit.confidence]}"
 
 
-def state(visit: Visit) -> str:
+def visit_state_words(visit: Visit) -> str:
     """Say what became of it."""
-    return _LOST_AMONG_SEVERAL if is_awaited_near(visit) else STATES[visit.state]
+    return _LOST_AMONG_SEVERAL if visit.is_awaited_near else STATES[visit.state]
 
 
-def rejected(counts: Mapping[str, int]) -> str:
+def rejected_words(counts: Mapping[str, int]) -> str:
     """Say how many position reports were not believed, and why; nothing where all were."""
-    told = [f"{number} × {REASONS.get(reason, reason)}" for reason, number in counts.items()]
+    told = [f"{number} × {REJECTION_REASONS.get(reason, reason)}" for reason, number in counts.items()]
     return f"Not believed in the last day: {'; '.join(told)}." if told else ""
 
 
-def story(metric: str, visits: Sequence[Visit], site: Site) -> str:
+def visits_story(metric: str, visits: Sequence[Visit], site: Site) -> str:
     """Tell of the watched aircraft behind a count in sentences that can be printed, with what is not known.
 
     Other aircraft are not named: their identity is forgotten later, and a count would keep it.
@@ -109,7 +107,7 @@ def story(metric: str, visits: Sequence[Visit], site: Site) -> str:
 
 
 def _named(visit: Visit) -> str:
-    kind = next(iter(names_of(visit.type_code)), visit.type_code)
+    kind = next(iter(type_names(visit.type_code)), visit.type_code)
     more = [
         kind,
         f"callsign {visit.callsign}" if visit.callsign else "",
@@ -119,11 +117,11 @@ def _named(visit: Visit) -> str:
 
 
 def _told(visit: Visit, site: Site) -> str:
-    gap, origin = visit.candidates.get("gap") or {}, visit.candidates.get("origin")
+    gap, origin = visit.gap, visit.flight_ends.get("origin")
     came = f" It came from {origin}." if origin else ""
-    if INFERRED not in visit.candidates:
+    if not visit.is_inferred:
         seen = "was heard to arrive" if visit.arrived_at else "was heard, its arrival was not,"
-        return f"{seen} at {site.name} ({arrival(visit)}; {departure(visit)}; {_graded(visit)}).{came}"
+        return f"{seen} at {site.name} ({arrival_words(visit)}; {departure_words(visit)}; {_graded(visit)}).{came}"
     if "lost_at" not in gap:
         back = utc(datetime.fromisoformat(gap["back_at"]))
         return f"was first heard at {back}, flying away from {site.name}; its arrival there was not ({_graded(visit)})."
@@ -133,7 +131,7 @@ def _told(visit: Visit, site: Site) -> str:
     text = f"was last heard at {lost}{where}.{came}"
     if "ground_h" in visit.candidates:
         back = utc(datetime.fromisoformat(gap["back_at"]))
-        ground = span(timedelta(hours=visit.candidates["ground_h"]))
+        ground = measured_duration(timedelta(hours=visit.candidates["ground_h"]))
         doubt = "" if visit.state == "confirmed" else "; other places fit nearly as well"
         return (
             f"{text} It was heard again at {back}, which leaves about {ground} on the ground. "
@@ -141,7 +139,7 @@ def _told(visit: Visit, site: Site) -> str:
         )
     early, late = (datetime.fromisoformat(each) for each in visit.candidates["arrived_between"])
     awaited = f"It would have arrived between {utc(early)} and {late.astimezone(UTC):%H:%M} UTC"
-    near = " there or at a place near by" if is_awaited_near(visit) else ""
+    near = " there or at a place near by" if visit.is_awaited_near else ""
     return f"{text} {awaited}. Whether it landed{near} is not known ({_graded(visit)})."
 
 

@@ -16,16 +16,17 @@ from rasterio.features import rasterize
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from db.records import Json, Scene
-from monitor.imagery.drawing import draw
+from db.records import JsonMapping, Scene
+from monitor.imagery.drawing import draw_png
 from monitor.sites import Site
+from monitor.sites.geodesy import Floats, longitude_near
 
-COLLECTION = "sentinel-2-l2a"
-LINK = "visual"
-MOST_CLOUD = 0.2
+CUTOUT_COLLECTION = "sentinel-2-l2a"
+VISUAL_LINK = "visual"
+MOST_CUTOUT_CLOUD = 0.2
 LEAST_COVERED = 0.95
-LOOK_BACK = timedelta(days=90)
-LARGEST_PX = 1024
+CUTOUT_LOOK_BACK = timedelta(days=90)
+LARGEST_CUTOUT_PX = 1024
 MARGIN_SHARE, MARGIN_M = 0.15, 250.0
 _MOST_BLOCKS = 4096
 _LARGEST_BLOCK_PX = 4096 * 4096
@@ -72,14 +73,14 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class CutoutImage:
     """A finished picture; `bounds` and `shown_share` as in `db.records.Cutout`."""
 
     png: bytes
     width_px: int
     height_px: int
     metres_per_pixel: float
-    bounds: Json
+    bounds: JsonMapping
     shown_share: float
 
 
@@ -88,17 +89,17 @@ def clear_scenes(scenes: Iterable[Scene], now: datetime) -> list[Scene]:
     good = (
         scene
         for scene in scenes
-        if scene.collection == COLLECTION
-        and now - LOOK_BACK <= scene.acquired_at <= now
+        if scene.collection == CUTOUT_COLLECTION
+        and now - CUTOUT_LOOK_BACK <= scene.acquired_at <= now
         and scene.cloud_share is not None
-        and scene.cloud_share < MOST_CLOUD
+        and scene.cloud_share < MOST_CUTOUT_CLOUD
         and scene.covered_share > LEAST_COVERED
-        and scene.links.get(LINK)
+        and scene.links.get(VISUAL_LINK)
     )
     return sorted(good, key=lambda scene: (scene.acquired_at, scene.provider, scene.item_id), reverse=True)
 
 
-def attribution(acquired_at: datetime) -> str:
+def copernicus_attribution(acquired_at: datetime) -> str:
     """What the Copernicus licence asks for, with the year of the picture."""
     return f"Contains modified Copernicus Sentinel data {acquired_at.year}"
 
@@ -108,7 +109,7 @@ def outline_digest(site: Site) -> str:
     return hashlib.sha256(shapely.to_wkb(site.geometry)).hexdigest()[:16]
 
 
-def cut_out(raster: Raster, site: Site, *, most_bytes: int, texts: Json) -> Cut:
+def cut_out(raster: Raster, site: Site, *, most_bytes: int, texts: JsonMapping) -> CutoutImage:
     """Cut one site out of the finest level that fits; raises CutoutError, and RasterioError for a damaged file.
 
     `texts` are written into the PNG, so that a copy says where it is from.
@@ -120,7 +121,7 @@ def cut_out(raster: Raster, site: Site, *, most_bytes: int, texts: Json) -> Cut:
     for number in levels:
         with raster.level(number) as level:
             frame = _frame(level, outline)
-            if max(frame.shape) > LARGEST_PX:
+            if max(frame.shape) > LARGEST_CUTOUT_PX:
                 continue
             blocks = sorted(set(_blocks(level, frame)))
             if sum(size for _, size in blocks) > most_bytes:
@@ -128,7 +129,7 @@ def cut_out(raster: Raster, site: Site, *, most_bytes: int, texts: Json) -> Cut:
             raster.fetch(blocks)
             return _finished(_read(level, frame), frame, outline, epsg, texts)
     raise CutoutError(
-        f"the picture has no level at which the site fits into {LARGEST_PX} pixels and few enough bytes"
+        f"the picture has no level at which the site fits into {LARGEST_CUTOUT_PX} pixels and few enough bytes"
     )
 
 
@@ -154,7 +155,7 @@ def _projected(outline: BaseGeometry, epsg: int) -> BaseGeometry:
     """The outline in metres; parts on both sides of 180° join again."""
     to_metres = Transformer.from_crs(4326, epsg, always_xy=True)
 
-    def project(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def project(points: Floats) -> Floats:
         return np.column_stack(to_metres.transform(points[:, 0], points[:, 1]))
 
     # A straight edge in degrees is a curve on the map.
@@ -222,7 +223,9 @@ def _read(level: Any, frame: Frame) -> Pixels:
     return pixels
 
 
-def _finished(pixels: Pixels, frame: Frame, outline: BaseGeometry, epsg: int, texts: Json) -> Cut:
+def _finished(
+    pixels: Pixels, frame: Frame, outline: BaseGeometry, epsg: int, texts: JsonMapping
+) -> CutoutImage:
     site = rasterize([outline], frame.shape, transform=frame.transform)
     if not site.any():
         site = rasterize([outline], frame.shape, transform=frame.transform, all_touched=True)
@@ -236,9 +239,9 @@ def _finished(pixels: Pixels, frame: Frame, outline: BaseGeometry, epsg: int, te
         outline, lambda points: np.column_stack(inverse @ (points[:, 0], points[:, 1]))
     )
     height, width = frame.shape
-    zoom = max(1, min(4, LARGEST_PX // max(height, width)))
-    return Cut(
-        png=draw(pixels, in_pixels, zoom=zoom, texts=texts),
+    zoom = max(1, min(4, LARGEST_CUTOUT_PX // max(height, width)))
+    return CutoutImage(
+        png=draw_png(pixels, in_pixels, zoom=zoom, texts=texts),
         width_px=width * zoom,
         height_px=height * zoom,
         metres_per_pixel=frame.transform.a / zoom,
@@ -265,4 +268,4 @@ def _bounds(frame: Frame, epsg: int) -> dict[str, Any]:
 
 def _together(lons: Sequence[float]) -> list[float]:
     """The longitudes on one turn: corners on both sides of 180° stay neighbours, some beyond it."""
-    return [lons[0] + (lon - lons[0] + 180) % 360 - 180 for lon in lons]
+    return [longitude_near(lon, lons[0]) for lon in lons]

@@ -10,14 +10,14 @@ from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 from shapely.geometry.base import BaseGeometry
 
-from db.records import Json
+from db.records import JsonMapping
 
-OUTLINE = (255, 214, 0, 255)
-HATCH = (128, 128, 128, 255)
+OUTLINE_COLOUR = (255, 214, 0, 255)
+HATCH_COLOUR = (128, 128, 128, 255)
 _HATCH_STEP = 8
 
 
-def draw(pixels: npt.NDArray[np.uint8], outline: BaseGeometry, *, zoom: int, texts: Json) -> bytes:
+def draw_png(pixels: npt.NDArray[np.uint8], outline: BaseGeometry, *, zoom: int, texts: JsonMapping) -> bytes:
     """Make the PNG of RGBA pixels; `outline` is in pixels, each becomes `zoom` times `zoom`.
 
     Where alpha is 0 there is no data: that stays transparent and is hatched. `texts` become the PNG's own.
@@ -28,7 +28,7 @@ def draw(pixels: npt.NDArray[np.uint8], outline: BaseGeometry, *, zoom: int, tex
     pen = ImageDraw.Draw(image)
     for ring in _rings(outline):
         # Pillow counts from the middle of a pixel, the map from its corner.
-        pen.line([(x * zoom - 0.5, y * zoom - 0.5) for x, y in ring], fill=OUTLINE, width=1)
+        pen.line([(x * zoom - 0.5, y * zoom - 0.5) for x, y in ring], fill=OUTLINE_COLOUR, width=1)
     if large[..., 3].all():
         image = image.convert("RGB")
     info = PngInfo()
@@ -43,7 +43,7 @@ def _hatch(pixels: npt.NDArray[np.uint8]) -> None:
     height, width = pixels.shape[:2]
     rows, columns = np.ogrid[:height, :width]
     stripes = (rows + columns) % _HATCH_STEP == 0
-    pixels[stripes & (pixels[..., 3] == 0)] = HATCH
+    pixels[stripes & (pixels[..., 3] == 0)] = HATCH_COLOUR
 
 
 def _rings(outline: BaseGeometry) -> Iterator[list[tuple[float, float]]]:

@@ -19,10 +19,10 @@ from db.records import Evidence, Observation, Scene, SeriesKey
 from monitor.sites import Site
 from monitor.sites.geometry import covered_share
 
-METRIC = METRICS["passes"]
-GATE = 0.3
+PASSES_METRIC = METRICS["passes"]
+PASS_EXPOSURE_GATE = 0.3
 """A pass that showed less of the site than this cannot be assessed."""
-LATENCY = timedelta(hours=2)
+SCENE_LATENCY = timedelta(hours=2)
 """How long after a pass its scene is held to be public, where the catalogue does not say."""
 RADAR_SENSORS = frozenset({"sar"})
 """Radar sees through cloud."""
@@ -30,13 +30,13 @@ _SAME_TILE = 0.9
 _LINKS = ("thumbnail", "visual", "self")
 
 
-def passes(
+def pass_looks(
     site: Site,
     scenes: Sequence[Scene],
     *,
     recorded_at: datetime,
     known_starts: Mapping[str, datetime] | None = None,
-    gate: float = GATE,
+    gate: float = PASS_EXPOSURE_GATE,
 ) -> list[Observation]:
     """Make one look of all scenes of a pass over this site, in order of time.
 
@@ -62,8 +62,8 @@ def _look(
     exposure = None if clear is None else covered * clear
     begins = start or min(scene.acquired_at for scene in scenes)
     return Observation(
-        series=SeriesKey(site.id, "", METRIC.name, "", f"imagery/{first.sensor}"),
-        kind=METRIC.kind,
+        series=SeriesKey(site.id, "", PASSES_METRIC.name, "", f"imagery/{first.sensor}"),
+        kind=PASSES_METRIC.kind,
         period_start=begins,
         period_end=max(begins, *(scene.acquired_at for scene in scenes)),
         look_key=first.look_key,
@@ -148,7 +148,7 @@ def _knowable_at(scenes: Sequence[Scene]) -> datetime:
         for scene in scenes
         if scene.published_at and scene.published_at >= scene.acquired_at
     ]
-    first = min(published, default=min(scene.acquired_at for scene in scenes) + LATENCY)
+    first = min(published, default=min(scene.acquired_at for scene in scenes) + SCENE_LATENCY)
     corrected = [scene.updated_at for scene in scenes if scene.version > 1 and scene.updated_at]
     return max(first, *corrected) if corrected else first
 

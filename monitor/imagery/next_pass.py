@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from alerts.words import utc
 from db.records import Scene
-from monitor.imagery.looks import GATE
+from monitor.imagery.looks import PASS_EXPOSURE_GATE
 
-WINDOW = timedelta(days=60)
-REPEATS = (
+PASS_WINDOW = timedelta(days=60)
+REPEAT_CYCLES_DAYS = (
     (re.compile(r"sentinel-1[a-d]"), 12),
     (re.compile(r"sentinel-2[a-d]"), 10),
     (re.compile(r"landsat-[89]"), 16),
@@ -54,10 +54,12 @@ def next_passes(scenes: Iterable[Scene], now: datetime) -> list[NextPass]:
     return sorted((_next(seen, now) for seen in newest), key=lambda each: (each.at, each.platform))
 
 
-def describe(passes: Sequence[NextPass]) -> str:
+def next_pass_sentence(passes: Sequence[NextPass]) -> str:
     """Say in a sentence when the next pass is due, or that nobody can tell."""
     if not passes:
-        return f"Cannot tell yet when the next pass is due: no usable scene in the last {WINDOW.days} days."
+        return (
+            f"Cannot tell yet when the next pass is due: no usable scene in the last {PASS_WINDOW.days} days."
+        )
     first = passes[0]
     return f"The next pass is due about {utc(first.at)}, {first.basis}. Cloud may hide the site."
 
@@ -66,20 +68,20 @@ def _seen(scenes: Iterable[Scene], now: datetime) -> list[_Seen]:
     """One pass for each look that showed enough of the site, whatever the cloud."""
     tiles: dict[str, list[Scene]] = {}
     for scene in scenes:
-        if now - WINDOW <= scene.acquired_at <= now:
+        if now - PASS_WINDOW <= scene.acquired_at <= now:
             tiles.setdefault(scene.look_key, []).append(scene)
     found = []
     for some in tiles.values():
         first = min(some, key=lambda scene: scene.acquired_at)
         days = _repeat_days(first.platform)
-        if days and sum(scene.covered_share for scene in some) >= GATE:
+        if days and sum(scene.covered_share for scene in some) >= PASS_EXPOSURE_GATE:
             track = next((named for scene in some if (named := _track(scene))), "")
             found.append(_Seen(first.platform, first.acquired_at, timedelta(days=days), track))
     return found
 
 
 def _repeat_days(platform: str) -> int | None:
-    return next((days for name, days in REPEATS if name.fullmatch(platform)), None)
+    return next((days for name, days in REPEAT_CYCLES_DAYS if name.fullmatch(platform)), None)
 
 
 def _same_track(one: _Seen, other: _Seen) -> bool:

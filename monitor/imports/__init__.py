@@ -1,19 +1,19 @@
 """Bringing counts in from files: CSV or GeoJSON in the columns of docs/importing.md."""
 
-from monitor.imports.faults import Fault, UnreadableFile
-from monitor.imports.fields import Clock
-from monitor.imports.load import ImportReport, Progress, import_file, load_published, store
-from monitor.imports.rows import Record, parse_row, parse_rows
+from monitor.imports.faults import ImportFault, UnreadableFile
+from monitor.imports.fields import ImportClock
+from monitor.imports.load import ImportProgress, ImportReport, import_file, load_published, store_records
+from monitor.imports.rows import ImportedRecord, parse_row, parse_rows
 from monitor.imports.site_baselines import declared_of, load_declared
 from monitor.imports.sources import RawRow, csv_rows, feature_rows, open_rows
 
 __all__ = [
-    "Clock",
-    "Fault",
+    "ImportClock",
+    "ImportFault",
+    "ImportProgress",
     "ImportReport",
-    "Progress",
+    "ImportedRecord",
     "RawRow",
-    "Record",
     "UnreadableFile",
     "csv_rows",
     "declared_of",
@@ -24,5 +24,5 @@ __all__ = [
     "open_rows",
     "parse_row",
     "parse_rows",
-    "store",
+    "store_records",
 ]

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from monitor.imports.faults import Fault
-from monitor.sites.faults import did_you_mean, shown
+from monitor.imports.faults import ImportFault
+from monitor.sites.faults import did_you_mean, printable_value
 
-REQUIRED = ("site_id", "start", "metric", "value")
-COLUMNS = (
+REQUIRED_COLUMNS = ("site_id", "start", "metric", "value")
+IMPORT_COLUMNS = (
     "site_id",
     "area",
     "start",
@@ -34,8 +34,8 @@ COLUMNS = (
     "note",
 )
 """As in docs/importing.md; `id` may stand beside them."""
-NUMERIC = ("value", "low", "high", "exposure")
-ID = "id"
+NUMERIC_COLUMNS = ("value", "low", "high", "exposure")
+ID_COLUMN = "id"
 OWN_PREFIX = "x-"
 """Columns of one's own, which are not read."""
 
@@ -59,23 +59,29 @@ FEATURE_EXTRAS = ("cloud_fraction", "gsd_m", "evidence", "review", "score", "sup
 """Properties of such features that no column holds."""
 
 
-def header_faults(names: Iterable[str], row: str, known: Iterable[str] = (*COLUMNS, ID)) -> Iterator[Fault]:
+def header_faults(
+    names: Iterable[str], row: str, known: Iterable[str] = (*IMPORT_COLUMNS, ID_COLUMN)
+) -> Iterator[ImportFault]:
     """Find unknown and repeated names."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            yield Fault(row, shown(name), "this column stands there twice", "Keep one of them")
+            yield ImportFault(
+                row, printable_value(name), "this column stands there twice", "Keep one of them"
+            )
         elif name not in known and not name.startswith(OWN_PREFIX):
             advice = did_you_mean(name, known)
             stop = "" if advice.endswith("?") else "."
             own = f"{advice}{stop} A column of your own must begin with {OWN_PREFIX}"
-            yield Fault(row, shown(name), "this column is not known", own)
+            yield ImportFault(row, printable_value(name), "this column is not known", own)
         seen.add(name)
 
 
-def missing_faults(names: Iterable[str], row: str) -> Iterator[Fault]:
+def missing_faults(names: Iterable[str], row: str) -> Iterator[ImportFault]:
     """Find the required columns that are not there."""
     present = set(names)
-    for name in REQUIRED:
+    for name in REQUIRED_COLUMNS:
         if name not in present:
-            yield Fault(row, name, "this column is missing", f"Required are {', '.join(REQUIRED)}")
+            yield ImportFault(
+                row, name, "this column is missing", f"Required are {', '.join(REQUIRED_COLUMNS)}"
+            )

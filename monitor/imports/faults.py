@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-MAX_FAULTS = 10_000
+FAULTS_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ImportFault:
     """One thing wrong; `row` is `row 12` (the header is row 1), `feature "ID"` or `the file`."""
 
     row: str
@@ -31,11 +31,11 @@ class BadCell(Exception):  # noqa: N818 - reads as what was found
 class UnreadableFile(Exception):  # noqa: N818 - reads as what was found
     """The file as a whole cannot be read; `faults` says why."""
 
-    def __init__(self, *faults: Fault) -> None:
+    def __init__(self, *faults: ImportFault) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = faults
 
 
 def unreadable(problem: str, mend: str) -> UnreadableFile:
     """The error for a file that fails as a whole, for one reason."""
-    return UnreadableFile(Fault("the file", "", problem, mend))
+    return UnreadableFile(ImportFault("the file", "", problem, mend))

@@ -7,19 +7,19 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from alerts.metrics import NOTE_METRIC
 from alerts.words import utc
 from monitor.imports import periods, values
-from monitor.imports.faults import BadCell, Fault
-from monitor.imports.reader import Reader
+from monitor.imports.faults import BadCell, ImportFault
+from monitor.imports.reader import RowReader
 from monitor.imports.sources import RawRow
 from monitor.imports.values import Comparator
 from monitor.sites import Site
-from monitor.sites.faults import did_you_mean, shown
+from monitor.sites.faults import did_you_mean, printable_value
 
 # A date may already be tomorrow's where the publisher lives.
 _DATES_AHEAD = timedelta(hours=26)
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class ImportClock:
     """`recorded_at` is stamped on every record; with `latest`, nothing may happen or be published after it."""
 
     recorded_at: datetime
@@ -27,7 +27,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class When:
+class RowPeriod:
     """The period that a row is about, and when it was knowable."""
 
     period: periods.Period
@@ -35,7 +35,7 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RowNumbers:
     """The numbers of a row."""
 
     says: Comparator
@@ -61,7 +61,7 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class RowFields:
     """One good row; shares are 0 to 1, `gsd_m` is the size of a pixel."""
 
     site_id: str
@@ -69,8 +69,8 @@ class Fields:
     metric: str
     subject: str
     procedure: str
-    when: When
-    finding: Finding
+    when: RowPeriod
+    finding: RowNumbers
     citation: Citation
     exposure: float | None
     cloud_fraction: float | None
@@ -81,28 +81,30 @@ class Fields:
     label: str
 
 
-def read_fields(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Fields | tuple[Fault, ...]:
+def read_fields(
+    raw: RawRow, sites: Mapping[str, Site], clock: ImportClock
+) -> RowFields | tuple[ImportFault, ...]:
     """Read every cell of a row; gives its fields, or all its faults."""
     if raw.faults:
         return raw.faults
-    reader = Reader(raw)
+    reader = RowReader(raw)
     site = reader.required("site_id", lambda text: _site(text, sites))
-    metric = reader.required("metric", values.metric_name)
-    says = reader.attempt("comparator", lambda: values.comparator(reader.text("comparator")))
+    metric = reader.required("metric", values.parse_metric)
+    says = reader.attempt("comparator", lambda: values.parse_comparator(reader.text("comparator")))
     when = _when(reader, site.timezone if site else UTC, clock)
     finding = _finding(reader, metric, says) if metric and says else None
     citation = _citation(reader)
     area = reader.optional("area", lambda text: _area(text, site)) or ""
-    subject = reader.optional("subject", values.subject) or ""
+    subject = reader.optional("subject", values.parse_subject) or ""
     procedure = _procedure(reader, "published" if citation.publisher or citation.url else "analyst")
-    exposure = reader.optional("exposure", values.share)
-    cloud_fraction = reader.optional("cloud_fraction", values.share)
-    gsd_m = reader.optional("gsd_m", values.number)
-    announced = reader.optional("announced", values.yes_no) or False
+    exposure = reader.optional("exposure", values.parse_share)
+    cloud_fraction = reader.optional("cloud_fraction", values.parse_share)
+    gsd_m = reader.optional("gsd_m", values.parse_number)
+    announced = reader.optional("announced", values.parse_yes_no) or False
     row_id = reader.text("id")
     if reader.faults or not (site and metric and when and finding):
         return tuple(reader.faults)
-    return Fields(
+    return RowFields(
         site_id=site.id,
         area=area,
         metric=metric,
@@ -123,7 +125,7 @@ def read_fields(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Fields 
 
 def _site(text: str, sites: Mapping[str, Site]) -> Site:
     if text not in sites:
-        raise BadCell(f"{shown(text)} is not a watched site", did_you_mean(text, sites))
+        raise BadCell(f"{printable_value(text)} is not a watched site", did_you_mean(text, sites))
     return sites[text]
 
 
@@ -131,56 +133,60 @@ def _area(text: str, site: Site | None) -> str:
     named = [area.id for area in site.areas] if site else [text]
     if text in named:
         return text
-    where = f"{shown(text)} is not an area of this site"
+    where = f"{printable_value(text)} is not an area of this site"
     if not named:
         raise BadCell(where, "It has none: leave area empty, or add the area to the sites file")
     raise BadCell(where, did_you_mean(text, named))
 
 
-def _procedure(reader: Reader, default: str) -> str:
-    method = reader.optional("method", values.method_part) or default
-    version = reader.optional("method_version", values.method_part)
-    sensor = reader.optional("sensor", values.method_part)
+def _procedure(reader: RowReader, default: str) -> str:
+    method = reader.optional("method", values.parse_method_part) or default
+    version = reader.optional("method_version", values.parse_method_part)
+    sensor = reader.optional("sensor", values.parse_method_part)
     return f"{method}{f':{version}' if version else ''}{f'@{sensor}' if sensor else ''}"
 
 
-def _citation(reader: Reader) -> Citation:
+def _citation(reader: RowReader) -> Citation:
     return Citation(
         publisher=reader.text("publisher"),
         via=reader.text("via"),
-        url=reader.optional("url", values.web_address) or "",
+        url=reader.optional("url", values.parse_web_address) or "",
         links=tuple(_link(reader, each) for each in reader.raw.links),
         scene=reader.text("scene"),
-        certainty=reader.optional("certainty", values.certainty) or "",
+        certainty=reader.optional("certainty", values.parse_certainty) or "",
         reviewer=reader.text("reviewer"),
         review=reader.text("review"),
         note=reader.text("note"),
     )
 
 
-def _link(reader: Reader, text: str) -> str:
-    return reader.attempt("evidence", lambda: values.web_address(values.plain_text(text))) or ""
+def _link(reader: RowReader, text: str) -> str:
+    return reader.attempt("evidence", lambda: values.parse_web_address(values.plain_text(text))) or ""
 
 
-def _when(reader: Reader, zone: tzinfo, clock: Clock) -> When | None:
-    start = reader.required("start", lambda text: periods.moment(text, zone))
+def _when(reader: RowReader, zone: tzinfo, clock: ImportClock) -> RowPeriod | None:
+    start = reader.required("start", lambda text: periods.parse_time(text, zone))
     if start is None:
-        reader.optional("end", lambda text: periods.moment(text, zone))
+        reader.optional("end", lambda text: periods.parse_time(text, zone))
         return None
     had = len(reader.faults)
-    end = reader.optional("end", lambda text: periods.moment(text, zone))
+    end = reader.optional("end", lambda text: periods.parse_time(text, zone))
     precision = reader.attempt("precision", lambda: periods.precision_of(reader.text("precision"), start))
     if precision is None or len(reader.faults) > had:
         return None
-    period = reader.attempt("end", lambda: periods.period(start, end or start, precision, zone))
+    period = reader.attempt("end", lambda: periods.import_period(start, end or start, precision, zone))
     if period is None:
         return None
     published = reader.text("published")
     known = reader.attempt("published", lambda: periods.result_time(published, period, zone))
-    return None if known is None else _bounded(reader, When(period, known), clock, published=bool(published))
+    return (
+        None
+        if known is None
+        else _bounded(reader, RowPeriod(period, known), clock, published=bool(published))
+    )
 
 
-def _bounded(reader: Reader, when: When, clock: Clock, *, published: bool) -> When:
+def _bounded(reader: RowReader, when: RowPeriod, clock: ImportClock, *, published: bool) -> RowPeriod:
     """The same, knowable no later than it is recorded; times to come are faults."""
     latest = clock.latest
     if latest is None:
@@ -190,14 +196,14 @@ def _bounded(reader: Reader, when: When, clock: Clock, *, published: bool) -> Wh
         reader.fault("start", f"it lies in the future (it is {now})", "Check the year and the month")
     elif published and when.result_time > latest + _DATES_AHEAD:
         reader.fault("published", f"it lies in the future (it is {now})", "Check the year and the month")
-    return When(when.period, max(when.period.start, min(when.result_time, latest)))
+    return RowPeriod(when.period, max(when.period.start, min(when.result_time, latest)))
 
 
-def _finding(reader: Reader, metric: str, says: Comparator) -> Finding:
-    assessable = reader.optional("assessable", values.yes_no)
-    value = reader.optional("value", lambda text: values.count(text, metric))
-    low, high = reader.optional("low", values.number), reader.optional("high", values.number)
-    found = Finding(says, value, low, high, assessable)
+def _finding(reader: RowReader, metric: str, says: Comparator) -> RowNumbers:
+    assessable = reader.optional("assessable", values.parse_yes_no)
+    value = reader.optional("value", lambda text: values.parse_count(text, metric))
+    low, high = reader.optional("low", values.parse_number), reader.optional("high", values.parse_number)
+    found = RowNumbers(says, value, low, high, assessable)
     if metric == NOTE_METRIC:
         _check_note(reader, found)
     elif says.says == "count":
@@ -205,16 +211,16 @@ def _finding(reader: Reader, metric: str, says: Comparator) -> Finding:
     else:
         _check_statement(reader, found)
     if says.statistic == "none_before" and says.says == "statistic":
-        return Finding(says, 0.0)
+        return RowNumbers(says, 0.0)
     return found
 
 
-def _check_note(reader: Reader, found: Finding) -> None:
+def _check_note(reader: RowReader, found: RowNumbers) -> None:
     if found.says.says != "count":
         reader.fault("comparator", "a note carries no statistic", "Leave it empty, or name a metric")
 
 
-def _check_count(reader: Reader, found: Finding) -> None:
+def _check_count(reader: RowReader, found: RowNumbers) -> None:
     if found.assessable is False:
         for column in ("value", "low", "high"):
             if reader.text(column):
@@ -229,7 +235,7 @@ def _check_count(reader: Reader, found: Finding) -> None:
         reader.fault("low", "low, value and high are not in this order", "Check the three numbers")
 
 
-def _check_statement(reader: Reader, found: Finding) -> None:
+def _check_statement(reader: RowReader, found: RowNumbers) -> None:
     says = found.says
     for column in ("low", "high", "assessable"):
         if reader.text(column):

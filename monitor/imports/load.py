@@ -12,15 +12,15 @@ from db import observations
 from db.declared import record_declared, record_notes
 from db.engine import Connection, Engine, writing
 from db.records import DeclaredBaseline, Note, Observation, SeriesKey
-from monitor.imports.faults import MAX_FAULTS, Fault, UnreadableFile
-from monitor.imports.fields import Clock
-from monitor.imports.rows import Record, parse_row
+from monitor.imports.faults import FAULTS_KEPT, ImportFault, UnreadableFile
+from monitor.imports.fields import ImportClock
+from monitor.imports.rows import ImportedRecord, parse_row
 from monitor.imports.sources import RawRow, Rows, open_rows
 from monitor.sites import Site
 
-CHUNK = 1_000
-R = TypeVar("R", Observation, DeclaredBaseline, Note)
-Progress = Callable[[str, int], None]
+ROWS_AT_ONCE = 1_000
+ImportedT = TypeVar("ImportedT", Observation, DeclaredBaseline, Note)
+ImportProgress = Callable[[str, int], None]
 """Called with "checked" or "stored" and the number of rows so far."""
 
 
@@ -33,7 +33,7 @@ class ImportReport:
     unchanged: int = 0
     declared: int = 0
     notes: int = 0
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ImportFault, ...] = ()
 
 
 def import_file(
@@ -43,13 +43,13 @@ def import_file(
     now: datetime,
     *,
     skip_bad: bool = False,
-    progress: Progress | None = None,
+    progress: ImportProgress | None = None,
 ) -> ImportReport:
     """Import a CSV or GeoJSON file; with a fault nothing is stored, unless `skip_bad` leaves bad rows out.
 
     What it brings was knowable by `now` at the latest, since now it is recorded.
     """
-    clock = Clock(now, latest=now)
+    clock = ImportClock(now, latest=now)
     return _import(engine, path, sites, clock, skip_bad=skip_bad, progress=progress)
 
 
@@ -58,17 +58,17 @@ def load_published(engine: Engine, path: Path, sites: Mapping[str, Site], now: d
 
     Facts about sites that are no longer watched are left out.
     """
-    return _import(engine, path, sites, Clock(now), skip_bad=True, progress=None)
+    return _import(engine, path, sites, ImportClock(now), skip_bad=True, progress=None)
 
 
 def _import(
     engine: Engine,
     path: Path,
     sites: Mapping[str, Site],
-    clock: Clock,
+    clock: ImportClock,
     *,
     skip_bad: bool,
-    progress: Progress | None,
+    progress: ImportProgress | None,
 ) -> ImportReport:
     say = progress or (lambda _stage, _rows: None)
     try:
@@ -94,14 +94,14 @@ def _import(
 class _Checked:
     """What the first pass found: the bad rows, and one look of every series among the good ones."""
 
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ImportFault] = field(default_factory=list)
     bad: set[int] = field(default_factory=set)
     series: dict[SeriesKey, Observation] = field(default_factory=dict)
     seen: dict[int, tuple[int, str]] = field(default_factory=dict)
     dated: set[int] = field(default_factory=set)
 
 
-def _check(rows: Rows, sites: Mapping[str, Site], clock: Clock, say: Progress) -> _Checked:
+def _check(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, say: ImportProgress) -> _Checked:
     # The file is read twice rather than kept: a large one would not fit into memory as records, and
     # checking inside the transaction would keep every other writer waiting.
     check = _Checked()
@@ -111,14 +111,14 @@ def _check(rows: Rows, sites: Mapping[str, Site], clock: Clock, say: Progress) -
         faults = parsed if isinstance(parsed, tuple) else _repeats(check, parsed, raw)
         if faults:
             check.bad.add(raw.number)
-            check.faults += faults[: MAX_FAULTS - len(check.faults)]
-        if count % CHUNK == 0:
+            check.faults += faults[: FAULTS_KEPT - len(check.faults)]
+        if count % ROWS_AT_ONCE == 0:
             say("checked", count)
     say("checked", count)
     return check
 
 
-def _repeats(check: _Checked, record: Record, raw: RawRow) -> tuple[Fault, ...]:
+def _repeats(check: _Checked, record: ImportedRecord, raw: RawRow) -> tuple[ImportFault, ...]:
     """Find a row that contradicts an earlier one about the same look, known at the same time."""
     if isinstance(record, Observation):
         check.series.setdefault(record.series, record)
@@ -132,16 +132,16 @@ def _repeats(check: _Checked, record: Record, raw: RawRow) -> tuple[Fault, ...]:
     mend = (
         "Delete one of them; for a correction give each its time in published, for two things give each an id"
     )
-    return (Fault(raw.label, "", f"it contradicts {earlier_label} about the same look", mend),)
+    return (ImportFault(raw.label, "", f"it contradicts {earlier_label} about the same look", mend),)
 
 
-def _thing(record: Record) -> object:
+def _thing(record: ImportedRecord) -> object:
     if isinstance(record, Observation):
         return record.series, record.period_start, record.look_key
     return record.key
 
 
-def _says(record: Record) -> tuple[object, ...]:
+def _says(record: ImportedRecord) -> tuple[object, ...]:
     if isinstance(record, Observation):
         bounds = record.value, record.low, record.high, record.qualifier
         return *bounds, record.assessable, record.announced
@@ -152,12 +152,12 @@ def _says(record: Record) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Good:
-    record: Record
+    record: ImportedRecord
     dated: bool
     """Whether the file says when it, or a correction of it, was published."""
 
 
-def _good(rows: Rows, sites: Mapping[str, Site], clock: Clock, check: _Checked) -> Iterator[_Good]:
+def _good(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, check: _Checked) -> Iterator[_Good]:
     for raw in rows():
         parsed = () if raw.number in check.bad else parse_row(raw, sites, clock)
         if not isinstance(parsed, tuple):
@@ -169,13 +169,13 @@ def _dated(raw: RawRow) -> bool:
 
 
 def _chunks(records: Iterator[_Good]) -> Iterator[list[_Good]]:
-    while chunk := list(islice(records, CHUNK)):
+    while chunk := list(islice(records, ROWS_AT_ONCE)):
         yield chunk
 
 
-def store(connection: Connection, records: Sequence[Record]) -> Counter[str]:
+def store_records(connection: Connection, records: Sequence[ImportedRecord]) -> Counter[str]:
     """Store checked records of any kind; count what was new."""
-    looks = observations.record(connection, _of(records, Observation))
+    looks = observations.record_observations(connection, _of(records, Observation))
     declared = record_declared(connection, _of(records, DeclaredBaseline))
     notes = record_notes(connection, _of(records, Note))
     new = len(looks) + len(declared) + len(notes)
@@ -189,16 +189,16 @@ def store(connection: Connection, records: Sequence[Record]) -> Counter[str]:
     )
 
 
-def _store_rows(connection: Connection, rows: Sequence[_Good], clock: Clock) -> Counter[str]:
+def _store_rows(connection: Connection, rows: Sequence[_Good], clock: ImportClock) -> Counter[str]:
     undated = [each.record for each in rows if isinstance(each.record, Observation) and not each.dated]
     others = [each.record for each in rows if each.dated or not isinstance(each.record, Observation)]
     owed = list(_corrections(connection, undated, clock))
     left_out = len(undated) - len(owed)
-    return store(connection, [*others, *owed]) + Counter(rows=left_out, unchanged=left_out)
+    return store_records(connection, [*others, *owed]) + Counter(rows=left_out, unchanged=left_out)
 
 
 def _corrections(
-    connection: Connection, undated: Sequence[Observation], clock: Clock
+    connection: Connection, undated: Sequence[Observation], clock: ImportClock
 ) -> Iterator[Observation]:
     """Leave out what was said before; a correction that gives no date is known from now on, not all along."""
     known = observations.known_revisions(connection, undated)
@@ -209,5 +209,5 @@ def _corrections(
             yield replace(each, result_time=max(each.period_start, clock.latest))
 
 
-def _of(records: Sequence[Record], kind: type[R]) -> list[R]:
+def _of(records: Sequence[ImportedRecord], kind: type[ImportedT]) -> list[ImportedT]:
     return [each for each in records if isinstance(each, kind)]

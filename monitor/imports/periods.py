@@ -7,9 +7,9 @@ from typing import Literal
 
 from db.records import Precision
 from monitor.imports.faults import BadCell
-from monitor.sites.faults import did_you_mean, shown
+from monitor.sites.faults import did_you_mean, printable_value
 
-YEARS = range(1950, 2101)
+VALID_YEARS = range(1950, 2101)
 _DAY = timedelta(days=1)
 _ZONES_SPREAD = timedelta(hours=12)
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
@@ -19,10 +19,10 @@ _INSTANT = re.compile(_TIME + r"(Z|[+-][0-9]{2}:?[0-9]{2})")
 _NO_ZONE = re.compile(_TIME)
 _FORMS = "Write 2023-10-05, 2023-10, or a time with its zone, such as 2023-10-05T01:24Z"
 
-Shape = Literal["instant", "day", "month"]
-_COARSENESS: dict[Shape, int] = {"instant": 0, "day": 1, "month": 2}
-_INFERRED: dict[Shape, Precision] = {"instant": "minute", "day": "day", "month": "month"}
-_COARSEST: dict[Precision, Shape] = {
+WrittenPrecision = Literal["instant", "day", "month"]
+_COARSENESS: dict[WrittenPrecision, int] = {"instant": 0, "day": 1, "month": 2}
+_INFERRED: dict[WrittenPrecision, Precision] = {"instant": "minute", "day": "day", "month": "month"}
+_COARSEST: dict[Precision, WrittenPrecision] = {
     "minute": "instant",
     "hour": "instant",
     "day": "day",
@@ -32,10 +32,10 @@ _COARSEST: dict[Precision, Shape] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class WrittenTime:
     """A time as written: an instant with its offset, or a local day, or a month by its first day."""
 
-    shape: Shape
+    shape: WrittenPrecision
     at: datetime
     """Naive for days and months."""
 
@@ -49,7 +49,7 @@ class Period:
     precision: Precision
 
 
-def moment(text: str, zone: tzinfo) -> Moment:
+def parse_time(text: str, zone: tzinfo) -> WrittenTime:
     """Read a time; the zone is only used to say how a time without one should have been written."""
     try:
         if found := _MONTH.fullmatch(text):
@@ -61,31 +61,31 @@ def moment(text: str, zone: tzinfo) -> Moment:
         if _NO_ZONE.fullmatch(text):
             local = datetime.fromisoformat(text).replace(tzinfo=zone).isoformat(timespec="minutes")
             mend = f"At the site's own time it is {local}; add Z where it is UTC"
-            raise BadCell(f"{shown(text)} has no time zone", mend)
+            raise BadCell(f"{printable_value(text)} has no time zone", mend)
     except (ValueError, OverflowError):
-        raise BadCell(f"{shown(text)} is no date in the calendar", _FORMS) from None
-    raise BadCell(f"{shown(text)} is not understood", _FORMS)
+        raise BadCell(f"{printable_value(text)} is no date in the calendar", _FORMS) from None
+    raise BadCell(f"{printable_value(text)} is not understood", _FORMS)
 
 
-def _checked(shape: Shape, at: datetime) -> Moment:
-    if at.year not in YEARS:
+def _checked(shape: WrittenPrecision, at: datetime) -> WrittenTime:
+    if at.year not in VALID_YEARS:
         raise BadCell(f"the year {at.year} cannot be right", _FORMS)
-    return Moment(shape, at)
+    return WrittenTime(shape, at)
 
 
-def precision_of(text: str, start: Moment) -> Precision:
+def precision_of(text: str, start: WrittenTime) -> Precision:
     """The precision as written, or as the shape of `start` shows it."""
     if not text:
         return _INFERRED[start.shape]
     known = next((each for each in _COARSEST if each == text), None)
     if known is None:
-        raise BadCell(f"{shown(text)} is not known", did_you_mean(text, _COARSEST))
+        raise BadCell(f"{printable_value(text)} is not known", did_you_mean(text, _COARSEST))
     if _COARSENESS[start.shape] > _COARSENESS[_COARSEST[known]]:
         raise BadCell(f"{text} is finer than the start, which is a {start.shape}", "Leave it empty")
     return known
 
 
-def period(start: Moment, end: Moment, precision: Precision, zone: tzinfo) -> Period:
+def import_period(start: WrittenTime, end: WrittenTime, precision: Precision, zone: tzinfo) -> Period:
     """The period from the first to the last moment, both included; the exact end only of a window of instants."""
     first = _floor(start, precision, zone)
     after = _after(end, precision, zone)
@@ -94,7 +94,7 @@ def period(start: Moment, end: Moment, precision: Precision, zone: tzinfo) -> Pe
     return Period(first, after, precision)
 
 
-def _floor(when: Moment, precision: Precision, zone: tzinfo) -> datetime:
+def _floor(when: WrittenTime, precision: Precision, zone: tzinfo) -> datetime:
     if when.shape == "instant":
         if precision == "minute":
             return when.at.replace(second=0, microsecond=0).astimezone(UTC)
@@ -105,7 +105,7 @@ def _floor(when: Moment, precision: Precision, zone: tzinfo) -> datetime:
     return _midnight(_first_day(when, precision, zone), zone)
 
 
-def _after(when: Moment, precision: Precision, zone: tzinfo) -> datetime:
+def _after(when: WrittenTime, precision: Precision, zone: tzinfo) -> datetime:
     if when.shape == "instant" and precision in {"minute", "hour", "window"}:
         unit = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}.get(precision, timedelta())
         return _floor(when, precision, zone) + unit
@@ -115,7 +115,7 @@ def _after(when: Moment, precision: Precision, zone: tzinfo) -> datetime:
     return _midnight(first + _DAY, zone)
 
 
-def _first_day(when: Moment, precision: Precision, zone: tzinfo) -> date:
+def _first_day(when: WrittenTime, precision: Precision, zone: tzinfo) -> date:
     day = when.at.astimezone(zone).date() if when.shape == "instant" else when.at.date()
     return day.replace(day=1) if precision == "month" else day
 
@@ -134,15 +134,17 @@ def result_time(text: str, of: Period, zone: tzinfo) -> datetime:
         last = max(of.start, of.end - timedelta(microseconds=1))
         last_day = last.astimezone(zone).date()
         return _midnight(last_day + _DAY, zone)
-    published = moment(text, zone)
+    published = parse_time(text, zone)
     if published.shape == "month":
-        raise BadCell(f"{shown(text)} is a month", "Write the date, or nothing for the day after the period")
+        raise BadCell(
+            f"{printable_value(text)} is a month", "Write the date, or nothing for the day after the period"
+        )
     instant = published.at.replace(tzinfo=UTC) if published.shape == "day" else published.at.astimezone(UTC)
     latest = instant + (_DAY + _ZONES_SPREAD if published.shape == "day" else timedelta())
     # An instant may be published as it is taken; a day must reach beyond the start.
     if latest < of.start or (published.shape == "day" and latest == of.start):
         raise BadCell(
-            f"{shown(text)} lies before the start",
+            f"{printable_value(text)} lies before the start",
             "A count cannot be published before it was taken; check the years",
         )
     return max(instant, of.start)

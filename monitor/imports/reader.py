@@ -5,24 +5,24 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from monitor.imports import values
-from monitor.imports.faults import BadCell, Fault
+from monitor.imports.faults import BadCell, ImportFault
 from monitor.imports.sources import RawRow
 
-T = TypeVar("T")
+CellT = TypeVar("CellT")
 
 
 @dataclass(slots=True)
-class Reader:
+class RowReader:
     """One row and its faults so far."""
 
     raw: RawRow
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ImportFault] = field(default_factory=list)
 
     def fault(self, column: str, problem: str, mend: str) -> None:
         """Note a fault; both texts are sentences without their full stop."""
-        self.faults.append(Fault(self.raw.label, column, problem, mend))
+        self.faults.append(ImportFault(self.raw.label, column, problem, mend))
 
-    def attempt(self, column: str, parse: Callable[[], T]) -> T | None:
+    def attempt(self, column: str, parse: Callable[[], CellT]) -> CellT | None:
         """What parsing gives, or None with a fault in this column."""
         try:
             return parse()
@@ -35,12 +35,12 @@ class Reader:
         cell = self.raw.cells.get(column)
         return (self.attempt(column, lambda: values.plain_text(cell)) or "") if cell else ""
 
-    def optional(self, column: str, parse: Callable[[str], T]) -> T | None:
+    def optional(self, column: str, parse: Callable[[str], CellT]) -> CellT | None:
         """What the cell says, or None where it is empty or unusable."""
         text = self.text(column)
         return self.attempt(column, lambda: parse(text)) if text else None
 
-    def required(self, column: str, parse: Callable[[str], T]) -> T | None:
+    def required(self, column: str, parse: Callable[[str], CellT]) -> CellT | None:
         """What the cell says, or None with a fault."""
         text = self.text(column)
         if text:

@@ -7,20 +7,20 @@ from urllib.parse import urlsplit
 
 from alerts.metrics import METRICS, NOTE_METRIC
 from db.records import DeclaredBaseline, Evidence, Note, Observation, SeriesKey
-from monitor.imports.faults import Fault
-from monitor.imports.fields import Citation, Clock, Fields, read_fields
+from monitor.imports.faults import ImportFault
+from monitor.imports.fields import Citation, ImportClock, RowFields, read_fields
 from monitor.imports.sources import RawRow
 from monitor.sites import Site
 
-Record = Observation | DeclaredBaseline | Note
+ImportedRecord = Observation | DeclaredBaseline | Note
 
 
 def parse_rows(
-    rows: Iterable[RawRow], sites: Mapping[str, Site], clock: Clock
-) -> tuple[list[Record], list[Fault]]:
+    rows: Iterable[RawRow], sites: Mapping[str, Site], clock: ImportClock
+) -> tuple[list[ImportedRecord], list[ImportFault]]:
     """Read all rows: the records of the good ones, and every fault of the bad ones."""
-    records: list[Record] = []
-    faults: list[Fault] = []
+    records: list[ImportedRecord] = []
+    faults: list[ImportFault] = []
     for raw in rows:
         parsed = parse_row(raw, sites, clock)
         if isinstance(parsed, tuple):
@@ -30,7 +30,9 @@ def parse_rows(
     return records, faults
 
 
-def parse_row(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Record | tuple[Fault, ...]:
+def parse_row(
+    raw: RawRow, sites: Mapping[str, Site], clock: ImportClock
+) -> ImportedRecord | tuple[ImportFault, ...]:
     """Read one row: its record, or all its faults."""
     fields = read_fields(raw, sites, clock)
     if isinstance(fields, tuple):
@@ -41,7 +43,7 @@ def parse_row(raw: RawRow, sites: Mapping[str, Site], clock: Clock) -> Record | 
     return _declared(fields, clock) if says == "statistic" else _observation(fields, clock)
 
 
-def _observation(fields: Fields, clock: Clock) -> Observation:
+def _observation(fields: RowFields, clock: ImportClock) -> Observation:
     citation, finding, period = fields.citation, fields.finding, fields.when.period
     return Observation(
         series=_series(fields),
@@ -69,7 +71,7 @@ def _observation(fields: Fields, clock: Clock) -> Observation:
     )
 
 
-def _declared(fields: Fields, clock: Clock) -> DeclaredBaseline:
+def _declared(fields: RowFields, clock: ImportClock) -> DeclaredBaseline:
     citation, says, period = fields.citation, fields.finding.says, fields.when.period
     return DeclaredBaseline(
         key=f"{fields.site_id}/{fields.metric}/{says.statistic}/{_identity(fields, says.statistic)}",
@@ -90,7 +92,7 @@ def _declared(fields: Fields, clock: Clock) -> DeclaredBaseline:
     )
 
 
-def _note(fields: Fields, clock: Clock) -> Note:
+def _note(fields: RowFields, clock: ImportClock) -> Note:
     citation, period = fields.citation, fields.when.period
     says = fields.finding.says.says
     text = citation.note
@@ -116,11 +118,11 @@ def _note(fields: Fields, clock: Clock) -> Note:
     )
 
 
-def _series(fields: Fields) -> SeriesKey:
+def _series(fields: RowFields) -> SeriesKey:
     return SeriesKey(fields.site_id, fields.area, fields.metric, fields.subject, fields.procedure)
 
 
-def _look_key(fields: Fields) -> str:
+def _look_key(fields: RowFields) -> str:
     """Name the look by its source, never by its count, so that a corrected count is a revision of it."""
     source = _source(fields.citation)
     if fields.row_id:
@@ -130,14 +132,14 @@ def _look_key(fields: Fields) -> str:
     return f"import-{_digest(source, *_period_parts(fields))}"
 
 
-def _identity(fields: Fields, says: str) -> str:
+def _identity(fields: RowFields, says: str) -> str:
     source = _source(fields.citation)
     if fields.row_id:
         return _digest(source, fields.row_id)
     return _digest(source, says, fields.area, fields.subject, fields.procedure, *_period_parts(fields))
 
 
-def _period_parts(fields: Fields) -> tuple[str, str, str]:
+def _period_parts(fields: RowFields) -> tuple[str, str, str]:
     period = fields.when.period
     return period.start.isoformat(), period.end.isoformat(), period.precision
 
@@ -151,7 +153,7 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _evidence(fields: Fields) -> Iterator[Evidence]:
+def _evidence(fields: RowFields) -> Iterator[Evidence]:
     citation = fields.citation
     for url in (citation.url, *citation.links):
         if url:

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from db.declared import record_declared
 from db.engine import Connection
 from db.records import DeclaredBaseline
-from monitor.imports.faults import Fault
-from monitor.imports.fields import Clock
+from monitor.imports.faults import ImportFault
+from monitor.imports.fields import ImportClock
 from monitor.imports.rows import parse_rows
 from monitor.imports.sources import feature_rows
 from monitor.sites import Site
 
 
-def declared_of(site: Site, clock: Clock) -> tuple[list[DeclaredBaseline], list[Fault]]:
+def declared_of(site: Site, clock: ImportClock) -> tuple[list[DeclaredBaseline], list[ImportFault]]:
     """One site's published statistics as records, and what is wrong with those that cannot be read."""
     rows = [
         {"type": "Feature", "properties": {**entry, "site_id": site.id}} for entry in site.declared_baselines
@@ -22,7 +22,7 @@ def declared_of(site: Site, clock: Clock) -> tuple[list[DeclaredBaseline], list[
     return [each for each in records if isinstance(each, DeclaredBaseline)], faults
 
 
-def load_declared(connection: Connection, sites: Iterable[Site], clock: Clock) -> list[Fault]:
+def load_declared(connection: Connection, sites: Iterable[Site], clock: ImportClock) -> list[ImportFault]:
     """Append what sites declare, a new revision only where it changed, and give what could not be read."""
     read = [declared_of(site, clock) for site in sites if site.declared_baselines]
     record_declared(connection, [each for records, _ in read for each in records])

@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from monitor.imports.columns import (
-    COLUMNS,
     FEATURE_ALIASES,
     FEATURE_EXTRAS,
-    ID,
-    NUMERIC,
+    ID_COLUMN,
+    IMPORT_COLUMNS,
+    NUMERIC_COLUMNS,
     OWN_PREFIX,
-    REQUIRED,
+    REQUIRED_COLUMNS,
     header_faults,
     missing_faults,
 )
-from monitor.imports.faults import Fault, UnreadableFile, unreadable
-from monitor.sites.faults import shown
+from monitor.imports.faults import ImportFault, UnreadableFile, unreadable
+from monitor.sites.faults import printable_value
 
 MAX_CSV_BYTES = 256 * 2**20
 MAX_GEOJSON_BYTES = 32 * 2**20
 MAX_ROWS = 1_000_000
-DELIMITERS = (",", ";", "\t")
+CSV_DELIMITERS = (",", ";", "\t")
 GEOJSON_SUFFIXES = (".geojson", ".json")
 
 
@@ -36,7 +36,7 @@ class RawRow:
     label: str
     cells: Mapping[str, str]
     links: tuple[str, ...] = ()
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ImportFault, ...] = ()
     source: str = field(default="", repr=False)
 
 
@@ -75,9 +75,10 @@ def csv_rows(stream: TextIO, source: str = "", max_rows: int = MAX_ROWS) -> Iter
         first = stream.readline()
         if not first.strip():
             raise unreadable(
-                "it is empty", f"Begin it with a row of column names: {', '.join(REQUIRED)} and others"
+                "it is empty",
+                f"Begin it with a row of column names: {', '.join(REQUIRED_COLUMNS)} and others",
             )
-        delimiter = max(DELIMITERS, key=first.count)
+        delimiter = max(CSV_DELIMITERS, key=first.count)
         names = _header(next(csv.reader([first], delimiter=delimiter)))
         for number, cells in enumerate(csv.reader(stream, delimiter=delimiter, strict=True), start=2):
             if any(cell.strip() for cell in cells):
@@ -99,15 +100,17 @@ def _header(cells: list[str]) -> list[str]:
 
 def _csv_row(number: int, names: list[str], cells: list[str], source: str, *, decimal_comma: bool) -> RawRow:
     label = f"row {number}"
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ImportFault, ...] = ()
     if len(cells) != len(names):
         problem = f"it has {len(cells)} cells, and the header has {len(names)}"
         mend = "Put a cell that holds the delimiter into quotation marks, and keep empty cells"
-        faults = (Fault(label, "", problem, mend),)
-    known = {name: cell for name, cell in zip(names, cells, strict=False) if name in (*COLUMNS, ID)}
+        faults = (ImportFault(label, "", problem, mend),)
+    known = {
+        name: cell for name, cell in zip(names, cells, strict=False) if name in (*IMPORT_COLUMNS, ID_COLUMN)
+    }
     if decimal_comma:
         # Spreadsheets that write semicolons between cells write 0,5 for a half.
-        known |= {name: known[name].replace(",", ".") for name in NUMERIC if name in known}
+        known |= {name: known[name].replace(",", ".") for name in NUMERIC_COLUMNS if name in known}
     return RawRow(number, label, known, faults=faults, source=source)
 
 
@@ -140,11 +143,11 @@ def feature_rows(document: Any, source: str = "", max_rows: int = MAX_ROWS) -> I
 
 
 def _feature_row(number: int, feature: dict[str, Any], source: str) -> RawRow:
-    identity = _text(feature.get(ID))
-    label = f"feature {shown(identity)}" if identity else f"feature {number}"
+    identity = _text(feature.get(ID_COLUMN))
+    label = f"feature {printable_value(identity)}" if identity else f"feature {number}"
     properties: dict[str, Any] | None = feature.get("properties")
     if not isinstance(properties, dict):
-        fault = Fault(label, "", "it has no properties", "Give each Feature an object of properties")
+        fault = ImportFault(label, "", "it has no properties", "Give each Feature an object of properties")
         return RawRow(number, label, {}, faults=(fault,), source=source)
     faults = list(_property_faults(properties, label))
     cells: dict[str, str] = {}
@@ -152,23 +155,27 @@ def _feature_row(number: int, feature: dict[str, Any], source: str) -> RawRow:
         column = FEATURE_ALIASES.get(name, name)
         if cells.get(column) and _text(value):
             mend = "Keep one of them, or leave one empty"
-            faults.append(Fault(label, name, f"two properties of this feature mean {column}", mend))
+            faults.append(ImportFault(label, name, f"two properties of this feature mean {column}", mend))
         cells[column] = cells.get(column) or _text(value)
-    cells[ID] = cells.get(ID) or identity
+    cells[ID_COLUMN] = cells.get(ID_COLUMN) or identity
     links = _links(properties.get("evidence"))
     if links and not cells.get("url"):
         cells["url"] = links.pop(0)
     return RawRow(number, label, cells, tuple(links), tuple(faults), source)
 
 
-def _property_faults(properties: dict[str, Any], label: str) -> Iterator[Fault]:
-    yield from header_faults(properties, label, (*COLUMNS, ID, *FEATURE_ALIASES, *FEATURE_EXTRAS))
+def _property_faults(properties: dict[str, Any], label: str) -> Iterator[ImportFault]:
+    yield from header_faults(
+        properties, label, (*IMPORT_COLUMNS, ID_COLUMN, *FEATURE_ALIASES, *FEATURE_EXTRAS)
+    )
     for name, value in properties.items():
         if isinstance(value, dict | list) and name != "evidence" and not name.startswith(OWN_PREFIX):
-            yield Fault(label, name, f"{shown(value)} is not a single value", "Write a text or a number")
+            yield ImportFault(
+                label, name, f"{printable_value(value)} is not a single value", "Write a text or a number"
+            )
     if properties.get("supersedes"):
         mend = "Leave it out; a correction keeps the id of what it corrects"
-        yield Fault(label, "supersedes", "other features cannot be replaced by name", mend)
+        yield ImportFault(label, "supersedes", "other features cannot be replaced by name", mend)
 
 
 def _links(value: Any) -> list[str]:

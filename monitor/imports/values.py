@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 from alerts.metrics import METRICS, NOTE_METRIC
 from db.records import Qualifier, Statistic
 from monitor.imports.faults import BadCell
-from monitor.sites.faults import did_you_mean, shown
+from monitor.sites.faults import did_you_mean, printable_value
 from monitor.sites.subjects import subject_fault
 
 MAX_COUNT = 1_000_000
-MAX_TEXT = 2_000
-FRACTIONAL = frozenset({"container_stack_length_m"})
+MAX_CELL_TEXT = 2_000
+FRACTIONAL_METRICS = frozenset({"container_stack_length_m"})
 """Metrics that are measured, not counted."""
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -49,17 +49,18 @@ def plain_text(cell: str) -> str:
     if not text.isprintable():
         text = " ".join(text.split()) if _BREAKS.search(text) else text
         if _CONTROL.search(text):
-            raise BadCell(f"{shown(text)} holds control characters", "Remove them")
-    if len(text) > MAX_TEXT:
-        raise BadCell(f"it has {len(text)} characters", f"Cut it to {MAX_TEXT}")
+            raise BadCell(f"{printable_value(text)} holds control characters", "Remove them")
+    if len(text) > MAX_CELL_TEXT:
+        raise BadCell(f"it has {len(text)} characters", f"Cut it to {MAX_CELL_TEXT}")
     return text[1:] if text[:1] == "'" and text[1:2] in _PROTECTED else text
 
 
-def number(text: str) -> float:
+def parse_number(text: str) -> float:
     """A finite number from 0 to a million, in plain digits."""
     if not _NUMBER.fullmatch(text):
         raise BadCell(
-            f"{shown(text)} is not a number", "Write digits, with a point before decimals, as in 73 or 0.5"
+            f"{printable_value(text)} is not a number",
+            "Write digits, with a point before decimals, as in 73 or 0.5",
         )
     if text.startswith("-"):
         raise BadCell(
@@ -67,14 +68,14 @@ def number(text: str) -> float:
         )
     value = float(text)
     if value > MAX_COUNT:
-        raise BadCell(f"{shown(text)} is more than {MAX_COUNT:,}", "Check the digits")
+        raise BadCell(f"{printable_value(text)} is more than {MAX_COUNT:,}", "Check the digits")
     return value
 
 
-def count(text: str, metric: str) -> float:
+def parse_count(text: str, metric: str) -> float:
     """A number, whole for everything that is counted."""
-    value = number(text)
-    if metric not in FRACTIONAL and not value.is_integer():
+    value = parse_number(text)
+    if metric not in FRACTIONAL_METRICS and not value.is_integer():
         raise BadCell(
             f"{text} is not a whole number",
             f"{metric} are counted; put an average's interval into low and high",
@@ -82,20 +83,20 @@ def count(text: str, metric: str) -> float:
     return value
 
 
-def share(text: str) -> float:
+def parse_share(text: str) -> float:
     """A share from 0 to 1."""
-    value = number(text)
+    value = parse_number(text)
     if value > 1:
         raise BadCell(f"{text} is not a share", "Write 0.8 for 80 %, and nothing where it is not known")
     return value
 
 
-def yes_no(text: str) -> bool:
+def parse_yes_no(text: str) -> bool:
     """Yes or no."""
     try:
         return _YES_NO[text.lower()]
     except KeyError:
-        raise BadCell(f"{shown(text)} is neither yes nor no", "Write yes, no or nothing") from None
+        raise BadCell(f"{printable_value(text)} is neither yes nor no", "Write yes, no or nothing") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Comparator:
     n_looks: int | None = None
 
 
-def comparator(text: str) -> Comparator:
+def parse_comparator(text: str) -> Comparator:
     """Read `=`, `~=`, `>=`, `<=`, `max`, `none_before`, `last_seen`, `of N` or `trend_up`."""
     if text in _QUALIFIERS:
         return Comparator("count", qualifier=_QUALIFIERS[text])
@@ -119,40 +120,42 @@ def comparator(text: str) -> Comparator:
     if looks := _OF.fullmatch(text):
         return Comparator("statistic", statistic="share", n_looks=int(looks[1]))
     known = ", ".join([*get_args(Qualifier), *_STATISTICS, "of 109", "trend_up"])
-    raise BadCell(f"{shown(text)} is not known", f"Write one of {known}")
+    raise BadCell(f"{printable_value(text)} is not known", f"Write one of {known}")
 
 
-def metric_name(text: str) -> str:
+def parse_metric(text: str) -> str:
     """A known metric, or `note`; a detector's class in the singular is understood."""
     name = _SINGULAR.get(text.lower(), text)
     if name not in METRICS and name != NOTE_METRIC:
-        raise BadCell(f"{shown(text)} is not a metric", did_you_mean(name, [*METRICS, NOTE_METRIC]))
+        raise BadCell(f"{printable_value(text)} is not a metric", did_you_mean(name, [*METRICS, NOTE_METRIC]))
     return name
 
 
-def subject(text: str) -> str:
+def parse_subject(text: str) -> str:
     """Nothing for all, or which of them, such as `type:Tu-160`."""
     if fault := subject_fault(text):
-        raise BadCell(f"{shown(text)} is not a subject: {fault[0]}", fault[1])
+        raise BadCell(f"{printable_value(text)} is not a subject: {fault[0]}", fault[1])
     return text
 
 
-def method_part(text: str) -> str:
+def parse_method_part(text: str) -> str:
     """A method, version or sensor: short, and free of the signs that join them."""
     if any(sign in text for sign in ":@") or len(text) > _LONGEST_METHOD:
-        raise BadCell(f"{shown(text)} cannot be used", "Use at most 100 characters, without : and @")
+        raise BadCell(
+            f"{printable_value(text)} cannot be used", "Use at most 100 characters, without : and @"
+        )
     return text
 
 
-def certainty(text: str) -> str:
+def parse_certainty(text: str) -> str:
     """How sure the source or the person who wrote the row is."""
     known = ("high", "medium", "low")
     if text.lower() not in known:
-        raise BadCell(f"{shown(text)} is not known", "Write high, medium, low or nothing")
+        raise BadCell(f"{printable_value(text)} is not known", "Write high, medium, low or nothing")
     return text.lower()
 
 
-def web_address(text: str) -> str:
+def parse_web_address(text: str) -> str:
     """An http or https address without name and password."""
     try:
         parts = urlsplit(text)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from db.engine import DBAPIError, OperationalError, is_unusable, make_url, writing_refused
-from monitor.config.secrets import redact
+from monitor.config.secrets import mask_secrets
 from monitor.config.settings import Settings
-from monitor.ops.outages import Troubles
+from monitor.ops.outages import OutageRegister
 
 DATABASE = "database"
-LITTLE = 100 * 1024**2
+LOW_DISK_BYTES = 100 * 1024**2
 """Bytes on the disk of a SQLite file below which people are told, while that can still be stored."""
 _NONE_LEFT = 1024**2
 _TRIAL_BYTES = 256 * 1024
@@ -24,8 +24,8 @@ _GOES_ON = (
     "A running service then goes on by itself; what it could not store counts as not seen, never as zero."
 )
 
-Cause = Literal["full", "read-only", "locked", "broken"]
-_SQLITE: Mapping[int, Cause] = {
+FailureCause = Literal["full", "read-only", "locked", "broken"]
+_SQLITE: Mapping[int, FailureCause] = {
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_READONLY: "read-only",
     sqlite3.SQLITE_BUSY: "locked",
@@ -35,7 +35,7 @@ _SQLITE: Mapping[int, Cause] = {
     sqlite3.SQLITE_CORRUPT: "broken",
     sqlite3.SQLITE_NOTADB: "broken",
 }
-_POSTGRESQL: Mapping[str, Cause] = {
+_POSTGRESQL: Mapping[str, FailureCause] = {
     "53100": "full",
     "25006": "read-only",
     "55P03": "locked",
@@ -46,7 +46,7 @@ _SERVER_CLASSES = ("08", "53", "57", "58")
 
 
 @dataclass(frozen=True, slots=True)
-class Ailment:
+class DatabaseFailure:
     """Why nothing can be stored, and what a person can do about it; printed, it is both."""
 
     found: str
@@ -71,23 +71,23 @@ def sqlite_file(settings: Settings) -> Path | None:
     return Path(str(url.database)) if is_file else None
 
 
-def why(error: BaseException, settings: Settings) -> Ailment | None:
+def database_failure(error: BaseException, settings: Settings) -> DatabaseFailure | None:
     """What ails the database, where this error says that it is the database; None for any other."""
     cause = _cause(error) if isinstance(error, DBAPIError) else None
     if not isinstance(error, DBAPIError) or cause is None:
         return None
     # A file that cannot grow, or whose folder takes nothing, is told as one that cannot be opened now and then.
-    seen = look(settings) if cause == "broken" else None
+    seen = inspect_database(settings) if cause == "broken" else None
     return seen or _words(cause, settings, str(error.orig).strip())
 
 
-def ailment_of(error: DBAPIError, settings: Settings) -> Ailment | None:
+def database_failure_or_lack(error: DBAPIError, settings: Settings) -> DatabaseFailure | None:
     """The same for a person who waits: a database that lacks what it should hold is at fault as well."""
-    found = why(error, settings)
+    found = database_failure(error, settings)
     return found or (_words("broken", settings, str(error.orig).strip()) if is_unusable(error) else None)
 
 
-def look(settings: Settings) -> Ailment | None:
+def inspect_database(settings: Settings) -> DatabaseFailure | None:
     """What can be seen to be wrong without writing anything."""
     path = sqlite_file(settings)
     if path is None or not path.exists():
@@ -98,10 +98,10 @@ def look(settings: Settings) -> Ailment | None:
     return None if writable else _words("read-only", settings)
 
 
-def attempt(settings: Settings, patience_s: float = 3.0) -> Ailment | None:
+def try_database(settings: Settings, patience_s: float = 3.0) -> DatabaseFailure | None:
     """What trying shows to be wrong: the lock is taken and given back, and the folder takes a little that is not kept."""
     path = sqlite_file(settings)
-    if found := look(settings):
+    if found := inspect_database(settings):
         return found
     if path is None or not path.exists():
         return None
@@ -113,49 +113,51 @@ def attempt(settings: Settings, patience_s: float = 3.0) -> Ailment | None:
     except OSError as error:
         return _words("full", settings, error.strerror or "")
     refused = writing_refused(path, patience_s)
-    return None if refused is None else why(refused, settings)
+    return None if refused is None else database_failure(refused, settings)
 
 
-def trouble(settings: Settings, troubles: Troubles) -> str:
+def database_trouble(settings: Settings, troubles: OutageRegister) -> str:
     """What this process found to be wrong and what can be seen to be, in words; '' where all is well."""
-    return troubles.now(DATABASE) or _service_words(look(settings))
+    return troubles.now(DATABASE) or _service_words(inspect_database(settings))
 
 
-def note(settings: Settings, troubles: Troubles, error: BaseException, now: datetime) -> bool:
+def note_database_error(
+    settings: Settings, troubles: OutageRegister, error: BaseException, now: datetime
+) -> bool:
     """Tell once that the database is at fault, if it is; whether it is."""
-    words = _service_words(why(error, settings))
+    words = _service_words(database_failure(error, settings))
     if words:
         troubles.failed(DATABASE, words, now)
     return bool(words)
 
 
-def note_written(settings: Settings, troubles: Troubles, now: datetime) -> None:
+def note_database_written(settings: Settings, troubles: OutageRegister, now: datetime) -> None:
     """Something small was stored: believe that all is well again once more than that can be."""
     troubled = troubles.now(DATABASE)
-    words = _service_words(attempt(settings) if troubled else look(settings))
+    words = _service_words(try_database(settings) if troubled else inspect_database(settings))
     if words:
         troubles.failed(DATABASE, words, now)
     else:
         troubles.worked(DATABASE)
 
 
-def _service_words(found: Ailment | None) -> str:
+def _service_words(found: DatabaseFailure | None) -> str:
     return f"{found} {_GOES_ON}" if found else ""
 
 
-def little_room(settings: Settings) -> str:
+def low_disk_words(settings: Settings) -> str:
     """That the disk of the database is nearly full, in words; '' where there is room, or where that is not known."""
     path = sqlite_file(settings)
-    if path is None or not path.exists() or _free(path) >= LITTLE:
+    if path is None or not path.exists() or _free(path) >= LOW_DISK_BYTES:
         return ""
     return (
-        f"Only {size(_free(path))} are free in {path.absolute().parent}, where the {describe_database(settings)} lies. Once "
+        f"Only {size_words(_free(path))} are free in {path.absolute().parent}, where the {describe_database(settings)} lies. Once "
         "that disk is full nothing more is stored, seen or told. Make room there, or move the database "
         "(SITEWATCH_DATABASE_URL)."
     )
 
 
-def size(number: int) -> str:
+def size_words(number: int) -> str:
     """So many bytes as people say them."""
     for unit, each in (("GiB", 1024**3), ("MiB", 1024**2)):
         if number >= each:
@@ -168,7 +170,7 @@ def _free(path: Path) -> int:
     return shutil.disk_usage(folder).free if folder.exists() else 0
 
 
-def _cause(error: DBAPIError) -> Cause | None:
+def _cause(error: DBAPIError) -> FailureCause | None:
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:
         return _SQLITE.get(code & 0xFF)
@@ -179,18 +181,18 @@ def _cause(error: DBAPIError) -> Cause | None:
     return _POSTGRESQL.get(state) or ("broken" if state[:2] in _SERVER_CLASSES else None)
 
 
-def _words(cause: Cause, settings: Settings, said: str = "") -> Ailment:
+def _words(cause: FailureCause, settings: Settings, said: str = "") -> DatabaseFailure:
     database, path = describe_database(settings), sqlite_file(settings)
     if cause == "full":
         return _full(database, path)
     if cause == "locked":
-        return Ailment(
+        return DatabaseFailure(
             f"The {database} is locked: another program holds it, so nothing can be stored.",
             "End what holds it: a backup, a database browser.",
         )
     if cause == "read-only":
         where = "" if path is None else f", its folder {path.absolute().parent} or their disk"
-        return Ailment(
+        return DatabaseFailure(
             f"The {database}{where} is read-only for the user who runs sitewatch, so nothing can be stored.",
             "Give that user the right to write there.",
         )
@@ -199,20 +201,20 @@ def _words(cause: Cause, settings: Settings, said: str = "") -> Ailment:
         if path is None
         else "the file, its folder and its disk"
     )
-    return Ailment(
-        f"The {database} does not work: {redact(said, settings.secrets)}.",
+    return DatabaseFailure(
+        f"The {database} does not work: {mask_secrets(said, settings.secrets)}.",
         f"Check SITEWATCH_DATABASE_URL, and {check}.",
     )
 
 
-def _full(database: str, path: Path | None) -> Ailment:
+def _full(database: str, path: Path | None) -> DatabaseFailure:
     if path is None:
-        return Ailment(
+        return DatabaseFailure(
             f"The disk of the server of the {database} is full, so nothing can be stored.", "Make room there."
         )
     free, folder = _free(path), path.absolute().parent
     quota = ", so a quota may be used up" if free >= _NONE_LEFT else ""
-    return Ailment(
-        f"The disk is full: {size(free)} are free in {folder}{quota}, where the {database} lies, and nothing can be stored.",
+    return DatabaseFailure(
+        f"The disk is full: {size_words(free)} are free in {folder}{quota}, where the {database} lies, and nothing can be stored.",
         "Make room there, or move the database (SITEWATCH_DATABASE_URL).",
     )

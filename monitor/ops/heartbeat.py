@@ -9,11 +9,11 @@ from alerts.words import utc
 from db.deliveries import next_due, outbox_summary
 from db.engine import Connection
 from monitor.feeds import FeedClient, FeedError
-from monitor.feeds.answers import phrase
+from monitor.feeds.answers import status_phrase
+from monitor.feeds.http import ANY_STATUS
 
 STUCK_AFTER = timedelta(hours=1)
 """By then a failing channel has been told through the others, and every server has had its pause."""
-_ANY_STATUS = range(100, 600)
 
 
 class PingError(Exception):
@@ -30,12 +30,12 @@ class DeadMan:
     def ping(self) -> int:
         """Give one sign of life, and the HTTP status that took it; raises PingError."""
         try:
-            status = self._client.request("GET", self._url, purpose="canary", accept=_ANY_STATUS).status
+            status = self._client.request("GET", self._url, purpose="canary", accept=ANY_STATUS).status
         except FeedError as error:
             raise PingError(error.reason) from None
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             return status
-        raise PingError(f"It answered {status} {phrase(status)}. Check SITEWATCH_DEADMAN_URL.")
+        raise PingError(f"It answered {status} {status_phrase(status)}. Check SITEWATCH_DEADMAN_URL.")
 
 
 def stuck_outbox(connection: Connection, channels: Collection[str], now: datetime) -> list[str]:

@@ -10,7 +10,7 @@ LONGEST_RUN = timedelta(minutes=10)
 """A run that takes longer hangs: the slowest, a first search of a catalogue, takes a minute or two."""
 
 
-class Vitals:
+class JobHealth:
     """When each vital job began and ended; fed and asked from several threads. `intervals_s` are by job."""
 
     def __init__(self, intervals_s: Mapping[str, float]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from monitor.config.secrets import redact, visible
+from monitor.config.secrets import mask_secrets, visible
 
 LogFormat = Literal["auto", "console", "json"]
 _OURS = ("monitor", "alerts", "db")
@@ -86,7 +86,9 @@ class Scrubber:
         return self._text(str(value))
 
     def _text(self, text: str) -> str:
-        return visible(redact(text, self._secrets))
+        return visible(mask_secrets(text, self._secrets))
 
     def _traceback(self, value: Any) -> str:
-        return "\n".join(f"  | {visible(line)}" for line in redact(str(value), self._secrets).splitlines())
+        return "\n".join(
+            f"  | {visible(line)}" for line in mask_secrets(str(value), self._secrets).splitlines()
+        )

@@ -9,7 +9,7 @@ _ARENAS = 2
 _FREE_BYTES = 100_000
 
 
-def stay_small() -> bool:
+def limit_memory() -> bool:
     """Give freed memory back to the system soon; False where the C library is another one. Before any thread starts."""
     if platform.libc_ver()[0] != "glibc":
         return False

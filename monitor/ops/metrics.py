@@ -12,13 +12,13 @@ SCHEDULER_LAG_S = Gauge(
     "How much later than planned a job was last started.",
     ["job"],
 )
-POLLS = Counter(
+POLLS_TOTAL = Counter(
     "sitewatch_polls_total",
     "Polls by provider and outcome: ok, empty, failed or skipped.",
     ["provider", "outcome"],
 )
-JUDGED = Counter("sitewatch_looks_judged_total", "Looks that were judged.")
-SENDS = Counter(
+LOOKS_JUDGED_TOTAL = Counter("sitewatch_looks_judged_total", "Looks that were judged.")
+SENDS_TOTAL = Counter(
     "sitewatch_sends_total", "Tries to deliver a message by channel and result.", ["channel", "result"]
 )
-LEADING = Gauge("sitewatch_leading", "1 while this service holds the lease and schedules, else 0.")
+LEADING_GAUGE = Gauge("sitewatch_leading", "1 while this service holds the lease and schedules, else 0.")

@@ -5,10 +5,10 @@ from datetime import datetime
 
 import structlog
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 
-class Troubles:
+class OutageRegister:
     """The troubles of one process, by what fails; may be used from several threads."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Troubles:
             self._since.setdefault(what, now)
             self._errors[what] = error
         if first:
-            log.warning("failing", what=what, error=error)
+            _log.warning("failing", what=what, error=error)
 
     def now(self, what: str) -> str:
         """What is wrong with it now, '' where nothing is."""
@@ -36,4 +36,4 @@ class Troubles:
             since = self._since.pop(what, None)
             self._errors.pop(what, None)
         if since is not None:
-            log.info("works again", what=what, failed_since=since)
+            _log.info("works again", what=what, failed_since=since)

@@ -15,8 +15,8 @@ from db.polls import PollResult
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.config.secrets import visible
 from monitor.feeds import FeedError, Fetched, Provider, Scope
-from monitor.feeds.circles import around
-from monitor.flights.selection import kept
+from monitor.feeds.circles import circle_around
+from monitor.flights.selection import worth_storing
 from monitor.flights.tracks.identity import Classes, completed_fixes
 from monitor.sites import Site
 
@@ -39,7 +39,7 @@ _ILLEGIBLE = {
     "position without age",
 }
 """Reasons for which a position report is refused that no working feed gives for all of them."""
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 def held_back(state: ProviderState, now: datetime, *, force: bool) -> str:
@@ -61,7 +61,7 @@ def back_off_s(failures: int, interval_s: int) -> int:
     return int(min(interval_s * 2 ** min(failures - 2, 10), LONGEST_BACK_OFF_S))
 
 
-def answered(fetched: Fetched, outcome: Outcome) -> PollResult:
+def answered_result(fetched: Fetched, outcome: Outcome) -> PollResult:
     """The result of a poll that was answered."""
     return PollResult(
         outcome,
@@ -77,7 +77,7 @@ def answered(fetched: Fetched, outcome: Outcome) -> PollResult:
     )
 
 
-def failed(error: FeedError) -> PollResult:
+def failed_result(error: FeedError) -> PollResult:
     """The result of a poll that failed."""
     return PollResult(
         "failed",
@@ -117,7 +117,7 @@ def check_legible(fetched: Fetched, where: str) -> None:
 
 def count_nearby(sites: Sequence[Site], fixes: Sequence[Fix]) -> Mapping[str, int]:
     """How many of the reports are near each site."""
-    circles = {site.id: around(site) for site in sites}
+    circles = {site.id: circle_around(site) for site in sites}
     return {
         name: sum(circle.distance_nm(fix.lat, fix.lon) <= circle.radius_nm + NEARBY_NM for fix in fixes)
         for name, circle in circles.items()
@@ -132,10 +132,10 @@ def worth_keeping(
     typeless = {fix.icao24 for fix in fixes if not fix.type_code}
     with reading(engine) as connection:
         named = completed_fixes(fixes, known_aircraft(connection, typeless))
-    return tuple(compress(fixes, kept(sites, named, classes)))
+    return tuple(compress(fixes, worth_storing(sites, named, classes)))
 
 
-def describe(provider: Provider, scope: Scope, fetched: Fetched) -> str:
+def describe_answer(provider: Provider, scope: Scope, fetched: Fetched) -> str:
     """Say in words what a good answer brought."""
     said = f"{provider.name}: {fetched.item_count} {_THINGS.get(provider.kind, 'aircraft around')} {where_of(scope)}."
     reasons = ", ".join(f"{count} × {reason}" for reason, count in sorted(fetched.rejected.items()))
@@ -170,16 +170,16 @@ def log_round(before: ProviderState, after: ProviderState, reports: Sequence[Pol
         counts = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
         fixes = sum(report.fixes for report in reports)
         scenes = sum(report.scenes for report in reports)
-        log.info("polled", provider=after.provider, **counts, fixes=fixes, scenes=scenes)
+        _log.info("polled", provider=after.provider, **counts, fixes=fixes, scenes=scenes)
     if before.health == after.health:
         return
     if after.health == "disabled":
-        log.error(
+        _log.error(
             "provider refuses this program and is not asked again",
             provider=after.provider,
             error=after.last_error,
         )
     elif after.health == "failing":
-        log.warning("provider fails", provider=after.provider, error=after.last_error)
+        _log.warning("provider fails", provider=after.provider, error=after.last_error)
     elif before.health in ("failing", "disabled"):
-        log.info("provider works again", provider=after.provider, failed_since=before.failing_since)
+        _log.info("provider works again", provider=after.provider, failed_since=before.failing_since)

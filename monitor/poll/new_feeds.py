@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from alerts.rules import method
+from alerts.rules import method_of
 from db.engine import Engine, writing
 from db.polls import polls
 from db.records import Change
 from db.sites import register_change
 from monitor.feeds import Feed
-from monitor.flights.visits import PROCEDURE
+from monitor.flights.visits import ADSB_PROCEDURE
 
 
 def note_feeds(engine: Engine, feeds: Iterable[Feed], now: datetime) -> list[str]:
@@ -23,7 +23,7 @@ def note_feeds(engine: Engine, feeds: Iterable[Feed], now: datetime) -> list[str
         asked = {name for name in flights if polls(connection, provider=name, limit=1)}
         for name in flights if asked else ():
             what = f"the feed {name} was added"
-            change = Change(f"feed:{method(PROCEDURE)}:{name}", "", what, "break", now, None, "")
+            change = Change(f"feed:{method_of(ADSB_PROCEDURE)}:{name}", "", what, "break", now, None, "")
             if name not in asked and register_change(connection, change, now):
                 told.append(what)
     return told

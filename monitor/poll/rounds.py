@@ -24,18 +24,18 @@ from db.polls import (
 from db.provider_states import note_credits, read_state
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.feeds import Feed, FeedError, Fetched, Scope
-from monitor.feeds.options import turns
+from monitor.feeds.options import rotation_slots
 from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.tracks.identity import Classes
 from monitor.poll.answers import (
     PollReport,
-    answered,
+    answered_result,
     back_off_s,
     check_advance,
     check_legible,
     count_nearby,
-    describe,
-    failed,
+    describe_answer,
+    failed_result,
     held_back,
     log_round,
     where_of,
@@ -149,7 +149,7 @@ class _Run:
         """The scopes to ask now: all, or those whose turn it is where they are more than may be asked at once."""
         scopes = self._feed.scopes(list(self._sites.values()))
         self._parts = Counter(name for scope in scopes for name in scope.site_ids)
-        needed = turns(self._provider, len(scopes))
+        needed = rotation_slots(self._provider, len(scopes))
         if self._force or needed == 1:
             return scopes
         self._turns = needed
@@ -219,10 +219,10 @@ class _Run:
         try:
             fetched = self._fetch(begun)
         except FeedError as error:
-            self._record(begun, failed(error))
+            self._record(begun, failed_result(error))
             return False
         outcome: Outcome = "ok" if fetched.item_count else "empty"
-        self._record(begun, answered(fetched, outcome))
+        self._record(begun, answered_result(fetched, outcome))
         return outcome == "ok"
 
     def _not_believed(self, begun: _Begun, fetched: Fetched) -> FeedError:
@@ -235,17 +235,19 @@ class _Run:
 
     def _keep(self, begun: _Begun, fetched: Fetched, outcome: Outcome) -> PollReport:
         result = replace(
-            answered(fetched, outcome),
+            answered_result(fetched, outcome),
             redistribute=self._provider.redistribute,
             fixes=self._worth_keeping(fetched.fixes),
             nearby=self._watched(begun.scope, fetched.fixes),
             parts=self._parts,
         )
-        return self._report(begun, result, describe(self._provider, begun.scope, fetched), fetched.rejected)
+        return self._report(
+            begun, result, describe_answer(self._provider, begun.scope, fetched), fetched.rejected
+        )
 
     def _fail(self, begun: _Begun, error: FeedError) -> PollReport:
         result = replace(
-            failed(error),
+            failed_result(error),
             redistribute=self._provider.redistribute,
             nearby=self._watched(begun.scope, ()),
         )

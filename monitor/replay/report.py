@@ -1,27 +1,25 @@
 """What a replay ended with, as the JSON of the command, and how it differs from what was expected."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from alerts.delivery.messages import compose_alert
 from alerts.words import local_day
-from db.alerts import alerts, events
+from db.alerts import alert_events, alerts
 from db.deliveries import deliveries
 from db.engine import Engine, reading
 from db.flights import visits
 from db.observations import count_recorded
-from db.records import Alert, AlertEvent, Delivery, Visit
-
-Json = Mapping[str, Any]
+from db.records import Alert, AlertEvent, Delivery, JsonMapping, Visit
 
 
-def report(engine: Engine) -> dict[str, Any]:
+def replay_report(engine: Engine) -> dict[str, Any]:
     """Everything that the scenario led to, alerts in order of opening."""
     with reading(engine) as connection:
         found = alerts(connection)
-        lives = {each.id: events(connection, each.id) for each in found}
+        lives = {each.id: alert_events(connection, each.id) for each in found}
         owed = deliveries(connection)
         recorded = count_recorded(connection)
         stays = visits(connection)
@@ -92,9 +90,9 @@ def _time(at: datetime | None) -> str | None:
 class _Wanted:
     """One alert of `expected.json`."""
 
-    fields: Json
+    fields: JsonMapping
 
-    def differences(self, got: Json) -> Iterator[str]:
+    def differences(self, got: JsonMapping) -> Iterator[str]:
         for name in ("site", "metric", "phenomenon_day", "value", "status"):
             if name in self.fields and got[name] != self.fields[name]:
                 yield f"{name} is {got[name]!r}, expected {self.fields[name]!r}"
@@ -114,7 +112,7 @@ class _Wanted:
         return list(several) if several is not None else [each for each in [self.fields["subject"]] if each]
 
 
-def differences(got: Json, expected: Json) -> list[str]:
+def differences(got: JsonMapping, expected: JsonMapping) -> list[str]:
     """Say in words how a report differs from an `expected.json`; empty where it does not."""
     told = [each for each in got["alerts"] if each["status"] != "withdrawn"]
     wanted = [_Wanted(each) for each in expected["alerts"]]
@@ -134,7 +132,7 @@ def differences(got: Json, expected: Json) -> list[str]:
     return found
 
 
-def _lapsed(wanted: Json, got: Json) -> bool:
+def _lapsed(wanted: JsonMapping, got: JsonMapping) -> bool:
     return any(
         each["status"] == "lapsed"
         and (each["site"], each["metric"], each["value"])

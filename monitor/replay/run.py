@@ -13,19 +13,18 @@ from db.engine import reading, writing
 from db.migrate import migrate
 from monitor import pipeline
 from monitor.app import App
-from monitor.bootstrap import build
+from monitor.bootstrap import build_app
 from monitor.config.settings import LogSettings, ProviderSettings, Settings
 from monitor.feeds.providers import DEFAULT_PROVIDERS
-from monitor.imports import Clock as ImportClock
-from monitor.imports import Record, open_rows, parse_rows
-from monitor.imports.load import store
+from monitor.imports import ImportClock, ImportedRecord, open_rows, parse_rows
+from monitor.imports.load import store_records
 from monitor.replay.scenario import Scenario, ScenarioError, load_scenario, read_recordings
 from monitor.replay.timeline import Wakes, lapse_moments, poll_timer, slot_of
 from monitor.replay.transport import RecordedTransport
 from monitor.sites import Site
 
-OWNER = "replay"
-Progress = Callable[[float], None]
+REPLAY_OWNER = "replay"
+ReplayProgress = Callable[[float], None]
 """Called with the share of the scenario's time that has passed, 0 to 1."""
 
 
@@ -40,7 +39,7 @@ class SteppedClock:
         return self.now
 
 
-def run_scenario(folder: Path, database_url: str, progress: Progress | None = None) -> App:
+def run_scenario(folder: Path, database_url: str, progress: ReplayProgress | None = None) -> App:
     """Run a whole scenario on an empty database; give the program as it stands at the end, still open."""
     scenario = load_scenario(folder)
     clock = SteppedClock(scenario.start)
@@ -60,7 +59,7 @@ def _build(scenario: Scenario, database_url: str, clock: SteppedClock) -> App:
     transport = RecordedTransport(
         read_recordings(scenario), lambda name, at: slot_of(at, intervals[name]), clock
     )
-    app = build(scenario_settings(scenario, database_url), transport=transport)
+    app = build_app(scenario_settings(scenario, database_url), transport=transport)
     intervals.update({name: feed.provider.interval_s for name, feed in app.feeds.items()})
     return app
 
@@ -85,7 +84,7 @@ def scenario_settings(scenario: Scenario, database_url: str) -> Settings:
 
 
 class _Loop:
-    def __init__(self, app: App, scenario: Scenario, clock: SteppedClock, progress: Progress) -> None:
+    def __init__(self, app: App, scenario: Scenario, clock: SteppedClock, progress: ReplayProgress) -> None:
         self._app, self._scenario, self._clock, self._progress = app, scenario, clock, progress
         self._arrivals = _arrivals(scenario, app.sites)
         self._due = Wakes(sorted(self._arrivals))
@@ -136,22 +135,22 @@ class _Loop:
         now = self._clock.now
         pipeline.derive(self._app, now)
         pipeline.judge(self._app, now, not_before=self._scenario.start)
-        pipeline.deliver(self._app, self._clock, OWNER)
+        pipeline.deliver(self._app, self._clock, REPLAY_OWNER)
 
     def _take_in(self, moment: datetime, recorded_at: datetime) -> None:
         records = [replace(each, recorded_at=recorded_at) for each in self._arrivals.get(moment, ())]
         if records:
             with writing(self._app.engine) as connection:
-                store(connection, records)
+                store_records(connection, records)
 
 
-def _arrivals(scenario: Scenario, sites: Mapping[str, Site]) -> dict[datetime, list[Record]]:
+def _arrivals(scenario: Scenario, sites: Mapping[str, Site]) -> dict[datetime, list[ImportedRecord]]:
     records = [record for path in scenario.observations for record in _read(path, sites, scenario)]
     records.sort(key=lambda each: each.result_time)
     return {moment: list(group) for moment, group in groupby(records, key=lambda each: each.result_time)}
 
 
-def _read(path: Path, sites: Mapping[str, Site], scenario: Scenario) -> Sequence[Record]:
+def _read(path: Path, sites: Mapping[str, Site], scenario: Scenario) -> Sequence[ImportedRecord]:
     records, faults = parse_rows(open_rows(path)(), sites, ImportClock(scenario.end))
     if faults:
         raise ScenarioError(f"{path}: {'; '.join(str(fault) for fault in faults)}")

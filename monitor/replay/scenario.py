@@ -24,7 +24,7 @@ class ScenarioError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedResponse:
     """One recorded response, or a recorded failure to answer (`status` None)."""
 
     at: datetime
@@ -98,13 +98,13 @@ def load_scenario(folder: Path) -> Scenario:
     )
 
 
-def read_recordings(scenario: Scenario) -> list[Recorded]:
+def read_recordings(scenario: Scenario) -> list[RecordedResponse]:
     """Read every recorded response, in order of time."""
     found = [line for recording in scenario.recordings for line in _read(recording)]
     return sorted(found, key=lambda each: each.at)
 
 
-def _read(recording: Recording) -> Iterator[Recorded]:
+def _read(recording: Recording) -> Iterator[RecordedResponse]:
     try:
         with _open(recording.file) as lines:
             for number, line in enumerate(lines, 1):
@@ -120,7 +120,7 @@ def _open(path: Path) -> TextIO:
     return path.open(encoding="utf-8")
 
 
-def _parse(recording: Recording, number: int, line: str) -> Recorded:
+def _parse(recording: Recording, number: int, line: str) -> RecordedResponse:
     where = f"{recording.file}, line {number}"
     try:
         raw = json.loads(line)
@@ -129,8 +129,8 @@ def _parse(recording: Recording, number: int, line: str) -> Recorded:
     try:
         if recording.format == "bodies":
             at = datetime.fromtimestamp(raw["now"] / 1000, UTC)
-            return Recorded(at, recording.provider, recording.purpose, 200, line.encode())
-        return Recorded(
+            return RecordedResponse(at, recording.provider, recording.purpose, 200, line.encode())
+        return RecordedResponse(
             at=datetime.fromisoformat(raw["at"]),
             provider=raw["provider"],
             purpose=raw["purpose"],

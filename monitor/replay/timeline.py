@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from monitor.replay.scenario import Recorded, ScenarioProvider
+from monitor.replay.scenario import RecordedResponse, ScenarioProvider
 
 
 def slot_of(at: datetime, interval_s: int) -> int:
@@ -51,7 +51,7 @@ def poll_timer(
     provider: ScenarioProvider,
     interval_s: int,
     whole: tuple[datetime, datetime],
-    recorded: Iterable[Recorded],
+    recorded: Iterable[RecordedResponse],
 ) -> PollTimer:
     """The timer of one provider; without active windows it runs over the whole scenario."""
     first: dict[int, datetime] = {}

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import httpx
 
-from monitor.replay.scenario import Recorded
+from monitor.replay.scenario import RecordedResponse
 
 
 class RecordedTransport(httpx.BaseTransport):
@@ -17,16 +17,16 @@ class RecordedTransport(httpx.BaseTransport):
 
     def __init__(
         self,
-        recorded: Iterable[Recorded],
+        recorded: Iterable[RecordedResponse],
         slot_of: Callable[[str, datetime], int],
         clock: Callable[[], datetime],
     ) -> None:
         self._slot_of = slot_of
         self._clock = clock
-        self._queues: dict[tuple[str, str], deque[Recorded]] = {}
+        self._queues: dict[tuple[str, str], deque[RecordedResponse]] = {}
         for each in recorded:
             self._queues.setdefault((each.provider, each.purpose), deque()).append(each)
-        self.unused: list[Recorded] = []
+        self.unused: list[RecordedResponse] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request from the recording."""
@@ -36,7 +36,7 @@ class RecordedTransport(httpx.BaseTransport):
             raise httpx.ConnectError("nothing was recorded for this request", request=request)
         return httpx.Response(found.status, headers=dict(found.headers), content=found.body, request=request)
 
-    def _next(self, provider: str, purpose: str) -> Recorded | None:
+    def _next(self, provider: str, purpose: str) -> RecordedResponse | None:
         queue = self._queues.get((provider, purpose), deque())
         slot = self._slot_of(provider, self._clock())
         while queue and self._slot_of(provider, queue[0].at) < slot:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts.backtest.fit import Fit, Power, fit, power
-from alerts.backtest.replay import Judged, replay
-from alerts.backtest.summary import Event, Rate, Summary, summarise
+from alerts.backtest.fit import CalibrationCheck, DetectionPower, check_calibration, detection_power
+from alerts.backtest.replay import ReplayedLook, replay_series
+from alerts.backtest.summary import AlarmRate, BacktestSummary, LabelledEvent, summarise
 from alerts.judging.forecast import Expected, series_in
 from alerts.judging.knowable import known_at
 from alerts.watch import SiteWatch
@@ -23,7 +23,7 @@ from db.records import Observation, SeriesKey
 from monitor.bootstrap import RULES
 from monitor.errors import InputError
 from monitor.imports.faults import BadCell
-from monitor.imports.periods import moment, period
+from monitor.imports.periods import import_period, parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Backtest:
     seed: int
     code: str
     input_sha256: str
-    summary: Summary
-    fit: Fit
-    power: tuple[Power, ...]
-    judged: tuple[Judged, ...]
+    summary: BacktestSummary
+    fit: CalibrationCheck
+    power: tuple[DetectionPower, ...]
+    judged: tuple[ReplayedLook, ...]
 
     def document(self) -> dict[str, Any]:
         """Everything but the looks themselves, with the alarms, as plain data."""
@@ -77,7 +77,7 @@ class Backtest:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class BacktestQuery:
     """Which series is tested, over which time and how."""
 
     metric: str
@@ -85,12 +85,12 @@ class Question:
     area: str = ""
     since: datetime | None = None
     until: datetime | None = None
-    events: tuple[Event, ...] = ()
+    events: tuple[LabelledEvent, ...] = ()
     starts: int = 200
     seed: int = 1
 
 
-def run_backtest(engine: Engine, site: SiteWatch, question: Question, now: datetime) -> Backtest:
+def run_backtest(engine: Engine, site: SiteWatch, question: BacktestQuery, now: datetime) -> Backtest:
     """Replay the series with most looks; raises InputError where there is none."""
     with reading(engine) as connection:
         known = known_at(connection, site, question.metric, question.area, now)
@@ -104,7 +104,7 @@ def run_backtest(engine: Engine, site: SiteWatch, question: Question, now: datet
     key = keys[0]
     judged = [
         each
-        for each in replay(revisions, replace(known, scores={}), key, site, RULES)
+        for each in replay_series(revisions, replace(known, scores={}), key, site, RULES)
         if _within(each, question)
     ]
     looks = [each for each in known.looks if each.series == key]
@@ -116,13 +116,13 @@ def run_backtest(engine: Engine, site: SiteWatch, question: Question, now: datet
         code=version("sitewatch"),
         input_sha256=_digest(revisions),
         summary=summarise(judged, question.events),
-        fit=fit(judged, question.seed),
-        power=tuple(power(looks, judged, question.starts, question.seed)),
+        fit=check_calibration(judged, question.seed),
+        power=tuple(detection_power(looks, judged, question.starts, question.seed)),
         judged=tuple(judged),
     )
 
 
-def _within(judged: Judged, question: Question) -> bool:
+def _within(judged: ReplayedLook, question: BacktestQuery) -> bool:
     at = judged.look.period_start
     return not (question.since and at < question.since) and not (question.until and at >= question.until)
 
@@ -142,7 +142,7 @@ def _digest(revisions: Sequence[Observation]) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def read_events(path: Path, zone: ZoneInfo) -> tuple[Event, ...]:
+def read_events(path: Path, zone: ZoneInfo) -> tuple[LabelledEvent, ...]:
     """Read labelled events, columns `start`, `end` (optional) and `label` (optional); raises InputError."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -152,13 +152,15 @@ def read_events(path: Path, zone: ZoneInfo) -> tuple[Event, ...]:
     return tuple(_event(path, line, row, zone) for line, row in enumerate(rows, start=2))
 
 
-def _event(path: Path, line: int, row: dict[str, str | None], zone: ZoneInfo) -> Event:
+def _event(path: Path, line: int, row: dict[str, str | None], zone: ZoneInfo) -> LabelledEvent:
     start = row.get("start") or ""
     try:
-        span = period(moment(start, zone), moment(row.get("end") or start, zone), "window", zone)
+        span = import_period(
+            parse_time(start, zone), parse_time(row.get("end") or start, zone), "window", zone
+        )
     except BadCell as bad:
         raise InputError(f"{path}, line {line}: {bad.problem}. {bad.mend}.") from None
-    return Event(span.start, span.end, row.get("label") or "")
+    return LabelledEvent(span.start, span.end, row.get("label") or "")
 
 
 def markdown(found: Backtest) -> str:
@@ -199,7 +201,7 @@ def _rates(found: Backtest) -> Iterator[str]:
     yield ""
 
 
-def _rate_row(each: Rate) -> str:
+def _rate_row(each: AlarmRate) -> str:
     realised = (
         "–"
         if each.realised_a_year is None
@@ -224,7 +226,7 @@ def _events(found: Backtest) -> Iterator[str]:
     yield ""
 
 
-def _fit(found: Fit) -> Iterator[str]:
+def _fit(found: CalibrationCheck) -> Iterator[str]:
     if not found.n:
         return
     yield f"Predictions of `tail` for {found.n} looks, randomised PIT by deciles: {', '.join(map(str, found.deciles))}"
@@ -234,7 +236,7 @@ def _fit(found: Fit) -> Iterator[str]:
     yield ""
 
 
-def _power(found: Sequence[Power]) -> Iterator[str]:
+def _power(found: Sequence[DetectionPower]) -> Iterator[str]:
     if not found:
         return
     yield "| surge | days | starts | caught | at the first look | median delay: looks | days |"

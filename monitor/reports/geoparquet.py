@@ -9,7 +9,7 @@ import geopandas
 
 from monitor.errors import InputError
 from monitor.reports.history import SiteHistory
-from monitor.reports.tables import COLUMNS, history_rows, point_of
+from monitor.reports.tables import HISTORY_COLUMNS, history_rows, point_of
 
 
 def history_frame(
@@ -18,7 +18,7 @@ def history_frame(
     """The history as a table with one point a row, of the same types whatever it holds (WGS 84)."""
     rows = list(history_rows(history, attributions))
     points = [point_of(history.site, row["area"]) for row in rows]
-    frame = geopandas.GeoDataFrame(rows, columns=[*COLUMNS], geometry=points, crs="EPSG:4326")
+    frame = geopandas.GeoDataFrame(rows, columns=[*HISTORY_COLUMNS], geometry=points, crs="EPSG:4326")
     return frame.astype(_TYPES)
 
 
@@ -35,7 +35,7 @@ def parquet_bytes(history: SiteHistory, attributions: Mapping[str, str] | None =
 
 
 _TYPES: dict[str, Any] = {
-    **dict.fromkeys(COLUMNS, "str"),
+    **dict.fromkeys(HISTORY_COLUMNS, "str"),
     **dict.fromkeys(("start", "end", "published", "recorded_at"), "datetime64[us, UTC]"),
     **dict.fromkeys(("value", "low", "high", "exposure"), "float64"),
     **dict.fromkeys(("assessable", "announced"), "boolean"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alerts.judging.forecast import Expected
-from alerts.rules.series import counted
+from alerts.rules.series import certain_count
 from db.records import Observation
 
 _DAY_FORMAT = "Y-m-d"
@@ -31,7 +31,7 @@ def terminal_plot(
         plotext.plot(days, [each.expected for each in expected], marker="braille", label="expected")
         plotext.plot(days, [each.low for each in expected], marker="dot", label="95 % low")
     plotext.scatter(
-        [_day(each) for each in looks], [counted(each) for each in looks], marker="x", label="counted"
+        [_day(each) for each in looks], [certain_count(each) for each in looks], marker="x", label="counted"
     )
     drawn: str = plotext.uncolorize(plotext.build())
     return drawn.rstrip()
@@ -60,14 +60,14 @@ def png_plot(
         axes.plot(times, [each.expected for each in expected], color="#44749d", label="expected")
     axes.plot(
         _times([each.period_start for each in looks]),
-        [counted(each) for each in looks],
+        [certain_count(each) for each in looks],
         linestyle="none",
         marker=".",
         color="#23395b",
         label="counted",
     )
     if alarms:
-        top = max((counted(each) for each in looks), default=1.0)
+        top = max((certain_count(each) for each in looks), default=1.0)
         axes.vlines(_times(alarms), 0, top, color="#b3202c", alpha=0.6, label="alarm")
     axes.set_title(title)
     axes.set_ylim(bottom=0)

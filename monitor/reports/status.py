@@ -7,21 +7,20 @@ from importlib.metadata import version
 
 from db.alerts import alerts
 from db.blindness import open_periods
-from db.coverage import coverage, rejected
+from db.coverage import coverage, rejected_counts
 from db.deliveries import OutboxSummary, outbox_summary
 from db.engine import Connection, reading
 from db.evaluations import unjudged
-from db.leases import Lease, holder, is_alive
+from db.leases import Lease, is_alive, lease_holder
 from db.polls import polls
 from db.provider_states import read_state
 from db.records import CoverageHour, Outcome, ProviderState
 from db.silences import Silence, silences
 from monitor.app import App
 from monitor.feeds import Provider
-from monitor.ops.database_health import trouble
+from monitor.ops.database_health import database_trouble
 
 _DAY = timedelta(days=1)
-_HOUR_S = 3600
 _MANY = 1_000
 _OVERDUE, _OVERDUE_LEAST_S = 3, 600
 """Intervals, and seconds at the least, after which a provider that nobody asks is idle."""
@@ -65,7 +64,7 @@ class SiteStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class WatchStatus:
     """Everything that `sitewatch status` and the page show of the program itself."""
 
     version: str
@@ -84,11 +83,11 @@ class Status:
     """Why nothing can be stored now, and how to mend it; '' while all is well."""
 
 
-def gather(app: App, now: datetime) -> Status:
+def gather_status(app: App, now: datetime) -> WatchStatus:
     """Read the status in one consistent view of the database."""
     with reading(app.engine) as connection:
-        leader = holder(connection)
-        return Status(
+        leader = lease_holder(connection)
+        return WatchStatus(
             version=version("sitewatch"),
             now=now,
             database=app.database,
@@ -100,12 +99,12 @@ def gather(app: App, now: datetime) -> Status:
             outbox=outbox_summary(connection, now),
             silences=tuple(silences(connection, now)),
             waiting_looks=len(unjudged(connection, now, _MANY)),
-            storage=trouble(app.settings, app.troubles),
+            storage=database_trouble(app.settings, app.troubles),
         )
 
 
 def _providers(connection: Connection, app: App, now: datetime) -> tuple[ProviderStatus, ...]:
-    told = rejected(connection, now - _DAY, now)
+    told = rejected_counts(connection, now - _DAY, now)
     return tuple(
         _provider(connection, feed.provider, told.get(feed.provider.name, {}), now)
         for feed in app.feeds.values()

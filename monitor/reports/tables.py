@@ -15,9 +15,9 @@ from db.records import DeclaredBaseline, Note, Observation
 from monitor.reports.history import SiteHistory, first_url
 from monitor.sites import Site
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
-COLUMNS = (
+HISTORY_COLUMNS = (
     "record",
     "site_id",
     "site_name",
@@ -70,7 +70,7 @@ def utc_text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> str:
+def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = HISTORY_COLUMNS) -> str:
     """Rows as CSV with a header."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -80,21 +80,21 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS
     return stream.getvalue()
 
 
-def history_rows(history: SiteHistory, attributions: Mapping[str, str] | None = None) -> Iterator[Row]:
+def history_rows(history: SiteHistory, attributions: Mapping[str, str] | None = None) -> Iterator[TableRow]:
     """Every look, declared baseline and note as one flat row.
 
     `attributions` says how a publisher (a feed's provider) wants to be named.
     """
     named = attributions or {}
     for look in history.looks:
-        yield look_row(look, history.site, named)
+        yield look_table_row(look, history.site, named)
     for baseline in history.declared:
-        yield declared_row(baseline, history.site, named)
+        yield declared_table_row(baseline, history.site, named)
     for note in history.notes:
-        yield note_row(note, history.site, named)
+        yield note_table_row(note, history.site, named)
 
 
-def look_row(look: Observation, site: Site, attributions: Mapping[str, str]) -> Row:
+def look_table_row(look: Observation, site: Site, attributions: Mapping[str, str]) -> TableRow:
     """One look as a flat row."""
     return {
         "record": "look",
@@ -117,7 +117,7 @@ def look_row(look: Observation, site: Site, attributions: Mapping[str, str]) -> 
     }
 
 
-def declared_row(baseline: DeclaredBaseline, site: Site, attributions: Mapping[str, str]) -> Row:
+def declared_table_row(baseline: DeclaredBaseline, site: Site, attributions: Mapping[str, str]) -> TableRow:
     """One declared baseline as a flat row; its comparator is the statistic."""
     share = f"of {baseline.n_looks}"
     return {
@@ -135,7 +135,7 @@ def declared_row(baseline: DeclaredBaseline, site: Site, attributions: Mapping[s
     }
 
 
-def note_row(note: Note, site: Site, attributions: Mapping[str, str]) -> Row:
+def note_table_row(note: Note, site: Site, attributions: Mapping[str, str]) -> TableRow:
     """One note as a flat row."""
     return {
         "record": "note",
@@ -149,14 +149,14 @@ def note_row(note: Note, site: Site, attributions: Mapping[str, str]) -> Row:
     }
 
 
-Recorded = Observation | DeclaredBaseline | Note
+HistoryRecord = Observation | DeclaredBaseline | Note
 
 
-def _place(site: Site, area: str, metric: str, subject: str) -> Row:
+def _place(site: Site, area: str, metric: str, subject: str) -> TableRow:
     return {"site_id": site.id, "site_name": site.name, "area": area, "metric": metric, "subject": subject}
 
 
-def _period(site: Site, start: datetime, end: datetime, record: Recorded) -> Row:
+def _period(site: Site, start: datetime, end: datetime, record: HistoryRecord) -> TableRow:
     return {
         "local_period": period_words(start, end, record.precision, site.timezone.key, site_clock=True),
         "start": start,
@@ -165,7 +165,7 @@ def _period(site: Site, start: datetime, end: datetime, record: Recorded) -> Row
     }
 
 
-def _source(record: Recorded, url: str) -> Row:
+def _source(record: HistoryRecord, url: str) -> TableRow:
     return {
         "published": record.result_time,
         "recorded_at": record.recorded_at,
@@ -184,12 +184,12 @@ def _look_attribution(look: Observation, attributions: Mapping[str, str]) -> str
     return "; ".join([own_count(look.series.procedure, ()), *data])
 
 
-def _attribution(record: Recorded, unnamed: str, attributions: Mapping[str, str]) -> str:
+def _attribution(record: HistoryRecord, unnamed: str, attributions: Mapping[str, str]) -> str:
     named = attributions.get(record.publisher, "")
     return named or source_words(record.publisher, record.via) or unnamed
 
 
-def history_document(history: SiteHistory) -> Row:
+def history_document(history: SiteHistory) -> TableRow:
     """The history as one JSON document."""
     return {
         "site": history.site.id,
@@ -200,13 +200,13 @@ def history_document(history: SiteHistory) -> Row:
     }
 
 
-def _flat(record: Recorded) -> Row:
-    values: Row = asdict(record)
+def _flat(record: HistoryRecord) -> TableRow:
+    values: TableRow = asdict(record)
     values = {**values.pop("series", {}), **values}
     return {name: utc_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def feature_collection(history: SiteHistory, attributions: Mapping[str, str] | None = None) -> Row:
+def feature_collection(history: SiteHistory, attributions: Mapping[str, str] | None = None) -> TableRow:
     """The history as GeoJSON: one point a row, inside its area or site (WGS 84)."""
     features = [
         {

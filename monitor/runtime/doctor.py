@@ -10,46 +10,52 @@ from pathlib import Path
 from typing import Literal
 
 from db.engine import DBAPIError, Engine, open_engine, reading, server_time, writing
-from db.leases import holder, is_alive
+from db.leases import is_alive, lease_holder
 from db.migrate import current_revision, is_known, newest_revision
 from monitor.bootstrap import build_channels, build_deadman, build_feed, rule_defaults
 from monitor.config.settings import Settings, load_settings
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError
-from monitor.feeds.http import GuardedClient
+from monitor.feeds.http import ANY_STATUS, GuardedClient
 from monitor.feeds.providers import configured_providers
-from monitor.ops.database_health import LITTLE, ailment_of, attempt, describe_database, size, sqlite_file
+from monitor.ops.database_health import (
+    LOW_DISK_BYTES,
+    database_failure_or_lack,
+    describe_database,
+    size_words,
+    sqlite_file,
+    try_database,
+)
 from monitor.ops.heartbeat import PingError
 from monitor.sites.faults import SitesError
 from monitor.sites.load import load_sites
 
-State = Literal["ok", "warning", "broken"]
+CheckState = Literal["ok", "warning", "broken"]
 _DISK_WARNING = 1024**3
 _SKEW_WARNING_S = 30
 _SKEW_BROKEN_S = 300
-_ANY_STATUS = range(100, 600)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing looked at; `mend` says what to do unless all is well."""
 
     check: str
-    state: State
+    state: CheckState
     found: str
     mend: str = ""
 
 
-def examine(clock: Callable[[], datetime], *, network: bool = True) -> Iterator[Finding]:
+def run_checks(clock: Callable[[], datetime], *, network: bool = True) -> Iterator[CheckResult]:
     """Look at everything that a service needs; without `network` nothing outside the database is asked."""
     try:
         settings = load_settings()
     except InputError as error:
-        yield Finding(
+        yield CheckResult(
             "settings", "broken", str(error), "Correct each setting named above; nothing else was checked."
         )
         return
-    yield Finding("settings", "ok", "Every setting is known and can be used.")
+    yield CheckResult("settings", "ok", "Every setting is known and can be used.")
     yield _sites(settings)
     yield _history(settings)
     yield from _database(settings, clock())
@@ -60,27 +66,27 @@ def examine(clock: Callable[[], datetime], *, network: bool = True) -> Iterator[
     yield from _providers(settings, clock, network=network)
 
 
-def _sites(settings: Settings) -> Finding:
+def _sites(settings: Settings) -> CheckResult:
     try:
         sites = load_sites(settings.sites_file, rule_defaults())
     except SitesError as error:
-        return Finding(
+        return CheckResult(
             "sites",
             "broken",
             str(error),
             "Correct each feature named above; “sitewatch sites check” checks again.",
         )
     if not len(sites):
-        return Finding(
+        return CheckResult(
             "sites", "warning", f"{settings.sites_file} holds no site.", "Add one with “sitewatch sites add”."
         )
-    return Finding("sites", "ok", f"{len(sites)} sites in {settings.sites_file}.")
+    return CheckResult("sites", "ok", f"{len(sites)} sites in {settings.sites_file}.")
 
 
-def _history(settings: Settings) -> Finding:
+def _history(settings: Settings) -> CheckResult:
     if settings.history_file.exists():
-        return Finding("history", "ok", f"Published facts are in {settings.history_file}.")
-    return Finding(
+        return CheckResult("history", "ok", f"Published facts are in {settings.history_file}.")
+    return CheckResult(
         "history",
         "warning",
         f"There is no file {settings.history_file}.",
@@ -89,11 +95,11 @@ def _history(settings: Settings) -> Finding:
     )
 
 
-def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
+def _database(settings: Settings, now: datetime) -> Iterator[CheckResult]:
     where = describe_database(settings)
     path = sqlite_file(settings)
     if path is not None and not path.exists():
-        yield Finding("database", "ok", f"{where} is not there yet; the first start makes it.")
+        yield CheckResult("database", "ok", f"{where} is not there yet; the first start makes it.")
         return
     engine = open_engine(settings.database_url.get_secret_value())
     try:
@@ -101,35 +107,35 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
             # Taking the writer's lock fails where the file or its folder may not be written.
             pass
         yield _revision(engine, where)
-        if ailment := attempt(settings):
-            yield Finding("storing", "broken", ailment.found, ailment.mend)
+        if ailment := try_database(settings):
+            yield CheckResult("storing", "broken", ailment.found, ailment.mend)
         yield from _service(engine, settings.lease_s, now)
         if path is None:
             with reading(engine) as connection:
                 yield _skew("the database server", server_time(connection), now)
     except DBAPIError as error:
-        ailment = ailment_of(error, settings)
+        ailment = database_failure_or_lack(error, settings)
         if ailment is None:
             raise
-        yield Finding("database", "broken", ailment.found, ailment.mend)
+        yield CheckResult("database", "broken", ailment.found, ailment.mend)
     finally:
         engine.dispose()
 
 
-def _revision(engine: Engine, where: str) -> Finding:
+def _revision(engine: Engine, where: str) -> CheckResult:
     revision = current_revision(engine)
     if revision == newest_revision():
-        return Finding("database", "ok", f"{where} is reachable and up to date.")
+        return CheckResult("database", "ok", f"{where} is reachable and up to date.")
     if revision is None:
-        return Finding("database", "ok", f"{where} is empty; the first start fills it.")
+        return CheckResult("database", "ok", f"{where} is empty; the first start fills it.")
     if is_known(revision):  # pragma: no cover - there is no second migration yet
-        return Finding(
+        return CheckResult(
             "database",
             "warning",
             f"{where} belongs to an older sitewatch.",
             "“sitewatch run” brings it up to date.",
         )
-    return Finding(
+    return CheckResult(
         "database",
         "broken",
         f"{where} was made by a newer sitewatch ({revision}).",
@@ -137,18 +143,20 @@ def _revision(engine: Engine, where: str) -> Finding:
     )
 
 
-def _service(engine: Engine, lease_s: float, now: datetime) -> Iterator[Finding]:
+def _service(engine: Engine, lease_s: float, now: datetime) -> Iterator[CheckResult]:
     if current_revision(engine) is None:
         return
     with reading(engine) as connection:
-        lease = holder(connection)
+        lease = lease_holder(connection)
     if lease is not None and is_alive(lease, now, lease_s):
-        yield Finding("service", "ok", f"A service is watching: {lease.owner}.")
+        yield CheckResult("service", "ok", f"A service is watching: {lease.owner}.")
     else:
-        yield Finding("service", "warning", "No service is watching now.", "Start one with “sitewatch run”.")
+        yield CheckResult(
+            "service", "warning", "No service is watching now.", "Start one with “sitewatch run”."
+        )
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(settings: Settings) -> CheckResult:
     path = sqlite_file(settings)
     folder = path.absolute().parent if path else Path().absolute()
     while not folder.exists():
@@ -156,36 +164,40 @@ def _disk(settings: Settings) -> Finding:
     return disk_finding(folder, shutil.disk_usage(folder).free)
 
 
-def disk_finding(folder: Path, free: int) -> Finding:
+def disk_finding(folder: Path, free: int) -> CheckResult:
     """Whether so many free bytes are enough for a database that grows."""
-    found = f"{size(free)} are free in {folder}."
+    found = f"{size_words(free)} are free in {folder}."
     if free >= _DISK_WARNING:
-        return Finding("disk", "ok", found)
-    state: State = "broken" if free < LITTLE else "warning"
-    return Finding("disk", state, found, "Make room, or move the database; a full disk stops every write.")
+        return CheckResult("disk", "ok", found)
+    state: CheckState = "broken" if free < LOW_DISK_BYTES else "warning"
+    return CheckResult(
+        "disk", state, found, "Make room, or move the database; a full disk stops every write."
+    )
 
 
-def _channels(settings: Settings) -> Finding:
+def _channels(settings: Settings) -> CheckResult:
     clients: list[GuardedClient] = []
     try:
         channels = build_channels(settings, clients)
     except InputError as error:
-        return Finding("channels", "broken", str(error), "Correct the channel's settings (docs/channels.md).")
+        return CheckResult(
+            "channels", "broken", str(error), "Correct the channel's settings (docs/channels.md)."
+        )
     finally:
         _close(clients)
     if set(channels) <= {"log"}:
-        return Finding(
+        return CheckResult(
             "channels",
             "warning",
             "No Slack or email is set, so alerts reach only the log and “sitewatch alerts list”.",
             "Set SITEWATCH_SLACK_WEBHOOK_URL, or SITEWATCH_SMTP_HOST with SITEWATCH_EMAIL_FROM and SITEWATCH_EMAIL_TO.",
         )
-    return Finding("channels", "ok", f"{', '.join(channels)}; “sitewatch alerts test” tries them.")
+    return CheckResult("channels", "ok", f"{', '.join(channels)}; “sitewatch alerts test” tries them.")
 
 
-def _links(settings: Settings) -> Iterator[Finding]:
+def _links(settings: Settings) -> Iterator[CheckResult]:
     if settings.public_url is None:
-        yield Finding(
+        yield CheckResult(
             "links",
             "warning",
             "Messages hold no link to an alert, because the page's public address is not known.",
@@ -193,32 +205,32 @@ def _links(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _deadman(settings: Settings, *, network: bool) -> Finding:
+def _deadman(settings: Settings, *, network: bool) -> CheckResult:
     clients: list[GuardedClient] = []
     try:
         deadman = build_deadman(settings, clients)
         if deadman is None:
-            return Finding(
+            return CheckResult(
                 "dead man",
                 "warning",
                 "Nobody outside would notice if this machine died.",
                 "Set SITEWATCH_DEADMAN_URL to an address that raises the alarm when no ping comes (docs/settings.md).",
             )
         if not network:
-            return Finding("dead man", "ok", "Configured; not pinged (--offline).")
-        return Finding("dead man", "ok", f"The ping was taken (HTTP {deadman.ping()}): one sign of life.")
+            return CheckResult("dead man", "ok", "Configured; not pinged (--offline).")
+        return CheckResult("dead man", "ok", f"The ping was taken (HTTP {deadman.ping()}): one sign of life.")
     except PingError as error:
-        return Finding(
+        return CheckResult(
             "dead man", "broken", str(error), "Check SITEWATCH_DEADMAN_URL and this machine's network."
         )
     finally:
         _close(clients)
 
 
-def _providers(settings: Settings, clock: Callable[[], datetime], *, network: bool) -> Iterator[Finding]:
+def _providers(settings: Settings, clock: Callable[[], datetime], *, network: bool) -> Iterator[CheckResult]:
     wanted = [each for each in configured_providers(settings) if each.enabled]
     if not wanted:
-        yield Finding(
+        yield CheckResult(
             "providers",
             "warning",
             "No provider is switched on.",
@@ -231,40 +243,40 @@ def _providers(settings: Settings, clock: Callable[[], datetime], *, network: bo
             if network:
                 yield from _reach(feed, clients[0], clock)
             else:
-                yield Finding(f"provider {provider.name}", "ok", "Configured; not asked (--offline).")
+                yield CheckResult(f"provider {provider.name}", "ok", "Configured; not asked (--offline).")
         except InputError as error:
-            yield Finding(
+            yield CheckResult(
                 f"provider {provider.name}", "broken", str(error), "Correct [providers] in sitewatch.toml."
             )
         finally:
             _close(clients)
 
 
-def _reach(feed: Feed, client: GuardedClient, clock: Callable[[], datetime]) -> Iterator[Finding]:
+def _reach(feed: Feed, client: GuardedClient, clock: Callable[[], datetime]) -> Iterator[CheckResult]:
     name = feed.provider.name
     try:
-        answer = client.request("GET", feed.provider.base_url, purpose="canary", accept=_ANY_STATUS)
+        answer = client.request("GET", feed.provider.base_url, purpose="canary", accept=ANY_STATUS)
     except FeedError as error:
-        yield Finding(
+        yield CheckResult(
             f"provider {name}",
             "broken",
             error.reason,
             "Check this machine's network and base_url. Until it answers, nothing is counted; that is never a zero.",
         )
         return
-    yield Finding(f"provider {name}", "ok", f"{feed.provider.base_url} answers (HTTP {answer.status}).")
+    yield CheckResult(f"provider {name}", "ok", f"{feed.provider.base_url} answers (HTTP {answer.status}).")
     with suppress(ValueError):
         theirs = parsedate_to_datetime(answer.headers.get("date", ""))
         yield _skew(name, theirs.replace(tzinfo=theirs.tzinfo or UTC), clock())
 
 
-def _skew(whose: str, theirs: datetime, ours: datetime) -> Finding:
+def _skew(whose: str, theirs: datetime, ours: datetime) -> CheckResult:
     skew_s = abs((theirs - ours).total_seconds())
     found = f"This machine's clock and that of {whose} differ by {skew_s:.0f} s."
     if skew_s < _SKEW_WARNING_S:
-        return Finding("clock", "ok", found)
-    state: State = "broken" if skew_s > _SKEW_BROKEN_S else "warning"
-    return Finding("clock", state, found, "Set this machine's clock by NTP; counts are filed by time.")
+        return CheckResult("clock", "ok", found)
+    state: CheckState = "broken" if skew_s > _SKEW_BROKEN_S else "warning"
+    return CheckResult("clock", state, found, "Set this machine's clock by NTP; counts are filed by time.")
 
 
 def _close(clients: list[GuardedClient]) -> None:

@@ -25,13 +25,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from monitor.config.clock import utc_now
-from monitor.ops.job_health import Vitals
+from monitor.ops.job_health import JobHealth
 from monitor.ops.metrics import JOB_RUNS, SCHEDULER_LAG_S
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 _WATCH_S = 5.0
 
-Told = Callable[[BaseException, datetime], bool]
+FailureHandler = Callable[[BaseException, datetime], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,14 @@ class Jobs:
     def __init__(
         self,
         jobs: Sequence[Job],
-        told: Told = lambda _error, _now: False,
+        told: FailureHandler = lambda _error, _now: False,
         stopping: threading.Event | None = None,
     ) -> None:
         self._jobs = {job.id: job for job in jobs}
         self._hand = _Hand()
         self.stopping = stopping or threading.Event()
         self._watcher = threading.Thread(target=self._watch_clock, name="clock", daemon=True)
-        self._vitals = Vitals({job.id: job.interval_s for job in jobs if job.vital})
+        self._vitals = JobHealth({job.id: job.interval_s for job in jobs if job.vital})
         self._outcomes = _Outcomes(told)
         place = random.random()  # noqa: S311 - spreads load, hides nothing
         self._scheduler = BackgroundScheduler(
@@ -163,7 +163,7 @@ class Jobs:
                 self._scheduler.modify_job(job.id, next_run_time=now)
                 mended.append(job.id)
         if mended:
-            log.warning("clock set back", jobs=mended)
+            _log.warning("clock set back", jobs=mended)
         return mended
 
     def _watch_clock(self) -> None:
@@ -204,7 +204,7 @@ class _Hand:
 class _Outcomes:
     """Turns the scheduler's events into counters and, when something changes, log lines."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: FailureHandler) -> None:
         self._told = told
         self._failures: dict[str, int] = {}
         self._last: dict[str, str] = {}
@@ -227,7 +227,7 @@ class _Outcomes:
         self._busy.discard(event.job_id)
         self._last.pop(event.job_id, None)
         if failures := self._failures.pop(event.job_id, 0):
-            log.info("job works again", job=event.job_id, failures=failures)
+            _log.info("job works again", job=event.job_id, failures=failures)
 
     def _failed(self, event: JobExecutionEvent) -> None:
         JOB_RUNS.labels(event.job_id, "failed").inc()
@@ -239,14 +239,14 @@ class _Outcomes:
         # The same failure every two seconds would bury everything else.
         if self._last.get(event.job_id) != repr(error):
             self._last[event.job_id] = repr(error)
-            log.error("job failed", job=event.job_id, exc_info=error)
+            _log.error("job failed", job=event.job_id, exc_info=error)
 
     def _missed(self, event: JobExecutionEvent) -> None:
         JOB_RUNS.labels(event.job_id, "missed").inc()
-        log.warning("job missed", job=event.job_id, planned=event.scheduled_run_time)
+        _log.warning("job missed", job=event.job_id, planned=event.scheduled_run_time)
 
     def _skipped(self, event: JobSubmissionEvent) -> None:
         JOB_RUNS.labels(event.job_id, "skipped").inc()
         if event.job_id not in self._busy:
             self._busy.add(event.job_id)
-            log.warning("job still busy, run skipped", job=event.job_id)
+            _log.warning("job still busy, run skipped", job=event.job_id)

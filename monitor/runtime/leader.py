@@ -7,10 +7,10 @@ from typing import Protocol
 import structlog
 
 from db.engine import Engine, reading, writing
-from db.leases import Lease, holder, release, renew, take
-from monitor.ops.metrics import LEADING
+from db.leases import Lease, lease_holder, release_lease, renew_lease, take_lease
+from monitor.ops.metrics import LEADING_GAUGE
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 class Follower(Protocol):
@@ -49,14 +49,14 @@ class Leader:
             self._renew(self._held, now)
         else:
             self._try(now)
-        LEADING.set(self.leads)
+        LEADING_GAUGE.set(self.leads)
 
     def _try(self, now: datetime) -> None:
         with writing(self._engine) as connection:
-            self._held = take(connection, self.owner, now, self._ttl_s, dead=self._dead(now))
+            self._held = take_lease(connection, self.owner, now, self._ttl_s, dead=self._dead(now))
         if self._held is not None:
             self._seen = None
-            log.info("leading", owner=self.owner, token=self._held.token)
+            _log.info("leading", owner=self.owner, token=self._held.token)
             if self._waits_for:
                 self._say(f"Taking over from {self._waits_for}.")
             self._waits_for = None
@@ -73,12 +73,12 @@ class Leader:
 
     def _wait(self, now: datetime) -> None:
         with reading(self._engine) as connection:
-            other = holder(connection)
+            other = lease_holder(connection)
         if other is not None and (self._seen is None or self._seen[0] != other or self._seen[1] > now):
             self._seen = other, now
         if other is not None and other.owner != self._waits_for:
             self._waits_for = other.owner
-            log.info("waiting", leader=other.owner)
+            _log.info("waiting", leader=other.owner)
             self._say(
                 f"Waiting: another sitewatch already watches with this database ({other.owner}). This one takes "
                 f"over within {self._ttl_s:g} s after that one stops."
@@ -86,9 +86,9 @@ class Leader:
 
     def _renew(self, held: Lease, now: datetime) -> None:
         with writing(self._engine) as connection:
-            self._held = renew(connection, held, now, self._ttl_s)
+            self._held = renew_lease(connection, held, now, self._ttl_s)
         if self._held is None:
-            log.warning("lease lost", owner=self.owner, token=held.token)
+            _log.warning("lease lost", owner=self.owner, token=held.token)
             self._say(
                 "Another sitewatch took over while this one could not renew its lease; this one now waits."
             )
@@ -98,6 +98,6 @@ class Leader:
         """Free the lease, so that a waiting service need not wait for its expiry."""
         if self._held is not None:
             with writing(self._engine) as connection:
-                release(connection, self._held, now)
+                release_lease(connection, self._held, now)
             self._held = None
-            LEADING.set(0)
+            LEADING_GAUGE.set(0)

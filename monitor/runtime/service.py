@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import FrameType
 
+from alerts.words import every
 from db.deliveries import outbox_summary
 from db.engine import reading
 from db.pages import series_summaries
@@ -40,10 +41,10 @@ SAME_SIGNAL_S = 0.5
 """`timeout` and some supervisors send one signal to the process and to its group: that is still one wish."""
 
 
-def run(app: App, say: Say, serve: Serve | None = None) -> None:
+def run_service(app: App, say: Say, serve: Serve | None = None) -> None:
     """Work until SIGTERM or SIGINT; a second signal ends the process at once. `serve` serves the page meanwhile."""
     with stopping() as stop:
-        for line in [*pipeline.start(app, utc_now()), *describe(app)]:
+        for line in [*pipeline.start(app, utc_now()), *describe_service(app)]:
             say(line)
         service = Service(app, say)
         service.start()
@@ -64,21 +65,21 @@ def run_once(
 
     A channel takes one message after another with a pause between, so this waits for its turn, within limits.
     """
-    for line in [*pipeline.start(app, clock()), *describe(app)]:
+    for line in [*pipeline.start(app, clock()), *describe_service(app)]:
         say(line)
     done = pipeline.tick(app, clock())
     for report in done.polls:
         say(f"Poll: {report.text}")
     changes = ", ".join(f"{number} {what}" for what, number in done.judged.changes.items()) or "no change"
     say(f"Judged: {done.judged.judged} looks; alerts: {changes}.")
-    for made in pipeline.picture(app, clock()):
+    for made in pipeline.make_pictures(app, clock()):
         say(f"Picture: {made.text}")
     pipeline.watch_self(app, clock())
     sent = _send_all(app, say, clock, wait)
     pipeline.retain(app, clock())
     if told := pipeline.sign_of_life(app, (), clock()):
         say(f"Dead-man ping: {told}")
-    say(f"Done once: {messages(sent)} sent.{_left(app, clock())}")
+    say(f"Done once: {message_count_words(sent)} sent.{_left(app, clock())}")
 
 
 def _send_all(app: App, say: Say, clock: Callable[[], datetime], wait: Callable[[float], None]) -> int:
@@ -101,10 +102,10 @@ def _left(app: App, now: datetime) -> str:
     with reading(app.engine) as connection:
         waiting = outbox_summary(connection, now).waiting
     left = sum(number for channel, number in waiting.items() if channel in app.channels)
-    return f" {messages(left)} still owed, for the next run or a running service." if left else ""
+    return f" {message_count_words(left)} still owed, for the next run or a running service." if left else ""
 
 
-def messages(number: int) -> str:
+def message_count_words(number: int) -> str:
     """So many messages, in words."""
     return "1 message" if number == 1 else f"{number} messages"
 
@@ -120,7 +121,9 @@ class Service:
         ping = Job("ping", PING_EVERY_S, self._ping)
         stopping = threading.Event()
         jobs = [beat, *jobs_of(app, self.owner, self._soon, stopping), ping]
-        self.jobs = Jobs(jobs, told=partial(storage.note, app.settings, app.troubles), stopping=stopping)
+        self.jobs = Jobs(
+            jobs, told=partial(storage.note_database_error, app.settings, app.troubles), stopping=stopping
+        )
         self._leader = Leader(app.engine, self.owner, ttl_s, self, say)
 
     def start(self) -> None:
@@ -143,7 +146,7 @@ class Service:
 
     def _beat(self, now: datetime) -> None:
         self._leader.beat(now)
-        storage.note_written(self._app.settings, self._app.troubles, now)
+        storage.note_database_written(self._app.settings, self._app.troubles, now)
 
     def _ping(self, now: datetime) -> None:
         ailments = self.jobs.ailments(now)
@@ -180,7 +183,7 @@ def _poll(app: App, provider: str, soon: Callable[[str], None], now: datetime) -
 
 
 def _picture(app: App, soon: Callable[[str], None], now: datetime) -> None:
-    made = [report.made for report in pipeline.picture(app, now)]
+    made = [report.made for report in pipeline.make_pictures(app, now)]
     # Where none could be made, the next few would hardly fare better now.
     if len(made) == pipeline.PICTURES_AT_ONCE and any(made):
         soon("pictures")
@@ -250,7 +253,7 @@ def _heed(heard: socket.socket, stop: threading.Event) -> None:
             os._exit(128 + number)  # pragma: no cover - ends the process before coverage is written
 
 
-def describe(app: App) -> list[str]:
+def describe_service(app: App) -> list[str]:
     """Say what this service is about to do, and what to try next."""
     return [*_describe_providers(app), _describe_channels(app), _describe_next(app)]
 
@@ -282,9 +285,3 @@ def _describe_next(app: App) -> str:
 
 
 _UNITS: Sequence[tuple[int, str]] = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-
-
-def every(seconds: int) -> str:
-    """A cadence in the largest unit that divides it: `minute`, `6 hours`, `90 seconds`."""
-    size, unit = next((size, unit) for size, unit in _UNITS if seconds % size == 0)
-    return unit if seconds == size else f"{seconds // size} {unit}s"

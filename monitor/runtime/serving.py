@@ -36,7 +36,7 @@ def serve(
     if listener is None:
         return
     with listener:
-        say(f"Page: {where(*listener.getsockname()[:2])}")
+        say(f"Page: {page_url_words(*listener.getsockname()[:2])}")
         _serve(site, listener, stop)
 
 
@@ -50,7 +50,7 @@ def _listen(app: App, stop: threading.Event, say: Callable[[str], None]) -> sock
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise WorkFailed(
-                    f"The page cannot listen on {address(host, port)}: {error.strerror}. Set SITEWATCH_HOST or "
+                    f"The page cannot listen on {page_url(host, port)}: {error.strerror}. Set SITEWATCH_HOST or "
                     "SITEWATCH_PORT, or use --no-web."
                 ) from None
         if not told:
@@ -63,17 +63,17 @@ def _listen(app: App, stop: threading.Event, say: Callable[[str], None]) -> sock
     return None
 
 
-def address(host: str, port: int) -> str:
+def page_url(host: str, port: int) -> str:
     """The URL of the page."""
     return urlunsplit(("http", f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "/", "", ""))
 
 
-def where(host: str, port: int) -> str:
+def page_url_words(host: str, port: int) -> str:
     """The URL at which the page can be opened, in words where it is open at every address of the machine."""
     if not ip_address(host).is_unspecified:
-        return address(host, port)
+        return page_url(host, port)
     nearest = "::1" if ":" in host else "127.0.0.1"
-    return f"{address(nearest, port)} here, and at every other address of this machine"
+    return f"{page_url(nearest, port)} here, and at every other address of this machine"
 
 
 class _Unfinished(logging.Filter):

@@ -8,17 +8,17 @@ from typing import Any
 
 from monitor.errors import WorkFailed
 from monitor.sites.check import feature_id
-from monitor.sites.faults import Fault, SitesError, did_you_mean, shown
-from monitor.sites.incoming import Feature
+from monitor.sites.faults import SitesError, SitesFault, did_you_mean, printable_value
+from monitor.sites.incoming import GeoJsonFeature
 from monitor.sites.load import SiteSet, load_sites, sites_from_bytes
-from monitor.sites.watching import RULES, RuleDefaults
-from monitor.sites.write import dumps, replace_file
+from monitor.sites.watching import NO_RULE_DEFAULTS, RuleDefaults
+from monitor.sites.write import dump_geojson, replace_file
 
-_NEW_FILE: Feature = {"type": "FeatureCollection", "features": []}
+_NEW_FILE: GeoJsonFeature = {"type": "FeatureCollection", "features": []}
 
 
 def add_sites(
-    path: Path, features: Sequence[Any], *, replace: bool = False, rules: RuleDefaults = RULES
+    path: Path, features: Sequence[Any], *, replace: bool = False, rules: RuleDefaults = NO_RULE_DEFAULTS
 ) -> SiteSet:
     """Add features to a sites file (made if it is missing) and give the sites now in it, or raise SitesError.
 
@@ -29,7 +29,7 @@ def add_sites(
 
 
 def try_sites(
-    path: Path, features: Sequence[Any], *, replace: bool = False, rules: RuleDefaults = RULES
+    path: Path, features: Sequence[Any], *, replace: bool = False, rules: RuleDefaults = NO_RULE_DEFAULTS
 ) -> SiteSet:
     """As `add_sites`, but write nothing: the sites that would then be in the file, or SitesError."""
     before = load_sites(path, rules) if path.exists() else None
@@ -37,7 +37,7 @@ def try_sites(
     return sites_from_bytes(path, text.encode("utf-8"), rules)
 
 
-def _with(path: Path, before: SiteSet | None, features: Sequence[Any], *, replace: bool) -> Feature:
+def _with(path: Path, before: SiteSet | None, features: Sequence[Any], *, replace: bool) -> GeoJsonFeature:
     document = dict(before.document if before else _NEW_FILE)
     kept = list(document["features"])
     places = {feature_id(feature): index for index, feature in enumerate(kept)}
@@ -49,26 +49,31 @@ def _with(path: Path, before: SiteSet | None, features: Sequence[Any], *, replac
             kept[place] = feature
         else:
             mend = "Choose another id, or replace the site with --replace"
-            fault = Fault(feature_id(feature), "id", "there is a site with this id already", mend)
+            fault = SitesFault(feature_id(feature), "id", "there is a site with this id already", mend)
             raise SitesError(str(path), [fault])
     return {**document, "features": kept}
 
 
-def remove_site(path: Path, site_id: str, *, unlink: bool = False, rules: RuleDefaults = RULES) -> SiteSet:
+def remove_site(
+    path: Path, site_id: str, *, unlink: bool = False, rules: RuleDefaults = NO_RULE_DEFAULTS
+) -> SiteSet:
     """Remove a site and give the sites that stay, or raise SitesError where it is unknown or still linked.
 
     `unlink` also takes it out of the links of the others.
     """
     before = load_sites(path, rules)
     if site_id not in before.by_id:
-        fault = Fault(
-            "the file", "", f"no site has the id {shown(site_id)}", did_you_mean(site_id, before.by_id)
+        fault = SitesFault(
+            "the file",
+            "",
+            f"no site has the id {printable_value(site_id)}",
+            did_you_mean(site_id, before.by_id),
         )
         raise SitesError(str(path), [fault])
     kept = [feature for feature in before.document["features"] if feature_id(feature) != site_id]
     linking = [site.id for site in before if site_id in site.links and site.id != site_id]
     if linking and not unlink:
-        fault = Fault(
+        fault = SitesFault(
             site_id,
             "",
             f"{', '.join(linking)} is linked with it",
@@ -79,7 +84,7 @@ def remove_site(path: Path, site_id: str, *, unlink: bool = False, rules: RuleDe
     return _save(path, {**before.document, "features": kept}, before, rules)
 
 
-def _without_link(feature: Feature, site_id: str) -> Feature:
+def _without_link(feature: GeoJsonFeature, site_id: str) -> GeoJsonFeature:
     links = feature["properties"].get("links")
     if not links or site_id not in links:
         return feature
@@ -87,12 +92,12 @@ def _without_link(feature: Feature, site_id: str) -> Feature:
     return {**feature, "properties": {**feature["properties"], "links": rest}}
 
 
-def _save(path: Path, document: Feature, before: SiteSet | None, rules: RuleDefaults) -> SiteSet:
+def _save(path: Path, document: GeoJsonFeature, before: SiteSet | None, rules: RuleDefaults) -> SiteSet:
     text = _text(document)
     after = sites_from_bytes(path, text.encode("utf-8"), rules)
     found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
     if found != (before.digest if before else None):
-        fault = Fault("the file", "", "somebody else changed it just now", "Try again")
+        fault = SitesFault("the file", "", "somebody else changed it just now", "Try again")
         raise SitesError(str(path), [fault])
     try:
         replace_file(path, text)
@@ -103,9 +108,9 @@ def _save(path: Path, document: Feature, before: SiteSet | None, rules: RuleDefa
     return after
 
 
-def _text(document: Feature) -> str:
+def _text(document: GeoJsonFeature) -> str:
     try:
-        return dumps(document)
+        return dump_geojson(document)
     except ValueError:
         # Numbers that are not finite have no JSON; the check tells them by feature.
         return json.dumps(document)

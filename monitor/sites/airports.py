@@ -1,7 +1,6 @@
 """The packaged table of airports by code, held compactly: as dictionaries it would take 40 MB of every service."""
 
 import csv
-import math
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-_EARTH_RADIUS_NM = 3440.065
+from monitor.sites.geodesy import Floats, great_circles_nm
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,8 @@ class _Table(NamedTuple):
     rows: list[str]
     by_code: dict[str, int]
     column: dict[str, int]
-    lat: npt.NDArray[np.float64]
-    lon: npt.NDArray[np.float64]
+    lat: Floats
+    lon: Floats
     served: npt.NDArray[np.bool_]
     """Whether it has an IATA code."""
 
@@ -67,26 +66,15 @@ def find_airport(code: str) -> Airport | None:
 def nearest_airport(lat: float, lon: float) -> str:
     """The name of the airport of the packaged table that is nearest to a point."""
     table = _table()
-    # Degrees of longitude shrink with latitude; near airports need no better measure.
-    east = ((table.lon - lon + 180) % 360 - 180) * math.cos(math.radians(lat))
-    return _airport(int(np.argmin(np.hypot(table.lat - lat, east)))).name
+    return _airport(int(np.argmin(great_circles_nm(table.lat, table.lon, lat, lon)))).name
 
 
 def airports_around(lat: float, lon: float, within_nm: float) -> list[Airport]:
     """The airports with an IATA code, which most with scheduled or state flights have, so near to a point; nearest first."""
     table = _table()
-    away = _away_nm(table, lat, lon)
+    away = great_circles_nm(table.lat, table.lon, lat, lon)
     near = np.flatnonzero((away <= within_nm) & table.served)
     return [_airport(int(index)) for index in near[np.argsort(away[near])]]
-
-
-def _away_nm(table: _Table, lat: float, lon: float) -> npt.NDArray[np.float64]:
-    north, east = np.radians(table.lat - lat) / 2, np.radians(table.lon - lon) / 2
-    half_chord = (
-        np.sin(north) ** 2 + np.cos(np.radians(table.lat)) * math.cos(math.radians(lat)) * np.sin(east) ** 2
-    )
-    away: npt.NDArray[np.float64] = 2 * _EARTH_RADIUS_NM * np.arcsin(np.minimum(1.0, np.sqrt(half_chord)))
-    return away
 
 
 @lru_cache(maxsize=1024)

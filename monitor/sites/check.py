@@ -9,16 +9,16 @@ from shapely import MultiPolygon, Polygon
 
 from monitor.sites import Site
 from monitor.sites.document import check_leaves
-from monitor.sites.faults import Fault, Spot, did_you_mean, shown
+from monitor.sites.faults import SitesFault, Spot, did_you_mean, printable_value
 from monitor.sites.fields import (
-    ID,
+    ID_PATTERN,
     LONG_TEXT,
     choice,
     identifier,
     items,
     known_keys,
     mapping,
-    number,
+    number_within,
     required,
     required_text,
     text,
@@ -36,10 +36,16 @@ from monitor.sites.properties import (
 )
 from monitor.sites.shapes import outline
 from monitor.sites.subjects import linked_site
-from monitor.sites.watching import RULES, RuleDefaults, check_false_alarms, check_subjects, check_watch
+from monitor.sites.watching import (
+    NO_RULE_DEFAULTS,
+    RuleDefaults,
+    check_false_alarms,
+    check_subjects,
+    check_watch,
+)
 
 MAX_SITES = 20_000
-PRECISIONS = ("good", "approximate", "coarse")
+SITE_PRECISIONS = ("good", "approximate", "coarse")
 _TOP_KEYS = (
     *("type", "features", "name", "description", "crs", "bbox"),
     *("xy_coordinate_resolution", "z_coordinate_resolution", "m_coordinate_resolution"),
@@ -74,14 +80,16 @@ _MIN_ELEVATION_FT, _MAX_ELEVATION_FT = -1500.0, 30_000.0
 
 
 def check_document(
-    document: Mapping[str, Any], rules: RuleDefaults = RULES
-) -> tuple[tuple[Site, ...], tuple[Fault, ...]]:
+    document: Mapping[str, Any], rules: RuleDefaults = NO_RULE_DEFAULTS
+) -> tuple[tuple[Site, ...], tuple[SitesFault, ...]]:
     """All sites of a FeatureCollection, or all its faults; one of the two is empty (both, for an empty file)."""
-    faults: list[Fault] = []
+    faults: list[SitesFault] = []
     spot = Spot(faults)
     check_leaves(spot, {key: value for key, value in document.items() if key != "features"})
     if document.get("type") != "FeatureCollection":
-        spot.at("type").fault(f"{shown(document.get('type'))} is not a FeatureCollection", _COLLECTION_MEND)
+        spot.at("type").fault(
+            f"{printable_value(document.get('type'))} is not a FeatureCollection", _COLLECTION_MEND
+        )
         return (), tuple(faults)
     known_keys(spot, document, _TOP_KEYS)
     check_crs(spot.at("crs"), document.get("crs"))
@@ -111,7 +119,7 @@ def feature_id(feature: Any) -> str:
     properties = feature.get("properties")
     inner = properties.get("id") if isinstance(properties, dict) else None
     found = feature["id"] if feature.get("id") is not None else inner
-    return found if isinstance(found, str) and ID.fullmatch(found) else ""
+    return found if isinstance(found, str) and ID_PATTERN.fullmatch(found) else ""
 
 
 def check_crs(spot: Spot, crs: Any) -> None:
@@ -122,7 +130,7 @@ def check_crs(spot: Spot, crs: Any) -> None:
     name = properties.get("name") if isinstance(properties, dict) else None
     if not isinstance(name, str) or not name.upper().endswith(_WGS_84):
         spot.fault(
-            f"{shown(name if name is not None else crs)} is not WGS 84",
+            f"{printable_value(name if name is not None else crs)} is not WGS 84",
             "Export the file again in WGS 84 (EPSG:4326)",
         )
 
@@ -134,7 +142,9 @@ def _check_feature(spot: Spot, feature: Any, rules: RuleDefaults) -> Site | None
     check_leaves(spot, feature)
     known_keys(spot, entry, _FEATURE_KEYS)
     if entry.get("type") != "Feature":
-        spot.at("type").fault(f"{shown(entry.get('type'))} is not a Feature", 'Write "type": "Feature"')
+        spot.at("type").fault(
+            f"{printable_value(entry.get('type'))} is not a Feature", 'Write "type": "Feature"'
+        )
     shape = outline(spot.at("geometry"), entry.get("geometry"))
     here = spot.at("properties")
     # A trip through QGIS gives every feature every key, null where it had none.
@@ -167,7 +177,7 @@ def _check_id(spot: Spot, feature: Mapping[str, Any], properties: Mapping[str, A
         return ""
     if outer is not None and inner is not None and outer != inner:
         spot.at("properties", "id").fault(
-            f"{shown(inner)} is not the feature's id {shown(outer)}", "Keep one of them"
+            f"{printable_value(inner)} is not the feature's id {printable_value(outer)}", "Keep one of them"
         )
     if outer is None:
         return identifier(spot.at("properties", "id"), inner)
@@ -180,7 +190,7 @@ def _check_timezone(
     name = given.get("timezone")
     zone = zone_named(name) if isinstance(name, str) else None
     if zone is None:
-        problem = "it is missing" if name is None else f"{shown(name)} is not a time zone"
+        problem = "it is missing" if name is None else f"{printable_value(name)} is not a time zone"
         spot.at("timezone").fault(problem, _zone_advice(shape))
     return zone
 
@@ -209,11 +219,11 @@ def _check_watching(spot: Spot, given: Mapping[str, Any], rules: RuleDefaults) -
 def _check_remarks(spot: Spot, given: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"elevation_ft": None}
     if "elevation_ft" in given:
-        found["elevation_ft"] = number(
+        found["elevation_ft"] = number_within(
             spot.at("elevation_ft"), given["elevation_ft"], _MIN_ELEVATION_FT, _MAX_ELEVATION_FT
         )
     if "precision" in given:
-        found["precision"] = choice(spot.at("precision"), given["precision"], PRECISIONS)
+        found["precision"] = choice(spot.at("precision"), given["precision"], SITE_PRECISIONS)
     for key in ("notes", "source"):
         found[key] = text(spot.at(key), given.get(key, ""), longest=LONG_TEXT, blank=True)
     return found
@@ -227,7 +237,7 @@ def _check_together(spot: Spot, features: list[Any]) -> None:
     for index, feature in enumerate(features):
         here = spot.of(feature_id(feature) or f"feature {index}").at("properties")
         for keys, linked in _linked(feature):
-            if linked not in ids and ID.fullmatch(linked):
+            if linked not in ids and ID_PATTERN.fullmatch(linked):
                 here.at(*keys).fault(f"no site has the id {linked}", did_you_mean(linked, ids))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monitor.sites.faults import Fault, SitesError, Spot, shown
+from monitor.sites.faults import SitesError, SitesFault, Spot, printable_value
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 48
@@ -57,7 +57,7 @@ def read_bytes(
     return data
 
 
-def parse(source: str | Path, data: bytes) -> Document:
+def parse_json_object(source: str | Path, data: bytes) -> Document:
     """Turn bytes into a JSON object whose numbers are finite and whose texts can be stored, or raise SitesError."""
     _check_depth(source, data)
     try:
@@ -75,7 +75,7 @@ def parse(source: str | Path, data: bytes) -> Document:
 
 
 def _refusal(source: str | Path, problem: str, mend: str) -> SitesError:
-    return SitesError(str(source), [Fault("the file", "", problem, mend)])
+    return SitesError(str(source), [SitesFault("the file", "", problem, mend)])
 
 
 def _check_depth(source: str | Path, data: bytes) -> None:
@@ -97,7 +97,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for key, item in pairs:
         if key in value:
-            raise _RepeatedKeyError(shown(key))
+            raise _RepeatedKeyError(printable_value(key))
         value[key] = item
     return value
 

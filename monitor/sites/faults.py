@@ -9,13 +9,13 @@ from typing import Any, Self
 
 from monitor.errors import InputError
 
-MAX_FAULTS = 200
+FAULTS_SHOWN = 200
 _PLAIN_KEY = re.compile(r"[\w:-]{1,60}")
 _LONGEST_SHOWN = 80
 _MOST_NAMED = 20
 
 
-def shown(value: Any) -> str:
+def printable_value(value: Any) -> str:
     """A foreign value as it may be printed: as JSON, cut short, with no control character left in it."""
     text = json.dumps(value, ensure_ascii=False)
     if len(text) > _LONGEST_SHOWN:
@@ -24,7 +24,7 @@ def shown(value: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SitesFault:
     """One thing wrong; `feature` is an id, `feature 3` (counted from 0) where there is none, or `the file`."""
 
     feature: str
@@ -34,10 +34,10 @@ class Fault:
 
     def __str__(self) -> str:
         where = f"{self.feature}, {self.path}" if self.path else self.feature
-        return f"{where}: {self.problem}. {sentence(self.mend)}"
+        return f"{where}: {self.problem}. {as_sentence(self.mend)}"
 
 
-def sentence(mend: str) -> str:
+def as_sentence(mend: str) -> str:
     """Advice as a whole sentence; a question has its mark already."""
     return mend if mend.endswith("?") else f"{mend}."
 
@@ -45,12 +45,12 @@ def sentence(mend: str) -> str:
 class SitesError(InputError):
     """The sites cannot be used; `faults` holds every fault that was found, and the text lists them."""
 
-    def __init__(self, source: str, faults: Sequence[Fault]) -> None:
+    def __init__(self, source: str, faults: Sequence[SitesFault]) -> None:
         self.source = source
         self.faults = tuple(faults)
-        shown = [f"  {fault}" for fault in self.faults[:MAX_FAULTS]]
-        if len(self.faults) > MAX_FAULTS:
-            shown.append(f"  and {len(self.faults) - MAX_FAULTS} more.")
+        shown = [f"  {fault}" for fault in self.faults[:FAULTS_SHOWN]]
+        if len(self.faults) > FAULTS_SHOWN:
+            shown.append(f"  and {len(self.faults) - FAULTS_SHOWN} more.")
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
         super().__init__("\n".join([f"{source} has {count}:", *shown]))
 
@@ -59,7 +59,7 @@ class SitesError(InputError):
 class Spot:
     """A place in the file that can be at fault; faults from all spots of a file gather in one list."""
 
-    faults: list[Fault]
+    faults: list[SitesFault]
     feature: str = "the file"
     path: str = ""
 
@@ -72,7 +72,7 @@ class Spot:
             elif _PLAIN_KEY.fullmatch(key):
                 path += f".{key}" if path else key
             else:
-                path += f"[{shown(key)}]"
+                path += f"[{printable_value(key)}]"
         return type(self)(self.faults, self.feature, path)
 
     def of(self, feature: str) -> Self:
@@ -81,12 +81,12 @@ class Spot:
 
     def fault(self, problem: str, mend: str) -> None:
         """Note a fault here; both texts are sentences without their full stop."""
-        self.faults.append(Fault(self.feature, self.path, problem, mend))
+        self.faults.append(SitesFault(self.feature, self.path, problem, mend))
 
 
-def advice(word: str, known: Iterable[str]) -> str:
+def word_advice(word: str, known: Iterable[str]) -> str:
     """What to write in place of an unknown word, as a sentence."""
-    return sentence(did_you_mean(word, known))
+    return as_sentence(did_you_mean(word, known))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from monitor.sites.faults import Spot, did_you_mean, shown
+from monitor.sites.faults import Spot, did_you_mean, printable_value
 
-ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+ID_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 ID_RULE = "Use lower-case letters, digits and hyphens, at most 64, as in kp-sunan"
 LONG_TEXT = 4000
 SHORT_TEXT = 160
@@ -36,7 +36,7 @@ def required(spot: Spot, value: Mapping[str, Any], key: str, mend: str) -> Any:
 def text(spot: Spot, value: Any, *, longest: int = SHORT_TEXT, blank: bool = False) -> str:
     """A text without control characters; line breaks are allowed in long texts."""
     if not isinstance(value, str):
-        spot.fault(f"it is {shown(value)}, not a text", "Write it in quotation marks")
+        spot.fault(f"it is {printable_value(value)}, not a text", "Write it in quotation marks")
         return ""
     if not blank and not value.strip():
         spot.fault("it is empty", "Write what it is, or leave the key out")
@@ -50,8 +50,8 @@ def text(spot: Spot, value: Any, *, longest: int = SHORT_TEXT, blank: bool = Fal
 
 def identifier(spot: Spot, value: Any) -> str:
     """An id, or '' with a fault."""
-    if not isinstance(value, str) or not ID.fullmatch(value):
-        spot.fault(f"{shown(value)} is not an id", ID_RULE)
+    if not isinstance(value, str) or not ID_PATTERN.fullmatch(value):
+        spot.fault(f"{printable_value(value)} is not an id", ID_RULE)
         return ""
     return value
 
@@ -73,15 +73,15 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def number(spot: Spot, value: Any, low: float, high: float) -> float | None:
+def number_within(spot: Spot, value: Any, low: float, high: float) -> float | None:
     """A number within bounds, or None with a fault."""
     if not is_number(value):
-        spot.fault(f"it is {shown(value)}, not a number", "Write a number without quotation marks")
+        spot.fault(f"it is {printable_value(value)}, not a number", "Write a number without quotation marks")
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return None  # noted already, with every other number of the file that is not finite
     if not low <= value <= high:
-        spot.fault(f"{shown(value)} is out of range", f"Give a number from {low:g} to {high:g}")
+        spot.fault(f"{printable_value(value)} is out of range", f"Give a number from {low:g} to {high:g}")
         return None
     return float(value)
 
@@ -90,14 +90,14 @@ def mapping(spot: Spot, value: Any) -> Mapping[str, Any]:
     """A JSON object, or an empty one with a fault."""
     if isinstance(value, dict):
         return value
-    spot.fault(f"it is {shown(value)}, not an object", "Write it in braces: {…}")
+    spot.fault(f"it is {printable_value(value)}, not an object", "Write it in braces: {…}")
     return {}
 
 
 def items(spot: Spot, value: Any) -> Iterator[tuple[Spot, Any]]:
     """Each item of a list with its own spot; nothing, and a fault, where it is no list."""
     if not isinstance(value, list):
-        spot.fault(f"it is {shown(value)}, not a list", "Write it in brackets: […]")
+        spot.fault(f"it is {printable_value(value)}, not a list", "Write it in brackets: […]")
         return
     for index, item in enumerate(value):
         yield spot.at(index), item
@@ -116,17 +116,19 @@ def choice(spot: Spot, value: Any, known: Collection[str]) -> str:
     """One of the known words, or '' with a fault."""
     if isinstance(value, str) and value in known:
         return value
-    spot.fault(f"{shown(value)} is not known", did_you_mean(value if isinstance(value, str) else "", known))
+    spot.fault(
+        f"{printable_value(value)} is not known", did_you_mean(value if isinstance(value, str) else "", known)
+    )
     return ""
 
 
 def no_repeats(spot: Spot, found: Sequence[str], what: str) -> None:
     """Note ids that stand twice."""
     for value in sorted({value for value in found if value and found.count(value) > 1}):
-        spot.fault(f"{what} {shown(value)} stands twice", "Keep one of them or give one another id")
+        spot.fault(f"{what} {printable_value(value)} stands twice", "Keep one of them or give one another id")
 
 
-def moment(spot: Spot, value: Any) -> datetime | None:
+def date_or_time(spot: Spot, value: Any) -> datetime | None:
     """A date, a month (`2020-02`) or an instant with its offset; None with a fault otherwise."""
     if isinstance(value, str):
         try:
@@ -139,7 +141,7 @@ def moment(spot: Spot, value: Any) -> datetime | None:
         if parsed is not None and parsed.tzinfo is not None:
             return parsed
     spot.fault(
-        f"{shown(value)} is not a date or a time with its offset",
+        f"{printable_value(value)} is not a date or a time with its offset",
         "Write 2023-10-05, or 2023-10-05T01:24:00Z",
     )
     return None

@@ -9,24 +9,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from pyproj import Geod
 from shapely import MultiPoint, MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.geometry.polygon import orient
 
-METRES_PER_NM = 1852.0
+from monitor.sites.geodesy import (
+    FULL_TURN_DEG,
+    HALF_TURN_DEG,
+    METRES_PER_NM,
+    POLE_DEG,
+    Floats,
+    wrap_longitude,
+)
+
 MAX_RADIUS_M = 200_000.0
 CIRCLE_VERTICES = 64
 _GEOD = Geod(ellps="WGS84")
-_HALF_TURN = 180.0
-_FULL_TURN = 360.0
-_POLE = 90.0
-_MOST_ROUND = 2 * _FULL_TURN
+_MOST_ROUND = 2 * FULL_TURN_DEG
 _STEPS_ALONG_POLE = 4
 _AMBIGUOUS_DEG = 1e-6
-Floats = npt.NDArray[np.float64]
 Outline = Polygon | MultiPolygon
 
 
@@ -43,38 +46,10 @@ class BoundingCircle:
     radius_nm: float
 
 
-def wrap_longitude(lon: float) -> float:
-    """The same meridian within ±180; 180 stays 180."""
-    if -_HALF_TURN <= lon <= _HALF_TURN:
-        return lon
-    return (lon + _HALF_TURN) % _FULL_TURN - _HALF_TURN
-
-
-def distance_nm(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
-    """The geodesic distance between two points."""
-    return float(_GEOD.inv(lon1, lat1, lon2, lat2)[2]) / METRES_PER_NM
-
-
 def area_km2(geometry: BaseGeometry) -> float:
     """The area on the ellipsoid, holes left out."""
     parts = [part for part in shapely.get_parts(geometry) if isinstance(part, Polygon)]
     return sum(abs(float(_GEOD.geometry_area_perimeter(orient(part))[0])) for part in parts) / 1e6
-
-
-def contains(geometry: BaseGeometry, lat: float, lon: float) -> bool:
-    """Whether a point lies in the outline or on its edge (the antimeridian cut is an edge)."""
-    shapely.prepare(geometry)
-    return bool(shapely.intersects_xy(geometry, wrap_longitude(lon), lat))
-
-
-def contains_many(
-    geometry: BaseGeometry, lats: Sequence[float], lons: Sequence[float]
-) -> npt.NDArray[np.bool_]:
-    """As `contains`, for many points at once."""
-    shapely.prepare(geometry)
-    x = np.asarray(lons, dtype=float)
-    x = np.where(np.abs(x) <= _HALF_TURN, x, (x + _HALF_TURN) % _FULL_TURN - _HALF_TURN)
-    return np.asarray(shapely.intersects_xy(geometry, x, np.asarray(lats, dtype=float)), dtype=bool)
 
 
 def circle(lat: float, lon: float, radius_m: float, vertices: int = CIRCLE_VERTICES) -> Outline:
@@ -82,12 +57,12 @@ def circle(lat: float, lon: float, radius_m: float, vertices: int = CIRCLE_VERTI
 
     Raises GeometryError for a bad point or radius, or where the edge touches a pole.
     """
-    if not (abs(lat) <= _POLE and abs(lon) <= _FULL_TURN):
+    if not (abs(lat) <= POLE_DEG and abs(lon) <= FULL_TURN_DEG):
         raise GeometryError(f"{lat:g}, {lon:g} is not a latitude and a longitude in degrees.")
     if not 1 <= radius_m <= MAX_RADIUS_M:
         raise GeometryError(f"A radius of {radius_m:g} m is not between 1 m and {MAX_RADIUS_M:g} m.")
     # Counter-clockwise, as RFC 7946 winds an outer ring.
-    azimuths = -np.arange(vertices) * (_FULL_TURN / vertices)
+    azimuths = -np.arange(vertices) * (FULL_TURN_DEG / vertices)
     centre = np.full(vertices, wrap_longitude(lon)), np.full(vertices, float(lat))
     lons, lats, _ = _GEOD.fwd(*centre, azimuths, np.full(vertices, float(radius_m)))
     ring = np.column_stack([np.append(lons, lons[0]), np.append(lats, lats[0])])
@@ -101,7 +76,7 @@ def polygon_on_earth(ring: Floats, holes: Sequence[Floats] = ()) -> Outline:
         # Each turn round the earth is cut out of it by itself: what is no longitude would never end.
         raise GeometryError("The outline goes round the earth more than twice. Write longitudes in degrees.")
     turn = shell[-1, 0] - shell[0, 0]
-    if abs(turn) > _HALF_TURN:
+    if abs(turn) > HALF_TURN_DEG:
         shell = _over_pole(shell)
     whole = Polygon(shell, [_near(_unwrap(hole), shell) for hole in holes])
     # The union joins the parts of a cap round a pole, which meet where the ring began.
@@ -114,18 +89,18 @@ def polygon_on_earth(ring: Floats, holes: Sequence[Floats] = ()) -> Outline:
 def _unwrap(ring: Floats) -> Floats:
     """The ring with continuous longitudes, free to leave ±180; an edge of exactly 360° goes all the way round."""
     steps = np.diff(ring[:, 0])
-    jumps = (np.abs(steps) > _HALF_TURN) & (np.abs(steps) < _FULL_TURN)
+    jumps = (np.abs(steps) > HALF_TURN_DEG) & (np.abs(steps) < FULL_TURN_DEG)
     turns = np.where(jumps, np.sign(steps), 0.0)
-    ambiguous = np.abs(np.abs(steps) - _HALF_TURN) < _AMBIGUOUS_DEG
+    ambiguous = np.abs(np.abs(steps) - HALF_TURN_DEG) < _AMBIGUOUS_DEG
     if np.any(ambiguous):
         raise GeometryError("The outline runs through a pole. Make it a little larger or smaller.")
-    lons = ring[:, 0] - _FULL_TURN * np.concatenate([[0.0], np.cumsum(turns)])
+    lons = ring[:, 0] - FULL_TURN_DEG * np.concatenate([[0.0], np.cumsum(turns)])
     return np.column_stack([lons, ring[:, 1]])
 
 
 def _over_pole(shell: Floats) -> Floats:
     """A ring round a pole, closed along the pole itself."""
-    pole = math.copysign(_POLE, float(shell[:, 1].mean()))
+    pole = math.copysign(POLE_DEG, float(shell[:, 1].mean()))
     # In steps that cannot be taken for a jump across 180°.
     lons = np.linspace(shell[-1, 0], shell[0, 0], _STEPS_ALONG_POLE + 1)
     return np.vstack([shell, np.column_stack([lons, np.full(len(lons), pole)]), shell[:1]])
@@ -133,19 +108,19 @@ def _over_pole(shell: Floats) -> Floats:
 
 def _near(hole: Floats, shell: Floats) -> Floats:
     """The hole on the same turn of longitudes as its shell."""
-    shift = np.round((shell[:, 0].mean() - hole[:, 0].mean()) / _FULL_TURN) * _FULL_TURN
+    shift = np.round((shell[:, 0].mean() - hole[:, 0].mean()) / FULL_TURN_DEG) * FULL_TURN_DEG
     return np.column_stack([hole[:, 0] + shift, hole[:, 1]])
 
 
 def _cut(whole: Polygon) -> list[Polygon]:
     west, _, east, _ = whole.bounds
-    first = math.floor((west + _HALF_TURN) / _FULL_TURN)
-    last = max(first, math.ceil((east + _HALF_TURN) / _FULL_TURN) - 1)
+    first = math.floor((west + HALF_TURN_DEG) / FULL_TURN_DEG)
+    last = max(first, math.ceil((east + HALF_TURN_DEG) / FULL_TURN_DEG) - 1)
     sound = whole if whole.is_valid else shapely.make_valid(whole)
     parts: list[Polygon] = []
     for turn in range(first, last + 1):
-        shift = turn * _FULL_TURN
-        window = shapely.box(shift - _HALF_TURN, -_POLE, shift + _HALF_TURN, _POLE)
+        shift = turn * FULL_TURN_DEG
+        window = shapely.box(shift - HALF_TURN_DEG, -POLE_DEG, shift + HALF_TURN_DEG, POLE_DEG)
         piece = sound.intersection(window) if last > first else sound
         parts += [_moved(part, -shift) for part in shapely.get_parts(piece) if isinstance(part, Polygon)]
     return [part for part in parts if part.area > 0]
@@ -154,7 +129,7 @@ def _cut(whole: Polygon) -> list[Polygon]:
 def _moved(part: Polygon, shift: float) -> Polygon:
     # Cutting rounds: without the clip a corner can lie a hair beyond 180.
     def move(points: Floats) -> Floats:
-        return np.column_stack([np.clip(points[:, 0] + shift, -_HALF_TURN, _HALF_TURN), points[:, 1]])
+        return np.column_stack([np.clip(points[:, 0] + shift, -HALF_TURN_DEG, HALF_TURN_DEG), points[:, 1]])
 
     moved = shapely.transform(part, move)
     assert isinstance(moved, Polygon)

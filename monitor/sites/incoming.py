@@ -13,9 +13,10 @@ from shapely.geometry.base import BaseGeometry
 
 from monitor.sites.airports import find_airport
 from monitor.sites.check import check_crs
-from monitor.sites.document import check_leaves, parse, read_bytes
-from monitor.sites.faults import Fault, SitesError, Spot, shown
-from monitor.sites.geometry import Floats, GeometryError, circle, footprint_outline
+from monitor.sites.document import check_leaves, parse_json_object, read_bytes
+from monitor.sites.faults import SitesError, SitesFault, Spot, printable_value
+from monitor.sites.geodesy import Floats
+from monitor.sites.geometry import GeometryError, circle, footprint_outline
 from monitor.sites.placing import time_zones_at
 from monitor.sites.shapes import OUTLINE_TYPES
 
@@ -23,11 +24,11 @@ DEFAULT_AIRPORT_RADIUS_M = 4000.0
 """Enough for two runways of 4 km that meet at the reference point, with 2 km beyond their ends."""
 _DECIMALS = 6
 
-Feature = dict[str, Any]
+GeoJsonFeature = dict[str, Any]
 
 
 def _refusal(source: str, path: str, problem: str, mend: str) -> SitesError:
-    return SitesError(source, [Fault("the new site", path, problem, mend)])
+    return SitesError(source, [SitesFault("the new site", path, problem, mend)])
 
 
 def feature_from_point(
@@ -39,7 +40,7 @@ def feature_from_point(
     lon: float,
     radius_m: float,
     timezone: str | None = None,
-) -> Feature:
+) -> GeoJsonFeature:
     """A round site; the time zone is the one at the point unless given. Raises SitesError for a bad circle."""
     try:
         outline = circle(lat, lon, radius_m)
@@ -55,9 +56,9 @@ def feature_from_point(
     return {"type": "Feature", "id": site_id, "geometry": _geojson(outline), "properties": properties}
 
 
-def _geometry_fault(error: GeometryError) -> Fault:
+def _geometry_fault(error: GeometryError) -> SitesFault:
     problem, _, mend = str(error).rstrip(".").partition(". ")
-    return Fault(
+    return SitesFault(
         "the new site",
         "geometry",
         problem,
@@ -73,12 +74,12 @@ def feature_from_airport(
     kind: str | None = None,
     radius_m: float | None = None,
     timezone: str | None = None,
-) -> Feature:
+) -> GeoJsonFeature:
     """A round site at an airport (ICAO or IATA code), with its name, codes, time zone and elevation."""
     airport = find_airport(code)
     if airport is None:
         raise _refusal(
-            shown(code),
+            printable_value(code),
             "code",
             "no airport in the packaged table has this code",
             "Give an ICAO code (ZKPY) or an IATA code (FNJ), or add the site by point and radius",
@@ -110,7 +111,7 @@ def features_from_file(
     name: str | None = None,
     kind: str | None = None,
     timezone: str | None = None,
-) -> list[Feature]:
+) -> list[GeoJsonFeature]:
     """The features of a GeoJSON file (FeatureCollection, Feature or bare geometry), or SitesError.
 
     What is given replaces what the file says and needs a file with one shape. A ring that crosses ±180 is
@@ -136,10 +137,10 @@ def features_from_bytes(
     name: str | None = None,
     kind: str | None = None,
     timezone: str | None = None,
-) -> list[Feature]:
+) -> list[GeoJsonFeature]:
     """As `features_from_file`, from the bytes of a file; `path` only names them in messages."""
-    document = parse(path, data).value
-    faults: list[Fault] = []
+    document = parse_json_object(path, data).value
+    faults: list[SitesFault] = []
     check_crs(Spot(faults).at("crs"), document.get("crs"))
     # Before it is written anywhere: half a surrogate pair cannot even be encoded.
     check_leaves(Spot(faults), document)
@@ -158,7 +159,7 @@ def features_from_bytes(
     return [_completed(feature, site_id, override) for feature in features]
 
 
-def _features(path: Path, document: Feature) -> list[Any]:
+def _features(path: Path, document: GeoJsonFeature) -> list[Any]:
     match document.get("type"):
         case "FeatureCollection":
             features = document.get("features")
@@ -171,7 +172,7 @@ def _features(path: Path, document: Feature) -> list[Any]:
             raise _refusal(
                 str(path),
                 "type",
-                f"{shown(kind)} is no outline of a site",
+                f"{printable_value(kind)} is no outline of a site",
                 "Give a FeatureCollection, a Feature, a Polygon or a MultiPolygon",
             )
 
@@ -232,9 +233,9 @@ def _time_zone(outline: BaseGeometry) -> str:
     return next(iter(time_zones_at(middle.y, middle.x)), "UTC")
 
 
-def _geojson(outline: BaseGeometry) -> Feature:
+def _geojson(outline: BaseGeometry) -> GeoJsonFeature:
     def rounded(points: Floats) -> Floats:
         return np.round(points, _DECIMALS)
 
-    geometry: Feature = json.loads(shapely.to_geojson(shapely.transform(outline, rounded)))
+    geometry: GeoJsonFeature = json.loads(shapely.to_geojson(shapely.transform(outline, rounded)))
     return geometry

@@ -7,7 +7,7 @@ from alerts.watch import WatchSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SiteKind:
     """A kind of site: what people call it, and its default watch."""
 
     name: str
@@ -35,14 +35,14 @@ _PORT: WatchSpec = {
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("airport", "airport", _AIRFIELD),
-        Kind("airbase", "air base", _AIRFIELD),
-        Kind("railhead", "railhead", _RAIL),
-        Kind("rail_crossing", "rail crossing", _RAIL),
-        Kind("port", "port", _PORT),
-        Kind("naval_base", "naval base", _PORT),
-        Kind("factory", "factory", {**_AIRFIELD, "vehicles": _JUDGED, "railcars": _JUDGED}),
-        Kind("launch_site", "launch site", {"vehicles": _JUDGED}),
+        SiteKind("airport", "airport", _AIRFIELD),
+        SiteKind("airbase", "air base", _AIRFIELD),
+        SiteKind("railhead", "railhead", _RAIL),
+        SiteKind("rail_crossing", "rail crossing", _RAIL),
+        SiteKind("port", "port", _PORT),
+        SiteKind("naval_base", "naval base", _PORT),
+        SiteKind("factory", "factory", {**_AIRFIELD, "vehicles": _JUDGED, "railcars": _JUDGED}),
+        SiteKind("launch_site", "launch site", {"vehicles": _JUDGED}),
     )
 }
 """Every kind by name. A new kind is one entry here and one line in docs/sites.md."""

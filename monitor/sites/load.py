@@ -7,9 +7,9 @@ from typing import Any
 
 from monitor.sites import Site
 from monitor.sites.check import check_document
-from monitor.sites.document import parse, read_bytes
+from monitor.sites.document import parse_json_object, read_bytes
 from monitor.sites.faults import SitesError
-from monitor.sites.watching import RULES, RuleDefaults
+from monitor.sites.watching import NO_RULE_DEFAULTS, RuleDefaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class SiteSet:
         return {site.id: site.feature for site in self.sites}
 
 
-def load_sites(path: Path, rules: RuleDefaults = RULES) -> SiteSet:
+def load_sites(path: Path, rules: RuleDefaults = NO_RULE_DEFAULTS) -> SiteSet:
     """Load and check a sites file or raise SitesError with every fault.
 
     `rules` names the rules that may be watched, each with its default parameters where they are known.
@@ -46,9 +46,9 @@ def load_sites(path: Path, rules: RuleDefaults = RULES) -> SiteSet:
     return sites_from_bytes(path, read_bytes(path), rules)
 
 
-def sites_from_bytes(path: Path, data: bytes, rules: RuleDefaults = RULES) -> SiteSet:
+def sites_from_bytes(path: Path, data: bytes, rules: RuleDefaults = NO_RULE_DEFAULTS) -> SiteSet:
     """As `load_sites`, from the bytes of the file."""
-    document = parse(path, data)
+    document = parse_json_object(path, data)
     sites, faults = check_document(document.value, rules)
     if faults:
         raise SitesError(str(path), faults)

@@ -16,7 +16,7 @@ from shapely import MultiPolygon, Polygon
 
 from monitor.sites.airports import Airport, find_airport
 from monitor.sites.faults import Spot
-from monitor.sites.geometry import METRES_PER_NM, distance_nm
+from monitor.sites.geodesy import METRES_PER_NM, great_circle_nm
 from monitor.sites.shapes import SWAP_MEND, SWAPPED
 
 AIRPORT_REACH_KM = 100.0
@@ -101,7 +101,7 @@ def _named_airports(codes: Mapping[str, str]) -> dict[str, Airport]:
 
 
 def _km_from(points: Points, airport: Airport) -> float:
-    nearest = min(distance_nm(lat, lon, airport.lat, airport.lon) for lon, lat in points)
+    nearest = min(great_circle_nm(lat, lon, airport.lat, airport.lon) for lon, lat in points)
     return nearest * METRES_PER_NM / 1000
 
 

@@ -9,24 +9,25 @@ from shapely.geometry.base import BaseGeometry
 
 from alerts.metrics import METRICS
 from monitor.sites import Area
-from monitor.sites.faults import Spot, did_you_mean, shown
+from monitor.sites.faults import Spot, did_you_mean, printable_value
 from monitor.sites.fields import (
     LONG_TEXT,
     choice,
+    date_or_time,
     identifier,
     items,
     mapping,
-    moment,
     no_repeats,
-    number,
+    number_within,
     objects,
     required,
     required_id,
     required_text,
     text,
 )
-from monitor.sites.geometry import bounding_circle, distance_nm
-from monitor.sites.shapes import AREA_TYPES, SWAP_MEND, SWAPPED, Position, parse_shape, position
+from monitor.sites.geodesy import great_circle_nm
+from monitor.sites.geometry import bounding_circle
+from monitor.sites.shapes import AREA_TYPES, SWAP_MEND, SWAPPED, LonLat, lonlat_position, parse_shape
 from monitor.sites.subjects import subject_fault
 
 _CODES = {
@@ -43,7 +44,7 @@ _BASELINE_KEYS = (
 _PRECISIONS = ("minute", "hour", "day", "month", "window")
 _COMPARATORS = ("max", "none_before", "last_seen")
 _OF_N = re.compile(r"of [1-9]\d{0,8}")
-EFFECTS = ("break", "exclude", "note")
+CHANGE_EFFECTS = ("break", "exclude", "note")
 MAX_RUNWAY_FT = 30_000.0
 MAX_GATE_NM = 500.0
 _NEAR_NM = 15.0
@@ -61,7 +62,7 @@ def check_codes(spot: Spot, value: Any) -> Mapping[str, str]:
             continue
         pattern, example = _CODES[key]
         if not isinstance(code, str) or not pattern.fullmatch(code):
-            spot.at(key).fault(f"{shown(code)} is not such a code", f"Write {example}")
+            spot.at(key).fault(f"{printable_value(code)} is not such a code", f"Write {example}")
             continue
         found[key] = code
     return found
@@ -91,7 +92,10 @@ def check_areas(spot: Spot, value: Any, outline: Polygon | MultiPolygon | None) 
 def _area_kind(spot: Spot, value: Any) -> str:
     if isinstance(value, str) and _AREA_KIND.fullmatch(value):
         return value
-    spot.fault(f"{shown(value)} is not a kind of area", "Use lower-case words, as in apron, sidings or berth")
+    spot.fault(
+        f"{printable_value(value)} is not a kind of area",
+        "Use lower-case words, as in apron, sidings or berth",
+    )
     return ""
 
 
@@ -126,10 +130,10 @@ def check_runways(
             _check_ends(here.at("ends"), entry["ends"], outline)
         for key, high in (("heading_deg", 360.0), ("length_ft", MAX_RUNWAY_FT), ("width_ft", 1000.0)):
             if key in entry:
-                number(here.at(key), entry[key], 0, high)
+                number_within(here.at(key), entry[key], 0, high)
         if not isinstance(entry.get("closed", False), bool):
             here.at("closed").fault(
-                f"{shown(entry['closed'])} is neither true nor false", "Write true or false"
+                f"{printable_value(entry['closed'])} is neither true nor false", "Write true or false"
             )
         if "notes" in entry:
             text(here.at("notes"), entry["notes"], longest=LONG_TEXT)
@@ -138,7 +142,7 @@ def check_runways(
 
 
 def _check_ends(spot: Spot, value: Any, outline: Polygon | MultiPolygon | None) -> None:
-    ends = [position(here, item) for here, item in items(spot, value)]
+    ends = [lonlat_position(here, item) for here, item in items(spot, value)]
     if len(ends) != 2 and isinstance(value, list):  # noqa: PLR2004 - a runway has two ends
         spot.fault(f"it has {len(ends)} ends", "Give two positions, [[lon, lat], [lon, lat]]")
     if outline is None or not ends or any(end is None for end in ends):
@@ -152,9 +156,9 @@ def _check_ends(spot: Spot, value: Any, outline: Polygon | MultiPolygon | None) 
         spot.fault("the runway lies away from its site", "Correct its ends, or draw the site around it")
 
 
-def _near(outline: Polygon | MultiPolygon, point: Position) -> bool:
+def _near(outline: Polygon | MultiPolygon, point: LonLat) -> bool:
     around = bounding_circle(outline)
-    return distance_nm(around.lat, around.lon, point[1], point[0]) <= around.radius_nm + _NEAR_NM
+    return great_circle_nm(around.lat, around.lon, point[1], point[0]) <= around.radius_nm + _NEAR_NM
 
 
 def check_gates(spot: Spot, value: Any) -> tuple[Mapping[str, Any], ...]:
@@ -166,10 +170,10 @@ def check_gates(spot: Spot, value: Any) -> tuple[Mapping[str, Any], ...]:
             text(here.at("name"), entry["name"])
         point = required(here, entry, "point", "Give its middle as [longitude, latitude]")
         if point is not None:
-            position(here.at("point"), point)
+            lonlat_position(here.at("point"), point)
         radius = required(here, entry, "radius_nm", "Give its radius in nautical miles")
         if radius is not None:
-            number(here.at("radius_nm"), radius, 0.1, MAX_GATE_NM)
+            number_within(here.at("radius_nm"), radius, 0.1, MAX_GATE_NM)
         found.append(entry)
     no_repeats(spot, [str(entry.get("id", "")) for entry in found], "the gate id")
     return tuple(found)
@@ -180,9 +184,9 @@ def check_changes(spot: Spot, value: Any) -> tuple[Mapping[str, Any], ...]:
     found = []
     for here, entry in objects(spot, value, ("what", "effect", "starts_at", "ends_at", "note")):
         required_text(here, entry, "what", "Say what changed, as in new runway opened")
-        effect = required(here, entry, "effect", f"Write one of {', '.join(EFFECTS)}")
+        effect = required(here, entry, "effect", f"Write one of {', '.join(CHANGE_EFFECTS)}")
         if effect is not None:
-            choice(here.at("effect"), effect, EFFECTS)
+            choice(here.at("effect"), effect, CHANGE_EFFECTS)
         _check_period(here, entry, "starts_at", "ends_at")
         if "note" in entry:
             text(here.at("note"), entry["note"], longest=LONG_TEXT)
@@ -192,8 +196,8 @@ def check_changes(spot: Spot, value: Any) -> tuple[Mapping[str, Any], ...]:
 
 def _check_period(spot: Spot, entry: Mapping[str, Any], first: str, last: str) -> None:
     start = required(spot, entry, first, "Give the day, as in 2023-10-05")
-    begins = None if start is None else moment(spot.at(first), start)
-    ends = moment(spot.at(last), entry[last]) if last in entry else None
+    begins = None if start is None else date_or_time(spot.at(first), start)
+    ends = date_or_time(spot.at(last), entry[last]) if last in entry else None
     if begins and ends and ends.replace(tzinfo=None) < begins.replace(tzinfo=None):
         spot.at(last).fault("it ends before it begins", f"Turn {first} and {last} round")
 
@@ -213,7 +217,7 @@ def check_declared_baselines(spot: Spot, value: Any) -> tuple[Mapping[str, Any],
             _check_value(here, entry)
         _check_period(here, entry, "start", "end")
         if "published" in entry:
-            moment(here.at("published"), entry["published"])
+            date_or_time(here.at("published"), entry["published"])
         if "precision" in entry:
             choice(here.at("precision"), entry["precision"], _PRECISIONS)
         _check_baseline_texts(here, entry)
@@ -224,7 +228,7 @@ def check_declared_baselines(spot: Spot, value: Any) -> tuple[Mapping[str, Any],
 def _check_value(spot: Spot, entry: Mapping[str, Any]) -> None:
     value = required(spot, entry, "value", "Give the published number")
     if value is not None:
-        number(spot.at("value"), value, 0, 1e9)
+        number_within(spot.at("value"), value, 0, 1e9)
 
 
 def _check_baseline_texts(spot: Spot, entry: Mapping[str, Any]) -> None:
@@ -234,4 +238,4 @@ def _check_baseline_texts(spot: Spot, entry: Mapping[str, Any]) -> None:
     subject = entry.get("subject", "")
     fault = subject_fault(subject) if isinstance(subject, str) else ("it is not a text", "Write a text")
     if fault is not None:
-        spot.at("subject").fault(f"{shown(subject)} is not a subject: {fault[0]}", fault[1])
+        spot.at("subject").fault(f"{printable_value(subject)} is not a subject: {fault[0]}", fault[1])

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from alerts.promise import DEFAULT_BUDGET, Budget
+from alerts.baselines.budget import DEFAULT_BUDGET, FalseAlarmBudget
 from alerts.watch import SiteWatch, WatchSpec
 from monitor.sites.document import read_bytes
-from monitor.sites.faults import Fault, SitesError
+from monitor.sites.faults import SitesError, SitesFault
 from monitor.sites.load import SiteSet, load_sites, sites_from_bytes
-from monitor.sites.watching import RULES, RuleDefaults, site_watches
+from monitor.sites.watching import NO_RULE_DEFAULTS, RuleDefaults, site_watches
 
-Signature = tuple[int, int, int, int] | None
+FileSignature = tuple[int, int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +24,23 @@ class Reload:
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[SitesFault, ...] = ()
     mended: bool = False
 
 
 class SitesFile:
     """A sites file and the last good sites in it; the first load raises SitesError, a refresh never does."""
 
-    def __init__(self, path: Path, rules: RuleDefaults = RULES) -> None:
+    def __init__(self, path: Path, rules: RuleDefaults = NO_RULE_DEFAULTS) -> None:
         self.path = path
         self._rules = rules
         self._signature = _signature(path)
         self._sites = load_sites(path, rules)
         self._refused = ""
-        self._faults: tuple[Fault, ...] = ()
+        self._faults: tuple[SitesFault, ...] = ()
 
     @property
-    def faults(self) -> tuple[Fault, ...]:
+    def faults(self) -> tuple[SitesFault, ...]:
         """What is wrong with the file as it stands now, so that the last good sites go on; () where nothing is."""
         return self._faults
 
@@ -53,7 +53,7 @@ class SitesFile:
         self,
         layers: Mapping[str, WatchSpec],
         lapse_after_days: float = 90.0,
-        budget: Budget = DEFAULT_BUDGET,
+        budget: FalseAlarmBudget = DEFAULT_BUDGET,
     ) -> dict[str, SiteWatch]:
         """Every site's watch, with `layers` (settings by kind) between the kind's defaults and the site's own."""
         return site_watches(self._sites, layers, lapse_after_days, budget)
@@ -92,7 +92,7 @@ class SitesFile:
         return was_refused
 
 
-def _signature(path: Path) -> Signature:
+def _signature(path: Path) -> FileSignature:
     try:
         found = path.stat()
     except OSError:

@@ -8,9 +8,10 @@ import shapely
 from shapely import LineString, MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from monitor.sites.faults import Spot, shown
+from monitor.sites.faults import Spot, printable_value
 from monitor.sites.fields import known_keys, mapping
-from monitor.sites.geometry import Floats, area_km2
+from monitor.sites.geodesy import Floats
+from monitor.sites.geometry import area_km2
 
 MAX_VERTICES = 10_000
 MIN_AREA_KM2 = 1e-4
@@ -31,7 +32,7 @@ _WHAT = {
     "Too few points in geometry component": "a ring has fewer than three corners",
 }
 
-Position = tuple[float, float]
+LonLat = tuple[float, float]
 
 
 def outline(spot: Spot, value: Any) -> Polygon | MultiPolygon | None:
@@ -51,7 +52,9 @@ def parse_shape(spot: Spot, value: Any, types: Collection[str]) -> BaseGeometry 
     kind = entry.get("type")
     if kind not in types:
         if entry or isinstance(value, dict):
-            spot.at("type").fault(f"{shown(kind)} is the wrong type here", f"Draw a {' or '.join(types)}")
+            spot.at("type").fault(
+                f"{printable_value(kind)} is the wrong type here", f"Draw a {' or '.join(types)}"
+            )
         return None
     known_keys(spot, entry, ("type", "coordinates", "bbox"))
     coordinates = entry.get("coordinates")
@@ -73,7 +76,7 @@ def parse_shape(spot: Spot, value: Any, types: Collection[str]) -> BaseGeometry 
     return _valid(here, sound[0] if kind == "Polygon" else MultiPolygon(sound))
 
 
-def position(spot: Spot, value: Any) -> Position | None:
+def lonlat_position(spot: Spot, value: Any) -> LonLat | None:
     """One [longitude, latitude], or None with a fault."""
     found = _positions(spot, [value], least=1, inner=False)
     return None if found is None else (float(found[0, 0]), float(found[0, 1]))
@@ -113,7 +116,8 @@ def _positions(spot: Spot, values: Any, *, least: int, inner: bool = True) -> Fl
         here = spot.at(bad[0]) if inner else spot
         more = f" (and {len(bad) - 1} more like it)" if len(bad) > 1 else ""
         here.fault(
-            f"{shown(values[bad[0]])} is not a position{more}", "Write [longitude, latitude] in degrees"
+            f"{printable_value(values[bad[0]])} is not a position{more}",
+            "Write [longitude, latitude] in degrees",
         )
         return None
     points = np.array([(value[0], value[1]) for value in values], dtype=float)

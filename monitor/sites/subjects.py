@@ -15,7 +15,7 @@ _SYNTAX = {
     "size": (_LABEL, "size:large"),
     "train": (_LABEL, "train:armoured"),
 }
-PREFIXES = tuple(_SYNTAX)
+SUBJECT_PREFIXES = tuple(_SYNTAX)
 
 
 def subject_fault(subject: str) -> tuple[str, str] | None:
@@ -24,7 +24,10 @@ def subject_fault(subject: str) -> tuple[str, str] | None:
         return None
     prefix, colon, name = subject.partition(":")
     if not colon or prefix not in _SYNTAX:
-        return ("it has no known prefix", f"Begin it with one of {', '.join(f'{p}:' for p in PREFIXES)}")
+        return (
+            "it has no known prefix",
+            f"Begin it with one of {', '.join(f'{p}:' for p in SUBJECT_PREFIXES)}",
+        )
     pattern, example = _SYNTAX[prefix]
     if not re.fullmatch(pattern, name):
         return (f"what follows {prefix}: is not written rightly", f"Write it as in {example}")

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from alerts.baselines.budget import DEFAULT_BUDGET, SEVERITIES, FalseAlarmBudget
 from alerts.metrics import METRICS
-from alerts.promise import DEFAULT_BUDGET, SEVERITIES, Budget
 from alerts.watch import RuleParams, SiteWatch, WatchSpec, merge_watch
 from monitor.sites import Site
-from monitor.sites.faults import Spot, did_you_mean, shown
-from monitor.sites.fields import is_number, items, known_keys, mapping, no_repeats, number
+from monitor.sites.faults import Spot, did_you_mean, printable_value
+from monitor.sites.fields import is_number, items, known_keys, mapping, no_repeats, number_within
 from monitor.sites.kinds import KINDS
 from monitor.sites.subjects import subject_fault
 
@@ -28,11 +28,11 @@ RULE_NAMES = (
 )
 RuleDefaults = Mapping[str, RuleParams | None]
 """Each rule's parameters with their defaults; None where they are not known, so that any scalar passes."""
-RULES: RuleDefaults = dict.fromkeys(RULE_NAMES)
+NO_RULE_DEFAULTS: RuleDefaults = dict.fromkeys(RULE_NAMES)
 LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS = 0.001, 366.0
 
 
-def check_watch(spot: Spot, value: Any, rules: RuleDefaults = RULES) -> WatchSpec:
+def check_watch(spot: Spot, value: Any, rules: RuleDefaults = NO_RULE_DEFAULTS) -> WatchSpec:
     """A `watch` block: `{metric: {"subjects": […], "rules": {name: {params} | null}}}`."""
     watch = mapping(spot, value)
     for metric, entry in watch.items():
@@ -66,8 +66,10 @@ def _check_param(spot: Spot, key: str, value: Any, defaults: RuleParams | None) 
         return
     default = defaults[key] if defaults is not None else None
     if not _fits(value, default):
-        expected = "a number, a text, true or false" if default is None else f"as in {shown(default)}"
-        spot.fault(f"{shown(value)} is the wrong type", f"Write {expected}")
+        expected = (
+            "a number, a text, true or false" if default is None else f"as in {printable_value(default)}"
+        )
+        spot.fault(f"{printable_value(value)} is the wrong type", f"Write {expected}")
 
 
 def _fits(value: Any, default: Any) -> bool:
@@ -85,11 +87,11 @@ def check_subjects(spot: Spot, value: Any) -> tuple[str, ...]:
     found: list[str] = []
     for here, subject in items(spot, value):
         if not isinstance(subject, str):
-            here.fault(f"it is {shown(subject)}, not a text", "Write it in quotation marks")
+            here.fault(f"it is {printable_value(subject)}, not a text", "Write it in quotation marks")
             continue
         fault = subject_fault(subject)
         if fault is not None:
-            here.fault(f"{shown(subject)} is not a subject: {fault[0]}", fault[1])
+            here.fault(f"{printable_value(subject)} is not a subject: {fault[0]}", fault[1])
         else:
             found.append(subject)
     no_repeats(spot, found, "the subject")
@@ -102,7 +104,7 @@ FalseAlarms = Mapping[str, float | Mapping[str, float]] | float | None
 def check_false_alarms(spot: Spot, value: Any) -> FalseAlarms:
     """How many false alarms a site and year may have: one number, one per severity, or either for each metric."""
     if not isinstance(value, dict):
-        return number(spot, value, LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS)
+        return number_within(spot, value, LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS)
     if value and value.keys() <= set(SEVERITIES):
         return _check_severities(spot, value)
     found: dict[str, float | Mapping[str, float]] = {}
@@ -112,7 +114,7 @@ def check_false_alarms(spot: Spot, value: Any) -> FalseAlarms:
             here.fault("this metric is not known", did_you_mean(metric, METRICS))
         if isinstance(budget, dict):
             found[metric] = _check_severities(here, budget)
-        elif (checked := number(here, budget, LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS)) is not None:
+        elif (checked := number_within(here, budget, LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS)) is not None:
             found[metric] = checked
     return found
 
@@ -120,7 +122,7 @@ def check_false_alarms(spot: Spot, value: Any) -> FalseAlarms:
 def _check_severities(spot: Spot, value: Mapping[str, Any]) -> dict[str, float]:
     known_keys(spot, value, SEVERITIES)
     found = {
-        name: number(spot.at(name), budget, LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS)
+        name: number_within(spot.at(name), budget, LEAST_FALSE_ALARMS, MAX_FALSE_ALARMS)
         for name, budget in value.items()
     }
     return {name: budget for name, budget in found.items() if budget is not None}
@@ -130,7 +132,7 @@ def site_watches(
     sites: Iterable[Site],
     layers: Mapping[str, WatchSpec],
     lapse_after_days: float = 90.0,
-    budget: Budget = DEFAULT_BUDGET,
+    budget: FalseAlarmBudget = DEFAULT_BUDGET,
 ) -> dict[str, SiteWatch]:
     """Every site's watch: the kind's defaults, under `layers` (settings by kind), under the site's own."""
     return {

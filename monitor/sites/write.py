@@ -13,7 +13,7 @@ _INDENT = " "
 _LONGEST_LINE = 120
 
 
-def dumps(document: Mapping[str, Any]) -> str:
+def dump_geojson(document: Mapping[str, Any]) -> str:
     """GeoJSON text: a ring, a list of plain values and a short object take one line each, all else a line a key."""
     return f"{_text(document, '')}\n"
 

@@ -11,10 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from db.alerts import acknowledge, alert_by_id
 from db.engine import writing
 from db.records import Alert
-from db.silences import add_silence, lift
-from monitor.web.context import Here, Web
-from monitor.web.rendering import address
-from monitor.web.security import LOGIN_PATH, SESSION, SESSION_COOKIE, form_is_ours
+from db.silences import add_silence, lift_silences
+from monitor.web.context import Here, WebContext
+from monitor.web.rendering import path_and_query
+from monitor.web.security import LOGIN_PATH, SESSION_COOKIE, SESSION_LASTS, form_is_ours
 
 router = APIRouter(include_in_schema=False)
 ON_PAGE = "the page"
@@ -33,12 +33,12 @@ async def from_our_form(request: Request, here: Here, form_token: Annotated[str,
 
 
 OwnForm = Depends(from_our_form)
-Name = Annotated[str, Form(max_length=_LONGEST_NAME)]
-Reason = Annotated[str, Form(max_length=_LONGEST_REASON)]
+PersonName = Annotated[str, Form(max_length=_LONGEST_NAME)]
+SilenceReason = Annotated[str, Form(max_length=_LONGEST_REASON)]
 
 
 @router.post("/alerts/{alert_id}/acknowledge", dependencies=[OwnForm])
-def acknowledge_alert(here: Here, alert_id: str, by: Name = "") -> Response:
+def acknowledge_alert(here: Here, alert_id: str, by: PersonName = "") -> Response:
     """Note that a person has seen an alert."""
     with writing(here.app.engine) as connection:
         found = acknowledge(connection, alert_id, by.strip() or ON_PAGE, here.clock())
@@ -49,7 +49,7 @@ def acknowledge_alert(here: Here, alert_id: str, by: Name = "") -> Response:
 
 @router.post("/alerts/{alert_id}/silence", dependencies=[OwnForm])
 def silence_alert(
-    here: Here, alert_id: str, hours: Annotated[int, Form()], reason: Reason = "", by: Name = ""
+    here: Here, alert_id: str, hours: Annotated[int, Form()], reason: SilenceReason = "", by: PersonName = ""
 ) -> Response:
     """Send no messages about the alert's site and metric for some hours; alerts are still recorded."""
     if hours not in _HOURS:
@@ -79,7 +79,7 @@ def lift_silence(here: Here, alert_id: str) -> Response:
         found = alert_by_id(connection, alert_id)
         if found is None:
             raise _no_alert()
-        lift(connection, found.site_id, found.metric, here.clock())
+        lift_silences(connection, found.site_id, found.metric, here.clock())
     return _back(found)
 
 
@@ -100,7 +100,7 @@ def log_in(
     response.set_cookie(
         SESSION_COOKIE,
         here.keys.session(here.clock()),
-        max_age=int(SESSION.total_seconds()),
+        max_age=int(SESSION_LASTS.total_seconds()),
         httponly=True,
         # Not strict: a link in a message must open the page of somebody who is logged in.
         samesite="lax",
@@ -118,10 +118,15 @@ def log_out() -> Response:
 
 
 def login_page(
-    request: HTTPConnection, here: Web, status: int, *, wrong: bool = False, following: str | None = None
+    request: HTTPConnection,
+    here: WebContext,
+    status: int,
+    *,
+    wrong: bool = False,
+    following: str | None = None,
 ) -> Response:
     """The form that asks for the token, and afterwards leads where the reader wanted to go."""
-    wanted = following or ("/" if request.url.path == LOGIN_PATH else address(request))
+    wanted = following or ("/" if request.url.path == LOGIN_PATH else path_and_query(request))
     return here.renderer.page(request, "login.html", status=status, wrong=wrong, following=wanted)
 
 

@@ -15,25 +15,25 @@ from starlette.requests import HTTPConnection
 
 from db.engine import SQLAlchemyError
 from monitor.app import App
-from monitor.ops.database_health import note, trouble
+from monitor.ops.database_health import database_trouble, note_database_error
 from monitor.web import actions, health, streams
 from monitor.web.adding import routes as adding_routes
 from monitor.web.api import routes as api
-from monitor.web.context import Web
-from monitor.web.events import Pulse
-from monitor.web.files import BUILT, NOT_BUILT, Assets, Files
+from monitor.web.context import WebContext
+from monitor.web.events import ChangeFeed
+from monitor.web.files import BUILT_FOLDER, NOT_BUILT, Assets, Files
 from monitor.web.rendering import Renderer, make_environment
-from monitor.web.security import Clock, Guard, Keys, add_headers, check_bind
+from monitor.web.security import AccessMiddleware, Clock, CookieKeys, add_headers, check_bind
 from monitor.web.views import pages
 
-API = "/api/"
+API_PREFIX = "/api/"
 OPENAPI_URL = "/api/v1/openapi.json"
 _ROUTERS = (pages.router, actions.router, adding_routes.router, api.router, streams.router, health.router)
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 
-def create_app(app: App, clock: Clock, built: Path = BUILT) -> FastAPI:
+def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
     """Build the page and the API over a program that is put together; nothing is read or written yet.
 
     `built` holds the built scripts. Raises ValueError where others could reach it without a token.
@@ -43,13 +43,18 @@ def create_app(app: App, clock: Clock, built: Path = BUILT) -> FastAPI:
     token = settings.api_token.get_secret_value() if settings.api_token else None
     assets = Assets.of(built)
     if not assets.built:
-        log.warning(NOT_BUILT)
-    keys = Keys(token)
+        _log.warning(NOT_BUILT)
+    keys = CookieKeys(token)
     https = (settings.public_url or "").startswith("https:")
     renderer = Renderer(
-        make_environment(assets), assets, keys, clock, https, partial(trouble, settings, app.troubles)
+        make_environment(assets),
+        assets,
+        keys,
+        clock,
+        https,
+        partial(database_trouble, settings, app.troubles),
     )
-    web = Web(app, clock, keys, renderer, Pulse(app.engine))
+    web = WebContext(app, clock, keys, renderer, ChangeFeed(app.engine))
     site = FastAPI(
         title="sitewatch",
         version="1",
@@ -65,7 +70,11 @@ def create_app(app: App, clock: Clock, built: Path = BUILT) -> FastAPI:
         site.include_router(router)
     _handle_errors(site, web)
     site.add_middleware(
-        Guard, settings=settings, keys=keys, clock=clock, refuse=lambda request: _refuse(request, web)
+        AccessMiddleware,
+        settings=settings,
+        keys=keys,
+        clock=clock,
+        refuse=lambda request: _refuse(request, web),
     )
     return site
 
@@ -76,8 +85,8 @@ async def _lifespan(site: FastAPI) -> AsyncIterator[None]:
     await site.state.web.pulse.close()
 
 
-def _refuse(request: HTTPConnection, web: Web) -> Response:
-    if request.url.path.startswith(API) or "text/html" not in request.headers.get("accept", ""):
+def _refuse(request: HTTPConnection, web: WebContext) -> Response:
+    if request.url.path.startswith(API_PREFIX) or "text/html" not in request.headers.get("accept", ""):
         return JSONResponse(
             {
                 "error": "This needs the token of this sitewatch: send the header “Authorization: Bearer TOKEN” "
@@ -89,9 +98,9 @@ def _refuse(request: HTTPConnection, web: Web) -> Response:
     return actions.login_page(request, web, HTTPStatus.UNAUTHORIZED)
 
 
-def _handle_errors(site: FastAPI, web: Web) -> None:
+def _handle_errors(site: FastAPI, web: WebContext) -> None:
     def say(request: Request, status: int, text: str) -> Response:
-        if request.url.path.startswith(API):
+        if request.url.path.startswith(API_PREFIX):
             return JSONResponse({"error": text}, status)
         return web.renderer.problem(request, status, HTTPStatus(status).phrase, text)
 
@@ -113,15 +122,15 @@ def _handle_errors(site: FastAPI, web: Web) -> None:
     @site.exception_handler(SQLAlchemyError)
     def on_database(request: Request, error: SQLAlchemyError) -> Response:
         text = "The database cannot be read just now. “sitewatch doctor” says why; then load this page again."
-        if note(web.app.settings, web.app.troubles, error, web.clock()):
-            text = trouble(web.app.settings, web.app.troubles)
+        if note_database_error(web.app.settings, web.app.troubles, error, web.clock()):
+            text = database_trouble(web.app.settings, web.app.troubles)
         else:
-            log.error("the page could not read the database", path=request.url.path, exc_info=error)
+            _log.error("the page could not read the database", path=request.url.path, exc_info=error)
         return say(request, HTTPStatus.SERVICE_UNAVAILABLE, text)
 
     @site.exception_handler(Exception)
     def on_fault(request: Request, error: Exception) -> Response:
-        log.error("the page failed", path=request.url.path, exc_info=error)
+        _log.error("the page failed", path=request.url.path, exc_info=error)
         text = (
             "This is a fault in sitewatch, not in your settings. The log has the details; please report it."
         )

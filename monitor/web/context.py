@@ -6,26 +6,26 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from monitor.app import App
-from monitor.web.events import Pulse
+from monitor.web.events import ChangeFeed
 from monitor.web.rendering import Renderer
-from monitor.web.security import Clock, Keys
+from monitor.web.security import Clock, CookieKeys
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
+class WebContext:
     """The program, its clock, and what pages are made and guarded with."""
 
     app: App
     clock: Clock
-    keys: Keys
+    keys: CookieKeys
     renderer: Renderer
-    pulse: Pulse
+    pulse: ChangeFeed
 
 
-def web_of(request: Request) -> Web:
+def web_of(request: Request) -> WebContext:
     """Find what `create_app` put there."""
-    web: Web = request.app.state.web
+    web: WebContext = request.app.state.web
     return web
 
 
-Here = Annotated[Web, Depends(web_of)]
+Here = Annotated[WebContext, Depends(web_of)]

@@ -9,7 +9,7 @@ import anyio.to_thread
 import structlog
 
 from db.engine import Engine, SQLAlchemyError
-from db.page_marks import Marks, read_marks
+from db.page_marks import PageMarks, read_marks
 
 LOOK_EVERY_S = 3.0
 KEEP_ALIVE_S = 15.0
@@ -17,10 +17,10 @@ MOST_LISTENERS = 200
 LAST_READ_S = 3.0
 """How long the end waits for a look at the database that is under way."""
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 
-class Pulse:
+class ChangeFeed:
     """Looks for changes while anybody listens, and wakes the listeners with what changed."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Pulse:
         self._keep_alive_s, self._most = keep_alive_s, most
         self._listeners: set[asyncio.Queue[list[str] | None]] = set()
         self._task: asyncio.Task[None] | None = None
-        self._reading: asyncio.Task[Marks | None] | None = None
+        self._reading: asyncio.Task[PageMarks | None] | None = None
         self._looks = asyncio.Condition()
         self._closed = False
         self._blind = False
@@ -43,11 +43,6 @@ class Pulse:
     def full(self) -> bool:
         """Whether as many listen as may."""
         return len(self._listeners) >= self._most
-
-    @property
-    def looking(self) -> bool:
-        """Whether the database is being looked at."""
-        return self._task is not None
 
     async def looked(self) -> None:
         """Wait until the database was looked at once more."""
@@ -91,7 +86,7 @@ class Pulse:
                 await task
 
     async def _look(self) -> None:
-        before: Marks | None = None
+        before: PageMarks | None = None
         while True:
             # A thread cannot be cancelled: whoever stops waiting for it must still know of it.
             self._reading = asyncio.create_task(anyio.to_thread.run_sync(self._read))
@@ -105,12 +100,12 @@ class Pulse:
                 self._looks.notify_all()
             await asyncio.sleep(self._look_every_s)
 
-    def _read(self) -> Marks | None:
+    def _read(self) -> PageMarks | None:
         try:
             marks = read_marks(self._engine)
         except SQLAlchemyError as error:
             if not self._blind:
-                log.warning("cannot look for changes", error=type(error).__name__)
+                _log.warning("cannot look for changes", error=type(error).__name__)
             self._blind = True
             return None
         self._blind = False

@@ -9,8 +9,8 @@ from typing import Self
 from starlette.staticfiles import StaticFiles
 
 _HERE = Path(__file__).parent
-PUBLIC = _HERE / "public"
-BUILT = _HERE / "static"
+PUBLIC_FOLDER = _HERE / "public"
+BUILT_FOLDER = _HERE / "static"
 _STAMP = "inputs.sha256"
 NOT_BUILT = (
     "The scripts for map and charts were not built, so the page shows tables and plain charts. Install sitewatch "
@@ -21,9 +21,9 @@ NOT_BUILT = (
 class Files(StaticFiles):
     """Serves the committed and the built files as one folder."""
 
-    def __init__(self, built: Path = BUILT) -> None:
-        super().__init__(directory=PUBLIC)
-        self.all_directories = [PUBLIC, built]
+    def __init__(self, built: Path = BUILT_FOLDER) -> None:
+        super().__init__(directory=PUBLIC_FOLDER)
+        self.all_directories = [PUBLIC_FOLDER, built]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class Assets:
     version: str
 
     @classmethod
-    def of(cls, built: Path = BUILT) -> Self:
+    def of(cls, built: Path = BUILT_FOLDER) -> Self:
         """Those of the committed files and of a folder that the installation built."""
         stamp = built / _STAMP
         digest = hashlib.sha256(stamp.read_bytes() if stamp.exists() else b"")
-        for file in sorted(PUBLIC.iterdir()):
+        for file in sorted(PUBLIC_FOLDER.iterdir()):
             digest.update(file.read_bytes())
         return cls(stamp.exists(), digest.hexdigest()[:12])
 

@@ -21,10 +21,10 @@ from db.coverage import coverage
 from db.engine import SQLAlchemyError, reading
 from db.migrate import current_revision, newest_revision
 from db.pages import series_summaries
-from monitor.ops.database_health import trouble
-from monitor.reports.status import Status, gather, watched_share
-from monitor.web.context import Here, Web
-from monitor.web.views.sight import DAY
+from monitor.ops.database_health import database_trouble
+from monitor.reports.status import WatchStatus, gather_status, watched_share
+from monitor.web.context import Here, WebContext
+from monitor.web.views.feed_coverage import RECEPTION_OVER
 
 router = APIRouter(include_in_schema=False)
 _HOUR = timedelta(hours=1)
@@ -46,7 +46,7 @@ def readyz(here: Here) -> Response:
         return _not_ready("The database cannot be read; “sitewatch doctor” says why.")
     if found != needed:
         return _not_ready(f"The database has the version {found}, this sitewatch needs {needed}.")
-    if words := trouble(here.app.settings, here.app.troubles):
+    if words := database_trouble(here.app.settings, here.app.troubles):
         return _not_ready(words)
     return PlainTextResponse("ready\n")
 
@@ -62,9 +62,9 @@ def metrics(here: Here) -> Response:
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
-def _database_figures(here: Web) -> CollectorRegistry:
+def _database_figures(here: WebContext) -> CollectorRegistry:
     registry = CollectorRegistry()
-    status = gather(here.app, here.clock())
+    status = gather_status(here.app, here.clock())
     _feeds(registry, status)
     _outbox(registry, status)
     writable = Gauge(
@@ -85,7 +85,7 @@ def _database_figures(here: Web) -> CollectorRegistry:
     return registry
 
 
-def _heard(registry: CollectorRegistry, here: Web) -> None:
+def _heard(registry: CollectorRegistry, here: WebContext) -> None:
     """What each flight feed covered of each site in the last day, and when one last did."""
     ratio = Gauge(
         "sitewatch_feed_coverage_ratio",
@@ -102,7 +102,7 @@ def _heard(registry: CollectorRegistry, here: Web) -> None:
     now = here.clock()
     with reading(here.app.engine) as connection:
         for site in here.app.sites.values():
-            hours = coverage(connection, site.id, now - DAY, now)
+            hours = coverage(connection, site.id, now - RECEPTION_OVER, now)
             for name in sorted({each.provider for each in hours}):
                 share = watched_share(each for each in hours if each.provider == name)
                 ratio.labels(name, site.id).set(share or 0)
@@ -110,7 +110,7 @@ def _heard(registry: CollectorRegistry, here: Web) -> None:
                 success.labels(site.id).set(min(max(good) + _HOUR, now).timestamp())
 
 
-def _feeds(registry: CollectorRegistry, status: Status) -> None:
+def _feeds(registry: CollectorRegistry, status: WatchStatus) -> None:
     ok = Gauge(
         "sitewatch_provider_last_ok_timestamp_seconds",
         "When the provider last gave a good answer.",
@@ -126,7 +126,7 @@ def _feeds(registry: CollectorRegistry, status: Status) -> None:
             ok.labels(each.name).set(each.state.last_ok_at.timestamp())
 
 
-def _outbox(registry: CollectorRegistry, status: Status) -> None:
+def _outbox(registry: CollectorRegistry, status: WatchStatus) -> None:
     deliveries = Gauge("sitewatch_outbox_deliveries", "Messages by state.", ["state"], registry=registry)
     for state, number in status.outbox.counts.items():
         deliveries.labels(state).set(number)
@@ -159,7 +159,7 @@ class _Suppressed(Collector):
         yield family
 
 
-def _counts(registry: CollectorRegistry, here: Web) -> None:
+def _counts(registry: CollectorRegistry, here: WebContext) -> None:
     by_status = Gauge("sitewatch_alerts", "Alerts by status.", ["status"], registry=registry)
     newest = Gauge(
         "sitewatch_site_newest_count_timestamp_seconds",

@@ -15,18 +15,18 @@ from markupsafe import Markup, escape
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 
-from alerts.channels.safe_text import clean, safe_url
+from alerts.channels.safe_text import clean_text, safe_url
 from alerts.metrics import METRICS
 from alerts.words import ago, capital, every, known_since, listed, local_time, metric_words, utc
 from monitor.config.secrets import visible
 from monitor.web.files import Assets
-from monitor.web.security import CSRF_COOKIE, Clock, Keys
+from monitor.web.security import CSRF_COOKIE, Clock, CookieKeys
 
 _FORM_COOKIE_BYTES = 24
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def address(request: HTTPConnection) -> str:
+def path_and_query(request: HTTPConnection) -> str:
     """The path and query of a request, to come back to."""
     query = request.url.query
     return f"{request.url.path}?{query}" if query else request.url.path
@@ -38,7 +38,7 @@ class Renderer:
 
     environment: Environment
     assets: Assets
-    keys: Keys
+    keys: CookieKeys
     clock: Clock
     https: bool
     trouble: Callable[[], str]
@@ -54,7 +54,7 @@ class Renderer:
             {
                 "now": self.clock(),
                 "path": request.url.path,
-                "address": address(request),
+                "address": path_and_query(request),
                 "form_token": self.keys.form_token(fresh),
                 "guarded": self.keys.api_token is not None,
                 "trouble": self.trouble(),
@@ -122,4 +122,4 @@ def _whole_dates(text: str) -> Markup:
 
 def _lines(text: str) -> Markup:
     """Text with its own line ends, for `pre`."""
-    return Markup(escape(clean(text)))  # noqa: S704 - escaped just now
+    return Markup(escape(clean_text(text)))  # noqa: S704 - escaped just now

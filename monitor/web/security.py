@@ -21,8 +21,8 @@ from monitor.config.settings import Settings, is_loopback
 
 SESSION_COOKIE = "sitewatch_session"
 CSRF_COOKIE = "sitewatch_csrf"
-MOST_BYTES = 8_000_000
-SESSION = timedelta(days=30)
+LARGEST_BODY_BYTES = 8_000_000
+SESSION_LASTS = timedelta(days=30)
 LOGIN_PATH = "/login"
 OPEN_PATHS = frozenset({"/healthz", LOGIN_PATH, "/static/sitewatch.css", "/static/favicon.svg"})
 """What needs no token: the health check, the way in, and what that one page is drawn with."""
@@ -40,7 +40,7 @@ _POLICY = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
-HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -50,7 +50,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-FRAMED = {
+FRAMED_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'",
     "X-Frame-Options": "SAMEORIGIN",
 }
@@ -62,7 +62,7 @@ Refuse = Callable[[HTTPConnection], Response]
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class CookieKeys:
     """The secrets behind cookies: sessions follow from the token, form tokens live as long as the process."""
 
     api_token: str | None
@@ -74,7 +74,7 @@ class Keys:
 
     def session(self, now: datetime) -> str:
         """A session's cookie: when it ends, signed. Another token makes every session void."""
-        ends = str(int((now + SESSION).timestamp()))
+        ends = str(int((now + SESSION_LASTS).timestamp()))
         return f"{ends}.{self._signed(ends)}"
 
     def knows_session(self, cookie: str, now: datetime) -> bool:
@@ -100,7 +100,7 @@ class _Limited:
     """A request body that is refused where it grows beyond what our forms send."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive, self._left = receive, MOST_BYTES
+        self._receive, self._left = receive, LARGEST_BODY_BYTES
 
     async def __call__(self) -> Message:
         message = await self._receive()
@@ -112,10 +112,12 @@ class _Limited:
         return message
 
 
-class Guard:
+class AccessMiddleware:
     """Stands before every route: refuses unknown hosts and whoever has no token, and sets the headers."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, keys: Keys, clock: Clock, refuse: Refuse) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, keys: CookieKeys, clock: Clock, refuse: Refuse
+    ) -> None:
         self._app, self._keys, self._clock, self._refuse = app, keys, clock, refuse
         self._hosts = _our_hosts(settings)
         self._https = (settings.public_url or "").startswith("https:")
@@ -164,7 +166,7 @@ def _our_hosts(settings: Settings) -> frozenset[str]:
 
 def add_headers(headers: MutableHeaders, *, https: bool) -> None:
     """Add the security headers where the answer has none of its own, and forbid caching likewise."""
-    for name, value in HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)
     if https:
         headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -177,20 +179,20 @@ def check_bind(settings: Settings) -> None:
         raise ValueError(f"The host {settings.host} can be reached by others and there is no api_token.")
 
 
-def has_bearer(connection: HTTPConnection, keys: Keys) -> bool:
+def has_bearer(connection: HTTPConnection, keys: CookieKeys) -> bool:
     """Whether the request carries the token as `Authorization: Bearer`, which no browser sends by itself."""
     scheme, _, given = connection.headers.get("authorization", "").partition(" ")
     return scheme.lower() == "bearer" and keys.allows(given.strip())
 
 
-def is_authenticated(connection: HTTPConnection, keys: Keys, now: datetime) -> bool:
+def is_authenticated(connection: HTTPConnection, keys: CookieKeys, now: datetime) -> bool:
     """Whether the request may see anything: no token is set, or it carries the token or a session."""
     if keys.api_token is None or has_bearer(connection, keys):
         return True
     return keys.knows_session(connection.cookies.get(SESSION_COOKIE, ""), now)
 
 
-def form_is_ours(request: Request, given: str, keys: Keys) -> bool:
+def form_is_ours(request: Request, given: str, keys: CookieKeys) -> bool:
     """Whether a POST comes from one of our forms (or from a program that holds the token)."""
     if keys.api_token is not None and has_bearer(request, keys):
         return True

@@ -11,7 +11,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/events")
-async def events(here: Here) -> StreamingResponse:
+async def event_stream(here: Here) -> StreamingResponse:
     """Stream server-sent events named `changed`, each with the list of topics that changed."""
     if here.pulse.full:
         raise HTTPException(

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from typer.testing import CliRunner
 
-from db.aircraft import import_aircraft, known_aircraft, register_sizes
+from db.aircraft import import_aircraft, known_aircraft
 from db.engine import reading, writing
 from db.records.claims import KnownAircraft
+from db.schema import aircraft
 from monitor.aircraft.load import UpdateReport, update_aircraft
+from monitor.aircraft.lookup import identify_aircraft
 from monitor.aircraft.reading import read_aircraft
-from monitor.aircraft.who import who_is
 from monitor.cli import app as command_line
 from monitor.errors import InputError, WorkFailed
 from monitor.feeds.http import Caps, GuardedClient
@@ -122,7 +123,7 @@ def test_loading_again_changes_nothing_and_a_newer_file_changes_what_differs(
     assert (report.changed, report.aircraft["tar1090-db"], report.unusable) == (1, 2, 1)
     with reading(engine) as connection:
         assert known_aircraft(connection, ["3950c7"])["3950c7"].registration == "F-GUGL"
-        assert [(each.source, each.aircraft) for each in register_sizes(connection)] == [("tar1090-db", 2)]
+        assert connection.execute(select(aircraft.c.source)).scalars().all() == ["tar1090-db"] * 2
 
 
 def test_databases_complete_each_other_in_their_order_and_flags_add_up(engine: Engine) -> None:
@@ -199,7 +200,7 @@ def test_a_real_excerpt_is_read_whole(sqlite_engine: Engine, shared_data: Path) 
     )
     assert report.aircraft["tar1090-db"] + report.unusable == 2172
     assert report.unusable < 10
-    (who,) = who_is(sqlite_engine, "RA-86559", default_classes())
+    (who,) = identify_aircraft(sqlite_engine, "RA-86559", default_classes())
     assert (who.icao24, who.state, who.type_code, who.type_name) == ("15521f", "RU", "IL62", "Il-62")
 
 
@@ -220,14 +221,14 @@ def test_a_feed_without_types_still_gives_types_and_classes(sqlite_engine: Engin
 
 
 def test_who_an_address_is(sqlite_engine: Engine) -> None:
-    (by_rule,) = who_is(sqlite_engine, "RA-64520", default_classes())
+    (by_rule,) = identify_aircraft(sqlite_engine, "RA-64520", default_classes())
     assert (by_rule.icao24, by_rule.registration, by_rule.by_rule) == ("14fc08", "", "RA-64520")
     with writing(sqlite_engine) as connection:
         import_aircraft(connection, "tar1090-db", [KnownAircraft("a12345", "N1", "C172", flags=8)], NOON)
-    (unnamed,) = who_is(sqlite_engine, "A12345", default_classes())
+    (unnamed,) = identify_aircraft(sqlite_engine, "A12345", default_classes())
     assert (unnamed.unnamed, unnamed.registration, unnamed.classes) == (True, "", {})
     with pytest.raises(InputError, match="no address of six"):
-        who_is(sqlite_engine, "F-GUGK", default_classes())
+        identify_aircraft(sqlite_engine, "F-GUGK", default_classes())
 
 
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

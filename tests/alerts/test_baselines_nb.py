@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.baselines import nb
-from alerts.baselines.special import log_gamma, normal_quantile, normal_sf
+from alerts.baselines.special import normal_quantile, normal_sf
 
 
 def exact_log_tails(count: int, mean: float, size: float) -> tuple[float, float]:
@@ -93,9 +93,7 @@ def test_incomplete_beta_is_the_binomial_tail() -> None:
     assert nb.log_incomplete_beta(2, 3, 1.0) == 0.0
 
 
-def test_gamma_and_normal() -> None:
-    x = np.array([1e-3, 0.5, 1.0, 9.99, 10.0, 1e5])
-    assert log_gamma(x) == pytest.approx([math.lgamma(v) for v in x], abs=1e-9, rel=1e-13)
+def test_normal() -> None:
     assert float(normal_sf(normal_quantile(1 - 1e-6))) == pytest.approx(1e-6, rel=1e-8)
 
 
@@ -106,4 +104,4 @@ def test_single_numbers_have_the_tails_of_arrays() -> None:
     size = np.where(rng.random(461) < 0.2, np.inf, 10 ** rng.uniform(-2, 5, 461))
     for function in (nb.log_sf, nb.log_cdf, nb.log_pmf):
         apart = [float(function(*each)) for each in zip(count, mean, size, strict=True)]
-        np.testing.assert_allclose(apart, function(count, mean, size), rtol=1e-9, atol=1e-12)
+        np.testing.assert_array_equal(apart, function(count, mean, size))

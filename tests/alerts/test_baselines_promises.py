@@ -4,39 +4,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alerts.baselines.calibrate import (
-    alpha_for,
-    bound,
-    chance_today,
-    episodes,
-    promise,
-    rate_interval,
-    rolling,
-    score_of,
-    usable_looks_a_year,
-)
-from alerts.baselines.model import observe
-from alerts.baselines.tail import judge_tail
-from alerts.baselines.tail_weekly import seasonal
+from alerts.baselines.budget import ClassScores
+from alerts.baselines.calibrate import rate_interval
+from alerts.baselines.model import clean_looks
+from alerts.baselines.special import FloatArray
+from alerts.baselines.tail import attainable_tail_chance, judge_windows
+from alerts.baselines.tail_weekly import seasonal_expectation
 from benchmarks.baselines_aircraft import ALPHA, judge_airport
-from benchmarks.baselines_daily import study
+from benchmarks.baselines_daily import rolling, study
 from benchmarks.baselines_data import aircraft
 from benchmarks.baselines_simulation import metrics, pod_at, simulate
 
 pytestmark = pytest.mark.long
 
 
+def scores_of(scores: FloatArray) -> ClassScores:
+    return ClassScores(len(scores), tuple(np.sort(scores)[::-1].tolist()))
+
+
 def test_the_bound_is_the_strict_upper_quantile() -> None:
-    scores = np.arange(1.0, 1000.0)
-    assert bound(scores, 10.0, 1000.0).score == 990.0
-    assert bound(np.append(scores, np.nan), 10.0, 1000.0).n == 999
+    scores = scores_of(np.arange(1.0, 1000.0))
+    assert scores.bound(np.array([0.01, 0.001, 0.5])).tolist() == [990.0, 999.0, 500.0]
 
 
 def test_one_alarm_a_year_cannot_be_promised_on_too_few_scores() -> None:
-    few = bound(np.arange(100.0), 1.0, 365.0)
-    assert few.score == np.inf
-    assert few.needs == 264
-    assert bound(np.arange(364.0), 1.0, 365.0).score == 363.0
+    one_a_year = np.array([1 / 365])
+    assert np.isnan(scores_of(np.arange(100.0)).bound(one_a_year)[0])
+    assert scores_of(np.arange(364.0)).bound(one_a_year)[0] == 363.0
+    assert np.isnan(ClassScores(0, ()).bound(one_a_year)[0])
 
 
 def test_new_scores_exceed_the_bound_as_often_as_promised() -> None:
@@ -47,45 +42,12 @@ def test_new_scores_exceed_the_bound_as_often_as_promised() -> None:
     assert not found.alarm[:, :180].any()
 
 
-def test_confirmed_events_do_not_raise_the_bound() -> None:
-    scores = np.random.default_rng(32).exponential(size=(20, 400))
-    scores[:, 300] = 100.0
-    confirmed = scores == 100.0
-    assert rolling(scores, 1.0).bounds[350] == 100.0
-    assert rolling(scores, 1.0, confirmed=confirmed).bounds[350] < 20
-
-
-def test_episodes_join_alarms_within_a_week_or_until_it_was_quiet() -> None:
-    days = np.arange(40.0)
-    alarm = np.zeros((1, 40), dtype=bool)
-    alarm[0, [2, 5, 20, 38]] = True
-    assert episodes(alarm, days)[0, [2, 5, 20, 38]].tolist() == [1, 1, 2, 3]
-    p = np.full((1, 40), 0.1)
-    p[0, 30] = 0.5
-    assert episodes(alarm, days, p)[0, [2, 5, 20, 38]].tolist() == [1, 1, 1, 2]
-
-
-def test_budgets_and_chance() -> None:
-    assert chance_today(292, 0.5) == pytest.approx(0.4)
-    assert float(alpha_for(0.5, 0.4, 52.0)) == pytest.approx(0.2 / 52)
+def test_the_interval_of_a_rate_is_exact() -> None:
     assert rate_interval(0, 10.0)[0] == 0.0
     assert rate_interval(0, 10.0)[1] == pytest.approx(0.3689, abs=1e-4)
     low, high = rate_interval(10, 10.0)
     assert low == pytest.approx(0.4795, abs=1e-4)
     assert high == pytest.approx(1.839, abs=1e-3)
-    assert score_of(np.log(0.001)) == pytest.approx(3.0)
-
-
-def test_cloudy_looks_are_not_counted_as_looks() -> None:
-    member = np.ones((1, 104), dtype=bool)
-    member[0, ::2] = False
-    assert usable_looks_a_year(member, np.arange(0.0, 728.0, 7.0))[0] == pytest.approx(26, abs=1)
-
-
-def test_rare_counts_attain_less_than_is_promised() -> None:
-    rare = promise(0.005, np.full(3, 0.05), np.full(3, np.inf), 52.0)
-    assert rare.promised == pytest.approx(0.26)
-    assert rare.attainable < 0.3 * rare.promised
 
 
 def test_the_study_draws_what_its_recipe_says() -> None:
@@ -104,14 +66,14 @@ def test_the_study_draws_what_its_recipe_says() -> None:
 def test_the_tail_alarms_about_as_often_as_whole_counts_allow() -> None:
     null = simulate(8, seed=2013).null
     days = 365.25 / 52.0 * np.arange(null.shape[1])
-    realised = attainable = 0.0
+    realised = possible = 0.0
     for week in range(575, 624, 4):
-        known = observe(null[:, : week + 1])
-        tail = judge_tail(known, seasonal(known, days[: week + 1]), 0.01)
-        realised += tail.answers.fires.sum()
-        attainable += tail.attainable(0.01).sum()
+        known = clean_looks(null[:, : week + 1])
+        tail = judge_windows(known, seasonal_expectation(known, days[: week + 1]), (1,))
+        realised += tail.answers.fires(0.01).sum()
+        possible += attainable_tail_chance(np.full(len(null), 0.01), tail.expected, tail.size).sum()
     # Some 36 alarms: 20 % and a standard error.
-    assert realised / attainable == pytest.approx(1.0, abs=0.35)
+    assert realised / possible == pytest.approx(1.0, abs=0.35)
 
 
 @pytest.mark.parametrize(("first", "last"), [(12, 40), (52, 76), (150, 250)])
@@ -121,14 +83,14 @@ def test_short_and_long_histories_of_seasonal_counts_keep_the_promise(first: int
     week, phase = np.arange(last), rng.uniform(0.0, 52.18, (400, 1))
     mean = levels * np.exp(0.4 * np.cos(2 * np.pi * (week + phase) / 52.18))
     counts, days = rng.negative_binomial(mean, 0.5).astype(float), 7.0 * week
-    realised = attainable = 0.0
+    realised = possible = 0.0
     for n in range(first, last, 4):
-        known = observe(counts[:, : n + 1])
-        tail = judge_tail(known, seasonal(known, days[: n + 1]), 0.01)
-        realised += tail.answers.fires.sum()
-        attainable += tail.attainable(0.01).sum()
+        known = clean_looks(counts[:, : n + 1])
+        tail = judge_windows(known, seasonal_expectation(known, days[: n + 1]), (1,))
+        realised += tail.answers.fires(0.01).sum()
+        possible += attainable_tail_chance(np.full(len(counts), 0.01), tail.expected, tail.size).sum()
     # About 20 to 90 alarms may come: 20 % and a standard error; while no season is known it errs on the quiet side.
-    assert 0 < realised < 1.4 * attainable
+    assert 0 < realised < 1.4 * possible
 
 
 # About 10 s on an idle core; the limit is for crowded machines.

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from alerts.channels import Link, Receipt, SendError
 from alerts.channels.email import EmailChannel
-from alerts.channels.email_message import build, wrap
+from alerts.channels.email_message import build_email, wrap_lines
 from tests.kit.channel_contract import HOSTILE, MESSAGE, NOON, PNG, part_text, plain_part, poisoned
 from tests.kit.fakes.smtp import HOST, Certificate, FakeSmtp, make_certificate
 
@@ -129,7 +129,7 @@ def test_plain_text_stays_narrow_and_keeps_links_whole() -> None:
         links=(Link("The page", far),),
         facts=(("Baseline", "at most 20 at once in five years " * 5),),
     )
-    text = plain_part(build(message, "a@b.example", [DESK], "b.example"))
+    text = plain_part(build_email(message, "a@b.example", [DESK], "b.example"))
     assert not [line for line in text.splitlines() if len(line) > 78 and line != far]
     assert text.count(far) == 2
     assert "\n  " in text, "the second line of a fact is set in"
@@ -137,40 +137,40 @@ def test_plain_text_stays_narrow_and_keeps_links_whole() -> None:
 
 @given(st.text(), st.sampled_from(["", "  "]))
 def test_wrapping_loses_no_word_and_no_letter(text: str, indent: str) -> None:
-    wrapped = wrap(text, indent)
+    wrapped = wrap_lines(text, indent)
     assert "".join(wrapped.split()) == "".join(text.split())
     assert all(len(line) <= 78 for line in wrapped.split("\n") if "://" not in line)
 
 
 def test_a_message_that_is_too_long_is_cut_and_says_so() -> None:
     long = replace(MESSAGE, paragraphs=("word " * 20_000, "x" * 20_000))
-    assert "the rest is on the page" in plain_part(build(long, "a@b.example", [DESK], "b.example"))
-    lone = plain_part(build(replace(long, links=()), "a@b.example", [DESK], "b.example"))
+    assert "the rest is on the page" in plain_part(build_email(long, "a@b.example", [DESK], "b.example"))
+    lone = plain_part(build_email(replace(long, links=()), "a@b.example", [DESK], "b.example"))
     assert "“sitewatch alerts show”" in " ".join(lone.split())
     many = replace(MESSAGE, facts=(("fact", "value"),) * 201)
-    assert "too long" in plain_part(build(many, "a@b.example", [DESK], "b.example"))
-    assert "too long" not in plain_part(build(MESSAGE, "a@b.example", [DESK], "b.example"))
+    assert "too long" in plain_part(build_email(many, "a@b.example", [DESK], "b.example"))
+    assert "too long" not in plain_part(build_email(MESSAGE, "a@b.example", [DESK], "b.example"))
 
 
 def test_a_message_of_a_headline_alone_is_a_whole_mail() -> None:
     bare = replace(
         MESSAGE, status="", subject="", paragraphs=(), facts=(), links=(), footer="", image_png=None
     )
-    mail = build(replace(bare, image_alt=""), "a@b.example", [DESK], "b.example")
+    mail = build_email(replace(bare, image_alt=""), "a@b.example", [DESK], "b.example")
     assert plain_part(mail) == f"{MESSAGE.headline}\n"
     assert mail["Subject"] == "sitewatch"
     assert "<table" not in part_text(mail, "html")
 
 
 def test_html_shows_hostile_words_as_words() -> None:
-    html = part_text(build(poisoned(HOSTILE["html"]), "a@b.example", [DESK], "b.example"), "html")
+    html = part_text(build_email(poisoned(HOSTILE["html"]), "a@b.example", [DESK], "b.example"), "html")
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "javascript:" not in html
 
 
 def test_html_leaves_colours_to_the_reader_so_that_dark_mode_works() -> None:
-    html = part_text(build(MESSAGE, "a@b.example", [DESK], "b.example"), "html")
+    html = part_text(build_email(MESSAGE, "a@b.example", [DESK], "b.example"), "html")
     assert '<meta name="color-scheme" content="light dark">' in html
     assert "background" not in html
     assert " color:" not in html

@@ -14,7 +14,7 @@ from slackblocks.rich_text.elements import RichTextLink
 
 from alerts.channels import HttpAnswer, Link, Message, Receipt, SendError
 from alerts.channels.slack import SlackChannel
-from alerts.channels.slack_blocks import BLOCKS_LIMIT, payload
+from alerts.channels.slack_blocks import BLOCKS_LIMIT, slack_payload
 from tests.kit.channel_contract import MESSAGE, NOON
 from tests.kit.fakes.http_post import LoopbackPost
 from tests.kit.fakes.slack import PATH, SECRET, FakeSlack, fault_of_blocks, strings
@@ -107,7 +107,7 @@ def oracle(blocks: list[dict[str, Any]]) -> None:
 @settings(max_examples=50)
 @given(messages)
 def test_no_message_leaves_the_limits_or_speaks_slacks_markup(message: Message) -> None:
-    body = json.loads(json.dumps(payload(message)))
+    body = json.loads(json.dumps(slack_payload(message)))
     assert fault_of_blocks(body["blocks"]) is None
     oracle(body["blocks"])
     said = [body["text"], *strings(body["blocks"])]
@@ -118,7 +118,7 @@ def test_no_message_leaves_the_limits_or_speaks_slacks_markup(message: Message) 
 
 
 def spoken(message: Message) -> str:
-    return "\n".join(strings(payload(message)["blocks"]))
+    return "\n".join(strings(slack_payload(message)["blocks"]))
 
 
 def test_whatever_is_cut_is_said_to_be_on_the_page() -> None:
@@ -139,7 +139,7 @@ def test_whatever_is_cut_is_said_to_be_on_the_page() -> None:
 
 
 def test_a_cut_text_ends_in_an_ellipsis_and_never_inside_an_escape() -> None:
-    blocks = payload(replace(MESSAGE, paragraphs=("&" * 3_000,), headline="<" * 200))["blocks"]
+    blocks = slack_payload(replace(MESSAGE, paragraphs=("&" * 3_000,), headline="<" * 200))["blocks"]
     header, paragraph = blocks[0]["text"]["text"], blocks[3]["text"]["text"]
     assert header == "&lt;" * 37 + "…"
     assert paragraph == "&amp;" * 599 + "…"
@@ -153,14 +153,14 @@ def test_the_first_link_survives_any_amount_of_text() -> None:
 
 def test_links_without_words_show_their_address_within_the_limit() -> None:
     bare = tuple(Link(" ", f"https://x.example/{number}/" + "x" * 300) for number in range(10))
-    body = payload(replace(MESSAGE, links=bare, paragraphs=("x" * 3_000,) * 4))
+    body = slack_payload(replace(MESSAGE, links=bare, paragraphs=("x" * 3_000,) * 4))
     assert fault_of_blocks(body["blocks"]) is None
     assert "https://x.example/0/xxx" in spoken(replace(MESSAGE, links=bare))
 
 
 def test_foreign_strings_ping_nobody_and_stay_readable() -> None:
     call = replace(MESSAGE, headline="<!channel> & <@U1> *callsign* :skull:", links=())
-    body = payload(call)
+    body = slack_payload(call)
     assert body["blocks"][0]["text"] == {
         "type": "plain_text",
         "text": "&lt;!channel&gt; &amp; &lt;@U1&gt; *callsign* :skull:",
@@ -174,7 +174,7 @@ def test_foreign_strings_ping_nobody_and_stay_readable() -> None:
     "url", ["javascript:alert(1)", "ftp://x.example/", "//x.example", "https://", "http://[::1", "", "x y"]
 )
 def test_only_web_links_are_made(url: str) -> None:
-    body = payload(replace(MESSAGE, links=(Link("click", url),)))
+    body = slack_payload(replace(MESSAGE, links=(Link("click", url),)))
     assert "rich_text" not in {block["type"] for block in body["blocks"]}
 
 

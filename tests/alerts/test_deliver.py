@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from alerts.channels import Channel, Link, Message, Receipt, SendError
 from alerts.delivery import worker
-from alerts.delivery.notices import NoticeError, compose_notice, notice_payload, owe_notice
+from alerts.delivery.notices import NoticeError, compose_notice, enqueue_notice, notice_payload
 from alerts.delivery.worker import (
     LONGEST,
     MAX_ATTEMPTS,
@@ -715,7 +715,7 @@ def test_a_dead_first_message_holds_nothing_back(engine: Engine) -> None:
 def test_a_notice_that_was_refused_holds_later_ones_back(engine: Engine) -> None:
     for name in ("Blind", "Watched again"):
         with writing(engine) as connection:
-            owe_notice(
+            enqueue_notice(
                 connection, name, ["desk"], reason=name, payload=notice_payload(name, name, []), now=NOON
             )
     desk, clock = Desk("desk", busy()), Clock()

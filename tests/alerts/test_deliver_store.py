@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Connection, Engine, delete, text
 
-from alerts.delivery.notices import tell_undelivered
+from alerts.delivery.notices import notify_undelivered
 from db.channel_states import channel_failed, channel_worked, read_channel_state
 from db.deliveries import (
     LongestWaits,
-    bury,
     claim,
     deliveries,
     enqueue,
+    mark_dead,
     mark_sent,
     newest_notice,
     next_due,
@@ -96,7 +96,7 @@ def test_a_lease_that_ran_out_lets_another_in_and_fences_the_first_off(engine: E
     with writing(engine) as connection:
         assert not mark_sent(connection, slow, provider_ref=None, note="", now=NOON)
         assert not requeue(connection, slow, not_before=NOON, error="x")
-        assert not bury(connection, slow, error="x")
+        assert not mark_dead(connection, slow, error="x")
     assert sent(engine, quick)
     assert not sent(engine, quick), "closed is closed"
 
@@ -170,7 +170,7 @@ def test_a_summary_counts_what_waits_and_for_how_long(engine: Engine) -> None:
     sent(engine, take(engine))
     lost = take(engine)
     with writing(engine) as connection:
-        assert bury(connection, lost, error="no")
+        assert mark_dead(connection, lost, error="no")
     take(engine)
     with reading(engine) as connection:
         summary = outbox_summary(connection, NOON + LEASE)
@@ -294,11 +294,11 @@ def test_two_workers_that_lose_messages_at_once_gather_them_in_one_notice(engine
 
     def second() -> None:
         with writing(engine) as connection:
-            tell_undelivered(connection, lost[1], "Closed.", ["mail"], NOON)
+            notify_undelivered(connection, lost[1], "Closed.", ["mail"], NOON)
 
     late = threading.Thread(target=second)
     with writing(engine) as connection:
-        tell_undelivered(connection, lost[0], "Closed.", ["mail"], NOON)
+        notify_undelivered(connection, lost[0], "Closed.", ["mail"], NOON)
         late.start()
         until_somebody_waits(engine)
     late.join()
@@ -381,7 +381,7 @@ class Outbox(RuleBasedStateMachine):
             if outcome == "sent":
                 done = mark_sent(connection, claimed, provider_ref="r", note="", now=self.now)
             elif outcome == "dead":
-                done = bury(connection, claimed, error="no")
+                done = mark_dead(connection, claimed, error="no")
             else:
                 done = requeue(
                     connection, claimed, not_before=later, error="later", counts=outcome == "counted"

@@ -4,15 +4,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from alerts.incidents.episodes import (
-    Desk,
-    Moment,
-    Step,
-    advance,
+    AlertChange,
+    EpisodeContext,
+    JudgementTime,
+    amend_episode,
     fingerprint,
     group_of,
-    lapse,
-    open_alert,
-    settle,
+    lapse_episode,
+    open_episode,
+    resolve_or_withdraw,
 )
 from alerts.incidents.findings import Finding
 from alerts.rules.contract import Verdict
@@ -21,11 +21,11 @@ from db.records import Alert, Observation
 from tests.kit.builders import at, look
 
 YARD = SiteWatch("busy-port", "Busy Port", "port", "Asia/Pyongyang", watchlist=("type:Tu-160",))
-DESK = Desk({"record": 30, "first_since": 20, "watchlist": 10}, {"busy-port": "Busy Port"})
+DESK = EpisodeContext({"record": 30, "first_since": 20, "watchlist": 10}, {"busy-port": "Busy Port"})
 
 
-def moment(day: str) -> Moment:
-    return Moment(at(day), at(day))
+def moment(day: str) -> JudgementTime:
+    return JudgementTime(at(day), at(day))
 
 
 def unusual(seen: Observation, *rules: str, threshold: float = 20) -> Finding:
@@ -47,12 +47,12 @@ def ordinary(seen: Observation) -> Finding:
     return Finding(seen, (verdict,))
 
 
-def opened(*findings: Finding, day: str = "2023-10-06") -> Step:
-    return open_alert(list(findings), YARD, DESK, moment(day))
+def opened(*findings: Finding, day: str = "2023-10-06") -> AlertChange:
+    return open_episode(list(findings), YARD, DESK, moment(day))
 
 
-def settled(alert: Alert, seen: Observation, day: str) -> Step | None:
-    return settle(alert, ordinary(seen), DESK, moment(day))
+def settled(alert: Alert, seen: Observation, day: str) -> AlertChange | None:
+    return resolve_or_withdraw(alert, ordinary(seen), DESK, moment(day))
 
 
 def test_one_opening_carries_value_rule_and_headline() -> None:
@@ -102,10 +102,10 @@ def test_events_are_grouped_by_the_sites_own_day() -> None:
 
 def test_a_higher_count_is_told_a_like_one_only_refreshes() -> None:
     alert = opened(unusual(look("2023-10-05", 73), "record")).alert
-    quiet = advance(alert, [unusual(look("2023-10-09", 75), "record")], DESK, moment("2023-10-10"))
+    quiet = amend_episode(alert, [unusual(look("2023-10-09", 75), "record")], DESK, moment("2023-10-10"))
     assert quiet is not None
     assert (quiet.event, quiet.tell, quiet.alert.last_look_at) == (None, False, at("2023-10-10"))
-    grown = advance(alert, [unusual(look("2023-10-09", 120), "record")], DESK, moment("2023-10-10"))
+    grown = amend_episode(alert, [unusual(look("2023-10-09", 120), "record")], DESK, moment("2023-10-10"))
     assert grown is not None
     assert (grown.tell, grown.alert.peak, grown.alert.value) == (True, 120, 73)
 
@@ -113,7 +113,7 @@ def test_a_higher_count_is_told_a_like_one_only_refreshes() -> None:
 def test_a_second_publisher_corroborates_quietly() -> None:
     alert = opened(unusual(look("2023-10-05", 73), "record")).alert
     other = look("2023-10-05", 73, publisher="Second Desk", look_key="other")
-    step = advance(alert, [unusual(other, "record")], DESK, moment("2023-10-08"))
+    step = amend_episode(alert, [unusual(other, "record")], DESK, moment("2023-10-08"))
     assert step is not None
     assert step.event is not None
     assert (step.event.kind, step.tell) == ("corroborated", False)
@@ -123,7 +123,7 @@ def test_a_second_publisher_corroborates_quietly() -> None:
 def test_a_retelling_does_not_corroborate() -> None:
     alert = opened(unusual(look("2023-10-05", 73), "record")).alert
     retold = look("2023-10-05", 73, via="A Newspaper", look_key="other")
-    step = advance(alert, [unusual(retold, "record")], DESK, moment("2023-10-08"))
+    step = amend_episode(alert, [unusual(retold, "record")], DESK, moment("2023-10-08"))
     assert step is not None
     assert step.event is None
 
@@ -139,7 +139,7 @@ def test_a_correction_withdraws_and_is_told() -> None:
 
 def test_a_correction_of_one_of_two_looks_amends() -> None:
     alert = opened(unusual(look("2023-10-05", 73), "record")).alert
-    both = advance(alert, [unusual(look("2023-10-09", 120), "record")], DESK, moment("2023-10-10"))
+    both = amend_episode(alert, [unusual(look("2023-10-09", 120), "record")], DESK, moment("2023-10-10"))
     assert both is not None
     step = settled(both.alert, look("2023-10-09", 12, revision=2), "2023-10-11")
     assert step is not None
@@ -187,7 +187,7 @@ def test_all_listed_subjects_must_be_gone_before_it_is_over() -> None:
     one = settled(alert, look("2023-09-20", 0, "aircraft_present", names[0]), "2023-09-21")
     assert one is not None
     assert one.alert.status == "open"
-    back = advance(
+    back = amend_episode(
         one.alert,
         [unusual(look("2023-09-22", 1, "aircraft_present", names[0]), "watchlist", threshold=0)],
         DESK,
@@ -207,7 +207,7 @@ def test_an_arrival_is_not_resolved_by_a_day_without_one() -> None:
 
 def test_after_ninety_days_without_a_look_the_outcome_is_unknown() -> None:
     alert = opened(unusual(look("2023-10-05", 73), "record")).alert
-    step = lapse(alert, timedelta(days=90), at("2024-02-01"))
+    step = lapse_episode(alert, timedelta(days=90), at("2024-02-01"))
     assert (step.alert.status, step.alert.closed_at) == ("lapsed", at("2024-01-04"))
     assert step.tell
     assert step.event is not None
@@ -225,7 +225,7 @@ def test_every_step_counts_its_events() -> None:
     times: list[datetime] = []
     alert = opened(unusual(look("2023-10-05", 73), "record")).alert
     for day, value in (("2023-10-10", 100), ("2023-10-15", 200), ("2023-10-20", 300)):
-        step = advance(alert, [unusual(look(day, value), "record")], DESK, moment(day))
+        step = amend_episode(alert, [unusual(look(day, value), "record")], DESK, moment(day))
         assert step is not None
         assert step.event is not None
         assert step.event.seq == step.alert.events == alert.events + 1

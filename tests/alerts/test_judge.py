@@ -6,26 +6,28 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
 from alerts.delivery.messages import compose_alert
-from alerts.judging.judge import Bench, JudgeReport, judge_pending
+from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from alerts.judging.recalibration import calibration_at, keep_calibration
 from alerts.watch import SiteWatch, merge_watch
 from db import schema
-from db.alerts import acknowledge, alerts, events
+from db.alerts import acknowledge, alert_events, alerts
 from db.declared import record_declared
 from db.engine import open_engine, reading, writing
-from db.evaluations import evaluations, record_evaluations, unjudged
+from db.evaluations import record_evaluations, unjudged
 from db.migrate import migrate
-from db.observations import record
+from db.observations import record_observations
 from db.records import Alert, AlertEvent, DeclaredBaseline, Delivery, Evaluation, Observation
 from monitor.bootstrap import RULES
 from monitor.sites.kinds import KINDS
 from tests.kit.builders import DAY, at, look, stated
+from tests.kit.reading import evaluations
 
 pytestmark = pytest.mark.long
 
@@ -37,7 +39,7 @@ PORT = SiteWatch(
     watchlist=("class:vip_military", "type:Tu-160", "type:Tu-95MS"),
     metrics=merge_watch(KINDS["railhead"].watch, KINDS["airport"].watch),
 )
-BENCH = Bench({"busy-port": PORT}, RULES, ("slack", "email"), too_old=timedelta(days=7))
+BENCH = JudgingContext({"busy-port": PORT}, RULES, ("slack", "email"), too_old=timedelta(days=7))
 OWED = Delivery(1, "a:1:log", "alert", "log", "queued", at("2022-03-09"), at("2022-03-09"))
 MAX_20 = stated("max", 20, ("2018-10-06", "2023-09-18"), known="2022-01-01")
 
@@ -45,11 +47,11 @@ MAX_20 = stated("max", 20, ("2018-10-06", "2023-09-18"), known="2022-01-01")
 def store(engine: Engine, *looks: Observation, declared: Sequence[DeclaredBaseline] = ()) -> None:
     with writing(engine) as connection:
         record_declared(connection, declared)
-        record(connection, looks)
+        record_observations(connection, looks)
 
 
-def judge(engine: Engine, day: str, bench: Bench = BENCH) -> JudgeReport:
-    return judge_pending(engine, bench, at(day))
+def judge(engine: Engine, day: str, judging_context: JudgingContext = BENCH) -> JudgeReport:
+    return judge_pending(engine, judging_context, at(day))
 
 
 def all_alerts(engine: Engine) -> list[Alert]:
@@ -59,7 +61,7 @@ def all_alerts(engine: Engine) -> list[Alert]:
 
 def life(engine: Engine, alert: Alert) -> list[str]:
     with reading(engine) as connection:
-        return [each.kind for each in events(connection, alert.id)]
+        return [each.kind for each in alert_events(connection, alert.id)]
 
 
 def owed(engine: Engine) -> dict[str, int]:
@@ -186,8 +188,8 @@ def test_a_class_that_has_judged_for_half_a_year_sets_its_own_bound(engine: Engi
     # The newest two days are left out.
     assert (found.n, found.top[0]) == (185, 1.84)
     assert found == again
-    assert found.bound(0.01) == 1.84
-    assert found.bound(0.001) is None
+    assert found.bound(np.array([0.01]))[0] == 1.84
+    assert np.isnan(found.bound(np.array([0.001]))[0])
 
 
 def test_judging_again_changes_nothing(engine: Engine) -> None:
@@ -391,7 +393,7 @@ def _whole_life(engine: Engine) -> list[tuple[str, str, datetime]]:
         found = [
             (alert.id, event.kind, event.at)
             for alert in alerts(connection)
-            for event in events(connection, alert.id)
+            for event in alert_events(connection, alert.id)
         ]
     engine.dispose()
     return sorted(found)
@@ -413,7 +415,9 @@ def test_the_order_of_arrival_changes_no_rules_word(tmp_path: Path, seed: int) -
         migrate(engine)
         for each in arrived:
             store(engine, each)
-        judge_pending(engine, Bench({"busy-port": site}, RULES, (), timedelta(days=7)), at("2023-06-02"))
+        judge_pending(
+            engine, JudgingContext({"busy-port": site}, RULES, (), timedelta(days=7)), at("2023-06-02")
+        )
         with reading(engine) as connection:
             said.append(evaluations(connection, "busy-port"))
         engine.dispose()

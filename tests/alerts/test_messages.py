@@ -11,39 +11,50 @@ from hypothesis import strategies as st
 
 from alerts.channels import Message
 from alerts.delivery.messages import compose_alert
-from alerts.incidents.episodes import Desk, Moment, Step, lapse, open_alert, settle
+from alerts.incidents.episodes import (
+    AlertChange,
+    EpisodeContext,
+    JudgementTime,
+    lapse_episode,
+    open_episode,
+    resolve_or_withdraw,
+)
 from alerts.incidents.findings import Finding
 from alerts.incidents.headline import entry_when
 from alerts.metrics import METRICS
-from alerts.rules.contract import Context, History
-from alerts.rules.first_since import FirstSince
-from alerts.rules.record import Record
-from alerts.rules.watchlist import Watchlist
+from alerts.rules.contract import LookHistory, RuleContext
+from alerts.rules.first_since import FirstSinceRule
+from alerts.rules.record import RecordRule
+from alerts.rules.watchlist import WatchlistRule
 from alerts.watch import SiteWatch
-from alerts.words import listed, subject
+from alerts.words import listed, subject_phrase
 from db.records import Delivery, Evidence, Observation
 from tests.kit.builders import at, look, stated
 
 SITE = SiteWatch("kp-tumangang", "Tumangang rail facility", "railhead", "Asia/Pyongyang")
-DESK = Desk({"record": 30, "first_since": 20, "watchlist": 10}, {"ru-knevichi": "Knevichi airfield"})
+DESK = EpisodeContext(
+    {"record": 30, "first_since": 20, "watchlist": 10}, {"ru-knevichi": "Knevichi airfield"}
+)
 LOCAL: dict[str, Any] = {"period_start": at("2023-10-04T15:00"), "period_end": at("2023-10-05T15:00")}
 FORBIDDEN = re.compile(r"weapon|troop|violat|\bnan\b|\bNone\b", re.IGNORECASE)
 NOW = at("2023-10-06")
 
 
-def owed(step: Step) -> Delivery:
+def owed(step: AlertChange) -> Delivery:
     return Delivery(1, f"{step.alert.id}:{step.alert.events}:slack", "alert", "slack", "queued", NOW, NOW)
 
 
-def told(step: Step, public_url: str | None = None) -> Message:
+def told(step: AlertChange, public_url: str | None = None) -> Message:
     assert step.event is not None
     return compose_alert(step.alert, step.event, owed(step), public_url)
 
 
-def opened(seen: Observation, *rules: Record | FirstSince | Watchlist, **history: Any) -> Step:
-    context = Context(METRICS[seen.series.metric], (seen.series.subject,), SITE.timezone)
-    verdicts = tuple(each.judge(seen, History(NOW, **history), context, each.defaults) for each in rules)
-    return open_alert([Finding(seen, verdicts)], SITE, DESK, Moment(NOW, NOW))
+def opened(
+    seen: Observation, *rules: RecordRule | FirstSinceRule | WatchlistRule, **history: Any
+) -> AlertChange:
+    context = RuleContext(METRICS[seen.series.metric], (seen.series.subject,), SITE.timezone)
+    verdicts = tuple(each.judge(seen, LookHistory(NOW, **history), context, each.defaults) for each in rules)
+    return open_episode([Finding(seen, verdicts)], SITE, DESK, JudgementTime(NOW, NOW))
 
 
 def everything(message: Message) -> str:
@@ -54,7 +65,7 @@ def everything(message: Message) -> str:
 
 
 @pytest.fixture
-def railcars() -> Step:
+def railcars() -> AlertChange:
     seen = look(
         "2023-10-05",
         73,
@@ -73,10 +84,10 @@ def railcars() -> Step:
         publisher="CSIS Beyond Parallel",
         url="https://example.org/max",
     )
-    return opened(seen, Record(), declared=(declared,))
+    return opened(seen, RecordRule(), declared=(declared,))
 
 
-def test_the_railcar_alert_says_who_how_much_and_against_what(railcars: Step) -> None:
+def test_the_railcar_alert_says_who_how_much_and_against_what(railcars: AlertChange) -> None:
     text = everything(told(railcars))
     for words in (
         "According to CSIS Beyond Parallel (reached us via KBS): about 73 railcars on 2023-10-05",
@@ -92,7 +103,7 @@ def test_the_railcar_alert_says_who_how_much_and_against_what(railcars: Step) ->
     assert not FORBIDDEN.search(text)
 
 
-def test_links_are_web_links_only(railcars: Step) -> None:
+def test_links_are_web_links_only(railcars: AlertChange) -> None:
     urls = [link.url for link in told(railcars, "https://watch.example").links]
     assert urls == [
         f"https://watch.example/alerts/{railcars.alert.id}",
@@ -109,7 +120,7 @@ def test_a_count_of_visits_links_to_each_where_the_site_tells_them() -> None:
         subject="class:vip_military",
         evidence=(Evidence("visit", "0a1b2c", "arrived 2023-07-31 11:07 UTC, confidence 1 of 4"),),
     )
-    step = opened(seen, Watchlist())
+    step = opened(seen, WatchlistRule())
     links = {link.url: link.text for link in told(step, "https://watch.example").links}
     assert (
         links["https://watch.example/sites/kp-tumangang#visit-0a1b2c"]
@@ -118,14 +129,14 @@ def test_a_count_of_visits_links_to_each_where_the_site_tells_them() -> None:
     assert not told(step).links
 
 
-def test_without_a_public_address_no_link_to_ourselves(railcars: Step) -> None:
+def test_without_a_public_address_no_link_to_ourselves(railcars: AlertChange) -> None:
     assert all("alerts/" not in link.url for link in told(railcars).links)
 
 
-def test_the_thread_and_subject_stay_while_the_status_changes(railcars: Step) -> None:
+def test_the_thread_and_subject_stay_while_the_status_changes(railcars: AlertChange) -> None:
     correction = look("2023-10-05", 7, revision=2, **LOCAL)
-    withdrawn = settle(
-        railcars.alert, Finding(correction, ()), DESK, Moment(at("2023-10-09"), at("2023-10-09"))
+    withdrawn = resolve_or_withdraw(
+        railcars.alert, Finding(correction, ()), DESK, JudgementTime(at("2023-10-09"), at("2023-10-09"))
     )
     assert withdrawn is not None
     first, second = told(railcars), told(withdrawn)
@@ -137,15 +148,15 @@ def test_the_thread_and_subject_stay_while_the_status_changes(railcars: Step) ->
     assert "Why it is unusual" not in everything(second)
 
 
-def test_a_lapse_says_that_the_outcome_is_unknown(railcars: Step) -> None:
-    message = told(lapse(railcars.alert, timedelta(days=90), at("2024-01-05")))
+def test_a_lapse_says_that_the_outcome_is_unknown(railcars: AlertChange) -> None:
+    message = told(lapse_episode(railcars.alert, timedelta(days=90), at("2024-01-05")))
     assert message.status == "Outcome unknown"
     assert "No usable look for 90 days" in everything(message)
 
 
 def test_own_history_prints_its_denominator_and_odds() -> None:
     past = tuple(look(f"2023-0{1 + n // 28}-{1 + n % 28:02}", n * 7 % 40 % 9) for n in range(40))
-    text = everything(told(opened(look("2023-10-05", 73, exposure=0.85, **LOCAL), Record(), looks=past)))
+    text = everything(told(opened(look("2023-10-05", 73, exposure=0.85, **LOCAL), RecordRule(), looks=past)))
     assert "Usable earlier looks: 40" in text
     assert "By chance: one look in 41" in text
     assert "Exposure: 85% observed" in text
@@ -161,7 +172,7 @@ def test_an_arrival_says_what_is_not_known() -> None:
         "class:vip_military",
         precision="month",
     )
-    text = everything(told(opened(seen, FirstSince(), Watchlist(), declared=(last,))))
+    text = everything(told(opened(seen, FirstSinceRule(), WatchlistRule(), declared=(last,))))
     for words in (
         "military VIP aircraft",
         "the first since June to July 2019",
@@ -174,7 +185,7 @@ def test_an_arrival_says_what_is_not_known() -> None:
 
 @given(value=st.integers(1, 10**6), note=st.text(max_size=200), publisher=st.text(max_size=50))
 def test_any_source_makes_a_message(value: int, note: str, publisher: str) -> None:
-    step = opened(look("2023-10-05", value, note=note, publisher=publisher, **LOCAL), Watchlist())
+    step = opened(look("2023-10-05", value, note=note, publisher=publisher, **LOCAL), WatchlistRule())
     message = told(step)
     assert message.headline
     assert all(message.paragraphs)
@@ -182,12 +193,12 @@ def test_any_source_makes_a_message(value: int, note: str, publisher: str) -> No
 
 def test_subjects_in_plain_words() -> None:
     names = {"ru-knevichi": "Knevichi airfield"}
-    assert subject("link:ru-knevichi", names) == "traffic with Knevichi airfield"
-    assert subject("class:vip_military") == "military VIP aircraft"
-    assert subject("class:tall_ship") == "tall ship"
-    assert subject("icao24:15521f") == "aircraft with ICAO address 15521F"
-    assert subject("operator:KOR") == "operator KOR"
-    assert subject("size:large") == "size large"
+    assert subject_phrase("link:ru-knevichi", names) == "traffic with Knevichi airfield"
+    assert subject_phrase("class:vip_military") == "military VIP aircraft"
+    assert subject_phrase("class:tall_ship") == "tall ship"
+    assert subject_phrase("icao24:15521f") == "aircraft with ICAO address 15521F"
+    assert subject_phrase("operator:KOR") == "operator KOR"
+    assert subject_phrase("size:large") == "size large"
 
 
 def test_periods_are_no_finer_than_the_source() -> None:
@@ -216,15 +227,17 @@ def test_lists_read_like_a_sentence() -> None:
     assert listed(["a", "b", "c"]) == "a, b and c"
 
 
-def test_a_second_kind_of_status_exists_for_every_event(railcars: Step) -> None:
+def test_a_second_kind_of_status_exists_for_every_event(railcars: AlertChange) -> None:
     assert railcars.event is not None
     for kind in ("opened", "amended", "corroborated", "acknowledged", "resolved", "withdrawn", "lapsed"):
         event = replace(railcars.event, kind=kind)
         assert compose_alert(railcars.alert, event, owed(railcars), None).status
 
 
-def test_what_is_over_when_it_becomes_known_is_told_in_the_opening(railcars: Step) -> None:
-    over = settle(railcars.alert, Finding(look("2023-10-20", 4), ()), DESK, Moment(NOW, NOW))
+def test_what_is_over_when_it_becomes_known_is_told_in_the_opening(railcars: AlertChange) -> None:
+    over = resolve_or_withdraw(
+        railcars.alert, Finding(look("2023-10-20", 4), ()), DESK, JudgementTime(NOW, NOW)
+    )
     assert over is not None
     assert over.alert.status == "resolved"
     text = everything(told(replace(railcars, alert=over.alert)))
@@ -239,9 +252,9 @@ NAMED = replace(DESK, attributions={"adsb.lol": "adsb.lol contributors, ODbL 1.0
 
 def arrival(**fields: Any) -> Message:
     seen = look("2023-10-05", 1, "arrivals", "class:vip_military", **{**OWN, **fields})
-    context = Context(METRICS["arrivals"], ("class:vip_military",), SITE.timezone)
-    verdict = Watchlist().judge(seen, History(NOW), context, Watchlist().defaults)
-    return told(open_alert([Finding(seen, (verdict,))], SITE, NAMED, Moment(NOW, NOW)))
+    context = RuleContext(METRICS["arrivals"], ("class:vip_military",), SITE.timezone)
+    verdict = WatchlistRule().judge(seen, LookHistory(NOW), context, WatchlistRule().defaults)
+    return told(open_episode([Finding(seen, (verdict,))], SITE, NAMED, JudgementTime(NOW, NOW)))
 
 
 def test_a_count_of_our_own_names_the_feeds_and_what_their_licences_ask_for() -> None:
@@ -275,12 +288,12 @@ def test_what_is_doubtful_is_said_once_beside_the_subject() -> None:
 def test_two_sources_of_one_count_give_a_reason_once() -> None:
     seen = look("2023-10-05", 1, "arrivals", "class:vip_military", **OWN)
     press = replace(seen, publisher="Press", series=replace(seen.series, procedure="published"))
-    context = Context(METRICS["arrivals"], ("class:vip_military",), SITE.timezone)
-    rule = Watchlist()
+    context = RuleContext(METRICS["arrivals"], ("class:vip_military",), SITE.timezone)
+    rule = WatchlistRule()
     both = [
-        Finding(each, (rule.judge(each, History(NOW), context, rule.defaults),)) for each in (seen, press)
+        Finding(each, (rule.judge(each, LookHistory(NOW), context, rule.defaults),)) for each in (seen, press)
     ]
-    message = told(open_alert(both, SITE, NAMED, Moment(NOW, NOW)))
+    message = told(open_episode(both, SITE, NAMED, JudgementTime(NOW, NOW)))
     reasons = [each for each in message.paragraphs if each.startswith("Why it is unusual")]
     assert len(reasons) == 1
     assert "According to Press" in everything(message)
@@ -296,4 +309,4 @@ def test_two_sources_of_one_count_give_a_reason_once() -> None:
     ],
 )
 def test_a_class_is_said_as_people_say_it(name: str, words: str) -> None:
-    assert subject(name) == words
+    assert subject_phrase(name) == words

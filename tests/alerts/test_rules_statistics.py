@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.baselines.budget import ClassScores, FalseAlarmPromise, shares_of
 from alerts.judging.history import history_of, watched_series
+from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
 from alerts.metrics import METRICS
-from alerts.promise import ClassScores, Promise, shares_of, site_budget
-from alerts.rules.combined import combine
-from alerts.rules.contract import Context, History, Rule, Verdict
+from alerts.promise import site_budget
+from alerts.rules.contract import LookHistory, Rule, RuleContext, Verdict
 from alerts.watch import SiteWatch, merge_watch
 from db.records import Change, Observation
 from monitor.bootstrap import RULES
@@ -51,7 +52,7 @@ def judge(
     """Judge the last of these looks by one rule."""
     newest = looks[-1]
     rule: Rule = RULES[name]
-    context = Context(METRICS[newest.series.metric], ("type:Tu-160",), "UTC", **fields)  # type: ignore[arg-type]
+    context = RuleContext(METRICS[newest.series.metric], ("type:Tu-160",), "UTC", **fields)  # type: ignore[arg-type]
     known = history_of(newest, looks[:-1], (), newest.result_time, changes=changes)
     return rule.judge(newest, known, context, rule.defaults)
 
@@ -105,7 +106,7 @@ def test_a_season_that_comes_every_year_is_no_step() -> None:
     rng = np.random.default_rng(2)
     mean = 12 * np.exp(0.8 * np.cos(2 * np.pi * np.arange(208) / 52.18))
     looks = every(WEEK, rng.poisson(mean).astype(float).tolist())
-    rule, context, state = RULES["step"], Context(METRICS["railcars"]), None
+    rule, context, state = RULES["step"], RuleContext(METRICS["railcars"]), None
     fired, held = 0, 0
     for n in range(52, 208):
         told = history_of(
@@ -122,7 +123,7 @@ def test_a_season_that_comes_every_year_is_no_step() -> None:
 def test_step_says_the_same_from_its_state_and_from_history() -> None:
     values = [*CALM[:60], *[12.0, 9.0, 11.0, 10.0] * 5]
     looks = every(WEEK, values)
-    rule, context = RULES["step"], Context(METRICS["railcars"])
+    rule, context = RULES["step"], RuleContext(METRICS["railcars"])
     state = None
     for n in range(2, len(looks)):
         newest, known = looks[n], looks[:n]
@@ -186,7 +187,7 @@ def test_a_subject_that_is_seldom_there_is_judged_by_the_days_without_it() -> No
     newest = seen[-1]
     history = history_of(newest, [*days[:199], seen[0]], (), newest.result_time)
     assert len(history.implied) == 198
-    verdict = RULES["tail"].judge(newest, history, Context(METRICS["arrivals"]), RULES["tail"].defaults)
+    verdict = RULES["tail"].judge(newest, history, RuleContext(METRICS["arrivals"]), RULES["tail"].defaults)
     assert verdict.details["expected"] < 0.05
     by_people = replace(named, procedure="published")
     assert history_of(replace(newest, series=by_people), days, (), newest.result_time).implied == ()
@@ -203,10 +204,10 @@ def test_bounds_come_from_the_class_where_it_has_scored_enough() -> None:
     looks = every(WEEK, [*CALM, 16.0])
     assert judge("tail", looks).exceeded
     wild = ClassScores(5_000, tuple(float(50 - n / 100) for n in range(2_000)))
-    promise = Promise(scores={("tail", "stock, by look"): wild})
+    promise = FalseAlarmPromise(scores={("tail", "stock, by look"): wild})
     verdict = judge("tail", looks, promise=promise)
     assert (verdict.exceeded, verdict.details["recalibrated"]) == (False, True)
-    few = Promise(scores={("tail", "stock, by look"): ClassScores(10, (50.0,))})
+    few = FalseAlarmPromise(scores={("tail", "stock, by look"): ClassScores(10, (50.0,))})
     assert judge("tail", looks, promise=few).exceeded
 
 
@@ -234,8 +235,11 @@ def test_only_series_with_a_history_share_the_budget() -> None:
 
 def test_the_leading_verdict_carries_what_all_rules_together_say() -> None:
     looks = every(WEEK, [*CALM, 60.0])
-    said = [judge(name, looks) for name in ("record", "tail", "step")]
-    (leading,) = [each for each in combine(said, Promise()) if "combined" in each.details]
+    watch = merge_watch({"railcars": {"rules": {name: {} for name in ("record", "tail", "step")}}})
+    site = SiteWatch("busy-port", "Busy Port", "railhead", "UTC", metrics=watch)
+    known = KnownHistory(looks[-1].result_time, looks)
+    said = verdicts_on(looks[-1], known, site, RULES, context_of(site, "railcars", known))
+    (leading,) = [each for each in said if "combined" in each.details]
     assert leading.rule == "tail"
     assert leading.details["combined"]["rules"] == ["record", "tail", "step"]
     assert 0 < leading.details["combined"]["chance"] <= leading.details["combined"]["alpha"] * 1.001
@@ -336,4 +340,4 @@ def test_no_rule_fires_at_or_below_its_expectation(values: list[int], value: int
 
 
 def test_history_is_empty_by_default() -> None:
-    assert History(START).past.counts.size == 0
+    assert LookHistory(START).past.counts.size == 0

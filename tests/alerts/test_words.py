@@ -24,12 +24,12 @@ from alerts.words import (
     look_count,
     look_status,
     looks_behind,
+    measured_duration,
     named,
-    number,
     one_in,
     period_words,
+    rounded_number,
     source_words,
-    span,
     statement_words,
     utc,
     utc_seconds,
@@ -92,7 +92,7 @@ def test_a_count_names_what_was_counted() -> None:
 
 
 def test_figures_claim_no_more_digits_than_they_have() -> None:
-    assert [number(each) for each in (0.0123, 3.14159, 9.96, 12.6, 45_000.4)] == [
+    assert [rounded_number(each) for each in (0.0123, 3.14159, 9.96, 12.6, 45_000.4)] == [
         "0.012",
         "3.1",
         "10",
@@ -203,7 +203,7 @@ def test_a_day_of_publication_claims_no_hour() -> None:
     ],
 )
 def test_lengths_of_time_in_one_unit(length: timedelta, rounded: str, measured: str) -> None:
-    assert (duration(length), span(length)) == (rounded, measured)
+    assert (duration(length), measured_duration(length)) == (rounded, measured)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from distributed import LocalCluster
 from sqlalchemy import Engine, select
 from typer.testing import CliRunner
 
-from db.backfill import backfill_days, parts
+from db.backfill import backfill_days, stored_parts
 from db.coverage import coverage
 from db.engine import open_engine, reading
 from db.flights import visits
@@ -19,8 +19,8 @@ from db.records.claims import BackfillPart
 from db.schema import backfill_part, coverage_hour, fix, observation, poll, visit_version
 from monitor.backfill.archive import Part, find_parts
 from monitor.backfill.cluster import cluster_readers
+from monitor.backfill.filtering import ReportFilter
 from monitor.backfill.load import Backfill, read_here
-from monitor.backfill.sifting import Sieve
 from monitor.cli import app as command_line
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.tracks.classes import default_classes
@@ -123,7 +123,7 @@ def test_a_kill_in_the_middle_costs_nothing(
     with reading(engine) as connection:
         assert backfill_days(connection, PROVIDER)[DAY.isoformat()].state == "recording"
         assert 0 < len(connection.execute(select(poll.c.id)).all()) < 288
-        assert parts(connection, PROVIDER, DAY.isoformat()) != []
+        assert stored_parts(connection, PROVIDER, DAY.isoformat()) != []
     loading(url, archive).load([DAY], NOW, lambda _: None)
     assert rows(engine) == rows(loaded)
     engine.dispose()
@@ -131,8 +131,8 @@ def test_a_kill_in_the_middle_costs_nothing(
 
 def test_a_cluster_reads_the_same(archive: Path) -> None:
     every = find_parts(archive, DAY)
-    sieve = Sieve(PROVIDER, tuple(CAST), default_classes())
-    here = {part.part: part for part in read_here(sieve, every, DAY, NOW)}
+    report_filter = ReportFilter(PROVIDER, tuple(CAST), default_classes())
+    here = {part.part: part for part in read_here(report_filter, every, DAY, NOW)}
     with (
         LocalCluster(
             n_workers=1,
@@ -144,12 +144,12 @@ def test_a_cluster_reads_the_same(archive: Path) -> None:
         ) as cluster,
         cluster_readers(cluster.scheduler_address) as readers,
     ):
-        there = {part.part: part for part in readers(sieve, every, DAY, NOW)}
+        there = {part.part: part for part in readers(report_filter, every, DAY, NOW)}
         shutil.copytree(archive, archive / "gone")
         lost = find_parts(archive / "gone", DAY)
         shutil.rmtree(archive / "gone")
         with pytest.raises(OSError, match="trace_full"):
-            list(readers(sieve, lost, DAY, NOW))
+            list(readers(report_filter, lost, DAY, NOW))
     assert there == here
 
 
@@ -162,15 +162,17 @@ def test_an_archive_that_breaks_off_is_taken_up_again(sqlite_engine: Engine, tmp
     root = write_folder(tmp_path, flights())
     load = Backfill(sqlite_engine, PROVIDER, root, (QUIET_FIELD,), default_classes())
 
-    def broken(sieve: Sieve, wanted: Sequence[Part], day: date, now: datetime) -> Iterator[BackfillPart]:
-        yield next(read_here(sieve, wanted, day, now))
+    def broken(
+        report_filter: ReportFilter, wanted: Sequence[Part], day: date, now: datetime
+    ) -> Iterator[BackfillPart]:
+        yield next(read_here(report_filter, wanted, day, now))
         raise OSError(5, "Input/output error")
 
     stopped = Backfill(sqlite_engine, PROVIDER, root, (QUIET_FIELD,), default_classes(), broken)
     with pytest.raises(WorkFailed, match="run the same command again"):
         stopped.load([DAY], NOW, lambda _: None)
     with reading(sqlite_engine) as connection:
-        assert len(parts(connection, PROVIDER, DAY.isoformat())) == 1
+        assert len(stored_parts(connection, PROVIDER, DAY.isoformat())) == 1
     assert load.plan == stopped.plan
     assert load.plan != Backfill(sqlite_engine, PROVIDER, root, tuple(CAST), default_classes()).plan
     with pytest.raises(InputError, match="no traces of 2023-08-02"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from db.records import Fix
 from monitor.backfill.archive import Part, _Joined, find_parts
-from monitor.backfill.sifting import SLOT_S, Sieve, unpacked
+from monitor.backfill.filtering import SLOT_S, ReportFilter, unpack_fixes
 from monitor.backfill.traces import Trace, TraceError, read_trace
 from monitor.errors import InputError
 from monitor.flights.tracks.classes import default_classes
@@ -291,21 +291,21 @@ def test_joined_files_read_like_one(
 # --- what is kept -------------------------------------------------------------------------------
 
 
-def sift(tmp_path: Path, files: dict[str, bytes], day: date = DAY) -> Any:
+def read_part(tmp_path: Path, files: dict[str, bytes], day: date = DAY) -> Any:
     folder = tmp_path / "1f"
     folder.mkdir(exist_ok=True)
     for name, body in files.items():
         (folder / name).write_bytes(body)
     part = Part("1f", files=tuple(str(folder / name) for name in sorted(files)))
-    return Sieve("archive", tuple(CAST), default_classes()).sift(part, day, MIDNIGHT)
+    return ReportFilter("archive", tuple(CAST), default_classes()).read_part(part, day, MIDNIGHT)
 
 
 def test_reports_near_sites_and_of_watched_aircraft_are_kept(tmp_path: Path) -> None:
-    part = sift(tmp_path, {**flights(), "trace_full_000000.json": b"not a trace"})
-    kept = {fix.icao24 for fix in unpacked(part)}
+    part = read_part(tmp_path, {**flights(), "trace_full_000000.json": b"not a trace"})
+    kept = {fix.icao24 for fix in unpack_fixes(part)}
     # The bomber far away is told by its type, the airliner over nowhere is not kept.
     assert kept == {"15521f", "3950c7", LOST, "c88123", "151111"}
-    assert (part.aircraft, part.fixes, part.rejected["not a trace"]) == (6, len(unpacked(part)), 1)
+    assert (part.aircraft, part.fixes, part.rejected["not a trace"]) == (6, len(unpack_fixes(part)), 1)
     assert len(part.heard) == 287
     assert set(part.nearby) == {"quiet-field", "dateline-strip"}
     noon = str(12 * 3600 // SLOT_S)
@@ -318,28 +318,28 @@ def test_packing_loses_nothing(tmp_path: Path) -> None:
         Pilot(QUIET_FIELD, VIP, values={"callsign": "RFF1", "nic": 8, "nac_p": 9, "db_flags": 1}).land().fixes
     )
     body = trace(fixes)
-    part = sift(tmp_path, {"trace_full_15521f.json": body})
+    part = read_part(tmp_path, {"trace_full_15521f.json": body})
     whole = read_trace(body, "x", DAY_S)
-    assert unpacked(part) == list(whole.fixes("archive", MIDNIGHT, range(len(whole.rows))))
+    assert unpack_fixes(part) == list(whole.fixes("archive", MIDNIGHT, range(len(whole.rows))))
 
 
 def test_far_from_every_site_one_report_in_twenty_seconds_is_enough(tmp_path: Path) -> None:
     pilot = Pilot(QUIET_FIELD, VIP, every_s=5, east_nm=30, height_ft=20_000)
     far = [replace(fix, on_ground=False) for fix in pilot.fly(100, kt=100).fixes]
-    assert len(unpacked(sift(tmp_path, {"trace_full_15521f.json": trace(far)}))) in {5, 6}
+    assert len(unpack_fixes(read_part(tmp_path, {"trace_full_15521f.json": trace(far)}))) in {5, 6}
     near = Pilot(QUIET_FIELD, VIP, every_s=5, east_nm=5, height_ft=2_000).fly(100, kt=100).fixes
-    assert len(unpacked(sift(tmp_path, {"trace_full_15521f.json": trace(near)}))) == 20
+    assert len(unpack_fixes(read_part(tmp_path, {"trace_full_15521f.json": trace(near)}))) == 20
 
 
 @pytest.mark.parametrize("east_nm", [-39.0, 39.0, -41.5, 41.5])
 @pytest.mark.parametrize("site", [QUIET_FIELD, DATELINE_STRIP], ids=lambda site: site.id)
 def test_near_is_forty_miles_also_across_the_antimeridian(tmp_path: Path, site: Any, east_nm: float) -> None:
     fixes = Pilot(site, "a12345", east_nm=east_nm, height_ft=9_000, every_s=30).fly(90, kt=1).fixes
-    part = sift(tmp_path, {"trace_full_a12345.json": trace(fixes)})
+    part = read_part(tmp_path, {"trace_full_a12345.json": trace(fixes)})
     assert bool(part.fixes) == (abs(east_nm) < 40.5)
 
 
 def test_another_day_is_not_kept(tmp_path: Path) -> None:
-    part = sift(tmp_path, flights(), DAY + timedelta(days=1))
+    part = read_part(tmp_path, flights(), DAY + timedelta(days=1))
     assert (part.fixes, part.heard) == (0, {})
     assert part.rejected["outside the day"] > 100

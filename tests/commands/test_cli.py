@@ -17,9 +17,9 @@ import structlog
 from sqlalchemy import text
 
 from db.engine import open_engine, writing
-from db.leases import take
+from db.leases import take_lease
 from monitor.cli import main
-from monitor.commands import print_json, say, span
+from monitor.commands import parse_duration, print_json, say
 from monitor.errors import InputError
 from tests.kit.program import answering, closed_port, run, write_settings
 
@@ -305,11 +305,14 @@ def test_a_poll_that_is_answered_ends_with_0_and_shows_in_the_status(
     assert "1 items" in sitewatch("status").out
 
 
-def test_the_status_names_the_service_that_watches(sitewatch: Sitewatch, folder: Path) -> None:
+def test_the_status_names_the_service_that_watches(
+    sitewatch: Sitewatch, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITEWATCH_LEASE_S", "600")
     sitewatch("status")
     engine = open_engine(f"sqlite:///{folder}/var/sitewatch.db")
     with writing(engine) as connection:
-        assert take(connection, "machine, process 7", datetime.now(UTC), 600)
+        assert take_lease(connection, "machine, process 7", datetime.now(UTC), 600)
     engine.dispose()
     assert "Watching: machine, process 7." in sitewatch("status").out
 
@@ -422,13 +425,13 @@ def test_a_channel_that_does_not_work_ends_with_1(
     ("written", "seconds"), [("30m", 1800), ("12h", 43200), ("2d", 172800), ("1.5h", 5400)]
 )
 def test_lengths_of_time_are_read(written: str, seconds: float) -> None:
-    assert span(written).total_seconds() == seconds
+    assert parse_duration(written).total_seconds() == seconds
 
 
 @pytest.mark.parametrize("written", ["", "2", "d", "-1d", "0h", "99999d", "1y"])
 def test_anything_else_is_no_length_of_time(written: str) -> None:
     with pytest.raises(InputError):
-        span(written)
+        parse_duration(written)
 
 
 # --- a whole process, for what only a process shows

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from db.engine import open_engine, writing
-from db.leases import take
+from db.leases import take_lease
 from db.migrate import migrate
-from monitor.runtime.doctor import Finding, disk_finding, examine
+from monitor.runtime.doctor import CheckResult, disk_finding, run_checks
 from tests.kit.program import closed_port, run, write_settings
 
 pytestmark = pytest.mark.long
@@ -54,8 +54,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def findings(*, network: bool = False) -> dict[str, Finding]:
-    return {each.check: each for each in examine(lambda: datetime.now(UTC), network=network)}
+def findings(*, network: bool = False) -> dict[str, CheckResult]:
+    return {each.check: each for each in run_checks(lambda: datetime.now(UTC), network=network)}
 
 
 def database(folder: Path) -> str:
@@ -127,9 +127,9 @@ def test_a_service_that_watches_is_named(folder: Path, monkeypatch: pytest.Monke
     migrate(engine)
     assert findings()["service"].state == "warning"
     with writing(engine) as connection:
-        assert take(connection, "machine, process 7", datetime.now(UTC), 600)
+        assert take_lease(connection, "machine, process 7", datetime.now(UTC), 600)
     engine.dispose()
-    assert findings()["service"] == Finding("service", "ok", "A service is watching: machine, process 7.")
+    assert findings()["service"] == CheckResult("service", "ok", "A service is watching: machine, process 7.")
 
 
 def test_a_database_server_is_asked_for_its_clock(
@@ -153,7 +153,7 @@ def test_a_database_server_that_is_not_there_is_broken_and_its_password_unseen(
 def test_channels_are_put_together_but_nothing_is_sent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert findings()["channels"].state == "warning"
     monkeypatch.setenv("SITEWATCH_SLACK_WEBHOOK_URL", "https://hooks.example/services/T0/B0/verysecretpart")
-    assert findings()["channels"] == Finding(
+    assert findings()["channels"] == CheckResult(
         "channels", "ok", "slack, log; “sitewatch alerts test” tries them."
     )
     toml = (folder / "sitewatch.toml").read_text()

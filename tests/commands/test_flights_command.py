@@ -15,7 +15,7 @@ from db.engine import open_engine, writing
 from db.flights import record_visits
 from db.migrate import migrate
 from db.records import Visit
-from monitor.commands.visits import visits
+from monitor.commands.visits import visits_command
 from monitor.errors import InputError
 from monitor.flights import words as telling
 from tests.kit.cast import QUIET_FIELD, write_cast
@@ -48,7 +48,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         record_visits(connection, [stay(), lost()])
     engine.dispose()
     app = typer.Typer()
-    app.command()(visits)
+    app.command("visits")(visits_command)
     yield lambda *words: CliRunner().invoke(app, list(words))
     structlog.reset_defaults()
 
@@ -105,11 +105,11 @@ def test_a_wrong_site_or_day_is_named(run: Run) -> None:
 
 def test_what_was_not_seen_is_said() -> None:
     unseen = replace(stay(), arrived_at=None, departed_at=None, state="present")
-    assert telling.arrival(unseen) == "arrival not observed; there by 2023-08-01 12:03 UTC"
-    assert telling.departure(unseen) == "last heard here 2023-08-01 12:14 UTC"
+    assert telling.arrival_words(unseen) == "arrival not observed; there by 2023-08-01 12:03 UTC"
+    assert telling.departure_words(unseen) == "last heard here 2023-08-01 12:14 UTC"
     nowhere = replace(unseen, first_fix_at=None, last_fix_at=None)
-    assert telling.arrival(nowhere) == "arrival not observed"
-    assert telling.departure(nowhere) == "departure not observed"
+    assert telling.arrival_words(nowhere) == "arrival not observed"
+    assert telling.departure_words(nowhere) == "departure not observed"
 
 
 def test_bounds_are_told_as_bounds() -> None:
@@ -118,17 +118,17 @@ def test_bounds_are_told_as_bounds() -> None:
         "departed_between": ["2023-08-01T13:00:00+00:00", "2023-08-02T13:00:00+00:00"],
     }
     visit = replace(stay(), departed_at=None, candidates=bounds)
-    assert telling.arrival(visit) == "arrived by 2023-08-01 12:03 UTC, after 2023-08-01 09:00 UTC"
-    assert telling.departure(visit) == (
+    assert telling.arrival_words(visit) == "arrived by 2023-08-01 12:03 UTC, after 2023-08-01 09:00 UTC"
+    assert telling.departure_words(visit) == (
         "left at an unknown time between 2023-08-01 13:00 UTC and 2023-08-02 13:00 UTC"
     )
 
 
 def test_an_aircraft_without_name_stays_without() -> None:
-    assert telling.who(replace(stay(), icao24="")) == "an aircraft without name"
+    assert telling.aircraft_words(replace(stay(), icao24="")) == "an aircraft without name"
 
 
 @pytest.mark.parametrize("confidence", [1, 2, 3, 4])
 def test_every_confidence_has_words(confidence: int) -> None:
-    said = telling.confidence(replace(stay(), confidence=confidence))
+    said = telling.confidence_words(replace(stay(), confidence=confidence))
     assert said.startswith(f"{confidence} of 4: ")

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from db.engine import reading, writing
-from db.leases import Lease, holder, is_alive, release, renew, take
+from db.leases import Lease, is_alive, lease_holder, release_lease, renew_lease, take_lease
 from monitor.runtime.leader import Leader
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
@@ -20,17 +20,17 @@ def later(seconds: float) -> datetime:
 
 def taken(engine: Engine, owner: str, now: datetime) -> Lease | None:
     with writing(engine) as connection:
-        return take(connection, owner, now, TTL_S)
+        return take_lease(connection, owner, now, TTL_S)
 
 
 def renewed(engine: Engine, held: Lease, now: datetime) -> Lease | None:
     with writing(engine) as connection:
-        return renew(connection, held, now, TTL_S)
+        return renew_lease(connection, held, now, TTL_S)
 
 
 def test_nobody_holds_a_lease_that_was_never_taken(engine: Engine) -> None:
     with reading(engine) as connection:
-        assert holder(connection) is None
+        assert lease_holder(connection) is None
 
 
 def test_the_first_takes_it_and_the_second_waits(engine: Engine) -> None:
@@ -38,7 +38,7 @@ def test_the_first_takes_it_and_the_second_waits(engine: Engine) -> None:
     assert first == Lease("leader", "first", 1, later(TTL_S))
     assert taken(engine, "second", later(1)) is None
     with reading(engine) as connection:
-        assert holder(connection) == first
+        assert lease_holder(connection) == first
 
 
 def test_a_renewed_lease_is_not_free_at_its_old_expiry(engine: Engine) -> None:
@@ -70,14 +70,14 @@ def test_letting_go_frees_it_at_once_and_keeps_the_token_growing(engine: Engine)
     first = taken(engine, "first", NOON)
     assert first is not None
     with writing(engine) as connection:
-        assert release(connection, first, later(1))
-        assert holder(connection) is None
+        assert release_lease(connection, first, later(1))
+        assert lease_holder(connection) is None
     second = taken(engine, "second", later(1))
     assert second is not None
     assert second.token == first.token + 1
     with writing(engine) as connection:
-        assert not release(connection, first, later(2)), "a lost lease cannot be let go"
-        assert holder(connection) == second
+        assert not release_lease(connection, first, later(2)), "a lost lease cannot be let go"
+        assert lease_holder(connection) == second
 
 
 def test_a_restarted_owner_fences_its_own_past(engine: Engine) -> None:

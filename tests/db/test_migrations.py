@@ -15,17 +15,17 @@ from sqlalchemy import CheckConstraint, Engine, inspect, select
 from db.alerts import alerts
 from db.deliveries import deliveries
 from db.engine import open_engine, reading, writing
-from db.evaluations import evaluations
 from db.migrate import alembic_config, current_revision, migrate, newest_revision
-from db.observations import looks, record
+from db.observations import looks, record_observations
 from db.schema import lease, metadata
 from monitor.app import App
-from monitor.bootstrap import build
+from monitor.bootstrap import build_app
 from monitor.config.settings import Settings
 from monitor.errors import WorkFailed
 from monitor.pipeline import deliver, judge, prepare, start
 from tests.kit.builders import look
 from tests.kit.cast import write_cast
+from tests.kit.reading import evaluations
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 
@@ -89,7 +89,7 @@ def test_microseconds_survive(engine: Engine) -> None:
 
 def program(folder: Path, database_url: str) -> App:
     write_cast(folder)
-    return build(
+    return build_app(
         Settings(
             database_url=SecretStr(database_url),
             sites_file=folder / "sites.geojson",
@@ -116,7 +116,9 @@ def test_what_the_version_before_wrote_is_there_after_the_upgrade_and_told_once(
     days = [NOON - timedelta(days=30 - number) for number in range(29)]
     quiet = [look(f"{day:%Y-%m-%d}", 4, "ships_present") for day in days]
     with writing(app.engine) as connection:
-        record(connection, [*quiet, look(f"{NOON - timedelta(days=1):%Y-%m-%d}", 73, "ships_present")])
+        record_observations(
+            connection, [*quiet, look(f"{NOON - timedelta(days=1):%Y-%m-%d}", 73, "ships_present")]
+        )
     assert judge(app, NOON).changes == {"opened": 1}
     assert deliver(app, lambda: NOON, "me").count("sent") == 1
     before = contents(app.engine)

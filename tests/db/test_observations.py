@@ -17,6 +17,7 @@ from db.migrate import migrate
 from db.records import Evidence, Observation, SeriesKey
 from db.schema import metadata
 from db.schema import series as series_table
+from tests.kit.reading import revisions
 
 RAILCARS = SeriesKey("donut-base", "", "railcars", "", "published")
 DAY = timedelta(days=1)
@@ -41,7 +42,7 @@ CORRECTED = replace(WRONG, value=30.0, result_time=JULY_10 + 2 * DAY, recorded_a
 
 def store(engine: Engine, *new: Observation) -> list[Observation]:
     with writing(engine) as connection:
-        return observations.record(connection, new)
+        return observations.record_observations(connection, new)
 
 
 def read(
@@ -86,7 +87,7 @@ def test_a_correction_keeps_what_was_said_before(engine: Engine) -> None:
     store(engine, WRONG)
     assert store(engine, CORRECTED) == [CORRECTED.revised(2)]
     with reading(engine) as connection:
-        kept = observations.revisions(connection, RAILCARS, JULY_10, "2024-07-10")
+        kept = revisions(connection, RAILCARS, JULY_10, "2024-07-10")
     assert kept == [WRONG, CORRECTED.revised(2)]
 
 
@@ -126,7 +127,7 @@ def test_many_writers_of_one_look_never_choose_the_same_revision(engine: Engine)
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda value: store(engine, replace(WRONG, value=float(value))), range(12)))
     with reading(engine) as connection:
-        kept = observations.revisions(connection, RAILCARS, JULY_10, "2024-07-10")
+        kept = revisions(connection, RAILCARS, JULY_10, "2024-07-10")
     assert [each.revision for each in kept] == list(range(1, 13))
     assert sorted(each.value or 0.0 for each in kept) == [float(value) for value in range(12)]
 

@@ -13,17 +13,16 @@ from sqlalchemy import Connection, Engine, func, select
 from db.coverage import coverage, mark_degraded
 from db.engine import reading, writing
 from db.flights import fixes, underived_polls
-from db.imagery import insert_scenes, scene_versions, scenes
-from db.payloads import cite_polls, read_payload
+from db.imagery import insert_scenes, scenes
+from db.payloads import cite_polls
 from db.polls import (
-    LOST_AFTER,
+    POLL_LOST_AFTER,
     PollKey,
     PollResult,
     answered_since,
     last_good_poll,
     next_sequence,
     polls,
-    polls_by_id,
     record_poll,
     start_poll,
 )
@@ -32,6 +31,7 @@ from db.records import CoverageHour, Fix, ProviderState, Scene
 from db.schema import payload, poll
 from monitor.poll.answers import back_off_s
 from tests.kit.fake_feeds import NOON
+from tests.kit.reading import poll_by_id, read_payload, scene_versions
 
 MINUTE = timedelta(minutes=1)
 SLOT = int(NOON.timestamp()) // 60
@@ -97,14 +97,14 @@ def test_a_slot_is_begun_once(engine: Engine) -> None:
 def test_a_finished_slot_is_not_asked_again_except_by_a_person(engine: Engine, result: PollResult) -> None:
     finish(engine, result)
     with reading(engine) as connection:
-        assert next_sequence(connection, KEY, NOON + LOST_AFTER * 2) is None
+        assert next_sequence(connection, KEY, NOON + POLL_LOST_AFTER * 2) is None
         assert next_sequence(connection, KEY, NOON, force=True) == 1
 
 
 def test_a_poll_whose_process_was_killed_is_lost_and_its_slot_may_be_asked_again(engine: Engine) -> None:
     with writing(engine) as connection:
         begin(connection)
-        soon, later = NOON + LOST_AFTER - MINUTE, NOON + LOST_AFTER
+        soon, later = NOON + POLL_LOST_AFTER - MINUTE, NOON + POLL_LOST_AFTER
         # Another process may be waiting for its answer right now, whoever asks.
         assert next_sequence(connection, KEY, soon) is None
         assert next_sequence(connection, KEY, soon, force=True) is None
@@ -122,8 +122,7 @@ def test_a_poll_is_finished_once(engine: Engine) -> None:
     with writing(engine) as connection:
         assert not record_poll(connection, poll_id, OK, interval_s=60, now=NOON)
     with reading(engine) as connection:
-        assert polls_by_id(connection, [poll_id])[poll_id].outcome == "empty"
-        assert polls_by_id(connection, []) == {}
+        assert poll_by_id(connection, poll_id).outcome == "empty"
 
 
 def test_everything_of_a_poll_is_stored_or_nothing(engine: Engine) -> None:
@@ -133,7 +132,7 @@ def test_everything_of_a_poll_is_stored_or_nothing(engine: Engine) -> None:
     with pytest.raises(Exception, match=r"(?i)null"), writing(engine) as connection:
         record_poll(connection, poll_id, broken, interval_s=60, now=NOON)
     with reading(engine) as connection:
-        assert polls_by_id(connection, [poll_id])[poll_id].outcome is None
+        assert poll_by_id(connection, poll_id).outcome is None
         assert fixes(connection) == []
         assert connection.execute(select(func.count()).select_from(payload)).scalar_one() == 0
     assert hours_of(engine) == []
@@ -229,15 +228,15 @@ def test_the_same_answer_twice_is_kept_once(engine: Engine) -> None:
     first = finish(engine, OK)
     second = finish(engine, OK, at_slot(1), NOON + MINUTE)
     with reading(engine) as connection:
-        found = polls_by_id(connection, [first, second])
-        assert found[first].payload_sha256 == found[second].payload_sha256
+        one, other = poll_by_id(connection, first), poll_by_id(connection, second)
+        assert one.payload_sha256 == other.payload_sha256
         assert connection.execute(select(func.count()).select_from(payload)).scalar_one() == 1
 
 
 def test_an_answer_without_body_is_no_payload(engine: Engine) -> None:
     poll_id = finish(engine, replace(FAILED, bodies=(b"",)))
     with reading(engine) as connection:
-        assert polls_by_id(connection, [poll_id])[poll_id].payload_sha256 is None
+        assert poll_by_id(connection, poll_id).payload_sha256 is None
 
 
 def test_evidence_keeps_its_raw_answer(engine: Engine) -> None:
@@ -472,8 +471,7 @@ def test_a_corrected_item_is_a_new_version_and_an_old_answer_is_not(engine: Engi
         assert scenes(connection) == [newest]
         assert scenes(connection, as_recorded=NOON + timedelta(hours=3)) == [SCENE]
         assert scenes(connection, as_recorded=NOON) == []
-        key = ("earth-search", "sentinel-2-l2a", "S2B_1", "sunan")
-        assert scene_versions(connection, *key) == [SCENE, newest]
+        assert scene_versions(connection, "S2B_1", "sunan") == [SCENE, newest]
 
 
 def test_scenes_are_found_by_time_site_look_and_poll(engine: Engine) -> None:

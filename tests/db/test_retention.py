@@ -5,13 +5,13 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, func, select
 
-from db.cutouts import cutout_failures, keep_cutout, keep_failure, newest_cutout
+from db.cutouts import cutout_failures, newest_cutout, store_cutout, store_cutout_failure
 from db.engine import reading, writing
 from db.flights import fixes, insert_fixes, record_visits, visits
 from db.payloads import cite_polls
-from db.polls import LOST, PollKey, PollResult, polls, record_poll, start_poll
+from db.polls import LOST_POLL_ERROR, PollKey, PollResult, polls, record_poll, start_poll
 from db.records import Cutout, CutoutFailure, Evidence, Fix, Visit
-from db.retention import DROPPED, Identity, PurgeReport, purge
+from db.retention import DROPPED_IDENTITY, Identity, PurgeReport, purge
 from db.schema import payload, visit_version
 from tests.kit.fake_feeds import NOON
 
@@ -103,8 +103,8 @@ def test_visits_stay_but_keep_no_name(engine: Engine) -> None:
     assert (kept.icao24, kept.callsign, kept.registration, kept.type_code) == ("", "", "", "A320")
     assert (kept.arrived_at, kept.departed_at, kept.version) == (GONE.arrived_at, GONE.departed_at, 2)
     assert kept.subjects == ("type:A320",)
-    assert kept.evidence[0].text == f"{DROPPED} ({DROPPED}) on the ground"
-    assert kept.candidates == {"sites": [{"id": "sunan", "why": f"{DROPPED} was lost near"}]}
+    assert kept.evidence[0].text == f"{DROPPED_IDENTITY} ({DROPPED_IDENTITY}) on the ground"
+    assert kept.candidates == {"sites": [{"id": "sunan", "why": f"{DROPPED_IDENTITY} was lost near"}]}
     assert len(versions) == 2
     assert not any(name in str(dict(row)) for row in versions for name in ("3985a2", "AFR16YA", "F-HBNC"))
     assert run(engine).visits == 0
@@ -157,7 +157,7 @@ def test_polls_that_never_ended_are_given_up(engine: Engine) -> None:
     assert run(engine).lost_polls == 1
     with reading(engine) as connection:
         newest, oldest = polls(connection)
-    assert (oldest.outcome, oldest.error) == ("failed", LOST)
+    assert (oldest.outcome, oldest.error) == ("failed", LOST_POLL_ERROR)
     assert newest.outcome is None
 
 
@@ -172,8 +172,8 @@ def test_the_pictures_of_a_site_that_is_watched_no_more_go_with_it(engine: Engin
     failed = CutoutFailure("left", "earth-search", "sentinel-2-l2a", "S2A", NOON - DAY, "404", 1, NOON, NOON)
     with writing(engine) as connection:
         for each in pictures:
-            keep_cutout(connection, each, keep=3)
-        keep_failure(connection, failed)
+            store_cutout(connection, each, keep=3)
+        store_cutout_failure(connection, failed)
     assert run(engine).pictures == 1
     with reading(engine) as connection:
         assert newest_cutout(connection, "sunan") == pictures[0]

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from db.alerts import silenced
 from db.engine import reading, writing
-from db.silences import add_silence, drop_unborn, lift, silences
+from db.silences import add_silence, drop_unborn, lift_silences, silences
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -40,7 +40,7 @@ def test_lifting_ends_what_is_in_force_and_what_is_to_come(engine: Engine) -> No
         add_silence(connection, "busy-port", "", NOON, NOON + DAY)
         add_silence(connection, "busy-port", "containers", NOON + 2 * DAY, NOON + 3 * DAY)
         add_silence(connection, "quiet-field", "", NOON, NOON + DAY)
-        assert lift(connection, "busy-port", "", NOON + DAY / 2) == 2
+        assert lift_silences(connection, "busy-port", "", NOON + DAY / 2) == 2
         assert [each.site_id for each in silences(connection, NOON + DAY / 2)] == ["quiet-field"]
     assert in_force(engine, NOON + DAY / 2) is None
 
@@ -49,7 +49,7 @@ def test_lifting_one_metric_leaves_the_rest_silent(engine: Engine) -> None:
     with writing(engine) as connection:
         add_silence(connection, "busy-port", "", NOON, NOON + DAY, reason="all")
         add_silence(connection, "busy-port", "containers", NOON, NOON + DAY)
-        assert lift(connection, "busy-port", "containers", NOON + DAY / 2) == 1
+        assert lift_silences(connection, "busy-port", "containers", NOON + DAY / 2) == 1
     assert in_force(engine, NOON + DAY / 2, "containers") == "all"
 
 

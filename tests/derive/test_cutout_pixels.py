@@ -18,16 +18,16 @@ from shapely import LineString, MultiLineString
 
 from db.records import Scene
 from monitor.imagery.cutout import (
-    LARGEST_PX,
-    Cut,
+    LARGEST_CUTOUT_PX,
     CutoutError,
+    CutoutImage,
     Raster,
-    attribution,
     clear_scenes,
+    copernicus_attribution,
     cut_out,
     outline_digest,
 )
-from monitor.imagery.drawing import HATCH, OUTLINE
+from monitor.imagery.drawing import HATCH_COLOUR, OUTLINE_COLOUR
 from monitor.imagery.geotiff import GeoTiff
 from monitor.sites import Site
 from monitor.sites.geometry import circle
@@ -60,11 +60,11 @@ def fits(raster: GeoTiff) -> Raster:
     return raster
 
 
-def cut(path: Path, site: Site, most_bytes: int = PLENTY) -> Cut:
+def cut(path: Path, site: Site, most_bytes: int = PLENTY) -> CutoutImage:
     return cut_out(File(path).raster, site, most_bytes=most_bytes, texts={})
 
 
-def shown(made: Cut) -> Pixels:
+def shown(made: CutoutImage) -> Pixels:
     """The PNG as red, green, blue and alpha."""
     image = Image.open(io.BytesIO(made.png))
     assert (image.format, image.size) == ("PNG", (made.width_px, made.height_px))
@@ -99,7 +99,7 @@ class Whole:
     epsg: int
     origin: tuple[float, float]
     pixels: Pixels
-    made: Cut
+    made: CutoutImage
 
 
 @pytest.fixture(scope="module", params=CAST, ids=lambda site: site.id)
@@ -121,7 +121,7 @@ def test_what_stands_at_a_corner_of_the_site_is_drawn_there(site: Site, tmp_path
         pixels[:, row - 3 : row + 4, column - 3 : column + 4] = np.reshape(MARK, (3, 1, 1))
     made = cut(cog(tmp_path / "a.tif", pixels, origin, epsg), site)
     picture = shown(made)[..., :3]
-    marked = (picture == MARK).all(axis=-1) | (picture == OUTLINE[:3]).all(axis=-1)
+    marked = (picture == MARK).all(axis=-1) | (picture == OUTLINE_COLOUR[:3]).all(axis=-1)
     zoom = round(METRES / made.metres_per_pixel)
     assert len(at) == 4
     for row, column in at:
@@ -142,14 +142,14 @@ def test_every_pixel_that_is_not_outline_is_the_pixel_of_the_scene(whole: Whole)
     height, width = made.height_px // zoom, made.width_px // zoom
     there = np.moveaxis(whole.pixels[:, top : top + height, left : left + width], 0, -1)
     same = (picture == there.repeat(zoom, 0).repeat(zoom, 1)).all(axis=-1)
-    drawn = (picture == OUTLINE[:3]).all(axis=-1)
+    drawn = (picture == OUTLINE_COLOUR[:3]).all(axis=-1)
     assert (same | drawn).all()
     assert made.shown_share == 1
 
 
 def test_the_outline_follows_the_edges_holes_included_and_no_others(whole: Whole) -> None:
     made = whole.made
-    rows, columns = np.nonzero((shown(made) == OUTLINE).all(axis=-1))
+    rows, columns = np.nonzero((shown(made) == OUTLINE_COLOUR).all(axis=-1))
     step = made.metres_per_pixel
     drawn = shapely.points(
         made.bounds["west"] + (columns + 0.5) * step, made.bounds["north"] - (rows + 0.5) * step
@@ -184,7 +184,7 @@ def test_a_small_site_is_enlarged_and_a_large_one_comes_from_an_overview(tmp_pat
     assert cut(path, small).metres_per_pixel == 2.5
     made = cut(path, large)
     assert made.metres_per_pixel == 20
-    assert LARGEST_PX / 2 < max(made.width_px, made.height_px) <= LARGEST_PX
+    assert LARGEST_CUTOUT_PX / 2 < max(made.width_px, made.height_px) <= LARGEST_CUTOUT_PX
 
 
 def test_a_coarser_level_is_taken_where_the_finest_would_cost_too_much(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_site_half_beyond_the_tile_is_shown_by_half(tmp_path: Path) -> None:
     assert made.shown_share == pytest.approx(0.5, abs=0.01)
     assert (alpha[:, edge:] == 255).all()
     beyond = colour[:, :edge]
-    hatched, drawn = ((beyond == kind).all(axis=-1) for kind in (HATCH, OUTLINE))
+    hatched, drawn = ((beyond == kind).all(axis=-1) for kind in (HATCH_COLOUR, OUTLINE_COLOUR))
     assert ((beyond[..., 3] == 0) | hatched | drawn).all()
     assert hatched.mean() > 0.1
 
@@ -275,10 +275,10 @@ def test_a_file_that_is_not_the_expected_picture_is_refused_in_words(
 
 def test_the_picture_says_where_it_is_from(tmp_path: Path) -> None:
     path = _elsewhere(tmp_path)
-    said = {"Copyright": attribution(NOON), "Title": "Квайет Филд, 2023"}
+    said = {"Copyright": copernicus_attribution(NOON), "Title": "Квайет Филд, 2023"}
     made = cut_out(File(path).raster, QUIET_FIELD, most_bytes=PLENTY, texts=said)
     assert Image.open(io.BytesIO(made.png)).info == said
-    assert attribution(NOON) == "Contains modified Copernicus Sentinel data 2023"
+    assert copernicus_attribution(NOON) == "Contains modified Copernicus Sentinel data 2023"
 
 
 def scene(**changes: Any) -> Scene:

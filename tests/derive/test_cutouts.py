@@ -27,7 +27,14 @@ from db.migrate import migrate
 from db.records import Cutout, CutoutFailure, Scene
 from monitor.config.clock import monotonic_s
 from monitor.config.settings import SettingsError
-from monitor.derive.pictures import BUDGET, CAPS, KEEP, CutoutReport, picture_hosts, refresh_cutouts
+from monitor.derive.pictures import (
+    PICTURE_BUDGET,
+    PICTURE_CAPS,
+    PICTURES_KEPT_A_SITE,
+    CutoutReport,
+    picture_hosts,
+    refresh_cutouts,
+)
 from monitor.feeds import FeedClient
 from monitor.feeds.http import Caps, GuardedClient
 from monitor.imagery.cutout import outline_digest
@@ -90,7 +97,7 @@ def by_site(asked: Asked) -> Reply:
 def web(reply: Answer, **options: Any) -> Iterator[tuple[GuardedClient, Loopback, ToLoopback]]:
     """A server, and the guarded client whose requests end there."""
     with serving(reply) as (server, transport):
-        yield client(transport, "pictures", **{"caps": CAPS, **options}), server, transport
+        yield client(transport, "pictures", **{"caps": PICTURE_CAPS, **options}), server, transport
 
 
 def refresh(
@@ -174,7 +181,7 @@ def test_a_newer_scene_replaces_the_picture_and_the_oldest_are_dropped(engine: E
     assert found.acquired_at == NOON - 2 * DAY
     with reading(engine) as connection:
         left = connection.exec_driver_sql("select count(*) from cutout").scalar_one()
-    assert left == KEEP
+    assert left == PICTURES_KEPT_A_SITE
 
 
 def test_a_site_drawn_anew_gets_a_new_picture_of_the_same_scene(sqlite_engine: Engine) -> None:
@@ -281,10 +288,10 @@ def test_a_picture_that_cannot_be_read_is_a_reason_in_words(
 
 def test_a_server_without_ranges_is_refused_where_the_file_is_large(sqlite_engine: Engine) -> None:
     store(sqlite_engine, scene())
-    body = bytes(BUDGET.size + 1)
+    body = bytes(PICTURE_BUDGET.size + 1)
     with web(lambda _: (200, {}, body)) as (pictures, server, _):
         (report,) = refresh(sqlite_engine, pictures)
-        assert f"the answer is larger than {BUDGET.size} bytes" in report.text
+        assert f"the answer is larger than {PICTURE_BUDGET.size} bytes" in report.text
         assert (report.requests, report.spent_bytes, len(server.asked)) == (1, 0, 1)
 
 

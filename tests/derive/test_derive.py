@@ -8,19 +8,20 @@ from sqlalchemy import Connection, Engine, event, select
 
 from db.coverage import coverage
 from db.engine import open_engine, reading, writing
-from db.flights import underived_polls, visit_versions
-from db.observations import looks, revisions
+from db.flights import underived_polls
+from db.observations import looks
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix, Observation, Scene, Visit
 from db.schema import coverage_hour, payload
 from db.upsert import upsert
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
-from monitor.flights.looks import COUNTED
-from monitor.flights.measures import NEW
-from monitor.flights.visits import PROCEDURE
+from monitor.flights.looks import COUNTED_METRICS
+from monitor.flights.measures import NEW_VISITORS_METRIC
+from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.sites import Site
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.flying import AIRLINER, NOON, VIP, Pilot, World
+from tests.kit.reading import revisions, visit_versions
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -50,8 +51,8 @@ def counts(world: World, site: Site = QUIET_FIELD, subject: str = "") -> dict[tu
 def all_looks(world: World, site: Site = QUIET_FIELD) -> list[Observation]:
     """The daily counts; lengths of stay and new visitors have tests of their own."""
     with reading(world.engine) as connection:
-        found = looks(connection, site_id=site.id, procedure=PROCEDURE)
-    return [each for each in found if each.series.metric in COUNTED]
+        found = looks(connection, site_id=site.id, procedure=ADSB_PROCEDURE)
+    return [each for each in found if each.series.metric in COUNTED_METRICS]
 
 
 def versions(world: World, visit: Visit) -> list[Visit]:
@@ -372,7 +373,7 @@ def test_a_quiet_watched_day_is_zero(world: World) -> None:
     world.derive(DAY_START + 24 * HOUR + 30 * MINUTE)
     found = all_looks(world)
     assert {(each.series.metric, each.value, each.exposure) for each in found} == {
-        (name, 0, 1.0) for name in COUNTED
+        (name, 0, 1.0) for name in COUNTED_METRICS
     }
     assert {(each.result_time, each.closed) for each in found} == {(DAY_START + 24 * HOUR, True)}
     assert world.derive(DAY_START + 25 * HOUR) == DeriveReport()
@@ -381,7 +382,7 @@ def test_a_quiet_watched_day_is_zero(world: World) -> None:
 def test_a_day_that_was_hardly_watched_has_no_count(world: World) -> None:
     watch(world, DAY_START, 2)
     world.derive(DAY_START + 25 * HOUR)
-    assert counts(world) == {(name, "2023-08-01"): None for name in COUNTED}
+    assert counts(world) == {(name, "2023-08-01"): None for name in COUNTED_METRICS}
     look = all_looks(world)[0]
     assert look.exposure == pytest.approx(2 / 24, abs=1e-4)
     assert look.note == "Only 8% of the day was observed: too little to call it zero."
@@ -409,7 +410,7 @@ def test_a_day_is_not_closed_while_its_polls_wait(engine: Engine) -> None:
     later = DAY_START + 30 * HOUR
     assert close_days(engine, world.sites, later) == DeriveReport()
     derive_pending(engine, world.sites, later)
-    assert close_days(engine, world.sites, later).looks == len((*COUNTED, NEW))
+    assert close_days(engine, world.sites, later).looks == len((*COUNTED_METRICS, NEW_VISITORS_METRIC))
 
 
 def test_what_was_seen_in_a_badly_watched_day_is_at_least_that(world: World) -> None:

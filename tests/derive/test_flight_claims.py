@@ -18,7 +18,7 @@ from db.records.claims import EstimatedPosition, FlightClaim, KnownAircraft
 from monitor.cli import app as command_line
 from monitor.feeds import Provider
 from monitor.feeds.fr24_live import Fr24AirportsFeed
-from monitor.flights.claims import tell_claim, without_name
+from monitor.flights.claims import anonymised_claim, claim_sentence
 from monitor.flights.places import place_of
 from monitor.poll.rounds import poll_provider
 from tests.kit.cast import CAST, QUIET_FIELD, write_cast
@@ -125,15 +125,15 @@ GUESS = FlightClaim(
     ],
 )  # fmt: skip
 def test_a_claim_says_whose_word_it_is_and_how_good(claim: FlightClaim, code: str, words: str) -> None:
-    assert tell_claim(claim, code) == words
+    assert claim_sentence(claim, code) == words
 
 
 def test_an_aircraft_that_asked_not_to_be_named_is_not_named_in_claims() -> None:
     register = {"15521f": KnownAircraft("15521f", flags=8)}
-    hidden = without_name(CLAIM, register)
+    hidden = anonymised_claim(CLAIM, register)
     assert "15521f" not in repr(hidden)
     assert "RA-86559" not in repr(hidden)
-    assert without_name(CLAIM, {}) == CLAIM
+    assert anonymised_claim(CLAIM, {}) == CLAIM
 
 
 def test_claims_stand_below_the_visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from db.coverage import coverage, rejected
+from db.coverage import coverage, rejected_counts
 from db.engine import reading
 from db.records import Fix
-from monitor.flights.tracks.integrity import REASONS, clean, jammed
-from monitor.flights.words import rejected as told
+from monitor.flights.tracks.integrity import REJECTION_REASONS, believed_track, jammed
+from monitor.flights.words import rejected_words as told
 from tests.kit.cast import DONUT_BASE, QUIET_FIELD
 from tests.kit.flying import NOON, Pilot, World
 
@@ -27,7 +27,7 @@ def world(engine: Engine) -> World:
 
 def counts(world: World) -> dict[str, int]:
     with reading(world.engine) as connection:
-        return rejected(connection, NOON - HOUR, NOON + 2 * HOUR).get("adsb.lol", {})
+        return rejected_counts(connection, NOON - HOUR, NOON + 2 * HOUR).get("adsb.lol", {})
 
 
 def degraded(world: World, site_id: str = QUIET_FIELD.id) -> list[bool]:
@@ -79,9 +79,9 @@ def test_two_aircraft_whose_addresses_differ_by_one_bit_are_two(world: World) ->
 def test_what_begins_with_a_jump_is_believed_once_it_has_outlived_the_rest() -> None:
     pilot = Pilot(QUIET_FIELD, east_nm=38, height_ft=30_000).fly(120, kt=30)
     parked = Pilot(QUIET_FIELD, at=pilot.at).park(3500)
-    assert clean([*pilot.fixes, *parked.fixes]).fixes == tuple(pilot.fixes)
+    assert believed_track([*pilot.fixes, *parked.fixes]).fixes == tuple(pilot.fixes)
     parked.park(600)
-    assert clean([*pilot.fixes, *parked.fixes]).fixes == tuple(parked.fixes)
+    assert believed_track([*pilot.fixes, *parked.fixes]).fixes == tuple(parked.fixes)
 
 
 def test_every_rejected_report_is_counted_once(world: World) -> None:
@@ -122,6 +122,6 @@ def test_a_few_poor_receivers_among_many_are_no_jamming(poor: int, sound: int, i
 
 def test_every_reason_has_words() -> None:
     assert told({"twin": 3, "future": 1}) == (
-        f"Not believed in the last day: 3 × {REASONS['twin']}; 1 × {REASONS['future']}."
+        f"Not believed in the last day: 3 × {REJECTION_REASONS['twin']}; 1 × {REJECTION_REASONS['future']}."
     )
     assert told({}) == ""

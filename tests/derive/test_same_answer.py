@@ -16,13 +16,12 @@ from db.flights import fixes, record_visits
 from db.records import Fix, Visit, VisitState
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.derive.signal_loss import DatabaseReaders
-from monitor.flights.evaluation.masking import live
-from monitor.flights.evaluation.recording import NEVER, Recording, Setting
-from monitor.flights.geodesy import destination
+from monitor.flights.evaluation.masking import live_visits
+from monitor.flights.evaluation.recording import NEVER, StudyContext, TrackRecording
 from monitor.flights.places import Place, place_of
-from monitor.flights.signal_loss.outlook import Readers
-from monitor.flights.visits import FLIGHT_ENDS
+from monitor.flights.signal_loss.outlook import OutlookReaders
 from monitor.sites import Site
+from monitor.sites.geodesy import destination
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.kit.flying import AIRLINER, CLASSES, NOON, VIP, Cruise, Pilot, World
 
@@ -274,7 +273,7 @@ def heard_live(world: World, story: Story) -> list[dict[str, Any]]:
 def study(story: Story, polls: Sequence[datetime]) -> list[dict[str, Any]]:
     """Read the same reports from memory."""
     tracks = {VIP: story.fixes, **{pilot.icao24: pilot.fixes for pilot in story.others}}
-    setting = Setting(
+    setting = StudyContext(
         scope=story.scope,
         polls=polls,
         visits={QUIET_FIELD.id: story.known},
@@ -282,8 +281,8 @@ def study(story: Story, polls: Sequence[datetime]) -> list[dict[str, Any]]:
         estimates=story.estimates,
     )
     places = [place_of(site) for site in story.sites]
-    recording = Recording(tracks, places, CLASSES, setting)
-    found = live(recording, VIP, places, CLASSES, story.fixes[-1].at + story.wait)
+    recording = TrackRecording(tracks, places, CLASSES, setting)
+    found = live_visits(recording, VIP, places, CLASSES, story.fixes[-1].at + story.wait)
     return [
         said(each) for each in sorted(found, key=lambda each: (each.first_fix_at or NEVER, each.visit_id))
     ]
@@ -295,7 +294,9 @@ def said(visit: Visit) -> dict[str, Any]:
     # The ends of one flight are joined afterwards, from the visits of all sites.
     # Only what was heard by a poll can name it.
     found["evidence"] = [each.text for each in visit.evidence]
-    found["candidates"] = {key: value for key, value in visit.candidates.items() if key not in FLIGHT_ENDS}
+    found["candidates"] = {
+        key: value for key, value in visit.candidates.items() if key not in visit.flight_ends
+    }
     return found
 
 
@@ -330,12 +331,14 @@ def test_a_database_and_memory_read_the_same_of_the_same_reports(sqlite_engine: 
         insert_claims(connection, claims)
         insert_estimates(connection, estimates)
     tracks = {icao24: [fix for fix in heard if fix.icao24 == icao24] for icao24 in (VIP, AIRLINER)}
-    setting = Setting(scope="circle:-16.8,180,250", polls=world.answered, claims=claims, estimates=estimates)
-    memory = Recording(tracks, [strip], CLASSES, setting).until(NOON + 10 * MINUTE)
+    setting = StudyContext(
+        scope="circle:-16.8,180,250", polls=world.answered, claims=claims, estimates=estimates
+    )
+    memory = TrackRecording(tracks, [strip], CLASSES, setting).until(NOON + 10 * MINUTE)
     times = [NOON + n * HOUR / 2 for n in range(-1, 4)]
     with reading(sqlite_engine) as connection:
         stored = fixes(connection, icao24s=[VIP])
-        readers: tuple[Readers, Readers] = (DatabaseReaders(connection), memory)
+        readers: tuple[OutlookReaders, OutlookReaders] = (DatabaseReaders(connection), memory)
         database = readers[0]
         lows = [
             [

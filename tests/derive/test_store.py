@@ -14,11 +14,11 @@ from db.flights import (
     mark_derived,
     record_visits,
     underived_polls,
-    visit_versions,
     visits,
 )
 from db.records import Evidence, Fix, Visit
 from db.schema import poll
+from tests.kit.reading import visit_versions
 
 NOON = datetime(2023, 8, 1, 12, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from monitor.config.clock import monotonic_s
 from monitor.config.settings import SettingsError
 from monitor.feeds import FeedClient, FeedError
 from monitor.feeds.answers import retry_after_s
-from monitor.feeds.guard import Deadline, TimedStream, is_allowed, parse_networks, translated
+from monitor.feeds.egress import Deadline, TimedStream, as_httpx_error, is_allowed, parse_networks
 from monitor.feeds.http import Caps, GuardedClient
 from monitor.feeds.redact import Redactor
 from tests.kit.fake_feeds import SECRET, USER_AGENT, Asked, Reply, client, loopback, streamed
@@ -424,7 +424,7 @@ def test_the_deadline_outlives_the_step_to_tls() -> None:
 def test_every_failure_of_a_connection_is_one_of_httpx(
     failure: type[Exception], expected: type[httpx.TransportError]
 ) -> None:
-    assert type(translated(failure("why"))) is expected
+    assert type(as_httpx_error(failure("why"))) is expected
 
 
 def test_https_is_checked() -> None:

@@ -14,8 +14,8 @@ from shapely import box as rectangle
 from db.records import Purpose
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedError, Provider, Scope
-from monitor.feeds.boxes import Box, around, merge
-from monitor.feeds.opensky import OpenSkyFeed, cost
+from monitor.feeds.boxes import BoundingBox, boxes_around, merge_boxes
+from monitor.feeds.opensky import OpenSkyFeed, credit_cost
 from tests.kit.builders import at
 from tests.kit.cast import BUSY_PORT, DATELINE_STRIP, QUIET_FIELD
 
@@ -172,7 +172,7 @@ def test_the_last_credits_are_not_spent() -> None:
 
 def test_prices_are_by_area() -> None:
     def priced(width: float, height: float) -> int:
-        return cost(Scope("", (), box=(0.0, 0.0, height, width)))
+        return credit_cost(Scope("", (), box=(0.0, 0.0, height, width)))
 
     assert [priced(5, 5), priced(10, 10), priced(20, 20), priced(20, 20.1)] == [1, 2, 3, 4]
 
@@ -188,8 +188,8 @@ def test_boxes_hold_their_sites_even_across_the_antimeridian() -> None:
 
 @given(st.lists(st.tuples(st.floats(-80, 80), st.floats(-179, 178)), min_size=1, max_size=12))
 def test_merged_boxes_cover_everything_within_the_area(places: list[tuple[float, float]]) -> None:
-    wanted = [(f"s{n}", Box(lat, lon, lat + 0.5, lon + 0.5)) for n, (lat, lon) in enumerate(places)]
-    merged = merge(wanted, 100)
+    wanted = [(f"s{n}", BoundingBox(lat, lon, lat + 0.5, lon + 0.5)) for n, (lat, lon) in enumerate(places)]
+    merged = merge_boxes(wanted, 100)
     for name, box in wanted:
         assert any(name in names and big.joined(box) == big for big, names in merged)
     assert all(box.area_sqdeg <= 100 for box, _ in merged)
@@ -197,4 +197,4 @@ def test_merged_boxes_cover_everything_within_the_area(places: list[tuple[float,
 
 def test_a_margin_at_the_pole_takes_the_whole_round() -> None:
     polar = replace(QUIET_FIELD, geometry=rectangle(10, 89.5, 20, 89.9))
-    assert around(polar, 40) == [Box(pytest.approx(89.5 - 40 / 60), -180, 90.0, 180)]  # type: ignore[arg-type]
+    assert boxes_around(polar, 40) == [BoundingBox(pytest.approx(89.5 - 40 / 60), -180, 90.0, 180)]  # type: ignore[arg-type]

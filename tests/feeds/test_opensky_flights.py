@@ -10,7 +10,7 @@ import pytest
 from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedError, Fetched, Provider, Scope
 from monitor.feeds.opensky_flights import OpenSkyFlightsFeed
-from monitor.feeds.opensky_tracks import SOURCE, OpenSkyTracksFeed
+from monitor.feeds.opensky_tracks import TRACK_SOURCE, OpenSkyTracksFeed
 from tests.kit.cast import BUSY_PORT, CAST, QUIET_FIELD
 from tests.kit.fake_feeds import NOON, Handler, client
 from tests.kit.feed_contract import OPENSKY_FLIGHT, OPENSKY_TRACK
@@ -151,7 +151,7 @@ def test_a_token_never_shows_even_where_the_server_repeats_it() -> None:
 
 def test_a_track_becomes_position_reports() -> None:
     (fix,) = fetch(tracks(answer(OPENSKY_TRACK)), "track:154f53").fixes
-    assert (fix.icao24, fix.callsign, fix.source) == ("154f53", "RFF7092", SOURCE)
+    assert (fix.icao24, fix.callsign, fix.source) == ("154f53", "RFF7092", TRACK_SOURCE)
     assert (fix.at, fix.received_at) == (NOON - timedelta(seconds=60), NOON)
     assert (fix.altitude_ft, fix.track_deg, fix.on_ground) == (9842.5, 171.0, False)
 

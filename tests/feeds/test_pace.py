@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from db.engine import writing
-from db.leases import book, holder
-from monitor.bootstrap import FEEDS, build
+from db.leases import book_moment, lease_holder
+from monitor.bootstrap import FEEDS, build_app
 from monitor.config.clock import sleep_s, utc_now
 from monitor.config.settings import Settings, SettingsError
 from monitor.feeds import Feed
-from monitor.feeds.options import turns
-from monitor.feeds.pace import Pace, no_pace, pace_of
+from monitor.feeds.options import rotation_slots
 from monitor.feeds.providers import DEFAULT_PROVIDERS
+from monitor.feeds.rate_limit import RateLimiter, no_rate_limit, rate_limiter_of
 from monitor.poll.rounds import poll_provider
 from tests.kit.cast import CAST, write_cast
 from tests.kit.fake_feeds import NOON, client, v2_body
@@ -59,7 +59,7 @@ class World:
 
     def process(self, name: str = "adsb.fi") -> Feed:
         """A feed as a process of its own has it, which remembers nothing."""
-        pace = Pace(self.engine, "opendata.adsb.fi", 1.0, self.clock, self.wait)
+        pace = RateLimiter(self.engine, "opendata.adsb.fi", 1.0, self.clock, self.wait)
         options = {**ADSB_FI.options, "most_at_once": "5"}
         known = replace(ADSB_FI, name=name, options=options)
         return FEEDS["readsb"](known, client(self.answer, name=name, pace=pace.keep))
@@ -83,8 +83,8 @@ def test_no_two_requests_are_closer_than_a_second_whatever_is_asked_and_restarte
     world = World(sqlite_engine)
     # Each example goes on where the last one ended.
     with writing(sqlite_engine) as connection:
-        world.now = book(connection, "pace:opendata.adsb.fi", NOON, 0) + timedelta(minutes=2)
-        book(connection, "pace:opendata.adsb.fi", world.now, 0)
+        world.now = book_moment(connection, "pace:opendata.adsb.fi", NOON, 0) + timedelta(minutes=2)
+        book_moment(connection, "pace:opendata.adsb.fi", world.now, 0)
     feed = world.process()
     for what, later_s, world.takes_s in steps:
         if what == "restart":
@@ -111,7 +111,7 @@ def test_threads_that_ask_at_the_same_moment_are_given_moments_apart(engine: Eng
     def ask() -> None:
         together.wait()
         with writing(engine) as connection:
-            booked.append(book(connection, "pace:x", NOON, 6))
+            booked.append(book_moment(connection, "pace:x", NOON, 6))
 
     threads = [Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -123,10 +123,10 @@ def test_threads_that_ask_at_the_same_moment_are_given_moments_apart(engine: Eng
 
 def test_a_clock_that_was_set_back_makes_nobody_wait_for_it(engine: Engine) -> None:
     with writing(engine) as connection:
-        book(connection, "pace:x", NOON, 1)
+        book_moment(connection, "pace:x", NOON, 1)
         back = NOON - timedelta(hours=1)
-        assert book(connection, "pace:x", back, 1) == back + S
-        assert holder(connection) is None, "it leads nothing"
+        assert book_moment(connection, "pace:x", back, 1) == back + S
+        assert lease_holder(connection) is None, "it leads nothing"
 
 
 def test_each_provider_keeps_what_it_publishes(tmp_path: Path, sqlite_engine: Engine) -> None:
@@ -135,20 +135,20 @@ def test_each_provider_keeps_what_it_publishes(tmp_path: Path, sqlite_engine: En
     }
     fr24 = ("flightradar24", "flightradar24-airports", "flightradar24-flights")
     assert spacing == {"adsb.fi": "1", "airplanes.live": "1", **dict.fromkeys(fr24, "6")}
-    assert pace_of(DEFAULT_PROVIDERS[0], sqlite_engine, utc_now, sleep_s) is no_pace
+    assert rate_limiter_of(DEFAULT_PROVIDERS[0], sqlite_engine, utc_now, sleep_s) is no_rate_limit
     values = {
         "database_url": f"sqlite:///{tmp_path}/test.db",
         "sites_file": write_cast(tmp_path),
         "providers": {name: {"enabled": True} for name in spacing},
     }
-    app = build(Settings.model_validate(values))
+    app = build_app(Settings.model_validate(values))
     paces = {each.name: _paced(each._pace) for each in app.clients}
     app.close()
     assert {name for name, paced in paces.items() if paced} == spacing.keys()
 
 
 def _paced(pace: Callable[[], float]) -> bool:
-    return pace is not no_pace
+    return pace is not no_rate_limit
 
 
 @pytest.mark.parametrize(
@@ -156,10 +156,10 @@ def _paced(pace: Callable[[], float]) -> bool:
 )
 def test_a_slot_holds_no_more_requests_than_it_has_room_for(most: str, scopes: int, slots: int) -> None:
     options = {"spacing_s": "1", "most_at_once": most} if most else {"spacing_s": "1"}
-    assert turns(replace(ADSB_FI, options=options), scopes) == slots
+    assert rotation_slots(replace(ADSB_FI, options=options), scopes) == slots
 
 
 @pytest.mark.parametrize("text", ["-1", "often"])
 def test_a_distance_that_is_none_stops_the_start(text: str) -> None:
     with pytest.raises(SettingsError, match="spacing_s must"):
-        turns(replace(ADSB_FI, options={"spacing_s": text}), 1)
+        rotation_slots(replace(ADSB_FI, options={"spacing_s": text}), 1)

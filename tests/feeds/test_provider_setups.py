@@ -15,10 +15,10 @@ from db.engine import reading
 from db.flights import fixes
 from monitor import pipeline
 from monitor.app import App
-from monitor.bootstrap import build
+from monitor.bootstrap import build_app
 from monitor.config.settings import Settings
 from monitor.poll.answers import PollReport
-from monitor.reports.status import gather
+from monitor.reports.status import gather_status
 from tests.kit.cast import write_cast
 from tests.kit.fake_feeds import NOON, aircraft, v2_body
 from tests.kit.feed_contract import OPENSKY_FLIGHT, OPENSKY_ROW, opensky_body
@@ -121,7 +121,7 @@ def program(
             "providers": {**off, setup.name: {"enabled": True, **setup.settings}},
         }
     )
-    app = build(settings, transport=httpx.MockTransport(web))
+    app = build_app(settings, transport=httpx.MockTransport(web))
     try:
         yield app
     finally:
@@ -188,7 +188,9 @@ def test_only_an_empty_404_says_that_there_was_no_flight(
     setup = Setup("opensky-flights", "")
     with program(sqlite_engine, tmp_path, setup, web) as app:
         assert {each.outcome for each in ask(app, setup)} == {outcome}
-        (provider,) = gather(app, NOON).providers
-        assert gather(app, NOON).sites[0].watched_share_24h is None, "who claims flights watches no place"
+        (provider,) = gather_status(app, NOON).providers
+        assert gather_status(app, NOON).sites[0].watched_share_24h is None, (
+            "who claims flights watches no place"
+        )
     said = provider.state.last_error or ""
     assert ("404 with a text" in said and "Check base_url" in said) == (outcome == "failed")

@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.feeds.http import Caps
-from monitor.feeds.ranges import BLOCK, HEAD_BYTES, Budget, RemoteFile
+from monitor.feeds.ranges import BLOCK_BYTES, HEAD_BYTES, RangeBudget, RemoteFile
 from tests.kit.fake_feeds import Asked, Loopback, Reply, client
 from tests.kit.pictures import ranged, serving
 
 URL = "https://bucket.s3.us-west-2.amazonaws.com/tiles/TCI.tif"
-BUDGET = Budget()
-BODY = random.Random(7).randbytes(60 * BLOCK + 777)
+BUDGET = RangeBudget()
+BODY = random.Random(7).randbytes(60 * BLOCK_BYTES + 777)
 
 
 @contextmanager
-def remote(reply: Any, budget: Budget = BUDGET, **options: Any) -> Iterator[tuple[RemoteFile, Loopback]]:
+def remote(reply: Any, budget: RangeBudget = BUDGET, **options: Any) -> Iterator[tuple[RemoteFile, Loopback]]:
     with serving(reply) as (server, transport):
         yield RemoteFile(client(transport, "pictures", **options), URL, budget), server
 
@@ -48,9 +48,9 @@ def test_the_file_reads_as_it_stands() -> None:
         assert {asked.headers["accept-encoding"] for asked in server.asked} == {"identity"}
 
 
-@given(parts=st.lists(st.tuples(st.integers(0, len(BODY) + 10), st.integers(0, 5 * BLOCK)), max_size=8))
+@given(parts=st.lists(st.tuples(st.integers(0, len(BODY) + 10), st.integers(0, 5 * BLOCK_BYTES)), max_size=8))
 def test_any_parts_are_right_and_what_came_is_not_asked_for_again(parts: list[tuple[int, int]]) -> None:
-    file = RemoteFile(client(_ranged_here, "pictures"), URL, Budget(requests=1000))
+    file = RemoteFile(client(_ranged_here, "pictures"), URL, RangeBudget(requests=1000))
     for offset, size in parts:
         assert file.read(offset, size) == BODY[offset : offset + size]
     assert file.failure is None
@@ -67,19 +67,26 @@ def _ranged_here(request: httpx.Request) -> httpx.Response:
 def test_near_parts_are_asked_for_together() -> None:
     with remote(ranged(BODY)) as (file, server):
         assert file.size
-        file.fetch([(20 * BLOCK, 100), (23 * BLOCK, BLOCK), (50 * BLOCK, 10), (20 * BLOCK + 50, 5)])
+        file.fetch(
+            [
+                (20 * BLOCK_BYTES, 100),
+                (23 * BLOCK_BYTES, BLOCK_BYTES),
+                (50 * BLOCK_BYTES, 10),
+                (20 * BLOCK_BYTES + 50, 5),
+            ]
+        )
         assert [asked.headers["range"] for asked in server.asked] == [
             f"bytes=0-{HEAD_BYTES - 1}",
-            f"bytes={20 * BLOCK}-{24 * BLOCK - 1}",
-            f"bytes={50 * BLOCK}-{51 * BLOCK - 1}",
+            f"bytes={20 * BLOCK_BYTES}-{24 * BLOCK_BYTES - 1}",
+            f"bytes={50 * BLOCK_BYTES}-{51 * BLOCK_BYTES - 1}",
         ]
-        assert file.read(23 * BLOCK, BLOCK) == BODY[23 * BLOCK : 24 * BLOCK]
+        assert file.read(23 * BLOCK_BYTES, BLOCK_BYTES) == BODY[23 * BLOCK_BYTES : 24 * BLOCK_BYTES]
         assert file.requests == len(server.asked) == 3
 
 
 def test_a_small_file_without_ranges_is_taken_whole() -> None:
     with remote(lambda _: (200, {}, BODY)) as (file, _):
-        assert file.read(40 * BLOCK, 10) == BODY[40 * BLOCK :][:10]
+        assert file.read(40 * BLOCK_BYTES, 10) == BODY[40 * BLOCK_BYTES :][:10]
         assert (file.requests, file.spent) == (1, len(BODY))
 
 
@@ -94,7 +101,7 @@ def test_a_small_file_without_ranges_is_taken_whole() -> None:
     ],
 )
 def test_a_large_file_without_ranges_is_refused(caps: Caps, words: str) -> None:
-    with remote(lambda _: (200, {}, BODY), Budget(size=512 * 1024), caps=caps) as (file, server):
+    with remote(lambda _: (200, {}, BODY), RangeBudget(size=512 * 1024), caps=caps) as (file, server):
         assert file.read(0, 10) == b""
         assert words in said(file)
         assert file.read(0, 10) == b""
@@ -102,24 +109,24 @@ def test_a_large_file_without_ranges_is_refused(caps: Caps, words: str) -> None:
 
 
 def test_no_more_is_asked_than_the_budget_allows() -> None:
-    with remote(ranged(BODY), Budget(size=HEAD_BYTES + 2 * BLOCK)) as (file, server):
+    with remote(ranged(BODY), RangeBudget(size=HEAD_BYTES + 2 * BLOCK_BYTES)) as (file, server):
         assert file.read(0, 10)
-        file.fetch([(20 * BLOCK, 3 * BLOCK)])
+        file.fetch([(20 * BLOCK_BYTES, 3 * BLOCK_BYTES)])
         assert said(file) == (
             "bucket.s3.us-west-2.amazonaws.com: more than 0.15625 MB would have to be read."
         )
         assert (len(server.asked), file.spent) == (1, HEAD_BYTES)
-    with remote(ranged(BODY), Budget(size=HEAD_BYTES)) as (file, server):
+    with remote(ranged(BODY), RangeBudget(size=HEAD_BYTES)) as (file, server):
         file.fetch([(0, 10**15)])
         assert "would have to be read" in said(file)
         assert server.asked == []
 
 
 def test_no_more_requests_are_made_than_the_budget_allows() -> None:
-    with remote(ranged(BODY), Budget(requests=2)) as (file, server):
+    with remote(ranged(BODY), RangeBudget(requests=2)) as (file, server):
         assert file.read(0, 10)
-        assert file.read(20 * BLOCK, 10)
-        assert file.read(40 * BLOCK, 10) == b""
+        assert file.read(20 * BLOCK_BYTES, 10)
+        assert file.read(40 * BLOCK_BYTES, 10) == b""
         assert "more than 2 requests would be needed" in said(file)
         assert len(server.asked) == 2
 
@@ -159,7 +166,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(second: tuple[bytes, di
 
     with remote(reply) as (file, _):
         assert file.read(0, 10)
-        assert file.read(50 * BLOCK, 10) == b""
+        assert file.read(50 * BLOCK_BYTES, 10) == b""
         assert "the file changed while it was read" in said(file)
 
 

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +17,10 @@ from shapely import box
 from db.records import Fix
 from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedError, Fetched, Scope
-from monitor.feeds.circles import Circle, distance_nm, enclosing, merge_near
+from monitor.feeds.circles import Circle, enclosing_circle, merge_near_circles
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.sites import Site
+from monitor.sites.geodesy import great_circle_nm
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.fake_feeds import NOON, Handler, aircraft, client, readsb_provider, recorded_http, v2_body
 
@@ -354,7 +354,7 @@ def covers(scope: Scope, lat: float, lon: float) -> bool:
     assert scope.lat is not None
     assert scope.lon is not None
     assert scope.radius_nm is not None
-    return distance_nm(scope.lat, scope.lon, lat, lon) <= scope.radius_nm
+    return great_circle_nm(scope.lat, scope.lon, lat, lon) <= scope.radius_nm
 
 
 def test_only_sites_where_aircraft_come_and_go_are_asked_about() -> None:
@@ -410,7 +410,7 @@ def test_every_corner_of_every_site_lies_in_its_circle_with_the_margin(
         assert scope.radius_nm <= 250
         for name in scope.site_ids:
             for lon, lat in by_id[name].geometry.exterior.coords:  # type: ignore[union-attr]
-                assert distance_nm(scope.lat or 0, scope.lon or 0, lat, lon) + 40 <= scope.radius_nm + 1
+                assert great_circle_nm(scope.lat or 0, scope.lon or 0, lat, lon) + 40 <= scope.radius_nm + 1
 
 
 @given(
@@ -421,20 +421,16 @@ def test_the_joint_circle_holds_both(
     first: tuple[float, float, float], second: tuple[float, float, float]
 ) -> None:
     one_circle, two = Circle(*first), Circle(*second)
-    joint = enclosing(one_circle, two)
+    joint = enclosing_circle(one_circle, two)
     for each in (one_circle, two):
         assert joint.distance_nm(each.lat, each.lon) + each.radius_nm <= joint.radius_nm + 1e-3
     assert joint.radius_nm <= one_circle.distance_nm(two.lat, two.lon) + one_circle.radius_nm + two.radius_nm
 
 
-def test_one_degree_of_latitude_is_sixty_miles_anywhere() -> None:
-    for lat, lon in [(0, 0), (70, 179.9), (-88, -30), (51.9, -70.6)]:
-        assert distance_nm(lat, lon, lat + 1, lon) == pytest.approx(60.04, abs=0.01)
-    assert distance_nm(10, 179.5, 10, -179.5) == pytest.approx(60 * math.cos(math.radians(10)), abs=0.1)
-
-
 def test_merging_prefers_the_nearest_group() -> None:
-    groups = merge_near([("a", Circle(0, 0, 40)), ("b", Circle(0, 10, 40)), ("c", Circle(0, 9, 40))], 200)
+    groups = merge_near_circles(
+        [("a", Circle(0, 0, 40)), ("b", Circle(0, 10, 40)), ("c", Circle(0, 9, 40))], 200
+    )
     assert [names for _, names in groups] == [("a",), ("b", "c")]
 
 

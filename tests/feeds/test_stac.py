@@ -20,7 +20,7 @@ from db.records import Scene
 from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedError, Fetched
 from monitor.feeds.stac import StacFeed
-from monitor.feeds.stac_items import RADAR, ItemReader
+from monitor.feeds.stac_items import RADAR_SENSOR, ItemReader
 from monitor.sites import Site
 from monitor.sites.geometry import GeometryError, footprint_outline
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
@@ -331,7 +331,7 @@ def test_radar_sees_through_cloud_and_is_dated_by_its_start() -> None:
         }
     )
     scene = only(radar)
-    assert (scene.sensor, scene.cloud_share, scene.platform) == (RADAR, None, "sentinel-1a")
+    assert (scene.sensor, scene.cloud_share, scene.platform) == (RADAR_SENSOR, None, "sentinel-1a")
     assert scene.look_key == "sentinel-1a:491390:quiet-field"
     assert scene.acquired_at == datetime(2023, 7, 31, 14, 20, 2, 256207, tzinfo=UTC)
 
@@ -624,7 +624,7 @@ def test_every_real_item_is_read_or_refused_for_a_reason(real_items: list[dict[s
 def test_real_tiles_and_copies_of_one_pass_share_their_look(real_items: list[dict[str, Any]]) -> None:
     scenes, _ = read_all(real_items)
     radar = [scene for scene in scenes if scene.collection.startswith("sentinel-1")]
-    assert {scene.sensor for scene in radar} == {RADAR}
+    assert {scene.sensor for scene in radar} == {RADAR_SENSOR}
     assert all(scene.cloud_share is None for scene in radar)
     copies = [scene for scene in scenes if "GS2B_20250731T130249_043879" in scene.look_key]
     assert len({scene.collection for scene in copies}) == 3

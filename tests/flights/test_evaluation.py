@@ -11,7 +11,13 @@ from benchmarks.flights_far import far
 from benchmarks.flights_paris import places, polls, tracks
 from benchmarks.flights_reliability import HARD, mixed, real
 from benchmarks.flights_synthetic import LABELS, flights, world_of
-from monitor.flights.evaluation.masking import ENOUGH, below_ft, evaluate, evaluate_all, within_km
+from monitor.flights.evaluation.masking import (
+    LEAST_FLIGHTS,
+    below_ft,
+    evaluate_place,
+    evaluate_places,
+    within_km,
+)
 from monitor.flights.evaluation.recording import NEVER
 from monitor.flights.places import place_of
 from tests.kit.cast import QUIET_FIELD
@@ -84,7 +90,7 @@ def test_a_masked_landing_is_presumed_and_a_flight_past_is_not() -> None:
     place = place_of(QUIET_FIELD)
     landed = Pilot(QUIET_FIELD, icao24="150001").approach(from_nm=40, kt=170).roll_out().taxi().park(9000)
     passed = Pilot(QUIET_FIELD, icao24="150002", east_nm=60, height_ft=33_000).fly(1200, kt=430)
-    cell = evaluate(
+    cell = evaluate_place(
         {"150001": landed.fixes, "150002": passed.fixes}, [place], place, within_km(place, 25), CLASSES
     )
     assert (cell.arrivals.hits, cell.arrivals.of, cell.precision.of) == (1, 1, 1)
@@ -93,7 +99,7 @@ def test_a_masked_landing_is_presumed_and_a_flight_past_is_not() -> None:
     assert (cell.flights, cell.measured) == (2, False)
     both = cell + cell
     assert (both.arrivals.of, both.errors_s) == (2, cell.errors_s * 2)
-    assert ENOUGH == 200
+    assert LEAST_FLIGHTS == 200
 
 
 def test_an_altitude_takes_away_the_ground_too() -> None:
@@ -109,6 +115,6 @@ def test_orly_is_found_whole_when_ten_kilometres_around_it_are_dark(shared_data:
     fields = places(shared_data)
     by_aircraft = tracks([fix for _, fixes in polls(shared_data) for fix in fixes or ()])
     orly = fields[0]
-    cell = evaluate_all(by_aircraft, [orly], lambda place: within_km(place, 10), CLASSES)
+    cell = evaluate_places(by_aircraft, [orly], lambda place: within_km(place, 10), CLASSES)
     assert (cell.arrivals.hits, cell.arrivals.of, cell.precision.hits, cell.precision.of) == (27, 27, 27, 27)
     assert cell.false_visits.hits == 0

@@ -14,12 +14,18 @@ from monitor.flights.tracks.codes import (
     icao24_of,
     is_icao,
     listed_types,
-    names_of,
     registration_of,
-    state_of,
-    states,
+    registry_state,
+    registry_states,
+    type_names,
 )
-from monitor.flights.tracks.identity import Aircraft, aircraft_of, completed, completed_fixes, subjects
+from monitor.flights.tracks.identity import (
+    Aircraft,
+    aircraft_of,
+    completed_aircraft,
+    completed_fixes,
+    visit_subjects,
+)
 from tests.kit.cast import QUIET_FIELD
 from tests.kit.flying import Pilot
 
@@ -51,7 +57,7 @@ IL62M = ("1551df", "1551e0", "15520a", "15520b", "15520c", "15521b", "15521f", "
     ],
 )
 def test_the_block_of_an_address_hints_at_its_state(icao24: str, state: str) -> None:
-    assert state_of(icao24) == state
+    assert registry_state(icao24) == state
 
 
 @given(st.text(alphabet="0123456789abcdefABCDEF~ ", max_size=8))
@@ -102,19 +108,19 @@ def test_an_airline_callsign_names_its_operator(callsign: str, operator: str) ->
 
 def test_an_unwatched_aircraft_has_no_subject_of_its_own() -> None:
     aircraft = Aircraft("3950c7", "AFR13FQ", "F-GUGK", "A318")
-    assert subjects(aircraft, default_classes()) == ("class:airliner", "operator:AFR", "type:A318")
+    assert visit_subjects(aircraft, default_classes()) == ("class:airliner", "operator:AFR", "type:A318")
 
 
 @pytest.mark.parametrize("listed", ["icao24:3950c7", "operator:AFR", "type:A318"])
 def test_an_aircraft_on_the_sites_watchlist_has_one(listed: str) -> None:
     aircraft = Aircraft("3950c7", "AFR13FQ", "F-GUGK", "A318")
-    assert "icao24:3950c7" in subjects(aircraft, default_classes(), [listed])
+    assert "icao24:3950c7" in visit_subjects(aircraft, default_classes(), [listed])
 
 
 @pytest.mark.parametrize("flags", [4, 8])
 def test_an_aircraft_that_asked_not_to_be_named_is_never_named(flags: int) -> None:
     aircraft = Aircraft("15521f", "RFF1", "RA-86559", "IL62", flags)
-    assert subjects(aircraft, default_classes(), ["icao24:15521f"]) == ()
+    assert visit_subjects(aircraft, default_classes(), ["icao24:15521f"]) == ()
     assert not default_classes().watches(aircraft)
 
 
@@ -191,9 +197,9 @@ def test_every_class_of_the_program_has_words_and_a_rule() -> None:
 
 
 def test_blocks_of_addresses_do_not_overlap() -> None:
-    found = [state_of(f"{number:06x}") for number in range(0, 1 << 24, 1 << 10)]
-    assert {state for state in found if state} == states()
-    assert len(states()) > 180
+    found = [registry_state(f"{number:06x}") for number in range(0, 1 << 24, 1 << 10)]
+    assert {state for state in found if state} == registry_states()
+    assert len(registry_states()) > 180
 
 
 def test_a_registration_says_more_than_the_block() -> None:
@@ -292,10 +298,10 @@ def test_a_tail_number_of_ones_own_is_found_by_its_address(tmp_path: Path) -> No
 
 def test_the_database_fills_in_what_reports_leave_out() -> None:
     known = KnownAircraft("15521f", "RA-86559", "IL62", "RFF", 1)
-    assert completed(Aircraft("15521f", type_code="A320"), known) == Aircraft(
+    assert completed_aircraft(Aircraft("15521f", type_code="A320"), known) == Aircraft(
         "15521f", "", "RA-86559", "A320", 1, "RFF"
     )
-    assert completed(Aircraft("15521f"), None) == Aircraft("15521f")
+    assert completed_aircraft(Aircraft("15521f"), None) == Aircraft("15521f")
     pilot = Pilot(QUIET_FIELD).park(20)
     told, kept = completed_fixes([*pilot.fixes, replace(pilot.fixes[0], icao24="3950c7")], {"15521f": known})[
         1:
@@ -306,13 +312,13 @@ def test_the_database_fills_in_what_reports_leave_out() -> None:
 
 def test_an_aircraft_that_a_database_marks_as_unnamed_is_never_named() -> None:
     known = KnownAircraft("15521f", "RA-86559", "IL62", flags=8)
-    assert subjects(completed(Aircraft("15521f"), known), default_classes()) == ()
+    assert visit_subjects(completed_aircraft(Aircraft("15521f"), known), default_classes()) == ()
 
 
 @pytest.mark.parametrize("listed", ["type:Tu-160", "type:tu160", "type:T160", "type:TU 160M"])
 def test_a_watch_list_may_name_a_type_as_people_do(listed: str) -> None:
     aircraft = Aircraft("15abcd", type_code="T160")
-    found = subjects(aircraft, default_classes(), [listed, "type:Tu-95MS", "class:x"])
+    found = visit_subjects(aircraft, default_classes(), [listed, "type:Tu-95MS", "class:x"])
     assert {listed, "type:T160", "icao24:15abcd"} <= set(found)
     assert "type:Tu-95MS" not in found
 
@@ -324,4 +330,4 @@ def test_one_designator_stands_for_several_variants() -> None:
     ]
     assert listed_types("", ["type:Tu-160"]) == []
     assert listed_types("A318", ["type:A318"]) == ["type:A318"]
-    assert names_of("T160")[0] == "Tu-160"
+    assert type_names("T160")[0] == "Tu-160"

@@ -7,17 +7,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from db.records import Fix, Visit
-from monitor.flights.geodesy import course_deg, destination, great_circle_nm, turn_deg
 from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.candidates import Gate, gates_of
-from monitor.flights.signal_loss.gaps import LOST_AFTER, gaps
+from monitor.flights.signal_loss.gaps import SIGNAL_LOST_AFTER, gaps
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
-from monitor.flights.signal_loss.records import gap_of, is_counted
 from monitor.flights.tracks.identity import aircraft_of
-from monitor.flights.tracks.integrity import clean
-from monitor.flights.words import story as printable
+from monitor.flights.tracks.integrity import believed_track
+from monitor.flights.words import visits_story as printable
 from monitor.sites import Site
+from monitor.sites.geodesy import course_deg, destination, great_circle_nm, turn_deg
 from tests.kit.cast import DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.flying import CLASSES, NOON, VIP, Cruise
 from tests.kit.outlooks import outlook
@@ -50,7 +49,7 @@ class Story:
     def read(self, now: datetime) -> "Story":
         """Read the visits at a time."""
         found = infer(
-            clean(self.reports),
+            believed_track(self.reports),
             self.places,
             aircraft_of(self.reports),
             known=list(self.visits.values()),
@@ -110,7 +109,7 @@ def test_a_stay_of_36_hours_is_lost_presumed_and_confirmed_as_one_visit() -> Non
     assert story.read(lost + 12 * HOUR).states == ["lost_toward", "presumed"]
     # Longer than an Il-62M can fly: it has landed somewhere.
     assert story.read(lost + 14 * HOUR).states == ["lost_toward", "presumed", "presumed"]
-    assert gap_of(story.last)["landed"]
+    assert story.last.gap["landed"]
     story.hear(outbound(37.3))
     assert story.states[-1] == "confirmed"
     visit = story.last
@@ -290,7 +289,7 @@ def test_what_another_airport_explains_as_well_stays_presumed() -> None:
     assert (visit.state, visit.confidence) == ("presumed", 2)
     assert visit.departed_at is not None
     assert 0.25 <= visit.candidates["places"][0]["probability"] < 0.5
-    assert not is_counted(visit)
+    assert not visit.is_counted
     assert {each.get("name") for each in visit.candidates["places"]} > {None}
     assert "That it was there:" in told(visit)
     printed = printable("arrivals", [visit], QUIET_FIELD)
@@ -313,11 +312,11 @@ def test_a_loss_that_leads_to_a_neighbour_as_well_is_told_but_awaited_at_neither
     assert story.states == ["lost_toward", "lost_toward"]
     visit = story.last
     assert {each["site"] for each in visit.candidates["places"]} == {FIELD.id, "twin"}
-    assert not is_counted(visit)
+    assert not visit.is_counted
     assert "a place near by is not known (confidence 1 of 4)" in printable("arrivals", [visit], QUIET_FIELD)
     # The same with the field alone is awaited there.
     alone = Story().hear(inbound(60)).read(lost + 5 * HOUR)
-    assert is_counted(alone.last)
+    assert alone.last.is_counted
 
 
 def test_gates_of_the_sites_file_decide_where_a_loss_counts() -> None:
@@ -400,7 +399,11 @@ def test_a_rarely_heard_aircraft_must_be_silent_for_longer() -> None:
     rarely = Cruise(FIELD.lat, FIELD.lon, 20, every_s=240).towards(135, 1200)
     story = Story().hear(rarely)
     lost = story.reports[-1].at
-    assert gaps(clean(story.reports).fixes)[-1].settled_after == timedelta(minutes=8) > LOST_AFTER
+    assert (
+        gaps(believed_track(story.reports).fixes)[-1].settled_after
+        == timedelta(minutes=8)
+        > SIGNAL_LOST_AFTER
+    )
     assert story.read(lost + 7 * MINUTE).states == []
     assert story.read(lost + 8 * MINUTE).states == ["lost_toward"]
 

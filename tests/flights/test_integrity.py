@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from db.records import Fix
-from monitor.flights.tracks.integrity import Track, clean, spoofed
+from monitor.flights.tracks.integrity import Track, believed_track, spoofed_addresses
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.kit.flying import NOON, Pilot
 
@@ -29,71 +29,71 @@ def shifted(fix: Fix, degrees: float) -> Fix:
 
 
 def test_a_sound_track_is_kept_whole() -> None:
-    track = clean(cruise())
+    track = believed_track(cruise())
     assert list(track.fixes) == cruise()
     assert dropped(track) == {}
 
 
 def test_reports_are_put_in_order() -> None:
-    assert list(clean(cruise()[::-1]).fixes) == cruise()
+    assert list(believed_track(cruise()[::-1]).fixes) == cruise()
 
 
 def test_no_report_is_no_track() -> None:
-    assert clean([]).fixes == ()
+    assert believed_track([]).fixes == ()
 
 
 def test_an_address_that_is_not_icaos_is_no_aircraft() -> None:
-    assert dropped(clean([replace(fix, icao24="~15521f") for fix in cruise(20)])) == {"not_icao": 2}
+    assert dropped(believed_track([replace(fix, icao24="~15521f") for fix in cruise(20)])) == {"not_icao": 2}
 
 
 def test_a_report_from_the_future_is_dropped() -> None:
     first, *rest = cruise(30)
     ahead = replace(first, at=first.received_at + timedelta(minutes=5) + SECOND)
-    track = clean([ahead, *rest])
+    track = believed_track([ahead, *rest])
     assert (list(track.fixes), dropped(track)) == (rest, {"future": 1})
 
 
 def test_a_late_report_is_as_good_as_any() -> None:
     late = [replace(fix, received_at=fix.at + 61 * SECOND) for fix in cruise(30)]
-    assert list(clean(late).fixes) == late
+    assert list(believed_track(late).fixes) == late
 
 
 def test_one_transmission_told_twice_is_one_report() -> None:
     fixes = cruise(30)
     again = [replace(fix, at=fix.at + SECOND / 10, provider="adsb.fi") for fix in fixes]
-    assert dropped(clean([*fixes, *fixes, *again])) == {"repeat": 6}
+    assert dropped(believed_track([*fixes, *fixes, *again])) == {"repeat": 6}
 
 
 def test_a_position_that_stands_still_at_speed_is_frozen() -> None:
     fixes = cruise(60)
     last = fixes[-1]
     frozen = [replace(last, at=last.at + 10 * n * SECOND, on_ground=n > 2) for n in range(1, 5)]
-    track = clean([*fixes, *frozen])
+    track = believed_track([*fixes, *frozen])
     assert (list(track.fixes), dropped(track)) == (fixes, {"frozen": 4})
 
 
 def test_a_parked_aircraft_stands_still_and_is_believed() -> None:
-    assert len(clean(Pilot(QUIET_FIELD).park(600).fixes).fixes) == 60
+    assert len(believed_track(Pilot(QUIET_FIELD).park(600).fixes).fixes) == 60
 
 
 def test_a_jump_is_dropped() -> None:
     fixes = cruise(300)
     fixes[10] = shifted(fixes[10], 1.0)
-    track = clean(fixes)
+    track = believed_track(fixes)
     assert dropped(track) == {"teleport": 1}
     assert len(track.fixes) == 29
 
 
 def test_a_wrong_first_report_does_not_condemn_the_rest() -> None:
     first, *rest = cruise(300)
-    track = clean([shifted(first, 3.0), *rest])
+    track = believed_track([shifted(first, 3.0), *rest])
     assert (list(track.fixes), dropped(track)) == (rest, {"teleport": 1})
 
 
 def test_two_aircraft_under_one_address_are_two_tracks_and_the_longer_stays() -> None:
     fixes = cruise(300)
     other = [replace(shifted(fix, 5.0), at=fix.at + 3 * SECOND) for fix in fixes[5:12]]
-    track = clean([*fixes, *other])
+    track = believed_track([*fixes, *other])
     assert (list(track.fixes), dropped(track)) == (fixes, {"twin": 7})
 
 
@@ -105,7 +105,7 @@ def test_a_clock_that_is_set_right_in_flight_does_not_cut_the_flight_in_two() ->
     leap = [fix for fix in right if fix.at > wrong[-1].at]
     shifted = [*wrong, *(replace(fix, at=fix.at - timedelta(seconds=50)) for fix in right[25:])]
     for fixes in ([*wrong, *leap], shifted):
-        track = clean(fixes)
+        track = believed_track(fixes)
         assert track.fixes[0] == wrong[0]
         assert track.fixes[-1].at == fixes[-1].at
         assert sum(dropped(track).values()) <= 2
@@ -118,7 +118,7 @@ def test_a_leap_to_another_level_or_far_away_is_another_aircraft_still() -> None
             replace(fix, lat=fix.lat + moved["north"], altitude_ft=moved["altitude_ft"]) if n >= 800 else fix
             for n, fix in enumerate(pilot.fixes)
         ]
-        assert dropped(clean(fixes)) == {"twin": 400}
+        assert dropped(believed_track(fixes)) == {"twin": 400}
 
 
 def test_a_leap_on_the_ground_and_back_leaves_one_aircraft() -> None:
@@ -127,43 +127,43 @@ def test_a_leap_on_the_ground_and_back_leaves_one_aircraft() -> None:
     ghost = slice(200, 210)
     fixes = list(pilot.fixes)
     fixes[ghost] = [replace(fix, lat=fix.lat + 0.04) for fix in fixes[ghost]]
-    assert dropped(clean(fixes[:200])).get("twin", 0) == 0
-    assert dropped(clean(fixes))["twin"] <= 10
-    assert clean(fixes).fixes[-1].at > fixes[-5].at
+    assert dropped(believed_track(fixes[:200])).get("twin", 0) == 0
+    assert dropped(believed_track(fixes))["twin"] <= 10
+    assert believed_track(fixes).fixes[-1].at > fixes[-5].at
 
 
 def test_crossing_the_antimeridian_is_no_jump() -> None:
     fixes = Pilot(DATELINE_STRIP, east_nm=20, height_ft=30_000).fly(300, kt=430).fixes
     assert min(fix.lon for fix in fixes) < -179
     assert max(fix.lon for fix in fixes) > 179
-    assert dropped(clean(fixes)) == {}
+    assert dropped(believed_track(fixes)) == {}
 
 
 def test_fast_is_allowed_up_to_900_kt() -> None:
     fast = Pilot(QUIET_FIELD, east_nm=60, height_ft=33_000).fly(300, kt=890).fixes
-    assert dropped(clean(fast)) == {}
+    assert dropped(believed_track(fast)) == {}
 
 
 def test_a_misread_altitude_is_forgotten_and_the_report_stays() -> None:
     fixes = Pilot(QUIET_FIELD).approach().fixes
     fixes[-2] = replace(fixes[-2], altitude_ft=25_275.0)
-    track = clean(fixes)
+    track = believed_track(fixes)
     assert dropped(track) == {"altitude_jump": 1}
     assert (len(track.fixes), track.fixes[-2].altitude_ft) == (len(fixes), None)
 
 
 def test_a_steep_climb_is_no_misread_altitude() -> None:
     fixes = Pilot(QUIET_FIELD, height_ft=200).climb(300, fpm=9000).fixes
-    assert dropped(clean(fixes)) == {}
+    assert dropped(believed_track(fixes)) == {}
 
 
 @pytest.mark.parametrize("source", ["mlat", "tisb_icao"])
 def test_computed_positions_need_three_that_agree(source: str) -> None:
     few = cruise(20, source=source)
-    assert dropped(clean(few)) == {"few_ranged": 2}
-    assert dropped(clean(cruise(30, source=source))) == {}
+    assert dropped(believed_track(few)) == {"few_ranged": 2}
+    assert dropped(believed_track(cruise(30, source=source))) == {}
     far_apart = cruise(900, source=source)[::20]
-    assert dropped(clean(far_apart)) == {"few_ranged": len(far_apart)}
+    assert dropped(believed_track(far_apart)) == {"few_ranged": len(far_apart)}
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_computed_positions_need_three_that_agree(source: str) -> None:
 def test_accuracy_is_judged_where_the_transponder_gives_it(
     values: dict[str, object], reasons: dict[str, int]
 ) -> None:
-    assert dropped(clean([replace(fix, **values) for fix in cruise(30)])) == reasons  # type: ignore[arg-type]
+    assert dropped(believed_track([replace(fix, **values) for fix in cruise(30)])) == reasons  # type: ignore[arg-type]
 
 
 def crowd(number: int, *, ground: bool, spread: float = 0.0) -> list[Fix]:
@@ -202,24 +202,24 @@ def crowd(number: int, *, ground: bool, spread: float = 0.0) -> list[Fix]:
 
 
 def test_many_aircraft_on_one_point_are_spoofed() -> None:
-    assert spoofed(crowd(4, ground=False)) == {"150000", "150001", "150002", "150003"}
-    assert len(spoofed(crowd(5, ground=True))) == 5
+    assert spoofed_addresses(crowd(4, ground=False)) == {"150000", "150001", "150002", "150003"}
+    assert len(spoofed_addresses(crowd(5, ground=True))) == 5
 
 
 def test_a_full_apron_is_not_spoofed() -> None:
-    assert spoofed(crowd(30, ground=True, spread=0.0005)) == frozenset()
-    assert spoofed(crowd(4, ground=True)) == frozenset()
-    assert spoofed(crowd(3, ground=False)) == frozenset()
+    assert spoofed_addresses(crowd(30, ground=True, spread=0.0005)) == frozenset()
+    assert spoofed_addresses(crowd(4, ground=True)) == frozenset()
+    assert spoofed_addresses(crowd(3, ground=False)) == frozenset()
 
 
 def test_aircraft_that_follow_each_other_down_one_approach_are_not_spoofed() -> None:
     one_after_the_other = [
         replace(fix, at=fix.at + timedelta(seconds=60 * n)) for n, fix in enumerate(crowd(8, ground=False))
     ]
-    assert spoofed(one_after_the_other) == frozenset()
+    assert spoofed_addresses(one_after_the_other) == frozenset()
     together = [*one_after_the_other, *crowd(4, ground=False)]
-    assert spoofed(together) == {"150000", "150001", "150002", "150003"}
+    assert spoofed_addresses(together) == {"150000", "150001", "150002", "150003"}
 
 
 def test_one_aircraft_heard_often_on_one_point_is_not_a_crowd() -> None:
-    assert spoofed(Pilot(QUIET_FIELD).park(600).fixes) == frozenset()
+    assert spoofed_addresses(Pilot(QUIET_FIELD).park(600).fixes) == frozenset()

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.records import CoverageHour, Observation, Visit
-from monitor.flights.coverage import Exposure, exposure, watched_s
-from monitor.flights.looks import DayState, changed_days, day_looks, day_period, local_day, stay_interval
+from monitor.flights.coverage import Exposure, observed_exposure, watched_s
+from monitor.flights.looks import DayState, changed_days, day_looks, day_period, local_date, stay_interval
+from monitor.flights.words import visits_story
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 
 ZONE = QUIET_FIELD.timezone
@@ -61,7 +62,7 @@ def state(hours: float = 30, share: Exposure = WATCHED, *, closed: bool = True) 
 def looks(
     *visits: Visit, known: list[Observation] | None = None, at: DayState | None = None
 ) -> dict[tuple[str, str], Observation]:
-    found = day_looks(QUIET_FIELD, DAY, visits, known or [], at or state())
+    found = day_looks(QUIET_FIELD, DAY, visits, known or [], at or state(), story=visits_story)
     return {(each.series.metric, each.series.subject): each for each in found}
 
 
@@ -224,7 +225,7 @@ def test_no_more_are_present_than_came_and_no_fewer_than_one_if_any(stays: list[
 
 
 def test_a_day_is_that_of_the_sites_own_calendar() -> None:
-    assert local_day(ZONE, datetime(2023, 8, 1, 2, 59, tzinfo=UTC)) == date(2023, 7, 31)
+    assert local_date(ZONE, datetime(2023, 8, 1, 2, 59, tzinfo=UTC)) == date(2023, 7, 31)
     assert day_period(ZONE, DAY)[0] == datetime(2023, 8, 1, 3, tzinfo=UTC)
 
 
@@ -243,7 +244,7 @@ def test_days_follow_one_another_without_gap(day: date, name: str) -> None:
     start, end = day_period(zone, day)
     assert end == day_period(zone, day + timedelta(days=1))[0]
     assert 22 * HOUR < end - start < 26 * HOUR
-    assert local_day(zone, start) == day
+    assert local_date(zone, start) == day
 
 
 def test_only_the_days_that_count_differently_are_counted_again() -> None:
@@ -269,35 +270,35 @@ def hours(first: float = 0, last: float = 24, **values: Any) -> list[CoverageHou
 
 
 def test_a_day_watched_and_heard_throughout_is_whole() -> None:
-    found = exposure(START, END, hours(-24))
+    found = observed_exposure(START, END, hours(-24))
     assert (found.share, found.parts) == (1.0, {"uptime": 1.0, "heard": 1.0, "hours": 24.0})
 
 
 def test_hours_without_a_working_feed_are_not_observed() -> None:
-    assert exposure(START, END, hours(0, 6)).share == 0.25
-    assert exposure(START, END, hours(0, 24, observed_s=900)).share == 0.25
+    assert observed_exposure(START, END, hours(0, 6)).share == 0.25
+    assert observed_exposure(START, END, hours(0, 24, observed_s=900)).share == 0.25
 
 
 def test_the_best_provider_of_an_hour_counts() -> None:
     other = hours(0, 24, provider="adsb.fi", observed_s=1800)
-    assert exposure(START, END, [*hours(0, 12), *other]).share == 0.75
+    assert observed_exposure(START, END, [*hours(0, 12), *other]).share == 0.75
 
 
 def test_a_feed_that_hears_nobody_there_proves_nothing() -> None:
-    found = exposure(START, END, hours(-24, 24, reports_nearby=0))
+    found = observed_exposure(START, END, hours(-24, 24, reports_nearby=0))
     assert (found.share, found.parts["uptime"], found.parts["heard"]) == (None, 1.0, 0.0)
 
 
 def test_an_aircraft_heard_nearby_vouches_for_a_day() -> None:
     silent = hours(-24, 24, reports_nearby=0)
     heard = replace(silent[12], reports_nearby=1)
-    found = exposure(START, END, [*silent[:12], heard, *silent[13:]])
+    found = observed_exposure(START, END, [*silent[:12], heard, *silent[13:]])
     # Heard 12 hours before midnight: that vouches until noon.
     assert found.share == pytest.approx(0.5, abs=1e-4)
 
 
 def test_a_degraded_hour_is_not_observed() -> None:
-    found = exposure(START, END, [*hours(0, 12), *hours(12, 24, degraded=True)])
+    found = observed_exposure(START, END, [*hours(0, 12), *hours(12, 24, degraded=True)])
     assert (found.share, found.parts["degraded_hours"]) == (0.5, 12)
 
 
@@ -305,7 +306,7 @@ def test_hours_are_weighed_by_what_lies_in_the_day() -> None:
     # Half past: the zone of Pyongyang until 2018.
     start = datetime(2017, 5, 31, 15, 30, tzinfo=UTC)
     only = CoverageHour("adsb.lol", "x", start - HOUR / 2, 3600, 3600, reports_nearby=1)
-    assert exposure(start, start + 24 * HOUR, [only]).share == pytest.approx(0.5 / 24, abs=1e-4)
+    assert observed_exposure(start, start + 24 * HOUR, [only]).share == pytest.approx(0.5 / 24, abs=1e-4)
 
 
 def test_good_polls_vouch_for_the_time_since_the_one_before() -> None:
@@ -323,7 +324,7 @@ def test_a_silence_that_begins_in_an_outage_is_never_watched() -> None:
 
 
 def test_the_dateline_site_has_its_own_day() -> None:
-    found = day_looks(DATELINE_STRIP, DAY, [], [], state())
+    found = day_looks(DATELINE_STRIP, DAY, [], [], state(), story=visits_story)
     assert {each.period_start for each in found} == {datetime(2023, 7, 31, 12, tzinfo=UTC)}
 
 
@@ -348,14 +349,14 @@ def month(reports_an_hour: int, today: int, days: int = 28) -> list[CoverageHour
 def test_a_day_on_which_few_others_were_heard_was_watched_less(
     usual: int, today: int, share: float, index: float | None
 ) -> None:
-    found = exposure(START, END, month(usual, today))
+    found = observed_exposure(START, END, month(usual, today))
     assert found.share == pytest.approx(share)
     assert found.parts.get("index") == index
 
 
 def test_less_than_a_week_gives_no_index() -> None:
-    assert exposure(START, END, month(100, 5, days=6)).parts.get("index") is None
-    assert exposure(START, END, month(100, 5, days=7)).parts["index"] == 0.1
+    assert observed_exposure(START, END, month(100, 5, days=6)).parts.get("index") is None
+    assert observed_exposure(START, END, month(100, 5, days=7)).parts["index"] == 0.1
 
 
 def test_days_that_were_hardly_watched_or_jammed_are_not_the_usual() -> None:
@@ -363,4 +364,4 @@ def test_days_that_were_hardly_watched_or_jammed_are_not_the_usual() -> None:
         *hours(-24 * 28, -24 * 8, reports_nearby=9000, degraded=True),
         *hours(-24 * 8, 24, reports_nearby=100),
     ]
-    assert exposure(START, END, bad).parts["index"] == 1.0
+    assert observed_exposure(START, END, bad).parts["index"] == 1.0

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from db.records import Fix
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.places import grid_of, place_of, places_of
-from monitor.flights.selection import kept
+from monitor.flights.selection import worth_storing
 from monitor.sites import Site
+from monitor.sites.geodesy import great_circle_nm, wrap_longitude
 from tests.kit.cast import CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.flying import NOON
 
@@ -69,7 +69,7 @@ def test_containment_is_that_of_the_outline_as_drawn(site: Site, data: st.DataOb
 def test_distances_are_good_to_one_percent_near_a_site(site: Site, east: float, north: float) -> None:
     place = place_of(site)
     lat = place.lat + north / 60
-    lon = (place.lon + east / place.east_scale + 180) % 360 - 180
+    lon = wrap_longitude(place.lon + east / place.east_scale)
     x, y = place.plane(np.array([lat]), np.array([lon]))
     assert np.hypot(x[0], y[0]) == pytest.approx(
         great_circle_nm(place.lat, place.lon, lat, lon), rel=0.01, abs=0.02
@@ -104,7 +104,7 @@ def test_nothing_near_needs_no_geometry() -> None:
     ],
 )
 def test_reports_within_40_miles_of_an_airfield_are_kept(lat: float, lon: float, is_kept: bool) -> None:
-    assert kept(CAST, [fix_at(lat, lon)]) == [is_kept]
+    assert worth_storing(CAST, [fix_at(lat, lon)]) == [is_kept]
 
 
 def test_watched_aircraft_are_kept_wherever_they_are() -> None:
@@ -114,8 +114,8 @@ def test_watched_aircraft_are_kept_wherever_they_are() -> None:
         fix_at(0, 0, type_code="A320"),
         fix_at(0, 0, "15521f", db_flags=8),
     ]
-    assert kept(CAST, reports) == [True, True, False, False]
-    assert kept(CAST, []) == []
+    assert worth_storing(CAST, reports) == [True, True, False, False]
+    assert worth_storing(CAST, []) == []
 
 
 # --- the grid -----------------------------------------------------------------------------------

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import Engine
 
 from alerts.metrics import METRICS
-from alerts.rules.contract import Context, History
-from alerts.rules.several import Several
+from alerts.rules.contract import LookHistory, RuleContext
+from alerts.rules.several import SeveralRule
 from db.engine import reading
 from db.observations import looks
 from db.records import Observation, Visit
-from monitor.flights.links import linked, links_of
-from monitor.flights.measures import NEW, STAY, new_visitors, stay_looks
+from monitor.flights.links import linked_visits, links_of
+from monitor.flights.measures import NEW_VISITORS_METRIC, STAY_METRIC, new_visitors, stay_looks
 from monitor.flights.places import place_of
 from tests.kit.builders import look
 from tests.kit.cast import DONUT_BASE, QUIET_FIELD
@@ -84,8 +84,8 @@ def test_both_are_recorded_with_the_visit(engine: Engine) -> None:
         world.poll(fix.at + timedelta(seconds=1), [fix])
     world.derive(pilot.at + HOUR)
     with reading(engine) as connection:
-        stays = looks(connection, site_id=QUIET_FIELD.id, metric=STAY, subject="class:vip_military")
-        new = looks(connection, site_id=QUIET_FIELD.id, metric=NEW)
+        stays = looks(connection, site_id=QUIET_FIELD.id, metric=STAY_METRIC, subject="class:vip_military")
+        new = looks(connection, site_id=QUIET_FIELD.id, metric=NEW_VISITORS_METRIC)
     assert [each.value for each in stays] == [pytest.approx(0.5, abs=0.11)]
     assert [(each.series.subject, each.value, each.qualifier) for each in new] == [("", 1.0, ">=")]
 
@@ -95,14 +95,14 @@ def test_a_flight_between_watched_sites_joins_their_visits() -> None:
     # About 7,800 NM: 17 hours and a half.
     left = visit("here", departed_at=NOON + 2 * HOUR)
     came = visit("there", site_id=DONUT_BASE.id, arrived_at=NOON + 20 * HOUR, departed_at=None)
-    one, other = linked([came, left], places)
+    one, other = linked_visits([came, left], places)
     assert links_of(one, "departures") == (f"link:{DONUT_BASE.id}",)
     assert links_of(other, "arrivals") == (f"link:{QUIET_FIELD.id}",)
     assert links_of(one, "arrivals") == links_of(other, "departures") == ()
-    assert linked([one, other], places) == []
+    assert linked_visits([one, other], places) == []
     late = replace(came, arrived_at=NOON + 90 * HOUR)
-    assert linked([left, late], places) == []
-    assert linked([replace(left, icao24=""), replace(came, icao24="")], places) == []
+    assert linked_visits([left, late], places) == []
+    assert linked_visits([replace(left, icao24=""), replace(came, icao24="")], places) == []
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_a_flight_between_watched_sites_joins_their_visits() -> None:
 def test_several_new_visitors_on_one_day_are_told_where_newness_means_something(
     came: float, days: float, status: str, exceeded: bool
 ) -> None:
-    seen = look("2023-08-01", came, NEW)
-    history = History(as_of=seen.result_time, observed_days=days)
-    rule = Several()
-    verdict = rule.judge(seen, history, Context(METRICS[NEW]), rule.defaults)
+    seen = look("2023-08-01", came, NEW_VISITORS_METRIC)
+    history = LookHistory(as_of=seen.result_time, observed_days=days)
+    rule = SeveralRule()
+    verdict = rule.judge(seen, history, RuleContext(METRICS[NEW_VISITORS_METRIC]), rule.defaults)
     assert (verdict.status, verdict.exceeded) == (status, exceeded)
     assert "new visitor" in verdict.reason or "everybody is new" in verdict.reason

@@ -7,21 +7,21 @@ import pytest
 from shapely import Polygon
 
 from db.records import Fix, Visit
-from monitor.flights.geodesy import destination
 from monitor.flights.places import Place, place_of
-from monitor.flights.signal_loss.candidates import others_around
-from monitor.flights.signal_loss.estimates import facing, on_approach
-from monitor.flights.signal_loss.gaps import End, Gap, flew_in
+from monitor.flights.signal_loss.candidates import unwatched_airports_around
+from monitor.flights.signal_loss.estimates import approach_side, on_approach
+from monitor.flights.signal_loss.gaps import Gap, GapEnd, flew_in
 from monitor.flights.signal_loss.likelihood import (
-    fit,
+    course_likelihood,
+    glide_path_likelihood,
     is_on_final,
     leads_to,
-    on_path,
-    profile,
+    vertical_likelihood,
     way_to_runway_nm,
 )
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.ranking import Candidate, Outlook, emerged_from, past_of, rank
+from monitor.sites.geodesy import destination
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.kit.flying import NOON
 from tests.kit.outlooks import outlook
@@ -41,7 +41,7 @@ IL62 = performance_of("IL62")
 
 def end(
     away_nm: float, bearing: float, flown: float, height_ft: float | None, rate_fpm: float | None = 0.0
-) -> End:
+) -> GapEnd:
     """An aircraft so far from the field, seen from it at a bearing, flying on a course."""
     lat, lon = destination(FIELD.lat, FIELD.lon, bearing, away_nm)
     fix = Fix(
@@ -56,10 +56,10 @@ def end(
         ground_speed_kt=450,
         track_deg=flown,
     )
-    return End(fix, flown, rate_fpm, airborne=True)
+    return GapEnd(fix, flown, rate_fpm, airborne=True)
 
 
-def ranked(lost: End, given: Outlook, back: End | None = None, hours: float = 1) -> list[Candidate]:
+def ranked(lost: GapEnd, given: Outlook, back: GapEnd | None = None, hours: float = 1) -> list[Candidate]:
     gap = Gap(lost, back, timedelta(seconds=30))
     return rank(gap, [FIELD], given, IL62, now=NOON + timedelta(hours=hours))
 
@@ -76,23 +76,23 @@ def test_far_out_only_the_straight_way_leads_there_and_near_by_any_may() -> None
     assert leads_to(end(200, 0, 180, 33_000), FIELD)
     assert not leads_to(end(200, 0, 215, 33_000), FIELD)
     assert leads_to(end(20, 0, 215, 5_000), FIELD)
-    assert fit(end(200, 0, 180, 33_000), FIELD, outbound=False) == 1.0
-    assert fit(end(200, 0, 200, 33_000), FIELD, outbound=False) < fit(
+    assert course_likelihood(end(200, 0, 180, 33_000), FIELD, outbound=False) == 1.0
+    assert course_likelihood(end(200, 0, 200, 33_000), FIELD, outbound=False) < course_likelihood(
         end(200, 0, 190, 33_000), FIELD, outbound=False
     )
 
 
 def test_a_descent_to_the_field_fits_and_level_flight_above_it_does_not() -> None:
-    descending = profile(end(60, 0, 180, 16_000, -1500), FIELD, outbound=False)
-    level = profile(end(25, 0, 180, 33_000), FIELD, outbound=False)
-    climbing = profile(end(60, 0, 180, 16_000, 1500), FIELD, outbound=False)
+    descending = vertical_likelihood(end(60, 0, 180, 16_000, -1500), FIELD, outbound=False)
+    level = vertical_likelihood(end(25, 0, 180, 33_000), FIELD, outbound=False)
+    climbing = vertical_likelihood(end(60, 0, 180, 16_000, 1500), FIELD, outbound=False)
     assert descending > 2
     assert level < 0.1
     assert climbing < 0.1
     # On the way out it is the mirror image; before the descent begins level flight says nothing.
-    assert profile(end(60, 0, 0, 16_000, 1500), FIELD, outbound=True) == pytest.approx(descending)
-    assert profile(end(300, 0, 180, 33_000), FIELD, outbound=False) == 1.0
-    assert profile(end(60, 0, 180, None, -1500), FIELD, outbound=False) == 1.0
+    assert vertical_likelihood(end(60, 0, 0, 16_000, 1500), FIELD, outbound=True) == pytest.approx(descending)
+    assert vertical_likelihood(end(300, 0, 180, 33_000), FIELD, outbound=False) == 1.0
+    assert vertical_likelihood(end(60, 0, 180, None, -1500), FIELD, outbound=False) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_descent_to_the_field_fits_and_level_flight_above_it_does_not() -> Non
     ],
 )
 def test_the_way_to_a_runway_is_straight_in_or_by_joining_the_final(
-    lost: End, way_nm: float | None, final: bool
+    lost: GapEnd, way_nm: float | None, final: bool
 ) -> None:
     way = way_to_runway_nm(lost, FIELD)
     assert way == (None if way_nm is None else pytest.approx(way_nm, abs=0.5))
@@ -115,8 +115,8 @@ def test_the_way_to_a_runway_is_straight_in_or_by_joining_the_final(
 
 
 def test_a_height_fits_the_way_that_is_left_on_three_degrees() -> None:
-    assert on_path(10, 3_000) > 0.9
-    assert on_path(10, 9_000) < 0.1 > on_path(30, 3_000)
+    assert glide_path_likelihood(10, 3_000) > 0.9
+    assert glide_path_likelihood(10, 9_000) < 0.1 > glide_path_likelihood(30, 3_000)
 
 
 def test_of_two_fields_the_one_whose_final_is_joined_is_likelier() -> None:
@@ -198,13 +198,13 @@ def test_a_departure_shows_itself_by_its_climb_but_not_where_a_flight_enters_the
 
 
 def test_a_field_is_heard_on_the_side_that_others_were_heard_on() -> None:
-    west, south, east, north = facing(FIELD, end(100, 90, 270, 30_000).fix)
+    west, south, east, north = approach_side(FIELD, end(100, 90, 270, 30_000).fix)
     assert (west, round(east, 1)) == (0.0, round(FIELD.bounds[2] + 2, 1))
     assert south < 0 < north
-    assert facing(FIELD, end(100, 180, 0, 30_000).fix)[3] == 0.0
+    assert approach_side(FIELD, end(100, 180, 0, 30_000).fix)[3] == 0.0
     strip = place_of(DATELINE_STRIP)
     beyond = replace(end(1, 0, 0, 0).fix, lat=strip.lat, lon=(strip.lon + 1 + 180) % 360 - 180)
-    assert facing(strip, beyond)[0] == 0.0
+    assert approach_side(strip, beyond)[0] == 0.0
 
 
 def test_only_who_is_bound_for_a_field_is_left_to_the_approach() -> None:
@@ -215,10 +215,12 @@ def test_only_who_is_bound_for_a_field_is_left_to_the_approach() -> None:
 
 def test_the_airports_around_leave_out_the_sites_themselves() -> None:
     orly = Fix("x", "15521f", NOON, NOON, 48.72, 2.37)
-    around = [place.id for place in others_around(End(orly, 0.0, 0.0, airborne=True), [])]
+    around = [place.id for place in unwatched_airports_around(GapEnd(orly, 0.0, 0.0, airborne=True), [])]
     assert {"LFPO", "LFPG", "LFPB"} <= set(around)
     site = replace(FIELD, lat=48.7253, lon=2.3594)
-    assert "LFPO" not in [each.id for each in others_around(End(orly, 0.0, 0.0, airborne=True), [site])]
+    assert "LFPO" not in [
+        each.id for each in unwatched_airports_around(GapEnd(orly, 0.0, 0.0, airborne=True), [site])
+    ]
 
 
 def test_a_field_near_by_is_weighed_even_where_the_track_leads_away_from_it() -> None:

@@ -11,7 +11,7 @@ from benchmarks.flights_accuracy import Paris, lines, measure
 from benchmarks.flights_events import events_of
 from benchmarks.flights_paris import labels, polls, sites
 from db.records import Fix
-from monitor.flights.evaluation.scoring import Event, Share, score
+from monitor.flights.evaluation.scoring import FlightEvent, Share, score
 from tests.kit.flying import World
 
 pytestmark = [pytest.mark.long, pytest.mark.untraced]
@@ -51,7 +51,7 @@ def test_take_offs_and_landings_at_orly_are_those_that_were_labelled(
     record_property("precision", result.precision.value)
     # One label is no take-off: 3950c7 stood still at 14:35, flagged "in the air at 39,025 ft", and left at 14:42.
     assert result.missed == (
-        Event(datetime(2021, 10, 7, 14, 35, 14, tzinfo=UTC), "departure", "3950c7", "lfpo"),
+        FlightEvent(datetime(2021, 10, 7, 14, 35, 14, tzinfo=UTC), "departure", "3950c7", "lfpo"),
     )
     assert [(each.kind, each.icao24, f"{each.at:%H:%M}") for each in result.false] == [
         ("departure", "3950c7", "14:42")

@@ -13,12 +13,13 @@ from sqlalchemy import Engine
 
 from db.engine import reading, writing
 from db.imagery import insert_scenes
-from db.observations import looks, revisions
+from db.observations import looks
 from db.records import Observation, Scene
 from monitor.derive.scenes import derive_scenes
-from monitor.imagery.looks import LATENCY, clearest, passes
+from monitor.imagery.looks import SCENE_LATENCY, clearest, pass_looks
 from tests.kit.cast import BUSY_PORT, CAST, CAST_BY_ID, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.fake_feeds import NOON
+from tests.kit.reading import revisions
 
 LOOK = "sentinel-2b:GS2B_1:quiet-field"
 HOUR = timedelta(hours=1)
@@ -54,7 +55,7 @@ def tile(name: str = "A", west: float = -1, east: float = 2, **changes: Any) -> 
 
 
 def only(*scenes: Scene, **options: Any) -> Observation:
-    (look,) = passes(QUIET_FIELD, scenes, recorded_at=NOON + 4 * HOUR, **options)
+    (look,) = pass_looks(QUIET_FIELD, scenes, recorded_at=NOON + 4 * HOUR, **options)
     return look
 
 
@@ -161,17 +162,17 @@ def test_without_an_outline_the_stored_share_is_taken() -> None:
 def test_passes_are_apart_and_in_order_and_of_this_site_only() -> None:
     later = tile("B", look_key="sentinel-2a:GS2A_1:quiet-field", acquired_at=NOON + timedelta(days=2))
     elsewhere = tile("C", site_id=BUSY_PORT.id)
-    found = passes(QUIET_FIELD, [later, elsewhere, tile()], recorded_at=NOON)
+    found = pass_looks(QUIET_FIELD, [later, elsewhere, tile()], recorded_at=NOON)
     assert [look.look_key for look in found] == [LOOK, later.look_key]
-    assert passes(QUIET_FIELD, [], recorded_at=NOON) == []
+    assert pass_looks(QUIET_FIELD, [], recorded_at=NOON) == []
 
 
 def test_when_a_pass_was_knowable() -> None:
     early, late = tile("A", -1, 0.5), tile("B", 0.5, 2, published_at=NOON + 2 * HOUR)
     assert only(late, early).result_time == NOON + HOUR
-    assert only(tile(published_at=None)).result_time == NOON + LATENCY
+    assert only(tile(published_at=None)).result_time == NOON + SCENE_LATENCY
     # A scene cannot have been published before it was taken.
-    assert only(tile(published_at=NOON - HOUR)).result_time == NOON + LATENCY
+    assert only(tile(published_at=NOON - HOUR)).result_time == NOON + SCENE_LATENCY
     corrected = tile(version=2, updated_at=NOON + 9 * HOUR)
     assert only(corrected).result_time == NOON + 9 * HOUR
 
@@ -187,14 +188,14 @@ def test_half_a_site_is_half_wherever_it_lies(site: Any) -> None:
     west, south, east, north = site.geometry.bounds
     half = box(west - 0.0, south - 1, east, (south + north) / 2)
     scene = tile(site_id=site.id, footprint=dict(mapping(half)), covered_share=0.01, cloud_share=0.0)
-    (look,) = passes(site, [scene], recorded_at=NOON)
+    (look,) = pass_looks(site, [scene], recorded_at=NOON)
     assert look.exposure == pytest.approx(0.5, abs=0.02)
 
 
 def test_the_hole_is_no_part_of_the_site() -> None:
     whole = box(*DONUT_BASE.geometry.bounds)
     scene = tile(site_id=DONUT_BASE.id, footprint=dict(mapping(whole)), covered_share=0.01, cloud_share=0.0)
-    (look,) = passes(DONUT_BASE, [scene], recorded_at=NOON)
+    (look,) = pass_looks(DONUT_BASE, [scene], recorded_at=NOON)
     assert look.exposure == pytest.approx(1)
     assert DATELINE_STRIP.id != DONUT_BASE.id
 
@@ -212,7 +213,7 @@ def test_shares_stay_shares(tiles: list[tuple[float, float, float | None]]) -> N
         for index, (west, width, cloud) in enumerate(tiles)
         if west + width > 0.01
     ]
-    for look in passes(QUIET_FIELD, scenes, recorded_at=NOON):
+    for look in pass_looks(QUIET_FIELD, scenes, recorded_at=NOON):
         assert look.exposure is None or 0 <= look.exposure <= 1
         assert 0 <= look.exposure_parts["covered"] <= 1
         best = max(scene.covered_share for scene in clearest(scenes))

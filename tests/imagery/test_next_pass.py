@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.records import Scene
-from monitor.imagery.next_pass import WINDOW, NextPass, describe, next_passes, relative_orbit
+from monitor.imagery.next_pass import PASS_WINDOW, NextPass, next_pass_sentence, next_passes, relative_orbit
 from tests.kit.cast import QUIET_FIELD
 from tests.kit.fake_feeds import NOON
 
@@ -46,7 +46,7 @@ def test_a_satellite_comes_back_after_its_days_and_says_why() -> None:
             "10 days after 2023-09-02 02:16 UTC by sentinel-2b, orbit 103",
         )
     ]
-    assert describe(next_passes([seen], SEEN + DAY)) == (
+    assert next_pass_sentence(next_passes([seen], SEEN + DAY)) == (
         "The next pass is due about 2023-09-12 02:16 UTC, 10 days after 2023-09-02 02:16 UTC by sentinel-2b, "
         "orbit 103. Cloud may hide the site."
     )
@@ -95,7 +95,7 @@ def test_tiles_and_copies_of_one_pass_are_one() -> None:
         [scene(platform="worldview-2")],
         [scene(platform="unknown")],
         [scene(covered_share=0.1)],
-        [scene(SEEN - WINDOW)],
+        [scene(SEEN - PASS_WINDOW)],
         [scene(SEEN + 2 * DAY)],
     ],
     ids=["none", "not repeating", "unknown", "a sliver", "too old", "not yet"],
@@ -103,7 +103,7 @@ def test_tiles_and_copies_of_one_pass_are_one() -> None:
 def test_nothing_is_guessed(seen: list[Scene]) -> None:
     due = next_passes(seen, SEEN + DAY)
     assert due == []
-    assert describe(due) == (
+    assert next_pass_sentence(due) == (
         "Cannot tell yet when the next pass is due: no usable scene in the last 60 days."
     )
 

@@ -6,10 +6,10 @@ from typing import get_args
 
 from alerts.metrics import METRICS
 from db.records import Precision, Qualifier
-from monitor.imports.columns import COLUMNS, FEATURE_ALIASES, FEATURE_EXTRAS, ID
+from monitor.imports.columns import FEATURE_ALIASES, FEATURE_EXTRAS, ID_COLUMN, IMPORT_COLUMNS
 from monitor.imports.sources import MAX_CSV_BYTES, MAX_GEOJSON_BYTES
-from monitor.imports.values import MAX_COUNT, MAX_TEXT
-from monitor.sites.subjects import PREFIXES
+from monitor.imports.values import MAX_CELL_TEXT, MAX_COUNT
+from monitor.sites.subjects import SUBJECT_PREFIXES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
 CODE = set(re.findall(r"`([^`\n]+)`", PAGE))
@@ -17,8 +17,8 @@ CODE = set(re.findall(r"`([^`\n]+)`", PAGE))
 
 def test_every_name_is_described() -> None:
     names = {
-        *COLUMNS,
-        ID,
+        *IMPORT_COLUMNS,
+        ID_COLUMN,
         *METRICS,
         *FEATURE_ALIASES,
         *FEATURE_EXTRAS,
@@ -26,7 +26,7 @@ def test_every_name_is_described() -> None:
         *get_args(Qualifier),
     }
     statements = {"max", "none_before", "last_seen", "trend_up", "note"}
-    prefixes = {f"{prefix}:" for prefix in PREFIXES}
+    prefixes = {f"{prefix}:" for prefix in SUBJECT_PREFIXES}
     assert names | statements | prefixes <= CODE
 
 
@@ -39,4 +39,4 @@ def test_the_limits_are_the_ones_in_force() -> None:
     assert f"at most {MAX_GEOJSON_BYTES // 2**20} MiB" in PAGE
     assert f"{MAX_CSV_BYTES // 2**20} MiB" in PAGE
     assert f"0 to {MAX_COUNT:,}" in PAGE
-    assert f"{MAX_TEXT:,} characters" in PAGE
+    assert f"{MAX_CELL_TEXT:,} characters" in PAGE

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from db.records import Precision
 from monitor.imports.faults import BadCell
-from monitor.imports.periods import Period, moment, period, precision_of, result_time
+from monitor.imports.periods import Period, import_period, parse_time, precision_of, result_time
 
 PYONGYANG = ZoneInfo("Asia/Pyongyang")
 ANCHORAGE = ZoneInfo("America/Anchorage")
@@ -17,9 +17,9 @@ FIJI = ZoneInfo("Pacific/Fiji")
 
 
 def read(start: str, end: str = "", precision: str = "", zone: ZoneInfo = PYONGYANG) -> Period:
-    first = moment(start, zone)
-    last = moment(end, zone) if end else first
-    return period(first, last, precision_of(precision, first), zone)
+    first = parse_time(start, zone)
+    last = parse_time(end, zone) if end else first
+    return import_period(first, last, precision_of(precision, first), zone)
 
 
 def utc(text: str) -> datetime:
@@ -100,7 +100,7 @@ def test_days_follow_each_other_without_gap(day: date) -> None:
 )
 def test_times_that_cannot_be_used(text: str, problem: str, mend: str) -> None:
     with pytest.raises(BadCell) as bad:
-        moment(text, PYONGYANG)
+        parse_time(text, PYONGYANG)
     assert problem in bad.value.problem
     assert mend in bad.value.mend
 

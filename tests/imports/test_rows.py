@@ -9,20 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.records import DeclaredBaseline, Evidence, Note, Observation, SeriesKey
-from monitor.imports import Clock, Fault, Record, csv_rows, feature_rows, parse_rows
+from monitor.imports import ImportClock, ImportedRecord, ImportFault, csv_rows, feature_rows, parse_rows
 from tests.kit.cast import CAST_BY_ID
 
 NOW = datetime(2023, 11, 1, tzinfo=UTC)
 GOOD = {"site_id": "busy-port", "start": "2023-10-05", "metric": "ships_present", "value": "3"}
 
 
-def parse(latest: datetime | None = None, /, **cells: str) -> tuple[list[Record], list[Fault]]:
+def parse(latest: datetime | None = None, /, **cells: str) -> tuple[list[ImportedRecord], list[ImportFault]]:
     row = {**GOOD, **cells}
     text = ",".join(row) + "\n" + ",".join(f'"{cell}"' for cell in row.values()) + "\n"
-    return parse_rows(csv_rows(io.StringIO(text, newline=""), "counts.csv"), CAST_BY_ID, Clock(NOW, latest))
+    return parse_rows(
+        csv_rows(io.StringIO(text, newline=""), "counts.csv"), CAST_BY_ID, ImportClock(NOW, latest)
+    )
 
 
-def record(**cells: str) -> Record:
+def record(**cells: str) -> ImportedRecord:
     records, faults = parse(None, **cells)
     assert faults == []
     return records[0]
@@ -312,7 +314,7 @@ def test_a_pipelines_counts_are_understood() -> None:
     }  # fmt: skip
     feature = {"type": "Feature", "id": "busy-port-20231005-ship", "geometry": None, "properties": properties}
     rows = feature_rows({"type": "FeatureCollection", "features": [feature]})
-    (found,), faults = parse_rows(rows, CAST_BY_ID, Clock(NOW))
+    (found,), faults = parse_rows(rows, CAST_BY_ID, ImportClock(NOW))
     assert faults == []
     assert isinstance(found, Observation)
     assert found.series == SeriesKey("busy-port", "", "ships_present", "", "analyst")
@@ -334,9 +336,11 @@ def test_a_pipelines_counts_are_understood() -> None:
     )
 
 
-def features(*properties: object) -> tuple[list[Record], list[Fault]]:
+def features(*properties: object) -> tuple[list[ImportedRecord], list[ImportFault]]:
     listed = [{"type": "Feature", "properties": each} for each in properties]
-    return parse_rows(feature_rows({"type": "FeatureCollection", "features": listed}), CAST_BY_ID, Clock(NOW))
+    return parse_rows(
+        feature_rows({"type": "FeatureCollection", "features": listed}), CAST_BY_ID, ImportClock(NOW)
+    )
 
 
 @pytest.mark.parametrize(

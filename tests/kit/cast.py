@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import shapely
 from shapely import MultiPolygon, Polygon
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from monitor.sites import Area, Site
+from monitor.sites.geodesy import wrap_longitude
 
 _QUIET_FIELD: dict[str, Any] = {
     "type": "Feature",
@@ -164,3 +167,8 @@ def write_cast(folder: Path) -> Path:
     path = folder / "sites.geojson"
     path.write_text(json.dumps(CAST_GEOJSON), encoding="utf-8")
     return path
+
+
+def contains(geometry: BaseGeometry, lat: float, lon: float) -> bool:
+    """Whether a point lies in an outline or on its edge (the cut at 180° is an edge)."""
+    return bool(shapely.intersects_xy(geometry, wrap_longitude(lon), lat))

@@ -13,12 +13,12 @@ from db.flights import visits
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix, Outcome, Visit
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
-from monitor.flights.geodesy import destination
 from monitor.flights.places import Place, place_of
 from monitor.flights.tracks.classes import default_classes
-from monitor.flights.tracks.integrity import clean
+from monitor.flights.tracks.integrity import believed_track
 from monitor.flights.visits import derive_visits
 from monitor.sites import Site
+from monitor.sites.geodesy import destination, wrap_longitude
 
 NOON = datetime(2023, 8, 1, 12, tzinfo=UTC)
 VIP = "15521f"
@@ -54,7 +54,7 @@ class Pilot:
             at=self.at,
             received_at=self.at + timedelta(seconds=1),
             lat=lat + self.north_nm / 60,
-            lon=(lon + 180) % 360 - 180,
+            lon=wrap_longitude(lon),
             on_ground=ground,
             altitude_ft=altitude,
             ground_speed_kt=kt,
@@ -195,7 +195,7 @@ def read(
 ) -> list[Visit]:
     """Read the visits out of the reports of one aircraft; `now` is the last of them if not given."""
     return derive_visits(
-        clean(fixes),
+        believed_track(fixes),
         [place_of(site) for site in sites],
         known=known,
         since=since,

@@ -19,22 +19,22 @@ from matplotlib.image import imsave
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from db.cutouts import keep_cutout
+from db.cutouts import store_cutout
 from db.declared import record_declared, record_notes
 from db.engine import writing
 from db.flights import record_visits
 from db.imagery import insert_scenes
-from db.observations import record
+from db.observations import record_observations
 from db.provider_states import note_failure, note_good
 from db.records import CoverageHour, Cutout, DeclaredBaseline, Evidence, Note, Observation, Scene, Visit
 from db.schema import coverage_hour, poll
 from db.sites import record_sites
 from monitor import pipeline
 from monitor.app import App
-from monitor.bootstrap import build
+from monitor.bootstrap import build_app
 from monitor.config.settings import Settings
 from monitor.web.app import create_app
-from monitor.web.files import BUILT
+from monitor.web.files import BUILT_FOLDER
 from tests.kit.builders import at, look, series, stated
 from tests.kit.cast import write_cast
 
@@ -96,7 +96,7 @@ def rig(
     *,
     token: str | None = None,
     now: datetime = NOW,
-    built: Path = BUILT,
+    built: Path = BUILT_FOLDER,
     **values: Any,
 ) -> Iterator[Rig]:
     """Put the page together over the cast and an opened database; nothing leaves this machine."""
@@ -109,7 +109,7 @@ def rig(
             **values,
         }
     )
-    app = build(settings)
+    app = build_app(settings)
     app.engine.dispose()
     app = replace(app, engine=engine)
     with writing(engine) as connection:
@@ -172,7 +172,7 @@ _TOLD = TemporaryDirectory(prefix="sitewatch-told-", ignore_cleanup_errors=True)
 def _tell(app: App, now: datetime) -> None:
     with writing(app.engine) as connection:
         record_declared(connection, DECLARED)
-        record(connection, STORY)
+        record_observations(connection, STORY)
         record_notes(connection, [_note()])
         record_visits(connection, [_visit()])
         connection.execute(coverage_hour.insert(), [asdict(each) for each in _hours(now)])
@@ -180,7 +180,7 @@ def _tell(app: App, now: datetime) -> None:
         note_good(connection, "adsb.lol", now, now)
         note_failure(connection, "earth-search", now, error="It answered HTTP 503.", counts=True)
         insert_scenes(connection, [_scene(now)])
-        keep_cutout(connection, picture(now), keep=3)
+        store_cutout(connection, picture(now), keep=3)
     pipeline.judge(app, now)
 
 

@@ -11,7 +11,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config.secrets import redact, secret_forms, visible
+from monitor.config.secrets import mask_secrets, secret_forms, visible
 from monitor.ops.logs import LogFormat, Scrubber, configure
 
 SECRET = "https://hooks.example/services/T000/B000/verysecretpart"
@@ -117,9 +117,9 @@ def test_cleaning_never_fails_and_leaves_no_control(value: object) -> None:
 
 @given(st.text(min_size=4), st.text(), st.text())
 def test_a_redacted_text_holds_no_secret(secret: str, before: str, after: str) -> None:
-    shown = redact(before + secret + after, secret_forms([secret]))
+    shown = mask_secrets(before + secret + after, secret_forms([secret]))
     assert "***" in shown or secret.startswith("sqlite:")
 
 
 def test_an_ordinary_word_is_left_alone() -> None:
-    assert redact("a plain sentence", secret_forms(["abc"])) == "a plain sentence"
+    assert mask_secrets("a plain sentence", secret_forms(["abc"])) == "a plain sentence"

@@ -21,7 +21,7 @@ from db.alerts import alerts
 from db.deliveries import deliveries
 from db.engine import open_engine, reading, writing
 from monitor import pipeline
-from monitor.bootstrap import build
+from monitor.bootstrap import build_app
 from monitor.cli import main
 from monitor.config.settings import Settings
 from monitor.ops import database_health as storage
@@ -128,32 +128,34 @@ def error_of(engine: Engine, statement: str) -> DBAPIError:
 def test_each_fault_of_a_file_is_told_by_its_name(sqlite_engine: Engine, tmp_path: Path) -> None:
     path = Path(str(sqlite_engine.url.database))
     settings = settings_of(path)
-    assert storage.attempt(settings) is None
+    assert storage.try_database(settings) is None
     read_only = open_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
-    told = storage.why(error_of(read_only, "create table x (y)"), settings)
+    told = storage.database_failure(error_of(read_only, "create table x (y)"), settings)
     read_only.dispose()
     assert told is not None
     assert "is read-only for the user who runs sitewatch" in told.found
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        held = storage.attempt(settings, 0.01)
+        held = storage.try_database(settings, 0.01)
         assert held is not None
         assert "is locked: another program holds it" in held.found
         assert "a backup" in held.mend
     with writing(sqlite_engine) as connection:
         connection.execute(text("pragma max_page_count = 1"))
-    told = storage.why(error_of(sqlite_engine, "create table x as select zeroblob(9999999)"), settings)
+    told = storage.database_failure(
+        error_of(sqlite_engine, "create table x as select zeroblob(9999999)"), settings
+    )
     assert told is not None
     assert "so a quota may be used up" in told.found, "the disk itself has room"
-    assert storage.why(error_of(sqlite_engine, "select * from nothing_there"), settings) is None
-    assert storage.why(ValueError("no"), settings) is None
+    assert storage.database_failure(error_of(sqlite_engine, "select * from nothing_there"), settings) is None
+    assert storage.database_failure(ValueError("no"), settings) is None
     path.with_suffix(".txt").write_text("this is no database" * 99)
     broken = open_engine(f"sqlite:///{path.with_suffix('.txt')}")
-    told = storage.why(error_of(broken, "select 1"), settings)
+    told = storage.database_failure(error_of(broken, "select 1"), settings)
     assert told is not None
     assert "does not work: file is not a database. Check SITEWATCH_DATABASE_URL" in str(told)
     broken.dispose()
-    assert storage.attempt(settings_of(tmp_path / "none.db")) is None
+    assert storage.try_database(settings_of(tmp_path / "none.db")) is None
 
 
 @pytest.mark.parametrize(
@@ -173,10 +175,10 @@ def test_each_fault_of_a_server_is_told_by_its_name(error: psycopg.Error, words:
     wrapped = (OperationalError if isinstance(error, psycopg.OperationalError) else ProgrammingError)(
         "select 1", None, error
     )
-    told = storage.why(wrapped, settings)
+    told = storage.database_failure(wrapped, settings)
     assert words in str(told) if words else told is None
-    assert storage.attempt(settings) is None, "nothing is known of another machine's disk"
-    assert storage.little_room(settings) == ""
+    assert storage.try_database(settings) is None, "nothing is known of another machine's disk"
+    assert storage.low_disk_words(settings) == ""
 
 
 def test_what_cannot_be_stored_is_said_where_it_was_asked_for(sqlite_engine: Engine, tmp_path: Path) -> None:
@@ -197,7 +199,7 @@ def test_what_cannot_be_stored_is_said_where_it_was_asked_for(sqlite_engine: Eng
         assert (program["part"], program["state"]) == ("program", "failing")
         assert "sitewatch_database_writable 0.0" in made.client.get("/metrics").text
         sqlite_engine.dispose()
-        storage.note_written(made.app.settings, made.app.troubles, NOW)
+        storage.note_database_written(made.app.settings, made.app.troubles, NOW)
         assert "sitewatch_database_writable 1.0" in made.client.get("/metrics").text
         assert made.client.post(f"{path}/acknowledge", data=form).status_code == 303
     assert [each["event"] for each in logs if each.get("what") == "database"] == ["failing", "works again"]
@@ -212,10 +214,10 @@ def test_that_there_is_little_room_is_told_once_a_week(
     settings = settings_of(
         path, sites_file=write_cast(tmp_path), history_file=tmp_path / "none", providers=off
     )
-    app = build(settings)
+    app = build_app(settings)
     pipeline.start(app, NOW)
     pipeline.watch_room(app, NOW)
-    monkeypatch.setattr(storage, "LITTLE", 2**60)
+    monkeypatch.setattr(storage, "LOW_DISK_BYTES", 2**60)
     for _ in range(2):
         pipeline.watch_room(app, NOW)
     with reading(app.engine) as connection:

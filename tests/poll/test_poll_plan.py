@@ -17,8 +17,8 @@ from db.engine import reading
 from monitor.bootstrap import FEEDS, rule_defaults
 from monitor.config.settings import ProviderSettings, Settings, SettingsError
 from monitor.feeds import Feed, Provider, Scope
-from monitor.feeds.opensky import cost
-from monitor.feeds.options import turns
+from monitor.feeds.opensky import credit_cost
+from monitor.feeds.options import rotation_slots
 from monitor.feeds.providers import configured_providers
 from monitor.poll.rounds import poll_provider
 from monitor.sites import Site
@@ -62,7 +62,7 @@ def feed(known: Provider) -> Feed:
 
 def slots(known: Provider, scopes: Sequence[Scope]) -> Iterator[Sequence[Scope]]:
     """What is asked in each slot, until every place had its turn."""
-    needed = turns(known, len(scopes))
+    needed = rotation_slots(known, len(scopes))
     return (scopes[slot::needed] for slot in range(needed))
 
 
@@ -98,8 +98,8 @@ def test_the_credits_of_opensky_last_a_day(credentials: dict[str, str], allowed:
     canary = asking.canary(scopes[0])
     assert canary is not None
     # One that has to take turns asks for the busy place instead of its turn.
-    spare = cost(canary) if turns(known, len(scopes)) == 1 else 0
-    dearest = max(sum(map(cost, each)) for each in slots(known, scopes)) + spare
+    spare = credit_cost(canary) if rotation_slots(known, len(scopes)) == 1 else 0
+    dearest = max(sum(map(credit_cost, each)) for each in slots(known, scopes)) + spare
     assert dearest * DAY_S / known.interval_s <= allowed
 
 
@@ -139,7 +139,7 @@ def test_each_place_has_its_turn_and_an_answer_counts_for_five_minutes_at_most(s
     known = replace(provider("adsb.lol", interval_s=120), options={"most_at_once": "30"})
     asking = FEEDS["readsb"](known, client(answer, name=known.name))
     scopes = asking.scopes(many())
-    rounds = turns(known, len(scopes))
+    rounds = rotation_slots(known, len(scopes))
     assert rounds > 3
     # In the first slot the busy place is asked whether the provider is alive.
     for slot in range(rounds + 1):
@@ -158,4 +158,4 @@ def test_each_place_has_its_turn_and_an_answer_counts_for_five_minutes_at_most(s
 def test_a_number_of_requests_that_is_none_stops_the_start(text: str) -> None:
     known = replace(provider("adsb.lol"), options={"most_at_once": text})
     with pytest.raises(SettingsError, match="most_at_once must be a whole number"):
-        turns(known, 3)
+        rotation_slots(known, 3)

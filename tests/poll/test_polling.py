@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 from db.coverage import coverage
 from db.engine import reading, writing
 from db.flights import fixes
-from db.payloads import read_payload
 from db.polls import PollKey, polls, start_poll
 from db.provider_states import provider_states, read_state
 from db.records import Poll, ProviderState
@@ -26,6 +25,7 @@ from monitor.poll.rounds import poll_provider
 from monitor.sites import Site
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.fake_feeds import NOON, aircraft, client, readsb_provider, v2_body
+from tests.kit.reading import read_payload
 
 MINUTE = timedelta(minutes=1)
 SLOT = int(NOON.timestamp()) // 60

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.engine import reading
-from db.flights import visit_versions, visits
-from monitor.replay.report import differences, report
+from db.flights import visits
+from monitor.replay.report import differences, replay_report
 from monitor.replay.run import run_scenario
-from monitor.replay.scenario import Recorded, ScenarioError, load_scenario, read_recordings
+from monitor.replay.scenario import RecordedResponse, ScenarioError, load_scenario, read_recordings
 from monitor.replay.timeline import PollTimer, Wakes, slot_of
 from monitor.replay.transport import RecordedTransport
 from tests.kit.builders import at
+from tests.kit.reading import visit_versions
 
 pytestmark = pytest.mark.long
 
@@ -34,7 +35,7 @@ def seeds(
 ) -> Iterator[tuple[dict[str, Any], Any]]:
     """The reference stories, replayed once."""
     app = run_scenario(SEEDS, story_url(tmp_path_factory.mktemp("seeds")))
-    yield report(app.engine), app
+    yield replay_report(app.engine), app
     app.close()
 
 
@@ -136,7 +137,7 @@ def test_bodies_may_be_text_json_or_base64(tmp_path: Path) -> None:
 
 
 class TestRecordedTransport:
-    def client(self, moment: datetime, *recorded: Recorded) -> httpx.Client:
+    def client(self, moment: datetime, *recorded: RecordedResponse) -> httpx.Client:
         transport = RecordedTransport(recorded, lambda _name, when: slot_of(when, HOUR), lambda: moment)
         return httpx.Client(transport=transport)
 
@@ -148,11 +149,11 @@ class TestRecordedTransport:
         moment = at("2023-01-01T05:30")
         with self.client(
             moment,
-            Recorded(at("2023-01-01T03:00"), "p", "data", 200, b"too old"),
-            Recorded(at("2023-01-01T05:01"), "p", "data", 200, b"first"),
-            Recorded(at("2023-01-01T05:02"), "p", "canary", 200, b"canary"),
-            Recorded(at("2023-01-01T05:03"), "p", "data", 200, b"second"),
-            Recorded(at("2023-01-01T05:03"), "q", "data", 200, b"other"),
+            RecordedResponse(at("2023-01-01T03:00"), "p", "data", 200, b"too old"),
+            RecordedResponse(at("2023-01-01T05:01"), "p", "data", 200, b"first"),
+            RecordedResponse(at("2023-01-01T05:02"), "p", "canary", 200, b"canary"),
+            RecordedResponse(at("2023-01-01T05:03"), "p", "data", 200, b"second"),
+            RecordedResponse(at("2023-01-01T05:03"), "q", "data", 200, b"other"),
         ) as client:
             assert self.ask(client) == b"first"
             assert self.ask(client, purpose="canary") == b"canary"
@@ -164,7 +165,7 @@ class TestRecordedTransport:
     def test_the_future_does_not_answer(self) -> None:
         with (
             self.client(
-                at("2023-01-01T05:30"), Recorded(at("2023-01-01T06:00"), "p", "data", 200, b"later")
+                at("2023-01-01T05:30"), RecordedResponse(at("2023-01-01T06:00"), "p", "data", 200, b"later")
             ) as client,
             pytest.raises(httpx.ConnectError),
         ):
@@ -173,7 +174,7 @@ class TestRecordedTransport:
     def test_a_recorded_silence_is_a_connection_error(self) -> None:
         with (
             self.client(
-                at("2023-01-01T05:30"), Recorded(at("2023-01-01T05:01"), "p", "data", None)
+                at("2023-01-01T05:30"), RecordedResponse(at("2023-01-01T05:01"), "p", "data", None)
             ) as client,
             pytest.raises(httpx.ConnectError),
         ):

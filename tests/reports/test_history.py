@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from db.declared import record_declared, record_notes
 from db.engine import reading, writing
-from db.observations import record
+from db.observations import record_observations
 from db.records import DeclaredBaseline, Evidence, Note, Observation, SeriesKey
 from monitor.reports.history import HistoryQuery, SiteHistory, first_url, read_history
 from tests.kit.cast import BUSY_PORT, QUIET_FIELD
@@ -60,7 +60,7 @@ NOTE = Note(
 def filled(engine: Engine) -> Engine:
     ore = replace(LOOK, series=replace(LOOK.series, subject="class:ore"), value=3.0)
     with writing(engine) as connection:
-        record(connection, [LOOK, ore, replace(LOOK, look_key="later", period_start=OCTOBER_5 + 9 * DAY,
+        record_observations(connection, [LOOK, ore, replace(LOOK, look_key="later", period_start=OCTOBER_5 + 9 * DAY,
                                                period_end=OCTOBER_5 + 10 * DAY, value=0.0)])  # fmt: skip
         record_declared(connection, [BASELINE])
         record_notes(connection, [NOTE])

@@ -17,7 +17,7 @@ from monitor.errors import InputError
 from monitor.reports.geoparquet import history_frame, parquet_bytes
 from monitor.reports.history import HistoryQuery, SiteHistory
 from monitor.reports.tables import (
-    COLUMNS,
+    HISTORY_COLUMNS,
     csv_text,
     feature_collection,
     history_document,
@@ -83,7 +83,7 @@ def read(text: str) -> list[dict[str, str]]:
 
 def test_csv_has_one_row_for_each_record() -> None:
     look, baseline, note = read(csv_text(history_rows(HISTORY)))
-    assert tuple(look) == COLUMNS
+    assert tuple(look) == HISTORY_COLUMNS
     assert (look["record"], look["local_period"], look["start"]) == (
         "look",
         "2023-10-05",

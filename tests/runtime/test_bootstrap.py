@@ -11,22 +11,23 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from alerts.words import every
 from db.alerts import alerts
 from db.deliveries import deliveries
 from db.engine import reading, writing
 from db.flights import fixes, insert_fixes
-from db.leases import holder
+from db.leases import lease_holder
 from db.polls import polls
 from db.records import CoverageHour, Fix
 from db.schema import lease
 from db.sites import site_changes, site_names
 from monitor import pipeline
 from monitor.app import App
-from monitor.bootstrap import CHANNELS, FEEDS, RULES, build
+from monitor.bootstrap import CHANNELS, FEEDS, RULES, build_app
 from monitor.config.settings import LogSettings, ProviderSettings, Settings, SettingsError, SlackSettings
 from monitor.ops.database_health import describe_database
-from monitor.reports.status import gather, watched_share
-from monitor.runtime.service import Service, describe, every
+from monitor.reports.status import gather_status, watched_share
+from monitor.runtime.service import Service, describe_service
 from monitor.sites.faults import SitesError
 from tests.kit.cast import write_cast
 from tests.kit.program import PATIENCE_S, published
@@ -51,7 +52,7 @@ def make(tmp_path: Path, database_url: str) -> Iterator[Make]:
                 **values,
             }
         )
-        app = build(settings, transport=httpx.MockTransport(answer or _nobody))
+        app = build_app(settings, transport=httpx.MockTransport(answer or _nobody))
         made.append(app)
         return app
 
@@ -138,7 +139,7 @@ def test_a_site_that_names_an_unknown_rule_stops_the_start(make: Make, tmp_path:
         )
     )
     with pytest.raises(SitesError):
-        build(app.settings)
+        build_app(app.settings)
 
 
 def test_where_the_database_is_holds_no_password() -> None:
@@ -218,7 +219,7 @@ def test_a_provider_that_is_down_leaves_failed_polls_and_no_count(make: Make) ->
     assert {each.outcome for each in done.polls} == {"failed"}
     with reading(app.engine) as connection:
         assert {each.outcome for each in polls(connection)} == {"failed"}
-    status = gather(app, NOW)
+    status = gather_status(app, NOW)
     (provider,) = status.providers
     assert (provider.state.health, provider.last_outcome) == ("failing", "failed")
     assert provider.state.last_ok_at is None
@@ -295,7 +296,7 @@ def test_the_start_says_what_is_watched_told_and_worth_trying(make: Make) -> Non
     off = {"adsb.lol": {"enabled": False}, "earth-search": {"enabled": False}}
     app = make(providers=off, slack_webhook_url="https://hooks.example/services/T0/B0/secretpart")
     pipeline.start(app, NOW)
-    providers, channels, next_steps = describe(app)
+    providers, channels, next_steps = describe_service(app)
     assert "none is switched on" in providers
     assert channels == "Channels: slack, log. To try them: sitewatch alerts test."
     assert "sitewatch history " in next_steps
@@ -354,7 +355,7 @@ def test_a_service_that_loses_its_lease_stops_and_takes_over_again(make: Make) -
     finally:
         service.stop()
     with reading(app.engine) as connection:
-        assert holder(connection) is None, "the lease is let go"
+        assert lease_holder(connection) is None, "the lease is let go"
 
 
 def test_a_site_that_no_feed_covered_has_no_watched_share() -> None:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from monitor.config.settings import PREFIX, Settings, load_settings
+from monitor.config.settings import ENVIRONMENT_PREFIX, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ("compose.yaml", "compose.postgres.yaml")
 
 
 def variables(text: str) -> set[str]:
-    return set(re.findall(rf"{PREFIX}[A-Z_]+", text))
+    return set(re.findall(rf"{ENVIRONMENT_PREFIX}[A-Z_]+", text))
 
 
 def test_the_dockerfile_passes_its_linter() -> None:
@@ -35,7 +35,7 @@ def test_the_image_runs_without_root_and_says_when_it_is_ill() -> None:
 @pytest.mark.parametrize("name", ["Dockerfile", "container/start", *COMPOSE])
 def test_every_setting_in_it_exists(name: str) -> None:
     for variable in variables((ROOT / name).read_text()):
-        key = variable.removeprefix(PREFIX).lower()
+        key = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
         assert key in Settings.model_fields or key.removesuffix("_file") in Settings.model_fields, variable
 
 
@@ -93,7 +93,9 @@ def test_the_start_puts_the_sites_there_once_and_hands_over(tmp_path: Path) -> N
 def test_what_the_image_sets_can_be_loaded(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("a-long-random-text-of-thirty-two-characters")
     text = (ROOT / "Dockerfile").read_text()
-    environment = dict(re.findall(rf"({PREFIX}[A-Z_]+)=(\S+)", text))
-    settings = load_settings({**environment, f"{PREFIX}API_TOKEN_FILE": str(tmp_path / "token")}, None)
+    environment = dict(re.findall(rf"({ENVIRONMENT_PREFIX}[A-Z_]+)=(\S+)", text))
+    settings = load_settings(
+        {**environment, f"{ENVIRONMENT_PREFIX}API_TOKEN_FILE": str(tmp_path / "token")}, None
+    )
     assert settings.host == "0.0.0.0"
     assert str(settings.sites_file) == "/data/sites.geojson"

@@ -12,20 +12,20 @@ from monitor.errors import WorkFailed
 from monitor.sites.add import add_sites, remove_site
 from monitor.sites.check import check_document
 from monitor.sites.faults import SitesError
-from monitor.sites.geometry import area_km2, contains
+from monitor.sites.geometry import area_km2
 from monitor.sites.incoming import (
     DEFAULT_AIRPORT_RADIUS_M,
-    Feature,
+    GeoJsonFeature,
     feature_from_airport,
     feature_from_point,
     features_from_file,
 )
 from monitor.sites.load import load_sites
-from monitor.sites.write import backup_path, dumps
-from tests.kit.cast import CAST_GEOJSON, write_cast
+from monitor.sites.write import backup_path, dump_geojson
+from tests.kit.cast import CAST_GEOJSON, contains, write_cast
 
 
-def pond(**other: Any) -> Feature:
+def pond(**other: Any) -> GeoJsonFeature:
     """A small round port south of Busy Port."""
     told: dict[str, Any] = {
         "site_id": "small-pond",
@@ -277,7 +277,7 @@ def test_the_rights_of_the_file_and_a_link_to_it_are_kept(tmp_path: Path) -> Non
         {**pond(), "geometry": {"type": "Polygon", "coordinates": [[[float("nan"), 1.0]]]}},
     ],
 )
-def test_nothing_is_written_that_would_not_pass_the_check(tmp_path: Path, bad: Feature) -> None:
+def test_nothing_is_written_that_would_not_pass_the_check(tmp_path: Path, bad: GeoJsonFeature) -> None:
     path = write_cast(tmp_path)
     before = path.read_bytes()
     with pytest.raises(SitesError):
@@ -371,7 +371,7 @@ def test_a_file_that_cannot_be_replaced_stays_whole(tmp_path: Path) -> None:
 
 
 def test_a_ring_takes_one_line() -> None:
-    text = dumps(CAST_GEOJSON)
+    text = dump_geojson(CAST_GEOJSON)
     assert json.loads(text) == CAST_GEOJSON
     for feature in CAST_GEOJSON["features"]:
         geometry = feature["geometry"]

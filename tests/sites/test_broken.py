@@ -53,7 +53,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "code-of-another-airport": (
         QUIET,
         "properties.codes.icao",
-        "ZKPY is Pyongyang International Airport, 18,121 km from the outline",
+        "ZKPY is Pyongyang International Airport, 18,127 km from the outline",
     ),
     "code-unknown": (QUIET, "properties.codes.icoa", "this kind of code is not known"),
     "crs-not-wgs-84": ("the file", "crs", '"urn:ogc:def:crs:EPSG::3857" is not WGS 84'),

@@ -14,7 +14,7 @@ from monitor.sites.check import check_document
 from monitor.sites.faults import SitesError, Spot
 from monitor.sites.incoming import feature_from_airport
 from monitor.sites.load import sites_from_bytes
-from monitor.sites.watching import RULE_NAMES, RULES
+from monitor.sites.watching import NO_RULE_DEFAULTS, RULE_NAMES
 from tests.kit.cast import CAST, CAST_GEOJSON
 
 
@@ -156,7 +156,7 @@ def test_a_rule_may_be_switched_off_and_every_rule_is_known() -> None:
     }
     sites, faults = check_document(document)
     assert faults == ()
-    assert set(sites[0].watch["arrivals"]["rules"]) == set(RULES)
+    assert set(sites[0].watch["arrivals"]["rules"]) == set(NO_RULE_DEFAULTS)
 
 
 FULL: dict[str, Any] = {

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from alerts.metrics import METRICS
-from monitor.sites.check import PRECISIONS, PROPERTY_KEYS, check_document
+from monitor.sites.check import PROPERTY_KEYS, SITE_PRECISIONS, check_document
 from monitor.sites.document import MAX_BYTES, MAX_DEPTH
 from monitor.sites.geometry import circle
 from monitor.sites.incoming import DEFAULT_AIRPORT_RADIUS_M
 from monitor.sites.kinds import KINDS
-from monitor.sites.properties import EFFECTS
-from monitor.sites.subjects import PREFIXES, subject_fault
+from monitor.sites.properties import CHANGE_EFFECTS
+from monitor.sites.subjects import SUBJECT_PREFIXES, subject_fault
 from monitor.sites.watching import RULE_NAMES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "sites.md"
@@ -47,13 +47,13 @@ def test_every_kind_is_described(text: str) -> None:
 
 def test_every_way_to_begin_a_subject_is_described(text: str) -> None:
     described = rows(text, "beginning")
-    assert described.keys() == {f"{prefix}:" for prefix in PREFIXES}
+    assert described.keys() == {f"{prefix}:" for prefix in SUBJECT_PREFIXES}
     for prefix, (example, _) in described.items():
         assert example.strip("`").startswith(prefix)
         assert subject_fault(example.strip("`")) is None
 
 
-@pytest.mark.parametrize("word", [*RULE_NAMES, *PRECISIONS, *EFFECTS, *METRICS])
+@pytest.mark.parametrize("word", [*RULE_NAMES, *SITE_PRECISIONS, *CHANGE_EFFECTS, *METRICS])
 def test_every_word_that_can_be_written_stands_in_the_docs(text: str, word: str) -> None:
     if word in METRICS:
         words = word.removesuffix("_m").replace("_", " ")

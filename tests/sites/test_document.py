@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sites.document import MAX_BYTES, MAX_DEPTH, parse, read_bytes
+from monitor.sites.document import MAX_BYTES, MAX_DEPTH, parse_json_object, read_bytes
 from monitor.sites.faults import SitesError
 from monitor.sites.load import load_sites, sites_from_bytes
 
@@ -82,4 +82,4 @@ def test_what_is_not_json_is_refused_with_its_place(data: bytes, words: str) -> 
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
-    assert parse(HERE, b'\xef\xbb\xbf{"a": 1}').value == {"a": 1}
+    assert parse_json_object(HERE, b'\xef\xbb\xbf{"a": 1}').value == {"a": 1}

@@ -12,7 +12,7 @@ from monitor.sites.geometry import circle
 from monitor.sites.incoming import feature_from_point
 from monitor.sites.load import load_sites
 from monitor.sites.overlaps import overlaps
-from monitor.sites.write import dumps
+from monitor.sites.write import dump_geojson
 from tests.kit.cast import CAST
 
 PLACES = {"south": (-51.9, -70.6), "north": (69.6, 18.9), "dateline": (-16.7, 179.99)}
@@ -25,7 +25,7 @@ def sites(tmp_path: Path, *round_sites: tuple[str, float, float, float]) -> tupl
         for name, lat, lon, radius_m in round_sites
     ]
     path = tmp_path / "sites.geojson"
-    path.write_text(dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    path.write_text(dump_geojson({"type": "FeatureCollection", "features": features}), encoding="utf-8")
     return load_sites(path).sites
 
 

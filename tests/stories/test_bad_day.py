@@ -37,10 +37,10 @@ from db.polls import polls
 from db.records import Outcome
 from monitor import pipeline
 from monitor.app import App
-from monitor.bootstrap import build
+from monitor.bootstrap import build_app
 from monitor.config.settings import Settings
 from monitor.ops import database_health as storage
-from monitor.reports.status import gather
+from monitor.reports.status import gather_status
 from tests.kit.cast import QUIET_FIELD
 
 pytestmark = [pytest.mark.long, pytest.mark.untraced]
@@ -523,7 +523,7 @@ def program(folder: Path, database_url: str, sky: Sky, provider: str, **values: 
             "providers": {**off, provider: {"enabled": True, **values}},
         }
     )
-    app = build(settings, transport=httpx.MockTransport(sky))
+    app = build_app(settings, transport=httpx.MockTransport(sky))
     pipeline.start(app, DAY)
     return app
 
@@ -629,7 +629,7 @@ def test_a_site_is_blind_while_the_credits_of_its_feed_are_spent(
     midnight = DAY.replace(hour=0) + timedelta(days=1)
     story.live(midnight - HOUR)
     assert sky.asked["402"] == 1, "what is spent stays spent, however often one asks"
-    (provider,) = gather(app, sky.now).providers
+    (provider,) = gather_status(app, sky.now).providers
     assert f"It goes on after {midnight:%Y-%m-%d %H:%M} UTC" in (provider.state.last_error or "")
     story.live(midnight + HOUR)
     with reading(app.engine) as connection:
@@ -668,7 +668,9 @@ def test_a_disk_that_takes_nothing_at_any_step_of_a_landing_loses_no_alert_and_t
             try:
                 step(app, sky.now)
             except OperationalError as error:
-                failed[names[place]] += storage.note(app.settings, app.troubles, error, sky.now)
+                failed[names[place]] += storage.note_database_error(
+                    app.settings, app.troubles, error, sky.now
+                )
     full[0] = False
     assert failed.keys() >= {"poll", "derive", "judge"}, failed
     pipeline.deliver(app, lambda: sky.now, "me")

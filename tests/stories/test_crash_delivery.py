@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 from sqlalchemy import Engine
 
-from alerts.channels.email_message import message_id
+from alerts.channels.email_message import email_message_id
 from db.deliveries import deliveries, enqueue
 from db.engine import reading, writing
 from db.schema import alert, alert_event
@@ -180,7 +180,9 @@ def test_kills_lose_nothing_and_change_no_identity_and_no_word(
     assert {row.identity for row in rows} == owed, "nothing was added or lost, no notice was needed"
     assert {row.state for row in rows} == {"sent"}
     assert set(posts) == {identity for identity in owed if identity.endswith(":slack")}
-    assert set(mails) == {message_id(identity, DOMAIN) for identity in owed if identity.endswith(":mail")}
+    assert set(mails) == {
+        email_message_id(identity, DOMAIN) for identity in owed if identity.endswith(":mail")
+    }
     assert {row.provider_ref for row in rows if row.channel == "mail"} == set(mails)
     assert killer.done["before the answer"] <= again <= kills, "each kill can repeat one message at most"
     assert max(row.attempts for row in rows) <= kills + 1

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from monitor.commands.demo import SEEDS, run_demo
+from monitor.commands.demo import SEEDS_SCENARIO, run_demo
 from monitor.errors import InputError, WorkFailed
 from tests.kit.cast import write_cast
 from tests.kit.program import PATIENCE_S, ROOT, Program, environment
@@ -134,7 +134,7 @@ def test_a_folder_without_scenario_is_said(tmp_path: Path) -> None:
 
 def test_the_seeds_are_shown_as_a_person_sees_them(tmp_path: Path) -> None:
     command = "import typer; from monitor.commands.demo import demo; typer.run(demo)"
-    options = ("--port", "0", "--speed", "0", "--scenario", str(ROOT / SEEDS))
+    options = ("--port", "0", "--speed", "0", "--scenario", str(ROOT / SEEDS_SCENARIO))
     errors = tmp_path / "log.txt"
     scratch = tmp_path / "scratch"
     scratch.mkdir()

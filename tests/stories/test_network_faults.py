@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from alerts.channels import Channel
 from alerts.channels.email import EmailChannel
-from alerts.channels.email_message import message_id
+from alerts.channels.email_message import email_message_id
 from alerts.channels.slack import SlackChannel
 from alerts.delivery.notices import compose_notice, notice_payload
 from alerts.delivery.worker import deliver_due
@@ -217,7 +217,7 @@ def test_a_wire_to_slack_and_the_mail_server_that_fails_loses_no_message_and_dou
     assert states == dict.fromkeys(owed, "sent")
     assert set(outside.slack.identities) == {each for each in owed if each.endswith("slack")}
     mails = Counter(str(each.message["Message-ID"]) for each in outside.mail.accepted)
-    assert mails.keys() == {message_id(each, "example.org") for each in owed if each.endswith("mail")}
+    assert mails.keys() == {email_message_id(each, "example.org") for each in owed if each.endswith("mail")}
     assert not outside.slack.refused
 
 
@@ -284,7 +284,7 @@ def test_a_wire_to_the_database_that_fails_loses_no_alert_and_tells_none_twice(
                 try:
                     work(app, sky.now)
                 except DBAPIError as error:
-                    failed[fault] += storage.note(app.settings, app.troubles, error, sky.now)
+                    failed[fault] += storage.note_database_error(app.settings, app.troubles, error, sky.now)
                 trap.disarm()
         for work in (*steps, pipeline.watch_self):
             work(app, sky.now + MINUTE)

@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from db.engine import reading
-from db.flights import visit_versions, visits
+from db.flights import visits
 from monitor.cli import app as command_line
-from monitor.replay.report import differences, report
+from monitor.replay.report import differences, replay_report
 from monitor.replay.run import run_scenario
 from scenarios.reconstruct import POLLS, polls, stories
+from tests.kit.reading import visit_versions
 
 pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
@@ -56,7 +57,7 @@ def test_a_scenario_says_exactly_what_is_expected(
     expected = json.loads((FOLDER / name / "expected.json").read_text())
     app = run_scenario(FOLDER / name, story_url(tmp_path))
     try:
-        assert differences(report(app.engine), expected) == []
+        assert differences(replay_report(app.engine), expected) == []
         found = told(app.engine)
     finally:
         app.close()

@@ -5,15 +5,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select
 
-from alerts.delivery.blindness import BlindReport, watch_blindness
-from alerts.delivery.digest import digest_payload, tell_week
+from alerts.delivery.blindness import BlindReport, notify_blindness
+from alerts.delivery.digest import digest_payload, enqueue_weekly_digest
 from alerts.delivery.notices import compose_notice
 from alerts.rules.combined import false_alarm_chance
 from db import schema
 from db.blindness import blind_periods
 from db.deliveries import deliveries
 from db.engine import reading, writing
-from db.observations import record
+from db.observations import record_observations
 from db.records import BlindPeriod
 from db.weeks import ProviderWeek, Week, read_week
 from tests.kit.builders import at, look
@@ -49,7 +49,7 @@ def watch_hour(engine: Engine, site_id: str, hour: str, observed_s: int) -> None
 
 
 def round_at(engine: Engine, moment: str) -> BlindReport:
-    return watch_blindness(engine, NAMES, ("slack", "email"), AFTER, at(moment))
+    return notify_blindness(engine, NAMES, ("slack", "email"), AFTER, at(moment))
 
 
 def owed(engine: Engine) -> list[str]:
@@ -95,15 +95,15 @@ def test_the_notice_never_calls_it_quiet(engine: Engine) -> None:
 
 def test_the_digest_comes_once_a_week(engine: Engine) -> None:
     with writing(engine) as connection:
-        record(
+        record_observations(
             connection,
             [
                 look("2023-10-04", 5, recorded_at=at("2023-10-04")),
                 look("2023-10-05", None, recorded_at=at("2023-10-05")),
             ],
         )
-    assert tell_week(engine, 14, ("slack",), at("2023-10-09T00:05"))
-    assert not tell_week(engine, 14, ("slack",), at("2023-10-12"))
+    assert enqueue_weekly_digest(engine, 14, ("slack",), at("2023-10-09T00:05"))
+    assert not enqueue_weekly_digest(engine, 14, ("slack",), at("2023-10-12"))
     with reading(engine) as connection:
         (only,) = deliveries(connection)
     message = compose_notice(only)
@@ -115,10 +115,10 @@ def test_the_digest_comes_once_a_week(engine: Engine) -> None:
 def test_the_past_that_was_loaded_in_a_week_is_no_look_of_that_week(engine: Engine) -> None:
     """52 published facts come with the first start."""
     with writing(engine) as connection:
-        record(
+        record_observations(
             connection, [look("2019-06-30", 1, recorded_at=at("2023-10-04"), result_time=at("2019-07-02"))]
         )
-    assert not tell_week(engine, 14, ("slack",), at("2023-10-09T00:05"))
+    assert not enqueue_weekly_digest(engine, 14, ("slack",), at("2023-10-09T00:05"))
 
 
 def test_chance_is_added_up_over_looks_each_counted_once(engine: Engine) -> None:
@@ -161,7 +161,7 @@ def test_a_site_is_blind_since_the_last_answer_not_since_the_end_of_that_hour(en
 
 
 def test_a_program_that_did_not_run_tells_no_digest(engine: Engine) -> None:
-    assert not tell_week(engine, 14, ("slack",), at("2023-10-09"))
+    assert not enqueue_weekly_digest(engine, 14, ("slack",), at("2023-10-09"))
     with reading(engine) as connection:
         assert connection.execute(select(schema.delivery)).all() == []
 

@@ -16,7 +16,7 @@ from db.polls import polls
 from db.records import Fix, Visit
 from monitor.derive.pending import derive_pending
 from monitor.feeds.readsb import ReadsbFeed
-from monitor.flights.visits import PROCEDURE
+from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.poll.rounds import poll_provider
 from tests.kit.cast import QUIET_FIELD
 from tests.kit.fake_feeds import aircraft, client, readsb_provider, v2_body
@@ -93,14 +93,14 @@ class Hearing:
     """A database, and providers that are polled in turn while the aircraft flies."""
 
     engine: Engine
-    ears: Sequence[Ear]
+    reception: Sequence[Ear]
 
     def run(self, reports: Sequence[Fix], until: datetime) -> list[Visit]:
         """Poll and derive from the first report on, and give the visits as they stand."""
         at = reports[0].at.replace(second=0)
         while at < until:
             at += STEP
-            for ear in self.ears:
+            for ear in self.reception:
                 ear.now, ear.reports = at, reports
                 poll_provider(self.engine, ear.feed, [QUIET_FIELD], at)
             derive_pending(self.engine, [QUIET_FIELD], at)
@@ -115,7 +115,7 @@ class Hearing:
     def counted(self, metric: str) -> float:
         """How many of all aircraft are counted over the days."""
         with reading(self.engine) as connection:
-            found = looks(connection, site_id=QUIET_FIELD.id, procedure=PROCEDURE)
+            found = looks(connection, site_id=QUIET_FIELD.id, procedure=ADSB_PROCEDURE)
         return sum(
             each.value or 0 for each in found if each.series.metric == metric and each.series.subject == ""
         )
@@ -136,8 +136,8 @@ def test_both_hear_a_stay_and_it_is_one_visit_at_the_times_of_the_freshest(
     sqlite_engine: Engine, *, turned: bool
 ) -> None:
     flown = stay()
-    ears = [Ear("alpha"), Ear("beta", late=timedelta(seconds=40))]
-    hearing = Hearing(sqlite_engine, ears[::-1] if turned else ears)
+    reception = [Ear("alpha"), Ear("beta", late=timedelta(seconds=40))]
+    hearing = Hearing(sqlite_engine, reception[::-1] if turned else reception)
     visit = only(hearing.run(flown.fixes, flown.at + 2 * MINUTE))
     touched = next(fix.at for fix in flown.fixes if fix.on_ground)
     left = next(fix.at for fix in reversed(flown.fixes) if fix.on_ground)

@@ -19,18 +19,18 @@ from alerts.delivery.notices import notice_payload
 from alerts.delivery.worker import LONGEST
 from db.channel_states import channel_failed
 from db.cutouts import newest_cutout
-from db.deliveries import claim, dead_letters, enqueue, revive
+from db.deliveries import claim, dead_letters, enqueue, requeue_dead
 from db.engine import reading, writing
 from db.records import Cutout
 from db.schema import delivery
 from monitor import pipeline
 from monitor.app import App
-from monitor.bootstrap import build
+from monitor.bootstrap import build_app
 from monitor.cli import main
 from monitor.config.settings import Settings, SettingsError, load_settings
-from monitor.ops.job_health import Vitals
-from monitor.ops.memory import stay_small
-from monitor.runtime.doctor import Finding, _deadman
+from monitor.ops.job_health import JobHealth
+from monitor.ops.memory import limit_memory
+from monitor.runtime.doctor import CheckResult, _deadman
 from monitor.runtime.service import Service, jobs_of, run_once
 from tests.kit.cast import QUIET_FIELD, write_cast
 from tests.kit.fake_feeds import Asked, Loopback, loopback
@@ -89,7 +89,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., App]]:
                 **values,
             }
         )
-        app = build(settings, transport=httpx.MockTransport(answer))
+        app = build_app(settings, transport=httpx.MockTransport(answer))
         made.append(app)
         pipeline.start(app, NOW)
         return app
@@ -131,9 +131,9 @@ def test_pictures_that_fail_are_told_once_and_once_that_they_work_again(
     later = [NOW + timedelta(hours=hours) for hours in (0, 1, 3, 7)]
     with capture_logs() as logs:
         web.gone = True
-        assert [report.made for at in later[:3] for report in pipeline.picture(app, at)] == [False] * 3
+        assert [report.made for at in later[:3] for report in pipeline.make_pictures(app, at)] == [False] * 3
         web.gone = False
-        assert [report.made for report in pipeline.picture(app, later[3])] == [True]
+        assert [report.made for report in pipeline.make_pictures(app, later[3])] == [True]
     told = [(each["event"], each["what"]) for each in logs if "what" in each]
     assert told == [("failing", "pictures"), ("works again", "pictures")]
     assert "404" in next(each["error"] for each in logs if each["event"] == "failing")
@@ -228,7 +228,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def test_the_vital_jobs_are_well_once_each_has_run_and_ill_when_one_hangs_fails_or_rests() -> None:
-    vitals = Vitals({"poll": 60, "judge": 10})
+    vitals = JobHealth({"poll": 60, "judge": 10})
     assert vitals.ailments(NOW) is None
     for job in ("poll", "judge", "pictures"):
         vitals.began(job, NOW)
@@ -262,7 +262,7 @@ def test_the_doctor_tries_the_ping(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SITEWATCH_ALLOWED_NETWORKS", "127.0.0.0/8")
 
-    def found(*, network: bool = True) -> Finding:
+    def found(*, network: bool = True) -> CheckResult:
         settings = load_settings()
         return _deadman(settings, network=network)
 
@@ -271,7 +271,7 @@ def test_the_doctor_tries_the_ping(
         monkeypatch.setenv("SITEWATCH_DEADMAN_URL", url)
         assert found(network=False).state == "ok"
         assert server.asked == []
-        assert found() == Finding("dead man", "ok", "The ping was taken (HTTP 200): one sign of life.")
+        assert found() == CheckResult("dead man", "ok", "The ping was taken (HTTP 200): one sign of life.")
         refused = found()
     assert (refused.state, "404" in refused.found, "secret" in str(refused)) == ("broken", True, False)
 
@@ -290,7 +290,7 @@ def test_what_was_given_up_is_owed_again_unless_it_is_too_old(engine: Engine) ->
             connection.execute(
                 delivery.update().where(delivery.c.identity == f"{number}").values(state=state, attempts=12)
             )
-        assert revive(connection, ["log"], NOW - timedelta(days=7), NOW) == 1
+        assert requeue_dead(connection, ["log"], NOW - timedelta(days=7), NOW) == 1
         assert dead_letters(connection, ["log"]) == 1
     claimed = claim(engine, "me", NOW, {"log": 0, "slack": 0}, LONGEST)
     assert claimed is not None
@@ -387,7 +387,7 @@ def test_freed_memory_is_given_back_where_the_library_can(
     if done and platform.libc_ver()[0] != "glibc":
         pytest.skip("this machine's C library is not glibc")
     monkeypatch.setattr(platform, "libc_ver", lambda: library)
-    assert stay_small() == done
+    assert limit_memory() == done
 
 
 def test_a_service_loads_no_tables_and_no_plots() -> None:

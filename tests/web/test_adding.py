@@ -12,9 +12,9 @@ from sqlalchemy import Engine
 
 from db.declared import declared
 from db.engine import reading, writing
-from db.observations import record
+from db.observations import record_observations
 from db.sites import site_names
-from monitor.web.security import MOST_BYTES
+from monitor.web.security import LARGEST_BODY_BYTES
 from tests.kit.builders import look
 from tests.kit.web_rig import Rig, rig
 
@@ -175,7 +175,7 @@ def test_a_declared_baseline_is_told_before_and_holds_after(made: Rig) -> None:
 def test_history_that_is_there_counts_in_the_dry_run(made: Rig) -> None:
     with writing(made.app.engine) as connection:
         counts = [look(f"2023-09-{day:02}", day, site_id="new-yard") for day in range(1, 26)]
-        record(connection, counts)
+        record_observations(connection, counts)
     _, page = check(made, geojson=yard(watchlist=["type:Tu-160"]))
     text = re.sub(r"<[^>]+>", "", page)
     assert "25 looks known already" in text
@@ -243,7 +243,7 @@ def test_only_our_own_form_adds(made: Rig) -> None:
 def test_a_body_without_end_is_refused(made: Rig) -> None:
     token = made.client.form_token("/add-site")
     response = made.client.post(
-        "/add-site/check", data={"form_token": token, "geojson": "x" * (MOST_BYTES + 1)}
+        "/add-site/check", data={"form_token": token, "geojson": "x" * (LARGEST_BODY_BYTES + 1)}
     )
     assert response.status_code == 413
     assert "more than sitewatch takes" in response.text

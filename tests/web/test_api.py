@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from db import schema
 from db.engine import reading, writing
 from db.flights import record_visits
-from db.observations import looks, record
+from db.observations import looks, record_observations
 from db.pages import LookFilter, VisitFilter, look_id, look_page, series_summaries, visit_page, visit_place
 from db.records import Visit
 from tests.kit.builders import at, look
@@ -61,7 +61,7 @@ def test_observations_carry_their_evidence_and_no_count_stays_none(told: Rig) ->
 
 def test_observations_as_of_a_day_show_only_what_was_knowable(told: Rig) -> None:
     with writing(told.app.engine) as connection:
-        record(connection, [containers("2023-10-05", 70, known="2023-10-20")])
+        record_observations(connection, [containers("2023-10-05", 70, known="2023-10-20")])
     now = ask(told, "observations?site=busy-port&since=2023-10-05&until=2023-10-06")["items"]
     before = ask(told, "observations?site=busy-port&since=2023-10-05&until=2023-10-06&as_of=2023-10-07")[
         "items"
@@ -204,7 +204,7 @@ def test_what_cannot_be_answered_is_a_sentence_and_says_why(
 
 def test_a_removed_site_can_still_be_asked_about(told: Rig) -> None:
     with writing(told.app.engine) as connection:
-        record(connection, [look("2023-01-01", 4, "ships_present", site_id="old-quay")])
+        record_observations(connection, [look("2023-01-01", 4, "ships_present", site_id="old-quay")])
         connection.execute(
             text("update site_version set site_id = 'old-quay' where site_id = 'dateline-strip'")
         )
@@ -243,7 +243,7 @@ def test_looks_read_by_pages_are_the_looks_read_at_once(engine: Engine, found: l
     with writing(engine) as connection:
         for table in (schema.observation, schema.series):
             connection.execute(table.delete())
-        record(connection, found)
+        record_observations(connection, found)
     with reading(engine) as connection:
         pages, after = [], None
         while page := look_page(connection, LookFilter(), after, limit):

@@ -15,20 +15,20 @@ from monitor.feeds import Provider
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.data import chart_data
 from monitor.web.charts.lanes import lane_chart
-from monitor.web.charts.marks import LEFT, RIGHT, Span, Told, look_key
+from monitor.web.charts.marks import LEFT, RIGHT, ChartInput, Span, look_key
 from monitor.web.files import Assets
-from monitor.web.views.plan import draw_plan
-from monitor.web.views.rows import Context, run_row, runs_of
-from monitor.web.views.sight import (
-    Crowd,
-    Ears,
+from monitor.web.views.feed_coverage import (
+    BusyPlace,
+    Reception,
     flight_sentence,
     imagery_sentence,
-    last_heard,
+    last_reception,
     outage_sentence,
     published_sentence,
 )
-from monitor.web.views.verdict_words import verdict
+from monitor.web.views.plan import draw_plan
+from monitor.web.views.rows import RowContext, run_row, runs_of
+from monitor.web.views.verdict_words import verdict_phrase
 from tests.kit.builders import DAY, at, look, stated
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 
@@ -40,7 +40,9 @@ COUNTS = [look(day, value) for day, value in (("2022-11-04", 3), ("2022-11-18", 
 
 
 def test_a_chart_stands_its_marks_in_time_and_height() -> None:
-    chart = value_chart(Told("UTC", NOW, COUNTS, [MAX_20], frozenset({look_key(COUNTS[2])})), "Railcars")
+    chart = value_chart(
+        ChartInput("UTC", NOW, COUNTS, [MAX_20], frozenset({look_key(COUNTS[2])})), "Railcars"
+    )
     assert chart is not None
     xs, ys = [mark.x for mark in chart.marks], [mark.y for mark in chart.marks]
     assert xs == sorted(xs)
@@ -53,7 +55,7 @@ def test_a_chart_stands_its_marks_in_time_and_height() -> None:
 
 
 def test_a_chart_says_in_words_what_it_shows() -> None:
-    chart = value_chart(Told("UTC", NOW, COUNTS), "Railcars")
+    chart = value_chart(ChartInput("UTC", NOW, COUNTS), "Railcars")
     assert chart is not None
     assert chart.description == (
         "Railcars: 3 counts. Highest 73 (2023-10-05), newest 73 (2023-10-05). The table below has every one."
@@ -61,9 +63,9 @@ def test_a_chart_says_in_words_what_it_shows() -> None:
 
 
 def test_nothing_counted_draws_nothing() -> None:
-    assert value_chart(Told("UTC", NOW, []), "x") is None
-    assert value_chart(Told("UTC", NOW, [look("2023-10-01", None)], [MAX_20]), "x") is None
-    assert lane_chart(Told("UTC", NOW, []), "x") is None
+    assert value_chart(ChartInput("UTC", NOW, []), "x") is None
+    assert value_chart(ChartInput("UTC", NOW, [look("2023-10-01", None)], [MAX_20]), "x") is None
+    assert lane_chart(ChartInput("UTC", NOW, []), "x") is None
 
 
 def test_gaps_cloud_and_the_time_since_are_shaded_differently() -> None:
@@ -74,7 +76,7 @@ def test_gaps_cloud_and_the_time_since_are_shaded_differently() -> None:
         look("2023-09-04", None, assessable=False),
         look("2023-09-05", 1),
     ]
-    chart = value_chart(Told("UTC", NOW, seen), "Railcars")
+    chart = value_chart(ChartInput("UTC", NOW, seen), "Railcars")
     assert chart is not None
     assert [block.kind for block in chart.blocks] == ["gap", "unusable", "silence"]
     assert chart.blocks[0].title == "2023-09-02 to 2023-09-03: no count: not observed"
@@ -84,7 +86,7 @@ def test_gaps_cloud_and_the_time_since_are_shaded_differently() -> None:
 
 def test_a_silent_series_does_not_hide_that_another_counted() -> None:
     ours, theirs = look("2023-09-01", None, procedure="adsb"), look("2023-09-01", 4)
-    chart = value_chart(Told("UTC", NOW, [ours, theirs]), "Railcars")
+    chart = value_chart(ChartInput("UTC", NOW, [ours, theirs]), "Railcars")
     assert chart is not None
     assert [mark.label for mark in chart.marks] == ["4"]
 
@@ -99,7 +101,7 @@ def test_a_window_is_drawn_as_long_as_it_was_and_at_least_points_up() -> None:
         period_end=at("2023-10-01"),
         key=None,
     )
-    chart = value_chart(Told("UTC", NOW, [window]), "Ship calls")
+    chart = value_chart(ChartInput("UTC", NOW, [window]), "Ship calls")
     assert chart is not None
     (mark,) = chart.marks
     assert mark.floor
@@ -110,7 +112,7 @@ def test_a_window_is_drawn_as_long_as_it_was_and_at_least_points_up() -> None:
 
 def test_thousands_of_looks_are_condensed_and_say_so() -> None:
     many = [look(f"{at('2015-01-01') + day * DAY:%Y-%m-%d}", day % 50) for day in range(2000)]
-    chart = value_chart(Told("UTC", NOW, many), "Railcars")
+    chart = value_chart(ChartInput("UTC", NOW, many), "Railcars")
     assert chart is not None
     assert len(chart.marks) <= 300
     assert "the highest is drawn" in chart.condensed
@@ -122,7 +124,7 @@ def test_thousands_of_looks_are_condensed_and_say_so() -> None:
 @given(st.lists(st.tuples(st.integers(0, 3000), st.floats(0, 1e6)), min_size=1, max_size=60))
 def test_marks_stay_inside_and_labels_never_touch(found: list[tuple[int, float]]) -> None:
     looks = [look(f"{at('2015-01-01') + day * DAY:%Y-%m-%d}", value) for day, value in sorted(found)]
-    chart = value_chart(Told("UTC", at("2023-10-07"), looks), "Railcars")
+    chart = value_chart(ChartInput("UTC", at("2023-10-07"), looks), "Railcars")
     assert chart is not None
     assert all(LEFT <= mark.x <= RIGHT and 0 <= mark.y <= chart.floor_y for mark in chart.marks)
     labelled = [mark for mark in chart.marks if mark.label]
@@ -136,7 +138,7 @@ def test_marks_stay_inside_and_labels_never_touch(found: list[tuple[int, float]]
 def test_counts_that_nearly_cover_each_other_share_one_label() -> None:
     low = [look(day, value) for day, value in (("2022-11-04", 3), ("2022-11-18", 5), ("2022-11-30", 8))]
     high = [look("2023-10-05", 73), look("2024-06-17", 258)]
-    chart = value_chart(Told("UTC", at("2024-08-08"), [*low, *high], [MAX_20]), "Railcars")
+    chart = value_chart(ChartInput("UTC", at("2024-08-08"), [*low, *high], [MAX_20]), "Railcars")
     assert chart is not None
     assert [mark.label for mark in chart.marks] == ["", "", "3, 5, 8", "73", "258"]
 
@@ -145,7 +147,7 @@ def test_lanes_show_each_subject_and_when_it_was_last_seen_before() -> None:
     vip = [look(day, 1, "arrivals", "class:vip_military") for day in ("2023-07-31", "2023-09-26")]
     flown = look("2023-08-25", 2, "arrivals", "link:ru-knevichi")
     before = stated("last_seen", 1, ("2019-06-01", "2019-07-31"), "arrivals", "class:vip_military")
-    told = Told(
+    told = ChartInput(
         "UTC", NOW, [*vip, flown], [before], frozenset({look_key(vip[0])}), {"ru-knevichi": "Knevichi"}
     )
     chart = lane_chart(told, "Arrivals")
@@ -167,7 +169,9 @@ def test_an_axis_has_few_round_dates_inside(days: int, offset: int) -> None:
 
 def test_the_script_gets_the_same_marks() -> None:
     data = chart_data(
-        Told("UTC", NOW, [*COUNTS, look("2023-10-06", None)], [MAX_20], frozenset({look_key(COUNTS[2])}))
+        ChartInput(
+            "UTC", NOW, [*COUNTS, look("2023-10-06", None)], [MAX_20], frozenset({look_key(COUNTS[2])})
+        )
     )
     assert [each["kind"] for each in data["looks"]] == ["count", "count", "alert", "gap"]
     assert data["declared"][0]["value"] == 20
@@ -212,16 +216,16 @@ def hours(
     ]
 
 
-def heard(*found: list[CoverageHour], crowds: Sequence[Crowd] = ()) -> Ears:
-    return Ears({each[0].site_id: each for each in found if each}, crowds)
+def heard(*found: list[CoverageHour], crowds: Sequence[BusyPlace] = ()) -> Reception:
+    return Reception({each[0].site_id: each for each in found if each}, crowds)
 
 
 def test_no_coverage_is_not_no_flights() -> None:
     crowds = (
-        Crowd("adsb.lol", "Donut Base", 6, ("donut-base",)),
-        Crowd("adsb.lol", "Incheon International Airport", 143),
-        Crowd("other", "Busy Port", 900, ("busy-port",)),
-        Crowd("adsb.lol", "Quiet Field", 999, ("quiet-field", "busy-port")),
+        BusyPlace("adsb.lol", "Donut Base", 6, ("donut-base",)),
+        BusyPlace("adsb.lol", "Incheon International Airport", 143),
+        BusyPlace("other", "Busy Port", 900, ("busy-port",)),
+        BusyPlace("adsb.lol", "Quiet Field", 999, ("quiet-field", "busy-port")),
     )
     said = flight_sentence(QUIET_FIELD, FEED, heard(hours("quiet-field", 3600, 0), crowds=crowds))
     assert said.kind == "blind"
@@ -243,7 +247,7 @@ def test_a_feed_that_failed_all_day_leaves_nothing_known() -> None:
 
 
 def test_a_feed_never_asked_claims_nothing() -> None:
-    assert flight_sentence(QUIET_FIELD, FEED, Ears({})).kind == "unknown"
+    assert flight_sentence(QUIET_FIELD, FEED, Reception({})).kind == "unknown"
 
 
 def test_a_feed_that_heard_nothing_anywhere_blames_no_place() -> None:
@@ -259,8 +263,8 @@ def test_disturbed_hours_are_told() -> None:
 
 
 def test_when_something_was_last_heard() -> None:
-    assert last_heard(hours("quiet-field", 3600, 0)) is None
-    assert last_heard(hours("quiet-field", 3600, 2)) == NOW
+    assert last_reception(hours("quiet-field", 3600, 0)) is None
+    assert last_reception(hours("quiet-field", 3600, 2)) == NOW
 
 
 def scene(days: int, cloud: float | None, key: str) -> Scene:
@@ -339,7 +343,7 @@ def said(*answers: tuple[str, Any, bool, int | None]) -> list[Evaluation]:
     ],
 )
 def test_a_verdict_in_a_few_words(answers: list[tuple[str, str, bool, int | None]], words: str) -> None:
-    assert verdict(said(*answers)) == words
+    assert verdict_phrase(said(*answers)) == words
 
 
 def test_files_are_versioned_by_their_content(tmp_path: Path) -> None:
@@ -362,7 +366,7 @@ def test_a_year_without_a_count_is_one_row_and_hides_no_count() -> None:
     first = look("2023-04-01", 2, "arrivals", "class:vip_military")
     runs = list(runs_of([counted, *reversed(blind), first]))
     assert [len(run) for run in runs] == [1, 84, 84, 1]
-    rows = [run_row(run, Context("UTC", {}, {}, {})) for run in runs]
+    rows = [run_row(run, RowContext("UTC", {}, {}, {})) for run in runs]
     assert [(row.when, row.count, row.interval) for row in rows] == [
         ("2023-08-01", "1", ""),
         ("2023-05-01 to 2023-07-28", "not assessable", "84 looks"),
@@ -374,7 +378,7 @@ def test_a_year_without_a_count_is_one_row_and_hides_no_count() -> None:
 def test_what_was_usual_at_a_look_stands_behind_it() -> None:
     counted = [look(f"2023-09-{day:02}", day) for day in (1, 8, 15)]
     usual = [Expected(counted[-1], 6.0, 2.0, 40.0)]
-    told = Told("UTC", NOW, counted, expected=usual)
+    told = ChartInput("UTC", NOW, counted, expected=usual)
     chart = value_chart(told, "Railcars")
     assert chart is not None
     (band,) = (each for each in chart.blocks if each.kind == "usual")

@@ -12,9 +12,9 @@ from sqlalchemy import Engine, QueuePool, event, text
 from structlog.testing import capture_logs
 
 from db.engine import writing
-from db.observations import record
+from db.observations import record_observations
 from db.page_marks import read_marks
-from monitor.web.events import Pulse
+from monitor.web.events import ChangeFeed
 from tests.kit.builders import look
 from tests.kit.web_rig import NOW, rig, tell_story
 
@@ -32,12 +32,12 @@ async def topics(stream: AsyncIterator[str]) -> list[str]:
 
 def test_every_listener_hears_what_changed(engine: Engine) -> None:
     async def story() -> tuple[list[str], list[str]]:
-        pulse = Pulse(engine, QUICK_S)
+        pulse = ChangeFeed(engine, QUICK_S)
         one, other = pulse.listen(), pulse.listen()
         waiting = [asyncio.create_task(topics(each)) for each in (one, other)]
         await pulse.looked()
         with writing(engine) as connection:
-            record(connection, [look("2023-10-05", 3)])
+            record_observations(connection, [look("2023-10-05", 3)])
         heard = await asyncio.gather(*waiting)
         await pulse.close()
         return heard[0], heard[1]
@@ -47,19 +47,19 @@ def test_every_listener_hears_what_changed(engine: Engine) -> None:
 
 def test_nobody_looks_while_nobody_listens(sqlite_engine: Engine) -> None:
     async def story() -> tuple[bool, bool]:
-        pulse = Pulse(sqlite_engine, QUICK_S)
+        pulse = ChangeFeed(sqlite_engine, QUICK_S)
         stream = pulse.listen()
         await anext(stream)
-        looking = pulse.looking
+        looking = pulse._task is not None
         await stream.aclose()
-        return looking, pulse.looking
+        return looking, pulse._task is not None
 
     assert asyncio.run(story()) == (True, False)
 
 
 def test_streams_end_when_the_server_stops(sqlite_engine: Engine) -> None:
     async def story() -> list[str]:
-        pulse = Pulse(sqlite_engine, QUICK_S)
+        pulse = ChangeFeed(sqlite_engine, QUICK_S)
         heard: list[str] = []
 
         async def listen() -> None:
@@ -76,7 +76,7 @@ def test_streams_end_when_the_server_stops(sqlite_engine: Engine) -> None:
 
 def test_a_database_that_fails_is_looked_at_again(sqlite_engine: Engine) -> None:
     async def story() -> list[str]:
-        pulse = Pulse(sqlite_engine, QUICK_S)
+        pulse = ChangeFeed(sqlite_engine, QUICK_S)
         waiting = asyncio.create_task(topics(pulse.listen()))
         await pulse.looked()
         with writing(sqlite_engine) as connection:
@@ -84,7 +84,7 @@ def test_a_database_that_fails_is_looked_at_again(sqlite_engine: Engine) -> None
         await pulse.looked()
         with writing(sqlite_engine) as connection:
             connection.execute(text("alter table hidden rename to poll"))
-            record(connection, [look("2023-10-05", 3)])
+            record_observations(connection, [look("2023-10-05", 3)])
         heard = await waiting
         await pulse.close()
         return heard
@@ -96,7 +96,7 @@ def test_a_database_that_fails_is_looked_at_again(sqlite_engine: Engine) -> None
 
 def test_a_quiet_stream_is_kept_open(sqlite_engine: Engine) -> None:
     async def story() -> str:
-        pulse = Pulse(sqlite_engine, look_every_s=1000, keep_alive_s=QUICK_S)
+        pulse = ChangeFeed(sqlite_engine, look_every_s=1000, keep_alive_s=QUICK_S)
         stream = pulse.listen()
         await anext(stream)
         comment = await anext(stream)
@@ -114,7 +114,7 @@ def test_the_end_waits_until_the_database_is_let_go(engine: Engine) -> None:
         going_on.wait(1)
 
     async def story() -> None:
-        pulse = Pulse(engine, QUICK_S)
+        pulse = ChangeFeed(engine, QUICK_S)
         stream = pulse.listen()
         await anext(stream)
         await asyncio.to_thread(began.wait)
@@ -136,7 +136,7 @@ def test_the_end_waits_until_the_database_is_let_go(engine: Engine) -> None:
 
 def test_too_many_listeners_are_sent_away(sqlite_engine: Engine, tmp_path: Path) -> None:
     with rig(sqlite_engine, tmp_path) as made:
-        made.page.state.web = replace(made.page.state.web, pulse=Pulse(sqlite_engine, most=0))
+        made.page.state.web = replace(made.page.state.web, pulse=ChangeFeed(sqlite_engine, most=0))
         response = made.client.get("/events")
     assert response.status_code == 503
     assert "load this page again by hand" in response.text

@@ -18,7 +18,7 @@ from db.alerts import alerts
 from db.declared import record_notes
 from db.engine import reading, writing
 from db.flights import record_visits
-from db.observations import record
+from db.observations import record_observations
 from db.records import Evidence
 from monitor import pipeline
 from monitor.reports.tables import FORMULA_STARTS
@@ -102,9 +102,11 @@ def told(fresh_engine: FreshEngine, tmp_path_factory: pytest.TempPathFactory, ho
             "evidence": evidence,
         }
         with writing(made.app.engine) as connection:
-            record(connection, [containers(f"2023-09-{day:02}", 1, **words) for day in range(1, 25)])
-            record(connection, [containers("2023-10-05", 99, **words)])
-            record(connection, [look("2023-10-05", 2, "containers", f"ship:{hostile}", **words)])
+            record_observations(
+                connection, [containers(f"2023-09-{day:02}", 1, **words) for day in range(1, 25)]
+            )
+            record_observations(connection, [containers("2023-10-05", 99, **words)])
+            record_observations(connection, [look("2023-10-05", 2, "containers", f"ship:{hostile}", **words)])
             record_notes(connection, [replace(_note(), text=hostile, publisher=hostile, url=hostile)])
             visit = replace(_visit(), callsign=hostile, registration=hostile, evidence=evidence)
             record_visits(connection, [replace(visit, subjects=(f"operator:{hostile}",))])

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 from db.alerts import alerts
 from db.engine import open_engine, reading, writing
 from db.migrate import migrate
-from db.observations import record
+from db.observations import record_observations
 from tests.kit.browser_rig import AXE, PHONE, Served, reader, serving, started_for_tests
 from tests.kit.builders import look
 from tests.kit.web_rig import Rig, containers, rig, tell_story
@@ -188,7 +188,7 @@ def test_a_new_count_appears_by_itself(served: Served, browser: Browser) -> None
         page.evaluate("document.querySelector('#map').dataset.mine = 'kept'")
         with writing(served.made.app.engine) as connection:
             seen = look("2023-10-06", 4, "aircraft_present", site_id="dateline-strip", known=next(LATER))
-            record(connection, [seen])
+            record_observations(connection, [seen])
         page.get_by_text("Nothing has been counted here yet").wait_for(state="detached")
         page.wait_for_selector("table.looks")
         assert page.locator("#map").get_attribute("data-mine") == "kept"
@@ -288,6 +288,6 @@ def test_the_cards_follow_what_changed_and_the_map_stays(served: Served, browser
         page.wait_for_selector("[data-live]:not([hidden])")
         page.evaluate("document.querySelector('#map canvas').dataset.mine = 'kept'")
         with writing(served.made.app.engine) as connection:
-            record(connection, [containers("2023-10-07", 41, known=next(LATER))])
+            record_observations(connection, [containers("2023-10-07", 41, known=next(LATER))])
         page.locator("#site-busy-port", has_text="41").wait_for()
         assert page.locator("#map canvas").get_attribute("data-mine") == "kept"

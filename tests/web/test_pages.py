@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import Engine
 
 from db.alerts import alerts
-from db.cutouts import keep_cutout, keep_failure
+from db.cutouts import store_cutout, store_cutout_failure
 from db.engine import reading, writing
-from db.observations import record
+from db.observations import record_observations
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.provider_states import note_credits
 from db.records import Alert, CoverageHour, CutoutFailure
 from db.schema import coverage_hour
 from monitor import pipeline
-from monitor.web.views.overview import Surveyor
+from monitor.web.views.overview import OverviewReader
 from tests.kit.builders import at, look
 from tests.kit.web_rig import NOW, Rig, picture, rig, tell_story
 
@@ -129,7 +129,7 @@ def test_a_place_where_aircraft_are_heard_today_is_not_called_unusual_for_a_coun
         connection.execute(coverage_hour.insert(), [asdict(hour)])
     pipeline.judge(told.app, later)
     with reading(told.app.engine) as connection:
-        state = Surveyor(connection, told.app, later).card(told.app.sites["quiet-field"]).state
+        state = OverviewReader(connection, told.app, later).card(told.app.sites["quiet-field"]).state
     assert (state.code, state.words, state.blind) == ("unusual-blind", "Unusual when last counted", False)
 
 
@@ -179,7 +179,7 @@ def test_a_picture_is_sent_as_it_is_kept_and_may_stay_in_the_browser(told: Rig) 
     assert response.headers["content-disposition"] == 'inline; filename="quiet-field-2023-10-05.png"'
     assert "max-age" in response.headers["cache-control"]
     with writing(told.app.engine) as connection:
-        keep_cutout(connection, picture(NOW, acquired_at=NOW, item_id="S2A_NEXT"), keep=3)
+        store_cutout(connection, picture(NOW, acquired_at=NOW, item_id="S2A_NEXT"), keep=3)
     assert address not in read(told, "/")
 
 
@@ -196,7 +196,7 @@ def test_why_there_is_no_picture_is_said(told: Rig) -> None:
         "busy-port", "earth-search", "sentinel-2-l2a", "S2A_TEST", NOW, reason, 1, NOW, NOW
     )
     with writing(told.app.engine) as connection:
-        keep_failure(connection, failed)
+        store_cutout_failure(connection, failed)
     said = f"No picture: the scene of 2023-10-07 could not be read. {reason[0].upper()}{reason[1:]}"
     assert said in words(read(told, "/sites/busy-port"))
 
@@ -269,7 +269,7 @@ def test_with_enough_history_the_chart_shows_what_was_usual(told: Rig) -> None:
         look(f"2023-{week // 4 + 1:02}-{week % 4 * 7 + 1:02}", 3, "ships_present") for week in range(30)
     ]
     with writing(told.app.engine) as connection:
-        record(connection, counts)
+        record_observations(connection, counts)
     html = read(told, "/sites/busy-port?metric=ships_present&area=")
     assert 10 < html.count('class="block usual"') < 30
     assert "by the looks before it (95 %)" in html
@@ -286,7 +286,7 @@ def test_a_site_where_aircraft_come_tells_visits_with_confidence(told: Rig) -> N
 
 def test_another_metric_is_a_link_away(told: Rig) -> None:
     with writing(told.app.engine) as connection:
-        record(connection, [look("2023-10-01", 2, "ships_present")])
+        record_observations(connection, [look("2023-10-01", 2, "ships_present")])
     html = read(told, "/sites/busy-port")
     assert 'href="?metric=ships_present&amp;area="' in html
     assert '<h2 id="counts-title">Ships present</h2>' in read(
@@ -372,7 +372,7 @@ def test_a_count_that_was_corrected_is_not_marked_as_unusual(told: Rig) -> None:
         site_id="busy-port",
     )
     with writing(told.app.engine) as connection:
-        record(connection, [corrected])
+        record_observations(connection, [corrected])
     pipeline.judge(told.app, NOW)
     page = read(told, "/sites/busy-port")
     assert "withdrawn" in page

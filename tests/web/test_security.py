@@ -16,8 +16,15 @@ from db.engine import reading
 from db.records import Alert
 from db.silences import silences
 from monitor.config.settings import Settings
-from monitor.runtime.serving import where
-from monitor.web.security import CSRF_COOKIE, HEADERS, OPEN_PATHS, SESSION_COOKIE, Keys, check_bind
+from monitor.runtime.serving import page_url_words
+from monitor.web.security import (
+    CSRF_COOKIE,
+    OPEN_PATHS,
+    SECURITY_HEADERS,
+    SESSION_COOKIE,
+    CookieKeys,
+    check_bind,
+)
 from tests.kit.web_rig import NOW, TOKEN, Browser, Rig, rig, tell_story
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,14 +140,14 @@ def test_logging_in_never_leads_elsewhere(guarded: Rig, following: str) -> None:
 
 
 def test_a_session_ends_cannot_be_made_up_and_dies_with_the_token() -> None:
-    keys = Keys(TOKEN)
+    keys = CookieKeys(TOKEN)
     cookie = keys.session(NOW)
     assert keys.knows_session(cookie, NOW + timedelta(days=29))
     assert not keys.knows_session(cookie, NOW + timedelta(days=31))
     ends, _, signature = cookie.partition(".")
     assert not keys.knows_session(f"{int(ends) + 1}.{signature}", NOW)
     assert not keys.knows_session("", NOW)
-    assert not Keys("another token of many letters").knows_session(cookie, NOW)
+    assert not CookieKeys("another token of many letters").knows_session(cookie, NOW)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +176,7 @@ def test_a_known_host_is_answered(told: Rig, host: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/static/sitewatch.css", "/api/v1/sites", "/nothing", "/healthz"])
 def test_every_answer_carries_the_headers(told: Rig, path: str) -> None:
     response = told.client.get(path)
-    for name, value in HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         assert response.headers[name] == value
     policy = response.headers["content-security-policy"]
     assert "unsafe" not in policy
@@ -178,7 +185,7 @@ def test_every_answer_carries_the_headers(told: Rig, path: str) -> None:
 
 def test_refusals_and_faults_carry_the_headers_too(guarded: Rig) -> None:
     refused = guarded.client.get("/")
-    assert refused.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
+    assert refused.headers["content-security-policy"] == SECURITY_HEADERS["Content-Security-Policy"]
 
     @guarded.page.get("/fault")
     def fault() -> None:
@@ -186,7 +193,7 @@ def test_refusals_and_faults_carry_the_headers_too(guarded: Rig) -> None:
 
     broken = guarded.client.get("/fault", headers={"authorization": f"Bearer {TOKEN}"})
     assert broken.status_code == 500
-    assert broken.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
+    assert broken.headers["content-security-policy"] == SECURITY_HEADERS["Content-Security-Policy"]
     assert "/home/somebody" not in broken.text
     assert "please report it" in broken.text
 
@@ -367,4 +374,4 @@ def test_metrics_count_what_matters_and_hold_no_secret(guarded: Rig) -> None:
     ],
 )
 def test_where_the_page_is_can_be_opened(host: str, told: str) -> None:
-    assert where(host, 8000) == told
+    assert page_url_words(host, 8000) == told

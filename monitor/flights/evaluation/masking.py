@@ -8,26 +8,26 @@ from itertools import pairwise
 
 import numpy as np
 
-from db.records import Fix, Visit
+from db.records import AWAITED_STATES, PRESENT_STATES, Fix, Visit
 from monitor.flights.coverage import watched_s
-from monitor.flights.evaluation.recording import EVERYTHING, NEVER, Recording, Setting, Tracks
-from monitor.flights.evaluation.scoring import Event, Kind, Share, score
-from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
-from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, Leg, gaps, legs
+from monitor.flights.evaluation.recording import EVERYTHING, NEVER, StudyContext, TrackRecording, Tracks
+from monitor.flights.evaluation.scoring import FlightEvent, FlightEventKind, Share, score
+from monitor.flights.places import Place
+from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, TrackSegment, gaps, split_segments
 from monitor.flights.signal_loss.outlook import read_losses
 from monitor.flights.signal_loss.performance import performance_of
-from monitor.flights.signal_loss.records import AWAITED, HERE, is_counted
-from monitor.flights.stays import SILENCE_JUDGED
+from monitor.flights.stays import STAY_SILENCE_JUDGED
 from monitor.flights.tracks.identity import Classes
-from monitor.flights.tracks.integrity import Track, clean
+from monitor.flights.tracks.integrity import Track, believed_track
 from monitor.flights.visits import derive_visits
+from monitor.sites.geodesy import METRES_PER_NM, NM_PER_DEGREE, wrap_longitude
 
-KM_PER_NM = 1.852
-WITHIN = timedelta(minutes=15)
+KM_PER_NM = METRES_PER_NM / 1000
+STUDY_TOLERANCE = timedelta(minutes=15)
 """An estimated arrival may be so far off; one that was heard is off by seconds."""
-ENOUGH = 200
+LEAST_FLIGHTS = 200
 """Fewer real flights measure nothing."""
-FOUND = HERE | {"presumed"}
+FOUND_STATES = PRESENT_STATES | {"presumed"}
 """States in which a visit is found: an aircraft that is only lost towards a place may still come back."""
 _MINUTE, _TICK = timedelta(minutes=1), timedelta(microseconds=1)
 _PAUSE = timedelta(minutes=30)
@@ -38,7 +38,7 @@ Mask = Callable[[Fix], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class MaskedResult:
     """What is left of one place's traffic under one mask."""
 
     arrivals: Share
@@ -61,9 +61,9 @@ class Cell:
     @property
     def measured(self) -> bool:
         """Whether there are enough flights to say anything."""
-        return self.flights >= ENOUGH
+        return self.flights >= LEAST_FLIGHTS
 
-    def __add__(self, other: "Cell") -> "Cell":
+    def __add__(self, other: "MaskedResult") -> "MaskedResult":
         pairs = [
             Share(mine.hits + theirs.hits, mine.of + theirs.of)
             for mine, theirs in (
@@ -74,14 +74,16 @@ class Cell:
                 (self.audible, other.audible),
             )
         ]
-        return Cell(pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], (*self.errors_s, *other.errors_s))
+        return MaskedResult(
+            pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], (*self.errors_s, *other.errors_s)
+        )
 
 
 def within_km(place: Place, radius_km: float) -> Mask:
     """Take away every report within a distance of the middle of a place."""
 
     def mask(fix: Fix) -> bool:
-        turned = (fix.lon - place.lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG
+        turned = wrap_longitude(fix.lon - place.lon)
         away = np.hypot(turned * place.east_scale, (fix.lat - place.lat) * NM_PER_DEGREE)
         return bool(away * KM_PER_NM < radius_km)
 
@@ -100,41 +102,41 @@ def below_anywhere(_place: Place, altitude_ft: float) -> Mask:
     return below_ft(altitude_ft)
 
 
-def evaluate(
+def evaluate_place(
     tracks: Tracks,
     places: Sequence[Place],
     place: Place,
     mask: Mask,
     classes: Classes,
     *,
-    setting: Setting = EVERYTHING,
-) -> Cell:
+    setting: StudyContext = EVERYTHING,
+) -> MaskedResult:
     """Measure what is found of the traffic of a place once the masked reports are gone.
 
     The truth is what is read from all reports. Only aircraft of which the mask takes something are counted.
     """
     end = max(track[-1].at for track in tracks.values()) + timedelta(minutes=30)
     left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in tracks.items()}
-    recording = Recording(left, places, classes, setting)
+    recording = TrackRecording(left, places, classes, setting)
     total = _nothing()
     for icao24, track in tracks.items():
         if len(left[icao24]) == len(track):
             continue
-        true = _of_place(_truth(clean(track), places, classes, end), place)
-        told = live(recording, icao24, places, classes, end)
-        found = [visit for visit in _of_place(told, place) if visit.state in FOUND]
+        true = _of_place(_truth(believed_track(track), places, classes, end), place)
+        told = live_visits(recording, icao24, places, classes, end)
+        found = [visit for visit in _of_place(told, place) if visit.state in FOUND_STATES]
         passes = _passes(track, mask, true, setting.since)
         total += _cell(true, found, passes, _audible(true, left[icao24], setting.since), setting.since)
     return total
 
 
-def evaluate_all(
+def evaluate_places(
     tracks: Tracks, places: Sequence[Place], mask_of: Callable[[Place], Mask], classes: Classes
-) -> Cell:
+) -> MaskedResult:
     """Measure every place, each with its own mask, and add the figures up."""
     total = _nothing()
     for place in places:
-        total += evaluate(tracks, places, place, mask_of(place), classes)
+        total += evaluate_place(tracks, places, place, mask_of(place), classes)
     return total
 
 
@@ -159,8 +161,8 @@ def _passes(track: Sequence[Fix], mask: Mask, true: Sequence[Visit], since: date
     )
 
 
-def live(
-    recording: Recording, icao24: str, places: Sequence[Place], classes: Classes, end: datetime
+def live_visits(
+    recording: TrackRecording, icao24: str, places: Sequence[Place], classes: Classes, end: datetime
 ) -> list[Visit]:
     """Read the visits of one aircraft as the service does: at the moments at which a silence says something.
 
@@ -168,7 +170,7 @@ def live(
     """
     track = recording.tracks[icao24]
     clock = _Clock(recording.setting.polls, end)
-    moments = set(_moments(clean(track), clock))
+    moments = set(_moments(believed_track(track), clock))
     known: list[Visit] = []
     while moments:
         moment = min(moments)
@@ -181,7 +183,7 @@ def live(
 
 
 def _read(
-    recording: Recording,
+    recording: TrackRecording,
     icao24: str,
     known: Sequence[Visit],
     places: Sequence[Place],
@@ -191,7 +193,7 @@ def _read(
 ) -> list[Visit]:
     """Give the visits as they stand once the reports up to a time are read, in the order in which they are stored."""
     readers = recording.until(now)
-    track = clean([fix for fix in recording.tracks[icao24] if fix.at <= now])
+    track = believed_track([fix for fix in recording.tracks[icao24] if fix.at <= now])
     found = list(known)
     lately = bool(track.fixes) and now - track.fixes[-1].at <= LOOKED_AT_FOR
     if lately:
@@ -269,9 +271,11 @@ def _moments(track: Track, clock: _Clock) -> Iterator[_Moment]:
     """Give the times at which something new can be told of an aircraft."""
     yield from clock.last()
     for last in track.fixes[-1:]:
-        yield from clock.minute(last.at + SILENCE_JUDGED + _MINUTE)
-    for leg in legs(track.fixes):
-        reliable_at = next(fix.at for n, fix in enumerate(leg.fixes, 1) if Leg(leg.fixes[:n]).reliable)
+        yield from clock.minute(last.at + STAY_SILENCE_JUDGED + _MINUTE)
+    for leg in split_segments(track.fixes):
+        reliable_at = next(
+            fix.at for n, fix in enumerate(leg.fixes, 1) if TrackSegment(leg.fixes[:n]).reliable
+        )
         yield from clock.at_once(reliable_at)
         # How it moves is told from its first minutes, anew in each.
         for minute in range(_FIRST_MINUTES):
@@ -279,7 +283,7 @@ def _moments(track: Track, clock: _Clock) -> Iterator[_Moment]:
             yield from clock.minute(at) if at <= leg.fixes[-1].at else ()
     for gap in gaps(track.fixes):
         lost, endurance = gap.lost.fix, performance_of(gap.lost.fix.type_code).endurance
-        silences = [gap.settled_after, SILENCE_JUDGED, *([] if endurance is None else [endurance])]
+        silences = [gap.settled_after, STAY_SILENCE_JUDGED, *([] if endurance is None else [endurance])]
         for silence in silences:
             yield from clock.minute(lost.at + silence + _MINUTE)
 
@@ -292,7 +296,7 @@ def _overdue(known: Sequence[Visit], clock: _Clock) -> Iterator[_Moment]:
 
 
 def _is_awaited(visit: Visit) -> bool:
-    return visit.state in AWAITED and visit.departed_at is None
+    return visit.state in AWAITED_STATES and visit.departed_at is None
 
 
 def _first_since(polls: Sequence[datetime], at: datetime) -> Sequence[datetime]:
@@ -305,7 +309,7 @@ def _minute(at: datetime) -> datetime:
 
 
 def _of_place(visits: Sequence[Visit], place: Place) -> list[Visit]:
-    return [visit for visit in visits if visit.site_id == place.id and is_counted(visit)]
+    return [visit for visit in visits if visit.site_id == place.id and visit.is_counted]
 
 
 def _audible(true: Sequence[Visit], left: Sequence[Fix], since: datetime) -> Share:
@@ -316,13 +320,13 @@ def _audible(true: Sequence[Visit], left: Sequence[Fix], since: datetime) -> Sha
 
 def _cell(
     true: Sequence[Visit], found: Sequence[Visit], passes: int, audible: Share, since: datetime
-) -> Cell:
+) -> MaskedResult:
     arrivals, departures = (
-        score(_events(found, key, since), _events(true, key, since), WITHIN)
+        score(_events(found, key, since), _events(true, key, since), STUDY_TOLERANCE)
         for key in ("arrived_at", "departed_at")
     )
     false = len(arrivals.false) if not true else 0
-    return Cell(
+    return MaskedResult(
         arrivals.recall,
         arrivals.precision,
         departures.recall,
@@ -332,14 +336,16 @@ def _cell(
     )
 
 
-def _events(visits: Sequence[Visit], key: str, since: datetime) -> list[Event]:
-    kind: Kind = "arrival" if key == "arrived_at" else "departure"
+def _events(visits: Sequence[Visit], key: str, since: datetime) -> list[FlightEvent]:
+    kind: FlightEventKind = "arrival" if key == "arrived_at" else "departure"
     times = [(getattr(visit, key), visit) for visit in visits]
     return [
-        Event(at, kind, visit.icao24, visit.site_id) for at, visit in times if at is not None and at >= since
+        FlightEvent(at, kind, visit.icao24, visit.site_id)
+        for at, visit in times
+        if at is not None and at >= since
     ]
 
 
-def _nothing() -> Cell:
+def _nothing() -> MaskedResult:
     none = Share(0, 0)
-    return Cell(none, none, none, none, none, ())
+    return MaskedResult(none, none, none, none, none, ())

@@ -12,10 +12,10 @@ from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.places import Place, positions
-from monitor.flights.selection import kept
-from monitor.flights.signal_loss.candidates import others_around
-from monitor.flights.signal_loss.gaps import End
-from monitor.flights.signal_loss.outlook import Box
+from monitor.flights.selection import worth_storing
+from monitor.flights.signal_loss.candidates import unwatched_airports_around
+from monitor.flights.signal_loss.gaps import GapEnd
+from monitor.flights.signal_loss.outlook import SearchBox
 from monitor.flights.tracks.identity import Classes
 
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
@@ -25,7 +25,7 @@ Tracks = Mapping[str, Sequence[Fix]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class StudyContext:
     """What a measurement takes for known beside the tracks."""
 
     scope: str = ""
@@ -39,24 +39,24 @@ class Setting:
     claims: Sequence[FlightClaim] = ()
     """What providers say of flights."""
     estimates: Sequence[EstimatedPosition] = ()
-    airports: Callable[[End, Sequence[Place]], Sequence[Place]] = others_around
+    airports: Callable[[GapEnd, Sequence[Place]], Sequence[Place]] = unwatched_airports_around
     """The airports that nobody watches, around an end of a gap."""
 
 
-EVERYTHING = Setting()
+EVERYTHING = StudyContext()
 
 
-class Recording:
+class TrackRecording:
     """Reports of many aircraft, which may be read as they stood at any time."""
 
     def __init__(
-        self, tracks: Tracks, places: Sequence[Place], classes: Classes, setting: Setting = EVERYTHING
+        self, tracks: Tracks, places: Sequence[Place], classes: Classes, setting: StudyContext = EVERYTHING
     ) -> None:
         self.tracks = tracks
         self.setting = setting
         every = [fix for track in tracks.values() for fix in track]
         # Who is low far from all sites is not stored by the live line either.
-        stored = compress(every, kept([place.site for place in places], every, classes))
+        stored = compress(every, worth_storing([place.site for place in places], every, classes))
         fixes = sorted(stored, key=lambda fix: fix.lat)
         self._lat, self._lon = positions(fixes)
         self._at = np.array([fix.at.timestamp() for fix in fixes], dtype=np.float64)
@@ -67,7 +67,9 @@ class Recording:
         """Give the readers of what was known at a time."""
         return RecordingReaders(self, now)
 
-    def heard_low(self, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str) -> bool:
+    def heard_low(
+        self, box: SearchBox, since: datetime, until: datetime, *, below_ft: float, but: str
+    ) -> bool:
         """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
         west, south, east, north = box
         rows = slice(int(np.searchsorted(self._lat, south)), int(np.searchsorted(self._lat, north, "right")))
@@ -82,7 +84,7 @@ class Recording:
 class RecordingReaders:
     """What a recording tells of everything but the judged track, as it stood at a time."""
 
-    recording: Recording
+    recording: TrackRecording
     now: datetime
 
     def visits_of_site(self, site_id: str) -> Sequence[Visit]:
@@ -94,7 +96,9 @@ class RecordingReaders:
         track = self.recording.tracks.get(icao24, ())
         return max((fix.at for fix in track if fix.at < before), default=None)
 
-    def heard_low(self, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str) -> bool:
+    def heard_low(
+        self, box: SearchBox, since: datetime, until: datetime, *, below_ft: float, but: str
+    ) -> bool:
         """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
         return self.recording.heard_low(box, since, min(until, self.now), below_ft=below_ft, but=but)
 
@@ -132,7 +136,7 @@ class RecordingReaders:
             if each.icao24 == icao24 and each.received_at <= self.now and each.at >= since
         ]
 
-    def airports_around(self, end: End, places: Sequence[Place]) -> Sequence[Place]:
+    def airports_around(self, end: GapEnd, places: Sequence[Place]) -> Sequence[Place]:
         """The airports around an end of a gap that are none of the sites."""
         return self.recording.setting.airports(end, places)
 

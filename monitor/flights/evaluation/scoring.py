@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-WITHIN = timedelta(minutes=2)
+MATCH_TOLERANCE = timedelta(minutes=2)
 _Z95 = 1.959964
 
-Kind = Literal["arrival", "departure"]
+FlightEventKind = Literal["arrival", "departure"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Event:
+class FlightEvent:
     """One aircraft that landed or took off at a place."""
 
     at: datetime
-    kind: Kind
+    kind: FlightEventKind
     icao24: str
     site_id: str
 
@@ -54,10 +54,10 @@ class Share:
 class Score:
     """What was found of a truth, what was missed, and what was found beside it."""
 
-    matched: tuple[tuple[Event, Event], ...]
+    matched: tuple[tuple[FlightEvent, FlightEvent], ...]
     """Pairs of the true event and the one found."""
-    missed: tuple[Event, ...]
-    false: tuple[Event, ...]
+    missed: tuple[FlightEvent, ...]
+    false: tuple[FlightEvent, ...]
 
     @property
     def recall(self) -> Share:
@@ -70,7 +70,9 @@ class Score:
         return Share(len(self.matched), len(self.matched) + len(self.false))
 
 
-def score(found: Sequence[Event], truth: Sequence[Event], within: timedelta = WITHIN) -> Score:
+def score(
+    found: Sequence[FlightEvent], truth: Sequence[FlightEvent], within: timedelta = MATCH_TOLERANCE
+) -> Score:
     """Match each true event with the nearest one found of its kind, aircraft and place, each used once."""
     left = sorted(found)
     matched, missed = [], []
@@ -85,7 +87,7 @@ def score(found: Sequence[Event], truth: Sequence[Event], within: timedelta = WI
     return Score(tuple(matched), tuple(missed), tuple(left))
 
 
-def _same(one: Event, other: Event) -> bool:
+def _same(one: FlightEvent, other: FlightEvent) -> bool:
     # An aircraft that asked not to be named is told by place and time alone.
     nameless = not one.icao24 or not other.icao24
     return (one.kind, one.site_id) == (other.kind, other.site_id) and (nameless or one.icao24 == other.icao24)

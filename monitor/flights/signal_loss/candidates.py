@@ -8,17 +8,16 @@ from zoneinfo import ZoneInfo
 import shapely
 
 from db.records import Visit
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.places import Place, place_of
-from monitor.flights.signal_loss.gaps import End
+from monitor.flights.signal_loss.gaps import GapEnd
 from monitor.sites import Site
 from monitor.sites.airports import Airport, airports_around
+from monitor.sites.geodesy import great_circle_nm
 
-RADIUS_NM = 30.0
-MIN_LOSSES = 3
+GATE_RADIUS_NM = 30.0
+GATE_MIN_LOSSES = 3
 """Fewer losses at one place are no habit."""
-_LEARNT_FROM = frozenset({"lost_toward", "presumed", "present", "confirmed", "departed"})
-REACH_NM = 400.0
+CANDIDATE_REACH_NM = 400.0
 """Farther airports weigh next to nothing against those that are nearer."""
 SAME_FIELD_NM = 5.0
 """An airport so near to the middle of a site is that site."""
@@ -61,30 +60,30 @@ def gates_of(site: Site, visits: Sequence[Visit]) -> tuple[Gate, ...]:
 def _learn(visits: Sequence[Visit]) -> tuple[Gate, ...]:
     """Gather the places at which inferred visits lost their signal; three within 30 NM on two days make a gate."""
     left = sorted(
-        (gap["lost_at"], float(gap["lost"][0]), float(gap["lost"][1]))
+        (visit.gap["lost_at"], float(visit.gap["lost"][0]), float(visit.gap["lost"][1]))
         for visit in visits
-        if visit.state in _LEARNT_FROM and (gap := visit.candidates.get("gap")) and gap.get("lost")
+        if (visit.is_here or visit.is_awaited) and visit.gap.get("lost")
     )
     found: list[Gate] = []
     while left:
         _, lat, lon = left[0]
-        near = [each for each in left if great_circle_nm(lat, lon, each[1], each[2]) <= RADIUS_NM]
+        near = [each for each in left if great_circle_nm(lat, lon, each[1], each[2]) <= GATE_RADIUS_NM]
         left = [each for each in left if each not in near]
         days = {at[:10] for at, _, _ in near}
-        if len(near) >= MIN_LOSSES and len(days) > 1:
+        if len(near) >= GATE_MIN_LOSSES and len(days) > 1:
             lat, lon = (sum(each[n] for each in near) / len(near) for n in (1, 2))
-            found.append(Gate(f"learnt gate {len(found) + 1}", lat, lon, RADIUS_NM, len(near)))
+            found.append(Gate(f"learnt gate {len(found) + 1}", lat, lon, GATE_RADIUS_NM, len(near)))
     return tuple(found)
 
 
-def others_around(end: End, sites: Sequence[Place]) -> tuple[Place, ...]:
+def unwatched_airports_around(end: GapEnd, sites: Sequence[Place]) -> tuple[Place, ...]:
     """Give the airports around an end of a gap that are none of the sites."""
     return _around(round(end.fix.lat / _CELL_DEG), round(end.fix.lon / _CELL_DEG), tuple(sites))
 
 
 @lru_cache(maxsize=32)
 def _around(lat_cell: int, lon_cell: int, sites: tuple[Place, ...]) -> tuple[Place, ...]:
-    near = airports_around(lat_cell * _CELL_DEG, lon_cell * _CELL_DEG, REACH_NM + _CELL_NM)
+    near = airports_around(lat_cell * _CELL_DEG, lon_cell * _CELL_DEG, CANDIDATE_REACH_NM + _CELL_NM)
     return tuple(_place(airport) for airport in near if not _is_one_of(airport, sites))
 
 

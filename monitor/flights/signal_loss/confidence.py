@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from monitor.flights.signal_loss.gaps import Gap
-from monitor.flights.signal_loss.likelihood import points_along, profile
+from monitor.flights.signal_loss.likelihood import points_along, vertical_likelihood
 from monitor.flights.signal_loss.performance import Performance
-from monitor.flights.signal_loss.ranking import LIKELY, SURE, UNLIKELY, Candidate
+from monitor.flights.signal_loss.ranking import (
+    LIKELY_PROBABILITY,
+    SURE_PROBABILITY,
+    UNLIKELY_PROBABILITY,
+    Candidate,
+)
 
 DOUBTFUL, LIKELIEST, CERTAIN = 2, 3, 4
 """It was there or somewhere else; likelier there than anywhere else; nothing else fits as well."""
@@ -14,7 +19,7 @@ _APART, _FAR_APART = 4.0, 16.0
 """How many times likelier than each other named place the flight's own evidence must make it."""
 
 
-def grade(
+def confidence_of(
     gap: Gap,
     best: Candidate,
     ranked: Sequence[Candidate],
@@ -28,11 +33,15 @@ def grade(
     A history makes a place likelier, but never by itself tells it from its rivals: on a usual way others fly as
     well. For that the flight's own evidence must do, and for certainty it must also say that it landed.
     """
-    if best.probability < LIKELY or best.own < UNLIKELY or not _stands_apart(best, ranked, _APART):
+    if (
+        best.probability < LIKELY_PROBABILITY
+        or best.own < UNLIKELY_PROBABILITY
+        or not _stands_apart(best, ranked, _APART)
+    ):
         return DOUBTFUL
     landed = performance.outlasted_by(gap.length(now)) or _went_down(gap, best)
     sure = both and landed and _is_straight(gap, best) and _stands_apart(best, ranked, _FAR_APART)
-    return CERTAIN if sure and best.probability >= SURE else LIKELIEST
+    return CERTAIN if sure and best.probability >= SURE_PROBABILITY else LIKELIEST
 
 
 def _is_straight(gap: Gap, best: Candidate) -> bool:
@@ -50,5 +59,7 @@ def _stands_apart(best: Candidate, ranked: Sequence[Candidate], factor: float) -
 def _went_down(gap: Gap, best: Candidate) -> bool:
     """Whether height and climb at the two ends together are more those of a landing there than of flying on."""
     assert gap.back is not None
-    heights = profile(gap.lost, best.place, outbound=False) * profile(gap.back, best.place, outbound=True)
+    heights = vertical_likelihood(gap.lost, best.place, outbound=False) * vertical_likelihood(
+        gap.back, best.place, outbound=True
+    )
     return heights > 1

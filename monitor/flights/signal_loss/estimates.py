@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from db.records import Fix
-from monitor.flights.geodesy import great_circle_nm
 from monitor.flights.places import Place, positions
-from monitor.flights.signal_loss.gaps import End, Gap
+from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.likelihood import away_nm, off_deg
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.takeoff_landing import LANDING_BELOW_FT, NEAR_FINAL_NM
 from monitor.flights.tracks.phases import HIGH_FT, height_ft
+from monitor.sites.geodesy import great_circle_nm
 
 MIN_GROUND = timedelta(minutes=25)
 CLIMB_AND_DESCENT = timedelta(minutes=20)
@@ -32,7 +32,7 @@ _OVER_NM = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class ArrivalEstimate:
     """When a lost aircraft would have arrived: the estimate and its bounds."""
 
     early: datetime
@@ -40,7 +40,7 @@ class Arrival:
     late: datetime
 
 
-def arrival(lost: End, place: Place, performance: Performance) -> Arrival:
+def estimate_arrival(lost: GapEnd, place: Place, performance: Performance) -> ArrivalEstimate:
     """Estimate the arrival at a place from the loss of signal.
 
     Far out the descent costs ten minutes beyond the flight at cruise; near the field it is under way already.
@@ -51,14 +51,16 @@ def arrival(lost: End, place: Place, performance: Performance) -> Arrival:
     speed_kt = lost.fix.ground_speed_kt
     if away < _SURE_NM and speed_kt is not None and _SLOWEST_KT < speed_kt < performance.cruise_kt:
         flight *= performance.cruise_kt / speed_kt
-    return Arrival(at + _EARLY * flight, at + flight + descent, at + _LATE * flight + CLIMB_AND_DESCENT)
+    return ArrivalEstimate(
+        at + _EARLY * flight, at + flight + descent, at + _LATE * flight + CLIMB_AND_DESCENT
+    )
 
 
-def departure(back: End, place: Place, performance: Performance) -> Arrival:
+def estimate_departure(back: GapEnd, place: Place, performance: Performance) -> ArrivalEstimate:
     """Estimate the departure from a place from where the aircraft was heard again; `early` is the earliest."""
     flight = performance.flight(away_nm(back, place))
     at = back.fix.at
-    return Arrival(
+    return ArrivalEstimate(
         at - _LATE * flight - CLIMB_AND_DESCENT, at - flight - CLIMB_AND_DESCENT / 2, at - _EARLY * flight
     )
 
@@ -78,7 +80,7 @@ def ground_time(gap: Gap, place: Place, performance: Performance) -> timedelta:
     return gap.back.fix.at - gap.lost.fix.at - flown - CLIMB_AND_DESCENT
 
 
-def facing(place: Place, end: Fix) -> tuple[float, float, float, float]:
+def approach_side(place: Place, end: Fix) -> tuple[float, float, float, float]:
     """Give the half of the field's surroundings that a flight from there comes over: west, south, east, north (plane).
 
     Who was heard low on the other side says nothing: hills and distance deafen one side alone.
@@ -91,7 +93,7 @@ def facing(place: Place, end: Fix) -> tuple[float, float, float, float]:
     return (west, 0.0, east, north) if y > 0 else (west, south, east, 0.0)
 
 
-def on_approach(lost: End, places: Sequence[Place]) -> bool:
+def on_approach(lost: GapEnd, places: Sequence[Place]) -> bool:
     """Whether a signal was lost so low and near a place, and bound for it, that the approach itself is judged."""
     lat, lon = positions([lost.fix])
     return any(
@@ -103,6 +105,6 @@ def on_approach(lost: End, places: Sequence[Place]) -> bool:
     )
 
 
-def _is_bound(lost: End, place: Place) -> bool:
+def _is_bound(lost: GapEnd, place: Place) -> bool:
     off = off_deg(lost, place, outbound=False)
     return off is None or off <= _BOUND_DEG or away_nm(lost, place) <= _OVER_NM

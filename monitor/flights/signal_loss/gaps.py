@@ -7,17 +7,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from db.records import Fix
-from monitor.flights.geodesy import (
-    SECONDS_PER_HOUR,
-    apart_nm,
-    course_deg,
-    destination,
-    great_circle_nm,
-    seconds_between,
-)
 from monitor.flights.signal_loss.performance import Performance
+from monitor.flights.tracks.kinematics import apart_nm, seconds_between
+from monitor.sites.geodesy import SECONDS_PER_HOUR, course_deg, destination, great_circle_nm
 
-LOST_AFTER = timedelta(minutes=5)
+SIGNAL_LOST_AFTER = timedelta(minutes=5)
 """So long must an aircraft be silent, and twice as long as it was in the hour before."""
 LOOKED_AT_FOR = timedelta(minutes=30)
 """So long is it asked where a silent aircraft went; later only of one that is awaited, until it is heard again."""
@@ -33,7 +27,7 @@ _LITTLE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class GapEnd:
     """One end of a gap: the report, and how the aircraft moved there as far as its reports tell."""
 
     fix: Fix
@@ -46,8 +40,8 @@ class End:
 class Gap:
     """A loss of signal; `back` is None while it is open."""
 
-    lost: End
-    back: End | None
+    lost: GapEnd
+    back: GapEnd | None
     longest_before: timedelta
     """The longest silence in the hour before: how densely the aircraft was heard."""
 
@@ -65,11 +59,11 @@ class Gap:
     @property
     def settled_after(self) -> timedelta:
         """How long this aircraft must be silent before the silence means anything."""
-        return max(LOST_AFTER, 2 * self.longest_before)
+        return max(SIGNAL_LOST_AFTER, 2 * self.longest_before)
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class TrackSegment:
     """Reports without a loss of signal between them."""
 
     fixes: tuple[Fix, ...]
@@ -83,19 +77,19 @@ class Leg:
         )
 
 
-def legs(fixes: Sequence[Fix]) -> list[Leg]:
+def split_segments(fixes: Sequence[Fix]) -> list[TrackSegment]:
     """Split the believed reports of one aircraft where it fell silent, and leave out what may be ghosts."""
-    return [leg for leg in map(Leg, _split(fixes)) if leg.reliable]
+    return [leg for leg in map(TrackSegment, _split(fixes)) if leg.reliable]
 
 
 def gaps(fixes: Sequence[Fix]) -> list[Gap]:
     """Give every loss of signal in the believed reports of one aircraft; the last is open."""
-    flown = legs(fixes)
-    closed = [Gap(_end(leg), beginning(after), _longest(leg.fixes)) for leg, after in pairwise(flown)]
+    flown = split_segments(fixes)
+    closed = [Gap(_end(leg), segment_start(after), _longest(leg.fixes)) for leg, after in pairwise(flown)]
     return [*closed, *(Gap(_end(leg), None, _longest(leg.fixes)) for leg in flown[-1:])]
 
 
-def beginning(leg: Leg) -> End:
+def segment_start(leg: TrackSegment) -> GapEnd:
     """How an aircraft moved when it was first heard."""
     first = leg.fixes[0]
     around = [fix for fix in leg.fixes if seconds_between(first, fix) <= _AROUND_S]
@@ -103,14 +97,14 @@ def beginning(leg: Leg) -> End:
     return _moving(first, (first, soon), (first, around[-1]))
 
 
-def _end(leg: Leg) -> End:
+def _end(leg: TrackSegment) -> GapEnd:
     last = leg.fixes[-1]
     around = [fix for fix in leg.fixes if seconds_between(fix, last) <= _AROUND_S]
     late = next((fix for fix in reversed(around) if seconds_between(fix, last) >= _MOVED_S), around[0])
     return _moving(last, (late, last), (around[0], last))
 
 
-def _moving(fix: Fix, way: tuple[Fix, Fix], climb: tuple[Fix, Fix]) -> End:
+def _moving(fix: Fix, way: tuple[Fix, Fix], climb: tuple[Fix, Fix]) -> GapEnd:
     """Take the course from the minute next to the end, as flights turn, and the climb from three."""
     first, last = way
     moved = seconds_between(first, last) >= _MOVED_S and apart_nm(first, last) >= _MOVED_NM
@@ -121,14 +115,14 @@ def _moving(fix: Fix, way: tuple[Fix, Fix], climb: tuple[Fix, Fix]) -> End:
     seconds = seconds_between(low, high)
     if low.altitude_ft is not None and high.altitude_ft is not None and seconds >= _MOVED_S:
         rate = (high.altitude_ft - low.altitude_ft) / seconds * 60
-    return End(fix, course, rate, airborne=fix.on_ground is not True)
+    return GapEnd(fix, course, rate, airborne=fix.on_ground is not True)
 
 
 def _split(fixes: Sequence[Fix]) -> Iterator[tuple[Fix, ...]]:
     leg: list[Fix] = []
     for fix in fixes:
         silent = leg and fix.at - leg[-1].at
-        if silent and silent >= LOST_AFTER and silent >= 2 * _longest(leg):
+        if silent and silent >= SIGNAL_LOST_AFTER and silent >= 2 * _longest(leg):
             yield tuple(leg)
             leg = []
         leg.append(fix)
@@ -146,7 +140,7 @@ def _longest(leg: Sequence[Fix]) -> timedelta:
     return longest
 
 
-def flies_out(lost: End, scope: str, performance: Performance, within: timedelta) -> bool:
+def flies_out(lost: GapEnd, scope: str, performance: Performance, within: timedelta) -> bool:
     """Whether an aircraft that flew on as before would have left the asked area in this time.
 
     `scope` is a poll's: `circle:LAT,LON,NM` or `box:SOUTH,WEST,NORTH,EAST`; any other has no edge.
@@ -158,7 +152,7 @@ def flies_out(lost: End, scope: str, performance: Performance, within: timedelta
     return not asks_about(scope, *destination(lost.fix.lat, lost.fix.lon, lost.course_deg, way_nm))
 
 
-def flew_in(first: End, scope: str, performance: Performance) -> bool:
+def flew_in(first: GapEnd, scope: str, performance: Performance) -> bool:
     """Whether an aircraft first heard there may have come into the asked area a little before."""
     if first.course_deg is None:
         return False

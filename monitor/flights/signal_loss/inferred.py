@@ -9,24 +9,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from db.records import Evidence, Visit, VisitState
+from db.records import INFERRED, Evidence, Visit, VisitState
 from monitor.flights.places import Place
 from monitor.flights.signal_loss import wording as words
-from monitor.flights.signal_loss.confidence import CERTAIN, DOUBTFUL, grade
+from monitor.flights.signal_loss.confidence import CERTAIN, DOUBTFUL, confidence_of
 from monitor.flights.signal_loss.estimates import (
     MIN_GROUND,
-    arrival,
-    departure,
+    estimate_arrival,
+    estimate_departure,
     flew_through,
     ground_time,
     on_approach,
 )
-from monitor.flights.signal_loss.gaps import End, Gap, beginning, gaps, legs
+from monitor.flights.signal_loss.gaps import Gap, GapEnd, gaps, segment_start, split_segments
 from monitor.flights.signal_loss.likelihood import comes_from, leads_to
 from monitor.flights.signal_loss.performance import Performance, performance_of
 from monitor.flights.signal_loss.ranking import (
-    LIKELY,
-    UNLIKELY,
+    LIKELY_PROBABILITY,
+    UNLIKELY_PROBABILITY,
     Candidate,
     Outlook,
     emerged_from,
@@ -34,21 +34,19 @@ from monitor.flights.signal_loss.ranking import (
     stands_out,
 )
 from monitor.flights.signal_loss.records import (
+    candidate_record,
+    end_position,
     gap_note,
-    gap_of,
     is_about,
     is_contradicted,
     is_filled,
     is_unchanged,
-    is_undecided,
-    noted,
-    position,
-    stamp,
+    utc_stamp,
 )
-from monitor.flights.stays import SILENCE, SILENCE_JUDGED
-from monitor.flights.tracks.identity import Aircraft, Classes, subjects
+from monitor.flights.stays import STAY_SILENCE, STAY_SILENCE_JUDGED
+from monitor.flights.tracks.identity import Aircraft, Classes, visit_subjects
 from monitor.flights.tracks.integrity import Track
-from monitor.flights.visits import FLIGHT_ENDS, INFERRED, PROCEDURE, is_inferred, visit_id
+from monitor.flights.visits import ADSB_PROCEDURE, visit_id
 
 _KEPT = 4
 _OVER = frozenset({"through_flight", "diverted"})
@@ -70,8 +68,8 @@ def infer(
     gap later reports have filled comes back as withdrawn.
     """
     case = _Case(places, aircraft, performance_of(aircraft.type_code), outlook, classes, now)
-    heard = [visit for visit in known if not is_inferred(visit) and visit.state != "withdrawn"]
-    left = [visit for visit in known if is_inferred(visit) and visit.state != "withdrawn"]
+    heard = [visit for visit in known if not visit.is_inferred and visit.state != "withdrawn"]
+    left = [visit for visit in known if visit.is_inferred and visit.state != "withdrawn"]
     found: list[Visit] = []
     for gap in gaps(track.fixes):
         about = [visit for visit in left if is_about(visit, gap)]
@@ -110,17 +108,17 @@ class _Case:
         """Whether landing is judged from the approach itself: always first, and alone where the feed failed then."""
         if not on_approach(gap.lost, self.places):
             return False
-        judged_at = gap.lost.fix.at + SILENCE_JUDGED
-        if gap.length(self.now) <= SILENCE_JUDGED:
+        judged_at = gap.lost.fix.at + STAY_SILENCE_JUDGED
+        if gap.length(self.now) <= STAY_SILENCE_JUDGED:
             return True
-        return self.outlook.watched(gap, judged_at) < SILENCE.total_seconds()
+        return self.outlook.watched(gap, judged_at) < STAY_SILENCE.total_seconds()
 
     def withdrawn(self, visit: Visit) -> Visit:
         """The visit, taken back."""
         return replace(visit, state="withdrawn", recorded_at=self.now)
 
     def _open(self, gap: Gap, earlier: Visit | None) -> list[Visit]:
-        if earlier is not None and gap_of(earlier).get("id") == gap.id:
+        if earlier is not None and earlier.gap.get("id") == gap.id:
             return [self._waited(gap, earlier)]
         if self.outlook.watched(gap, self.now) < gap.settled_after.total_seconds():
             return [] if earlier is None else [self._still_bound(gap, earlier)]
@@ -133,7 +131,7 @@ class _Case:
         return self._replacing(earlier, visit)
 
     def _is_likely(self, gap: Gap, best: Candidate) -> bool:
-        return best.watched and best.probability >= LIKELY and leads_to(gap.lost, best.place)
+        return best.watched and best.probability >= LIKELY_PROBABILITY and leads_to(gap.lost, best.place)
 
     def _still_bound(self, gap: Gap, earlier: Visit) -> Visit:
         """Keep a visit whose aircraft was heard a little longer, if it went on towards the place."""
@@ -143,28 +141,28 @@ class _Case:
     def _waited(self, gap: Gap, visit: Visit) -> Visit:
         """Presume the arrival once it is overdue and a working feed heard nothing; prove it by endurance."""
         late = datetime.fromisoformat(visit.candidates["arrived_between"][1])
-        if visit.state == "lost_toward" and not is_undecided(visit):
+        if visit.state == "lost_toward" and not visit.is_undecided:
             heard_nothing = self.outlook.watched(gap, self.now) >= gap.settled_after.total_seconds()
             if self.now < late or not heard_nothing:
                 return visit
-            return self._next(visit, "presumed", words.overdue(gap, late))
-        if self.performance.outlasted_by(gap.length(self.now)) and not gap_of(visit).get("landed"):
-            landed = {**visit.candidates, "gap": {**gap_of(visit), "landed": True}}
-            text = words.outlasted(gap, self.performance)
+            return self._next(visit, "presumed", words.overdue_sentence(gap, late))
+        if self.performance.outlasted_by(gap.length(self.now)) and not visit.gap.get("landed"):
+            landed = {**visit.candidates, "gap": {**visit.gap, "landed": True}}
+            text = words.outlasted_sentence(gap, self.performance)
             return self._next(replace(visit, candidates=landed), visit.state, text)
         return visit
 
-    def _closed(self, gap: Gap, back: End, earlier: Visit | None) -> list[Visit]:
+    def _closed(self, gap: Gap, back: GapEnd, earlier: Visit | None) -> list[Visit]:
         if flew_through(gap, self.performance):
-            return self._ended(earlier, gap, "through_flight", words.through(gap, back))
+            return self._ended(earlier, gap, "through_flight", words.through_flight_sentence(gap, back))
         ranked = self._ranked(gap)
         if not ranked:
-            return self._ended(earlier, gap, "through_flight", words.too_short(gap, back))
+            return self._ended(earlier, gap, "through_flight", words.too_short_sentence(gap, back))
         best = _best_of([each for each in ranked if each.watched], earlier)
-        if best is None or best.probability < UNLIKELY:
-            return self._ended(earlier, gap, "diverted", words.elsewhere(back))
+        if best is None or best.probability < UNLIKELY_PROBABILITY:
+            return self._ended(earlier, gap, "diverted", words.elsewhere_sentence(back))
         both = best is ranked[0] and comes_from(back, best.place) and leads_to(gap.lost, best.place)
-        if earlier is None and not (both and best.probability >= LIKELY):
+        if earlier is None and not (both and best.probability >= LIKELY_PROBABILITY):
             return []
         return self._replacing(earlier, self._returned(gap, back, best, ranked, both=both), gap)
 
@@ -174,7 +172,7 @@ class _Case:
     def _ended(self, earlier: Visit | None, gap: Gap, state: VisitState, text: Evidence) -> list[Visit]:
         if earlier is None:
             return []
-        closed = {**earlier.candidates, "gap": {**gap_of(earlier), **gap_note(gap, self.performance)}}
+        closed = {**earlier.candidates, "gap": {**earlier.gap, **gap_note(gap, self.performance)}}
         return [self._next(replace(earlier, candidates=closed), state, text)]
 
     def _replacing(self, earlier: Visit | None, visit: Visit, gap: Gap | None = None) -> list[Visit]:
@@ -182,10 +180,9 @@ class _Case:
         if earlier is None:
             return [visit]
         if earlier.site_id == visit.site_id:
-            told = earlier.evidence if gap_of(earlier).get("id") == gap_of(visit)["id"] else ()
+            told = earlier.evidence if earlier.gap.get("id") == visit.gap["id"] else ()
             kept = [each for each in told if each not in visit.evidence][:_KEPT]
-            same = ("first_sign", *FLIGHT_ENDS)
-            first = {key: earlier.candidates[key] for key in same if key in earlier.candidates}
+            first = {"first_sign": earlier.candidates["first_sign"], **earlier.flight_ends}
             return [
                 replace(
                     visit,
@@ -194,38 +191,41 @@ class _Case:
                     candidates={**visit.candidates, **first},
                 )
             ]
-        text = words.another(visit)
+        text = words.other_site_sentence(visit)
         if gap is None:
             return [self._next(earlier, "diverted", text), visit]
         return [*self._ended(earlier, gap, "diverted", text), visit]
 
     def _lost_toward(self, gap: Gap, ranked: Sequence[Candidate]) -> Visit:
         best = ranked[0]
-        expected = arrival(gap.lost, best.place, self.performance)
+        expected = estimate_arrival(gap.lost, best.place, self.performance)
         visit = self._visit(gap.lost.fix.at, best.place, "lost", gap_note(gap, self.performance), ranked)
-        candidates = {**visit.candidates, "arrived_between": [stamp(expected.early), stamp(expected.late)]}
+        candidates = {
+            **visit.candidates,
+            "arrived_between": [utc_stamp(expected.early), utc_stamp(expected.late)],
+        }
         return replace(
             visit,
             state="lost_toward",
             confidence=1,
             arrived_at=expected.at,
             candidates=candidates,
-            evidence=(words.lost(gap, best, ranked, expected),),
+            evidence=(words.lost_sentence(gap, best, ranked, expected),),
         )
 
     def _returned(
-        self, gap: Gap, back: End, best: Candidate, ranked: Sequence[Candidate], *, both: bool
+        self, gap: Gap, back: GapEnd, best: Candidate, ranked: Sequence[Candidate], *, both: bool
     ) -> Visit:
         """Confirm a stay between two flights; where another place explains them as well, it stays presumed."""
         visit = self._lost_toward(gap, [best, *(each for each in ranked if each is not best)])
-        left = departure(back, best.place, self.performance)
+        left = estimate_departure(back, best.place, self.performance)
         ground = ground_time(gap, best.place, self.performance)
-        confidence = grade(gap, best, ranked, self.performance, both=both, now=self.now)
-        told = words.back(gap, back, best, ranked, ground, certain=confidence == CERTAIN)
+        confidence = confidence_of(gap, best, ranked, self.performance, both=both, now=self.now)
+        told = words.return_sentence(gap, back, best, ranked, ground, certain=confidence == CERTAIN)
         doubt = {"undecided": True} if confidence == DOUBTFUL and not stands_out(best, ranked) else {}
         found: dict[str, Any] = {
             "departure": "emerged",
-            "departed_between": [stamp(max(left.early, gap.lost.fix.at)), stamp(left.late)],
+            "departed_between": [utc_stamp(max(left.early, gap.lost.fix.at)), utc_stamp(left.late)],
             "ground_h": round(ground.total_seconds() / 3600, 2),
         }
         return replace(
@@ -240,20 +240,20 @@ class _Case:
 
     def emerged(self, track: Track, others: Sequence[Visit]) -> list[Visit]:
         """Count the departure of an aircraft whose way in nobody heard, where it appears at a known gate."""
-        flown = legs(track.fixes)
+        flown = split_segments(track.fixes)
         if not flown:
             return []
-        back = beginning(flown[0])
+        back = segment_start(flown[0])
         before = back.fix.at - (self.performance.endurance or MIN_GROUND)
         if not back.airborne or any((each.last_fix_at or each.recorded_at) >= before for each in others):
             return []
         best = emerged_from(back, self.places, self.outlook)
         if best is None:
             return []
-        left = departure(back, best.place, self.performance)
-        gap = {"back": position(back), "back_at": stamp(back.fix.at)}
+        left = estimate_departure(back, best.place, self.performance)
+        gap = {"back": end_position(back), "back_at": utc_stamp(back.fix.at)}
         visit = self._visit(back.fix.at, best.place, "emerged", gap, [best])
-        bounds = {"departure": "emerged", "departed_between": [stamp(left.early), stamp(left.late)]}
+        bounds = {"departure": "emerged", "departed_between": [utc_stamp(left.early), utc_stamp(left.late)]}
         return [
             replace(
                 visit,
@@ -262,7 +262,7 @@ class _Case:
                 departed_at=left.at,
                 last_fix_at=back.fix.at,
                 candidates={**visit.candidates, **bounds},
-                evidence=(words.emerged(back, best),),
+                evidence=(words.emerged_sentence(back, best),),
             )
         ]
 
@@ -271,12 +271,12 @@ class _Case:
     ) -> Visit:
         aircraft = self.aircraft
         candidates: dict[str, Any] = {
-            "procedure": PROCEDURE,
+            "procedure": ADSB_PROCEDURE,
             "first_sign": first.isoformat(timespec="minutes"),
             INFERRED: how,
             "arrival": how,
             "gap": dict(gap),
-            "places": [noted(each) for each in ranked[:_KEPT]],
+            "places": [candidate_record(each) for each in ranked[:_KEPT]],
             "elsewhere": round(1 - sum(each.probability for each in ranked), 3),
         }
         return Visit(
@@ -294,7 +294,7 @@ class _Case:
             callsign=aircraft.callsign,
             registration=aircraft.registration,
             type_code=aircraft.type_code,
-            subjects=subjects(aircraft, self.classes, place.site.watchlist),
+            subjects=visit_subjects(aircraft, self.classes, place.site.watchlist),
             candidates=candidates,
         )
 
@@ -304,7 +304,7 @@ class _Case:
 
 def _best_of(watched: Sequence[Candidate], earlier: Visit | None) -> Candidate | None:
     """Choose the likeliest site; one that was told before is kept where no other is likelier than not."""
-    if not watched or earlier is None or watched[0].probability >= LIKELY:
+    if not watched or earlier is None or watched[0].probability >= LIKELY_PROBABILITY:
         return watched[0] if watched else None
     own = next((each for each in watched if each.place.id == earlier.site_id), watched[0])
-    return own if own.probability >= UNLIKELY else watched[0]
+    return own if own.probability >= UNLIKELY_PROBABILITY else watched[0]

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from monitor.flights.geodesy import course_deg, great_circle_nm, turn_deg
 from monitor.flights.places import Place
-from monitor.flights.signal_loss.gaps import End
+from monitor.flights.signal_loss.gaps import GapEnd
 from monitor.flights.tracks.phases import height_ft
+from monitor.sites.geodesy import course_deg, great_circle_nm, turn_deg
 
 TERMINAL_NM = 45.0
 """Nearer than this to its field an aircraft flies where controllers and procedures send it, not straight in."""
@@ -20,7 +20,7 @@ _TURNED = 0.1
 """So many of those near their field fly any course, as on the downwind leg of an approach."""
 GLIDE_FT_PER_NM = 318.0
 """A path of 3°, on which airliners come down and above which most climb out."""
-STEEP_FPM = 300.0
+STEEP_DESCENT_FPM = 300.0
 _LOW_FT = 6_000.0
 _FITS, _LEAST = 4.0, 0.1
 _LEVEL_SHARE = 0.5
@@ -43,12 +43,12 @@ _BESIDE_NM = 1.0
 Point = tuple[float, float]
 
 
-def away_nm(end: End, place: Place) -> float:
+def away_nm(end: GapEnd, place: Place) -> float:
     """Give the distance to the middle of a place."""
     return great_circle_nm(end.fix.lat, end.fix.lon, place.lat, place.lon)
 
 
-def off_deg(end: End, place: Place, *, outbound: bool) -> float | None:
+def off_deg(end: GapEnd, place: Place, *, outbound: bool) -> float | None:
     """Give the angle between the track and the direction to the place, or from it; None where no course is known."""
     if end.course_deg is None:
         return None
@@ -56,28 +56,28 @@ def off_deg(end: End, place: Place, *, outbound: bool) -> float | None:
     return round(turn_deg(end.course_deg, (to_place + 180) % 360 if outbound else to_place), 1)
 
 
-def leads_to(lost: End, place: Place) -> bool:
+def leads_to(lost: GapEnd, place: Place) -> bool:
     """Whether the track at the loss may lead to a place: within 30°, and more the nearer it is."""
     return _agrees(lost, place, outbound=False)
 
 
-def may_lead_to(lost: End, place: Place) -> bool:
+def may_lead_to(lost: GapEnd, place: Place) -> bool:
     """Whether a place must be weighed: where the track leads, and every field near by, as whoever lands there may turn."""
     return leads_to(lost, place) or away_nm(lost, place) <= TERMINAL_NM
 
 
-def points_along(end: End, place: Place, *, outbound: bool) -> bool:
+def points_along(end: GapEnd, place: Place, *, outbound: bool) -> bool:
     """Whether the track leads straight to a place, or from it: within 30°, however near it is."""
     off = off_deg(end, place, outbound=outbound)
     return off is not None and off <= _SPREADS * _SPREAD_DEG
 
 
-def comes_from(back: End, place: Place) -> bool:
+def comes_from(back: GapEnd, place: Place) -> bool:
     """Whether the track at re-emergence may come from a place."""
     return _agrees(back, place, outbound=True)
 
 
-def fit(end: End, place: Place, *, outbound: bool) -> float:
+def course_likelihood(end: GapEnd, place: Place, *, outbound: bool) -> float:
     """Weigh the course: 1 straight from afar; near the field, where any course occurs, it proves less either way."""
     away = away_nm(end, place)
     off, spread = off_deg(end, place, outbound=outbound), _spread_deg(away)
@@ -88,7 +88,7 @@ def fit(end: End, place: Place, *, outbound: bool) -> float:
     return straight if away > TERMINAL_NM else (1 - _TURNED) * straight + _TURNED * anywhere
 
 
-def _agrees(end: End, place: Place, *, outbound: bool) -> bool:
+def _agrees(end: GapEnd, place: Place, *, outbound: bool) -> bool:
     off, spread = off_deg(end, place, outbound=outbound), _spread_deg(away_nm(end, place))
     if off is None:
         return spread >= _WIDEST_DEG
@@ -102,7 +102,7 @@ def _spread_deg(away: float) -> float:
     return min(_WIDEST_DEG, _SPREAD_DEG * wider)
 
 
-def profile(end: End, place: Place, *, outbound: bool) -> float:
+def vertical_likelihood(end: GapEnd, place: Place, *, outbound: bool) -> float:
     """Weigh height and rate of climb: above 1 where they are those of a flight there, below 1 where they are not.
 
     A flight comes down about 3° before its field and climbs away from it. Who is past the point where the descent
@@ -110,16 +110,16 @@ def profile(end: End, place: Place, *, outbound: bool) -> float:
     """
     height, away = height_ft(end.fix, place), away_nm(end, place)
     sinking = (end.rate_fpm or 0.0) * (1 if outbound else -1)
-    if sinking < -STEEP_FPM:
+    if sinking < -STEEP_DESCENT_FPM:
         return _CLIMBS_NEAR if away < _NEAR_NM else _CLIMBS if away < _FAR_NM else _CLIMBS_FAR
     if height is None or end.rate_fpm is None:
         return 1.0
-    if sinking > STEEP_FPM:
+    if sinking > STEEP_DESCENT_FPM:
         return _descending(away, height)
     return _LEVEL_SHARE * _descending(away, height) if height < _LOW_FT else _level(away, height)
 
 
-def on_path(way_nm: float, height_ft: float) -> float:
+def glide_path_likelihood(way_nm: float, height_ft: float) -> float:
     """Weigh a height by the way that is left to a runway: 1 on a path of 3°, less above it and far below it."""
     ratio = max(way_nm, 1.0) / ((max(0.0, height_ft) + _PATH_FT) / GLIDE_FT_PER_NM)
     off = math.log(ratio)
@@ -145,7 +145,7 @@ def _level(away: float, height_ft: float) -> float:
     return math.exp((1 - share) * math.log(_NOT_DOWN))
 
 
-def way_to_runway_nm(lost: End, place: Place) -> float | None:
+def way_to_runway_nm(lost: GapEnd, place: Place) -> float | None:
     """Give the way to the nearest threshold along an extended centreline that the track is on or leads across.
 
     None where no runway is known, or none can be reached so: see `knows_runways`.
@@ -158,7 +158,7 @@ def way_to_runway_nm(lost: End, place: Place) -> float | None:
     return min((way for way in ways if way is not None), default=None)
 
 
-def is_on_final(lost: End, place: Place) -> bool:
+def is_on_final(lost: GapEnd, place: Place) -> bool:
     """Whether the track leads along the extended centreline of a runway, not only across it."""
     if lost.course_deg is None:
         return False

@@ -7,27 +7,26 @@ from typing import Protocol
 from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.coverage import watched_s
-from monitor.flights.places import HALF_TURN_DEG, NM_PER_DEGREE, Place
+from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import gates_of
-from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, facing
-from monitor.flights.signal_loss.gaps import LOST_AFTER, End, Gap, flew_in, flies_out
+from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, approach_side
+from monitor.flights.signal_loss.gaps import SIGNAL_LOST_AFTER, Gap, GapEnd, flew_in, flies_out
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.ranking import Outlook, Past, past_of
-from monitor.flights.signal_loss.records import gap_of
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, kinds_of
 from monitor.flights.tracks.integrity import Track
-from monitor.flights.visits import is_inferred
+from monitor.sites.geodesy import NM_PER_DEGREE, wrap_longitude
 
 _COVERED_FOR = timedelta(hours=24)
 _COVERED_UNTIL = timedelta(hours=1)
 _SAME_FLIGHT = timedelta(hours=1)
 
-Box = tuple[float, float, float, float]
+SearchBox = tuple[float, float, float, float]
 """West, south, east, north in degrees; west greater than east crosses 180°."""
 
 
-class Readers(Protocol):
+class OutlookReaders(Protocol):
     """What can be read of everything but the judged aircraft's own track: a database, or tracks in memory.
 
     Whatever is read is read as it stands when a silence is judged: nothing of later.
@@ -41,7 +40,9 @@ class Readers(Protocol):
         """The time of the last report of one aircraft before another time."""
         ...
 
-    def heard_low(self, box: Box, since: datetime, until: datetime, *, below_ft: float, but: str) -> bool:
+    def heard_low(
+        self, box: SearchBox, since: datetime, until: datetime, *, below_ft: float, but: str
+    ) -> bool:
         """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
         ...
 
@@ -61,7 +62,7 @@ class Readers(Protocol):
         """Where providers reckon one aircraft to be, from a time on."""
         ...
 
-    def airports_around(self, end: End, places: Sequence[Place]) -> Sequence[Place]:
+    def airports_around(self, end: GapEnd, places: Sequence[Place]) -> Sequence[Place]:
         """The airports around an end of a gap that are none of the sites."""
         ...
 
@@ -71,7 +72,7 @@ def read_losses(
     places: Sequence[Place],
     *,
     known: Sequence[Visit],
-    readers: Readers,
+    readers: OutlookReaders,
     classes: Classes,
     now: datetime,
 ) -> list[Visit]:
@@ -84,7 +85,12 @@ def read_losses(
 
 
 def outlook_of(
-    aircraft: Aircraft, places: Sequence[Place], classes: Classes, readers: Readers, *, read_since: datetime
+    aircraft: Aircraft,
+    places: Sequence[Place],
+    classes: Classes,
+    readers: OutlookReaders,
+    *,
+    read_since: datetime,
 ) -> Outlook:
     """Build what is known beside the reports of one aircraft, which were read from `read_since` on."""
     kinds, performance = kinds_of(aircraft, classes), performance_of(aircraft.type_code)
@@ -109,12 +115,12 @@ def outlook_of(
             return 0.0
         return watched_s(readers.good_polls(lost, until), lost.at, until)
 
-    def entered(end: End) -> bool:
+    def entered(end: GapEnd) -> bool:
         if flew_in(end, readers.scope_of(end.fix), performance):
             return True
         # Where the reports that were read begin, the aircraft need not have been silent.
         before = readers.heard_before(aircraft.icao24, read_since)
-        return before is not None and end.fix.at - before < LOST_AFTER
+        return before is not None and end.fix.at - before < SIGNAL_LOST_AFTER
 
     return Outlook(
         past=past,
@@ -126,13 +132,13 @@ def outlook_of(
     )
 
 
-def is_covered(place: Place, lost: Fix, readers: Readers) -> bool:
+def is_covered(place: Place, lost: Fix, readers: OutlookReaders) -> bool:
     """Whether others were heard low at a place, on the side a report came from, in the day before or the hour after."""
-    west, south, east, north = facing(place, lost)
+    west, south, east, north = approach_side(place, lost)
     box = (
-        _turned(place.lon + west / place.east_scale),
+        wrap_longitude(place.lon + west / place.east_scale),
         place.lat + south / NM_PER_DEGREE,
-        _turned(place.lon + east / place.east_scale),
+        wrap_longitude(place.lon + east / place.east_scale),
         place.lat + north / NM_PER_DEGREE,
     )
     below_ft = (place.elevation_ft or 0.0) + COVERED_BELOW_FT
@@ -145,21 +151,16 @@ def _is_earlier(visit: Visit, at: datetime, icao24: str) -> bool:
     began = visit.first_fix_at or visit.arrived_at or visit.departed_at
     if began is None or began >= at:
         return False
-    if visit.icao24 != icao24 or not is_inferred(visit):
+    if visit.icao24 != icao24 or not visit.is_inferred:
         return True
-    back_at = gap_of(visit).get("back_at")
+    back_at = visit.gap.get("back_at")
     return back_at is not None and datetime.fromisoformat(back_at) < at
 
 
-def _hinted(icao24: str, at: datetime, readers: Readers) -> frozenset[str]:
+def _hinted(icao24: str, at: datetime, readers: OutlookReaders) -> frozenset[str]:
     """Give the airports that another service names as the destination of the flight that was lost."""
     since, until = at - _SAME_FLIGHT, at + _SAME_FLIGHT
     claimed = readers.claims(icao24, since, until)
     named = {each.actual_destination or each.destination for each in claimed if not each.estimated}
     reckoned = {each.destination for each in readers.estimates(icao24, since) if each.at <= until}
     return frozenset(named | reckoned) - {""}
-
-
-def _turned(lon: float) -> float:
-    """Bring a longitude back between -180 and 180."""
-    return (lon + HALF_TURN_DEG) % (2 * HALF_TURN_DEG) - HALF_TURN_DEG

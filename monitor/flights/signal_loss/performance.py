@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from monitor.flights.geodesy import SECONDS_PER_HOUR
+from monitor.sites.geodesy import SECONDS_PER_HOUR
 
 PERFORMANCE_FILE = Path(__file__).with_name("performance.toml")
 

@@ -5,32 +5,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.records import Fix, Visit
+from db.records import PRESENT_STATES, Fix, Visit
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import Gate
 from monitor.flights.signal_loss.estimates import MIN_GROUND, ground_time
-from monitor.flights.signal_loss.gaps import End, Gap
+from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.likelihood import (
     FINAL_NM,
     away_nm,
     comes_from,
-    fit,
+    course_likelihood,
+    glide_path_likelihood,
     is_on_final,
     knows_runways,
     may_lead_to,
     off_deg,
-    on_path,
-    profile,
+    vertical_likelihood,
     way_to_runway_nm,
 )
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.tracks.phases import height_ft
 
-LIKELY = 0.5
+LIKELY_PROBABILITY = 0.5
 """A place less likely than this is not named as where the aircraft went."""
-SURE = 0.8
+SURE_PROBABILITY = 0.8
 """Only of a place as likely as this a stay is held for certain."""
-UNLIKELY = 0.25
+UNLIKELY_PROBABILITY = 0.25
 _APART = 3.0
 """Unless it is so many times likelier than any other, a place cannot be told from its neighbours by a loss alone."""
 _UNWATCHED = 0.2
@@ -48,7 +48,6 @@ _OTHER_COURSE = 0.05
 _LEAST_OF_HEIGHTS = 0.05
 _HINTED = 10.0
 _COMPARED = 12
-_CAME = frozenset({"present", "departed", "confirmed"})
 _PASSED = frozenset({"through_flight", "diverted"})
 
 
@@ -92,18 +91,18 @@ class Outlook:
     """Whether others were heard low over a place on this report's side of it: there, a landing would have been heard."""
     watched: Callable[[Gap, datetime], float]
     """The seconds of a silence, up to a time, in which a working feed listened where the signal was lost."""
-    others: Callable[[End], Sequence[Place]]
+    others: Callable[[GapEnd], Sequence[Place]]
     """Airports that nobody watches, around an end of a gap."""
     hinted: Callable[[datetime], frozenset[str]]
     """ICAO codes of the airports that another service names as its destination at a time."""
-    entered: Callable[[End], bool]
+    entered: Callable[[GapEnd], bool]
     """Whether an aircraft first heard there flew into the area that was asked about."""
 
 
 def past_of(visits: Sequence[Visit], kinds: frozenset[str]) -> tuple[int, int]:
     """Count the earlier visits of a kind to one site, and its losses towards it that led past or elsewhere."""
     alike = [visit.state for visit in visits if not kinds.isdisjoint(visit.subjects)]
-    return sum(state in _CAME for state in alike), sum(state in _PASSED for state in alike)
+    return sum(state in PRESENT_STATES for state in alike), sum(state in _PASSED for state in alike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +119,8 @@ class _Weighed:
 class _Judge:
     """One silence, to be weighed for each place."""
 
-    lost: End
-    back: End | None
+    lost: GapEnd
+    back: GapEnd | None
     past: Past
     hints: frozenset[str]
 
@@ -154,11 +153,11 @@ class _Judge:
 
     def _way(self, place: Place) -> float:
         away, heights = away_nm(self.lost, place), _height(self.lost, place, outbound=False)
-        course = fit(self.lost, place, outbound=False) * _runway(self.lost, place)
+        course = course_likelihood(self.lost, place, outbound=False) * _runway(self.lost, place)
         if self.back is not None:
             heights *= _height(self.back, place, outbound=True)
             came = comes_from(self.back, place)
-            course *= fit(self.back, place, outbound=True) if came else _OTHER_COURSE
+            course *= course_likelihood(self.back, place, outbound=True) if came else _OTHER_COURSE
             away = min(away, away_nm(self.back, place)) if came else away
         return course * heights * (_FREE_NM / max(away, _CLOSE_NM)) ** 2
 
@@ -192,7 +191,7 @@ def rank(
     return sorted(found, key=lambda each: (-each.probability, each.place.id))
 
 
-def emerged_from(back: End, places: Sequence[Place], outlook: Outlook) -> Candidate | None:
+def emerged_from(back: GapEnd, places: Sequence[Place], outlook: Outlook) -> Candidate | None:
     """Find the place whose departure a first report shows: climbing away from it near by, or at a gate of it."""
     if outlook.entered(back):
         return None
@@ -202,7 +201,7 @@ def emerged_from(back: End, places: Sequence[Place], outlook: Outlook) -> Candid
     possible = [each for each in weighed if each.weight > 0 and not outlook.covered(each.place, back.fix)]
     found = _candidates(back, possible, past, 1.0, outbound=True)
     best = max(found, key=lambda each: (each.probability, each.place.id), default=None)
-    return best if best is not None and best.watched and best.probability >= LIKELY else None
+    return best if best is not None and best.watched and best.probability >= LIKELY_PROBABILITY else None
 
 
 def _feasible(gap: Gap, place: Place, performance: Performance) -> bool:
@@ -212,20 +211,20 @@ def _feasible(gap: Gap, place: Place, performance: Performance) -> bool:
     return gap.back is None or ground_time(gap, place, performance) >= MIN_GROUND
 
 
-def _emergence(back: End, place: Place, past: Past, *, watched: bool) -> _Weighed:
+def _emergence(back: GapEnd, place: Place, past: Past, *, watched: bool) -> _Weighed:
     """Weigh a departure; of an airport that nobody watches nothing is known."""
     gate = _gate(back, past.gates.get(place.id, ())) if watched else ""
-    heights, away = profile(back, place, outbound=True), away_nm(back, place)
+    heights, away = vertical_likelihood(back, place, outbound=True), away_nm(back, place)
     if not comes_from(back, place) or not (gate or (away <= _CLOSE_NM and heights > 1)):
         return _Weighed(place, 0.0, 0.0, watched)
     own = (1.0 if watched else _UNWATCHED) * (_AT_GATE if gate else (_FREE_NM / _CLOSE_NM) ** 2)
-    own *= heights * fit(back, place, outbound=True)
+    own *= heights * course_likelihood(back, place, outbound=True)
     return _Weighed(place, own * (_prior(place, past) if watched else 1.0), own, watched)
 
 
-def _height(end: End, place: Place, *, outbound: bool) -> float:
+def _height(end: GapEnd, place: Place, *, outbound: bool) -> float:
     """Weigh height and climb at one end; no height by itself makes a flight impossible."""
-    return max(profile(end, place, outbound=outbound), _LEAST_OF_HEIGHTS)
+    return max(vertical_likelihood(end, place, outbound=outbound), _LEAST_OF_HEIGHTS)
 
 
 def _prior(place: Place, past: Past) -> float:
@@ -234,7 +233,7 @@ def _prior(place: Place, past: Past) -> float:
     return (1.0 + math.log2(1 + here)) / (1.0 + math.log2(1 + elsewhere))
 
 
-def _runway(lost: End, place: Place) -> float:
+def _runway(lost: GapEnd, place: Place) -> float:
     """Weigh the way to a runway: on its final approach or about to join it, at the height that belongs there."""
     if not knows_runways(place):
         return 1.0
@@ -242,11 +241,11 @@ def _runway(lost: End, place: Place) -> float:
     off = _UNALIGNED if away_nm(lost, place) <= FINAL_NM else 1.0
     if way is None or height is None:
         return off
-    return max(off, (_ALIGNED if is_on_final(lost, place) else _JOINS) * on_path(way, height))
+    return max(off, (_ALIGNED if is_on_final(lost, place) else _JOINS) * glide_path_likelihood(way, height))
 
 
 def _candidates(
-    end: End, weighed: Sequence[_Weighed], past: Past, elsewhere: float, *, outbound: bool = False
+    end: GapEnd, weighed: Sequence[_Weighed], past: Past, elsewhere: float, *, outbound: bool = False
 ) -> list[Candidate]:
     """Make probabilities of the weights, among them that of anywhere else."""
     total = elsewhere + sum(each.weight for each in weighed)
@@ -269,5 +268,5 @@ def _codes(place: Place) -> frozenset[str]:
     return frozenset({place.site.codes.get("icao", "")}) - {""}
 
 
-def _gate(end: End, gates: Sequence[Gate]) -> str:
+def _gate(end: GapEnd, gates: Sequence[Gate]) -> str:
     return next((gate.name for gate in gates if gate.holds(end.fix.lat, end.fix.lon)), "")

@@ -3,25 +3,27 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from alerts.words import span, utc_seconds
+from alerts.words import measured_duration, utc_seconds
 from db.records import Evidence, Fix, Visit
-from monitor.flights.evidence import flying, note
-from monitor.flights.geodesy import apart_nm
-from monitor.flights.signal_loss.estimates import Arrival
-from monitor.flights.signal_loss.gaps import End, Gap
+from monitor.flights.evidence import flying, poll_evidence
+from monitor.flights.signal_loss.estimates import ArrivalEstimate
+from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.signal_loss.ranking import Candidate
+from monitor.flights.tracks.kinematics import apart_nm
 
 _TOLD = 3
 _WORTH_TELLING = 0.02
 
 
-def lost(gap: Gap, best: Candidate, ranked: Sequence[Candidate], expected: Arrival) -> Evidence:
+def lost_sentence(
+    gap: Gap, best: Candidate, ranked: Sequence[Candidate], expected: ArrivalEstimate
+) -> Evidence:
     """Tell of the loss of signal and where it points."""
     fix = gap.lost.fix
     off = "" if best.off_deg is None else f", {best.off_deg:.0f}° off the direct way"
     gate = f", where signals are usually lost on that way ({best.gate})" if best.gate else ""
-    return note(
+    return poll_evidence(
         fix,
         f"Last heard {flying(fix)} at {utc_seconds(fix.at)} ({fix.provider}), {best.away_nm:.0f} NM from "
         f"{best.place.site.name} and flying towards it{off}{gate}. It would have arrived between "
@@ -37,7 +39,7 @@ def _rest(best: Candidate, ranked: Sequence[Candidate]) -> str:
     return ", ".join([*others, f"anywhere else {elsewhere:.0%}"])
 
 
-def overdue(gap: Gap, late: datetime) -> Evidence:
+def overdue_sentence(gap: Gap, late: datetime) -> Evidence:
     """Say that it should have arrived."""
     return Evidence(
         "note",
@@ -47,7 +49,7 @@ def overdue(gap: Gap, late: datetime) -> Evidence:
     )
 
 
-def outlasted(gap: Gap, performance: Performance) -> Evidence:
+def outlasted_sentence(gap: Gap, performance: Performance) -> Evidence:
     """Say that it can no longer be in the air."""
     assert performance.endurance is not None
     hours = performance.endurance.total_seconds() / 3600
@@ -59,40 +61,40 @@ def outlasted(gap: Gap, performance: Performance) -> Evidence:
     )
 
 
-def through(gap: Gap, back: End) -> Evidence:
+def through_flight_sentence(gap: Gap, back: GapEnd) -> Evidence:
     """Say that it flew on."""
-    return note(
+    return poll_evidence(
         back.fix,
         f"Heard again at {utc_seconds(back.fix.at)} ({back.fix.provider}), {apart_nm(gap.lost.fix, back.fix):.0f} NM on, after "
-        f"{span(gap.length(back.fix.at))}: as long as a flight without landing takes.",
+        f"{measured_duration(gap.length(back.fix.at))}: as long as a flight without landing takes.",
     )
 
 
-def too_short(gap: Gap, back: End) -> Evidence:
+def too_short_sentence(gap: Gap, back: GapEnd) -> Evidence:
     """Say that the silence leaves no time for a stay."""
-    return note(
+    return poll_evidence(
         back.fix,
-        f"Heard again at {utc_seconds(back.fix.at)} ({back.fix.provider}) after {span(gap.length(back.fix.at))}: "
+        f"Heard again at {utc_seconds(back.fix.at)} ({back.fix.provider}) after {measured_duration(gap.length(back.fix.at))}: "
         "too soon to have landed and left again.",
     )
 
 
-def elsewhere(back: End) -> Evidence:
+def elsewhere_sentence(back: GapEnd) -> Evidence:
     """Say that it came back from another direction."""
-    return note(
+    return poll_evidence(
         back.fix,
         f"Heard again {flying(back.fix)} at {utc_seconds(back.fix.at)} ({back.fix.provider}), not coming from this site.",
     )
 
 
-def another(visit: Visit) -> Evidence:
+def other_site_sentence(visit: Visit) -> Evidence:
     """Say that it went to another site."""
     return Evidence("visit", visit.visit_id, f"It went to {visit.site_id} instead.")
 
 
-def back(
+def return_sentence(
     gap: Gap,
-    end: End,
+    end: GapEnd,
     best: Candidate,
     ranked: Sequence[Candidate],
     ground: timedelta,
@@ -105,17 +107,17 @@ def back(
     if not certain:
         alone = f", {best.own:.0%} by this flight alone" if best.own < best.probability else ""
         doubt = f" That it was there: {best.probability:.0%}{alone}; {_rest(best, ranked)}."
-    return note(
+    return poll_evidence(
         end.fix,
         f"Heard again {flying(end.fix)} at {utc_seconds(end.fix.at)} ({end.fix.provider}), {away:.0f} NM from "
-        f"{best.place.site.name}, after {span(gap.length(end.fix.at))} of silence. "
-        f"That leaves about {span(ground)} on the ground.{doubt}",
+        f"{best.place.site.name}, after {measured_duration(gap.length(end.fix.at))} of silence. "
+        f"That leaves about {measured_duration(ground)} on the ground.{doubt}",
     )
 
 
-def emerged(end: End, best: Candidate) -> Evidence:
+def emerged_sentence(end: GapEnd, best: Candidate) -> Evidence:
     """Tell of a departure without an arrival."""
-    return note(
+    return poll_evidence(
         end.fix,
         f"First heard {flying(end.fix)} at {utc_seconds(end.fix.at)} ({end.fix.provider}), {best.away_nm:.0f} NM from "
         f"{best.place.site.name}, flying away from it ({best.gate}). Its arrival was not observed.",

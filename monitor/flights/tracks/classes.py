@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from monitor.flights.tracks.codes import is_icao, states
-from monitor.flights.tracks.identity import Classes, Rule
+from monitor.flights.tracks.codes import is_icao, registry_states
+from monitor.flights.tracks.identity import Classes, ClassRule
 
 CLASSES_FILE = Path(__file__).with_name("classes.toml")
 
@@ -34,7 +34,7 @@ def load_classes(*paths: Path) -> Classes:
     A later file may give a class of an earlier one more rules, another label or another `watch`.
     """
     named: dict[str, dict[str, Any]] = {}
-    rules: list[Rule] = []
+    rules: list[ClassRule] = []
     for path in paths:
         document = _read(path)
         _merge(path, document.get("class", {}), named)
@@ -62,7 +62,7 @@ def _merge(path: Path, entries: Mapping[str, Any], named: dict[str, dict[str, An
         named[name] = {**named.get(name, {}), **entry}
 
 
-def _rules(path: Path, number: int, entry: Mapping[str, Any], named: Collection[str]) -> list[Rule]:
+def _rules(path: Path, number: int, entry: Mapping[str, Any], named: Collection[str]) -> list[ClassRule]:
     """Read one entry: a rule for each class that it names."""
     where = f"in rule {number}"
     _refuse_unknown(path, where, entry, {"class", "block", *_LISTS})
@@ -74,7 +74,7 @@ def _rules(path: Path, number: int, entry: Mapping[str, Any], named: Collection[
                 f"{path}, {where}: there is no class {name!r}. Add a table [class.{name or 'NAME'}]."
             )
     lists = {key: _texts(path, where, key, entry.get(key, ())) for key in _LISTS}
-    rule = Rule(
+    rule = ClassRule(
         "",
         frozenset(lists["hex"]),
         entry.get("block", ""),
@@ -94,14 +94,14 @@ def _texts(path: Path, where: str, key: str, values: Any) -> Sequence[str]:
     return values
 
 
-def _check(path: Path, where: str, rule: Rule, flags: Collection[str], named: Collection[str]) -> None:
+def _check(path: Path, where: str, rule: ClassRule, flags: Collection[str], named: Collection[str]) -> None:
     bad = sorted(each for each in rule.hex if not is_icao(each))
     if bad:
         raise ClassesError(f"{path}, {where}: {', '.join(bad)} is not six lower-case hexadecimal digits.")
     odd = sorted(each for each in rule.operators if not _OPERATOR.fullmatch(each))
     if odd:
         raise ClassesError(f"{path}, {where}: operator {', '.join(odd)} is not three capital letters.")
-    if rule.block and rule.block not in states():
+    if rule.block and rule.block not in registry_states():
         raise ClassesError(
             f"{path}, {where}: block {rule.block!r} is not a state with addresses of its own. Write two letters, as RU."
         )
@@ -111,7 +111,7 @@ def _check(path: Path, where: str, rule: Rule, flags: Collection[str], named: Co
     missing = sorted(rule.unless - set(named))
     if missing:
         raise ClassesError(f"{path}, {where}: unless names {', '.join(missing)}, which is no class.")
-    if rule == Rule("", unless=rule.unless):
+    if rule == ClassRule("", unless=rule.unless):
         raise ClassesError(f"{path}, {where}: it has no condition and would fit every aircraft. Give it one.")
 
 

@@ -41,7 +41,7 @@ def is_icao(icao24: str) -> bool:
     return _ICAO24.fullmatch(icao24) is not None
 
 
-def state_of(icao24: str, registration: str = "") -> str:
+def registry_state(icao24: str, registration: str = "") -> str:
     """Give the state (ISO 3166) that the registration names, else the one to which ICAO gave the address, or ''."""
     named = next((state for prefix, state in _PREFIXES if prefix.match(registration)), "")
     if named or not is_icao(icao24):
@@ -52,7 +52,7 @@ def state_of(icao24: str, registration: str = "") -> str:
     return blocks[at][1] if at >= 0 and number <= blocks[at][0] else ""
 
 
-def states() -> frozenset[str]:
+def registry_states() -> frozenset[str]:
     """Give every state that has a block."""
     return frozenset(state for _, state in _blocks()[1])
 
@@ -97,7 +97,7 @@ def _blocks() -> tuple[list[int], list[tuple[int, str]]]:
 TYPES_FILE = Path(__file__).with_name("types.toml")
 
 
-def names_of(designator: str) -> tuple[str, ...]:
+def type_names(designator: str) -> tuple[str, ...]:
     """Give the names under which people know a designator, the most common first; none where it has no entry."""
     return _names().get(designator, ())
 
@@ -106,7 +106,7 @@ def listed_types(designator: str, watchlist: Collection[str]) -> list[str]:
     """Give the subjects of a watch list, as written there, that mean the type with this designator."""
     if not designator:
         return []
-    meant = {_bare(name) for name in (designator, *names_of(designator))}
+    meant = {_bare(name) for name in (designator, *type_names(designator))}
     return [
         subject
         for subject in watchlist

@@ -7,19 +7,19 @@ from fnmatch import fnmatchcase
 
 from db.records import Fix
 from db.records.claims import KnownAircraft
-from monitor.flights.tracks.codes import is_icao, listed_types, registration_of, state_of
+from monitor.flights.tracks.codes import is_icao, listed_types, registration_of, registry_state
 
 __all__ = [
     "UNNAMED_FLAGS",
     "Aircraft",
+    "ClassRule",
     "Classes",
-    "Rule",
     "aircraft_of",
-    "completed",
+    "completed_aircraft",
     "completed_fixes",
     "is_icao",
-    "state_of",
-    "subjects",
+    "registry_state",
+    "visit_subjects",
 ]
 
 UNNAMED_FLAGS = 4 | 8
@@ -52,7 +52,7 @@ class Aircraft:
     @property
     def state(self) -> str:
         """The state of registry, as far as registration or address hint at it."""
-        return state_of(self.icao24, self.registration)
+        return registry_state(self.icao24, self.registration)
 
     @property
     def unnamed(self) -> bool:
@@ -61,7 +61,7 @@ class Aircraft:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ClassRule:
     """One way to belong to a class: every condition that is given must hold, and no class in `unless` be given."""
 
     name: str
@@ -95,7 +95,7 @@ class Rule:
 class Classes:
     """Every class of aircraft: its rules, its words, and which are watched."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[ClassRule, ...]
     labels: Mapping[str, str]
     watched: frozenset[str]
 
@@ -126,7 +126,7 @@ def aircraft_of(fixes: Sequence[Fix]) -> Aircraft:
     )
 
 
-def completed(aircraft: Aircraft, known: KnownAircraft | None) -> Aircraft:
+def completed_aircraft(aircraft: Aircraft, known: KnownAircraft | None) -> Aircraft:
     """Fill in what the reports leave out from the aircraft database; what a report says stands, flags add up."""
     if known is None:
         return aircraft
@@ -180,7 +180,7 @@ def kinds_of(aircraft: Aircraft, classes: Classes) -> frozenset[str]:
     )
 
 
-def subjects(aircraft: Aircraft, classes: Classes, watchlist: Collection[str] = ()) -> tuple[str, ...]:
+def visit_subjects(aircraft: Aircraft, classes: Classes, watchlist: Collection[str] = ()) -> tuple[str, ...]:
     """Give the subjects under which a visit is counted beside '': class, operator, type, and address if watched.
 
     The type is the ICAO designator that the feed sent (`type:T160`), and also the watch list's own word for it

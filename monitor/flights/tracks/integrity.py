@@ -7,9 +7,8 @@ from datetime import timedelta
 from statistics import median
 
 from db.records import Fix
-from monitor.flights.geodesy import apart_nm, seconds_between
 from monitor.flights.tracks.identity import is_icao
-from monitor.flights.tracks.kinematics import one_aircraft
+from monitor.flights.tracks.kinematics import apart_nm, one_aircraft, seconds_between
 
 MAX_AHEAD = timedelta(minutes=5)
 _REPEAT_S = 2.0
@@ -31,10 +30,10 @@ _JAMMED_SHARE = 0.1
 _JAMMED_AT_LEAST = 3
 _TWIN_NM, _TWIN_FT = 1.0, 200.0
 
-Rejected = list[tuple[Fix, str]]
+RejectedReports = list[tuple[Fix, str]]
 
 
-REASONS = {
+REJECTION_REASONS = {
     "not_icao": "the address is not ICAO's (it begins with ~)",
     "future": "dated more than 5 minutes ahead",
     "low_integrity": "the transponder itself says that its position is poor (jamming does that)",
@@ -63,12 +62,12 @@ class Track:
         return tuple(fix for fix, reason in self.rejected if reason == "twin")
 
 
-def clean(fixes: Sequence[Fix]) -> Track:
+def believed_track(fixes: Sequence[Fix]) -> Track:
     """Sort the reports of one aircraft and keep those that are believed, however late they came.
 
-    `REASONS` tells the reasons; a report with a misread altitude stays, without its altitude.
+    `REJECTION_REASONS` tells the reasons; a report with a misread altitude stays, without its altitude.
     """
-    dropped: Rejected = []
+    dropped: RejectedReports = []
     kept: list[Fix] = []
     for fix in sorted(fixes, key=lambda each: (each.at, each.provider)):
         reason = first_reason(fix) or (_repeated(kept[-1], fix) if kept else "")
@@ -82,7 +81,7 @@ def clean(fixes: Sequence[Fix]) -> Track:
     return Track(tuple(kept), tuple(dropped))
 
 
-def spoofed(fixes: Sequence[Fix]) -> frozenset[str]:
+def spoofed_addresses(fixes: Sequence[Fix]) -> frozenset[str]:
     """Give the addresses that are put on one point at one time, too many to be true.
 
     Within half a minute four aircraft in flight within 100 m, or five on the ground within 10 m: those that follow
@@ -182,7 +181,7 @@ def _flies(fix: Fix) -> bool:
     return fix.on_ground is False and (fix.ground_speed_kt or 0) > _MOVING_KT
 
 
-def _without_altitude_jumps(fixes: list[Fix], dropped: Rejected) -> list[Fix]:
+def _without_altitude_jumps(fixes: list[Fix], dropped: RejectedReports) -> list[Fix]:
     mended = []
     for n, fix in enumerate(fixes):
         if fix.altitude_ft is not None and _jumps(fixes, n):
@@ -205,7 +204,7 @@ def _jumps(fixes: Sequence[Fix], n: int) -> bool:
     return abs(altitude - median(known)) > _ALTITUDE_SLACK_FT + _MAX_CLIMB_FPM * span_min / 2
 
 
-def _agreeing(fixes: list[Fix], dropped: Rejected) -> list[Fix]:
+def _agreeing(fixes: list[Fix], dropped: RejectedReports) -> list[Fix]:
     """Drop computed positions that fewer than three reports within two minutes of each other bear out."""
     if not any(fix.source in _RANGED for fix in fixes):
         return fixes

@@ -1,12 +1,15 @@
-"""Chains of reports that one aircraft can have flown: which of several under one address is believed."""
+"""How far reports lie apart, and chains of them that one aircraft can have flown: which under one address is believed."""
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 import numpy as np
 
 from db.records import Fix
-from monitor.flights.geodesy import SECONDS_PER_HOUR, apart_nm, seconds_between, steps_nm, steps_s
+from monitor.sites.geodesy import SECONDS_PER_HOUR, Floats, great_circle_nm, great_circles_nm
+
+AnyFloat = TypeVar("AnyFloat", float, Floats)
 
 MAX_SPEED_KT = 900.0
 # Two providers' clocks differ by a second or two; at 450 m/s that moves a position by less than this.
@@ -18,13 +21,23 @@ _ESTABLISHED = 3
 _OUTLIVED_BY = timedelta(hours=1)
 
 
+def seconds_between(earlier: Fix, later: Fix) -> float:
+    """Give the time from one report to the other."""
+    return (later.at - earlier.at).total_seconds()
+
+
+def apart_nm(one: Fix, other: Fix) -> float:
+    """Give the distance between two reports."""
+    return great_circle_nm(one.lat, one.lon, other.lat, other.lon)
+
+
 def one_aircraft(fixes: list[Fix], dropped: list[tuple[Fix, str]]) -> list[Fix]:
     """Keep one chain of reports that one aircraft can have flown: the first established one.
 
     What begins with an impossible jump is not believed for being longer: spoofing lasts. Only where it goes on
     for an hour after the first chain fell silent, and is twice as long, was the first chain the false one.
     """
-    if len(fixes) < _ESTABLISHED or not (steps_nm(fixes) > _reach_nm(steps_s(fixes))).any():
+    if len(fixes) < _ESTABLISHED or not _jumps(fixes):
         return fixes
     chains: list[list[Fix]] = []
     for fix in fixes:
@@ -75,9 +88,17 @@ def _believed(chains: Sequence[list[Fix]]) -> list[Fix]:
     return believed
 
 
+def _jumps(fixes: Sequence[Fix]) -> bool:
+    """Whether any report lies further from the one before than an aircraft can have flown."""
+    lat, lon = (np.array(each) for each in zip(*((fix.lat, fix.lon) for fix in fixes), strict=True))
+    seconds = np.diff(np.array([fix.at.timestamp() for fix in fixes]))
+    steps = great_circles_nm(lat[:-1], lon[:-1], lat[1:], lon[1:])
+    return bool((steps > _reach_nm(seconds)).any())
+
+
 def _can_follow(last: Fix, fix: Fix) -> bool:
-    return apart_nm(last, fix) <= float(_reach_nm(np.float64(seconds_between(last, fix))))
+    return apart_nm(last, fix) <= _reach_nm(seconds_between(last, fix))
 
 
-def _reach_nm(seconds: "np.float64 | np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":
-    return np.asarray(seconds * MAX_SPEED_KT / SECONDS_PER_HOUR + _SPEED_SLACK_NM)
+def _reach_nm(seconds: AnyFloat) -> AnyFloat:
+    return seconds * MAX_SPEED_KT / SECONDS_PER_HOUR + _SPEED_SLACK_NM

@@ -7,8 +7,9 @@ from enum import Enum
 import numpy as np
 
 from db.records import Fix
-from monitor.flights.geodesy import SECONDS_PER_HOUR, apart_nm, seconds_between
 from monitor.flights.places import Place, positions
+from monitor.flights.tracks.kinematics import apart_nm, seconds_between
+from monitor.sites.geodesy import SECONDS_PER_HOUR
 
 GROUND_SPEED_KT = 80.0
 FLIGHT_SPEED_KT = 200.0
@@ -35,7 +36,7 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PhasedReport:
     """One report with what it proves; `place` is the site it lies in, if any."""
 
     fix: Fix
@@ -57,7 +58,7 @@ def height_ft(fix: Fix, place: Place) -> float | None:
     return altitude - place.elevation_ft
 
 
-def steps(fixes: Sequence[Fix], places: Sequence[Place]) -> list[Step]:
+def phased_reports(fixes: Sequence[Fix], places: Sequence[Place]) -> list[PhasedReport]:
     """Read a believed track: say of each report what it proves and which site it lies in."""
     inside = _places_of(fixes, places)
     speeds = list(_speeds(fixes))
@@ -65,7 +66,7 @@ def steps(fixes: Sequence[Fix], places: Sequence[Place]) -> list[Step]:
     found = []
     for n, fix in enumerate(fixes):
         phase = _phase(fix, speeds[n], inside[n] or nearest[n], inside=inside[n] is not None)
-        found.append(Step(fix, phase, inside[n], speeds[n]))
+        found.append(PhasedReport(fix, phase, inside[n], speeds[n]))
     return found
 
 

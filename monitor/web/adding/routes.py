@@ -12,58 +12,58 @@ from monitor.errors import WorkFailed
 from monitor.sites.faults import SitesError
 from monitor.sites.kinds import KINDS
 from monitor.web.actions import OwnForm
-from monitor.web.adding.adding import DryRun, Wish, refused, try_wish, write_sites
-from monitor.web.context import Here, Web
+from monitor.web.adding.preview import DryRun, SiteForm, preview_site, refused_dry_run, write_sites
+from monitor.web.context import Here, WebContext
 from monitor.web.views.map_data import draft_map_data, plain_map_data
 
 router = APIRouter(include_in_schema=False)
 _LONGEST_TEXT = 1_000_000
 
-Short = Annotated[str, Form(max_length=200)]
-Long = Annotated[str, Form(max_length=_LONGEST_TEXT)]
+ShortText = Annotated[str, Form(max_length=200)]
+LongText = Annotated[str, Form(max_length=_LONGEST_TEXT)]
 
-log = structlog.get_logger()
+_log = structlog.get_logger()
 
 
 @router.get("/add-site")
-def form(request: Request, here: Here) -> Response:
+def get_form(request: Request, here: Here) -> Response:
     """Show the form."""
-    return _form(request, here, Wish(), DryRun())
+    return _form(request, here, SiteForm(), DryRun())
 
 
 @router.post("/add-site/check", dependencies=[OwnForm])
-def check(  # noqa: PLR0917 - the fields of the form
+def post_preview(  # noqa: PLR0917 - the fields of the form
     request: Request,
     here: Here,
-    airport: Short = "",
-    geojson: Long = "",
-    site_id: Short = "",
-    name: Short = "",
-    kind: Short = "",
-    timezone: Short = "",
+    airport: ShortText = "",
+    geojson: LongText = "",
+    site_id: ShortText = "",
+    name: ShortText = "",
+    kind: ShortText = "",
+    timezone: ShortText = "",
 ) -> Response:
     """Show what adding would do; nothing is written."""
-    wish = Wish(*(each.strip() for each in (airport, geojson, site_id, name, kind, timezone)))
-    found = try_wish(here.app, wish, here.clock())
+    wish = SiteForm(*(each.strip() for each in (airport, geojson, site_id, name, kind, timezone)))
+    found = preview_site(here.app, wish, here.clock())
     return _form(request, here, wish, found)
 
 
 @router.post("/add-site", dependencies=[OwnForm])
-def add(request: Request, here: Here, features: Long) -> Response:
+def post_sites(request: Request, here: Here, features: LongText) -> Response:
     """Write the sites of a dry run into the sites file, and watch them from now on."""
     try:
         added = write_sites(here.app, features)
     except SitesError as error:
-        wish = Wish(geojson=features)
-        return _form(request, here, wish, refused(wish, error.faults))
+        wish = SiteForm(geojson=features)
+        return _form(request, here, wish, refused_dry_run(wish, error.faults))
     except WorkFailed as error:
         return here.renderer.problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Not added", str(error))
     pipeline.reload_sites(here.app, here.clock())
-    log.info("sites added from the page", sites=added)
+    _log.info("sites added from the page", sites=added)
     return RedirectResponse(f"/sites/{added[0]}" if len(added) == 1 else "/", HTTPStatus.SEE_OTHER)
 
 
-def _form(request: Request, here: Web, wish: Wish, found: DryRun) -> Response:
+def _form(request: Request, here: WebContext, wish: SiteForm, found: DryRun) -> Response:
     status = HTTPStatus.UNPROCESSABLE_ENTITY if found.faults else HTTPStatus.OK
     return here.renderer.page(
         request,

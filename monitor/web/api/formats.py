@@ -18,7 +18,7 @@ from starlette.responses import Response
 from monitor.reports.tables import csv_text
 from monitor.sites import Site
 
-Format = Literal["json", "csv", "geojson"]
+ApiFormat = Literal["json", "csv", "geojson"]
 
 
 def encode_cursor(*parts: object) -> str:
@@ -59,8 +59,8 @@ def bad_cursor() -> HTTPException:
     return HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, text)
 
 
-def answer(
-    page: BaseModel, form: Format, url: URL, sites: Mapping[str, Site], *, outlines: bool = False
+def format_page(
+    page: BaseModel, form: ApiFormat, url: URL, sites: Mapping[str, Site], *, outlines: bool = False
 ) -> Response:
     """Give a page of items in the form asked for; the address of the next page stands in `Link` as well."""
     body = page.model_dump(mode="json")

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from db.pages import LookFilter, VisitFilter
 from db.records import AlertStatus, VisitState
-from monitor.web.api.formats import Format
+from monitor.web.api.formats import ApiFormat
 
 MOST_ITEMS, USUAL_ITEMS = 1000, 200
 
@@ -48,39 +48,39 @@ def _moment(value: object) -> object:
         raise ValueError("this lies outside the calendar") from None
 
 
-Moment = Annotated[
+QueryTime = Annotated[
     datetime | None,
     BeforeValidator(_moment),
     WithJsonSchema({"type": "string", "description": "A day (UTC) or an instant in ISO 8601 with its zone."}),
     Query(),
 ]
-Text = Annotated[str | None, Query(max_length=200)]
-Form = Annotated[Format, Query(alias="format", description="json, csv or geojson")]
-Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="At most so many items")]
-Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before")]
+TextParameter = Annotated[str | None, Query(max_length=200)]
+FormatParameter = Annotated[ApiFormat, Query(alias="format", description="json, csv or geojson")]
+LimitParameter = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="At most so many items")]
+CursorParameter = Annotated[str | None, Query(max_length=2000, description="`next` of the page before")]
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
     """In which form and from where on to answer."""
 
-    form: Form = "json"
-    limit: Limit = USUAL_ITEMS
-    cursor: Cursor = None
+    form: FormatParameter = "json"
+    limit: LimitParameter = USUAL_ITEMS
+    cursor: CursorParameter = None
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationQuery:
     """Which observations; `subject=` (empty) is the counts of all, `area=` (empty) the whole site."""
 
-    site: Text = None
-    area: Text = None
-    metric: Text = None
-    subject: Text = None
-    since: Moment = None
-    until: Moment = None
-    as_of: Moment = None
-    as_recorded: Moment = None
+    site: TextParameter = None
+    area: TextParameter = None
+    metric: TextParameter = None
+    subject: TextParameter = None
+    since: QueryTime = None
+    until: QueryTime = None
+    as_of: QueryTime = None
+    as_recorded: QueryTime = None
 
     def filter(self) -> LookFilter:
         """The same for the database."""
@@ -94,10 +94,10 @@ class ObservationQuery:
 class VisitQuery:
     """Which visits."""
 
-    site: Text = None
+    site: TextParameter = None
     status: Annotated[VisitState | None, Query()] = None
-    since: Moment = None
-    until: Moment = None
+    since: QueryTime = None
+    until: QueryTime = None
 
     def filter(self) -> VisitFilter:
         """The same for the database."""
@@ -108,12 +108,12 @@ class VisitQuery:
 class AlertQuery:
     """Which alerts; those that were open at some time in [since, until)."""
 
-    site: Text = None
-    metric: Text = None
-    subject: Text = None
+    site: TextParameter = None
+    metric: TextParameter = None
+    subject: TextParameter = None
     status: Annotated[AlertStatus | None, Query()] = None
-    since: Moment = None
-    until: Moment = None
+    since: QueryTime = None
+    until: QueryTime = None
 
     def takes(
         self, metric: str, subjects: tuple[str, ...], opened_at: datetime, closed_at: datetime | None

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from db.alerts import alerts
 from db.engine import Connection, reading
-from db.pages import LookId, look_id, look_page, visit_page, visit_place
+from db.observations import LookId
+from db.pages import look_id, look_page, visit_page, visit_place
 from db.records import SeriesKey
 from db.sites import site_names
-from monitor.web.api.formats import answer, bad_cursor, cursor_time, decode_cursor, encode_cursor
+from monitor.web.api.formats import bad_cursor, cursor_time, decode_cursor, encode_cursor, format_page
 from monitor.web.api.models import (
     Alerts,
     ApiError,
@@ -25,15 +26,15 @@ from monitor.web.api.models import (
 )
 from monitor.web.api.queries import (
     AlertQuery,
-    Form,
+    FormatParameter,
     ObservationQuery,
     Paging,
-    Text,
+    TextParameter,
     VisitQuery,
     only_known_parameters,
 )
 from monitor.web.api.status import site_items, status_items
-from monitor.web.context import Here, Web
+from monitor.web.context import Here, WebContext
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     401: {"model": ApiError, "description": "The token is missing or wrong"},
@@ -69,8 +70,8 @@ _FORMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/sites", response_model=Sites, responses=_FORMS)
-def sites(request: Request, here: Here, paging: Pages, site: Text = None) -> Response:
+@router.get("/sites", name="sites", response_model=Sites, responses=_FORMS)
+def get_sites(request: Request, here: Here, paging: Pages, site: TextParameter = None) -> Response:
     """Every watched site and how it stands; GeoJSON gives the outlines."""
     start = int(_one(decode_cursor(paging.cursor, 1), "0", str.isdecimal))
     with reading(here.app.engine) as connection:
@@ -82,8 +83,8 @@ def sites(request: Request, here: Here, paging: Pages, site: Text = None) -> Res
     return _answer(request, here, paging, Sites(items=page, next=following), outlines=True)
 
 
-@router.get("/observations", response_model=Observations, responses=_FORMS)
-def observations(
+@router.get("/observations", name="observations", response_model=Observations, responses=_FORMS)
+def get_observations(
     request: Request, here: Here, paging: Pages, wanted: Annotated[ObservationQuery, Depends()]
 ) -> Response:
     """Counts, one revision a look: the newest that was knowable at `as_of` and recorded by `as_recorded`."""
@@ -100,8 +101,10 @@ def observations(
     return _answer(request, here, paging, Observations(items=items, next=following))
 
 
-@router.get("/visits", response_model=Visits, responses=_FORMS)
-def visits(request: Request, here: Here, paging: Pages, wanted: Annotated[VisitQuery, Depends()]) -> Response:
+@router.get("/visits", name="visits", response_model=Visits, responses=_FORMS)
+def get_visits(
+    request: Request, here: Here, paging: Pages, wanted: Annotated[VisitQuery, Depends()]
+) -> Response:
     """Aircraft visits, the one that began last first; those that touch [since, until)."""
     after = decode_cursor(paging.cursor, 2)
     place = (cursor_time(after[0]), after[1]) if after else None
@@ -116,8 +119,8 @@ def visits(request: Request, here: Here, paging: Pages, wanted: Annotated[VisitQ
     return _answer(request, here, paging, Visits(items=items, next=following))
 
 
-@router.get("/alerts", response_model=Alerts, responses=_FORMS)
-def alert_list(
+@router.get("/alerts", name="alert_list", response_model=Alerts, responses=_FORMS)
+def get_alerts(
     request: Request, here: Here, paging: Pages, wanted: Annotated[AlertQuery, Depends()]
 ) -> Response:
     """Alerts, the one that was opened last first."""
@@ -138,14 +141,14 @@ def alert_list(
     return _answer(request, here, paging, Alerts(items=items, next=following))
 
 
-@router.get("/status", response_model=Statuses, responses=_FORMS)
-def status(request: Request, here: Here, form: Form = "json") -> Response:
+@router.get("/status", name="status", response_model=Statuses, responses=_FORMS)
+def get_status(request: Request, here: Here, form: FormatParameter = "json") -> Response:
     """How the program is: who leads, the outbox, every provider and channel."""
     items = status_items(here.app, here.clock())
     return _answer(request, here, Paging(form), Statuses(items=items, next=None))
 
 
-def _check_site(connection: Connection, here: Web, site: str | None) -> None:
+def _check_site(connection: Connection, here: WebContext, site: str | None) -> None:
     if site is None or site in here.app.sites or site in site_names(connection):
         return
     there = ", ".join(sorted(here.app.sites))
@@ -167,5 +170,7 @@ def _one(values: list[str] | None, default: str, good: Callable[[str], bool]) ->
     return values[0]
 
 
-def _answer(request: Request, here: Web, paging: Paging, page: Any, *, outlines: bool = False) -> Response:
-    return answer(page, paging.form, request.url, here.app.sites, outlines=outlines)
+def _answer(
+    request: Request, here: WebContext, paging: Paging, page: Any, *, outlines: bool = False
+) -> Response:
+    return format_page(page, paging.form, request.url, here.app.sites, outlines=outlines)

@@ -5,15 +5,15 @@ from datetime import datetime
 
 from db.engine import Connection
 from monitor.app import App
-from monitor.flights.words import rejected
-from monitor.reports.status import ProviderStatus, Status, gather
+from monitor.flights.words import rejected_words
+from monitor.reports.status import ProviderStatus, WatchStatus, gather_status
 from monitor.web.api.models import AreaItem, SiteItem, StatusItem
-from monitor.web.views.overview import SiteCard, Surveyor
+from monitor.web.views.overview import OverviewReader, SiteCard
 
 
 def site_items(connection: Connection, app: App, now: datetime, site_id: str | None) -> list[SiteItem]:
     """Every watched site, or one."""
-    surveyor = Surveyor(connection, app, now)
+    surveyor = OverviewReader(connection, app, now)
     wanted = [site for site in app.sites.values() if site_id in {None, site.id}]
     return [
         _site(
@@ -51,11 +51,11 @@ def _site(card: SiteCard, open_alerts: int) -> SiteItem:
 
 def status_items(app: App, now: datetime) -> list[StatusItem]:
     """Every part of the program."""
-    status = gather(app, now)
+    status = gather_status(app, now)
     return [_program(status), _outbox(status), *map(_provider, status.providers), *_channels(status)]
 
 
-def _program(status: Status) -> StatusItem:
+def _program(status: WatchStatus) -> StatusItem:
     leads = status.leader.owner if status.leader and status.leader_alive else None
     text = (
         f"Scheduling: {leads}." if leads else "No service schedules just now; start one with “sitewatch run”."
@@ -65,7 +65,7 @@ def _program(status: Status) -> StatusItem:
     return StatusItem(part="program", state="ok" if leads else "idle", since=None, text=text)
 
 
-def _outbox(status: Status) -> StatusItem:
+def _outbox(status: WatchStatus) -> StatusItem:
     box = status.outbox
     waiting = sum(box.waiting.values())
     text = f"{waiting} messages wait, {box.dead} were given up."
@@ -76,11 +76,11 @@ def _provider(each: ProviderStatus) -> StatusItem:
     state = each.state
     since = state.last_ok_at if state.health == "ok" else state.failing_since
     text = state.last_error or f"{each.kind}, asked every {each.interval_s} s; {each.attribution}."
-    text = " ".join(part for part in (text, rejected(each.rejected_24h)) if part)
+    text = " ".join(part for part in (text, rejected_words(each.rejected_24h)) if part)
     return StatusItem(part=f"provider:{each.name}", state=state.health, since=since, text=text)
 
 
-def _channels(status: Status) -> Iterator[StatusItem]:
+def _channels(status: WatchStatus) -> Iterator[StatusItem]:
     failing = {each.channel: each for each in status.outbox.failing}
     for name in status.channels:
         trouble = failing.get(name)

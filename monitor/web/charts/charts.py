@@ -17,12 +17,12 @@ from monitor.web.charts.marks import (
     BOTTOM_PX,
     Block,
     Chart,
+    ChartInput,
     Mark,
     Scale,
     Span,
-    Told,
+    chart_description,
     condense,
-    describe,
     mark_of,
     shade_gaps,
     shade_silence,
@@ -36,14 +36,14 @@ _NARROWEST_PX = 330
 _MARK_PX, _MOST_TOGETHER = 9, 4
 
 
-def value_chart(told: Told, title: str, height: int = 170) -> Chart | None:
+def value_chart(given: ChartInput, title: str, height: int = 170) -> Chart | None:
     """Draw one subject's counts over time; None where there is nothing to draw."""
-    span = span_of(told)
+    span = span_of(given)
     if span is None:
         return None
-    counts = [each for each in told.looks if each.value is not None]
+    counts = [each for each in given.looks if each.value is not None]
     highest = [each.high or each.value or 0.0 for each in counts]
-    top = _top([*highest, *(each.high for each in told.expected)], told.declared)
+    top = _top([*highest, *(each.high for each in given.expected)], given.declared)
     plot_px = height - TOP_PX - BOTTOM_PX
     floor = float(height - BOTTOM_PX)
 
@@ -51,18 +51,18 @@ def value_chart(told: Told, title: str, height: int = 170) -> Chart | None:
         return round(floor - plot_px * value / top, 1)
 
     shown, condensed = condense(counts)
-    marks = [mark_of(each, told, span, y) for each in shown]
+    marks = [mark_of(each, given, span, y) for each in shown]
     return Chart(
         title=title,
-        description=describe(told, title),
+        description=chart_description(given, title),
         height=height,
         floor_y=floor,
         ticks=span.ticks(),
         blocks=(
-            *shade_gaps(told, span, (TOP_PX, plot_px)),
-            *shade_silence(told, span, (TOP_PX, plot_px)),
-            *_baselines(told, span, y, floor),
-            *_usual(told, span, y),
+            *shade_gaps(given, span, (TOP_PX, plot_px)),
+            *shade_silence(given, span, (TOP_PX, plot_px)),
+            *_baselines(given, span, y, floor),
+            *_usual(given, span, y),
         ),
         marks=tuple(_labelled(marks, shown)),
         condensed=condensed,
@@ -74,10 +74,10 @@ def _top(values: Sequence[float], declared: Iterable[DeclaredBaseline]) -> float
     return highest * 1.06
 
 
-def _baselines(told: Told, span: Span, y: Scale, floor: float) -> Iterator[Block]:
-    for each in told.declared:
+def _baselines(given: ChartInput, span: Span, y: Scale, floor: float) -> Iterator[Block]:
+    for each in given.declared:
         title = (
-            f"{statement_words(each)}, {window_words(each, told.zone)}, according to "
+            f"{statement_words(each)}, {window_words(each, given.zone)}, according to "
             f"{named(each.publisher)} ({looks_behind(each.n_looks)})"
         )
         left, right = span.x(each.window_start), span.x(each.window_end)
@@ -89,16 +89,16 @@ def _baselines(told: Told, span: Span, y: Scale, floor: float) -> Iterator[Block
             yield Block(left, width, "declared", title, floor - 3, 3, statement_words(each))
 
 
-def _usual(told: Told, span: Span, y: Scale) -> Iterator[Block]:
+def _usual(given: ChartInput, span: Span, y: Scale) -> Iterator[Block]:
     """What was usual at each look, by the looks before it."""
-    for each in told.expected:
+    for each in given.expected:
         left, right = span.x(each.look.period_start), span.x(each.look.period_end)
         top = y(each.high)
         yield Block(
             left,
             round(max(0.4, right - left), 2),
             "usual",
-            f"{look_period(each.look, told.zone)}: usually {interval_words(each.low, each.high)}, "
+            f"{look_period(each.look, given.zone)}: usually {interval_words(each.low, each.high)}, "
             f"{each.expected:.3g} expected",
             top,
             round(max(1.0, y(each.low) - top), 1),

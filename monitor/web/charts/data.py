@@ -5,15 +5,15 @@ from typing import Any
 
 from alerts.words import counted_by, exposure_words, look_count, look_period, named, statement_words
 from db.records import Observation
-from monitor.web.charts.marks import Told, look_key
+from monitor.web.charts.marks import ChartInput, look_key
 
 
-def chart_data(told: Told) -> dict[str, Any]:
+def chart_data(given: ChartInput) -> dict[str, Any]:
     """The chart in JSON types; times are seconds since 1970."""
     return {
-        "now": told.now.timestamp(),
-        "looks": [_look(each, told) for each in told.looks],
-        "declared": list(_declared(told)),
+        "now": given.now.timestamp(),
+        "looks": [_look(each, given) for each in given.looks],
+        "declared": list(_declared(given)),
         "usual": [
             {
                 "start": each.look.period_start.timestamp(),
@@ -21,38 +21,38 @@ def chart_data(told: Told) -> dict[str, Any]:
                 "low": each.low,
                 "high": each.high,
             }
-            for each in told.expected
+            for each in given.expected
         ],
     }
 
 
-def _look(look: Observation, told: Told) -> dict[str, Any]:
+def _look(look: Observation, given: ChartInput) -> dict[str, Any]:
     return {
         "start": look.period_start.timestamp(),
         "end": look.period_end.timestamp(),
         "value": look.value,
         "low": look.low,
         "high": look.high,
-        "kind": _kind(look, told),
+        "kind": _kind(look, given),
         "count": look_count(look),
-        "when": look_period(look, told.zone),
+        "when": look_period(look, given.zone),
         "source": counted_by(look),
         "exposure": exposure_words(look.exposure),
     }
 
 
-def _kind(look: Observation, told: Told) -> str:
+def _kind(look: Observation, given: ChartInput) -> str:
     if look.assessable is False:
         return "unusable"
     if look.value is None:
         return "gap"
-    if look_key(look) in told.alerted:
+    if look_key(look) in given.alerted:
         return "alert"
     return "announced" if look.announced else "count"
 
 
-def _declared(told: Told) -> Iterator[dict[str, Any]]:
-    for each in told.declared:
+def _declared(given: ChartInput) -> Iterator[dict[str, Any]]:
+    for each in given.declared:
         yield {
             "start": each.window_start.timestamp(),
             "end": each.window_end.timestamp(),

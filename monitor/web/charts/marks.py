@@ -130,7 +130,7 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ChartInput:
     """What a chart is made from: looks (newest revisions, by time), baselines, and the looks that alerts name."""
 
     zone: str
@@ -148,13 +148,13 @@ def look_key(look: Observation) -> LookKey:
     return (look.series.subject, look.series.procedure, look.period_start, look.look_key)
 
 
-def span_of(told: Told) -> Span | None:
+def span_of(given: ChartInput) -> Span | None:
     """Choose the time to show, up to now; None where nothing was ever counted."""
-    starts = [each.period_start for each in told.looks] + [each.window_start for each in told.declared]
-    if not any(each.value is not None for each in told.looks) or not starts:
+    starts = [each.period_start for each in given.looks] + [each.window_start for each in given.declared]
+    if not any(each.value is not None for each in given.looks) or not starts:
         return None
     start = min(starts)
-    end = max([told.now, *(each.period_end for each in told.looks)])
+    end = max([given.now, *(each.period_end for each in given.looks)])
     end = max(end, start + timedelta(days=1))
     # The first mark must not stand on the edge.
     return Span(start - (end - start) * _ROOM_SHARE, end)
@@ -170,7 +170,7 @@ def condense(looks: Sequence[Observation]) -> tuple[list[Observation], str]:
     return kept, f"Of every {size} looks the highest is drawn; the table has all."
 
 
-def mark_of(look: Observation, told: Told, span: Span, y: Scale) -> Mark:
+def mark_of(look: Observation, given: ChartInput, span: Span, y: Scale) -> Mark:
     """Place one look."""
     value = look.value or 0.0
     start, end = span.x(look.period_start), span.x(look.period_end)
@@ -179,8 +179,8 @@ def mark_of(look: Observation, told: Told, span: Span, y: Scale) -> Mark:
     return Mark(
         x=round((start + end) / 2, 2) if wide or look.precision == "day" else start,
         y=y(value),
-        kind="alert" if look_key(look) in told.alerted else "announced" if look.announced else "count",
-        title=f"{look_period(look, told.zone)}: {look_count(look)}, {counted_by(look)}",
+        kind="alert" if look_key(look) in given.alerted else "announced" if look.announced else "count",
+        title=f"{look_period(look, given.zone)}: {look_count(look)}, {counted_by(look)}",
         width=round(end - start, 2) if wide else None,
         y_low=y(look.low) if bounded and look.low is not None else None,
         y_high=y(look.high) if bounded and look.high is not None else None,
@@ -188,22 +188,22 @@ def mark_of(look: Observation, told: Told, span: Span, y: Scale) -> Mark:
     )
 
 
-def shade_gaps(told: Told, span: Span, room: Room) -> Iterator[Block]:
+def shade_gaps(given: ChartInput, span: Span, room: Room) -> Iterator[Block]:
     """Shade the times without a count, series by series."""
-    by_series = sorted(told.looks, key=lambda each: (each.series, each.period_start))
+    by_series = sorted(given.looks, key=lambda each: (each.series, each.period_start))
     for (_, kind), group in groupby(by_series, key=lambda each: (each.series, _gap_kind(each))):
         stretch = list(group)
         if kind:
             start, end = stretch[0].period_start, stretch[-1].period_end
             words = "not assessable" if kind == "unusable" else "no count: not observed"
-            title = f"{period_words(start, end, 'day', told.zone)}: {words}"
+            title = f"{period_words(start, end, 'day', given.zone)}: {words}"
             yield _block(span, (start, end), kind, title, room)
 
 
-def shade_silence(told: Told, span: Span, room: Room) -> Iterator[Block]:
+def shade_silence(given: ChartInput, span: Span, room: Room) -> Iterator[Block]:
     """Shade the time since anybody looked."""
-    newest = max(each.period_end for each in told.looks if each.value is not None)
-    ended = max(each.period_end for each in told.looks)
+    newest = max(each.period_end for each in given.looks if each.value is not None)
+    ended = max(each.period_end for each in given.looks)
     if span.end - ended > (span.end - span.start) * _SILENCE_SHARE:
         yield _block(span, (ended, span.end), "silence", f"No count since {utc(newest)}", room)
 
@@ -219,13 +219,13 @@ def _block(span: Span, when: tuple[datetime, datetime], kind: str, title: str, r
     return Block(left, round(max(0.4, right - left), 2), kind, title, *room)
 
 
-def describe(told: Told, title: str) -> str:
+def chart_description(given: ChartInput, title: str) -> str:
     """Say in words what a chart shows."""
-    counts = [each for each in told.looks if each.value is not None]
+    counts = [each for each in given.looks if each.value is not None]
     highest = max(counts, key=lambda each: each.value or 0.0)
     newest = counts[-1]
     return (
         f"{title}: {len(counts)} counts. Highest {look_count(highest)} "
-        f"({look_period(highest, told.zone)}), newest {look_count(newest)} "
-        f"({look_period(newest, told.zone)}). The table below has every one."
+        f"({look_period(highest, given.zone)}), newest {look_count(newest)} "
+        f"({look_period(newest, given.zone)}). The table below has every one."
     )

@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 from alerts.channels.safe_text import safe_url
-from alerts.delivery.compose import composed
+from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
-from alerts.delivery.messages import STATUS
+from alerts.delivery.messages import EVENT_WORDS
 from alerts.words import count_words, exposure_words, own_count, period_words, rule_words, source_words
-from db.alerts import alert_by_id, events
-from db.deliveries import deliveries, told_alerts
+from db.alerts import alert_by_id, alert_events
+from db.deliveries import deliveries, notified_alerts
 from db.engine import Connection
 from db.records import Alert, AlertEvent, Delivery
 from db.silences import Silence, silences
@@ -23,11 +23,11 @@ from monitor.web.views.message_previews import (
     SlackPreview,
     delivery_of,
     email_preview,
+    shown_event,
     slack_preview,
-    told_event,
 )
-from monitor.web.views.panels import Desk, Panel, Topic
-from monitor.web.views.rows import Source, subject_words
+from monitor.web.views.panels import Panel, PanelReader, Topic
+from monitor.web.views.rows import SourceLink, subject_words
 
 _DELIVERY_WORDS = {
     "queued": "waits to be sent",
@@ -37,7 +37,7 @@ _DELIVERY_WORDS = {
     "too_old": "not sent: too old",
     "silenced": "not sent: silenced",
 }
-CHART_HEIGHT = 220
+ALERT_CHART_HEIGHT = 220
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,15 @@ class EntryRow:
     subject: str
     count: str
     when: str
-    source: Source
+    source: SourceLink
     procedure: str
     exposure: str
     certainty: str
     known_since: datetime
     revision: int
     note: str
-    links: tuple[Source, ...]
-    visits: tuple[Source, ...]
+    links: tuple[SourceLink, ...]
+    visits: tuple[SourceLink, ...]
     rules: tuple[tuple[str, str], ...]
 
 
@@ -98,12 +98,12 @@ def alert_page(
     alert = alert_by_id(connection, alert_id)
     if alert is None:
         return None
-    life = events(connection, alert_id)
+    life = alert_events(connection, alert_id)
     owed = deliveries(connection, alert_id)
-    told = told_event(life, owed, seq)
+    told = shown_event(life, owed, seq)
     delivery = delivery_of(told, owed)
-    message = composed(connection, delivery, app.settings.public_url)
-    kinds = {each.seq: STATUS[each.kind] for each in life}
+    message = compose_within(connection, delivery, app.settings.public_url)
+    kinds = {each.seq: EVENT_WORDS[each.kind] for each in life}
     return AlertPage(
         alert=alert,
         life=tuple(life),
@@ -119,8 +119,8 @@ def alert_page(
         ),
         zone=alert.details["timezone"],
         panel=_panel(connection, app, alert, now),
-        status_words=STATUS,
-        sent=alert.id in told_alerts(connection),
+        status_words=EVENT_WORDS,
+        sent=alert.id in notified_alerts(connection),
         as_sent=thaw(delivery) is not None,
     )
 
@@ -130,7 +130,9 @@ def _panel(connection: Connection, app: App, alert: Alert, now: datetime) -> Pan
     if site is None:
         return None
     topic = Topic(alert.area, alert.metric, alert.subjects or ("",))
-    return Desk(connection, site, site_names(connection), now).panel(topic, [alert], height=CHART_HEIGHT)
+    return PanelReader(connection, site, site_names(connection), now).panel(
+        topic, [alert], height=ALERT_CHART_HEIGHT
+    )
 
 
 def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
@@ -143,7 +145,7 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
         subject=subject_words(entry["subject"], entry["site_names"]),
         count=count_words(entry["value"], entry["qualifier"]),
         when=period_words(start, end, entry["precision"], zone),
-        source=Source(name, links[0].url if links else None),
+        source=SourceLink(name, links[0].url if links else None),
         procedure=entry["procedure"],
         exposure=exposure_words(entry["exposure"]),
         certainty=entry["certainty"] or "not stated",
@@ -156,18 +158,18 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
     )
 
 
-def _links(entry: Mapping[str, Any]) -> Iterator[Source]:
+def _links(entry: Mapping[str, Any]) -> Iterator[SourceLink]:
     for each in entry["evidence"]:
         url = safe_url(each["ref"]) if each["kind"] in {"url", "scene"} else None
         if url:
-            yield Source(each["text"] or entry["publisher"] or "Source", url)
+            yield SourceLink(each["text"] or entry["publisher"] or "Source", url)
 
 
-def _visits(entry: Mapping[str, Any], site_id: str) -> Iterator[Source]:
+def _visits(entry: Mapping[str, Any], site_id: str) -> Iterator[SourceLink]:
     """Link the aircraft visits behind a count to where the site's page tells them."""
     for each in entry["evidence"]:
         if each["kind"] == "visit":
-            yield Source(each["text"] or "visit", f"/sites/{quote(site_id)}#visit-{quote(each['ref'])}")
+            yield SourceLink(each["text"] or "visit", f"/sites/{quote(site_id)}#visit-{quote(each['ref'])}")
 
 
 def _delivery(each: Delivery, kinds: Mapping[int, str]) -> DeliveryRow:

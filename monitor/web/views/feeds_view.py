@@ -12,9 +12,9 @@ from monitor.app import App
 from monitor.feeds import Provider
 from monitor.feeds.options import requests_a_day
 from monitor.feeds.providers import configured_providers
-from monitor.reports.status import ProviderStatus, Status, gather, watched_share
+from monitor.reports.status import ProviderStatus, WatchStatus, gather_status, watched_share
 from monitor.sites import Site
-from monitor.web.views.sight import DAY
+from monitor.web.views.feed_coverage import RECEPTION_OVER
 
 _HEALTH = {
     "ok": "works",
@@ -53,7 +53,7 @@ class HeardRow:
 class FeedsPage:
     """All that the page of the feeds shows."""
 
-    status: Status
+    status: WatchStatus
     feeds: tuple[FeedRow, ...]
     off: tuple[Provider, ...]
     heard: tuple[HeardRow, ...]
@@ -61,10 +61,10 @@ class FeedsPage:
 
 def feeds_page(app: App, now: datetime) -> FeedsPage:
     """Gather the page of the feeds."""
-    status = gather(app, now)
+    status = gather_status(app, now)
     by_name = {each.name: each for each in status.providers}
     with reading(app.engine) as connection:
-        asked = requests_since(connection, now - DAY)
+        asked = requests_since(connection, now - RECEPTION_OVER)
     return FeedsPage(
         status=status,
         feeds=tuple(
@@ -111,7 +111,7 @@ def _heard(app: App, now: datetime) -> list[HeardRow]:
     rows = []
     with reading(app.engine) as connection:
         for site in app.sites.values():
-            hours = coverage(connection, site.id, now - DAY, now) if site.flies else []
+            hours = coverage(connection, site.id, now - RECEPTION_OVER, now) if site.flies else []
             for name in sorted(name for name, feed in app.feeds.items() if feed.watches and site.flies):
                 mine = [each for each in hours if each.provider == name]
                 reports = sum(each.reports_nearby for each in mine)

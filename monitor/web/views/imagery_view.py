@@ -9,8 +9,8 @@ from db.cutouts import cutout_failures, newest_cutout
 from db.engine import Connection
 from db.imagery import scenes
 from db.records import Cutout, Scene
-from monitor.imagery.cutout import LOOK_BACK, clear_scenes
-from monitor.imagery.next_pass import WINDOW, describe, next_passes
+from monitor.imagery.cutout import CUTOUT_LOOK_BACK, clear_scenes
+from monitor.imagery.next_pass import PASS_WINDOW, next_pass_sentence, next_passes
 from monitor.sites import Site
 
 _SATELLITES: Mapping[str, str] = {
@@ -38,8 +38,10 @@ class SitePicture:
 
 def site_picture(connection: Connection, site: Site, now: datetime) -> SitePicture:
     """Read the newest picture of one site and the scenes from which the next pass follows."""
-    known = scenes(connection, site_id=site.id, since=now - LOOK_BACK, until=now)
-    due = describe(next_passes([each for each in known if each.acquired_at >= now - WINDOW], now))
+    known = scenes(connection, site_id=site.id, since=now - CUTOUT_LOOK_BACK, until=now)
+    due = next_pass_sentence(
+        next_passes([each for each in known if each.acquired_at >= now - PASS_WINDOW], now)
+    )
     made = newest_cutout(connection, site.id)
     if made is None:
         return SitePicture("", 0, 0, "", "", "", _why_none(connection, site, known, now), due)
@@ -62,7 +64,7 @@ def _caption(made: Cutout, now: datetime) -> str:
 
 
 def _why_none(connection: Connection, site: Site, known: list[Scene], now: datetime) -> str:
-    failures = cutout_failures(connection, site.id, since=now - LOOK_BACK)
+    failures = cutout_failures(connection, site.id, since=now - CUTOUT_LOOK_BACK)
     if failures:
         last = max(failures, key=lambda each: each.failed_at)
         return (
@@ -71,5 +73,5 @@ def _why_none(connection: Connection, site: Site, known: list[Scene], now: datet
     if not known:
         return "No picture yet: no catalogue has listed a scene of this place."
     if not clear_scenes(known, now):
-        return f"No picture: none of the scenes of the last {LOOK_BACK.days} days is clear."
+        return f"No picture: none of the scenes of the last {CUTOUT_LOOK_BACK.days} days is clear."
     return "No picture yet: the newest clear scene waits to be read."

@@ -8,6 +8,7 @@ import shapely
 from shapely.geometry import mapping
 
 from monitor.sites import Site
+from monitor.sites.geodesy import longitude_near
 
 Collection = dict[str, Any]
 
@@ -43,7 +44,7 @@ def draft_map_data(sites: Iterable[Site], drafts: Sequence[Site]) -> dict[str, A
     if corners:
         # Around one corner, so that a box across 180° stays small.
         first = corners[0][0]
-        lons = [first + (x - first + 180) % 360 - 180 for x, _ in corners]
+        lons = [longitude_near(x, first) for x, _ in corners]
         lats = [y for _, y in corners]
         data["bounds"] = [[min(lons), min(lats)], [max(lons), max(lats)]]
     return {**data, "drafts": _outlines(drafts)}

@@ -6,17 +6,17 @@ from email.message import EmailMessage
 from html import unescape
 
 from alerts.channels import Message
-from alerts.channels.email_message import build
+from alerts.channels.email_message import build_email
 from alerts.channels.safe_text import safe_url
-from alerts.channels.slack_blocks import payload
-from alerts.delivery.compose import composed
+from alerts.channels.slack_blocks import slack_payload
+from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
-from db.alerts import events
+from db.alerts import alert_events
 from db.deliveries import deliveries
 from db.engine import Connection
 from db.records import AlertEvent, Delivery
 from monitor.app import App
-from monitor.web.views.rows import Source
+from monitor.web.views.rows import SourceLink
 
 _NO_SENDER = "sitewatch@localhost"
 
@@ -27,7 +27,7 @@ class SlackPreview:
 
     header: str
     parts: tuple[tuple[str, tuple[str, ...]], ...]
-    links: tuple[Source, ...]
+    links: tuple[SourceLink, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class EmailPreview:
     text: str
 
 
-def told_event(life: Sequence[AlertEvent], owed: Sequence[Delivery], seq: int | None) -> AlertEvent:
+def shown_event(life: Sequence[AlertEvent], owed: Sequence[Delivery], seq: int | None) -> AlertEvent:
     """The event whose messages are shown: the one that is asked for, else the first that was owed to anybody."""
     told = {each.event_seq for each in owed}
     chosen = [each for each in life if each.seq == seq] or [each for each in life if each.seq in told]
@@ -67,8 +67,8 @@ def slack_preview(message: Message) -> SlackPreview:
     """Read the very blocks that Slack is sent back into plain text."""
     header = ""
     parts: list[tuple[str, tuple[str, ...]]] = []
-    links: list[Source] = []
-    for block in payload(message)["blocks"]:
+    links: list[SourceLink] = []
+    for block in slack_payload(message)["blocks"]:
         match block["type"]:
             case "header":
                 header = unescape(block["text"]["text"])
@@ -80,7 +80,7 @@ def slack_preview(message: Message) -> SlackPreview:
                 parts.append(("context", tuple(unescape(each["text"]) for each in block["elements"])))
             case "rich_text":
                 links += [
-                    Source(each.get("text") or each["url"], safe_url(each["url"]))
+                    SourceLink(each.get("text") or each["url"], safe_url(each["url"]))
                     for section in block["elements"]
                     for each in section["elements"]
                     if each["type"] == "link"
@@ -103,12 +103,12 @@ def email_preview(message: Message, app: App) -> EmailPreview:
 
 def mail_html(connection: Connection, app: App, alert_id: str, seq: int | None) -> str | None:
     """The HTML part of the very email about an event of an alert; None where there is no such alert."""
-    life = events(connection, alert_id)
+    life = alert_events(connection, alert_id)
     if not life:
         return None
     owed = deliveries(connection, alert_id)
-    delivery = delivery_of(told_event(life, owed, seq), owed)
-    body = _mail(composed(connection, delivery, app.settings.public_url), app).get_body(("html",))
+    delivery = delivery_of(shown_event(life, owed, seq), owed)
+    body = _mail(compose_within(connection, delivery, app.settings.public_url), app).get_body(("html",))
     return body.get_content() if body else ""
 
 
@@ -116,4 +116,4 @@ def _mail(message: Message, app: App) -> EmailMessage:
     settings = app.settings.email_channel()
     sender = settings.sender if settings else _NO_SENDER
     recipients = settings.recipients if settings else (_NO_SENDER,)
-    return build(message, sender, recipients, "sitewatch.invalid")
+    return build_email(message, sender, recipients, "sitewatch.invalid")

@@ -10,7 +10,7 @@ from alerts.words import ago, counted_by, look_count, look_period, metric_words
 from db.alerts import alerts
 from db.blindness import open_periods
 from db.coverage import coverage
-from db.deliveries import told_alerts
+from db.deliveries import notified_alerts
 from db.engine import Connection
 from db.evaluations import verdicts
 from db.imagery import scenes
@@ -22,28 +22,28 @@ from db.sites import site_names
 from monitor.app import App
 from monitor.sites import Site
 from monitor.sites.kinds import KINDS
-from monitor.web.views.imagery_view import SitePicture, site_picture
-from monitor.web.views.listening import ears
-from monitor.web.views.map_data import SiteMark
-from monitor.web.views.panels import Desk, Panel, topics
-from monitor.web.views.sight import (
-    CURRENT,
-    PASSES,
-    Sentence,
+from monitor.web.views.feed_coverage import (
+    CURRENT_FOR,
+    PASSES_OVER,
+    CoverageSentence,
     flight_sentence,
     imagery_sentence,
-    last_heard,
+    last_reception,
     outage_sentence,
     published_sentence,
 )
-from monitor.web.views.verdict_words import status
+from monitor.web.views.imagery_view import SitePicture, site_picture
+from monitor.web.views.map_data import SiteMark
+from monitor.web.views.panels import Panel, PanelReader, topics
+from monitor.web.views.reception import read_reception
+from monitor.web.views.verdict_words import verdict_status
 
-FEATURED = 3
+FEATURED_SITES = 3
 """So many sites stand at the top with a chart; the rest follow in a table."""
 _LISTENED = timedelta(days=30)
 
-Finding = Literal["unusual", "ordinary", "unknown"]
-_WORDS: Mapping[Finding, str] = {
+SiteFinding = Literal["unusual", "ordinary", "unknown"]
+_WORDS: Mapping[SiteFinding, str] = {
     "unusual": "Unusual",
     "ordinary": "Ordinary",
     "unknown": "Cannot tell yet",
@@ -51,14 +51,14 @@ _WORDS: Mapping[Finding, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SiteState:
     """How unusual a site is and whether anybody can tell now; the map is coloured by it.
 
     `current` where the finding rests on a count of the last 30 days: what was counted long ago says nothing of a place
     at which aircraft are merely heard today. `blind` where nobody has counted or heard anything there for as long.
     """
 
-    finding: Finding
+    finding: SiteFinding
     current: bool
     words: str
     since: datetime | None
@@ -76,12 +76,12 @@ class SiteCard:
 
     site: Site
     kind: str
-    state: State
+    state: SiteState
     alert: Alert | None
     picture: SitePicture | None
     panel: Panel | None
     newest: Observation | None
-    sight: tuple[Sentence, ...]
+    sight: tuple[CoverageSentence, ...]
 
     @property
     def mark(self) -> SiteMark:
@@ -114,15 +114,15 @@ class Overview:
     @property
     def featured(self) -> tuple[SiteCard, ...]:
         """The sites with a chart: the first of the file."""
-        return self.cards[:FEATURED]
+        return self.cards[:FEATURED_SITES]
 
     @property
     def rest(self) -> tuple[SiteCard, ...]:
         """All other sites."""
-        return self.cards[FEATURED:]
+        return self.cards[FEATURED_SITES:]
 
 
-class Surveyor:
+class OverviewReader:
     """Reads what is known of sites, all in one view of the database."""
 
     def __init__(self, connection: Connection, app: App, now: datetime) -> None:
@@ -133,8 +133,8 @@ class Surveyor:
         self._flights = [feed.provider for feed in feeds if feed.watches]
         self.names = {**site_names(connection), **{site.id: site.name for site in self._sites.values()}}
         self._blind = open_periods(connection)
-        self._ears = ears(connection, self._sites.values(), feeds, self.names, now)
-        self.sent = told_alerts(connection)
+        self._ears = read_reception(connection, self._sites.values(), feeds, self.names, now)
+        self.sent = notified_alerts(connection)
         self._told: dict[str, list[Alert]] = defaultdict(list)
         for each in reversed(alerts(connection)):
             self._told[each.site_id].append(each)
@@ -144,7 +144,9 @@ class Surveyor:
 
     def overview(self) -> Overview:
         """The whole first page."""
-        cards = [self.card(site, charted=place < FEATURED) for place, site in enumerate(self._sites.values())]
+        cards = [
+            self.card(site, charted=place < FEATURED_SITES) for place, site in enumerate(self._sites.values())
+        ]
         opened = sum(each.status == "open" for told in self._told.values() for each in told)
         asked = [each.name for each in (*self._flights, *self._imagery)]
         health = provider_states(self._connection)
@@ -179,7 +181,11 @@ class Surveyor:
 
     def _panel(self, site: Site, told: Sequence[Alert]) -> Panel | None:
         found = [each for each in topics(self._summaries[site.id], told, site.watchlist) if each.subjects]
-        return Desk(self._connection, site, self.names, self._now).panel(found[0], told) if found else None
+        return (
+            PanelReader(self._connection, site, self.names, self._now).panel(found[0], told)
+            if found
+            else None
+        )
 
     def _newest(self, site: Site) -> Observation | None:
         counted = [each for each in self._summaries[site.id] if each.newest_counted_at]
@@ -197,33 +203,33 @@ class Surveyor:
         )
         return next((each for each in reversed(found) if each.value is not None), None)
 
-    def _state(self, site: Site, told: Sequence[Alert], newest: Observation | None) -> State:
+    def _state(self, site: Site, told: Sequence[Alert], newest: Observation | None) -> SiteState:
         heard = self._last_heard(site)
         seen = max((at for at in (heard, newest.period_end if newest else None) if at), default=None)
-        blind = seen is None or self._now - seen >= CURRENT
-        current = newest is not None and self._now - newest.period_end < CURRENT
+        blind = seen is None or self._now - seen >= CURRENT_FOR
+        current = newest is not None and self._now - newest.period_end < CURRENT_FOR
         opened = sum(each.status == "open" for each in told)
         if opened:
             words = f"{opened} open {'alert' if opened == 1 else 'alerts'}"
-            return State("unusual", current, words, seen, blind)
+            return SiteState("unusual", current, words, seen, blind)
         if newest is None:
-            return State("unknown", current, "Nothing counted yet", seen, blind)
+            return SiteState("unknown", current, "Nothing counted yet", seen, blind)
         finding = self._finding(newest)
         words = _WORDS[finding] if current or finding == "unknown" else f"{_WORDS[finding]} when last counted"
-        return State(finding, current, words, seen, blind)
+        return SiteState(finding, current, words, seen, blind)
 
-    def _finding(self, newest: Observation) -> Finding:
+    def _finding(self, newest: Observation) -> SiteFinding:
         said = verdicts(self._connection, [newest.key]).get(newest.key, [])
         if any(each.exceeded for each in said):
             return "unusual"
-        return "ordinary" if status(said) == "evaluated" else "unknown"
+        return "ordinary" if verdict_status(said) == "evaluated" else "unknown"
 
     def _last_heard(self, site: Site) -> datetime | None:
         if not site.flies:
             return None
-        return last_heard(coverage(self._connection, site.id, self._now - _LISTENED, self._now))
+        return last_reception(coverage(self._connection, site.id, self._now - _LISTENED, self._now))
 
-    def _sight(self, site: Site, newest: Observation | None) -> Iterator[Sentence]:
+    def _sight(self, site: Site, newest: Observation | None) -> Iterator[CoverageSentence]:
         yield published_sentence(newest, site.timezone.key, self._now)
         if site.id in self._blind:
             yield outage_sentence(self._blind[site.id])
@@ -231,6 +237,6 @@ class Surveyor:
             for provider in self._flights:
                 yield flight_sentence(site, provider, self._ears)
         if self._imagery:
-            recent = scenes(self._connection, site_id=site.id, since=self._now - PASSES)
+            recent = scenes(self._connection, site_id=site.id, since=self._now - PASSES_OVER)
             for provider in self._imagery:
                 yield imagery_sentence(provider, recent, self._now)

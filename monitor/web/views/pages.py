@@ -8,16 +8,16 @@ from fastapi.responses import HTMLResponse
 
 from db.alerts import alerts
 from db.cutouts import newest_cutout
-from db.deliveries import told_alerts
+from db.deliveries import notified_alerts
 from db.engine import reading
 from monitor.web.context import Here
-from monitor.web.security import FRAMED
+from monitor.web.security import FRAMED_HEADERS
 from monitor.web.views.alert_view import alert_page
 from monitor.web.views.feeds_view import feeds_page
 from monitor.web.views.map_data import map_data
 from monitor.web.views.message_previews import mail_html
-from monitor.web.views.overview import Surveyor
-from monitor.web.views.site_view import Asked, site_page
+from monitor.web.views.overview import OverviewReader
+from monitor.web.views.site_view import PanelQuery, site_page
 
 router = APIRouter(include_in_schema=False)
 MOST_ALERTS = 500
@@ -25,12 +25,12 @@ NEWEST_ALERTS = 6
 
 
 @router.get("/")
-def index(request: Request, here: Here) -> Response:
+def get_index(request: Request, here: Here) -> Response:
     """Show every site: map, cards and the newest alerts."""
     now = here.clock()
     with reading(here.app.engine) as connection:
-        surveyor = Surveyor(connection, here.app, now)
-        overview = surveyor.overview()
+        overview_reader = OverviewReader(connection, here.app, now)
+        overview = overview_reader.overview()
         newest = alerts(connection)[::-1][:NEWEST_ALERTS]
     return here.renderer.page(
         request,
@@ -44,7 +44,7 @@ def index(request: Request, here: Here) -> Response:
 
 
 @router.get("/sites/{site_id}")
-def site(request: Request, here: Here, site_id: str, asked: Annotated[Asked, Depends()]) -> Response:
+def get_site(request: Request, here: Here, site_id: str, asked: Annotated[PanelQuery, Depends()]) -> Response:
     """Show one site, with the counts that are asked for or else the most telling ones."""
     watched = here.app.sites.get(site_id)
     if watched is None:
@@ -55,7 +55,7 @@ def site(request: Request, here: Here, site_id: str, asked: Annotated[Asked, Dep
 
 
 @router.get("/sites/{site_id}/picture")
-def picture(request: Request, here: Here, site_id: str) -> Response:
+def get_picture(request: Request, here: Here, site_id: str) -> Response:
     """Send the newest picture of a site; its address changes with the picture, so that browsers may keep it."""
     with reading(here.app.engine) as connection:
         made = newest_cutout(connection, site_id) if site_id in here.app.sites else None
@@ -69,11 +69,11 @@ def picture(request: Request, here: Here, site_id: str) -> Response:
 
 
 @router.get("/alerts")
-def alert_list(request: Request, here: Here, status: str = "", site: str = "") -> Response:
+def get_alert_list(request: Request, here: Here, status: str = "", site: str = "") -> Response:
     """List the alerts, the newest first."""
     with reading(here.app.engine) as connection:
         found = alerts(connection, site_id=site or None, status=status or None)[::-1]
-        told = told_alerts(connection)
+        told = notified_alerts(connection)
     return here.renderer.page(
         request,
         "alerts.html",
@@ -87,7 +87,7 @@ def alert_list(request: Request, here: Here, status: str = "", site: str = "") -
 
 
 @router.get("/alerts/{alert_id}")
-def alert(
+def get_alert(
     request: Request, here: Here, alert_id: str, event: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
     """Show one alert."""
@@ -99,7 +99,7 @@ def alert(
 
 
 @router.get("/alerts/{alert_id}/email")
-def email(
+def get_email(
     request: Request, here: Here, alert_id: str, event: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
     """Send the HTML of the mail about an alert, to be shown in a frame of its page where nothing of it can run."""
@@ -107,11 +107,11 @@ def email(
         html = mail_html(connection, here.app, alert_id, event)
     if html is None:
         return _unknown(request, here, "alert", "The list of alerts is at /alerts.")
-    return HTMLResponse(html, headers=FRAMED)
+    return HTMLResponse(html, headers=FRAMED_HEADERS)
 
 
 @router.get("/feeds")
-def feeds(request: Request, here: Here) -> Response:
+def get_feeds(request: Request, here: Here) -> Response:
     """Show the feeds, their health and their terms."""
     return here.renderer.page(request, "feeds.html", view=feeds_page(here.app, here.clock()))
 

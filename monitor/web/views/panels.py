@@ -20,11 +20,11 @@ from db.records import Alert, Observation
 from monitor.sites import Site
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.lanes import lane_chart
-from monitor.web.charts.marks import Chart, Told
+from monitor.web.charts.marks import Chart, ChartInput
 from monitor.web.views.rows import (
-    Context,
     DeclaredRow,
     LookRow,
+    RowContext,
     alerted_looks,
     declared_row,
     look_row,
@@ -66,7 +66,7 @@ class Panel:
     older: int
     """How many looks the rows leave out."""
     declared: tuple[DeclaredRow, ...]
-    told: Told
+    told: ChartInput
     wide: bool
     """Whether the rows tell subjects apart."""
 
@@ -115,7 +115,7 @@ def _subjects(
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PanelReader:
     """What panels of one site are read with."""
 
     connection: Connection
@@ -145,9 +145,9 @@ class Desk:
         counts = [each for each in found[::-1] if each.usable][:MOST_COUNTED]
         shown_looks = [*(look for run in runs[:MOST_ROWS] for look in (run[0], run[-1])), *counts]
         judged = verdicts(self.connection, [each.key for each in shown_looks])
-        context = Context(self.zone, self.site_names, judged, alert_of)
+        context = RowContext(self.zone, self.site_names, judged, alert_of)
         usual = list(self._usual(topic, watch)) if watch and not topic.lanes else []
-        shown = Told(self.zone, self.now, found, stated, frozenset(alert_of), self.site_names, usual)
+        shown = ChartInput(self.zone, self.now, found, stated, frozenset(alert_of), self.site_names, usual)
         title = metric_words(topic.metric)
         chart = lane_chart(shown, title) if topic.lanes else value_chart(shown, title, height)
         return Panel(

@@ -8,19 +8,19 @@ from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from monitor.sites import Site
+from monitor.sites.geodesy import METRES_PER_NM, NM_PER_DEGREE, longitude_near
 
-SIZE = 1000.0
+PLAN_SIZE = 1000.0
 """The longer side of the drawing, in its own units."""
-_M_PER_DEG = 111_320.0
+_M_PER_DEG = METRES_PER_NM * NM_PER_DEGREE
 _MARGIN = 0.06
-_TURN, _HALF_TURN = 360.0, 180.0
 _BARS_M = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 _BAR_SHARE = 0.25
 _BAR_ROOM = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class PlanShape:
     """One outline as an SVG path; `open` is a line."""
 
     path: str
@@ -34,7 +34,7 @@ class Plan:
 
     width: float
     height: float
-    shapes: tuple[Shape, ...]
+    shapes: tuple[PlanShape, ...]
     bar: float
     bar_m: int
     unlocated: tuple[str, ...]
@@ -49,14 +49,14 @@ def draw_plan(site: Site) -> Plan:
     """Draw a site in a local projection around its middle (errors far below a pixel at this size)."""
     paper = _Paper(site)
     shapes = [
-        Shape(paper.path(site.geometry), site.name, "site"),
+        PlanShape(paper.path(site.geometry), site.name, "site"),
         *(
-            Shape(paper.path(area.geometry), area.name, "area")
+            PlanShape(paper.path(area.geometry), area.name, "area")
             for area in site.areas
             if area.geometry is not None
         ),
         *(
-            Shape(paper.line(runway["ends"]), f"Runway {runway['name']}", "runway")
+            PlanShape(paper.line(runway["ends"]), f"Runway {runway['name']}", "runway")
             for runway in site.runways
             if runway.get("ends")
         ),
@@ -85,7 +85,7 @@ class _Paper:
         self._west, self._north = min(lons) - pad_m / self._east, max(lats) + pad_m / _M_PER_DEG
         self.width_m = (max(lons) - min(lons)) * self._east + 2 * pad_m
         self.height_m = (max(lats) - min(lats)) * _M_PER_DEG + 2 * pad_m
-        self.scale = SIZE / max(self.width_m, self.height_m)
+        self.scale = PLAN_SIZE / max(self.width_m, self.height_m)
 
     def path(self, geometry: BaseGeometry) -> str:
         """Every ring as one path."""
@@ -104,7 +104,7 @@ class _Paper:
         return f"{x:.1f} {y:.1f}"
 
     def _near(self, lon: float) -> float:
-        return self._reference + (lon - self._reference + _HALF_TURN) % _TURN - _HALF_TURN
+        return longitude_near(lon, self._reference)
 
 
 def _rings(geometry: BaseGeometry) -> Iterator[list[tuple[float, ...]]]:

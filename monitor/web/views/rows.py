@@ -17,17 +17,17 @@ from alerts.words import (
     named,
     source_words,
     statement_words,
-    subject,
+    subject_phrase,
     window_words,
 )
 from db.records import Alert, DeclaredBaseline, Evaluation, Evidence, Observation, ObservationKey, Visit
 from monitor.flights import words as telling
 from monitor.web.charts.marks import LookKey, look_key
-from monitor.web.views.verdict_words import reasons, verdict
+from monitor.web.views.verdict_words import reasons, verdict_phrase
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceLink:
     """Where a number comes from: a name, and a link where there is one."""
 
     name: str
@@ -44,8 +44,8 @@ class LookRow:
     count: str
     interval: str
     exposure: str
-    source: Source
-    links: tuple[Source, ...]
+    source: SourceLink
+    links: tuple[SourceLink, ...]
     procedure: str
     certainty: str
     published: datetime
@@ -67,7 +67,7 @@ class DeclaredRow:
     subject: str
     window: str
     looks: str
-    source: Source
+    source: SourceLink
     via: str
     certainty: str
     note: str
@@ -86,7 +86,7 @@ class VisitRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class RowContext:
     """What rows are made with: the site's zone and names, the verdicts by revision, and which looks alerts name."""
 
     zone: str
@@ -95,7 +95,7 @@ class Context:
     alert_of: Mapping[LookKey, str]
 
 
-def look_row(look: Observation, context: Context) -> LookRow:
+def look_row(look: Observation, context: RowContext) -> LookRow:
     """One look in words."""
     said = context.evaluations.get(look.key, ())
     links = tuple(_links(look.evidence, look.publisher))
@@ -106,7 +106,7 @@ def look_row(look: Observation, context: Context) -> LookRow:
         count=look_count(look),
         interval=interval_words(look.low, look.high),
         exposure=exposure_words(look.exposure),
-        source=Source(
+        source=SourceLink(
             source_words(look.publisher, look.via) or counted_by(look), links[0].url if links else None
         ),
         links=links,
@@ -117,7 +117,7 @@ def look_row(look: Observation, context: Context) -> LookRow:
         announced=look.announced,
         usable=look.usable,
         note=look.note,
-        verdict=verdict(said),
+        verdict=verdict_phrase(said),
         reasons=tuple(reasons(said)),
         alert_id=context.alert_of.get(look_key(look)),
     )
@@ -135,7 +135,7 @@ def runs_of(newest_first: Iterable[Observation]) -> Iterator[list[Observation]]:
         yield from alike.values()
 
 
-def run_row(run: Sequence[Observation], context: Context) -> LookRow:
+def run_row(run: Sequence[Observation], context: RowContext) -> LookRow:
     """One look, or several without a count in one row: from the first to the last of them."""
     row = look_row(run[0], context)
     if len(run) == 1:
@@ -145,7 +145,7 @@ def run_row(run: Sequence[Observation], context: Context) -> LookRow:
     return replace(row, when=f"{first} to {last}", interval=f"{len(run)} looks", at=run[-1].period_start)
 
 
-def declared_row(each: DeclaredBaseline, context: Context) -> DeclaredRow:
+def declared_row(each: DeclaredBaseline, context: RowContext) -> DeclaredRow:
     """One declared baseline in words."""
     return DeclaredRow(
         statistic=each.statistic,
@@ -154,7 +154,7 @@ def declared_row(each: DeclaredBaseline, context: Context) -> DeclaredRow:
         window=window_words(each, context.zone),
         # Behind the day of a last sighting stands one look.
         looks="" if each.statistic == "last_seen" else looks_behind(each.n_looks),
-        source=Source(named(each.publisher), safe_url(each.url)),
+        source=SourceLink(named(each.publisher), safe_url(each.url)),
         via=each.via,
         certainty=each.certainty,
         note=each.note,
@@ -168,8 +168,8 @@ def visit_row(visit: Visit, site_names: Mapping[str, str]) -> VisitRow:
     return VisitRow(
         visit=visit,
         aircraft=", ".join(named) or f"ICAO address {visit.icao24.upper()}",
-        state=telling.state(visit),
-        confidence=telling.confidence(visit),
+        state=telling.visit_state_words(visit),
+        confidence=telling.confidence_words(visit),
         subjects=", ".join(subject_words(each, site_names) for each in visit.subjects),
         evidence=tuple(each.text for each in visit.evidence if each.text),
     )
@@ -177,7 +177,7 @@ def visit_row(visit: Visit, site_names: Mapping[str, str]) -> VisitRow:
 
 def subject_words(name: str, site_names: Mapping[str, str]) -> str:
     """A subject in words; '' is all of them."""
-    return capital(subject(name, site_names)) if name else "All"
+    return capital(subject_phrase(name, site_names)) if name else "All"
 
 
 def alerted_looks(alerts: Iterable[Alert]) -> dict[LookKey, str]:
@@ -195,8 +195,8 @@ def alerted_looks(alerts: Iterable[Alert]) -> dict[LookKey, str]:
     }
 
 
-def _links(evidence: Iterable[Evidence], publisher: str) -> Iterator[Source]:
+def _links(evidence: Iterable[Evidence], publisher: str) -> Iterator[SourceLink]:
     for each in evidence:
         url = safe_url(each.ref) if each.kind in {"url", "scene"} else None
         if url:
-            yield Source(each.text or publisher or "Source", url)
+            yield SourceLink(each.text or publisher or "Source", url)

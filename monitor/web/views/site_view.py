@@ -16,18 +16,18 @@ from monitor.app import App
 from monitor.sites import Site
 from monitor.web.charts.data import chart_data
 from monitor.web.views.imagery_view import SitePicture, site_picture
-from monitor.web.views.overview import SiteCard, Surveyor
-from monitor.web.views.panels import Desk, Panel, Topic, topics
+from monitor.web.views.overview import OverviewReader, SiteCard
+from monitor.web.views.panels import Panel, PanelReader, Topic, topics
 from monitor.web.views.plan import Plan, draw_plan
-from monitor.web.views.rows import Source, VisitRow, subject_words, visit_row
+from monitor.web.views.rows import SourceLink, VisitRow, subject_words, visit_row
 from monitor.web.views.verdict_words import rules_by_metric
 
-CHART_HEIGHT = 260
+SITE_CHART_HEIGHT = 260
 MOST_VISITS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PanelQuery:
     """Which counts the address of the page asks for."""
 
     metric: str = ""
@@ -59,7 +59,7 @@ class NoteRow:
 
     when: str
     text: str
-    source: Source
+    source: SourceLink
     certainty: str
     announced: bool
 
@@ -92,37 +92,37 @@ class SitePage:
         return self.card.site
 
 
-def site_page(connection: Connection, app: App, site: Site, now: datetime, asked: Asked) -> SitePage:
+def site_page(connection: Connection, app: App, site: Site, now: datetime, asked: PanelQuery) -> SitePage:
     """Gather a site's page; what is asked for is shown, else the most telling counts."""
-    surveyor = Surveyor(connection, app, now)
-    told = surveyor.told(site.id)
-    known = topics(surveyor.summaries(site.id), told, site.watchlist)
+    overview_reader = OverviewReader(connection, app, now)
+    told = overview_reader.told(site.id)
+    known = topics(overview_reader.summaries(site.id), told, site.watchlist)
     chosen = _chosen(known, asked)
-    desk = Desk(connection, site, surveyor.names, now)
+    panel_reader = PanelReader(connection, site, overview_reader.names, now)
     watch = app.watches[site.id]
-    panel = desk.panel(chosen, told, watch=watch, height=CHART_HEIGHT) if chosen else None
+    panel = panel_reader.panel(chosen, told, watch=watch, height=SITE_CHART_HEIGHT) if chosen else None
     visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if site.flies else []
     return SitePage(
-        card=surveyor.card(site, charted=False),
+        card=overview_reader.card(site, charted=False),
         picture=site_picture(connection, site, now),
         links=tuple(_links(known, chosen)),
-        subjects=tuple(_subject_links(known, chosen, surveyor.names)),
+        subjects=tuple(_subject_links(known, chosen, overview_reader.names)),
         panel=panel,
         chart=chart_data(panel.told) if panel and panel.chart and not panel.chart.lanes else None,
-        visits=tuple(visit_row(each, surveyor.names) for each in visits),
+        visits=tuple(visit_row(each, overview_reader.names) for each in visits),
         notes=tuple(_note(each, site.timezone.key) for each in reversed(notes(connection, site.id))),
         alerts=tuple(told),
-        told=surveyor.sent,
+        told=overview_reader.sent,
         plan=draw_plan(site),
         area_names={area.id: area.name for area in site.areas},
         watched=rules_by_metric(watch),
-        site_names=surveyor.names,
+        site_names=overview_reader.names,
         judgeability=tuple(judgeability(connection, {site.id: watch}, app.rules, now)),
-        watchlist=tuple(subject_words(each, surveyor.names) for each in site.watchlist),
+        watchlist=tuple(subject_words(each, overview_reader.names) for each in site.watchlist),
     )
 
 
-def _chosen(known: list[Topic], asked: Asked) -> Topic | None:
+def _chosen(known: list[Topic], asked: PanelQuery) -> Topic | None:
     for each in known:
         if (each.area, each.metric) == (asked.area, asked.metric):
             return replace(each, subjects=(asked.subject,)) if asked.subject in each.subjects else each
@@ -157,7 +157,7 @@ def _note(note: Note, zone: str) -> NoteRow:
     return NoteRow(
         when=period_words(note.starts_at, note.ends_at, note.precision, zone),
         text=note.text,
-        source=Source(named(note.publisher), safe_url(note.url)),
+        source=SourceLink(named(note.publisher), safe_url(note.url)),
         certainty=note.certainty,
         announced=note.announced,
     )

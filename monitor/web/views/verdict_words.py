@@ -22,14 +22,14 @@ USABLE_LOOKS = "usable looks"
 """What rules mean that say how many are missing, unless they name another thing."""
 
 
-def verdict(evaluations: Sequence[Evaluation]) -> str:
+def verdict_phrase(evaluations: Sequence[Evaluation]) -> str:
     """What the rules said of one look, in a few words."""
     if not evaluations:
         return "waits to be judged"
     fired = [rule_words(each.rule) for each in evaluations if each.exceeded]
     if fired:
         return f"unusual: {', '.join(fired)}"
-    said = status(evaluations)
+    said = verdict_status(evaluations)
     words = _STATUS_WORDS[said]
     missing = missing_looks(evaluations) if said == "cannot_tell" else None
     if missing is None:
@@ -37,7 +37,7 @@ def verdict(evaluations: Sequence[Evaluation]) -> str:
     return f"{words}, needs {missing} more {units(missing, 'looks')}"
 
 
-def status(evaluations: Sequence[Evaluation]) -> str:
+def verdict_status(evaluations: Sequence[Evaluation]) -> str:
     """What a look is called when several rules answered differently; `no_rule` where none did."""
     if any(each.status == "evaluated" and each.rule not in _PRESENCE_RULES for each in evaluations):
         return "evaluated"

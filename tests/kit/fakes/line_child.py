@@ -14,7 +14,7 @@ from db.engine import reading
 from db.polls import polls
 from monitor import pipeline
 from monitor.app import App
-from monitor.bootstrap import build
+from monitor.bootstrap import build_app
 from monitor.imports import load_published
 from monitor.replay.run import SteppedClock, scenario_settings
 from monitor.replay.scenario import Scenario, load_scenario, read_recordings
@@ -121,7 +121,7 @@ def _app(scenario: Scenario, database_url: str) -> tuple[App, SteppedClock]:
     transport = RecordedTransport(
         read_recordings(scenario), lambda name, at: slot_of(at, intervals[name]), clock
     )
-    app = build(scenario_settings(scenario, database_url), transport=transport)
+    app = build_app(scenario_settings(scenario, database_url), transport=transport)
     intervals.update({name: feed.provider.interval_s for name, feed in app.feeds.items()})
     return app, clock
 

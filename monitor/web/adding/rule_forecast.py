@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from alerts.judging.forecast import RuleNow, normal, series_in
-from alerts.judging.verdicts import Known
+from alerts.judging.forecast import RuleNow, series_baseline, series_in
+from alerts.judging.verdicts import KnownHistory
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
 from alerts.words import (
@@ -19,8 +19,8 @@ from alerts.words import (
     window_words,
 )
 from db.records import DeclaredBaseline, SeriesKey
-from monitor.flights.looks import COUNTED
-from monitor.flights.visits import PROCEDURE
+from monitor.flights.looks import COUNTED_METRICS
+from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.web.views.rows import subject_words
 from monitor.web.views.verdict_words import USABLE_LOOKS
 
@@ -29,7 +29,7 @@ _WATCHLIST = "watchlist"
 
 
 @dataclass(frozen=True, slots=True)
-class Foretold:
+class RuleForecast:
     """What some rules, which say the same, could say now; `ready` False: they cannot tell yet."""
 
     rules: tuple[str, ...]
@@ -46,11 +46,14 @@ class MetricPlan:
     counted_daily: bool
     known: int
     declared: tuple[str, ...]
-    rules: tuple[Foretold, ...]
+    rules: tuple[RuleForecast, ...]
 
 
-def foretell(
-    watch: SiteWatch, known: Mapping[str, Known], rules: Mapping[str, Rule], flight_feeds: Sequence[str]
+def forecast_rules(
+    watch: SiteWatch,
+    known: Mapping[str, KnownHistory],
+    rules: Mapping[str, Rule],
+    flight_feeds: Sequence[str],
 ) -> tuple[MetricPlan, ...]:
     """Say for each metric what its rules could tell now; `flight_feeds` are those asked about the site."""
     plans: dict[MetricPlan, tuple[str, ...]] = {}
@@ -62,11 +65,11 @@ def foretell(
 
 
 def _plan(
-    watch: SiteWatch, metric: str, known: Known, rules: Mapping[str, Rule], flight_feeds: Sequence[str]
+    watch: SiteWatch, metric: str, known: KnownHistory, rules: Mapping[str, Rule], flight_feeds: Sequence[str]
 ) -> MetricPlan:
-    flown = metric in COUNTED and bool(flight_feeds)
-    own = SeriesKey(watch.site_id, "", metric, "", PROCEDURE if flown else _BY_PEOPLE)
-    now = normal(next(iter(series_in(known, "")), own), known, watch, rules)
+    flown = metric in COUNTED_METRICS and bool(flight_feeds)
+    own = SeriesKey(watch.site_id, "", metric, "", ADSB_PROCEDURE if flown else _BY_PEOPLE)
+    now = series_baseline(next(iter(series_in(known, "")), own), known, watch, rules)
     return MetricPlan(
         metrics=(metric_words(metric),),
         looks=_looks_words(flight_feeds if flown else ()),
@@ -77,13 +80,13 @@ def _plan(
     )
 
 
-def _together(said: Iterable[Foretold]) -> Iterator[Foretold]:
+def _together(said: Iterable[RuleForecast]) -> Iterator[RuleForecast]:
     """Rules that say the same in one line."""
     lines: dict[tuple[bool, str], tuple[str, ...]] = {}
     for each in said:
         lines[each.ready, each.words] = (*lines.get((each.ready, each.words), ()), *each.rules)
     for (ready, words), names in lines.items():
-        yield Foretold(names, ready, words)
+        yield RuleForecast(names, ready, words)
 
 
 def _looks_words(flight_feeds: Sequence[str]) -> str:
@@ -101,16 +104,20 @@ def _declared(each: DeclaredBaseline, zone: str) -> str:
     )
 
 
-def _foretold(said: RuleNow, watch: SiteWatch, *, daily: bool) -> Foretold:
+def _foretold(said: RuleNow, watch: SiteWatch, *, daily: bool) -> RuleForecast:
     name = (rule_words(said.rule),)
     if said.rule == _WATCHLIST:
-        return Foretold(name, bool(watch.watchlist), _watchlist_words(watch))
+        return RuleForecast(name, bool(watch.watchlist), _watchlist_words(watch))
     if said.judges:
         threshold = said.figures.get("threshold")
         above = isinstance(threshold, int | float) and threshold > 0
-        return Foretold(name, True, f"tells above {threshold:g}." if above else f"can tell. {said.reason}")
+        return RuleForecast(
+            name, True, f"tells above {threshold:g}." if above else f"can tell. {said.reason}"
+        )
     needs = _needs(said, daily=daily)
-    return Foretold(name, False, f"cannot tell yet, {needs}." if needs else f"cannot tell yet. {said.reason}")
+    return RuleForecast(
+        name, False, f"cannot tell yet, {needs}." if needs else f"cannot tell yet. {said.reason}"
+    )
 
 
 def _watchlist_words(watch: SiteWatch) -> str:

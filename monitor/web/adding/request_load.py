@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from alerts.words import every
 from monitor.feeds import Feed, Scope
-from monitor.feeds.options import requests_a_day, turns
+from monitor.feeds.options import requests_a_day, rotation_slots
 from monitor.sites import Site
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class RequestLoad:
     """What one feed would do for a new site; the requests are those of a whole day, for all sites together."""
 
     feed: str
@@ -20,7 +20,9 @@ class Asking:
     after: int
 
 
-def askings(feeds: Iterable[Feed], sites: Sequence[Site], added: Sequence[Site]) -> tuple[Asking, ...]:
+def request_loads(
+    feeds: Iterable[Feed], sites: Sequence[Site], added: Sequence[Site]
+) -> tuple[RequestLoad, ...]:
     """Compare each feed's plan for the sites there are with its plan for these and the added ones."""
     together = [*(site for site in sites if site.id not in {each.id for each in added}), *added]
     names = {site.id: site.name for site in together}
@@ -37,13 +39,13 @@ def _asking(
     after: Sequence[Scope],
     added: Sequence[Site],
     names: Mapping[str, str],
-) -> Iterator[Asking]:
+) -> Iterator[RequestLoad]:
     provider = feed.provider
     ids = {site.id for site in added}
     new = [scope for scope in after if ids & set(scope.site_ids)]
     if not new:
         return
-    slots = turns(provider, len(after))
+    slots = rotation_slots(provider, len(after))
     cadence_s = provider.interval_s * slots
     requests = [requests_a_day(feed.provider, len(scopes)) for scopes in (before, after)]
     shared = sorted({names[name] for scope in new for name in scope.site_ids if name not in ids})
@@ -52,4 +54,4 @@ def _asking(
         words += ", one place after the other"
     elif shared:
         words += f", together with {', '.join(shared[:3])}{' and others' if len(shared) > 3 else ''}"  # noqa: PLR2004
-    yield Asking(provider.name, words, provider.limits, *requests)
+    yield RequestLoad(provider.name, words, provider.limits, *requests)

@@ -9,40 +9,42 @@ from db.polls import last_good_poll, polls
 from monitor.feeds import Feed, Scope
 from monitor.sites import Site
 from monitor.sites.airports import nearest_airport
-from monitor.web.views.sight import DAY, Crowd, Ears
+from monitor.web.views.feed_coverage import RECEPTION_OVER, BusyPlace, Reception
 
 
-def ears(
+def read_reception(
     connection: Connection,
     sites: Iterable[Site],
     feeds: Iterable[Feed],
     names: Mapping[str, str],
     now: datetime,
-) -> Ears:
+) -> Reception:
     """What was heard in the 24 hours before `now`."""
     flying = [site for site in sites if site.flies]
-    hours = {site.id: coverage(connection, site.id, now - DAY, now) for site in flying}
+    hours = {site.id: coverage(connection, site.id, now - RECEPTION_OVER, now) for site in flying}
     crowds = [
         crowd for feed in feeds if feed.watches for crowd in _crowds(connection, feed, flying, names, now)
     ]
-    return Ears(hours, crowds)
+    return Reception(hours, crowds)
 
 
 def _crowds(
     connection: Connection, feed: Feed, sites: list[Site], names: Mapping[str, str], now: datetime
-) -> Iterator[Crowd]:
+) -> Iterator[BusyPlace]:
     provider = feed.provider.name
     scopes = feed.scopes(sites)
     for scope in scopes:
         found = last_good_poll(connection, provider, scope.key)
-        if found is not None and now - DAY <= found.started_at <= now:
+        if found is not None and now - RECEPTION_OVER <= found.started_at <= now:
             place = names.get(scope.site_ids[0], scope.site_ids[0])
-            yield Crowd(provider, place, found.item_count or 0, scope.site_ids)
+            yield BusyPlace(provider, place, found.item_count or 0, scope.site_ids)
     # A feed whose every answer is empty is asked about a busy place, to know that it works at all.
-    for asked in polls(connection, provider=provider, purpose="canary", since=now - DAY, until=now, limit=1):
+    for asked in polls(
+        connection, provider=provider, purpose="canary", since=now - RECEPTION_OVER, until=now, limit=1
+    ):
         busy = {each.key: each for each in map(feed.canary, scopes) if each is not None}
         if asked.scope in busy:
-            yield Crowd(provider, _place(busy[asked.scope]), asked.item_count or 0)
+            yield BusyPlace(provider, _place(busy[asked.scope]), asked.item_count or 0)
 
 
 def _place(scope: Scope) -> str:

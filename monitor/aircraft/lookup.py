@@ -8,14 +8,14 @@ from db.aircraft import aircraft_by_registration, known_aircraft, sources_of
 from db.engine import Engine, reading
 from db.records.claims import KnownAircraft
 from monitor.errors import InputError
-from monitor.flights.tracks.codes import icao24_of, is_icao, names_of, registration_of
-from monitor.flights.tracks.identity import Aircraft, Classes, completed
+from monitor.flights.tracks.codes import icao24_of, is_icao, registration_of, type_names
+from monitor.flights.tracks.identity import Aircraft, Classes, completed_aircraft
 
 _REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class AircraftIdentity:
     """What is known of one address; `by_rule` is the registration that its state's numbering implies."""
 
     icao24: str
@@ -31,7 +31,7 @@ class Who:
     sources: tuple[str, ...]
 
 
-def who_is(engine: Engine, name: str, classes: Classes) -> list[Who]:
+def identify_aircraft(engine: Engine, name: str, classes: Classes) -> list[AircraftIdentity]:
     """Look up an address or a registration; several where databases disagree. Raises InputError where none fits."""
     with reading(engine) as connection:
         addresses = [name.lower()] if is_icao(name.lower()) else []
@@ -49,16 +49,18 @@ def who_is(engine: Engine, name: str, classes: Classes) -> list[Who]:
     return [_who(each, known.get(each), sources.get(each, ()), classes) for each in addresses]
 
 
-def _who(icao24: str, known: KnownAircraft | None, sources: tuple[str, ...], classes: Classes) -> Who:
-    aircraft = completed(Aircraft(icao24), known)
+def _who(
+    icao24: str, known: KnownAircraft | None, sources: tuple[str, ...], classes: Classes
+) -> AircraftIdentity:
+    aircraft = completed_aircraft(Aircraft(icao24), known)
     given = () if aircraft.unnamed else classes.of(aircraft)
-    return Who(
+    return AircraftIdentity(
         icao24,
         aircraft.state,
         "" if aircraft.unnamed else aircraft.registration,
         "" if aircraft.unnamed else registration_of(icao24),
         aircraft.type_code,
-        next(iter(names_of(aircraft.type_code)), ""),
+        next(iter(type_names(aircraft.type_code)), ""),
         "" if aircraft.unnamed else aircraft.listed_operator,
         {each: classes.labels[each] for each in given},
         classes.watches(aircraft),

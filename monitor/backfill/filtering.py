@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from db.records import Fix
 from db.records.claims import BackfillPart
 from monitor.backfill.archive import Part
-from monitor.backfill.traces import Floats, Trace, TraceError, read_trace
+from monitor.backfill.traces import Trace, TraceError, read_trace
 from monitor.flights.places import Grid, grid_of, places_of
 from monitor.flights.selection import STORED_WITHIN_NM
 from monitor.flights.tracks.identity import Aircraft, Classes
 from monitor.sites import Site
+from monitor.sites.geodesy import Floats
 
 SLOT_S = 300
 """A slot of the archive is played as one poll; good answers further apart than this would leave holes."""
@@ -35,14 +36,14 @@ _AT = _PACKED.index("at")
 
 
 @dataclass(frozen=True, slots=True)
-class Sieve:
+class ReportFilter:
     """What to keep of an archive: reports near these sites, and those of watched classes anywhere."""
 
     provider: str
     sites: tuple[Site, ...]
     classes: Classes
 
-    def sift(self, part: Part, day: date, now: datetime) -> BackfillPart:
+    def read_part(self, part: Part, day: date, now: datetime) -> BackfillPart:
         """Read one part; a file that is no trace is counted, not kept."""
         begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
         day_s = (begin.timestamp(), (begin + timedelta(days=1)).timestamp())
@@ -71,7 +72,7 @@ class Sieve:
                 for site_id, slots in sorted(found.nearby.items())
             },
             rejected={reason: count for reason, count in sorted(found.rejected.items()) if count},
-            body=packed(found.fixes),
+            body=pack_fixes(found.fixes),
             read_at=now,
         )
 
@@ -134,13 +135,13 @@ def _thinned(at_s: Floats) -> NDArray[np.bool_]:
     return first
 
 
-def packed(fixes: Sequence[Fix]) -> bytes:
+def pack_fixes(fixes: Sequence[Fix]) -> bytes:
     """Pack reports for the database, until their day is played."""
     rows = [[_plain(getattr(fix, name)) for name in _PACKED] for fix in fixes]
     return zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), level=6)
 
 
-def unpacked(part: BackfillPart) -> list[Fix]:
+def unpack_fixes(part: BackfillPart) -> list[Fix]:
     """Unpack the reports of a part."""
     found = []
     for row in json.loads(zlib.decompress(part.body)):

@@ -59,7 +59,7 @@ def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def resolve(host: str, port: int) -> Sequence[str]:
+def resolve_host(host: str, port: int) -> Sequence[str]:
     """Ask the system for a host's addresses, in its order of preference."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -184,7 +184,7 @@ class GuardedTransport(httpx.BaseTransport):
         allowed: Sequence[Network] = (),
         *,
         deadline: Deadline,
-        resolver: Resolve = resolve,
+        resolver: Resolve = resolve_host,
     ) -> None:
         backend = _CheckedBackend(allowed, deadline, resolver)
         self._pool = httpcore.ConnectionPool(
@@ -212,7 +212,7 @@ class GuardedTransport(httpx.BaseTransport):
         try:
             answer = self._pool.handle_request(asked)
         except _HTTPCORE_ERRORS as error:
-            raise translated(error) from error
+            raise as_httpx_error(error) from error
         return httpx.Response(
             status_code=answer.status,
             headers=answer.headers,
@@ -233,7 +233,7 @@ _HTTPCORE_ERRORS = (
 )
 
 
-def translated(error: Exception) -> httpx.TransportError:
+def as_httpx_error(error: Exception) -> httpx.TransportError:
     """The same failure in httpx's words."""
     text = str(error)
     if isinstance(error, httpcore.ConnectTimeout):
@@ -257,7 +257,7 @@ class _Body(httpx.SyncByteStream):
         try:
             yield from self._inner
         except _HTTPCORE_ERRORS as error:
-            raise translated(error) from error
+            raise as_httpx_error(error) from error
 
     def close(self) -> None:
         self._inner.close()

@@ -9,12 +9,12 @@ from datetime import datetime
 import httpx
 
 from db.engine import Engine, writing
-from db.leases import book
+from db.leases import book_moment
 from monitor.feeds import Provider
 from monitor.feeds.options import spacing_of
 
 
-class Pace:
+class RateLimiter:
     """Lets requests to one host through `spacing_s` apart."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Pace:
         """Wait for one's turn to send a request; give the seconds that were waited."""
         now = self._clock()
         with writing(self._engine) as connection:
-            at = book(connection, self._name, now, self._spacing_s)
+            at = book_moment(connection, self._name, now, self._spacing_s)
         # Storing the booking took time as well.
         wait_s = max(0.0, (at - self._clock()).total_seconds())
         if wait_s:
@@ -40,16 +40,16 @@ class Pace:
         return (self._clock() - now).total_seconds()
 
 
-def pace_of(
+def rate_limiter_of(
     provider: Provider, engine: Engine, clock: Callable[[], datetime], wait: Callable[[float], None]
 ) -> Callable[[], float]:
     """How long each request to this provider waits; providers at one host share its limit."""
     spacing_s = spacing_of(provider)
     if not spacing_s:
-        return no_pace
-    return Pace(engine, httpx.URL(provider.base_url).host, spacing_s, clock, wait).keep
+        return no_rate_limit
+    return RateLimiter(engine, httpx.URL(provider.base_url).host, spacing_s, clock, wait).keep
 
 
-def no_pace() -> float:
+def no_rate_limit() -> float:
     """Wait for nothing."""
     return 0.0

@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from alerts.judging.knowable import known_at
-from alerts.judging.verdicts import Known
+from alerts.judging.verdicts import KnownHistory
 from alerts.watch import SiteWatch
 from db.engine import Connection, reading
 from db.records import DeclaredBaseline
 from monitor.app import App
 from monitor.bootstrap import rule_defaults
-from monitor.imports import Clock, declared_of
+from monitor.imports import ImportClock, declared_of
 from monitor.sites import Site
 from monitor.sites.add import add_sites, try_sites
 from monitor.sites.check import feature_id
-from monitor.sites.faults import Fault, SitesError
+from monitor.sites.faults import SitesError, SitesFault
 from monitor.sites.geometry import area_km2
 from monitor.sites.incoming import feature_from_airport, features_from_bytes
 from monitor.sites.kinds import KINDS
 from monitor.sites.overlaps import overlaps
 from monitor.sites.watching import site_watches
-from monitor.web.adding.asking import Asking, askings
-from monitor.web.adding.foretelling import MetricPlan, foretell
+from monitor.web.adding.request_load import RequestLoad, request_loads
+from monitor.web.adding.rule_forecast import MetricPlan, forecast_rules
 from monitor.web.views.plan import Plan, draw_plan
 
 _PASTED = Path("the outline")
@@ -36,7 +36,7 @@ _FIELDS = {"name": "name", "kind": "kind", "timezone": "timezone", "id": "site_i
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SiteForm:
     """What the form says; empty fields are left to the file, the airport's table, or the place."""
 
     airport: str = ""
@@ -46,7 +46,7 @@ class Wish:
     kind: str = ""
     timezone: str = ""
 
-    def field_of(self, fault: Fault) -> str:
+    def field_of(self, fault: SitesFault) -> str:
         """The field beside which a fault is told."""
         key = fault.path.removeprefix("properties.")
         if fault.feature == _FORM or key == "code":
@@ -72,9 +72,9 @@ class DryRun:
     """What adding would do: previews to look at, or the faults to mend."""
 
     previews: tuple[Preview, ...] = ()
-    asked: tuple[Asking, ...] = ()
-    faults: tuple[Fault, ...] = ()
-    beside: Mapping[str, Sequence[Fault]] = field(default_factory=dict)
+    asked: tuple[RequestLoad, ...] = ()
+    faults: tuple[SitesFault, ...] = ()
+    beside: Mapping[str, Sequence[SitesFault]] = field(default_factory=dict)
     """The faults by the field of the form where they are mended."""
     notes: tuple[str, ...] = ()
     """What nothing forbids and is seldom meant."""
@@ -82,27 +82,27 @@ class DryRun:
     """What the second step sends back, as GeoJSON text."""
 
 
-def refused(wish: Wish, faults: Iterable[Fault]) -> DryRun:
+def refused_dry_run(wish: SiteForm, faults: Iterable[SitesFault]) -> DryRun:
     """A dry run that found faults."""
     found = tuple(faults)
-    beside: dict[str, list[Fault]] = defaultdict(list)
+    beside: dict[str, list[SitesFault]] = defaultdict(list)
     for fault in found:
         beside[wish.field_of(fault)].append(fault)
     return DryRun(faults=found, beside=beside)
 
 
-def try_wish(app: App, wish: Wish, now: datetime) -> DryRun:
+def preview_site(app: App, wish: SiteForm, now: datetime) -> DryRun:
     """Say what adding would do, writing nothing."""
     try:
         features = _features(wish)
         after = try_sites(app.sites_file.path, features, rules=rule_defaults())
     except SitesError as error:
-        return refused(wish, error.faults)
+        return refused_dry_run(wish, error.faults)
     added = [after.by_id[feature_id(each)] for each in features]
     with reading(app.engine) as connection:
         previews = tuple(_preview(connection, app, site, now) for site in added)
     text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
-    asked = askings(app.feeds.values(), list(app.sites.values()), added)
+    asked = request_loads(app.feeds.values(), list(app.sites.values()), added)
     notes = tuple(str(each) for each in overlaps(after.sites, [site.id for site in added]))
     return DryRun(previews, asked, notes=notes, features=text)
 
@@ -114,12 +114,12 @@ def write_sites(app: App, text: str) -> list[str]:
     return [feature_id(each) for each in features]
 
 
-def _features(wish: Wish) -> list[dict[str, Any]]:
+def _features(wish: SiteForm) -> list[dict[str, Any]]:
     if bool(wish.airport) == bool(wish.geojson):
         problem = (
             "it names two places, an airport and an outline" if wish.airport else "it names no place at all"
         )
-        raise SitesError(_FORM, [Fault(_FORM, "", problem, "Give either an airport code or an outline")])
+        raise SitesError(_FORM, [SitesFault(_FORM, "", problem, "Give either an airport code or an outline")])
     site_id, name, kind, timezone = (
         each or None for each in (wish.site_id, wish.name, wish.kind, wish.timezone)
     )
@@ -129,7 +129,7 @@ def _features(wish: Wish) -> list[dict[str, Any]]:
     found = features_from_bytes(_PASTED, data, site_id=site_id, name=name, kind=kind, timezone=timezone)
     if not found:
         mend = "Give at least one feature with a Polygon or a MultiPolygon"
-        raise SitesError(_FORM, [Fault("the outline", "features", "it holds no feature", mend)])
+        raise SitesError(_FORM, [SitesFault("the outline", "features", "it holds no feature", mend)])
     return found
 
 
@@ -138,8 +138,8 @@ def _preview(connection: Connection, app: App, site: Site, now: datetime) -> Pre
     layers = (said.watch, said.lapse_after_days, said.false_alarms_per_site_year)
     watch = site_watches([site], *layers)[site.id]
     flight_feeds = [name for name, feed in app.feeds.items() if feed.watches and feed.scopes([site])]
-    stated, _ = declared_of(site, Clock(now))
-    metrics = foretell(watch, _known(connection, watch, stated, now), app.rules, flight_feeds)
+    stated, _ = declared_of(site, ImportClock(now))
+    metrics = forecast_rules(watch, _known(connection, watch, stated, now), app.rules, flight_feeds)
     return Preview(
         site=site,
         kind=KINDS[site.kind].label,
@@ -153,7 +153,7 @@ def _preview(connection: Connection, app: App, site: Site, now: datetime) -> Pre
 
 def _known(
     connection: Connection, watch: SiteWatch, stated: Sequence[DeclaredBaseline], now: datetime
-) -> dict[str, Known]:
+) -> dict[str, KnownHistory]:
     """What is known of each metric, with what the site itself declares."""
     found = {metric: known_at(connection, watch, metric, "", now) for metric in watch.metrics}
     return {

@@ -1,4 +1,4 @@
-"""The metrics that can be counted, with the words messages use for them."""
+"""The metrics that can be counted, with the words messages use for them. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The promise in a reader's units: how many false alarms a site and year may have, and what that allows a look.
+"""The promise in a reader's units: how many false alarms a site and year may have, and what that allows a look. Pure.
 
 The budget of a site is split among its metrics and series, and within a series among its rules.
 """

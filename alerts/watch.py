@@ -1,4 +1,4 @@
-"""What is watched at a site: metrics, subjects and rules, merged from kind, settings and the site itself."""
+"""What is watched at a site: metrics, subjects and rules, merged from kind, settings and the site itself. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

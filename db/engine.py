@@ -1,14 +1,33 @@
-"""Opening the database: one engine, and explicit reading and writing transactions."""
+"""Opening the database: one engine, and explicit reading and writing transactions.
+
+SQLAlchemy is imported in `db` alone; what its callers hold of it, a connection or an error, has its name from here.
+"""
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+__all__ = [
+    "Connection",
+    "DBAPIError",
+    "Engine",
+    "OperationalError",
+    "SQLAlchemyError",
+    "is_unusable",
+    "make_url",
+    "open_engine",
+    "reading",
+    "server_time",
+    "writing",
+    "writing_refused",
+]
 
 BUSY_TIMEOUT_MS = 30_000
 _NO_PRIVILEGE = "42501"
@@ -55,6 +74,23 @@ def is_unusable(error: DBAPIError) -> bool:
         or type(error.orig) is sqlite3.DatabaseError
         or getattr(error.orig, "sqlstate", None) == _NO_PRIVILEGE
     )
+
+
+def writing_refused(path: Path, patience_s: float) -> DBAPIError | None:
+    """What keeps anybody from writing to a SQLite file just now; None: the writer's lock was taken and given back."""
+    try:
+        with closing(sqlite3.connect(path, timeout=patience_s, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        return OperationalError("BEGIN IMMEDIATE", None, error)
+    return None
+
+
+def server_time(connection: Connection) -> datetime:
+    """The clock of the database server."""
+    value: datetime = connection.execute(select(func.now())).scalar_one()
+    return value
 
 
 def _query_args(url: URL) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
 
-from db.keyed import in_force, next_revision
 from db.records import Evidence, Observation, SeriesKey
+from db.records.revisions import in_force, next_revision
 from db.schema import SERIES_KEY, observation, series
 from db.upsert import insert_ignore
 
@@ -104,6 +104,11 @@ def every_revision(connection: Connection, site_id: str, area: str, metric: str)
     )
     order = (observation.c.result_time, *_LOOK, observation.c.revision)
     return [from_row(row) for row in connection.execute(query.order_by(*order))]
+
+
+def count_recorded(connection: Connection) -> int:
+    """How many revisions are stored in all."""
+    return int(connection.execute(select(func.count()).select_from(observation)).scalar_one())
 
 
 def count_revisions(connection: Connection, site_id: str, area: str, metric: str) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_
 
 from db.flights import visits_by_id
-from db.keyed import in_force
 from db.observations import from_row
 from db.records import Observation, SeriesKey, SeriesKind, Visit
+from db.records.revisions import in_force
 from db.schema import SERIES_KEY, observation, series, visit
 from db.schema.types import UtcDateTime
 

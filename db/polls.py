@@ -16,7 +16,7 @@ from db.flight_claims import insert_claims, insert_estimates
 from db.flights import insert_fixes
 from db.imagery import insert_scenes
 from db.payloads import store_payload
-from db.provider_states import note_failure, note_good
+from db.provider_states import BackOff, note_failure, note_good
 from db.records import Fix, Outcome, Poll, Purpose, Scene
 from db.records.claims import EstimatedPosition, FlightClaim
 from db.schema import poll
@@ -113,10 +113,12 @@ def record_poll(
     interval_s: int,
     now: datetime,
     lasts_s: int | None = None,
+    back_off: BackOff | None = None,
 ) -> bool:
     """Finish a poll with all that it brought; False (and nothing is written) where it was finished already.
 
-    The poll stands for `lasts_s` of observed time from the start of its slot, `interval_s` if not given.
+    The poll stands for `lasts_s` of observed time from the start of its slot, `interval_s` if not given. After a
+    failure the provider is held back by `back_off`, if there is one, and by its own wish.
     """
     started = connection.execute(
         select(*_COLUMNS).where(poll.c.id == poll_id, poll.c.outcome.is_(None)).with_for_update()
@@ -143,7 +145,7 @@ def record_poll(
     if begun.purpose == "data":
         begins = datetime.fromtimestamp(begun.slot * interval_s, UTC)
         _account(connection, begun, result, begins, lasts_s or interval_s)
-    _note_health(connection, begun, result, interval_s, now)
+    _note_health(connection, begun, result, back_off, now)
     return True
 
 
@@ -180,7 +182,7 @@ def _account(connection: Connection, begun: Poll, result: PollResult, begins: da
 
 
 def _note_health(
-    connection: Connection, begun: Poll, result: PollResult, interval_s: int, now: datetime
+    connection: Connection, begun: Poll, result: PollResult, back_off: BackOff | None, now: datetime
 ) -> None:
     if result.outcome in GOOD:
         if begun.purpose == "data":
@@ -191,7 +193,7 @@ def _note_health(
         begun.provider,
         now,
         error=result.error,
-        interval_s=interval_s,
+        back_off=back_off,
         # The health is that of the slot: one good answer makes it good, and it fails only once.
         counts=begun.purpose == "data" and not _others(connection, begun, poll.c.outcome.is_not(None)),
         retry_after_s=result.retry_after_s,

@@ -1,6 +1,6 @@
-"""What is known of each provider's health: a cache over its polls, with the back-off after failures."""
+"""What is known of each provider's health: a cache over its polls."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,8 @@ from db.records import ProviderState
 from db.schema import provider_state
 from db.upsert import upsert
 
-LONGEST_BACK_OFF_S = 900
+BackOff = Callable[[int], float]
+"""How many seconds to leave a provider alone after so many failed slots on end."""
 
 
 def provider_states(connection: Connection) -> dict[str, ProviderState]:
@@ -24,14 +25,6 @@ def read_state(connection: Connection, provider: str, now: datetime) -> Provider
     query = select(provider_state).where(provider_state.c.provider == provider)
     row = connection.execute(query).mappings().one_or_none()
     return ProviderState(**row) if row else ProviderState(provider, "unknown", now)
-
-
-def back_off_s(failures: int, interval_s: int) -> int:
-    """How long to leave a provider alone after so many failed slots on end: not at all, one slot, two, four."""
-    if failures <= 1:
-        return 0
-    # Beyond ten doublings the cap holds anyway.
-    return int(min(interval_s * 2 ** min(failures - 2, 10), LONGEST_BACK_OFF_S))
 
 
 def note_good(connection: Connection, provider: str, now: datetime, feed_time: datetime | None) -> None:
@@ -60,8 +53,8 @@ def note_failure(
     now: datetime,
     *,
     error: str | None,
-    interval_s: int,
     counts: bool,
+    back_off: BackOff | None = None,
     retry_after_s: float | None = None,
     disable: bool = False,
 ) -> None:
@@ -69,7 +62,9 @@ def note_failure(
     before = read_state(connection, provider, now)
     failures = before.failures + counts
     retry_at = before.retry_at if retry_after_s is None else now + timedelta(seconds=retry_after_s)
-    own = now + timedelta(seconds=back_off_s(failures, interval_s)) if counts else before.not_before
+    own = before.not_before
+    if counts:
+        own = now + timedelta(seconds=back_off(failures) if back_off else 0)
     health = before.health
     if disable:
         health = "disabled"

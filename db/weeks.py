@@ -1,20 +1,22 @@
 """What a stretch of time brought, in figures: looks, polls, verdicts and alerts, for the digest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, select
 
+from db.records import Json
 from db.schema import SERIES_KEY, evaluation, observation, poll
 from db.schema import alert as alert_table
 
 _NEWS = timedelta(days=7)
 """What was knowable so long before the stretch is history, whenever it was loaded."""
 
-
 _MOST_UNUSUAL = 20
+ChanceOf = Callable[[str, Json], float | None]
+"""The chance of a false alarm that a rule gave with these details, None where it gave none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,15 @@ class Week:
     """What the rules said of looks that were unusual, but not enough for an alert."""
 
 
-def read_week(connection: Connection, since: datetime, until: datetime, sites: int) -> Week:
+def read_week(
+    connection: Connection, since: datetime, until: datetime, sites: int, chance_of: ChanceOf
+) -> Week:
     """Gather the figures of [since, until) by when things were recorded here.
 
     A published fact about the past that was loaded then is no look of that time.
     """
     looks, counted = _looks(connection, since, until)
-    chances = _chances(connection, since, until)
+    chances = _chances(connection, since, until, chance_of)
     return Week(
         since=since,
         until=until,
@@ -104,7 +108,7 @@ def _closed(connection: Connection, since: datetime, until: datetime) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _chances(connection: Connection, since: datetime, until: datetime) -> list[float]:
+def _chances(connection: Connection, since: datetime, until: datetime, chance_of: ChanceOf) -> list[float]:
     """For each look that was judged by our own history, the chance of a false alarm by any of its rules."""
     look = [evaluation.c[name] for name in (*SERIES_KEY, "period_start", "look_key")]
     query = (
@@ -119,21 +123,11 @@ def _chances(connection: Connection, since: datetime, until: datetime) -> list[f
     )
     found: dict[tuple[Any, ...], dict[str, float]] = {}
     for *key, rule, details in connection.execute(query):
-        chance = _chance(rule, details)
+        chance = chance_of(rule, details)
         if chance is not None:
             # A later revision of the look is judged anew: it is one look all the same.
             found.setdefault(tuple(key), {})[rule] = chance
     return [min(1.0, sum(chances.values())) for chances in found.values()]
-
-
-def _chance(rule: str, details: Mapping[str, Any]) -> float | None:
-    """The chance that a rule gave for a false alarm; the n + 1 equal places of a record speak for themselves."""
-    for name in ("chance", "alpha"):
-        if isinstance(value := details.get(name), float):
-            return value
-    if rule == "record" and "declared" not in details and "n" in details:
-        return 1.0 / (int(details["n"]) + 1)
-    return None
 
 
 def _unusual(connection: Connection, since: datetime, until: datetime) -> list[str]:

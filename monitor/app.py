@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine, make_url
-
 from alerts.channels import Channel
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
+from db.engine import Engine
 from monitor.config.settings import Settings
 from monitor.derive.pictures import Hosts
 from monitor.errors import InputError
@@ -16,6 +15,7 @@ from monitor.feeds.http import GuardedClient
 from monitor.feeds.providers import known_providers
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Classes
+from monitor.ops.database_health import describe_database
 from monitor.ops.heartbeat import DeadMan
 from monitor.ops.outages import Troubles
 from monitor.sites import Site
@@ -76,11 +76,3 @@ class App:
         for client in self.clients:
             client.close()
         self.engine.dispose()
-
-
-def describe_database(settings: Settings) -> str:
-    """Where the database is, in words and without password."""
-    url = make_url(settings.database_url.get_secret_value())
-    if url.get_backend_name() == "sqlite":
-        return f"SQLite file {url.database}"
-    return f"PostgreSQL database {url.database} on {url.host or url.query.get('host') or 'this machine'}"

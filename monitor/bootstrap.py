@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import structlog
-from sqlalchemy import Engine
 
 from alerts.channels import Channel, HttpPost
 from alerts.channels.email import EmailChannel
@@ -24,8 +23,9 @@ from alerts.rules.several import Several
 from alerts.rules.step import StepRule
 from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import Watchlist
-from db.engine import open_engine
-from monitor.app import App, describe_database
+from db.engine import Engine, open_engine
+from monitor.app import App
+from monitor.config.clock import monotonic_s, sleep_s, utc_now
 from monitor.config.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
 from monitor.derive.pictures import CAPS, picture_hosts
 from monitor.feeds import Feed, FeedClient, Provider
@@ -42,6 +42,7 @@ from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
 from monitor.flights.tracks.identity import Classes
+from monitor.ops.database_health import describe_database
 from monitor.ops.heartbeat import DeadMan
 from monitor.sites.faults import Fault, Spot
 from monitor.sites.kinds import KINDS
@@ -183,7 +184,7 @@ def build_feed(
             f"{', '.join(FEEDS)}."
         )
     turns(provider, 0)  # raises for a number of requests that cannot be
-    pace = pace_of(provider, engine) if engine is not None else no_pace
+    pace = pace_of(provider, engine, utc_now, sleep_s) if engine is not None else no_pace
     client = _client(provider.name, settings, headers=provider.headers, transport=transport, pace=pace)
     clients.append(client)
     return FEEDS[provider.kind](provider, client)
@@ -257,6 +258,7 @@ def _client(
     return GuardedClient(
         name=name,
         user_agent=f"sitewatch/{version('sitewatch')} (+{settings.contact})",
+        monotonic=monotonic_s,
         secrets=settings.secrets,
         headers=headers,
         transport=transport,

@@ -10,7 +10,6 @@ from functools import partial
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Connection
 
 from alerts.delivery.blindness import BlindReport, tell_refusals, tell_room, watch_blindness
 from alerts.delivery.compose import compose
@@ -18,7 +17,7 @@ from alerts.delivery.digest import tell_week
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import Bench, JudgeReport, judge_pending
 from db.aircraft import known_aircraft
-from db.engine import reading, writing
+from db.engine import Connection, reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
 from db.silences import drop_unborn
@@ -46,7 +45,7 @@ def start(app: App, now: datetime) -> list[str]:
     """Bring the database up to date, record the sites, load the published history; say in words what was done."""
     done = list(_migrate(app))
     note_sites(app, now)
-    done += [f"Baselines begin anew: {what}." for what in note_feeds(app, now)]
+    done += [f"Baselines begin anew: {what}." for what in note_feeds(app.engine, app.feeds.values(), now)]
     done.append(f"Sites: {len(app.sites)} watched, from {app.sites_file.path}: {_some(app.sites)}.")
     return [*done, *_load_history(app, now)]
 

@@ -1,1 +1,1 @@
-"""Judging the stored past: what each rule would have said, look by look."""
+"""Judging the stored past: what each rule would have said, look by look. Pure."""

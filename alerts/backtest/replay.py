@@ -8,8 +8,8 @@ from itertools import groupby
 from alerts.judging.verdicts import Known, context_of, verdicts_on
 from alerts.rules.contract import Rule, State, Verdict
 from alerts.watch import SiteWatch
-from db.keyed import in_force
 from db.records import Observation, SeriesKey
+from db.records.revisions import in_force
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine
-
 from alerts.delivery.notices import notice_payload, owe_notice
 from alerts.words import listed, utc
 from db.blindness import begin_period, end_period, open_periods, watched_until
-from db.engine import writing
+from db.engine import Connection, Engine, writing
 from db.provider_states import provider_states
 from db.records import BlindPeriod
 

@@ -1,13 +1,11 @@
 """Fetching what a delivery is about, for the pure words in `alerts.delivery.messages`."""
 
-from sqlalchemy import Connection, Engine
-
 from alerts.channels import Message
 from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import compose_alert
 from alerts.delivery.worker import compose_notice
 from db.alerts import alert_by_id, events
-from db.engine import reading
+from db.engine import Connection, Engine, reading
 from db.records import Delivery
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine
-
 from alerts.delivery.notices import notice_payload, owe_notice
+from alerts.rules.combined import false_alarm_chance
 from db.blindness import blind_periods
-from db.engine import writing
+from db.engine import Engine, writing
 from db.records import BlindPeriod
 from db.weeks import Week, read_week
 
@@ -19,7 +18,7 @@ def tell_week(engine: Engine, sites: int, channels: Sequence[str], now: datetime
     until = _monday(now)
     since = until - WEEK
     with writing(engine) as connection:
-        week = read_week(connection, since, until, sites)
+        week = read_week(connection, since, until, sites, false_alarm_chance)
         if not week.providers and not week.looks:
             return False
         blind = [each for each in blind_periods(connection, since=since) if each.since < until]

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
-
 from alerts.channels import Link, Message
 from alerts.words import utc
+from db.alerts import alert_by_id
 from db.channel_states import ChannelState
 from db.deliveries import enqueue, newest_notice, rewrite_notice
+from db.engine import Connection
 from db.records import Delivery, Json
-from db.schema import alert
 
 GATHER = timedelta(minutes=1)
 TELL_AGAIN = timedelta(days=1)
@@ -135,9 +134,8 @@ def tell_failing(connection: Connection, state: ChannelState, others: Iterable[s
 
 
 def _what(connection: Connection, lost: Delivery) -> str:
-    query = select(alert.c.site_name, alert.c.headline).where(alert.c.id == lost.alert_id)
-    row = connection.execute(query).one_or_none()
-    return f"{row.site_name}: {row.headline} (alert {lost.alert_id})" if row else f"delivery {lost.identity}"
+    alert = alert_by_id(connection, lost.alert_id) if lost.alert_id else None
+    return f"{alert.site_name}: {alert.headline} (alert {alert.id})" if alert else f"delivery {lost.identity}"
 
 
 def _gather(connection: Connection, failed: str, item: Mapping[str, str], target: str, now: datetime) -> None:

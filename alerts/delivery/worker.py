@@ -15,8 +15,6 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 import structlog
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
 
 from alerts.channels import Channel, Message, Receipt, SendError
 from alerts.channels.safe_text import cut, one_line
@@ -34,7 +32,7 @@ from db.deliveries import (
     others_got_through,
     requeue,
 )
-from db.engine import reading, writing
+from db.engine import Connection, Engine, OperationalError, reading, writing
 from db.records import Delivery
 
 __all__ = ["DeliverReport", "Trial", "compose_notice", "deliver_due", "send_test"]

@@ -1,1 +1,1 @@
-"""From verdicts to alerts: findings, episodes, and what changed since."""
+"""From verdicts to alerts: findings, episodes, and what changed since. Pure."""

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from db.keyed import in_force
+from db.engine import Connection
 from db.observations import count_revisions, every_revision
 from db.records import Observation, SeriesKey
+from db.records.revisions import in_force
 
 Place = tuple[str, str, str]
 """Site, area and metric."""

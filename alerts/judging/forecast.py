@@ -1,4 +1,4 @@
-"""What is normal now: every rule asked about a look that would come today, and how far each still has to go."""
+"""What is normal now: every rule asked about a look that would come today, and how far each still has to go. Pure."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,13 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection
 
 from alerts.baselines import nb
 from alerts.baselines.model import GATES
 from alerts.baselines.tail import probabilities
 from alerts.judging.history import history_of
-from alerts.judging.recalibration import scores_of
 from alerts.judging.verdicts import Known, context_of, verdicts_on
 from alerts.metrics import METRICS
 from alerts.promise import ALTERNATIVES, BUDGETED
@@ -21,11 +19,7 @@ from alerts.rules.contract import Rule, Verdict
 from alerts.rules.series import counted, past_looks, series_of
 from alerts.rules.tail import usual
 from alerts.watch import SiteWatch
-from db.declared import declared
-from db.observations import looks
 from db.records import Observation, SeriesKey
-from db.rule_states import class_state, states
-from db.sites import site_changes
 
 MOST_DRAWN = 180
 """The newest looks that a plot shows with what was expected of each."""
@@ -99,22 +93,6 @@ class Normal:
     def _deciding(self) -> list[RuleNow]:
         expecting = [each for each in self.rules if each.rule in ALTERNATIVES]
         return expecting or [each for each in self.rules if each.rule in BUDGETED]
-
-
-def known_at(connection: Connection, site: SiteWatch, metric: str, area: str, now: datetime) -> Known:
-    """Everything that is knowable now about a site's metric in one area."""
-    stated = declared(connection, site.site_id, metric, as_of=now)
-    kept = class_state(connection, "tail")
-    from_class = scores_of(kept) if kept else {}
-    return Known(
-        now,
-        looks(connection, site_id=site.site_id, area=area, metric=metric, as_of=now),
-        [each for each in stated if each.series.area == area],
-        site_changes(connection, [site.site_id]),
-        # Learning a step's state anew takes longest of all.
-        states(connection, site.site_id, area, metric),
-        from_class,
-    )
 
 
 def series_in(known: Known, subject: str) -> list[SeriesKey]:

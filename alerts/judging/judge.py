@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import Connection, Engine
-
 from alerts.incidents.episodes import (
     Desk,
     Moment,
@@ -32,7 +30,7 @@ from alerts.watch import SiteWatch
 from db.alerts import alerts_at, append_event, insert_alert, newest_alert, open_since, silenced, update_alert
 from db.declared import declared
 from db.deliveries import enqueue
-from db.engine import reading, writing
+from db.engine import Connection, Engine, reading, writing
 from db.evaluations import record_evaluations, unjudged, verdicts
 from db.observations import looks
 from db.records import Alert, AlertEvent, DeliveryState, Evaluation, Observation

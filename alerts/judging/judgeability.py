@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from alerts.judging.forecast import Normal, known_at, normal, series_in
+from alerts.judging.forecast import Normal, normal, series_in
+from alerts.judging.knowable import known_at
 from alerts.promise import BUDGETED
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
+from db.engine import Connection
 from db.records import SeriesKey
 
 

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection
-
 from alerts.baselines.calibrate import GUARD_DAYS, WARM_UP_DAYS, WINDOW_DAYS
 from alerts.judging.verdicts import Scores
 from alerts.promise import ALTERNATIVES, ClassScores
 from alerts.rules.contract import State
+from db.engine import Connection
 from db.rule_states import class_state, first_evaluation, keep_class_state, past_scores
 
 RECALIBRATED = tuple(ALTERNATIVES)

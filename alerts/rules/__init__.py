@@ -1,4 +1,4 @@
-"""When to tell: one file per rule, each a pure function of look and history. Copy `record.py` to add one.
+"""When to tell: one file per rule, each a function of look and history. Pure. Copy `record.py` to add one.
 
 What several rules ask of a look or its history stands here.
 """

@@ -6,6 +6,7 @@ from typing import Any
 
 from alerts.promise import ALTERNATIVES, BUDGETED, Promise
 from alerts.rules.contract import Verdict
+from db.records import Json
 
 _SUPPORTED = {"record": "is_record", "first_ever": "is_first", "first_since": "is_first"}
 """Statements whose odds seldom fit the promise; they are told where the margin does."""
@@ -48,6 +49,16 @@ def _relative(verdict: Verdict, promise: Promise) -> float:
 def _chance(verdict: Verdict) -> float:
     """The real chance of an alarm, or what is promised where it is not worked out."""
     return float(verdict.details.get("chance", verdict.details["alpha"]))
+
+
+def false_alarm_chance(rule: str, details: Json) -> float | None:
+    """The chance that a rule gave for a false alarm; the n + 1 equal places of a record speak for themselves."""
+    for name in ("chance", "alpha"):
+        if isinstance(value := details.get(name), float):
+            return value
+    if rule == "record" and "declared" not in details and "n" in details:
+        return 1.0 / (int(details["n"]) + 1)
+    return None
 
 
 def _support(verdict: Verdict) -> Verdict:

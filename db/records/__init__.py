@@ -1,4 +1,4 @@
-"""Records that cross module borders: frozen, typed, free of SQL. DESIGN words, units in names, UTC."""
+"""Records that cross module borders: frozen, typed, free of SQL. The project's words, units in names, UTC. Pure."""
 
 from db.records.base import Evidence, Json, SeriesKey
 from db.records.counts import (

@@ -10,10 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine
-
 from db.aircraft import import_aircraft
-from db.engine import writing
+from db.engine import Engine, writing
 from db.records.claims import KnownAircraft
 from monitor.aircraft.reading import read_aircraft
 from monitor.errors import InputError, WorkFailed

@@ -4,10 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-
 from db.aircraft import aircraft_by_registration, known_aircraft, sources_of
-from db.engine import reading
+from db.engine import Engine, reading
 from db.records.claims import KnownAircraft
 from monitor.errors import InputError
 from monitor.flights.tracks.codes import icao24_of, is_icao, names_of, registration_of

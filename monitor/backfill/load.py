@@ -10,10 +10,9 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import shapely
-from sqlalchemy import Engine
 
 from db.backfill import all_read, backfill_days, begin_day, finish_day, parts, parts_read, store_part
-from db.engine import reading, writing
+from db.engine import Engine, reading, writing
 from db.records.claims import BackfillPart
 from monitor.backfill.archive import Part, find_parts
 from monitor.backfill.play import Progress, Stage

@@ -8,10 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, Engine
-
 from db.backfill import parts
-from db.engine import reading, writing
+from db.engine import Connection, Engine, reading, writing
 from db.polls import PollKey, PollResult, next_sequence, record_poll, start_poll
 from db.records import Fix
 from db.records.claims import BackfillPart

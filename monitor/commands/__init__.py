@@ -1,4 +1,4 @@
-"""What every command shares: opening the program, the clock, and how results are shown.
+"""What every command shares: opening the program, and how results are shown.
 
 Command modules import nothing heavy at the top, so that `--help` stays fast; their bodies do.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alerts.words import utc
+from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
@@ -23,16 +24,10 @@ if TYPE_CHECKING:
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
-def now() -> datetime:
-    """The clock, read here for all commands."""
-    return datetime.now(UTC)
-
-
 @contextmanager
 def opened(*, prepared: bool = True) -> "Iterator[App]":
     """The program, with a database of the right version unless the caller prepares it."""
-    from sqlalchemy.exc import DBAPIError
-
+    from db.engine import DBAPIError
     from monitor.bootstrap import build
     from monitor.config.settings import load_settings
     from monitor.ops.database_health import ailment_of
@@ -44,7 +39,7 @@ def opened(*, prepared: bool = True) -> "Iterator[App]":
     app = build(settings)
     try:
         if prepared:
-            prepare(app, now())
+            prepare(app, utc_now())
         yield app
     except DBAPIError as error:
         ailment = ailment_of(error, settings)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, now, opened, print_json, say
+from monitor.commands import JsonFlag, opened, print_json, say
 from monitor.commands.progress import progress_bar
+from monitor.config.clock import utc_now
 
 if TYPE_CHECKING:
     from monitor.aircraft.who import Who
@@ -41,7 +42,7 @@ def update(
         try:
             for number, place in enumerate(files, start=1):
                 with progress_bar(f"Reading file {number} of {len(files)}") as progress:
-                    reports.append(update_aircraft(app.engine, place, client, now(), progress))
+                    reports.append(update_aircraft(app.engine, place, client, utc_now(), progress))
         finally:
             client.close()
     if as_json:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, instant, now, opened, print_json, print_table, say, span
+from monitor.commands import JsonFlag, instant, opened, print_json, print_table, say, span
+from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
+    from db.engine import Connection
     from db.records import Alert, AlertEvent, Delivery
     from monitor.app import App
 
@@ -112,7 +112,7 @@ def ack(alert: AlertId, *, by: By = "", as_json: JsonFlag = False) -> None:
 
     with opened() as app, writing(app.engine) as connection:
         found = _find(connection, alert)
-        seen = acknowledge(connection, found.id, by or _me(), now())
+        seen = acknowledge(connection, found.id, by or _me(), utc_now())
     if as_json:
         print_json({"alert": seen})
     elif found.acknowledged_at is not None:
@@ -149,7 +149,7 @@ def silence(
     from db.silences import add_silence, silences
     from db.silences import lift as lift_silences
 
-    at, until = now(), now() + span(length)
+    at, until = utc_now(), utc_now() + span(length)
     if metric and metric not in METRICS:
         raise InputError(f"{metric!r} is not a metric. Use one of {', '.join(METRICS)}.")
     with opened() as app, writing(app.engine) as connection:
@@ -189,7 +189,7 @@ def try_channels(
 
     with opened() as app:
         names = _channels(app, channel)
-        results = send_test({name: app.channels[name] for name in names}, now())
+        results = send_test({name: app.channels[name] for name in names}, utc_now())
     if as_json:
         print_json({"items": [each._asdict() for each in results]})
     else:
@@ -211,7 +211,7 @@ def resend(channel: ChannelOption = None, *, as_json: JsonFlag = False) -> None:
     from db.engine import writing
 
     with opened() as app, writing(app.engine) as connection:
-        at, names = now(), _channels(app, channel)
+        at, names = utc_now(), _channels(app, channel)
         since = at - timedelta(days=app.settings.too_old_to_send_days)
         again, left = revive(connection, names, since, at), dead_letters(connection, names)
     if as_json:

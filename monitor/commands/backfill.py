@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, now, opened, print_json, say
+from monitor.commands import JsonFlag, opened, print_json, say
 from monitor.commands.progress import progress_bar
+from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
@@ -64,10 +65,10 @@ def backfill(
             raise InputError(f"There is no archive {provider!r}. There are: {', '.join(sorted(archives))}.")
         root = folder or Path(archives[provider].options["folder"])
         loading = Backfill(app.engine, provider, root, tuple(app.sites.values()), app.classes, readers)
-        pipeline.note_sites(app, now())
+        pipeline.note_sites(app, utc_now())
         with progress_bar(f"Loading {provider}") as progress:
-            reports = loading.load(days_between(first.date(), last.date()), now(), progress)
-        pipeline.judge(app, now())
+            reports = loading.load(days_between(first.date(), last.date()), utc_now(), progress)
+        pipeline.judge(app, utc_now())
     if as_json:
         print_json({"items": [asdict(report) for report in reports]})
         return

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, now, opened, print_json, say
+from monitor.commands import JsonFlag, opened, print_json, say
+from monitor.config.clock import utc_now
 from monitor.errors import WorkFailed
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def backtest(
             starts=starts,
             seed=seed,
         )
-        tested = run_backtest(app.engine, watch, question, now())
+        tested = run_backtest(app.engine, watch, question, utc_now())
     text = report(tested)
     _write(tested, text, markdown, png)
     if as_json:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alerts.words import units
-from monitor.commands import JsonFlag, now, opened, print_json, print_table, say
+from monitor.commands import JsonFlag, opened, print_json, print_table, say
+from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
@@ -36,14 +37,15 @@ def baseline(
     For each rule: its threshold, what it expects, from how many looks, and how many false alarms a year it
     promises and can attain, or what it lacks before it can tell.
     """
-    from alerts.judging.forecast import expectations, known_at, normal, series_in
+    from alerts.judging.forecast import expectations, normal, series_in
+    from alerts.judging.knowable import known_at
     from db.engine import reading
 
     with opened() as app:
         watch = app.watches[app.known_site(site).id]
         check_watched(watch, metric)
         with reading(app.engine) as connection:
-            known = known_at(connection, watch, metric, area, now())
+            known = known_at(connection, watch, metric, area, utc_now())
         keys = series_in(known, subject)
         found = [(normal(key, known, watch, app.rules), expectations(key, known)) for key in keys]
     if png is not None:

@@ -5,7 +5,6 @@ import os
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.commands import say
+from monitor.config.clock import monotonic_s
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
@@ -162,12 +162,12 @@ class _Pace:
         self._start, self._whole = scenario.start, scenario.end - scenario.start
         self._lasts_s = self._whole / timedelta(days=days_a_second) if days_a_second else 0.0
         self._clock, self._stop = clock, stop
-        self._began = time.monotonic()
+        self._began = monotonic_s()
 
     def keep(self, share: float) -> None:
         """Wait until this share of the scenario is due; raises _Stopped."""
         self._clock.now = self._start + share * self._whole
-        early_s = self._began + share * self._lasts_s - time.monotonic()
+        early_s = self._began + share * self._lasts_s - monotonic_s()
         if self._stop.wait(max(0.0, early_s)):
             raise _Stopped
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, now, print_json, say
+from monitor.commands import JsonFlag, print_json, say
+from monitor.config.clock import utc_now
 
 _MARKS = {"ok": "ok     ", "warning": "WARNING", "broken": "BROKEN "}
 
@@ -22,7 +23,7 @@ def doctor(
     from monitor.runtime.doctor import examine
 
     findings = []
-    for finding in examine(now, network=not offline):
+    for finding in examine(utc_now, network=not offline):
         findings.append(finding)
         if not as_json:
             say(f"{_MARKS[finding.state]} {finding.check}: {finding.found}")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, now, opened, print_json, say
+from monitor.commands import JsonFlag, opened, print_json, say
+from monitor.config.clock import utc_now
 
 if TYPE_CHECKING:
     from monitor.imports import ImportReport, Progress
@@ -37,7 +38,7 @@ def import_counts(
 
     with opened() as app:
         told = None if as_json else _progress()
-        report = import_file(app.engine, file, app.sites, now(), skip_bad=skip_bad, progress=told)
+        report = import_file(app.engine, file, app.sites, utc_now(), skip_bad=skip_bad, progress=told)
     refused = bool(report.faults) and not (skip_bad and _imported(report))
     if as_json:
         print_json({"file": str(file), "ok": not report.faults, **asdict(report)})

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, now, opened, print_json, say
+from monitor.commands import JsonFlag, opened, print_json, say
 from monitor.commands.progress import progress_bar
+from monitor.config.clock import utc_now
 from monitor.errors import WorkFailed
 
 
@@ -25,11 +26,11 @@ def poll(
     from monitor.config.secrets import visible
 
     with opened() as app:
-        pipeline.note_sites(app, now())
+        pipeline.note_sites(app, utc_now())
         with progress_bar("Asking the feeds") as progress:
-            reports = pipeline.poll(app, now(), provider, site, force=True, progress=progress)
-        pipeline.derive(app, now())
-        pipeline.judge(app, now())
+            reports = pipeline.poll(app, utc_now(), provider, site, force=True, progress=progress)
+        pipeline.derive(app, utc_now())
+        pipeline.judge(app, utc_now())
     if as_json:
         print_json({"items": reports})
     else:

@@ -1,9 +1,10 @@
 """A progress bar for long work: shown on a terminal only, and only once the work has taken two seconds."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from monitor.config.clock import monotonic_s
 
 PATIENCE_S = 2.0
 
@@ -19,10 +20,10 @@ def progress_bar(title: str) -> Iterator[Callable[[float], None]]:
 
     bar = Progress(console=Console(stderr=True), transient=True)
     task = bar.add_task(title, total=1.0)
-    began = time.monotonic()
+    began = monotonic_s()
 
     def show(share: float) -> None:
-        if not bar.live.is_started and time.monotonic() - began > PATIENCE_S:
+        if not bar.live.is_started and monotonic_s() - began > PATIENCE_S:
             bar.start()
         bar.update(task, completed=share)
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, instant, now, opened, print_json, print_table, say
+from monitor.commands import JsonFlag, instant, opened, print_json, print_table, say
+from monitor.config.clock import utc_now
 
 if TYPE_CHECKING:
     from monitor.reports.status import ProviderStatus, SiteStatus, Status
@@ -31,7 +32,7 @@ def status(
     from monitor.reports.status import gather
 
     with opened() as app:
-        found = gather(app, now())
+        found = gather(app, utc_now())
         if ailment := attempt(app.settings):
             found = replace(found, storage=str(ailment))
     if as_json:
@@ -45,7 +46,7 @@ def _print_judgeable(*, as_json: bool) -> None:
     from db.engine import reading
 
     with opened() as app, reading(app.engine) as connection:
-        found = judgeability(connection, app.watches, app.rules, now())
+        found = judgeability(connection, app.watches, app.rules, utc_now())
     can = sum(each.judgeable for each in found)
     if as_json:
         print_json({"series": found, "judgeable": can, "of": len(found)})

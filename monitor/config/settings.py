@@ -247,7 +247,7 @@ _SCALARS = frozenset(Settings.model_fields) - set(TABLES)
 
 def load_settings(environment: Mapping[str, str] | None = None, config: Path | None = None) -> Settings:
     """Read the settings or raise SettingsError that names every bad or unknown key at once."""
-    environment = os.environ if environment is None else environment
+    environment = os.environ if environment is None else environment  # noqa: TID251 - this is the one place
     raw = RawSettings()
     if path := _config_path(environment, config, raw):
         read_toml(path, raw, _SECRET_NAMES)

@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, Engine
-
 from db.coverage import coverage
 from db.deriving import first_coverage, last_closed, looks_of_day
-from db.engine import reading, writing
+from db.engine import Connection, Engine, reading, writing
 from db.flights import underived_polls, visits
 from db.observations import looks, record
 from db.records import Visit

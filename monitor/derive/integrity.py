@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
-from sqlalchemy import Connection
 
 from db.coverage import count_rejected, mark_degraded
+from db.engine import Connection
 from db.records import Fix
 from monitor.flights.places import Place, grid_of, positions
 from monitor.flights.selection import STORED_WITHIN_NM

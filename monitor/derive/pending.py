@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Connection, Engine
-
-from db.engine import reading, writing
+from db.engine import Connection, Engine, reading, writing
 from db.flights import mark_derived, underived_polls
 from db.records import Poll
 from monitor.derive.days import close_ended, record_changed

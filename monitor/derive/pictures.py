@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import structlog
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
-from sqlalchemy import Connection, Engine
 
 from alerts.words import utc
 from db.cutouts import (
@@ -20,7 +19,7 @@ from db.cutouts import (
     last_attempts,
     newest_made,
 )
-from db.engine import reading, writing
+from db.engine import Connection, Engine, reading, writing
 from db.imagery import scenes
 from db.records import Cutout, CutoutFailure, Scene
 from monitor.config.settings import SettingsError

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
+from db.engine import Connection
 from db.imagery import scenes
 from db.observations import looks, record
 from db.records import Scene

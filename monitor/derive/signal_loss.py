@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from db.deriving import good_polls_like, heard_before, heard_low, last_heard, scope_of
+from db.engine import Connection
 from db.flight_claims import claims, estimates
 from db.flights import awaited_visits, record_visits, visits
 from db.payloads import cite_polls

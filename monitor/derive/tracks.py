@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
 from db.aircraft import known_aircraft
 from db.deriving import good_polls, last_heard, poll_before
+from db.engine import Connection
 from db.flights import fixes, record_visits, visits
 from db.payloads import cite_polls
 from db.records import Fix, Poll, Visit

@@ -3,7 +3,6 @@
 import math
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from ipaddress import (
@@ -184,10 +183,10 @@ class GuardedTransport(httpx.BaseTransport):
         self,
         allowed: Sequence[Network] = (),
         *,
-        deadline: Deadline | None = None,
+        deadline: Deadline,
         resolver: Resolve = resolve,
     ) -> None:
-        backend = _CheckedBackend(allowed, deadline or Deadline(time.monotonic), resolver)
+        backend = _CheckedBackend(allowed, deadline, resolver)
         self._pool = httpcore.ConnectionPool(
             ssl_context=_tls(),
             keepalive_expiry=15.0,

@@ -2,7 +2,6 @@
 
 import http
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,12 +48,12 @@ class GuardedClient:
         *,
         name: str,
         user_agent: str,
+        monotonic: Callable[[], float],
         secrets: Sequence[str] = (),
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
         allowed_networks: Sequence[str] = (),
         caps: Caps = Caps(),
-        monotonic: Callable[[], float] = time.monotonic,
         resolver: Resolve = resolve,
         pace: Callable[[], float] = no_pace,
     ) -> None:

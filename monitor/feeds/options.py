@@ -5,6 +5,8 @@ import math
 from monitor.config.settings import SettingsError
 from monitor.feeds import Provider
 
+_DAY_S = 86_400
+
 
 def number_option(provider: Provider, name: str, default: float | None = None) -> float:
     """Read an option that is a finite number; raises SettingsError, also where it must be set and is not."""
@@ -42,6 +44,11 @@ def turns(provider: Provider, scopes: int) -> int:
     if spacing_s:
         most.append(max(1, int(provider.interval_s / spacing_s) - 1))
     return max(1, math.ceil(scopes / min(most))) if most else 1
+
+
+def requests_a_day(provider: Provider, scopes: int) -> int:
+    """How many requests for data a whole day takes, for so many places."""
+    return scopes * _DAY_S // (provider.interval_s * turns(provider, scopes))
 
 
 def list_option(provider: Provider, name: str, default: str = "") -> tuple[str, ...]:

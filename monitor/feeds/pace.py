@@ -3,14 +3,12 @@
 The booking stands in the database, so that it holds between jobs, commands and a service that was just restarted.
 """
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import httpx
-from sqlalchemy import Engine
 
-from db.engine import writing
+from db.engine import Engine, writing
 from db.leases import book
 from monitor.feeds import Provider
 from monitor.feeds.options import spacing_of
@@ -24,8 +22,8 @@ class Pace:
         engine: Engine,
         host: str,
         spacing_s: float,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        wait: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime],
+        wait: Callable[[float], None],
     ) -> None:
         self._engine, self._name, self._spacing_s = engine, f"pace:{host}", spacing_s
         self._clock, self._wait = clock, wait
@@ -42,12 +40,14 @@ class Pace:
         return (self._clock() - now).total_seconds()
 
 
-def pace_of(provider: Provider, engine: Engine) -> Callable[[], float]:
+def pace_of(
+    provider: Provider, engine: Engine, clock: Callable[[], datetime], wait: Callable[[float], None]
+) -> Callable[[], float]:
     """How long each request to this provider waits; providers at one host share its limit."""
     spacing_s = spacing_of(provider)
     if not spacing_s:
         return no_pace
-    return Pace(engine, httpx.URL(provider.base_url).host, spacing_s).keep
+    return Pace(engine, httpx.URL(provider.base_url).host, spacing_s, clock, wait).keep
 
 
 def no_pace() -> float:

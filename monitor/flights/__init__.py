@@ -1,1 +1,1 @@
-"""Position reports become visits and looks: pure functions over records, without SQL, HTTP, clock or logging."""
+"""Position reports become visits and looks: functions over records, without SQL, HTTP, clock or logging. Pure."""

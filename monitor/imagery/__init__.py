@@ -1,1 +1,1 @@
-"""Scenes become looks: pure functions over records, without SQL, HTTP, clock or logging."""
+"""Scenes become looks: functions over records, without SQL, HTTP, clock or logging. Pure."""

@@ -8,11 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
-
 from db import observations
 from db.declared import record_declared, record_notes
-from db.engine import writing
+from db.engine import Connection, Engine, writing
 from db.records import DeclaredBaseline, Note, Observation, SeriesKey
 from monitor.imports.faults import MAX_FAULTS, Fault, UnreadableFile
 from monitor.imports.fields import Clock

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection
-
 from db.declared import record_declared
+from db.engine import Connection
 from db.records import DeclaredBaseline
 from monitor.imports.faults import Fault
 from monitor.imports.fields import Clock

@@ -5,19 +5,15 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
-
-from db.engine import is_unusable
-from monitor.app import App, describe_database
+from db.engine import DBAPIError, OperationalError, is_unusable, make_url, writing_refused
 from monitor.config.secrets import redact
 from monitor.config.settings import Settings
+from monitor.ops.outages import Troubles
 
 DATABASE = "database"
 LITTLE = 100 * 1024**2
@@ -58,6 +54,14 @@ class Ailment:
 
     def __str__(self) -> str:
         return f"{self.found} {self.mend}"
+
+
+def describe_database(settings: Settings) -> str:
+    """Where the database is, in words and without password."""
+    url = make_url(settings.database_url.get_secret_value())
+    if url.get_backend_name() == "sqlite":
+        return f"SQLite file {url.database}"
+    return f"PostgreSQL database {url.database} on {url.host or url.query.get('host') or 'this machine'}"
 
 
 def sqlite_file(settings: Settings) -> Path | None:
@@ -108,36 +112,31 @@ def attempt(settings: Settings, patience_s: float = 3.0) -> Ailment | None:
             os.fsync(trial.fileno())
     except OSError as error:
         return _words("full", settings, error.strerror or "")
-    try:
-        with closing(sqlite3.connect(path, timeout=patience_s, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-    except sqlite3.Error as error:
-        return why(OperationalError("BEGIN IMMEDIATE", None, error), settings)
-    return None
+    refused = writing_refused(path, patience_s)
+    return None if refused is None else why(refused, settings)
 
 
-def trouble(app: App) -> str:
+def trouble(settings: Settings, troubles: Troubles) -> str:
     """What this process found to be wrong and what can be seen to be, in words; '' where all is well."""
-    return app.troubles.now(DATABASE) or _service_words(look(app.settings))
+    return troubles.now(DATABASE) or _service_words(look(settings))
 
 
-def note(app: App, error: BaseException, now: datetime) -> bool:
+def note(settings: Settings, troubles: Troubles, error: BaseException, now: datetime) -> bool:
     """Tell once that the database is at fault, if it is; whether it is."""
-    words = _service_words(why(error, app.settings))
+    words = _service_words(why(error, settings))
     if words:
-        app.troubles.failed(DATABASE, words, now)
+        troubles.failed(DATABASE, words, now)
     return bool(words)
 
 
-def note_written(app: App, now: datetime) -> None:
+def note_written(settings: Settings, troubles: Troubles, now: datetime) -> None:
     """Something small was stored: believe that all is well again once more than that can be."""
-    troubled = app.troubles.now(DATABASE)
-    words = _service_words(attempt(app.settings) if troubled else look(app.settings))
+    troubled = troubles.now(DATABASE)
+    words = _service_words(attempt(settings) if troubled else look(settings))
     if words:
-        app.troubles.failed(DATABASE, words, now)
+        troubles.failed(DATABASE, words, now)
     else:
-        app.troubles.worked(DATABASE)
+        troubles.worked(DATABASE)
 
 
 def _service_words(found: Ailment | None) -> str:

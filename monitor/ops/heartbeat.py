@@ -4,11 +4,10 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from sqlalchemy import Connection
-
 from alerts.delivery.worker import LONGEST
 from alerts.words import utc
 from db.deliveries import next_due, outbox_summary
+from db.engine import Connection
 from monitor.feeds import FeedClient, FeedError
 from monitor.feeds.answers import phrase
 

@@ -7,11 +7,10 @@ from itertools import compress
 from typing import Literal
 
 import structlog
-from sqlalchemy import Engine
 
 from alerts.words import utc, utc_seconds
 from db.aircraft import known_aircraft
-from db.engine import reading
+from db.engine import Engine, reading
 from db.polls import PollResult
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.config.secrets import visible
@@ -23,6 +22,7 @@ from monitor.sites import Site
 
 NEARBY_NM = 40.0
 """Reports this near to a site show how well the place is heard."""
+LONGEST_BACK_OFF_S = 900
 _THINGS = {
     "stac": "scenes over",
     "opensky_flights": "flights claimed for",
@@ -51,6 +51,14 @@ def held_back(state: ProviderState, now: datetime, *, force: bool) -> str:
     if state.health == "disabled":
         return f"{state.provider} refused this program: {state.last_error}"
     return "held back" if state.not_before and state.not_before > now else ""
+
+
+def back_off_s(failures: int, interval_s: int) -> int:
+    """How long to leave a provider alone after so many failed slots on end: not at all, one slot, two, four."""
+    if failures <= 1:
+        return 0
+    # Beyond ten doublings the cap holds anyway.
+    return int(min(interval_s * 2 ** min(failures - 2, 10), LONGEST_BACK_OFF_S))
 
 
 def answered(fetched: Fetched, outcome: Outcome) -> PollResult:

@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
-from sqlalchemy import Engine
-
-from db.engine import reading, writing
+from db.engine import Engine, reading, writing
 from db.polls import (
     PollKey,
     PollResult,
@@ -31,6 +30,7 @@ from monitor.flights.tracks.identity import Classes
 from monitor.poll.answers import (
     PollReport,
     answered,
+    back_off_s,
     check_advance,
     check_legible,
     count_nearby,
@@ -279,6 +279,7 @@ class _Run:
                 now=self._now,
                 # A place whose turn comes seldom was not watched all the time between.
                 lasts_s=min(interval_s * self._turns, max(interval_s, int(POLL_WORTH_S))),
+                back_off=partial(back_off_s, interval_s=interval_s),
             )
 
     def _worth_keeping(self, fixes: Sequence[Fix]) -> tuple[Fix, ...]:

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, select
-
 from alerts.delivery.messages import compose_alert
 from alerts.words import local_day
 from db.alerts import alerts, events
 from db.deliveries import deliveries
-from db.engine import reading
+from db.engine import Engine, reading
 from db.flights import visits
+from db.observations import count_recorded
 from db.records import Alert, AlertEvent, Delivery, Visit
-from db.schema import observation
 
 Json = Mapping[str, Any]
 
@@ -25,11 +23,11 @@ def report(engine: Engine) -> dict[str, Any]:
         found = alerts(connection)
         lives = {each.id: events(connection, each.id) for each in found}
         owed = deliveries(connection)
-        looks = connection.execute(select(func.count()).select_from(observation)).scalar_one()
+        recorded = count_recorded(connection)
         stays = visits(connection)
     return {
         "alerts": [_alert(each, lives[each.id]) for each in found],
-        "observations": looks,
+        "observations": recorded,
         "visits": [_visit(each) for each in stays],
         "deliveries": [_delivery(each) for each in owed],
     }

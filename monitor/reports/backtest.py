@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine
-
 from alerts.backtest.fit import Fit, Power, fit, power
 from alerts.backtest.replay import Judged, replay
 from alerts.backtest.summary import Event, Rate, Summary, summarise
-from alerts.judging.forecast import Expected, known_at, series_in
+from alerts.judging.forecast import Expected, series_in
+from alerts.judging.knowable import known_at
 from alerts.watch import SiteWatch
-from db.engine import reading
+from db.engine import Engine, reading
 from db.observations import every_revision
 from db.records import Observation, SeriesKey
 from monitor.bootstrap import RULES

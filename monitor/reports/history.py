@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from db.declared import declared, notes
+from db.engine import Connection
 from db.observations import looks
 from db.records import DeclaredBaseline, Note, Observation
 from monitor.sites import Site

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
-from sqlalchemy import Connection
-
 from db.alerts import alerts
 from db.blindness import open_periods
 from db.coverage import coverage, rejected
 from db.deliveries import OutboxSummary, outbox_summary
-from db.engine import reading
+from db.engine import Connection, reading
 from db.evaluations import unjudged
 from db.leases import Lease, holder, is_alive
 from db.polls import polls
@@ -102,7 +100,7 @@ def gather(app: App, now: datetime) -> Status:
             outbox=outbox_summary(connection, now),
             silences=tuple(silences(connection, now)),
             waiting_looks=len(unjudged(connection, now, _MANY)),
-            storage=trouble(app),
+            storage=trouble(app.settings, app.troubles),
         )
 
 

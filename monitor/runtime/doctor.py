@@ -9,20 +9,16 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import DBAPIError
-
-from db.engine import open_engine, reading
+from db.engine import DBAPIError, Engine, open_engine, reading, server_time, writing
 from db.leases import holder, is_alive
 from db.migrate import current_revision, is_known, newest_revision
-from monitor.app import describe_database
 from monitor.bootstrap import build_channels, build_deadman, build_feed, rule_defaults
 from monitor.config.settings import Settings, load_settings
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError
 from monitor.feeds.http import GuardedClient
 from monitor.feeds.providers import configured_providers
-from monitor.ops.database_health import LITTLE, ailment_of, attempt, size, sqlite_file
+from monitor.ops.database_health import LITTLE, ailment_of, attempt, describe_database, size, sqlite_file
 from monitor.ops.heartbeat import PingError
 from monitor.sites.faults import SitesError
 from monitor.sites.load import load_sites
@@ -101,7 +97,7 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
         return
     engine = open_engine(settings.database_url.get_secret_value())
     try:
-        with engine.begin():
+        with writing(engine):
             # Taking the writer's lock fails where the file or its folder may not be written.
             pass
         yield _revision(engine, where)
@@ -109,7 +105,8 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
             yield Finding("storing", "broken", ailment.found, ailment.mend)
         yield from _service(engine, settings.lease_s, now)
         if path is None:
-            yield _skew("the database server", _server_time(engine), now)
+            with reading(engine) as connection:
+                yield _skew("the database server", server_time(connection), now)
     except DBAPIError as error:
         ailment = ailment_of(error, settings)
         if ailment is None:
@@ -149,12 +146,6 @@ def _service(engine: Engine, lease_s: float, now: datetime) -> Iterator[Finding]
         yield Finding("service", "ok", f"A service is watching: {lease.owner}.")
     else:
         yield Finding("service", "warning", "No service is watching now.", "Start one with “sitewatch run”.")
-
-
-def _server_time(engine: Engine) -> datetime:
-    with reading(engine) as connection:
-        value: datetime = connection.execute(select(func.now())).scalar_one()
-    return value
 
 
 def _disk(settings: Settings) -> Finding:

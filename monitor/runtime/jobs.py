@@ -24,6 +24,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from monitor.config.clock import utc_now
 from monitor.ops.job_health import Vitals
 from monitor.ops.metrics import JOB_RUNS, SCHEDULER_LAG_S
 
@@ -169,11 +170,6 @@ class Jobs:
         # The scheduler itself sleeps until the next planned run, however far ahead that now is.
         while not self.stopping.wait(_WATCH_S):
             self.mend_clock(utc_now())
-
-
-def utc_now() -> datetime:
-    """The clock, read here for all jobs."""
-    return datetime.now(UTC)
 
 
 class _Hand:

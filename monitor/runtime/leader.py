@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
-from sqlalchemy import Engine
 
-from db.engine import reading, writing
+from db.engine import Engine, reading, writing
 from db.leases import Lease, holder, release, renew, take
 from monitor.ops.metrics import LEADING
 

@@ -5,7 +5,6 @@ import secrets
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -17,8 +16,9 @@ from db.engine import reading
 from db.pages import series_summaries
 from monitor import pipeline
 from monitor.app import App
+from monitor.config.clock import monotonic_s, sleep_s, utc_now
 from monitor.ops import database_health as storage
-from monitor.runtime.jobs import Job, Jobs, utc_now
+from monitor.runtime.jobs import Job, Jobs
 from monitor.runtime.leader import Leader
 
 Say = Callable[[str], None]
@@ -58,7 +58,7 @@ def run(app: App, say: Say, serve: Serve | None = None) -> None:
 
 
 def run_once(
-    app: App, say: Say, clock: Callable[[], datetime] = utc_now, wait: Callable[[float], None] = time.sleep
+    app: App, say: Say, clock: Callable[[], datetime] = utc_now, wait: Callable[[float], None] = sleep_s
 ) -> None:
     """Do everything once (poll, derive, judge, deliver) and return; for cron, and for a first look.
 
@@ -120,7 +120,7 @@ class Service:
         ping = Job("ping", PING_EVERY_S, self._ping)
         stopping = threading.Event()
         jobs = [beat, *jobs_of(app, self.owner, self._soon, stopping), ping]
-        self.jobs = Jobs(jobs, told=partial(storage.note, app), stopping=stopping)
+        self.jobs = Jobs(jobs, told=partial(storage.note, app.settings, app.troubles), stopping=stopping)
         self._leader = Leader(app.engine, self.owner, ttl_s, self, say)
 
     def start(self) -> None:
@@ -143,7 +143,7 @@ class Service:
 
     def _beat(self, now: datetime) -> None:
         self._leader.beat(now)
-        storage.note_written(self._app, now)
+        storage.note_written(self._app.settings, self._app.troubles, now)
 
     def _ping(self, now: datetime) -> None:
         ailments = self.jobs.ailments(now)
@@ -244,9 +244,9 @@ def _heed(heard: socket.socket, stop: threading.Event) -> None:
         if number not in _STOP_SIGNALS:
             continue
         if not stop.is_set():
-            first_at = time.monotonic()
+            first_at = monotonic_s()
             stop.set()
-        elif time.monotonic() - first_at > SAME_SIGNAL_S:
+        elif monotonic_s() - first_at > SAME_SIGNAL_S:
             os._exit(128 + number)  # pragma: no cover - ends the process before coverage is written
 
 

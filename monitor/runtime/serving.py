@@ -15,8 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from monitor.app import App
+from monitor.config.clock import utc_now
 from monitor.errors import WorkFailed
-from monitor.runtime.jobs import utc_now
 from monitor.web.app import create_app
 
 TRY_AGAIN_S = 2.0

@@ -10,10 +10,10 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
+from db.engine import SQLAlchemyError
 from monitor.app import App
 from monitor.ops.database_health import note, trouble
 from monitor.web import actions, health, streams
@@ -46,7 +46,9 @@ def create_app(app: App, clock: Clock, built: Path = BUILT) -> FastAPI:
         log.warning(NOT_BUILT)
     keys = Keys(token)
     https = (settings.public_url or "").startswith("https:")
-    renderer = Renderer(make_environment(assets), assets, keys, clock, https, partial(trouble, app))
+    renderer = Renderer(
+        make_environment(assets), assets, keys, clock, https, partial(trouble, settings, app.troubles)
+    )
     web = Web(app, clock, keys, renderer, Pulse(app.engine))
     site = FastAPI(
         title="sitewatch",
@@ -111,8 +113,8 @@ def _handle_errors(site: FastAPI, web: Web) -> None:
     @site.exception_handler(SQLAlchemyError)
     def on_database(request: Request, error: SQLAlchemyError) -> Response:
         text = "The database cannot be read just now. “sitewatch doctor” says why; then load this page again."
-        if note(web.app, error, web.clock()):
-            text = trouble(web.app)
+        if note(web.app.settings, web.app.troubles, error, web.clock()):
+            text = trouble(web.app.settings, web.app.troubles)
         else:
             log.error("the page could not read the database", path=request.url.path, exc_info=error)
         return say(request, HTTPStatus.SERVICE_UNAVAILABLE, text)

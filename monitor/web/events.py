@@ -7,9 +7,8 @@ from contextlib import suppress
 
 import anyio.to_thread
 import structlog
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
+from db.engine import Engine, SQLAlchemyError
 from db.page_marks import Marks, read_marks
 
 LOOK_EVERY_S = 3.0

@@ -14,12 +14,11 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import PlainTextResponse, Response
 
 from db.alerts import alerts
 from db.coverage import coverage
-from db.engine import reading
+from db.engine import SQLAlchemyError, reading
 from db.migrate import current_revision, newest_revision
 from db.pages import series_summaries
 from monitor.ops.database_health import trouble
@@ -47,7 +46,7 @@ def readyz(here: Here) -> Response:
         return _not_ready("The database cannot be read; “sitewatch doctor” says why.")
     if found != needed:
         return _not_ready(f"The database has the version {found}, this sitewatch needs {needed}.")
-    if words := trouble(here.app):
+    if words := trouble(here.app.settings, here.app.troubles):
         return _not_ready(words)
     return PlainTextResponse("ready\n")
 

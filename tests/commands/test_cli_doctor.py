@@ -121,7 +121,8 @@ def test_the_version_of_the_database_is_told(
     assert words in found.found
 
 
-def test_a_service_that_watches_is_named(folder: Path) -> None:
+def test_a_service_that_watches_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SITEWATCH_LEASE_S", "600")
     engine = open_engine(database(folder))
     migrate(engine)
     assert findings()["service"].state == "warning"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,9 +27,10 @@ from db.polls import (
     record_poll,
     start_poll,
 )
-from db.provider_states import back_off_s, provider_states, read_state
+from db.provider_states import provider_states, read_state
 from db.records import CoverageHour, Fix, ProviderState, Scene
 from db.schema import payload, poll
+from monitor.poll.answers import back_off_s
 from tests.kit.fake_feeds import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -54,7 +56,8 @@ def finish(
     """Begin and finish one poll."""
     with writing(engine) as connection:
         poll_id = begin(connection, key, now, options.pop("sequence", 0))
-        assert record_poll(connection, poll_id, result, **{"interval_s": 60, "now": now, **options})
+        held = {"back_off": partial(back_off_s, interval_s=60)}
+        assert record_poll(connection, poll_id, result, **{"interval_s": 60, "now": now, **held, **options})
     return poll_id
 
 

@@ -25,6 +25,7 @@ from db.engine import open_engine, reading, writing
 from db.imagery import insert_scenes
 from db.migrate import migrate
 from db.records import Cutout, CutoutFailure, Scene
+from monitor.config.clock import monotonic_s
 from monitor.config.settings import SettingsError
 from monitor.derive.pictures import BUDGET, CAPS, KEEP, CutoutReport, picture_hosts, refresh_cutouts
 from monitor.feeds import FeedClient
@@ -341,7 +342,10 @@ def test_bad_hosts_stop_the_start(option: str) -> None:
 def test_no_connection_is_made_to_networks_of_the_machine(sqlite_engine: Engine) -> None:
     store(sqlite_engine, scene(links={"visual": "https://inside.amazonaws.com/a.tif"}))
     direct = GuardedClient(
-        name="pictures", user_agent=USER_AGENT, resolver=lambda _host, _port: ["169.254.169.254"]
+        name="pictures",
+        user_agent=USER_AGENT,
+        monotonic=monotonic_s,
+        resolver=lambda _host, _port: ["169.254.169.254"],
     )
     (report,) = refresh(sqlite_engine, direct)
     assert "not on the public internet" in report.text

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.channels import HttpPost, SendError
+from monitor.config.clock import monotonic_s
 from monitor.config.settings import SettingsError
 from monitor.feeds import FeedClient, FeedError
 from monitor.feeds.answers import retry_after_s
@@ -32,7 +33,8 @@ def ok(_: Asked) -> Reply:
 
 def direct(**options: object) -> GuardedClient:
     """A client on the real network stack."""
-    return GuardedClient(name="direct", user_agent=USER_AGENT, **options)  # type: ignore[arg-type]
+    values = {"monotonic": monotonic_s, **options}
+    return GuardedClient(name="direct", user_agent=USER_AGENT, **values)  # type: ignore[arg-type]
 
 
 def asked_by(guarded: GuardedClient, url: str) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from db.engine import writing
 from db.leases import book, holder
 from monitor.bootstrap import FEEDS, build
+from monitor.config.clock import sleep_s, utc_now
 from monitor.config.settings import Settings, SettingsError
 from monitor.feeds import Feed
 from monitor.feeds.options import turns
@@ -134,7 +135,7 @@ def test_each_provider_keeps_what_it_publishes(tmp_path: Path, sqlite_engine: En
     }
     fr24 = ("flightradar24", "flightradar24-airports", "flightradar24-flights")
     assert spacing == {"adsb.fi": "1", "airplanes.live": "1", **dict.fromkeys(fr24, "6")}
-    assert pace_of(DEFAULT_PROVIDERS[0], sqlite_engine) is no_pace
+    assert pace_of(DEFAULT_PROVIDERS[0], sqlite_engine, utc_now, sleep_s) is no_pace
     values = {
         "database_url": f"sqlite:///{tmp_path}/test.db",
         "sites_file": write_cast(tmp_path),

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from monitor.config.clock import monotonic_s
 from monitor.feeds import Provider
 from monitor.feeds.http import GuardedClient
 
@@ -54,7 +55,7 @@ def client(
 ) -> GuardedClient:
     """A guarded client whose requests go to `handler` and nowhere else; it carries SECRET in a header."""
     transport = handler if isinstance(handler, httpx.BaseTransport) else httpx.MockTransport(handler)
-    values = {"headers": {"api-auth": SECRET}, "user_agent": USER_AGENT, **options}
+    values = {"headers": {"api-auth": SECRET}, "user_agent": USER_AGENT, "monotonic": monotonic_s, **options}
     return GuardedClient(name=name, transport=transport, **values)
 
 

@@ -178,9 +178,7 @@ def _tell(app: App, now: datetime) -> None:
         connection.execute(coverage_hour.insert(), [asdict(each) for each in _hours(now)])
         connection.execute(poll.insert(), list(_polls(app, now)))
         note_good(connection, "adsb.lol", now, now)
-        note_failure(
-            connection, "earth-search", now, error="It answered HTTP 503.", interval_s=3600, counts=True
-        )
+        note_failure(connection, "earth-search", now, error="It answered HTTP 503.", counts=True)
         insert_scenes(connection, [_scene(now)])
         keep_cutout(connection, picture(now), keep=3)
     pipeline.judge(app, now)

@@ -197,7 +197,7 @@ def test_what_cannot_be_stored_is_said_where_it_was_asked_for(sqlite_engine: Eng
         assert (program["part"], program["state"]) == ("program", "failing")
         assert "sitewatch_database_writable 0.0" in made.client.get("/metrics").text
         sqlite_engine.dispose()
-        storage.note_written(made.app, NOW)
+        storage.note_written(made.app.settings, made.app.troubles, NOW)
         assert "sitewatch_database_writable 1.0" in made.client.get("/metrics").text
         assert made.client.post(f"{path}/acknowledge", data=form).status_code == 303
     assert [each["event"] for each in logs if each.get("what") == "database"] == ["failing", "works again"]

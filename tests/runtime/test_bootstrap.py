@@ -21,9 +21,10 @@ from db.records import CoverageHour, Fix
 from db.schema import lease
 from db.sites import site_changes, site_names
 from monitor import pipeline
-from monitor.app import App, describe_database
+from monitor.app import App
 from monitor.bootstrap import CHANNELS, FEEDS, RULES, build
 from monitor.config.settings import LogSettings, ProviderSettings, Settings, SettingsError, SlackSettings
+from monitor.ops.database_health import describe_database
 from monitor.reports.status import gather, watched_share
 from monitor.runtime.service import Service, describe, every
 from monitor.sites.faults import SitesError

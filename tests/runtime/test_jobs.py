@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from monitor.config.clock import utc_now
 from monitor.ops.metrics import JOB_RUNS
-from monitor.runtime.jobs import Job, Jobs, SlotTrigger, _Outcomes, utc_now
+from monitor.runtime.jobs import Job, Jobs, SlotTrigger, _Outcomes
 
 TICK_S = 0.05
 PATIENCE_S = 60.0

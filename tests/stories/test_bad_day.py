@@ -668,7 +668,7 @@ def test_a_disk_that_takes_nothing_at_any_step_of_a_landing_loses_no_alert_and_t
             try:
                 step(app, sky.now)
             except OperationalError as error:
-                failed[names[place]] += storage.note(app, error, sky.now)
+                failed[names[place]] += storage.note(app.settings, app.troubles, error, sky.now)
     full[0] = False
     assert failed.keys() >= {"poll", "derive", "judge"}, failed
     pipeline.deliver(app, lambda: sky.now, "me")

@@ -36,6 +36,7 @@ from db.records import Outcome
 from monitor import pipeline
 from monitor.app import App
 from monitor.bootstrap import FEEDS
+from monitor.config.clock import monotonic_s
 from monitor.feeds.http import Caps, GuardedClient
 from monitor.ops import database_health as storage
 from tests.kit.cast import QUIET_FIELD
@@ -69,7 +70,13 @@ def watched_through_a_wire(folder: Path, sky: Sky) -> Iterator[tuple[App, Proxy]
         return answer.status_code, {}, answer.content
 
     app = program(folder, f"sqlite:///{folder / 'story.db'}", sky, "adsb.lol", interval_s=300)
-    client = GuardedClient(name="adsb.lol", user_agent="test", allowed_networks=["127.0.0.0/8"], caps=QUICK)
+    client = GuardedClient(
+        name="adsb.lol",
+        user_agent="test",
+        monotonic=monotonic_s,
+        allowed_networks=["127.0.0.0/8"],
+        caps=QUICK,
+    )
     with closing(app), loopback(reply) as server, Proxy(to_port(server.port)) as wire, closing(client):
         known = replace(app.feeds["adsb.lol"].provider, base_url=f"http://127.0.0.1:{wire.port}/v2/")
         yield replace(app, feeds={"adsb.lol": FEEDS["readsb"](known, client)}), wire
@@ -160,7 +167,13 @@ def outside() -> Iterator[Outside]:
             stack.enter_context(Proxy(to_port(path.port or 0))),
             stack.enter_context(Proxy(to_port(mail.port))),
         )
-        client = GuardedClient(name="slack", user_agent="test", allowed_networks=["127.0.0.0/8"], caps=QUICK)
+        client = GuardedClient(
+            name="slack",
+            user_agent="test",
+            monotonic=monotonic_s,
+            allowed_networks=["127.0.0.0/8"],
+            caps=QUICK,
+        )
         stack.callback(client.close)
         channels: dict[str, Channel] = {
             "slack": SlackChannel("slack", str(path.copy_with(port=wires[0].port)), client.post, min_interval_s=0),
@@ -271,7 +284,7 @@ def test_a_wire_to_the_database_that_fails_loses_no_alert_and_tells_none_twice(
                 try:
                     work(app, sky.now)
                 except DBAPIError as error:
-                    failed[fault] += storage.note(app, error, sky.now)
+                    failed[fault] += storage.note(app.settings, app.troubles, error, sky.now)
                 trap.disarm()
         for work in (*steps, pipeline.watch_self):
             work(app, sky.now + MINUTE)

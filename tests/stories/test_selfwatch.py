@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 from alerts.delivery.blindness import BlindReport, watch_blindness
 from alerts.delivery.digest import digest_payload, tell_week
 from alerts.delivery.notices import compose_notice
+from alerts.rules.combined import false_alarm_chance
 from db import schema
 from db.blindness import blind_periods
 from db.deliveries import deliveries
@@ -138,7 +139,7 @@ def test_chance_is_added_up_over_looks_each_counted_once(engine: Engine) -> None
                 )
             )  # fmt: skip
     with reading(engine) as connection:
-        week = read_week(connection, at("2023-10-02"), at("2023-10-09"), 3)
+        week = read_week(connection, at("2023-10-02"), at("2023-10-09"), 3, false_alarm_chance)
     assert week.judged == 2
     assert week.chance == pytest.approx(0.25)
 

@@ -8,12 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
-from alerts.judging.forecast import known_at
+from alerts.judging.knowable import known_at
 from alerts.judging.verdicts import Known
 from alerts.watch import SiteWatch
-from db.engine import reading
+from db.engine import Connection, reading
 from db.records import DeclaredBaseline
 from monitor.app import App
 from monitor.bootstrap import rule_defaults

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from alerts.words import every
 from monitor.feeds import Feed, Scope
-from monitor.feeds.options import turns
+from monitor.feeds.options import requests_a_day, turns
 from monitor.sites import Site
-
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def _asking(
         return
     slots = turns(provider, len(after))
     cadence_s = provider.interval_s * slots
-    requests = [_a_day(feed, scopes) for scopes in (before, after)]
+    requests = [requests_a_day(feed.provider, len(scopes)) for scopes in (before, after)]
     shared = sorted({names[name] for scope in new for name in scope.site_ids if name not in ids})
     words = f"asks about it every {every(cadence_s)}"
     if slots > 1:
@@ -55,13 +53,3 @@ def _asking(
     elif shared:
         words += f", together with {', '.join(shared[:3])}{' and others' if len(shared) > 3 else ''}"  # noqa: PLR2004
     yield Asking(provider.name, words, provider.limits, *requests)
-
-
-def requests_a_day(feed: Feed, sites: Sequence[Site]) -> int:
-    """How many requests for data a whole day takes."""
-    return _a_day(feed, feed.scopes(list(sites)))
-
-
-def _a_day(feed: Feed, scopes: Sequence[Scope]) -> int:
-    slots = turns(feed.provider, len(scopes))
-    return len(scopes) * DAY_S // (feed.provider.interval_s * slots)

@@ -5,10 +5,9 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from sqlalchemy import Connection
 
 from db.alerts import alerts
-from db.engine import reading
+from db.engine import Connection, reading
 from db.pages import LookId, look_id, look_page, visit_page, visit_place
 from db.records import SeriesKey
 from db.sites import site_names

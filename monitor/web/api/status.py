@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection
-
+from db.engine import Connection
 from monitor.app import App
 from monitor.flights.words import rejected
 from monitor.reports.status import ProviderStatus, Status, gather

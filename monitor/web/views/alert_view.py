@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection
-
 from alerts.channels.safe_text import safe_url
 from alerts.delivery.compose import composed
 from alerts.delivery.frozen import thaw
@@ -15,6 +13,7 @@ from alerts.delivery.messages import STATUS
 from alerts.words import count_words, exposure_words, own_count, period_words, rule_words, source_words
 from db.alerts import alert_by_id, events
 from db.deliveries import deliveries, told_alerts
+from db.engine import Connection
 from db.records import Alert, AlertEvent, Delivery
 from db.silences import Silence, silences
 from db.sites import site_names

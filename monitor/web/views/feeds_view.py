@@ -10,10 +10,10 @@ from db.engine import reading
 from db.polls import requests_since
 from monitor.app import App
 from monitor.feeds import Provider
+from monitor.feeds.options import requests_a_day
 from monitor.feeds.providers import configured_providers
 from monitor.reports.status import ProviderStatus, Status, gather, watched_share
 from monitor.sites import Site
-from monitor.web.adding.asking import requests_a_day
 from monitor.web.views.sight import DAY
 
 _HEALTH = {
@@ -75,7 +75,7 @@ def feeds_page(app: App, now: datetime) -> FeedsPage:
                 _budget(
                     by_name[name].state.credits,
                     asked.get(name, 0),
-                    requests_a_day(feed, list(app.sites.values())),
+                    requests_a_day(feed.provider, len(feed.scopes(list(app.sites.values())))),
                 ),
                 now,
             )

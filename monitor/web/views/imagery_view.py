@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from alerts.words import ago, capital, utc
 from db.cutouts import cutout_failures, newest_cutout
+from db.engine import Connection
 from db.imagery import scenes
 from db.records import Cutout, Scene
 from monitor.imagery.cutout import LOOK_BACK, clear_scenes

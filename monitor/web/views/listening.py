@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from db.coverage import coverage
+from db.engine import Connection
 from db.polls import last_good_poll, polls
 from monitor.feeds import Feed, Scope
 from monitor.sites import Site

@@ -1,29 +1,31 @@
 """What the map script is given: where each site is, what it is called and how it stands. Pure."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import shapely
 from shapely.geometry import mapping
 
 from monitor.sites import Site
-from monitor.web.views.overview import SiteCard
 
 Collection = dict[str, Any]
 
 
-def map_data(cards: Sequence[SiteCard]) -> dict[str, Collection]:
+@dataclass(frozen=True, slots=True)
+class SiteMark:
+    """One site on the map: the code of its state, by which it is coloured, and what is said of it."""
+
+    site: Site
+    state: str
+    words: str
+    headline: str = ""
+
+
+def map_data(marks: Sequence[SiteMark]) -> dict[str, Collection]:
     """Points to draw and outlines for close views."""
-    points = [
-        _point(
-            card.site,
-            state=card.state.code,
-            words=card.state.words,
-            headline=card.alert.headline if card.alert else "",
-        )
-        for card in cards
-    ]
-    return {"points": _collection(points), "outlines": _outlines(card.site for card in cards)}
+    points = [_point(mark.site, state=mark.state, words=mark.words, headline=mark.headline) for mark in marks]
+    return {"points": _collection(points), "outlines": _outlines(mark.site for mark in marks)}
 
 
 def plain_map_data(sites: Iterable[Site]) -> dict[str, Collection]:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from html import unescape
 
-from sqlalchemy import Connection
-
 from alerts.channels import Message
 from alerts.channels.email_message import build
 from alerts.channels.safe_text import safe_url
@@ -15,6 +13,7 @@ from alerts.delivery.compose import composed
 from alerts.delivery.frozen import thaw
 from db.alerts import events
 from db.deliveries import deliveries
+from db.engine import Connection
 from db.records import AlertEvent, Delivery
 from monitor.app import App
 from monitor.web.views.rows import Source

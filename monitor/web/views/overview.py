@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection
-
 from alerts.words import ago, counted_by, look_count, look_period, metric_words
 from db.alerts import alerts
 from db.blindness import open_periods
 from db.coverage import coverage
 from db.deliveries import told_alerts
+from db.engine import Connection
 from db.evaluations import verdicts
 from db.imagery import scenes
 from db.observations import looks
@@ -25,6 +24,7 @@ from monitor.sites import Site
 from monitor.sites.kinds import KINDS
 from monitor.web.views.imagery_view import SitePicture, site_picture
 from monitor.web.views.listening import ears
+from monitor.web.views.map_data import SiteMark
 from monitor.web.views.panels import Desk, Panel, topics
 from monitor.web.views.sight import (
     CURRENT,
@@ -82,6 +82,13 @@ class SiteCard:
     panel: Panel | None
     newest: Observation | None
     sight: tuple[Sentence, ...]
+
+    @property
+    def mark(self) -> SiteMark:
+        """The site on the map."""
+        return SiteMark(
+            self.site, self.state.code, self.state.words, self.alert.headline if self.alert else ""
+        )
 
     def newest_words(self, now: datetime) -> str:
         """The newest count with what was counted, when and by whom, for a line of a table; '' where there is none."""

@@ -37,7 +37,7 @@ def index(request: Request, here: Here) -> Response:
         "index.html",
         overview=overview,
         newest=newest,
-        map=map_data(overview.cards),
+        map=map_data([card.mark for card in overview.cards]),
         sites_file=here.app.sites_file.path.name,
         faults=here.app.sites_file.faults,
     )
@@ -51,7 +51,7 @@ def site(request: Request, here: Here, site_id: str, asked: Annotated[Asked, Dep
         return _unknown(request, here, "site", "The list of sites is on the first page.")
     with reading(here.app.engine) as connection:
         view = site_page(connection, here.app, watched, here.clock(), asked)
-    return here.renderer.page(request, "site.html", view=view, map=map_data([view.card]))
+    return here.renderer.page(request, "site.html", view=view, map=map_data([view.card.mark]))
 
 
 @router.get("/sites/{site_id}/picture")

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from alerts.judging.forecast import Expected, expectations, known_at, series_in
+from alerts.judging.forecast import Expected, expectations, series_in
+from alerts.judging.knowable import known_at
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
 from alerts.words import metric_words
 from db.alerts import alerts
 from db.declared import declared
+from db.engine import Connection
 from db.evaluations import verdicts
 from db.observations import looks
 from db.pages import SeriesSummary

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from alerts.channels.safe_text import safe_url
 from alerts.judging.judgeability import Judgeability, judgeability
 from alerts.words import metric_words, named, period_words
 from db.declared import notes
+from db.engine import Connection
 from db.pages import VisitFilter, visit_page
 from db.records import Alert, Note
 from monitor.app import App

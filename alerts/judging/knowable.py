@@ -1,0 +1,28 @@
+"""What is knowable now about one site and metric, read from the database."""
+
+from datetime import datetime
+
+from alerts.judging.recalibration import scores_of
+from alerts.judging.verdicts import Known
+from alerts.watch import SiteWatch
+from db.declared import declared
+from db.engine import Connection
+from db.observations import looks
+from db.rule_states import class_state, states
+from db.sites import site_changes
+
+
+def known_at(connection: Connection, site: SiteWatch, metric: str, area: str, now: datetime) -> Known:
+    """Everything that is knowable now about a site's metric in one area."""
+    stated = declared(connection, site.site_id, metric, as_of=now)
+    kept = class_state(connection, "tail")
+    from_class = scores_of(kept) if kept else {}
+    return Known(
+        now,
+        looks(connection, site_id=site.site_id, area=area, metric=metric, as_of=now),
+        [each for each in stated if each.series.area == area],
+        site_changes(connection, [site.site_id]),
+        # Learning a step's state anew takes longest of all.
+        states(connection, site.site_id, area, metric),
+        from_class,
+    )

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alerts.words import utc
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
@@ -97,6 +96,8 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def instant(value: datetime | None) -> str:
     """An instant as a person reads it; `–` where there is none."""
+    from alerts.words import utc
+
     return utc(value) if value else "–"
 
 

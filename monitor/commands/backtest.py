@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.commands import JsonFlag, opened, print_json, say
+from monitor.commands.progress import progress_bar
 from monitor.config.clock import utc_now
 from monitor.errors import WorkFailed
 
@@ -65,7 +66,8 @@ def backtest(
             starts=starts,
             seed=seed,
         )
-        tested = run_backtest(app.engine, watch, question, utc_now())
+        with progress_bar("Replaying the history") as progress:
+            tested = run_backtest(app.engine, watch, question, utc_now(), progress)
     text = report(tested)
     _write(tested, text, markdown, png)
     if as_json:

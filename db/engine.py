@@ -50,9 +50,9 @@ _PRAGMAS = (
 
 
 def open_engine(url: str | URL) -> Engine:
-    """Open `sqlite:///…` or `postgresql+psycopg://…`; a missing SQLite folder is made."""
+    """Open `sqlite:///…` or `postgresql://…` (also written `postgres://`); a missing SQLite folder is made."""
     parsed = make_url(url)
-    if parsed.get_backend_name() == "postgresql":
+    if parsed.get_backend_name() in {"postgresql", "postgres"}:
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,

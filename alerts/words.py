@@ -106,6 +106,15 @@ def look_status(look: Observation) -> str:
     return said + running + (", announced" if look.announced else "")
 
 
+def hidden_by(look: Observation) -> str:
+    """What kept a look from being assessable; '' where nobody said."""
+    parts = look.exposure_parts
+    if "cloud_fraction" in parts or "clear" in parts or "covered" in parts:
+        return "outside the picture" if parts.get("covered", 1) < parts.get("clear", 1) else "cloud"
+    by_radio = not look.publisher and look.series.procedure.startswith("adsb")
+    return "too little radio coverage" if by_radio and look.precision == "day" else ""
+
+
 def interval_words(low: float | None, high: float | None) -> str:
     """The bounds of a count: `3 to 5`, `from 3`, `up to 5`; '' where none is known."""
     if low is None:

@@ -53,9 +53,9 @@ _PRAGMAS = (
 
 
 def open_engine(url: str | URL) -> Engine:
-    """Open `sqlite:///…` or `postgresql+psycopg://…`; a missing SQLite file is not made (`db.migrate` makes it)."""
+    """Open `sqlite:///…` or `postgresql://…` (also written `postgres://`); a missing SQLite file is not made: `db.migrate` does."""
     parsed = make_url(url)
-    if parsed.get_backend_name() == "postgresql":
+    if parsed.get_backend_name() in {"postgresql", "postgres"}:
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,

@@ -1,6 +1,6 @@
 """Replaying a series as it was knowable at each moment: what the rules would have said. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -28,30 +28,35 @@ class ReplayedLook:
 
 
 def replay_series(
-    revisions: Iterable[Observation],
+    revisions: Sequence[Observation],
     known: KnownHistory,
     key: SeriesKey,
     site: SiteWatch,
     rules: Mapping[str, Rule],
+    *,
+    progress: Callable[[float], None] = lambda _share: None,
 ) -> Iterator[ReplayedLook]:
     """Judge each look of a series when it became knowable, with what was knowable then; later revisions never leak.
 
     `revisions` are all of the site's metric in that area, in the order of their result time; of `known` the declared
     baselines and the changes are used. Bounds come from the promise alone: the class's past scores at each moment
-    are not rebuilt.
+    are not rebuilt. `progress` is told the share that is done.
     """
     revised: dict[tuple[SeriesKey, datetime, str], list[Observation]] = {}
     current: dict[tuple[SeriesKey, datetime, str], Observation] = {}
     states: dict[SeriesKey, Mapping[str, RuleState]] = {}
     done: dict[tuple[datetime, str], ReplayedLook] = {}
+    read = 0
     for at, group in groupby(revisions, key=lambda each: each.result_time):
         fresh = []
         for each in group:
+            read += 1
             identity = (each.series, each.period_start, each.look_key)
             revised.setdefault(identity, []).append(each)
             current[identity] = in_force(revised[identity], Observation.same_finding)
             if each.series == key:
                 fresh.append(current[identity])
+        progress(read / len(revisions))
         if not fresh:
             continue
         ordered = sorted(current.values(), key=lambda each: (each.period_start, each.look_key, each.series))

@@ -43,6 +43,8 @@ class AlarmRate:
     """within, above or below the promise, by Garwood's interval of false episodes; "" where nothing was judged."""
     median_days_between: float | None = None
     longest_days: float | None = None
+    false_spans: tuple[tuple[datetime, datetime], ...] = ()
+    """First and last look of each false episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,7 @@ def _counted(
         verdict=verdict,
         median_days_between=gaps[len(gaps) // 2] if gaps else None,
         longest_days=max(lengths, default=None),
+        false_spans=tuple((each[0].look.period_start, each[-1].look.period_start) for each in false),
     )
 
 

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alerts.words import utc
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from monitor.app import App
 
+_PIPE_COLUMNS = 10_000
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -79,19 +81,36 @@ def _plain(value: object) -> Any:
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under titles; foreign text stays plain text."""
+    """Print rows under titles; foreign text stays plain text, and no word is cut however narrow the terminal."""
     from rich.console import Console
+
+    from monitor.commands.layout import column_widths, stacked
+    from monitor.config.secrets import visible
+
+    cells = [[visible(cell) for cell in row] for row in rows]
+    terminal = Console()
+    # A pipe has no width: there a line is a row, whole.
+    width = terminal.width if terminal.is_terminal else _PIPE_COLUMNS
+    widths = column_widths(titles, cells, width)
+    if widths is None:
+        for row in cells:
+            for line in stacked(titles, row, width):
+                say(line)
+    else:
+        _print_columns(titles, cells, widths, terminal if terminal.is_terminal else Console(width=width))
+
+
+def _print_columns(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], console: "Console"
+) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from monitor.config.secrets import visible
-
-    table = Table(*titles, box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for title, width in zip(titles, widths, strict=True):
+        table.add_column(title, width=width)
     for row in rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))
-    terminal = Console()
-    # A pipe has no width: there a line is a row, whole.
-    console = terminal if terminal.is_terminal else Console(width=10_000)
+        table.add_row(*map(Text, row))
     with console.capture() as captured:
         console.print(table)
     for line in captured.get().splitlines():
@@ -100,6 +119,8 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def instant_words(value: datetime | None) -> str:
     """An instant as a person reads it; `–` where there is none."""
+    from alerts.words import utc
+
     return utc(value) if value else "–"
 
 

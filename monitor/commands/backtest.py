@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.commands import JsonFlag, opened, print_json, say
+from monitor.commands.progress import progress_bar
 from monitor.config.clock import utc_now
 from monitor.errors import WorkFailed
 
@@ -22,10 +23,10 @@ def backtest(
     ] = "",
     area: Annotated[str, typer.Option(metavar="AREA", help="A named part of the site; else all of it.")] = "",
     since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Count looks from this local day, month or time on.")
+        str | None, typer.Option(metavar="WHEN", help="Count looks from this day, month or time on.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Count looks to the end of this local day or month.")
+        str | None, typer.Option(metavar="WHEN", help="Count looks to the end of this day or month.")
     ] = None,
     events: Annotated[
         Path | None,
@@ -44,10 +45,11 @@ def backtest(
     """Replay a series as it was knowable, and say how often the rules were right.
 
     Looks and skips by reason, alarms and episodes, the realised rate with its 95 % interval beside the promise, how
-    well predictions fit, and how many injected surges are caught. WHEN is a day, a month or a time with its zone.
+    well predictions fit, and how many injected surges are caught. WHEN is a day (2023-10-05),
+    a month (2023-10), today, yesterday, or a time with its zone; days and months are those of the site's own clock.
     """
     from monitor.commands.baseline import check_watched
-    from monitor.commands.history import from_when, until_when
+    from monitor.reports.asked_times import TimeReader
     from monitor.reports.backtest import BacktestQuery, read_events, run_backtest
     from monitor.reports.backtest import markdown as report
 
@@ -55,17 +57,19 @@ def backtest(
         found = app.known_site(site)
         watch = app.watches[found.id]
         check_watched(watch, metric)
+        times = TimeReader(found.timezone, utc_now())
         question = BacktestQuery(
             metric=metric,
             subject=subject,
             area=area,
-            since=from_when("--since", since, found.timezone),
-            until=until_when("--until", until, found.timezone),
+            since=times.since("--since", since),
+            until=times.until("--until", until),
             events=read_events(events, found.timezone) if events else (),
             starts=starts,
             seed=seed,
         )
-        tested = run_backtest(app.engine, watch, question, utc_now())
+        with progress_bar("Replaying the history") as progress:
+            tested = run_backtest(app.engine, watch, question, utc_now(), progress)
     text = report(tested)
     _write(tested, text, markdown, png)
     if as_json:

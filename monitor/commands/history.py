@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TextIO
 import typer
 
 from monitor.commands import JsonFlag, instant_words, opened, print_json, print_table, say
+from monitor.config.clock import utc_now
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
-    from datetime import datetime, tzinfo
+    from datetime import datetime
 
     from db.records import Precision
-    from monitor.imports.periods import Period
     from monitor.reports.history import HistoryQuery, SiteHistory
     from monitor.sites import Site
 
@@ -31,28 +31,28 @@ def history(
         typer.Option(metavar="SUBJECT", help="As in type:Tu-160; empty text for the counts of all."),
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="From this local day, month or time on.")
+        str | None, typer.Option(metavar="WHEN", help="From this day, month or time on.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="To the end of this local day or month.")
+        str | None, typer.Option(metavar="WHEN", help="To the end of this day or month.")
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Only what was knowable by the end of this UTC day.")
+        str | None, typer.Option(metavar="WHEN", help="Only what was knowable by the end of this day.")
     ] = None,
     as_recorded: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Only what this database knew by the end of this UTC day."),
+        typer.Option(metavar="WHEN", help="Only what this database knew by the end of this day."),
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = "table",
     as_json: JsonFlag = False,
 ) -> None:
     """Show what was counted at a site, how it was seen and who says so.
 
-    WHEN is a day (2023-10-05), a month (2023-10) or a time with its zone (2023-10-05T01:24Z).
+    WHEN is a day (2023-10-05), a month (2023-10), today, yesterday, or a time with its zone (2023-10-05T01:24Z).
+    Days and months are those of the site's own clock, and are meant whole.
     """
-    from datetime import UTC
-
     from db.engine import reading
+    from monitor.reports.asked_times import TimeReader
     from monitor.reports.history import HistoryQuery, read_history
 
     if as_json and form not in {"table", "json"}:
@@ -60,13 +60,14 @@ def history(
     _check_metric(metric)
     with opened() as app:
         found = app.known_site(site)
+        times = TimeReader(found.timezone, utc_now())
         query = HistoryQuery(
             metric=metric,
             subject=subject,
-            since=from_when("--since", since, found.timezone),
-            until=until_when("--until", until, found.timezone),
-            as_of=_by("--as-of", as_of, UTC),
-            as_recorded=_by("--as-recorded", as_recorded, UTC),
+            since=times.since("--since", since),
+            until=times.until("--until", until),
+            as_of=times.by("--as-of", as_of),
+            as_recorded=times.by("--as-recorded", as_recorded),
         )
         with reading(app.engine) as connection:
             known = read_history(connection, found, query)
@@ -80,37 +81,6 @@ def _check_metric(metric: str | None) -> None:
 
     if metric is not None and metric not in METRICS and metric != NOTE_METRIC:
         raise InputError(f"{metric!r} is not a metric. {did_you_mean(metric, [*METRICS, NOTE_METRIC])}")
-
-
-def _period(option: str, text: str, zone: "tzinfo") -> "Period":
-    from monitor.imports.faults import BadCell
-    from monitor.imports.periods import import_period, parse_time
-
-    try:
-        when = parse_time(text, zone)
-        return import_period(when, when, "window", zone)
-    except BadCell as bad:
-        raise InputError(f"{option}: {bad.problem}. {bad.mend}.") from None
-
-
-def from_when(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
-    """The first instant of a day or month, or the instant itself; raises InputError."""
-    return None if text is None else _period(option, text, zone).start
-
-
-def until_when(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
-    """When a day or month is over, or the instant itself; raises InputError."""
-    return None if text is None else _period(option, text, zone).end
-
-
-def _by(option: str, text: str | None, zone: "tzinfo") -> "datetime | None":
-    """The last instant of a day or month, or the instant itself."""
-    from datetime import timedelta
-
-    if text is None:
-        return None
-    when = _period(option, text, zone)
-    return max(when.start, when.end - timedelta(microseconds=1))
 
 
 def _print(known: "SiteHistory", form: Format, attributions: Mapping[str, str]) -> None:
@@ -197,6 +167,7 @@ def _print_looks(known: "SiteHistory") -> None:
         "procedure",
         "says",
         "knowable since",
+        "source",
     )
     say("\nLooks")
     print_table(

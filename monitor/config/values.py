@@ -69,4 +69,6 @@ def is_database_url(value: str) -> bool:
         return False
     if value.startswith("sqlite:///"):
         return len(value) > len("sqlite:///")
-    return parts.scheme in {"postgresql", "postgresql+psycopg"} and len(parts.path) > 1 and port != 0
+    return (
+        parts.scheme in {"postgres", "postgresql", "postgresql+psycopg"} and len(parts.path) > 1 and port != 0
+    )

@@ -138,9 +138,20 @@ def worth_keeping(
 
 def describe_answer(provider: Provider, scope: Scope, fetched: Fetched) -> str:
     """Say in words what a good answer brought."""
-    said = f"{provider.name}: {fetched.item_count} {_THINGS.get(provider.kind, 'aircraft around')} {where_of(scope)}."
+    things = _THINGS.get(provider.kind, "aircraft around")
+    said = f"{provider.name}: {fetched.item_count} {things} {_where_found(scope, fetched)}."
     reasons = ", ".join(f"{count} × {reason}" for reason, count in sorted(fetched.rejected.items()))
     return f"{said} Not believed: {reasons}." if reasons else said
+
+
+def _where_found(scope: Scope, fetched: Fetched) -> str:
+    """The sites over which there are scenes, of those that were asked about."""
+    found = {scene.site_id for scene in fetched.scenes}
+    got = [each for each in scope.site_ids if each in found]
+    if not got or len(got) == len(scope.site_ids):
+        return where_of(scope)
+    none = len(scope.site_ids) - len(got)
+    return f"{', '.join(got)} (none over {none} other {'site' if none == 1 else 'sites'})"
 
 
 def where_of(scope: Scope) -> str:

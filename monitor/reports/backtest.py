@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -90,8 +90,14 @@ class BacktestQuery:
     seed: int = 1
 
 
-def run_backtest(engine: Engine, site: SiteWatch, question: BacktestQuery, now: datetime) -> Backtest:
-    """Replay the series with most looks; raises InputError where there is none."""
+def run_backtest(
+    engine: Engine,
+    site: SiteWatch,
+    question: BacktestQuery,
+    now: datetime,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> Backtest:
+    """Replay the series with most looks; raises InputError where there is none. `progress` is told the share done."""
     with reading(engine) as connection:
         known = known_at(connection, site, question.metric, question.area, now)
         revisions = every_revision(connection, site.site_id, question.area, question.metric)
@@ -104,7 +110,7 @@ def run_backtest(engine: Engine, site: SiteWatch, question: BacktestQuery, now: 
     key = keys[0]
     judged = [
         each
-        for each in replay_series(revisions, replace(known, scores={}), key, site, RULES)
+        for each in replay_series(revisions, replace(known, scores={}), key, site, RULES, progress=progress)
         if _within(each, question)
     ]
     looks = [each for each in known.looks if each.series == key]
@@ -194,11 +200,20 @@ def _rates(found: Backtest) -> Iterator[str]:
     for each in (found.summary.verdict, *found.summary.rules):
         yield _rate_row(each)
     yield ""
+    spans = found.summary.verdict.false_spans
+    if spans:
+        yield f"False episodes, none of them among the events: {', '.join(map(_span_words, spans))}."
+        yield ""
     yield "| exposure | looks | judged | alarms |"
     yield "|---|---|---|---|"
     for row in found.summary.by_exposure:
         yield f"| {row['exposure']} | {row['looks']} | {row['judged']} | {row['alarms']} |"
     yield ""
+
+
+def _span_words(span: tuple[datetime, datetime]) -> str:
+    first, last = (f"{each:%Y-%m-%d}" for each in span)
+    return first if first == last else f"{first} to {last}"
 
 
 def _rate_row(each: AlarmRate) -> str:

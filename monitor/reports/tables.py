@@ -5,7 +5,8 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import shapely
 from shapely.geometry import mapping
@@ -95,7 +96,23 @@ def history_rows(history: SiteHistory, attributions: Mapping[str, str] | None = 
         yield note_table_row(note, history.site, named)
 
 
-def look_table_row(look: Observation, site: Site, attributions: Mapping[str, str]) -> TableRow:
+class NamedSite(Protocol):
+    """What a row says of the site that it is about; a site that is no longer watched has no more."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def name(self) -> str:
+        """Its newest name."""
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """Whose days its periods are told in."""
+
+
+def look_table_row(look: Observation, site: NamedSite, attributions: Mapping[str, str]) -> TableRow:
     """One look as a flat row."""
     return {
         "record": "look",
@@ -118,7 +135,9 @@ def look_table_row(look: Observation, site: Site, attributions: Mapping[str, str
     }
 
 
-def declared_table_row(baseline: DeclaredBaseline, site: Site, attributions: Mapping[str, str]) -> TableRow:
+def declared_table_row(
+    baseline: DeclaredBaseline, site: NamedSite, attributions: Mapping[str, str]
+) -> TableRow:
     """One declared baseline as a flat row; its comparator is the statistic."""
     share = f"of {baseline.n_looks}"
     return {
@@ -136,7 +155,7 @@ def declared_table_row(baseline: DeclaredBaseline, site: Site, attributions: Map
     }
 
 
-def note_table_row(note: Note, site: Site, attributions: Mapping[str, str]) -> TableRow:
+def note_table_row(note: Note, site: NamedSite, attributions: Mapping[str, str]) -> TableRow:
     """One note as a flat row."""
     return {
         "record": "note",
@@ -153,11 +172,11 @@ def note_table_row(note: Note, site: Site, attributions: Mapping[str, str]) -> T
 HistoryRecord = Observation | DeclaredBaseline | Note
 
 
-def _place(site: Site, area: str, metric: str, subject: str) -> TableRow:
+def _place(site: NamedSite, area: str, metric: str, subject: str) -> TableRow:
     return {"site_id": site.id, "site_name": site.name, "area": area, "metric": metric, "subject": subject}
 
 
-def _period(site: Site, start: datetime, end: datetime, record: HistoryRecord) -> TableRow:
+def _period(site: NamedSite, start: datetime, end: datetime, record: HistoryRecord) -> TableRow:
     return {
         "local_period": period_words(start, end, record.precision, site.timezone.key, site_clock=True),
         "start": start,

@@ -38,7 +38,7 @@ def try_sites(
 
 
 def _with(path: Path, before: SiteSet | None, features: Sequence[Any], *, replace: bool) -> GeoJsonFeature:
-    document = dict(before.document if before else _NEW_FILE)
+    document = dict(_NEW_FILE if before is None else before.document)
     kept = list(document["features"])
     places = {feature_id(feature): index for index, feature in enumerate(kept)}
     for feature in features:
@@ -96,7 +96,7 @@ def _save(path: Path, document: GeoJsonFeature, before: SiteSet | None, rules: R
     text = _text(document)
     after = sites_from_bytes(path, text.encode("utf-8"), rules)
     found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
-    if found != (before.digest if before else None):
+    if found != (None if before is None else before.digest):
         fault = SitesFault("the file", "", "somebody else changed it just now", "Try again")
         raise SitesError(str(path), [fault])
     try:

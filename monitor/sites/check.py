@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 from shapely import MultiPolygon, Polygon
 
 from monitor.sites import Site
@@ -50,7 +52,7 @@ _TOP_KEYS = (
     *("type", "features", "name", "description", "crs", "bbox"),
     *("xy_coordinate_resolution", "z_coordinate_resolution", "m_coordinate_resolution"),
 )
-_FEATURE_KEYS = ("type", "id", "geometry", "properties", "bbox")
+FEATURE_KEYS = ("type", "id", "geometry", "properties", "bbox")
 PROPERTY_KEYS = (
     *(
         "id",
@@ -75,7 +77,9 @@ PROPERTY_KEYS = (
         "source",
     ),
 )
-_WGS_84 = ("CRS84", "EPSG::4326", "EPSG:4326", "CRS84H")
+_WGS_84 = ("CRS84", "EPSG::4326", "EPSG:4326", "CRS84H", "WGS 84", "WGS84", "GCS_WGS_1984")
+_EPSG_4326 = CRS.from_epsg(4326)
+_LONGEST_CRS = 200
 _MIN_ELEVATION_FT, _MAX_ELEVATION_FT = -1500.0, 30_000.0
 
 
@@ -123,16 +127,27 @@ def feature_id(feature: Any) -> str:
 
 
 def check_crs(spot: Spot, crs: Any) -> None:
-    """Note a coordinate reference system, as QGIS writes it, that is not WGS 84."""
+    """Note a coordinate reference system, as QGIS or another program names it, that is not WGS 84."""
     if crs is None:
         return
     properties = crs.get("properties") if isinstance(crs, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
-    if not isinstance(name, str) or not name.upper().endswith(_WGS_84):
+    if not isinstance(name, str) or not _is_wgs_84(name):
         spot.fault(
             f"{printable_value(name if name is not None else crs)} is not WGS 84",
             "Export the file again in WGS 84 (EPSG:4326)",
         )
+
+
+def _is_wgs_84(name: str) -> bool:
+    if name.strip().upper().endswith(_WGS_84):
+        return True
+    if len(name) > _LONGEST_CRS:
+        return False
+    try:
+        return CRS.from_user_input(name).equals(_EPSG_4326, ignore_axis_order=True)
+    except CRSError:
+        return False
 
 
 def _check_feature(spot: Spot, feature: Any, rules: RuleDefaults) -> Site | None:
@@ -140,7 +155,7 @@ def _check_feature(spot: Spot, feature: Any, rules: RuleDefaults) -> Site | None
     if not isinstance(feature, dict):
         return None
     check_leaves(spot, feature)
-    known_keys(spot, entry, _FEATURE_KEYS)
+    known_keys(spot, entry, FEATURE_KEYS)
     if entry.get("type") != "Feature":
         spot.at("type").fault(
             f"{printable_value(entry.get('type'))} is not a Feature", 'Write "type": "Feature"'

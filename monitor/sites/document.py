@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.sites.faults import SitesError, SitesFault, Spot, printable_value
+from monitor.sites.recognise import other_format
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 48
@@ -59,6 +60,8 @@ def read_bytes(
 
 def parse_json_object(source: str | Path, data: bytes) -> Document:
     """Turn bytes into a JSON object whose numbers are finite and whose texts can be stored, or raise SitesError."""
+    if (named := _other_format(data)) is not None:
+        raise _refusal(source, *named)
     _check_depth(source, data)
     try:
         value = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_int=_integer)
@@ -76,6 +79,14 @@ def parse_json_object(source: str | Path, data: bytes) -> Document:
 
 def _refusal(source: str | Path, problem: str, mend: str) -> SitesError:
     return SitesError(str(source), [SitesFault("the file", "", problem, mend)])
+
+
+def _other_format(data: bytes) -> tuple[str, str] | None:
+    # Most files are what they should be: only what does not begin as JSON, or holds many objects, is looked at.
+    text = data.lstrip(b"\xef\xbb\xbf \t\r\n\x1e")
+    if text.startswith(b"{") and b"\n{" not in text:
+        return None
+    return other_format(text)
 
 
 def _check_depth(source: str | Path, data: bytes) -> None:

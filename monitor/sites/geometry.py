@@ -37,6 +37,10 @@ class GeometryError(ValueError):
     """A shape cannot be made; the text says why and what to do instead."""
 
 
+class CrossingError(GeometryError):
+    """An outline crosses or touches itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class BoundingCircle:
     """A circle that holds a whole site; the radius is in nautical miles and never rounded down."""
@@ -176,10 +180,10 @@ def _middle(points: Floats) -> tuple[float, float]:
     return math.degrees(math.atan2(z, math.hypot(x, y))), math.degrees(math.atan2(y, x))
 
 
-def footprint_outline(footprint: Mapping[str, Any]) -> BaseGeometry:
+def footprint_outline(footprint: Mapping[str, Any], *, mended: bool = True) -> BaseGeometry:
     """A catalogue's GeoJSON Polygon or MultiPolygon, mended and cut at ±180 where its rings cross it.
 
-    Raises GeometryError for anything else.
+    Raises GeometryError for anything else, and without `mended` CrossingError for a ring that crosses itself.
     """
     kind, coordinates = footprint.get("type"), footprint.get("coordinates")
     if kind not in ("Polygon", "MultiPolygon"):
@@ -190,7 +194,22 @@ def footprint_outline(footprint: Mapping[str, Any]) -> BaseGeometry:
         raise GeometryError(f"The footprint's coordinates cannot be read: {error}.") from None
     if not polygons or not all(polygons):
         raise GeometryError("The footprint is empty.")
+    if not mended:
+        for rings in polygons:
+            _refuse_crossing(_unwrap(rings[0]))
     return shapely.union_all([polygon_on_earth(rings[0], rings[1:]) for rings in polygons])
+
+
+def _refuse_crossing(shell: Floats) -> None:
+    ring = Polygon(shell)
+    closed = abs(shell[-1, 0] - shell[0, 0]) < HALF_TURN_DEG
+    if closed and ring.convex_hull.area > 0 and not ring.is_valid:
+        what, _, where = shapely.is_valid_reason(ring).rstrip("]").partition("[")
+        lon, lat = (float(part) for part in where.split())
+        raise CrossingError(
+            f"The outline is not valid ({what.lower()}) at [{wrap_longitude(lon):g}, {lat:g}]: it crosses or touches "
+            "itself. Redraw the outline there."
+        )
 
 
 def _polygons(kind: str, coordinates: Any) -> list[Any]:

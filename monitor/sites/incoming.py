@@ -1,7 +1,8 @@
 """New sites as GeoJSON features: from a GeoJSON file, a point with a radius, or an airport code."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,20 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from monitor.sites.airports import find_airport
-from monitor.sites.check import check_crs
+from monitor.sites.check import FEATURE_KEYS, PROPERTY_KEYS, check_crs
 from monitor.sites.document import check_leaves, parse_json_object, read_bytes
 from monitor.sites.faults import SitesError, SitesFault, Spot, printable_value
 from monitor.sites.geodesy import Floats
-from monitor.sites.geometry import GeometryError, circle, footprint_outline
+from monitor.sites.geometry import CrossingError, GeometryError, circle, footprint_outline
 from monitor.sites.placing import time_zones_at
+from monitor.sites.recognise import place_words
 from monitor.sites.shapes import OUTLINE_TYPES
 
 DEFAULT_AIRPORT_RADIUS_M = 4000.0
 """Enough for two runways of 4 km that meet at the reference point, with 2 km beyond their ends."""
 _DECIMALS = 6
+_OWN = "x-"
+_ALIKE = 0.8
 
 GeoJsonFeature = dict[str, Any]
 
@@ -126,7 +130,7 @@ def _missing(path: Path) -> str:
     airport = find_airport(path.name)
     if airport is not None:
         return f"If the airport {airport.name} is meant, write --airport {path.name.upper()}"
-    return "Look at the spelling, and in which folder it lies"
+    return place_words(str(path)) or "Look at the spelling, and in which folder it lies"
 
 
 def features_from_bytes(
@@ -189,10 +193,47 @@ def _completed(feature: Any, site_id: str | None, override: Mapping[str, str]) -
     properties |= override
     if properties.get("timezone") is None:
         properties |= _looked_up(geometry)
-    rest = {
-        key: value for key, value in feature.items() if key not in ("type", "id", "geometry", "properties")
+    members = {key: value for key, value in feature.items() if key in FEATURE_KEYS}
+    own = _as_own({key: value for key, value in feature.items() if key not in FEATURE_KEYS}, ())
+    return {
+        **members,
+        "type": feature.get("type"),
+        "id": own_id,
+        "geometry": geometry,
+        "properties": _as_own(properties, PROPERTY_KEYS),
+        **own,
     }
-    return {"type": feature.get("type"), "id": own_id, "geometry": geometry, "properties": properties, **rest}
+
+
+def _as_own(values: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+    """What other programs write beside (styles, tags, attributes), kept under keys of the author's own: `x-…`."""
+    return {
+        key if key in known or key.startswith(_OWN) else f"{_OWN}{key}": value
+        for key, value in values.items()
+    }
+
+
+def own_keys(features: Iterable[Any]) -> list[str]:
+    """The keys that nobody here reads and that are kept with new sites, as `x-stroke`."""
+    found: dict[str, None] = {}
+    for feature in features:
+        properties = feature.get("properties") if isinstance(feature, dict) else None
+        for keys in (feature, properties):
+            found |= dict.fromkeys(key for key in keys or () if key.startswith(_OWN))
+    return list(found)
+
+
+def kept_words(features: Iterable[Any]) -> list[str]:
+    """A sentence on what is kept and not read, with the key that may have been meant; none where there is nothing."""
+    keys = own_keys(features)
+    if not keys:
+        return []
+    meant = [
+        f"{key} (did you mean {near[0]}?)" if near else key
+        for key in keys
+        for near in [get_close_matches(key.removeprefix(_OWN), PROPERTY_KEYS, n=1, cutoff=_ALIKE)]
+    ]
+    return [f"Kept and not read: {', '.join(meant)}."]
 
 
 def _split(geometry: Any) -> Any:
@@ -202,7 +243,9 @@ def _split(geometry: Any) -> Any:
         jumps = max(abs(a[0] - b[0]) for ring in _rings(geometry) for a, b in pairwise(ring))
         if longest <= 180 and jumps <= 180:  # noqa: PLR2004 - degrees
             return geometry
-        return _geojson(footprint_outline(geometry))
+        return _geojson(footprint_outline(geometry, mended=False))
+    except CrossingError as error:
+        raise SitesError("the new site", [_geometry_fault(error)]) from None
     except (TypeError, ValueError, IndexError, KeyError, AttributeError):
         return geometry
 

@@ -27,6 +27,10 @@ class SiteSet:
     def __len__(self) -> int:
         return len(self.sites)
 
+    def __bool__(self) -> bool:
+        # A file without sites is a file: that it is there must not hang on how many it holds.
+        return True
+
     @property
     def by_id(self) -> dict[str, Site]:
         """Every site by its id."""

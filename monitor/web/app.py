@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from db.ended_sessions import ended_sessions
 from db.engine import SQLAlchemyError, reading
 from monitor.app import App
+from monitor.errors import InputError
 from monitor.ops.database_health import database_trouble, note_database_error
 from monitor.web import actions, health, streams
 from monitor.web.adding import routes as adding_routes
@@ -139,6 +140,10 @@ def _handle_errors(site: FastAPI, web: WebContext) -> None:
         return say(
             request, HTTPStatus.UNPROCESSABLE_ENTITY, f"The request cannot be answered. {'; '.join(faults)}."
         )
+
+    @site.exception_handler(InputError)
+    def on_input(request: Request, error: InputError) -> Response:
+        return say(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
     @site.exception_handler(SQLAlchemyError)
     def on_database(request: Request, error: SQLAlchemyError) -> Response:

@@ -133,6 +133,9 @@ def test_a_backtest_sets_the_realised_rate_beside_the_promise(sitewatch: Sitewat
     report = (folder / "report.md").read_text()
     assert "| exercise | 1 | yes |" in report
     assert "| all |" in report
+    spans = summary["verdict"]["false_spans"]
+    assert len(spans) == summary["verdict"]["false_episodes"]
+    assert all(start[:10] in report for start, _ in spans), "the dates of false episodes are listed"
     assert (folder / "report.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +19,8 @@ from monitor.commands.history import _for_bytes, history
 from monitor.commands.observations import observations_app
 from monitor.errors import InputError
 from tests.kit.cast import write_cast
-from tests.kit.program import begin
+from tests.kit.program import COMMAND, begin
+from tests.kit.terminal import on_a_terminal
 
 Run = Callable[..., Result]
 COUNTS = (
@@ -183,7 +185,7 @@ def test_as_of_leaves_out_what_was_not_knowable(filled: Run) -> None:
 
 def test_as_recorded_leaves_out_what_this_database_did_not_know(filled: Run) -> None:
     said = printed(filled("history", "busy-port", "--as-recorded", "2024-01"))
-    assert "as recorded by 2024-01-31 23:59 UTC" in said
+    assert "as recorded by 2024-01-31 22:59 UTC" in said  # the end of the month in Oslo
     assert "2099" in printed(filled("history", "busy-port", "--as-recorded", "2099-01-01"))
 
 
@@ -199,6 +201,39 @@ def test_since_and_until_are_the_sites_own_days(filled: Run) -> None:
     assert days("--until", "2023-10-06") == ["2023-10-05"]
     assert days("--until", "2023-10-04T22:00Z") == []
     assert days("--since", "2023-10", "--until", "2023-10") == ["2023-10-05", "2023-10-07"]
+
+
+def test_a_history_fits_80_columns_without_cutting_a_word(filled: Run, tmp_path: Path) -> None:
+    shown = on_a_terminal(
+        *COMMAND,
+        "history",
+        "busy-port",
+        folder=tmp_path,
+        SITEWATCH_SITES_FILE=str(tmp_path / "sites.geojson"),
+        SITEWATCH_HISTORY_FILE=str(tmp_path / "none.csv"),
+    )
+    assert "…" not in shown
+    lines = re.sub(r"\x1b\[\d*m", "", shown).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines.count("2023-10-05") == 2
+    day = lines[lines.index("2023-10-05") :][:8]
+    assert "  what: containers · count: about 73 · observed: unknown · status: counted" in day
+    assert any("says: Analysts · knowable since: 2023-10-06 00:00 UTC" in line for line in day)
+    assert any("source: https://example.org/a" in line for line in day)
+
+
+def test_the_same_stands_in_one_table_where_there_is_room(filled: Run, tmp_path: Path) -> None:
+    shown = on_a_terminal(
+        *COMMAND,
+        "history",
+        "busy-port",
+        folder=tmp_path,
+        columns=240,
+        SITEWATCH_SITES_FILE=str(tmp_path / "sites.geojson"),
+        SITEWATCH_HISTORY_FILE=str(tmp_path / "none.csv"),
+    )
+    (line,) = [line for line in shown.splitlines() if "about 73" in line]
+    assert [cell for cell in line.split("  ") if cell][-1].strip() == "https://example.org/a"
 
 
 def test_only_baselines_and_notes_is_no_zero(filled: Run) -> None:
@@ -258,8 +293,15 @@ def test_parquet_is_not_for_a_screen(tmp_path: Path) -> None:
     [
         (("nowhere",), 'No watched site has the id "nowhere"'),
         (("busy-port", "container"), 'Did you mean "containers"?'),
-        (("busy-port", "--as-of", "yesterday"), '--as-of: "yesterday" is not understood. Write 2023-10-05'),
-        (("busy-port", "--since", "2023-10-05T10:00"), "--since: "),
+        (
+            ("busy-port", "--as-of", "banana"),
+            '--as-of: "banana" is not understood. Write a day (2023-10-05), a mon',
+        ),
+        (
+            ("busy-port", "--since", "2023-10-05T10:00"),
+            "Write 2023-10-05T10:00Z where it is UTC, or 2023-10-05T10:00+02:00 where it is the site's own time.",
+        ),
+        (("busy-port", "--until", "2023-02-30"), "is no date in the calendar"),
         (("busy-port", "--json", "--format", "csv"), "cannot both be meant"),
     ],
 )

@@ -1,14 +1,12 @@
 """Progress is drawn for a person at a terminal, once the work has lasted, and for nobody else."""
 
-import os
-import pty
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.kit.program import COMMAND, ROOT, environment
+from tests.kit.terminal import on_a_terminal
 
 WORK = """
 import sys
@@ -21,29 +19,6 @@ print("done")
 """
 
 pytestmark = pytest.mark.untraced
-
-
-def on_a_terminal(*command: str, folder: Path = ROOT) -> str:
-    """What a person sees who runs this: standard error is a terminal, standard output too."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        command,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        cwd=folder,
-        env={**environment(), "TERM": "xterm"},
-    ) as process:
-        os.close(theirs)
-        seen = b""
-        try:
-            while piece := os.read(ours, 65_536):
-                seen += piece
-        except OSError:  # how Linux tells that the other end of a terminal is closed
-            pass
-        os.close(ours)
-    assert process.returncode == 0, seen.decode()
-    return seen.decode()
 
 
 def test_work_that_lasts_is_drawn_and_wiped_away_at_the_end() -> None:

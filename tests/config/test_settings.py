@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from db.engine import open_engine
 from monitor.config.settings import Settings, SettingsError, is_loopback, load_settings
 
 WEBHOOK = "https://hooks.example/services/T000/B000/verysecretpart"
@@ -220,7 +221,6 @@ def test_networks_are_checked_one_by_one() -> None:
     "url",
     [
         "mysql://u:secretpart@h/n",
-        "postgres://u:secretpart@h/n",
         "postgresql://u:secretpart@h:port/n",
         "postgresql://u:secretpart@h",
         "postgresql://u:secretpart@[h/n",
@@ -242,10 +242,16 @@ def test_a_database_url_of_another_kind_is_refused_unseen(url: str) -> None:
         "sqlite:////srv/x.db",
         "postgresql://u:p@h:5432/n",
         "postgresql+psycopg://u@/n?host=/run/pg",
+        "postgres://u:p@h/n",
     ],
 )
 def test_both_kinds_of_database_are_taken(url: str) -> None:
     assert load_settings({"SITEWATCH_DATABASE_URL": url}).database_url.get_secret_value() == url
+
+
+def test_the_short_name_of_postgresql_opens_the_same_database() -> None:
+    short, long = (open_engine(f"{scheme}://u:p@h/n") for scheme in ("postgres", "postgresql"))
+    assert short.url == long.url
 
 
 def test_a_named_settings_file_must_exist(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from db.engine import reading, writing
 from db.flights import fixes
 from db.polls import PollKey, polls, start_poll
 from db.provider_states import provider_states, read_state
-from db.records import Poll, ProviderState
+from db.records import Poll, ProviderState, Scene
 from monitor.feeds import Fetched, Scope
 from monitor.feeds.readsb import ReadsbFeed
-from monitor.poll.answers import PollReport
+from monitor.poll.answers import PollReport, describe_answer
 from monitor.poll.rounds import poll_provider
 from monitor.sites import Site
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
@@ -410,7 +410,8 @@ class Catalogue:
     watches = False
     ledger = None
 
-    def __init__(self) -> None:
+    def __init__(self, *scenes: Scene) -> None:
+        self.scenes = scenes
         self.provider = readsb_provider(name="catalogue", kind="stac", interval_s=3600)
         self.since: list[datetime | None] = []
 
@@ -423,7 +424,7 @@ class Catalogue:
     def fetch(self, scope: Scope, sites: Sequence[Site], *, since: datetime | None, **_: Any) -> Fetched:
         self.since.append(since)
         assert [site.id for site in sites] == list(scope.site_ids)
-        return Fetched((b"{}",), 200, 0)
+        return Fetched((b"{}",), 200, len(self.scenes), scenes=self.scenes)
 
 
 def test_a_catalogue_observes_no_time_and_is_told_when_it_was_last_asked(engine: Engine) -> None:
@@ -434,3 +435,13 @@ def test_a_catalogue_observes_no_time_and_is_told_when_it_was_last_asked(engine:
     assert report.text.startswith("catalogue: 0 scenes over quiet-field, busy-port")
     assert feed.since == [None, NOON]
     assert observed_s(engine, QUIET_FIELD) == 0
+
+
+def test_only_sites_with_scenes_are_named() -> None:
+    scene = Scene("catalogue", "s2", "a", "quiet-field", "k", "sentinel-2a", NOON, 1.0, NOON)
+    feed = Catalogue(scene)
+    scope = Scope("all", ("quiet-field", "busy-port", "donut-base"))
+    fetched = Fetched((b"{}",), 200, 1, scenes=feed.scenes)
+    assert describe_answer(feed.provider, scope, fetched) == (
+        "catalogue: 1 scenes over quiet-field (none over 2 other sites)."
+    )

@@ -194,6 +194,13 @@ def test_a_missing_history_is_told_and_a_bad_row_is_left_out(make: Make) -> None
     with capture_logs() as logs:
         assert any("2 published facts loaded" in line for line in pipeline.start(app, NOW))
     assert [each["event"] for each in logs] == ["published fact left out"]
+    path.write_text(path.read_text() + "elsewhere,2023-10-05,ships_present,,3,,,\n" * 2)
+    with capture_logs() as logs:
+        said = pipeline.start(app, NOW)
+    assert [each["event"] for each in logs] == ["published fact left out"], (
+        "one line for all that is elsewhere"
+    )
+    assert any("2 of its facts are about sites that are not in" in line for line in said)
     path.unlink()
     assert any("there is no file" in line for line in pipeline.start(app, NOW))
 

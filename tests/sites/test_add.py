@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from shapely import MultiPolygon
 
 from monitor.errors import WorkFailed
 from monitor.sites.add import add_sites, remove_site
-from monitor.sites.check import check_document
+from monitor.sites.check import PROPERTY_KEYS, check_document
 from monitor.sites.faults import SitesError
 from monitor.sites.geometry import area_km2
 from monitor.sites.incoming import (
@@ -18,7 +20,10 @@ from monitor.sites.incoming import (
     GeoJsonFeature,
     feature_from_airport,
     feature_from_point,
+    features_from_bytes,
     features_from_file,
+    kept_words,
+    own_keys,
 )
 from monitor.sites.load import load_sites
 from monitor.sites.write import backup_path, dump_geojson
@@ -396,3 +401,142 @@ def test_a_drawing_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
         features_from_file(tmp_path / "none.geojson")
     with pytest.raises(SitesError, match=r"it is a folder\. Name the file in it"):
         features_from_file(tmp_path)
+
+
+# --- what other programs write --------------------------------------------------------------------
+
+CASES = Path(__file__).parent / "cases"
+TOLD = {"site_id": "my-yard", "name": "My yard", "kind": "railhead"}
+
+
+@pytest.mark.parametrize(
+    ("case", "kept"),
+    [
+        ("geojsonio_style", ["x-stroke", "x-stroke-width", "x-fill", "x-fill-opacity"]),
+        ("togeojson_kml", ["x-description", "x-styleUrl", "x-styleHash", "x-visibility"]),
+        ("crs_wgs84_name", []),
+    ],
+)
+def test_what_other_programs_write_beside_is_kept_as_the_authors_own(
+    tmp_path: Path, case: str, kept: list[str]
+) -> None:
+    features = features_from_file(CASES / f"{case}.geojson", **TOLD)
+    sites = add_sites(tmp_path / "sites.geojson", features)
+    assert own_keys(sites.document["features"]) == kept
+    assert [site.name for site in sites] == ["My yard"]
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12).filter(
+            lambda key: key not in {"type", "id", "geometry", "properties", "bbox"}
+        ),
+        st.none()
+        | st.booleans()
+        | st.integers(-9, 9)
+        | st.text("abc", max_size=5)
+        | st.lists(st.integers(0, 9)),
+        max_size=4,
+    )
+)
+def test_any_foreign_member_is_harmless(extras: dict[str, Any]) -> None:
+    extras = {key: value for key, value in extras.items() if key not in PROPERTY_KEYS}
+    feature = {
+        "type": "Feature",
+        "geometry": square(130.66, 42.41, 130.67, 42.42),
+        "properties": dict(extras),
+        **{f"m{key}": value for key, value in extras.items()},
+    }
+    data = json.dumps(feature).encode()
+    [read] = features_from_bytes(Path("drawn"), data, **TOLD)
+    _, found = check_document({"type": "FeatureCollection", "features": [read]})
+    assert found == ()
+
+
+def test_a_key_that_was_meant_otherwise_is_told() -> None:
+    data = json.dumps(
+        {"type": "Feature", "geometry": square(1, 1, 1.01, 1.01), "properties": {"watchlst": ["type:Tu-160"]}}
+    ).encode()
+    features = features_from_bytes(Path("drawn"), data, **TOLD)
+    assert kept_words(features) == ["Kept and not read: x-watchlst (did you mean watchlist?)."]
+
+
+def test_an_outline_that_crosses_itself_over_the_dateline_is_refused() -> None:
+    with pytest.raises(SitesError) as error:
+        features_from_file(CASES / "selfcross_dateline.geojson", **TOLD)
+    assert "crosses or touches itself" in str(error.value)
+    assert "180" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["WGS 84", "WGS84", "GCS_WGS_1984", "urn:ogc:def:crs:OGC:1.3:CRS84", "OGC:CRS84"]
+)
+def test_wgs_84_has_many_names(name: str) -> None:
+    document = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": name}},
+        "features": [],
+    }
+    assert check_document(document) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "name", ["EPSG:3857", "WGS 84 / UTM zone 52N", "Pulkovo 1942", "banana", "x" * 5_000]
+)
+def test_another_system_is_refused(name: str) -> None:
+    document = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": name}},
+        "features": [],
+    }
+    assert [fault.path for fault in check_document(document)[1]] == ["crs"]
+
+
+def test_a_site_is_added_to_a_file_that_holds_none(tmp_path: Path) -> None:
+    path = tmp_path / "sites.geojson"
+    path.write_text('{"type":"FeatureCollection","features":[]}', encoding="utf-8")
+    assert [site.id for site in add_sites(path, [pond()])] == ["small-pond"]
+    assert [site.id for site in remove_site(path, "small-pond")] == []
+    assert [site.id for site in add_sites(path, [pond()])] == ["small-pond"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b'<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Placemark/></kml>', "it is KML"),
+        (b'<?xml version="1.0"?><gpx version="1.1"></gpx>', "it is GPX"),
+        (b"PK\x03\x04" + b"\x00" * 40, "zip archive"),
+        (b"SQLite format 3\x00" + b"\x00" * 40, "GeoPackage"),
+        (b"\x00\x00\x27\x0a" + b"\x00" * 40, "Shapefile"),
+        (b"POLYGON((1 1, 2 2, 1 2, 1 1))", "well-known text"),
+        (b'{"type": "Feature"}\n{"type": "Feature"}\n', "newline-delimited GeoJSON"),
+        (b"39.2241, 125.6700", "--lat 39.2241 --lon 125.67 "),
+        (b"<!DOCTYPE html><html></html>", "a web page"),
+    ],
+)
+def test_another_format_is_named_with_the_way_to_mend_it(tmp_path: Path, data: bytes, words: str) -> None:
+    path = tmp_path / "given"
+    path.write_bytes(data)
+    with pytest.raises(SitesError) as error:
+        features_from_file(path)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("39.2241, 125.6700", "--lat 39.2241 --lon 125.67 "),
+        ("""39°13'27"N 125°40'12"E""", "--lat 39.22417 --lon 125.67 "),
+        ("33°52′S 151°12′E", "--lat -33.86667 --lon 151.2 "),
+        ("33.9S 151.2E", "--lat -33.9 --lon 151.2 "),
+        ("https://www.openstreetmap.org/#map=15/39.2241/125.6700", "--lat 39.2241 --lon 125.67 "),
+        ("https://maps.example/@39.2241,125.67,15z", "--lat 39.2241 --lon 125.67 "),
+        ("51S YD 12345 67890", "MGRS"),
+        ("nowhere.geojson", "Look at the spelling"),
+        ("91.0, 125.0", "Look at the spelling"),
+    ],
+)
+def test_a_place_instead_of_a_file_is_understood(text: str, words: str) -> None:
+    with pytest.raises(SitesError) as error:
+        features_from_file(Path(text))
+    assert words in str(error.value)

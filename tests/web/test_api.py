@@ -18,6 +18,8 @@ from db.flights import record_visits
 from db.observations import looks, record_observations
 from db.pages import LookFilter, VisitFilter, look_id, look_page, series_summaries, visit_page, visit_place
 from db.records import Visit
+from monitor.reports.history import HistoryQuery, read_history
+from monitor.reports.tables import HISTORY_COLUMNS, csv_text, history_rows
 from tests.kit.builders import at, look
 from tests.kit.web_rig import Rig, containers, rig, tell_story
 
@@ -62,12 +64,30 @@ def test_observations_carry_their_evidence_and_no_count_stays_none(told: Rig) ->
 def test_observations_as_of_a_day_show_only_what_was_knowable(told: Rig) -> None:
     with writing(told.app.engine) as connection:
         record_observations(connection, [containers("2023-10-05", 70, known="2023-10-20")])
-    now = ask(told, "observations?site=busy-port&since=2023-10-05&until=2023-10-06")["items"]
-    before = ask(told, "observations?site=busy-port&since=2023-10-05&until=2023-10-06&as_of=2023-10-07")[
-        "items"
-    ]
-    assert [each["value"] for each in now] == [70]
-    assert [each["value"] for each in before] == [73]
+    day = "observations?site=busy-port&since=2023-10-05&until=2023-10-05"
+    assert [each["value"] for each in ask(told, day)["items"]] == [70]
+    assert [each["value"] for each in ask(told, f"{day}&as_of=2023-10-19")["items"]] == [73]
+    assert [each["value"] for each in ask(told, f"{day}&as_of=2023-10-20")["items"]] == [70]
+
+
+def values(made: Rig, query: str) -> list[float | None]:
+    return [each["value"] for each in ask(made, f"observations?{query}")["items"]]
+
+
+def test_days_are_the_sites_own_and_months_and_yesterday_are_known(told: Rig) -> None:
+    with writing(told.app.engine) as connection:
+        # Half past ten in the evening in UTC is the next day in Oslo.
+        record_observations(connection, [containers("2023-07-04T22:30", 11, precision="hour")])
+    july = "site=busy-port&metric=containers&since=2023-07&until=2023-07"
+    assert values(told, july) == [11]
+    assert values(told, "site=busy-port&metric=containers&since=2023-07-05&until=2023-07-05") == [11]
+    assert values(told, "site=busy-port&metric=containers&since=2023-07-04&until=2023-07-04") == []
+    assert values(told, "metric=containers&since=2023-07-04&until=2023-07-04") == [11]
+    # It is noon of 2023-10-07; the day before began in Oslo while it was still the fifth in UTC.
+    assert values(told, "site=busy-port&metric=containers&since=yesterday&until=today") == [73, None]
+    assert values(told, "site=busy-port&metric=containers&since=today") == [None]
+    assert values(told, "metric=containers&since=yesterday") == [None]
+    assert values(told, "metric=containers&since=today") == []
 
 
 def test_an_empty_subject_is_the_counts_of_all(told: Rig) -> None:
@@ -103,11 +123,20 @@ def test_every_list_comes_as_csv_and_geojson_too(told: Rig, path: str) -> None:
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(response.text)))
     assert len(rows) == len(items) > 0
-    assert set(rows[0]) == set(items[0])
+    assert list(rows[0]) == list(HISTORY_COLUMNS if path == "observations" else items[0])
     geo = told.client.get(f"/api/v1/{path}?format=geojson")
     assert geo.headers["content-type"] == "application/geo+json"
     assert geo.json()["type"] == "FeatureCollection"
     assert [each["properties"] for each in geo.json()["features"]] == items
+
+
+def test_counts_as_csv_are_what_the_command_line_writes(told: Rig) -> None:
+    site = told.app.sites["busy-port"]
+    with reading(told.app.engine) as connection:
+        known = read_history(connection, site, HistoryQuery())
+    written = list(csv.DictReader(io.StringIO(csv_text(history_rows(known, told.app.attributions)))))
+    answered = told.client.get("/api/v1/observations?site=busy-port&format=csv").text
+    assert list(csv.DictReader(io.StringIO(answered))) == [row for row in written if row["record"] == "look"]
 
 
 def test_geojson_of_sites_has_outlines_and_of_counts_a_point_inside(told: Rig) -> None:
@@ -180,9 +209,24 @@ def test_status_names_every_part(told: Rig) -> None:
         ("observations?site=nowhere", 404, "There are: busy-port, dateline-strip"),
         ("observations?sight=busy-port", 422, "sight: there is no such parameter here. Use area, as_of"),
         ("visits?as_of=2023-01-01", 422, "as_of: there is no such parameter"),
-        ("observations?since=yesterday", 422, "since"),
-        ("observations?since=2023-10-05T12:00:00", 422, "with its zone"),
-        ("observations?since=0001-01-01T00:00:00%2B14:00", 422, "outside the calendar"),
+        (
+            "observations?since=banana",
+            422,
+            'since: "banana" is not understood. Write a day (2023-10-05), a month (2023-10), today, yesterday, or a time with',
+        ),
+        ("visits?until=2023-02-30", 422, 'until: "2023-02-30" is no date in the calendar. Write a day'),
+        ("alerts?since=", 422, 'since: "" is not understood'),
+        (
+            "observations?since=2023-10-05T12:00:00",
+            422,
+            'since: "2023-10-05T12:00:00" has no time zone. Write 2023-10-05T12:00:00Z where it is UTC.',
+        ),
+        (
+            "observations?site=busy-port&since=2023-10-05T12:00",
+            422,
+            "or 2023-10-05T12:00+02:00 where it is the site's own time.",
+        ),
+        ("observations?as_of=0001-01-01T00:00:00%2B14:00", 422, "as_of: the year 1 cannot be right"),
         ("observations?limit=0", 422, "limit"),
         ("observations?limit=100000", 422, "limit"),
         ("observations?cursor=nonsense", 422, "cursor"),
@@ -209,6 +253,13 @@ def test_a_removed_site_can_still_be_asked_about(told: Rig) -> None:
             text("update site_version set site_id = 'old-quay' where site_id = 'dateline-strip'")
         )
     assert [each["value"] for each in ask(told, "observations?site=old-quay")["items"]] == [4]
+    answered = told.client.get("/api/v1/observations?site=old-quay&format=csv").text
+    (row,) = csv.DictReader(io.StringIO(answered))
+    assert (row["site_id"], row["site_name"], row["local_period"]) == (
+        "old-quay",
+        "Dateline Strip",
+        "2023-01-01",
+    )
 
 
 @pytest.mark.sqlite

@@ -15,7 +15,7 @@ from monitor.feeds import Provider
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.data import chart_data
 from monitor.web.charts.lanes import lane_chart
-from monitor.web.charts.marks import LEFT, RIGHT, ChartInput, Span, look_key
+from monitor.web.charts.marks import LEFT, RIGHT, ChartInput, Span, look_key, not_assessable
 from monitor.web.files import Assets
 from monitor.web.views.feed_coverage import (
     BusyPlace,
@@ -373,6 +373,31 @@ def test_a_year_without_a_count_is_one_row_and_hides_no_count() -> None:
         ("2023-05-01 to 2023-07-28", "not assessable", "84 looks"),
         ("2023-04-01", "2", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "words"),
+    [
+        ([{"publisher": "", "procedure": "adsb:1"}], "not assessable (too little radio coverage)"),
+        ([{"exposure_parts": {"cloud_fraction": 0.9}}], "not assessable (cloud)"),
+        ([{"exposure_parts": {"covered": 1.0, "clear": 0.1}}], "not assessable (cloud)"),
+        ([{"exposure_parts": {"covered": 0.2, "clear": 0.9}}], "not assessable (outside the picture)"),
+        (
+            [{"exposure_parts": {"cloud_fraction": 1}}, {"publisher": "", "procedure": "adsb:1"}],
+            "not assessable (cloud and too little radio coverage)",
+        ),
+        # A stay that no longer holds was hidden by nothing.
+        ([{"publisher": "", "procedure": "adsb:1", "precision": "minute"}], "not assessable"),
+        ([{}], "not assessable"),
+        ([], ""),
+    ],
+    ids=str,
+)
+def test_the_legend_says_what_hid_the_looks(hidden: list[dict[str, Any]], words: str) -> None:
+    looks = [
+        look(f"2023-09-{day:02}", None, assessable=False, **fields) for day, fields in enumerate(hidden, 1)
+    ]
+    assert not_assessable([*looks, look("2023-10-01", 3), look("2023-10-02", None)]) == words
 
 
 def test_what_was_usual_at_a_look_stands_behind_it() -> None:

@@ -1,6 +1,8 @@
 """The page in a real browser without a screen: map, charts, keyboard, dark, phone; nothing from elsewhere."""
 
 from collections.abc import Iterator
+from itertools import combinations
+from math import dist
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,96 @@ def test_at_every_zoom_sea_is_sea_and_land_is_land(served: Served, browser: Brow
             page.locator("#map canvas").screenshot(path=picture)
             seen.append(_check_colours(picture, expected, spots))
     assert min(seen) >= 2
+
+
+CROWD = """async (places) => {
+    const host = document.querySelector("#map"), source = document.getElementById("map-data");
+    const data = JSON.parse(source.textContent);
+    const [mark] = data.points.features;
+    data.points.features = places.map((coordinates, index) => ({
+        ...mark, geometry: { type: "Point", coordinates }, properties: { ...mark.properties, id: `at-${index}` },
+    }));
+    source.textContent = JSON.stringify(data);
+    document.body.dispatchEvent(new CustomEvent("htmx:after:swap"));
+    await new Promise((done) => host.map.once("idle", done));
+}"""
+DRAWN = """() => {
+    const { map } = document.querySelector("#map");
+    const marks = map.queryRenderedFeatures({ layers: ["sites"] });
+    return Object.fromEntries(marks.map((each) => [each.properties.id, each.geometry.coordinates])
+        .map(([id, place]) => [id, map.project(place)]).map(([id, { x, y }]) => [id, [x, y]]));
+}"""
+NAMES_IN = (
+    """(box) => document.querySelector("#map").map.queryRenderedFeatures(box, { layers: ["names"] }).length"""
+)
+LINES_NEAR = (
+    """() => document.querySelector("#map").map.queryRenderedFeatures({ layers: ["borders"] }).length"""
+)
+
+
+def test_marks_of_one_spot_stand_side_by_side(served: Served, browser: Browser) -> None:
+    port = [10.7, 59.9]
+    with reader(served, browser) as page:
+        page.goto(served.address)
+        page.wait_for_selector("#map[data-ready=true]")
+        for zoom in (2, 5, 12):
+            page.evaluate(GO, [zoom, *port])
+            page.evaluate(CROWD, [port, port, port, [10.7001, 59.9], [60, 10]])
+            marks = page.evaluate(DRAWN)
+            spots = [marks[f"at-{number}"] for number in range(4)]
+            # A mark is 16 pixels wide at most.
+            assert min(dist(one, other) for one, other in combinations(spots, 2)) > 16
+            middle = page.evaluate(FIND, [port])[0]
+            assert max(dist(each, middle) for each in spots) < 40
+
+
+@pytest.mark.parametrize("across", [4, 60, 130, 195, 260, 330, 386], ids=str)
+def test_no_name_is_cut_by_the_edge_of_a_phone(served: Served, browser: Browser, across: int) -> None:
+    with reader(served, browser, viewport=PHONE, has_touch=True, is_mobile=True) as page:
+        page.goto(served.address)
+        page.wait_for_selector("#map[data-ready=true]")
+        page.evaluate(GO, [4, 10.7, 59.9])
+        box = page.locator("#map").bounding_box()
+        assert box
+        x = min(across, box["width"] - 4)
+        place = page.evaluate(
+            "(spot) => document.querySelector('#map').map.unproject(spot).toArray()", [x, 150]
+        )
+        page.evaluate(CROWD, [place])
+        named = page.evaluate(NAMES_IN, [[0, 0], [box["width"], box["height"]]])
+        edges = [
+            page.evaluate(NAMES_IN, [[side, 0], [side + 1, box["height"]]]) for side in (0, box["width"] - 1)
+        ]
+        assert (named, edges) == (1, [0, 0])
+        assert page.evaluate(NAMES_IN, [[box["width"] - 42, 10], [box["width"] - 10, 72]]) == 0, (
+            "under the buttons"
+        )
+
+
+def test_the_coarse_border_ends_where_outlines_begin(served: Served, browser: Browser) -> None:
+    with reader(served, browser) as page:
+        page.goto(served.address)
+        page.wait_for_selector("#map[data-ready=true]")
+        seen = {}
+        for zoom in (6, 7.9, 8, 13):
+            page.evaluate(GO, [zoom, 130.61, 42.42])
+            seen[zoom] = page.evaluate(LINES_NEAR) > 0
+        outlines = page.evaluate("document.querySelector('#map').map.getLayer('outlines').minzoom")
+    assert seen == {6: True, 7.9: True, 8: False, 13: False}
+    assert outlines == 8
+
+
+@pytest.mark.parametrize("path", ["/", "/sites/busy-port", "/alerts"])
+def test_on_paper_the_legend_stays_and_nothing_waits_to_be_pressed(
+    served: Served, browser: Browser, path: str
+) -> None:
+    with reader(served, browser) as page:
+        page.goto(served.address + path)
+        page.locator("button:visible").first.wait_for()
+        page.emulate_media(media="print")
+        pressed = page.locator("button:visible, input:visible, select:visible, .button:visible").count()
+        assert pressed == 0
+        assert path == "/alerts" or page.locator(".legend:visible li:visible").count() >= 4
 
 
 def _check_colours(

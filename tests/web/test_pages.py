@@ -248,6 +248,21 @@ def test_the_chart_draws_every_count_the_baseline_and_the_looks_that_could_not_b
     assert 'class="bounds"' in html
     assert 'class="block declared"' in html
     assert html.count('class="mark alert"') == 2  # one look and the legend
+    legend = words(html.partition('<ul class="legend">')[2].partition("</ul>")[0])
+    assert "not assessable" in legend
+    assert "cloud" not in legend, "nobody said that it was cloud"
+
+
+def test_days_without_radio_coverage_are_not_called_cloudy(told: Rig) -> None:
+    blind = look(
+        "2023-08-01", None, "arrivals", "class:vip_military",
+        site_id="quiet-field", procedure="adsb:1", publisher="", assessable=False,
+    )  # fmt: skip
+    with writing(told.app.engine) as connection:
+        record_observations(connection, [blind])
+    html = read(told, "/sites/quiet-field")
+    legend = words(html.partition('<ul class="legend">')[2].partition("</ul>")[0])
+    assert "not assessable (too little radio coverage)" in legend
 
 
 def test_a_site_tells_each_look_with_its_source_and_its_verdict(told: Rig) -> None:

@@ -21,7 +21,7 @@ from monitor.sites.add import add_sites, try_sites
 from monitor.sites.check import feature_id
 from monitor.sites.faults import SitesError, SitesFault
 from monitor.sites.geometry import area_km2
-from monitor.sites.incoming import feature_from_airport, features_from_bytes
+from monitor.sites.incoming import feature_from_airport, features_from_bytes, kept_words
 from monitor.sites.kinds import KINDS
 from monitor.sites.overlaps import overlaps
 from monitor.sites.watching import site_watches
@@ -103,7 +103,8 @@ def preview_site(app: App, wish: SiteForm, now: datetime) -> DryRun:
         previews = tuple(_preview(connection, app, site, now) for site in added)
     text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
     asked = request_loads(app.feeds.values(), list(app.sites.values()), added)
-    notes = tuple(str(each) for each in overlaps(after.sites, [site.id for site in added]))
+    shared = overlaps(after.sites, [site.id for site in added])
+    notes = (*kept_words(features), *map(str, shared))
     return DryRun(previews, asked, notes=notes, features=text)
 
 

@@ -60,15 +60,21 @@ def bad_cursor() -> HTTPException:
 
 
 def format_page(
-    page: BaseModel, form: ApiFormat, url: URL, sites: Mapping[str, Site], *, outlines: bool = False
+    page: BaseModel,
+    form: ApiFormat,
+    url: URL,
+    sites: Mapping[str, Site],
+    *,
+    outlines: bool = False,
+    csv: str | None = None,
 ) -> Response:
-    """Give a page of items in the form asked for; the address of the next page stands in `Link` as well."""
+    """Give a page of items in the form asked for; the address of the next page stands in `Link` as well.
+
+    `csv` is the page as CSV where its columns are not the fields of its items.
+    """
     body = page.model_dump(mode="json")
     if form == "csv":
-        model = type(page).model_fields["items"].annotation
-        columns = list(_item_model(model).model_fields)
-        rows = [_flat(each) for each in page.model_dump()["items"]]
-        response = Response(csv_text(rows, columns), media_type="text/csv; charset=utf-8")
+        response = Response(_items_as_csv(page) if csv is None else csv, media_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = (
             f'attachment; filename="sitewatch-{url.path.split("/")[-1]}.csv"'
         )
@@ -80,6 +86,12 @@ def format_page(
         following = url.include_query_params(cursor=body["next"])
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     return response
+
+
+def _items_as_csv(page: BaseModel) -> str:
+    model = type(page).model_fields["items"].annotation
+    columns = list(_item_model(model).model_fields)
+    return csv_text((_flat(each) for each in page.model_dump()["items"]), columns)
 
 
 def _item_model(annotation: Any) -> type[BaseModel]:

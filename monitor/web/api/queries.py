@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import HTTPException, Query, Request
 from fastapi.dependencies.models import Dependant
-from pydantic import BeforeValidator, WithJsonSchema
 
 from db.pages import LookFilter, VisitFilter
 from db.records import AlertStatus, VisitState
+from monitor.reports.asked_times import FORMS, TimeReader
 from monitor.web.api.formats import ApiFormat
 
 MOST_ITEMS, USUAL_ITEMS = 1000, 200
@@ -36,25 +36,12 @@ def _names(dependant: Dependant) -> Iterator[str]:
         yield from _names(part)
 
 
-def _moment(value: object) -> object:
-    """Read an instant (with a zone) or a day (its first moment in UTC)."""
-    if not isinstance(value, str):
-        return value
-    try:
-        day = date.fromisoformat(value) if len(value) <= len("2023-10-05") else None
-        at = datetime.combine(day, time(), UTC) if day else datetime.fromisoformat(value)
-        if at.tzinfo is None:
-            raise ValueError("write a time with its zone, such as 2023-10-05T12:00Z")
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("this lies outside the calendar") from None
-
-
 QueryTime = Annotated[
-    datetime | None,
-    BeforeValidator(_moment),
-    WithJsonSchema({"type": "string", "description": "A day (UTC) or an instant in ISO 8601 with its zone."}),
-    Query(),
+    str | None,
+    Query(
+        max_length=100,
+        description=f"{FORMS[0].upper()}{FORMS[1:]}. Days and months are those of the site asked for, of UTC where none is.",
+    ),
 ]
 SiteParameter = Annotated[str | None, Query(max_length=200, description="The site's id")]
 AreaParameter = Annotated[
@@ -109,11 +96,17 @@ class ObservationQuery:
     as_of: QueryTime = None
     as_recorded: QueryTime = None
 
-    def filter(self) -> LookFilter:
-        """The same for the database."""
-        ids = None if self.site is None else [self.site]
+    def filter(self, times: TimeReader) -> LookFilter:
+        """The same for the database; raises InputError."""
         return LookFilter(
-            ids, self.area, self.metric, self.subject, self.since, self.until, self.as_of, self.as_recorded
+            None if self.site is None else [self.site],
+            self.area,
+            self.metric,
+            self.subject,
+            times.since("since", self.since),
+            times.until("until", self.until),
+            times.by("as_of", self.as_of),
+            times.by("as_recorded", self.as_recorded),
         )
 
 
@@ -126,9 +119,10 @@ class VisitQuery:
     since: QueryTime = None
     until: QueryTime = None
 
-    def filter(self) -> VisitFilter:
-        """The same for the database."""
-        return VisitFilter(self.site, self.status, self.since, self.until)
+    def filter(self, times: TimeReader) -> VisitFilter:
+        """The same for the database; raises InputError."""
+        since, until = times.since("since", self.since), times.until("until", self.until)
+        return VisitFilter(self.site, self.status, since, until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +135,21 @@ class AlertQuery:
     status: Annotated[AlertStatus | None, Query(description="Alerts that stand so")] = None
     since: QueryTime = None
     until: QueryTime = None
+
+    def filter(self, times: TimeReader) -> "AlertFilter":
+        """What an alert must be; raises InputError."""
+        since, until = times.since("since", self.since), times.until("until", self.until)
+        return AlertFilter(self.metric, self.subject, since, until)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts of those that the database gave."""
+
+    metric: str | None
+    subject: str | None
+    since: datetime | None
+    until: datetime | None
 
     def takes(
         self, metric: str, subjects: tuple[str, ...], opened_at: datetime, closed_at: datetime | None

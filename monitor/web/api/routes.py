@@ -1,8 +1,11 @@
 """The JSON API, version 1: reading only, strict about what it is asked, never more than a page at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
 from http import HTTPStatus
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
@@ -10,8 +13,10 @@ from db.alerts import alerts
 from db.engine import Connection, reading
 from db.observations import LookId
 from db.pages import look_id, look_page, visit_page, visit_place
-from db.records import SeriesKey
+from db.records import Observation, SeriesKey
 from db.sites import site_names
+from monitor.reports.asked_times import TimeReader
+from monitor.reports.tables import csv_text, look_table_row
 from monitor.web.api.formats import bad_cursor, cursor_time, decode_cursor, encode_cursor, format_page
 from monitor.web.api.models import (
     Alerts,
@@ -104,7 +109,9 @@ def get_observations(
     """Counts, one revision a look: the newest that was knowable at `as_of` and recorded by `as_recorded`."""
     with reading(here.app.engine) as connection:
         _check_site(connection, here, wanted.site)
-        found = look_page(connection, wanted.filter(), _look_after(paging.cursor), paging.size + 1)
+        times = _times(here, wanted.site)
+        found = look_page(connection, wanted.filter(times), _look_after(paging.cursor), paging.size + 1)
+        names = site_names(connection)
     following = None
     if len(found) > paging.size:
         found = found[: paging.size]
@@ -112,7 +119,8 @@ def get_observations(
         series = (key.site_id, key.area, key.metric, key.subject, key.procedure)
         following = encode_cursor(*series, start, look)
     items = [observation_item(each) for each in found]
-    return _answer(request, here, paging, Observations(items=items, next=following))
+    rows = csv_text(_rows(here, names, found)) if paging.form == "csv" else None
+    return _answer(request, here, paging, Observations(items=items, next=following), csv=rows)
 
 
 @router.get("/visits", name="visits", response_model=Visits, responses=_FORMS)
@@ -124,7 +132,7 @@ def get_visits(
     place = (cursor_time(after[0]), after[1]) if after else None
     with reading(here.app.engine) as connection:
         _check_site(connection, here, wanted.site)
-        found = visit_page(connection, wanted.filter(), place, paging.size + 1)
+        found = visit_page(connection, wanted.filter(_times(here, wanted.site)), place, paging.size + 1)
     following = None
     if len(found) > paging.size:
         found = found[: paging.size]
@@ -142,9 +150,10 @@ def get_alerts(
     place = (cursor_time(after[0]), after[1]) if after else None
     with reading(here.app.engine) as connection:
         _check_site(connection, here, wanted.site)
+        asked = wanted.filter(_times(here, wanted.site))
         found = alerts(connection, site_id=wanted.site, status=wanted.status)
     kept = sorted(
-        (each for each in found if wanted.takes(each.metric, each.subjects, each.opened_at, each.closed_at)),
+        (each for each in found if asked.takes(each.metric, each.subjects, each.opened_at, each.closed_at)),
         key=lambda each: (each.opened_at, each.id),
         reverse=True,
     )
@@ -169,6 +178,12 @@ def _check_site(connection: Connection, here: WebContext, site: str | None) -> N
     raise HTTPException(HTTPStatus.NOT_FOUND, f"site: there is no such site. There are: {there}.")
 
 
+def _times(here: WebContext, site: str | None) -> TimeReader:
+    """Read days by the clock of the one site that is asked for, else by UTC."""
+    watched = here.app.sites.get(site) if site else None
+    return TimeReader(watched.timezone if watched else UTC, here.clock())
+
+
 def _look_after(cursor: str | None) -> LookId | None:
     after = decode_cursor(cursor, 7)
     if after is None:
@@ -184,8 +199,33 @@ def _one(values: list[str] | None, default: str, good: Callable[[str], bool]) ->
     return values[0]
 
 
+@dataclass(frozen=True, slots=True)
+class _Unwatched:
+    """A site of which only the counts are left."""
+
+    id: str
+    name: str
+    timezone: ZoneInfo
+
+
+def _rows(
+    here: WebContext, names: Mapping[str, str], found: Iterable[Observation]
+) -> Iterator[dict[str, Any]]:
+    """Looks as `sitewatch history --format csv` writes them."""
+    for each in found:
+        site_id = each.series.site_id
+        gone = _Unwatched(site_id, names.get(site_id, site_id), ZoneInfo("UTC"))
+        yield look_table_row(each, here.app.sites.get(site_id) or gone, here.app.attributions)
+
+
 def _answer(
-    request: Request, here: WebContext, paging: Paging, page: Any, *, outlines: bool = False
+    request: Request,
+    here: WebContext,
+    paging: Paging,
+    page: Any,
+    *,
+    outlines: bool = False,
+    csv: str | None = None,
 ) -> Response:
     if page.next and paging.size == MOST_EXPORTED:
         raise HTTPException(
@@ -193,4 +233,4 @@ def _answer(
             f"There are more than {MOST_EXPORTED:,} rows. Ask for less (site, metric, since, until), or page by page with "
             "limit and cursor.",
         )
-    return format_page(page, paging.form, request.url, here.app.sites, outlines=outlines)
+    return format_page(page, paging.form, request.url, here.app.sites, outlines=outlines, csv=csv)

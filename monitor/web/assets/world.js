@@ -1,6 +1,8 @@
 // A map of the watched sites: shape and colour say how a site stands, hollow that nobody can see it now.
 import { AttributionControl, LngLat, Map, MercatorCoordinate, NavigationControl, Popup, ScaleControl, setWorkerUrl } from "maplibre-gl";
 
+import { LETTERS, NAME_EMS, TILE, spread } from "./spread.js";
+
 const FIT = { padding: { top: 60, bottom: 70, left: 90, right: 90 }, maxZoom: 7, animate: false };
 const FONT = ['"Source Sans 3 Variable"', "sans-serif"]; // quoted: a family that holds a digit is no plain word in CSS
 const URGENCY = ["match", ["slice", ["get", "state"], 0, 7], "unusual", 3, "ordinar", 2, 1];
@@ -15,7 +17,9 @@ const ANCHORS = [
   "top-right", [-1.1, 1.1],
   "bottom-right", [-1.1, -1.1],
 ];
+const BESIDE = { west: "left", east: "right" }; // the anchor of a name that leads away from the edge
 const FOCUS_ZOOM = 5.5;
+const OUTLINE_ZOOM = 8; // from here on sites are outlines, and a coarse border would run through them
 const DRAFT_ZOOM = 9.5; // nearer, the coarse coast would say nothing of where it is
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -32,6 +36,20 @@ function colours() {
 
 function readData(host) {
   return JSON.parse(document.getElementById(host.dataset.source ?? "map-data").textContent);
+}
+
+/** The places of a name that leave it on the map, by how near the edge its mark stands. */
+function anchors() {
+  const kept = (names) => ANCHORS.flatMap((each, index) => (names(each) ? [each, ANCHORS[index + 1]] : []));
+  const away = (side) => (each) => typeof each === "string" && each.endsWith(side);
+  const centred = (each) => each === "top" || each === "bottom";
+  const choices = Object.entries(BESIDE).flatMap(([edge, side]) => [
+    edge,
+    ["literal", kept(away(side))],
+    `near ${edge}`,
+    ["literal", kept((each) => centred(each) || away(side)(each))],
+  ]);
+  return ["match", ["get", "edge"], ...choices, ["literal", ANCHORS]];
 }
 
 function style(host, data) {
@@ -68,6 +86,7 @@ function style(host, data) {
         type: "line",
         source: "atlas",
         "source-layer": "borders",
+        maxzoom: OUTLINE_ZOOM,
         paint: { "line-color": c.border, "line-width": 1, "line-dasharray": [4, 2] },
       },
       {
@@ -88,7 +107,7 @@ function style(host, data) {
         id: "outlines",
         type: "line",
         source: "outlines",
-        minzoom: 8,
+        minzoom: OUTLINE_ZOOM,
         paint: { "line-color": c.ink, "line-width": 1.5 },
       },
       { id: "draft-areas", type: "fill", source: "drafts", paint: { "fill-color": c.unusual, "fill-opacity": 0.18 } },
@@ -97,13 +116,14 @@ function style(host, data) {
         id: "names",
         type: "symbol",
         source: "sites",
+        filter: ["!=", ["get", "edge"], "out"],
         layout: {
           "symbol-sort-key": ["-", URGENCY], // the first one gets its place
           "text-field": ["get", "name"],
           "text-font": FONT,
-          "text-size": 13,
-          "text-max-width": 11,
-          "text-variable-anchor-offset": ANCHORS,
+          "text-size": LETTERS,
+          "text-max-width": NAME_EMS,
+          "text-variable-anchor-offset": anchors(),
           "text-justify": "auto",
         },
         paint: { "text-color": c.ink, "text-halo-color": c.paper, "text-halo-width": 1.6 },
@@ -194,8 +214,6 @@ function view(host, data) {
   return { bounds: bounds(data.points), fitBoundsOptions: FIT };
 }
 
-const TILE = 512; // pixels round the earth at zoom 0
-
 function wholeEarth(host, zoom) {
   return TILE * 2 ** zoom < host.clientWidth;
 }
@@ -246,7 +264,15 @@ function start(host) {
   // A place near 180° has its surroundings on both sides, until the whole earth is in view: that is drawn once.
   const once = () => map.setRenderWorldCopies(!wholeEarth(host, map.getZoom()));
   for (const moved of ["load", "resize", "zoom"]) map.on(moved, once);
-  map.on("style.load", () => addPictures(map));
+  const place = () => {
+    const screen = { width: host.clientWidth, height: host.clientHeight };
+    map.getSource("sites")?.setData(spread(readData(host).points, map.getZoom(), screen, (each) => map.project(each)));
+  };
+  map.on("style.load", () => {
+    addPictures(map);
+    place();
+  });
+  for (const moved of ["moveend", "resize"]) map.on(moved, place);
   map.on("styleimagemissing", () => addPictures(map));
   map.on("click", "sites", (event) => popup(map, event.features[0]));
   map.on("mouseenter", "sites", () => (map.getCanvas().style.cursor = "pointer"));
@@ -255,7 +281,7 @@ function start(host) {
     each.addEventListener("click", () => map.fitBounds(bounds(readData(host).points, each.dataset.view), FIT));
   map.once("idle", () => (host.dataset.ready = "true"));
   host.map = map; // for the console, and for whoever extends the page
-  document.body.addEventListener("htmx:after:swap", () => map.getSource("sites")?.setData(readData(host).points));
+  document.body.addEventListener("htmx:after:swap", place);
   dark.addEventListener("change", () => {
     for (const state of map.listImages()) map.removeImage(state);
     map.setStyle(style(host, readData(host)));

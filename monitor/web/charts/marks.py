@@ -1,13 +1,13 @@
 """What charts are made of: a time axis, marks, shaded blocks and lanes, in per cent across and pixels down. Pure."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from alerts.judging.forecast import Expected
-from alerts.words import counted_by, look_count, look_period, period_words, utc
+from alerts.words import counted_by, hidden_by, listed, look_count, look_period, period_words, utc
 from db.records import DeclaredBaseline, Observation
 
 LEFT, RIGHT = 1.5, 98.5
@@ -195,9 +195,16 @@ def shade_gaps(given: ChartInput, span: Span, room: Room) -> Iterator[Block]:
         stretch = list(group)
         if kind:
             start, end = stretch[0].period_start, stretch[-1].period_end
-            words = "not assessable" if kind == "unusable" else "no count: not observed"
+            words = not_assessable(stretch) if kind == "unusable" else "no count: not observed"
             title = f"{period_words(start, end, 'day', given.zone)}: {words}"
             yield _block(span, (start, end), kind, title, room)
+
+
+def not_assessable(looks: Iterable[Observation]) -> str:
+    """Say what hid the looks that could not be used: `not assessable (cloud)`; '' where there is no such look."""
+    unusable = [each for each in looks if each.assessable is False]
+    why = sorted({*map(hidden_by, unusable)} - {""})
+    return f"not assessable{f' ({listed(why)})' if why else ''}" if unusable else ""
 
 
 def shade_silence(given: ChartInput, span: Span, room: Room) -> Iterator[Block]:

@@ -20,7 +20,7 @@ from db.records import Alert, Observation
 from monitor.sites import Site
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.lanes import lane_chart
-from monitor.web.charts.marks import Chart, ChartInput
+from monitor.web.charts.marks import Chart, ChartInput, not_assessable
 from monitor.web.views.rows import (
     DeclaredRow,
     LookRow,
@@ -69,6 +69,11 @@ class Panel:
     told: ChartInput
     wide: bool
     """Whether the rows tell subjects apart."""
+
+    @property
+    def not_assessable(self) -> str:
+        """What the shading of looks that could not be used means; '' where there is none."""
+        return not_assessable(self.told.looks)
 
 
 def topics(

@@ -9,6 +9,12 @@ from db.records import Fix, Purpose, Scene
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.sites import Site
 
+_ABOUT_US = frozenset({401, 402, 429})
+"""Statuses that hold for every question of ours: no key, no credits, too often."""
+TOO_OFTEN = 429
+NO_AIRCRAFT = "no aircraft"
+"""The reason for which vehicles and masts are refused: they prove that a feed works, and fly nowhere."""
+
 
 class FeedError(Exception):
     """A poll failed; the text says what, where and how to mend it, and never holds a secret.
@@ -31,6 +37,11 @@ class FeedError(Exception):
         self.retry_after_s = retry_after_s
         self.disable = disable
         self.body = body
+
+    @property
+    def ends_round(self) -> bool:
+        """Whether the provider turned us away, not this one question: asking on would only make it worse."""
+        return self.disable or self.retry_after_s is not None or self.status in _ABOUT_US
 
 
 @dataclass(frozen=True, slots=True)

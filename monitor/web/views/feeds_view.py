@@ -11,7 +11,7 @@ from db.polls import requests_since
 from monitor.app import App
 from monitor.feeds import Provider
 from monitor.feeds.providers import configured_providers
-from monitor.reports.status import ProviderStatus, Status, gather, watched_share
+from monitor.reports.status import ProviderStatus, Status, gather, watched_24h
 from monitor.sites import Site
 from monitor.web.adding.asking import requests_a_day
 from monitor.web.views.sight import DAY
@@ -116,5 +116,6 @@ def _heard(app: App, now: datetime) -> list[HeardRow]:
                 mine = [each for each in hours if each.provider == name]
                 reports = sum(each.reports_nearby for each in mine)
                 degraded = any(each.degraded for each in mine)
-                rows.append(HeardRow(site, name, watched_share(mine), reports, degraded))
+                share = watched_24h(connection, site.id, now, name)
+                rows.append(HeardRow(site, name, share, reports, degraded))
     return rows

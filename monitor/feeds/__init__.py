@@ -1,6 +1,6 @@
 """The contract of a feed: one kind of source, asked for one scope at a time. Copy `readsb.py` to add one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -127,6 +127,8 @@ class Answer:
     body: bytes
     headers: Mapping[str, str]
     url: str
+    quote: Callable[[str], str] = field(default=str, repr=False, compare=False)
+    """Takes secrets out of words that are quoted from the body: a server may repeat what it was sent."""
 
 
 class Ledger(Protocol):

@@ -13,6 +13,11 @@ REGISTRATION = re.compile(r"[A-Z0-9][A-Z0-9+./ -]{0,15}")
 TYPE = re.compile(r"[A-Z0-9]{1,4}")
 OPERATOR = re.compile(r"[A-Z]{3}")
 AIRPORT = re.compile(r"[A-Z0-9]{2,4}")
+GROUND_TYPES = frozenset({"GND", "SERV", "TWR", "GRND"})
+"""What stands for a type where a vehicle or a mast is meant (tar1090's databases; Flightradar24)."""
+NO_TRANSPONDER = "adsb_icao_nt"
+"""readsb's source for senders that are no transponder: vehicles, masts, balloons."""
+_NOBODY = "000000"
 _LONGEST_NAIVE = 19
 AHEAD = timedelta(minutes=5)
 """A time further ahead of the clock than this is a fault of somebody's clock."""
@@ -36,7 +41,8 @@ def word(item: Mapping[str, object], key: str, pattern: re.Pattern[str]) -> str:
 
 def address(value: object) -> str:
     """An ICAO 24-bit address in lower case, or ''."""
-    return plain(value.lower() if isinstance(value, str) else None, HEX) or ""
+    text = plain(value.lower() if isinstance(value, str) else None, HEX) or ""
+    return "" if text == _NOBODY else text
 
 
 def epoch(value: object) -> datetime | None:

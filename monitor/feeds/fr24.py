@@ -15,7 +15,7 @@ from monitor.feeds import Answer, FeedClient, FeedError, Provider
 from monitor.feeds.claims import AHEAD, AIRPORT, CALLSIGN, REGISTRATION, TYPE, utc_instant, word
 from monitor.feeds.credits import CreditLedger, Period
 from monitor.feeds.options import number_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.parsing import number, parse_json, words_of
 
 API_VERSION = "v1"
 MOST_IN_A_LIST = 15
@@ -80,7 +80,10 @@ class Fr24Access:
         document = parse_json(answer.body, where)
         rows = document.get("data") if isinstance(document, dict) else None
         if not isinstance(rows, list):
-            raise FeedError(f"{where}: the answer holds no list (data). Check base_url.", body=answer.body)
+            raise FeedError(
+                f"{where}: the answer holds no list (data).{words_of(document, answer)} Check base_url.",
+                body=answer.body,
+            )
         if self.row_limit and len(rows) >= self.row_limit and not may_be_cut:
             raise FeedError(
                 f"{where}: the answer has {len(rows)} rows, all that the plan gives at once, so some may be missing. "

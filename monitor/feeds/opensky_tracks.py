@@ -15,7 +15,7 @@ from monitor.feeds.claims import AHEAD, CALLSIGN, HEX, address, epoch, word
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import DAY_PRICE, FEET_A_METRE, OpenSkyAccess, scaled
 from monitor.feeds.options import list_option
-from monitor.feeds.parsing import number, parse_json
+from monitor.feeds.parsing import number, parse_json, words_of
 from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
 
@@ -87,7 +87,10 @@ class OpenSkyTracksFeed:
         document = parse_json(answer.body, where)
         path = document.get("path") if isinstance(document, dict) else None
         if not isinstance(path, list) or address(document.get("icao24")) != icao24:
-            raise FeedError(f"{where}: the answer is no track of this aircraft.", body=answer.body)
+            raise FeedError(
+                f"{where}: the answer is no track of this aircraft.{words_of(document, answer)}",
+                body=answer.body,
+            )
         rejected: Counter[str] = Counter()
         # The misspelt name is OpenSky's own.
         callsign = word(document, "calllsign", CALLSIGN) or word(document, "callsign", CALLSIGN)

@@ -4,18 +4,35 @@ import json
 import math
 import re
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
-from monitor.feeds import FeedError
+from monitor.feeds import Answer, FeedError
 
 _YEARS = range(1970, 2200)
 _LONGEST_TIME = 40
+_LONGEST_NUMBER = 400
+_LONGEST_WORDS = 200
+# Texts are matched first, so that nothing inside them is changed.
+_PRINTED_NAN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\b(?:inf(?:inity)?|nan)\b', re.IGNORECASE | re.DOTALL)
+_WORDS = ("message", "msg", "error_description", "error", "detail", "details", "description", "reason")
+_ALL_WELL = {"", "No error", "OK", "ok", "success"}
 
 
 def parse_json(body: bytes, where: str) -> Any:
-    """Read a JSON document or raise FeedError; NaN, endless nesting and endless numbers are refused."""
+    """Read a JSON document or raise FeedError; what only one field of it breaks becomes null or a sign there.
+
+    NaN, as other programs print it too, is null; a byte that is no UTF-8 becomes a replacement character; endless
+    nesting and endless numbers are refused.
+    """
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        try:
+            return json.loads(body, parse_constant=_no_number)
+        except (ValueError, RecursionError):
+            # Once more, and slower: one byte of one callsign must not cost the whole sky.
+            text = body.decode(json.detect_encoding(body), "replace")
+            return json.loads(
+                _PRINTED_NAN.sub(_as_null, text), parse_constant=_no_number, parse_int=_whole, strict=False
+            )
     except (ValueError, RecursionError) as error:
         what = "is empty" if not body.strip() else f"cannot be read as JSON ({_short(error)})"
         raise FeedError(
@@ -23,8 +40,26 @@ def parse_json(body: bytes, where: str) -> Any:
         ) from None
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _no_number(_name: str) -> None:
+    return None
+
+
+def _as_null(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith('"') else "null"
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if len(text) <= _LONGEST_NUMBER else None
+
+
+def words_of(document: object, answer: Answer) -> str:
+    """What a provider says in words, such as " It says: Rate limit exceeded.", without secrets; '' where it says nothing."""
+    if not isinstance(document, dict):
+        return ""
+    texts = (document.get(key) for key in _WORDS)
+    said = next((text for text in texts if isinstance(text, str) and text.strip(" .") not in _ALL_WELL), "")
+    line = " ".join("".join(each if each.isprintable() else " " for each in answer.quote(said)).split())
+    return f" It says: {line[:_LONGEST_WORDS].rstrip('.')}." if line else ""
 
 
 def _short(error: Exception) -> str:

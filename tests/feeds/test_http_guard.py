@@ -327,7 +327,9 @@ def test_packed_answers_in_several_members_are_read_whole() -> None:
     ("coding", "body", "said"),
     [
         ("gzip", gzip.compress(b"x" * 1000, mtime=0)[:-9], "cut short"),
-        ("gzip", b"plain", "broken gzip"),
+        ("gzip", b"\x1f\x8bplain", "broken gzip"),
+        ("x-gzip", gzip.compress(b"x" * 1000, mtime=0)[:-9], "cut short"),
+        ("gzip", b"", "cut short"),
         ("deflate", zlib.compress(b"x"), "not asked for"),
         ("gzip, gzip", gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "not asked for"),
         ("br", b"x", "not asked for"),

@@ -113,7 +113,7 @@ def test_integrity_is_read_from_adsb_only(source: str) -> None:
     assert (fix.nic, fix.nac_p, fix.source) == (None, None, source)
 
 
-@pytest.mark.parametrize("source", ["adsb_icao", "adsb_icao_nt", "adsr_icao", "adsb_other"])
+@pytest.mark.parametrize("source", ["adsb_icao", "adsr_icao", "adsb_other"])
 def test_adsb_integrity_is_kept(source: str) -> None:
     assert one(type=source, nic=0, nac_p=3).nic == 0
 

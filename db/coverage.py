@@ -59,6 +59,14 @@ def drop_unborn(connection: Connection, provider: str, now: datetime) -> None:
     connection.execute(too_much.values(observed_s=passed_s))
 
 
+def forget_hours(connection: Connection, provider: str, since: datetime, until: datetime) -> None:
+    """Forget what one provider watched in [since, until): it is read again."""
+    hour = coverage_hour.c.hour
+    connection.execute(
+        delete(coverage_hour).where(coverage_hour.c.provider == provider, hour >= since, hour < until)
+    )
+
+
 def first_watched(connection: Connection, site_id: str, provider: str | None = None) -> datetime | None:
     """Since when a site is watched by anybody, or by one provider; None where it never was."""
     query = select(coverage_hour.c.hour, coverage_hour.c.expected_s).where(coverage_hour.c.site_id == site_id)

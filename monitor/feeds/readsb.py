@@ -125,7 +125,8 @@ class ReadsbFeed:
                 f"Make the site smaller ({', '.join(scope.site_ids)}), or lower margin_nm."
             )
         if self._style == "readsb":
-            return f"{base}/", {"circle": f"{lat:.4f},{lon:.4f},{radius}"}
+            # In the address itself: readsb knows no escapes and answers 400 to %2C.
+            return f"{base}/?circle={lat:.4f},{lon:.4f},{radius}", None
         if self._style == "lat_lon_dist":
             return f"{base}/lat/{lat:.4f}/lon/{lon:.4f}/dist/{radius}", None
         return f"{base}/point/{lat:.4f}/{lon:.4f}/{radius}", None

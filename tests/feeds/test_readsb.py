@@ -304,7 +304,7 @@ def test_the_age_limit_of_the_feed_can_be_set() -> None:
         (
             {"path_style": "readsb", "lat": "39", "lon": "126"},
             "http://192.168.1.5:8042",
-            "http://192.168.1.5:8042/?circle=39.2241%2C125.6700%2C40",
+            "http://192.168.1.5:8042/?circle=39.2241,125.6700,40",
         ),
         (
             {"path_style": "aircraft_json", "lat": "39", "lon": "126"},

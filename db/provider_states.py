@@ -13,8 +13,8 @@ from db.schema import provider_state
 from db.upsert import upsert
 
 LONGEST_BACK_OFF_S = 900
-_LONGEST_WAIT = timedelta(days=32)
-"""A provider's own wish: the credits of a month are the longest."""
+_LONGEST_WAIT = timedelta(days=7)
+"""A provider's own wish; more is not taken from any answer."""
 _SKEW = timedelta(minutes=1)
 """So far may the clocks of two machines lie apart."""
 

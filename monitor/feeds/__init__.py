@@ -138,6 +138,10 @@ class Ledger(Protocol):
         """Take up what the database remembers."""
         ...
 
+    def lift(self) -> None:
+        """Forget that the provider said that all is spent, for a person asks."""
+        ...
+
     def stored(self, now: datetime) -> Mapping[str, Any]:
         """Give what the database is to remember."""
         ...

@@ -13,16 +13,15 @@ from db.records.claims import EstimatedPosition
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Provider
 from monitor.feeds.claims import AHEAD, AIRPORT, CALLSIGN, REGISTRATION, TYPE, utc_instant, word
-from monitor.feeds.credits import CreditLedger, Period
+from monitor.feeds.credits import PAYMENT_REQUIRED, CreditLedger, Period
 from monitor.feeds.options import number_option
-from monitor.feeds.parsing import number, parse_json, words_of
+from monitor.feeds.parsing import number, parse_json, words_in, words_of
 
 API_VERSION = "v1"
 MOST_IN_A_LIST = 15
 ESTIMATED = "ESTIMATED"
 """Nobody heard it there: extrapolated for 10 minutes, or for up to 240 where a destination is known."""
 _SOURCES = {"ADSB": "adsb_icao", "MLAT": "mlat"}
-_PAYMENT_REQUIRED = 402
 
 
 class Fr24Access:
@@ -63,15 +62,14 @@ class Fr24Access:
         try:
             return self._client.request("GET", url, purpose=purpose, params=params, headers=headers)
         except FeedError as error:
-            if error.status != _PAYMENT_REQUIRED or error.retry_after_s is not None:
+            if error.status != PAYMENT_REQUIRED or error.retry_after_s is not None:
                 raise
             wait_s = self.ledger.exhausted(now)
             raise FeedError(
-                f"{where}: answered 402, so this {self.ledger.period}'s credits are spent. It goes on after "
-                f"{utc(now + timedelta(seconds=wait_s))}; a longer interval_s spreads them, a larger "
-                "plan gives more.",
+                f"{where}: answered 402, so this {self.ledger.period}'s credits are spent.{words_in(error.body)} It goes "
+                f"on after {utc(now + timedelta(seconds=wait_s))}, or when it was topped up and you run `sitewatch "
+                f"poll {self._provider.name}` or restart; a longer interval_s spreads them.",
                 status=error.status,
-                retry_after_s=wait_s,
                 body=error.body,
             ) from None
 

@@ -62,6 +62,14 @@ def words_of(document: object, answer: Answer) -> str:
     return f" It says: {line[:_LONGEST_WORDS].rstrip('.')}." if line else ""
 
 
+def words_in(body: bytes) -> str:
+    """The same of a refusal's body, out of which secrets were taken already."""
+    try:
+        return words_of(parse_json(body, ""), Answer(0, body, {}, ""))
+    except FeedError:
+        return ""
+
+
 def _short(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:100]
 

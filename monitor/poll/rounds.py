@@ -84,6 +84,8 @@ def poll_provider(
         return [PollReport(name, "", "data", "skipped", held)] if force else []
     if feed.ledger is not None:
         feed.ledger.restore(before.credits or {}, now)
+        if force:
+            feed.ledger.lift()
     reports = _Run(engine, feed, sites, now, classes, before=before, force=force).ask_all()
     after = _after(engine, feed, now)
     log_round(before, after, reports)

@@ -107,8 +107,8 @@ def _closed(engine: Engine) -> list[Observation]:
     ("written", "wait_s", "now", "held"),
     [
         (NOON, 600, NOON + MINUTE, True),
-        (NOON, 86_400 * 30, NOON + MINUTE, True),
-        (NOON, 86_400 * 40, NOON + MINUTE, False),
+        (NOON, 86_400 * 7, NOON + MINUTE, True),
+        (NOON, 86_400 * 8, NOON + MINUTE, False),
         (NOON + HOUR, 600, NOON, False),
         (NOON + 72 * HOUR, 30, NOON, False),
     ],

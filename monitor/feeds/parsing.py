@@ -18,21 +18,23 @@ _WORDS = ("message", "msg", "error_description", "error", "detail", "details", "
 _ALL_WELL = {"", "No error", "OK", "ok", "success"}
 
 
-def parse_json(body: bytes, where: str) -> Any:
-    """Read a JSON document or raise FeedError; what only one field of it breaks becomes null or a sign there.
+def parse_json(body: bytes, where: str, not_a_number: float | None = None) -> Any:
+    """Read a JSON document or raise FeedError; what only one field of it breaks becomes `not_a_number` or a sign there.
 
-    NaN, as other programs print it too, is null; a byte that is no UTF-8 becomes a replacement character; endless
+    So does NaN, as other programs print it too; a byte that is no UTF-8 becomes a replacement character; endless
     nesting and endless numbers are refused.
     """
+
+    def constant(_name: str) -> float | None:
+        return not_a_number
+
     try:
         try:
-            return json.loads(body, parse_constant=_no_number)
+            return json.loads(body, parse_constant=constant)
         except (ValueError, RecursionError):
             # Once more, and slower: one byte of one callsign must not cost the whole sky.
-            text = body.decode(json.detect_encoding(body), "replace")
-            return json.loads(
-                _PRINTED_NAN.sub(_as_null, text), parse_constant=_no_number, parse_int=_whole, strict=False
-            )
+            text = _PRINTED_NAN.sub(_as_nan, body.decode(json.detect_encoding(body), "replace"))
+            return json.loads(text, parse_constant=constant, parse_int=_whole, strict=False)
     except (ValueError, RecursionError) as error:
         what = "is empty" if not body.strip() else f"cannot be read as JSON ({_short(error)})"
         raise FeedError(
@@ -40,12 +42,8 @@ def parse_json(body: bytes, where: str) -> Any:
         ) from None
 
 
-def _no_number(_name: str) -> None:
-    return None
-
-
-def _as_null(found: re.Match[str]) -> str:
-    return found[0] if found[0].startswith('"') else "null"
+def _as_nan(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith('"') else "NaN"
 
 
 def _whole(text: str) -> int | None:

@@ -92,7 +92,8 @@ class ReadsbFeed:
         where = f"{self.provider.name} {scope.key}"
         url, params = self._question(scope)
         answer = self._client.request("GET", url, purpose=purpose, params=params)
-        document = parse_json(answer.body, where)
+        # A position that is no number is not the same as none: whoever it belongs to was heard and is not seen.
+        document = parse_json(answer.body, where, math.nan)
         listed = _listed(document, where, answer)
         feed_time = _feed_time(document, where, answer.body)
         _check_clock(feed_time, now, self._max_age_s, where)

@@ -7,9 +7,10 @@ import numpy as np
 
 from alerts.baselines.model import LARGEST_COUNT, Series, clean_looks, merge_near_looks
 from alerts.baselines.special import FloatArray
-from db.records import HOUR_S, Observation
+from db.records import Observation
 
 DAY_S = 86_400.0
+HOUR_S = 3_600.0
 _DAYS_A_WEEK = 7
 _DAILY_WINDOW, _DAILY_LEAST = 56, 28
 _ALIKE = 0.5

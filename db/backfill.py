@@ -71,10 +71,10 @@ def all_read(connection: Connection, provider: str, day: str) -> None:
 
 
 def finish_day(
-    connection: Connection, provider: str, day: str, now: datetime, *, aircraft: int, fixes: int
+    connection: Connection, provider: str, day: str, now: datetime, *, aircraft: int, fixes: int, plan: str
 ) -> None:
-    """Say that a day was played, and drop its parts: their reports are stored as such now."""
-    done = {"state": "done", "finished_at": now, "aircraft": aircraft, "fixes": fixes}
+    """Say that a day was played, under which plan, and drop its parts: their reports are stored as such now."""
+    done = {"state": "done", "finished_at": now, "aircraft": aircraft, "fixes": fixes, "plan": plan}
     _set(connection, provider, day, done)
     _forget_parts(connection, provider, day)
 

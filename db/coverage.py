@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
 
 from db.records import HOUR_S, CoverageHour
 from db.schema import coverage_hour, rejection
@@ -45,6 +45,36 @@ def mark_degraded(connection: Connection, provider: str, site_id: str, hour: dat
     """Say that what was heard in this hour cannot be trusted (jamming, spoofing); it stays said."""
     key = _Key(provider, site_id, _floor(hour))
     connection.execute(update(coverage_hour).where(*key.where).values(degraded=True))
+
+
+def drop_unborn_hours(connection: Connection, provider: str, now: datetime) -> None:
+    """Forget what a clock that was ahead counted for hours to come; of this hour no more was watched than has passed."""
+    hour = _floor(now)
+    for table in (coverage_hour, rejection):
+        connection.execute(delete(table).where(table.c.provider == provider, table.c.hour > hour))
+    passed_s = int((now - hour).total_seconds())
+    this_hour = (coverage_hour.c.provider == provider, coverage_hour.c.hour == hour)
+    too_much = update(coverage_hour).where(*this_hour, coverage_hour.c.observed_s > passed_s)
+    connection.execute(too_much.values(observed_s=passed_s))
+
+
+def forget_hours(connection: Connection, provider: str, since: datetime, until: datetime) -> None:
+    """Forget what one provider watched in [since, until): it is read again."""
+    hour = coverage_hour.c.hour
+    connection.execute(
+        delete(coverage_hour).where(coverage_hour.c.provider == provider, hour >= since, hour < until)
+    )
+
+
+def first_watched(connection: Connection, site_id: str, provider: str | None = None) -> datetime | None:
+    """Since when a site is watched by anybody, or by one provider; None where it never was."""
+    query = select(coverage_hour.c.hour, coverage_hour.c.expected_s).where(coverage_hour.c.site_id == site_id)
+    if provider is not None:
+        query = query.where(coverage_hour.c.provider == provider)
+    # The first hour is expected only from its first poll on.
+    order = coverage_hour.c.hour, coverage_hour.c.expected_s.desc()
+    first = connection.execute(query.order_by(*order).limit(1)).one_or_none()
+    return None if first is None else first.hour + timedelta(seconds=HOUR_S - first.expected_s)
 
 
 def coverage(

@@ -3,14 +3,16 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select
 
 from db.flights import Bounds, in_box
 from db.observations import READ_OBSERVATIONS, observation_from_row
 from db.records import Observation, Poll
-from db.schema import SERIES_KEY, coverage_hour, fix, observation, poll
+from db.schema import SERIES_KEY, coverage_hour, evaluation, fix, observation, poll
 
 _HOUR = timedelta(hours=1)
+_SKEW = timedelta(minutes=1)
+"""So far may the clocks of two machines lie apart."""
 
 
 def first_coverage(connection: Connection, site_ids: Collection[str]) -> dict[str, datetime]:
@@ -147,3 +149,39 @@ def last_closed(
     if since is not None:
         query = query.where(observation.c.period_start >= since)
     return {row[0]: row[1] for row in connection.execute(query.group_by(observation.c.site_id))}
+
+
+def closed_too_early(
+    connection: Connection,
+    site_ids: Collection[str],
+    metric: str,
+    procedure: str,
+    *,
+    since: datetime,
+    now: datetime,
+) -> set[str]:
+    """Give the sites of which a day that began at `since` or later was closed under a clock that was ahead."""
+    query = select(observation.c.site_id).where(
+        observation.c.site_id.in_(sorted(site_ids)),
+        observation.c.metric == metric,
+        observation.c.procedure == procedure,
+        observation.c.closed,
+        observation.c.period_start >= since,
+        observation.c.recorded_at > now + _SKEW,
+    )
+    return set(connection.execute(query.distinct()).scalars())
+
+
+def drop_unborn_looks(
+    connection: Connection, site_ids: Collection[str], procedure: str, now: datetime
+) -> int:
+    """Drop the looks that a clock that was ahead recorded, with their verdicts; give their number."""
+    ours = observation.c.site_id.in_(sorted(site_ids)), observation.c.procedure == procedure
+    unborn = (*ours, observation.c.recorded_at > now + _SKEW)
+    same = [
+        evaluation.c[name] == observation.c[name]
+        for name in (*SERIES_KEY, "period_start", "look_key", "revision")
+    ]
+    judged = select(observation.c.site_id).where(*unborn, *same).exists()
+    connection.execute(delete(evaluation).where(judged))
+    return connection.execute(delete(observation).where(*unborn)).rowcount

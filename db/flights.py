@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db.chunks import chunks
@@ -40,6 +40,12 @@ def insert_fixes(connection: Connection, fixes: Sequence[Fix]) -> int:
     statement = insert.execution_options(preserve_rowcount=True)
     rows = [{name: getattr(each, name) for name in _FIX} for each in fixes]
     return connection.execute(statement, rows).rowcount
+
+
+def drop_unborn_fixes(connection: Connection, poll_ids: Collection[int], after: datetime) -> None:
+    """Drop the reports of these polls that say a time to come: they were heard at another."""
+    for some in chunks(sorted(poll_ids)):
+        connection.execute(delete(fix).where(fix.c.poll_id.in_(some), fix.c.at > after))
 
 
 def fixes(

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
-from db.coverage import accrue
+from db.coverage import accrue, drop_unborn_hours
 from db.flight_claims import insert_claims, insert_estimates
-from db.flights import insert_fixes
+from db.flights import drop_unborn_fixes, insert_fixes
 from db.imagery import insert_scenes
 from db.payloads import store_payload
 from db.provider_states import BackOff, note_failure, note_good
@@ -24,7 +24,13 @@ from db.upsert import insert_ignore
 
 POLL_LOST_AFTER = timedelta(minutes=5)
 LOST_POLL_ERROR = "lost: the program was stopped before the answer was stored"
+UNBORN = "not believed: it was begun under a clock that was ahead"
+SKEW = timedelta(minutes=1)
+"""So far may the clocks of two machines lie apart."""
 GOOD_OUTCOMES: tuple[Outcome, ...] = ("ok", "empty")
+_TOO_OFTEN = 429
+_CHUNK = 400
+_ENDED = poll.c.outcome.is_not(None), or_(poll.c.error.is_(None), poll.c.error != UNBORN)
 _COLUMNS = tuple(poll.c[each.name] for each in fields(Poll))
 
 
@@ -82,11 +88,11 @@ def next_sequence(connection: Connection, key: PollKey, now: datetime, *, force:
 
     `force` asks again what was finished, but never what another process is asking right now.
     """
-    query = select(poll.c.sequence, poll.c.outcome, poll.c.started_at).where(*key.where)
+    query = select(poll.c.sequence, poll.c.outcome, poll.c.started_at, poll.c.error).where(*key.where)
     earlier = connection.execute(query.order_by(poll.c.sequence)).all()
     if any(row.outcome is None and row.started_at > now - POLL_LOST_AFTER for row in earlier):
         return None
-    if any(row.outcome is not None for row in earlier) and not force:
+    if any(row.outcome is not None and row.error != UNBORN for row in earlier) and not force:
         return None
     return earlier[-1].sequence + 1 if earlier else 0
 
@@ -230,19 +236,69 @@ def answered_since(connection: Connection, provider: str, slot: int, since: date
 
 def last_good_poll(connection: Connection, provider: str, scope: str) -> Poll | None:
     """The newest poll for data of this scope that did not fail."""
+    return _newest(connection, provider, scope, poll.c.outcome.in_(GOOD_OUTCOMES))
+
+
+def last_heeded_poll(connection: Connection, provider: str, scope: str) -> Poll | None:
+    """The newest poll for data of this scope that was answered or failed by itself, not one that was turned away."""
+    heeded = or_(poll.c.http_status.is_(None), poll.c.http_status != _TOO_OFTEN)
+    return _newest(connection, provider, scope, *_ENDED, heeded)
+
+
+def last_finished_poll(connection: Connection, provider: str, scope: str) -> Poll | None:
+    """The newest poll for data of this scope that ended, however it did."""
+    return _newest(connection, provider, scope, *_ENDED)
+
+
+def _newest(connection: Connection, provider: str, scope: str, *where: ColumnElement[bool]) -> Poll | None:
     query = (
         select(*_COLUMNS)
-        .where(
-            poll.c.provider == provider,
-            poll.c.scope == scope,
-            poll.c.purpose == "data",
-            poll.c.outcome.in_(GOOD_OUTCOMES),
-        )
+        .where(poll.c.provider == provider, poll.c.scope == scope, poll.c.purpose == "data", *where)
         .order_by(poll.c.started_at.desc(), poll.c.id.desc())
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else Poll(*row)
+
+
+def last_turned_away(connection: Connection, provider: str, since: datetime) -> tuple[int, int] | None:
+    """The newest slot since then of which the provider let a part through, and how much, until it was asked too often."""
+    let_through = func.sum(case((poll.c.outcome.in_(GOOD_OUTCOMES), 1), else_=0))
+    refused = func.sum(case((poll.c.http_status == _TOO_OFTEN, 1), else_=0))
+    query = (
+        select(poll.c.slot, let_through)
+        .where(poll.c.provider == provider, poll.c.started_at >= since)
+        .group_by(poll.c.slot)
+        .having(let_through > 0, refused > 0)
+        .order_by(poll.c.slot.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (int(row[0]), int(row[1]))
+
+
+def disown_unborn(connection: Connection, provider: str, now: datetime) -> int:
+    """Take back what a clock that was ahead wrote of this provider's polls; give the number of polls.
+
+    They answered nothing that is asked now: their slots may be asked when they come, the hours to come are not
+    watched yet, and reports of a time to come were heard at another.
+    """
+    unborn = select(poll.c.id).where(poll.c.provider == provider, poll.c.started_at > now + SKEW)
+    ids = list(connection.execute(unborn).scalars())
+    if not ids:
+        return 0
+    drop_unborn_hours(connection, provider, now)
+    drop_unborn_fixes(connection, ids, now + SKEW)
+    for start in range(0, len(ids), _CHUNK):
+        values = {
+            "started_at": now,
+            "finished_at": now,
+            "outcome": "failed",
+            "error": UNBORN,
+            "derived": True,
+        }
+        connection.execute(update(poll).where(poll.c.id.in_(ids[start : start + _CHUNK])).values(**values))
+    return len(ids)
 
 
 def polls(

@@ -1,15 +1,23 @@
 """What is known of each provider's health: a cache over its polls."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from db.moments import lies_ahead
 from db.records import ProviderState
 from db.schema import provider_state
 from db.upsert import upsert
 
+LONGEST_OWN_WAIT_S = 900
+"""The longest that a provider is left alone without a wish of its own."""
+_LONGEST_WAIT = timedelta(days=7)
+"""A provider's own wish; more is not taken from any answer."""
+_SKEW = timedelta(minutes=1)
+"""So far may the clocks of two machines lie apart."""
 BackOff = Callable[[int], float]
 """How many seconds to leave a provider alone after so many failed slots on end."""
 
@@ -21,10 +29,36 @@ def provider_states(connection: Connection) -> dict[str, ProviderState]:
 
 
 def read_state(connection: Connection, provider: str, now: datetime) -> ProviderState:
-    """One provider's state, `unknown` before its first poll."""
+    """One provider's state as far as it can be believed now, `unknown` before its first poll."""
     query = select(provider_state).where(provider_state.c.provider == provider)
     row = connection.execute(query).mappings().one_or_none()
-    return ProviderState(**row) if row else ProviderState(provider, "unknown", now)
+    return _believed(ProviderState(**row), now) if row else ProviderState(provider, "unknown", now)
+
+
+def _believed(state: ProviderState, now: datetime) -> ProviderState:
+    """The state without what a clock that was ahead wrote: waits beyond their longest, and what has not happened yet."""
+    retry_at = _wait(state, state.retry_at, _LONGEST_WAIT, now)
+    longest_own = timedelta(seconds=LONGEST_OWN_WAIT_S)
+    not_before = retry_at
+    if state.not_before != state.retry_at:
+        not_before = _wait(state, state.not_before, longest_own, now) or retry_at
+    return replace(
+        state,
+        not_before=not_before,
+        retry_at=retry_at,
+        last_ok_at=None if _unborn(state.last_ok_at, now) else state.last_ok_at,
+        failing_since=now if _unborn(state.failing_since, now) else state.failing_since,
+    )
+
+
+def _wait(state: ProviderState, until: datetime | None, longest: timedelta, now: datetime) -> datetime | None:
+    if until is None or until <= now:
+        return until
+    return until if not _unborn(state.updated_at, now) and lies_ahead(until, now, longest) else None
+
+
+def _unborn(at: datetime | None, now: datetime) -> bool:
+    return at is not None and at > now + _SKEW
 
 
 def note_good(connection: Connection, provider: str, now: datetime, feed_time: datetime | None) -> None:
@@ -81,6 +115,17 @@ def note_failure(
         last_error=error,
         failures=failures,
     )
+
+
+def note_partial(
+    connection: Connection, provider: str, now: datetime, error: str, failing_since: datetime | None
+) -> None:
+    """A provider answers for some places only: it is asked as before, and is not well; since when is carried on."""
+    before = read_state(connection, provider, now)
+    if before.health == "ok":
+        same = {name: getattr(before, name) for name in ("not_before", "retry_at", "failures")}
+        since = failing_since or now
+        _write(connection, before, now, **same, health="failing", failing_since=since, last_error=error)
 
 
 def note_credits(

@@ -60,6 +60,6 @@ def lift_silences(connection: Connection, site_id: str, metric: str, now: dateti
     return unborn + connection.execute(silence.update().where(named).values(ends_at=now)).rowcount
 
 
-def drop_unborn(connection: Connection, now: datetime) -> int:
+def drop_unborn_silences(connection: Connection, now: datetime) -> int:
     """Drop silences that begin in the future: every one begins when it is made, so a wrong clock made them."""
     return connection.execute(silence.delete().where(silence.c.starts_at > now)).rowcount

@@ -248,6 +248,7 @@ def _client(
         name=name,
         user_agent=f"sitewatch/{version('sitewatch')} (+{settings.contact})",
         monotonic=monotonic_s,
+        clock=utc_now,
         secrets=settings.secrets,
         headers=headers,
         transport=transport,

@@ -20,7 +20,7 @@ from db.aircraft import known_aircraft
 from db.engine import Connection, is_missing, reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
-from db.silences import drop_unborn
+from db.silences import drop_unborn_silences
 from db.sites import record_sites
 from monitor.app import App
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
@@ -316,7 +316,7 @@ def retain(app: App, now: datetime) -> PurgeReport:
     settings = app.settings
     watchlist = {subject for site in app.sites.values() for subject in site.watchlist}
     with writing(app.engine) as connection:
-        if unborn := drop_unborn(connection, now):
+        if unborn := drop_unborn_silences(connection, now):
             _log.warning("silences of a wrong clock dropped", silences=unborn)
         report = purge(
             connection,

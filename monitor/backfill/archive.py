@@ -22,6 +22,8 @@ _FOLDERS = (
     "{0:%Y-%m-%d}",
     "v{0:%Y.%m.%d}*",
 )
+FOLDERS = 256
+_BYTE = re.compile(r"[0-9a-f]{2}")
 _PIECE = re.compile(r"\.tar(?:\.[a-z]{2})?")
 _LARGEST_MEMBER = 256 * 1024 * 1024
 _SMALL_SHARE = 0.5
@@ -61,6 +63,22 @@ def find_parts(root: Path, day: date) -> list[Part]:
         f"{root} holds no traces of {day}. Expected are folders such as {day:%Y/%m/%d}/traces/1f/trace_full_15521f.json, "
         f"or adsb.lol's tar of that day (v{day:%Y.%m.%d}-planes-readsb-prod-0.tar, also in pieces .aa, .ab)."
     )
+
+
+def missing_folders(every: Sequence[Part]) -> int:
+    """How many of the 256 folders of a day, one for each last byte of an address, are not there.
+
+    readsb makes all of them, so that an empty one is no gap. A tar names only what holds files: there half as
+    many as so many aircraft would fill by chance are taken for whole.
+    """
+    if any(part.pieces for part in every):
+        files = sum(len(part.members) for part in every)
+        filled = FOLDERS * (1 - (1 - 1 / FOLDERS) ** files)
+        return 0 if len(every) >= _SMALL_SHARE * filled else FOLDERS - len(every)
+    folders = {Path(file).parent for part in every for file in part.files}
+    traces = {folder.parent for folder in folders if _BYTE.fullmatch(folder.name)}
+    there = {each.name for root in traces for each in root.iterdir() if _BYTE.fullmatch(each.name)}
+    return FOLDERS - len(there) if there else 0
 
 
 def _of_folder(folder: Path) -> list[Part]:

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from db.records import Fix
 from db.records.claims import BackfillPart
-from monitor.backfill.archive import Part
+from monitor.backfill.archive import FOLDERS, Part
 from monitor.backfill.traces import Trace, TraceError, read_trace
+from monitor.feeds import NO_AIRCRAFT
+from monitor.feeds.claims import GROUND_TYPES
 from monitor.flights.places import Grid, grid_of, places_of
 from monitor.flights.selection import STORED_WITHIN_NM
 from monitor.flights.tracks.identity import Aircraft, Classes
@@ -28,6 +30,10 @@ from monitor.sites.geodesy import Floats
 
 SLOT_S = 300
 """A slot of the archive is played as one poll; good answers further apart than this would leave holes."""
+BROKEN = "not a trace"
+"""A file that cannot be read: whoever flew there was not seen."""
+GONE = "folder missing"
+_GAPS = "(missing)"
 CLOSE_NM = 10.0
 THIN_S = 20.0
 """Farther than `CLOSE_NM` from every site one report in so many seconds is enough."""
@@ -55,9 +61,12 @@ class ReportFilter:
                 try:
                     trace = read_trace(body, name, day_s)
                 except TraceError:
-                    found.rejected["not a trace"] += 1
+                    found.rejected[BROKEN] += 1
                     continue
                 found.aircraft += 1
+                if trace.type_code in GROUND_TYPES:
+                    found.rejected[NO_AIRCRAFT] += 1
+                    continue
                 found.rejected.update(trace.rejected)
                 self._take(trace, grids, day_s[0], found, now)
         return BackfillPart(
@@ -104,6 +113,33 @@ class ReportFilter:
         return self.classes.watches(aircraft) or any(
             self.classes.watches(replace(aircraft, callsign=name)) for name in sorted(trace.callsigns)
         )
+
+
+def gaps_of_folders(provider: str, day: date, folders: int, now: datetime) -> BackfillPart:
+    """The part of a day that is not there, counted by its folders."""
+    return BackfillPart(provider, day.isoformat(), _GAPS, 0, 0, {}, {}, {GONE: folders}, pack_fixes([]), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What of a day could not be read: broken files, of how many, and folders that are not there."""
+
+    broken_files: int
+    files: int
+    missing_folders: int
+
+    @property
+    def share(self) -> float:
+        """The share of the archive that was read: as much of the sky, for addresses say nothing of places."""
+        files = 1 - self.broken_files / self.files if self.files else 1.0
+        return files * (1 - self.missing_folders / FOLDERS)
+
+
+def damage_of_parts(read: Sequence[BackfillPart]) -> Damage:
+    """Add up the damage of a day's parts."""
+    broken = sum(part.rejected.get(BROKEN, 0) for part in read)
+    aircraft = sum(part.aircraft for part in read)
+    return Damage(broken, broken + aircraft, sum(part.rejected.get(GONE, 0) for part in read))
 
 
 @contextmanager

@@ -6,16 +6,26 @@ What was done stands in the database: after a kill it goes on where it was, and 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import shapely
 
-from db.backfill import all_read, backfill_days, begin_day, finish_day, parts_read, store_part, stored_parts
-from db.engine import Engine, reading, writing
+from db.backfill import (
+    BackfillDay,
+    all_read,
+    backfill_days,
+    begin_day,
+    finish_day,
+    parts_read,
+    store_part,
+    stored_parts,
+)
+from db.coverage import forget_hours
+from db.engine import Connection, Engine, reading, writing
 from db.records.claims import BackfillPart
-from monitor.backfill.archive import Part, find_parts
-from monitor.backfill.filtering import ReportFilter
+from monitor.backfill.archive import Part, find_parts, missing_folders
+from monitor.backfill.filtering import ReportFilter, damage_of_parts, gaps_of_folders
 from monitor.backfill.play import DayPlayback, PlayProgress
 from monitor.errors import WorkFailed
 from monitor.flights.tracks.identity import Classes, ClassRule
@@ -23,6 +33,9 @@ from monitor.sites import Site
 
 _FORMAT = "1"
 """Raised when the same files would be read differently."""
+WHOLE_SHARE = 0.99
+"""A day of which less was read is not done: the same command reads it again."""
+_DAMAGED = "!"
 _READING_SHARE = 0.6
 _DAY = timedelta(days=1)
 
@@ -32,12 +45,21 @@ PartReaders = Callable[[ReportFilter, Sequence[Part], date, datetime], Iterator[
 
 @dataclass(frozen=True, slots=True)
 class DayReport:
-    """What one day brought; `loaded` is False where it was there already."""
+    """What one day brought; `loaded` is False where it was there already, or too much of it could not be read."""
 
     day: str
     loaded: bool
     aircraft: int
     fixes: int
+    broken_files: int = 0
+    files: int = 0
+    missing_folders: int = 0
+    read_share: float = 1.0
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether so much is missing that the day is to be read again."""
+        return self.read_share < WHOLE_SHARE
 
 
 def read_here(
@@ -88,14 +110,26 @@ class Backfill:
 
     def _day(self, day: date, now: datetime, progress: PlayProgress) -> DayReport:
         with writing(self.engine) as connection:
-            begun = begin_day(connection, self.provider, day.isoformat(), self.plan, now)
+            begun = self._begin(connection, day, now)
         if begun.state == "done":
             return DayReport(begun.day, loaded=False, aircraft=begun.aircraft or 0, fixes=begun.fixes or 0)
         if begun.state == "reading":
             self._read(day, now, lambda share: progress(share * _READING_SHARE))
-        stage = DayPlayback(self.engine, self.provider, self.plan, self.sites, self.classes, now)
+        stage = DayPlayback(self.engine, self.provider, begun.plan, self.sites, self.classes, now)
         stage.play(day, lambda share: progress(_READING_SHARE + share * (1 - _READING_SHARE)))
-        return self._finish(day, now)
+        return self._finish(day, begun.plan, now)
+
+    def _begin(self, connection: Connection, day: date, now: datetime) -> BackfillDay:
+        """Begin the day, take it up, or read it again where too much of it was damaged before."""
+        before = backfill_days(connection, self.provider).get(day.isoformat())
+        ours = before and before.plan.removesuffix(_DAMAGED).partition(".")[0] == self.plan
+        plan = before.plan if before and ours else self.plan
+        if plan.endswith(_DAMAGED):
+            name, _, attempt = plan.removesuffix(_DAMAGED).partition(".")
+            plan = f"{name}.{int(attempt or 1) + 1}"
+            begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            forget_hours(connection, self.provider, begin, begin + _DAY)
+        return begin_day(connection, self.provider, day.isoformat(), plan, now)
 
     def _read(self, day: date, now: datetime, progress: PlayProgress) -> None:
         every = find_parts(self.root, day)
@@ -115,16 +149,32 @@ class Backfill:
                 "command again."
             ) from None
         with writing(self.engine) as connection:
+            if missing := missing_folders(every):
+                store_part(connection, gaps_of_folders(self.provider, day, missing, now))
             all_read(connection, self.provider, day.isoformat())
 
-    def _finish(self, day: date, now: datetime) -> DayReport:
+    def _finish(self, day: date, plan: str, now: datetime) -> DayReport:
         name = day.isoformat()
         with writing(self.engine) as connection:
             read = stored_parts(connection, self.provider, name)
             aircraft, fixes = sum(part.aircraft for part in read), sum(part.fixes for part in read)
+            found = damage_of_parts(read)
+            report = DayReport(
+                name,
+                loaded=found.share >= WHOLE_SHARE,
+                aircraft=aircraft,
+                fixes=fixes,
+                broken_files=found.broken_files,
+                files=found.files,
+                missing_folders=found.missing_folders,
+                read_share=round(found.share, 4),
+            )
             if backfill_days(connection, self.provider)[name].state != "done":
-                finish_day(connection, self.provider, name, now, aircraft=aircraft, fixes=fixes)
-        return DayReport(name, loaded=True, aircraft=aircraft, fixes=fixes)
+                ended_as = plan + _DAMAGED if report.is_damaged else plan
+                finish_day(
+                    connection, self.provider, name, now, aircraft=aircraft, fixes=fixes, plan=ended_as
+                )
+        return report
 
 
 def _plain(rule: ClassRule) -> str:

@@ -13,7 +13,7 @@ from db.engine import Connection, Engine, reading, writing
 from db.polls import PollKey, PollResult, next_sequence, record_poll, start_poll
 from db.records import Fix
 from db.records.claims import BackfillPart
-from monitor.backfill.filtering import SLOT_S, slots_of, unpack_fixes
+from monitor.backfill.filtering import SLOT_S, damage_of_parts, slots_of, unpack_fixes
 from monitor.derive.days import record_day
 from monitor.derive.pending import derive_pending
 from monitor.flights.looks import CLOSE_DAY_AFTER, day_period, local_date
@@ -42,12 +42,14 @@ class DayPlayback:
         with reading(self.engine) as connection:
             read = stored_parts(connection, self.provider, day.isoformat())
         heard, nearby, fixes = _joined(read)
+        # What could not be read was not watched: addresses are spread evenly over the files.
+        lasts_s = max(1, int(SLOT_S * damage_of_parts(read).share))
         begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
         for number in range(SLOTS_A_DAY):
             at = begin + timedelta(seconds=number * SLOT_S)
             result = self._result(number, at, heard, nearby, fixes)
             with writing(self.engine) as connection:
-                self._record(connection, at, result)
+                self._record(connection, at, result, lasts_s)
             # One slot at a time, so that nothing is judged by what came later.
             derive_pending(self.engine, self.sites, self.now, classes=self.classes)
             progress((number + 1) / SLOTS_A_DAY)
@@ -72,14 +74,14 @@ class DayPlayback:
             nearby=around,
         )
 
-    def _record(self, connection: Connection, at: datetime, result: PollResult) -> None:
+    def _record(self, connection: Connection, at: datetime, result: PollResult, lasts_s: int) -> None:
         key = PollKey(self.provider, f"archive:{self.plan}", int(at.timestamp()) // SLOT_S)
         # Begun and finished in one transaction, so that a poll that is there is whole.
         sequence = next_sequence(connection, key, self.now)
         poll_id = None if sequence is None else start_poll(connection, key, sequence, at)
         if poll_id is not None:
             ended = at + timedelta(seconds=SLOT_S)
-            record_poll(connection, poll_id, result, interval_s=SLOT_S, now=ended)
+            record_poll(connection, poll_id, result, interval_s=SLOT_S, now=ended, lasts_s=lasts_s)
 
     def _count(self, begin: datetime) -> None:
         """Count each local day that the archived day touches: for good where it has ended by then."""

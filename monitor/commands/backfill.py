@@ -16,7 +16,7 @@ from monitor.errors import InputError, WorkFailed
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from monitor.backfill.load import PartReaders
+    from monitor.backfill.load import DayReport, PartReaders
 
 _DAY = ["%Y-%m-%d"]
 
@@ -71,11 +71,28 @@ def backfill(
         pipeline.judge(app, utc_now())
     if as_json:
         print_json({"items": [asdict(report) for report in reports]})
-        return
-    for report in reports:
+    else:
+        for report in reports:
+            say(_said(report))
+        say(f"Data: {archives[provider].attribution}.")
+    if damaged := [report.day for report in reports if report.is_damaged]:
+        raise WorkFailed(
+            f"Too much could not be read of {', '.join(damaged)}. What could be is counted, and the rest counts as not "
+            "watched. Mend the archive (download it again) and run the same command: these days are read again."
+        )
+
+
+def _said(report: "DayReport") -> str:
+    if report.is_damaged:
+        what = f"only {report.read_share:.0%} could be read"
+    else:
         what = "loaded" if report.loaded else "was loaded before"
-        say(f"{report.day}: {what}; {report.aircraft:,} aircraft read, {report.fixes:,} reports kept.")
-    say(f"Data: {archives[provider].attribution}.")
+    lost = [
+        f"{report.broken_files:,} of {report.files:,} files are broken" if report.broken_files else "",
+        f"{report.missing_folders} of 256 folders are missing" if report.missing_folders else "",
+    ]
+    counted = f"{report.aircraft:,} aircraft read, {report.fixes:,} reports kept"
+    return f"{report.day}: {'; '.join(part for part in (what, *lost, counted) if part)}."
 
 
 def _readers(address: str | None) -> "AbstractContextManager[PartReaders]":

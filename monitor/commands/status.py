@@ -86,7 +86,10 @@ def _print(found: "WatchStatus") -> None:
         if each.rejected_24h:
             say(f"  {each.name}: {rejected_words(each.rejected_24h)}")
     say("")
-    print_table(("site", "name", "kind", "watched, last 24 h", "open alerts"), map(_site, found.sites))
+    print_table(
+        ("site", "name", "kind", "watched, last 24 h", "last answered", "open alerts"),
+        map(_site, found.sites),
+    )
     say("")
     for line in _outbox(found):
         say(line)
@@ -114,7 +117,14 @@ def _site(each: "SiteStatus") -> tuple[str, ...]:
     watched = "no feed covers it" if share is None else f"{share:.0%}"
     if each.blind_since is not None:
         watched += f", blind since {instant_words(each.blind_since)}"
-    return (each.id, each.name, each.kind, watched, str(each.open_alerts))
+    return (
+        each.id,
+        each.name,
+        each.kind,
+        watched,
+        instant_words(each.last_answered_at),
+        str(each.open_alerts),
+    )
 
 
 def _outbox(found: "WatchStatus") -> "list[str]":

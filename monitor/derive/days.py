@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
+import structlog
+
 from db.coverage import coverage
-from db.deriving import first_coverage, last_closed, looks_of_day
+from db.deriving import closed_too_early, drop_unborn_looks, first_coverage, last_closed, looks_of_day
 from db.engine import Connection, Engine, reading, writing
 from db.flights import underived_polls, visits
 from db.observations import looks, record_observations
@@ -35,6 +37,7 @@ from monitor.sites import Site
 
 _DAY = timedelta(days=1)
 _RECENTLY = timedelta(days=4)
+_log = structlog.get_logger()
 
 
 def record_changed(
@@ -113,6 +116,7 @@ def _of_the_year(
 
 def close_ended(engine: Engine, sites: Sequence[Site], now: datetime) -> int:
     """Close the days of the sites that ended since each one's last closed day, then count the running day."""
+    _reopen(engine, {site.id for site in sites}, now)
     with reading(engine) as connection:
         ended = {site.id: days for site, days in _ended(connection, sites, now)}
     looks = 0
@@ -122,6 +126,18 @@ def close_ended(engine: Engine, sites: Sequence[Site], now: datetime) -> int:
             with writing(engine) as connection:
                 looks += record_day(connection, site, day, now, now)
     return looks
+
+
+def _reopen(engine: Engine, site_ids: set[str], now: datetime) -> None:
+    """Take back the days that were counted for good before they ended, under a clock that was ahead."""
+    with reading(engine) as connection:
+        wrong = closed_too_early(
+            connection, site_ids, COUNTED_METRICS[0], ADSB_PROCEDURE, since=now - _RECENTLY, now=now
+        )
+    if wrong:
+        with writing(engine) as connection:
+            looks = drop_unborn_looks(connection, wrong, ADSB_PROCEDURE, now)
+        _log.warning("looks of a wrong clock dropped", sites=sorted(wrong), looks=looks)
 
 
 def _ended(connection: Connection, sites: Sequence[Site], now: datetime) -> Iterator[tuple[Site, list[date]]]:

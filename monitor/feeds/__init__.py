@@ -1,6 +1,6 @@
 """The contract of a feed: one kind of source, asked for one scope at a time. Copy `readsb.py` to add one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -8,6 +8,12 @@ from typing import Any, Literal, Protocol
 from db.records import Fix, Purpose, Scene
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.sites import Site
+
+_ABOUT_US = frozenset({401, 402, 429})
+"""Statuses that hold for every question of ours: no key, no credits, too often."""
+TOO_OFTEN = 429
+NO_AIRCRAFT = "no aircraft"
+"""The reason for which vehicles and masts are refused: they prove that a feed works, and fly nowhere."""
 
 
 class FeedError(Exception):
@@ -34,6 +40,11 @@ class FeedError(Exception):
         self.retry_after_s = retry_after_s
         self.disable = disable
         self.body = body
+
+    @property
+    def ends_round(self) -> bool:
+        """Whether the provider turned us away, not this one question: asking on would only make it worse."""
+        return self.disable or self.retry_after_s is not None or self.status in _ABOUT_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,8 @@ class Answer:
     body: bytes
     headers: Mapping[str, str]
     url: str
+    quote: Callable[[str], str] = field(default=str, repr=False, compare=False)
+    """Takes secrets out of words that are quoted from the body: a server may repeat what it was sent."""
 
 
 class Ledger(Protocol):
@@ -126,6 +139,10 @@ class Ledger(Protocol):
 
     def restore(self, stored: Mapping[str, Any], now: datetime) -> None:
         """Take up what the database remembers."""
+        ...
+
+    def lift(self) -> None:
+        """Forget that the provider said that all is spent, for a person asks."""
         ...
 
     def stored(self, now: datetime) -> Mapping[str, Any]:

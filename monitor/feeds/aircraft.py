@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from db.records import Fix
+from monitor.feeds import NO_AIRCRAFT
 from monitor.feeds.circles import Circle
+from monitor.feeds.claims import GROUND_TYPES, NO_TRANSPONDER
 from monitor.feeds.parsing import (
     CALLSIGN_PATTERN,
     FEED_CLOCK_AHEAD,
@@ -23,6 +25,8 @@ from monitor.feeds.parsing import (
 
 _HEX = re.compile(r"~?[0-9a-f]{6}")
 _SOURCE = re.compile(r"[a-z0-9_]{1,16}")
+_ON_THE_SURFACE = re.compile(r"C[1-7]")
+"""Emitter categories of vehicles and obstacles (DO-260B, 2.2.3.2.5.2)."""
 _OUTSIDE_NM = 1.0
 _MAX_AGE_ROUNDING_S = 1e-6
 
@@ -59,15 +63,18 @@ class AircraftReader:
             except _RefusedError as reason:
                 self.rejected[str(reason)] += 1
                 continue
-            if fix.icao24 in fixes:
+            known = fixes.get(fix.icao24)
+            if known is not None:
                 self.rejected["the same aircraft twice"] += 1
-            else:
+            if known is None or fix.at > known.at:
                 fixes[fix.icao24] = fix
         return tuple(fixes.values())
 
     def _fix(self, item: Any) -> Fix:
         if not isinstance(item, dict):
             raise _RefusedError("not an object")
+        if _is_no_aircraft(item):
+            raise _RefusedError(NO_AIRCRAFT)
         icao24 = _address(item.get("hex"))
         lat, lon, age_s = self._position(item)
         source = self._plain(item, "type", _SOURCE)
@@ -126,10 +133,20 @@ class AircraftReader:
         return text or ""
 
 
+def _is_no_aircraft(item: Mapping[str, Any]) -> bool:
+    """Whether it says of itself that it is a vehicle, a mast or another sender that does not fly."""
+    kind, category = item.get("t"), item.get("category")
+    return (
+        item.get("type") == NO_TRANSPONDER
+        or (isinstance(kind, str) and kind.strip().upper() in GROUND_TYPES)
+        or (isinstance(category, str) and _ON_THE_SURFACE.fullmatch(category.strip().upper()) is not None)
+    )
+
+
 def _address(value: object) -> str:
     # A leading ~ marks an address that is not ICAO's; it stays a separate identity.
     text = value.lower() if isinstance(value, str) else ""
-    if not _HEX.fullmatch(text):
+    if not _HEX.fullmatch(text) or text.endswith("000000"):
         raise _RefusedError("no valid address")
     return text
 

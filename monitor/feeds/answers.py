@@ -3,6 +3,7 @@
 import http
 import zlib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -10,6 +11,9 @@ import httpx
 from monitor.feeds.egress import Deadline
 
 _LONGEST_WAIT_S = 7 * 86_400.0
+_WAITS = ("retry-after", "x-rate-limit-retry-after-seconds")
+_GZIP = ("gzip", "x-gzip")
+_MAGIC = b"\x1f\x8b"
 
 
 class NoAnswerError(Exception):
@@ -33,9 +37,9 @@ def stream_body(response: httpx.Response, limit: int, deadline: Deadline) -> Ite
         yield response.content
         return
     coding = response.headers.get("content-encoding", "").strip().lower()
-    if coding not in ("", "identity", "gzip"):
+    if coding not in ("", "identity", *_GZIP):
         raise NoAnswerError("the answer is packed in a way that was not asked for")
-    unpack = _Unpacker(limit) if coding == "gzip" else None
+    unpack = _Unpacker(limit) if coding in _GZIP else None
     size = 0
     for chunk in response.iter_raw():
         piece = unpack.feed(chunk) if unpack else chunk
@@ -44,18 +48,28 @@ def stream_body(response: httpx.Response, limit: int, deadline: Deadline) -> Ite
         if deadline.left_s <= 0:
             raise httpx.ReadTimeout("the answer took too long in all")
         yield piece
-    if unpack:
-        unpack.finish()
+    if unpack and (rest := unpack.finish()):
+        yield rest
 
 
 class _Unpacker:
-    """Unpacks gzip step by step and never produces more than the limit."""
+    """Unpacks gzip step by step and never produces more than the limit; what only says that it is packed stays as it is."""
 
     def __init__(self, limit: int) -> None:
         self._left = limit
         self._inflate = zlib.decompressobj(wbits=31)
+        self._head = b""
+        self._packed: bool | None = None
 
     def feed(self, chunk: bytes) -> bytes:
+        if self._packed is None:
+            chunk = self._head = self._head + chunk
+            if len(chunk) < len(_MAGIC):
+                return b""
+            self._packed = chunk.startswith(_MAGIC)
+        return self._unpacked(chunk) if self._packed else chunk
+
+    def _unpacked(self, chunk: bytes) -> bytes:
         out = bytearray()
         while chunk:
             if self._inflate.eof:
@@ -69,9 +83,13 @@ class _Unpacker:
         self._left -= len(out)
         return bytes(out)
 
-    def finish(self) -> None:
-        if not self._inflate.eof:
+    def finish(self) -> bytes:
+        """Check that nothing is missing, and give what was too short to tell."""
+        if self._packed is None and self._head:
+            return self._head
+        if self._packed is not False and not self._inflate.eof:
             raise NoAnswerError("the answer was cut short")
+        return b""
 
 
 def _check_size(size: int, limit: int) -> None:
@@ -79,26 +97,28 @@ def _check_size(size: int, limit: int) -> None:
         raise NoAnswerError(f"the answer is larger than {limit} bytes. Ask for less, or check base_url")
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """How long the server asks to be left alone: seconds, or a date taken relative to its own Date header."""
-    for name in ("retry-after", "x-rate-limit-retry-after-seconds"):
-        text = headers.get(name, "").strip()
-        if not text:
-            continue
-        if text.replace(".", "", 1).isdecimal() and text.isascii():
-            return min(float(text[:12]), _LONGEST_WAIT_S)
-        wait = _until(text, headers.get("date", ""))
-        if wait is not None:
-            return wait
-    return None
+def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """How long the server asks to be left alone, the longest it says: seconds, or a date by its own clock, else by ours."""
+    waits = [_wait_s(headers.get(name, "").strip(), headers.get("date", ""), now) for name in _WAITS]
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _until(when: str, now: str) -> float | None:
+def _wait_s(text: str, date: str, now: datetime | None) -> float | None:
+    if text.replace(".", "", 1).isdecimal() and text.isascii():
+        return min(float(text[:12]), _LONGEST_WAIT_S)
+    when = _http_date(text)
+    since = _http_date(date) or now
+    if when is None or since is None:
+        return None
+    return min(max((when - since).total_seconds(), 0.0), _LONGEST_WAIT_S)
+
+
+def _http_date(text: str) -> datetime | None:
     try:
-        wait = (parsedate_to_datetime(when) - parsedate_to_datetime(now)).total_seconds()
+        found = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(wait, 0.0), _LONGEST_WAIT_S)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def status_advice(status: int, name: str, wait_s: float | None) -> str:

@@ -11,6 +11,7 @@ from alerts.words import utc
 from monitor.feeds import FeedError
 
 BudgetPeriod = Literal["day", "month"]
+PAYMENT_REQUIRED = 402
 
 
 class CreditLedger:
@@ -24,20 +25,33 @@ class CreditLedger:
         self._begun: datetime | None = None
         self._spent = 0.0
         self._left: float | None = None
+        self._refused = False
 
     def restore(self, stored: Mapping[str, Any], now: datetime) -> None:
-        """Take up what the database remembers of this period, unless more is known."""
+        """Take up what the database remembers of this period, unless more is known.
+
+        That the provider gave nothing more is asked anew after a restart: it may have been topped up.
+        """
         begun, spent, left = stored.get("since"), stored.get("spent"), stored.get("left")
         if self._begun is not None or begun != self._start(now).isoformat():
             return
         self._begun = self._start(now)
         self._spent = float(spent) if isinstance(spent, int | float) else 0.0
-        self._left = float(left) if isinstance(left, int | float) else None
+        # What was reckoned from the budget is reckoned anew: the budget may be another one now.
+        said = isinstance(left, int | float) and bool(stored.get("said")) and not stored.get("refused")
+        self._left = float(left) if said and left is not None else None
+
+    def lift(self) -> None:
+        """Ask again although the provider said that all is spent: a person may have topped it up."""
+        if self._refused:
+            self._refused, self._left = False, None
 
     def stored(self, now: datetime) -> dict[str, Any]:
         """Give what the database is to remember."""
         self._turn(now)
-        return {"since": self._start(now).isoformat(), "spent": self._spent, "left": self.left(now)}
+        told = {"since": self._start(now).isoformat(), "spent": self._spent, "left": self.left(now)}
+        flags = {"said": self._left is not None, "refused": self._refused}
+        return {**told, **{name: True for name, is_so in flags.items() if is_so}}
 
     def left(self, now: datetime) -> float | None:
         """How many credits are left, by the provider's word, else by the budget; None where neither is known."""
@@ -47,15 +61,15 @@ class CreditLedger:
         return None if self._budget is None else self._budget - self._spent
 
     def check(self, price: float, now: datetime, where: str) -> None:
-        """Raise FeedError, to be asked again in the next period, where a request would touch the reserve."""
+        """Raise FeedError where a request would touch the reserve; nothing is asked until more credits are known."""
         left = self.left(now)
         if left is None or left - price >= self._reserve:
             return
         until = self._next(now)
         raise FeedError(
             f"{where}: only {left:g} of this {self.period}'s credits are left and this request costs {price:g}. It "
-            f"goes on after {utc(until)}; a longer interval_s spreads them.",
-            retry_after_s=(until - now).total_seconds(),
+            f"goes on after {utc(until)}, or with more credits in the options; a longer interval_s spreads them.",
+            status=PAYMENT_REQUIRED,
         )
 
     def charge(self, price: float, now: datetime, left: float | None = None) -> None:
@@ -70,13 +84,13 @@ class CreditLedger:
     def exhausted(self, now: datetime) -> float:
         """Note that the provider says all is spent; give the seconds until the next period."""
         self._turn(now)
-        self._left = 0.0
+        self._left, self._refused = 0.0, True
         return (self._next(now) - now).total_seconds()
 
     def _turn(self, now: datetime) -> None:
         begun = self._start(now)
         if self._begun != begun:
-            self._begun, self._spent, self._left = begun, 0.0, None
+            self._begun, self._spent, self._left, self._refused = begun, 0.0, None, False
 
     def _start(self, now: datetime) -> datetime:
         day = 1 if self.period == "month" else now.day

@@ -13,7 +13,7 @@ from db.records.claims import EstimatedPosition
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Provider
 from monitor.feeds.claims import AIRPORT_PATTERN, matching_text, utc_instant
-from monitor.feeds.credits import BudgetPeriod, CreditLedger
+from monitor.feeds.credits import PAYMENT_REQUIRED, BudgetPeriod, CreditLedger
 from monitor.feeds.options import number_option
 from monitor.feeds.parsing import (
     CALLSIGN_PATTERN,
@@ -22,6 +22,8 @@ from monitor.feeds.parsing import (
     TYPE_PATTERN,
     json_number,
     parse_json,
+    words_in,
+    words_of,
 )
 
 FR24_API_VERSION = "v1"
@@ -29,7 +31,6 @@ MOST_IN_A_LIST = 15
 ESTIMATED_SOURCE = "ESTIMATED"
 """Nobody heard it there: extrapolated for 10 minutes, or for up to 240 where a destination is known."""
 _SOURCES = {"ADSB": "adsb_icao", "MLAT": "mlat"}
-_PAYMENT_REQUIRED = 402
 
 
 class Fr24Access:
@@ -70,15 +71,14 @@ class Fr24Access:
         try:
             return self._client.request("GET", url, purpose=purpose, params=params, headers=headers)
         except FeedError as error:
-            if error.status != _PAYMENT_REQUIRED or error.retry_after_s is not None:
+            if error.status != PAYMENT_REQUIRED or error.retry_after_s is not None:
                 raise
             wait_s = self.ledger.exhausted(now)
             raise FeedError(
-                f"{where}: answered 402, so this {self.ledger.period}'s credits are spent. It goes on after "
-                f"{utc(now + timedelta(seconds=wait_s))}; a longer interval_s spreads them, a larger "
-                "plan gives more.",
+                f"{where}: answered 402, so this {self.ledger.period}'s credits are spent.{words_in(error.body)} It goes "
+                f"on after {utc(now + timedelta(seconds=wait_s))}, or when it was topped up and you run `sitewatch "
+                f"poll {self._provider.name}` or restart; a longer interval_s spreads them.",
                 status=error.status,
-                retry_after_s=wait_s,
                 body=error.body,
             ) from None
 
@@ -87,7 +87,10 @@ class Fr24Access:
         document = parse_json(answer.body, where)
         rows = document.get("data") if isinstance(document, dict) else None
         if not isinstance(rows, list):
-            raise FeedError(f"{where}: the answer holds no list (data). Check base_url.", body=answer.body)
+            raise FeedError(
+                f"{where}: the answer holds no list (data).{words_of(document, answer)} Check base_url.",
+                body=answer.body,
+            )
         if self.row_limit and len(rows) >= self.row_limit and not may_be_cut:
             raise FeedError(
                 f"{where}: the answer has {len(rows)} rows, all that the plan gives at once, so some may be missing. "

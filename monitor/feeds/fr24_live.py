@@ -93,7 +93,7 @@ class Fr24LiveFeed:
         rows = self._access.rows(answer, where, may_be_cut=purpose == "canary")
         self.ledger.charge(self._row_price * len(rows), now)
         fixes, estimates, reasons = split_positions([self._read(row, now) for row in rows])
-        kept = {fix.icao24: fix for fix in fixes}
+        kept = {fix.icao24: fix for fix in sorted(fixes, key=lambda fix: fix.at)}
         twice = len(fixes) - len(kept)
         return Fetched(
             bodies=(answer.body,),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import BinaryIO, Literal
 
@@ -63,6 +64,7 @@ class GuardedClient:
         name: str,
         user_agent: str,
         monotonic: Callable[[], float],
+        clock: Callable[[], datetime],
         secrets: Sequence[str] = (),
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
@@ -72,7 +74,7 @@ class GuardedClient:
         pace: Callable[[], float] = no_rate_limit,
     ) -> None:
         self.name = name
-        self._pace = pace
+        self._pace, self._clock = pace, clock
         self._caps = caps
         self._secrets = (*secrets, *(headers or {}).values())
         self._sent_along = ""
@@ -234,7 +236,9 @@ class GuardedClient:
     def _exchange(self, request: httpx.Request) -> Answer:
         with self._sent(request) as response:
             body = read_body(response, self._caps.body_bytes, self._deadline)
-        return Answer(response.status_code, body, response.headers, str(response.url))
+        return Answer(
+            response.status_code, body, response.headers, str(response.url), quote=self._redact.text
+        )
 
     @contextmanager
     def _sent(self, request: httpx.Request) -> Iterator[httpx.Response]:
@@ -258,7 +262,7 @@ class GuardedClient:
 
     def _refusal(self, where: str, answer: Answer) -> FeedError:
         status = answer.status
-        wait_s = retry_after_s(answer.headers)
+        wait_s = retry_after_s(answer.headers, self._clock())
         said = self._redact.excerpt(answer.body)
         reason = f"{where}: answered {status} {status_phrase(status)}" + (f" ({said})" if said else "")
         return FeedError(

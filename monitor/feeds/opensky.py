@@ -12,6 +12,7 @@ from alerts.words import utc_seconds
 from db.records import Fix, Purpose
 from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.boxes import BOX_MARGIN_NM, BoundingBox, boxes_around, merge_boxes
+from monitor.feeds.claims import claimed_icao24
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import (
     FEET_A_METRE,
@@ -21,7 +22,7 @@ from monitor.feeds.opensky_access import (
     converted_unit,
 )
 from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
-from monitor.feeds.parsing import CALLSIGN_PATTERN, ICAO24, json_integer, json_number, json_text, parse_json
+from monitor.feeds.parsing import CALLSIGN_PATTERN, json_integer, json_number, json_text, parse_json, words_of
 from monitor.sites import Site
 
 OPENSKY_BOX_SQDEG = 100.0
@@ -86,10 +87,13 @@ class OpenSkyFeed:
             "states/all", params, price=credit_cost(scope), purpose=purpose, now=now, where=where
         )
         document = parse_json(answer.body, where)
-        feed_time = self._feed_time(document, now, where, answer.body)
+        words = words_of(document, answer)
+        feed_time = self._feed_time(document, now, where, answer.body, words)
         rows = document.get("states")
-        if rows is not None and not isinstance(rows, list):
-            raise FeedError(f"{where}: the answer's states are no list. Check base_url.", body=answer.body)
+        if (rows is not None and not isinstance(rows, list)) or (words and not rows):
+            raise FeedError(
+                f"{where}: the answer holds no list of states.{words} Check base_url.", body=answer.body
+            )
         reader = _StateReader(self.provider.name, feed_time, now)
         fixes = reader.read(rows or [])
         return Fetched(
@@ -101,10 +105,10 @@ class OpenSkyFeed:
             rejected=reader.rejected,
         )
 
-    def _feed_time(self, document: Any, now: datetime, where: str, body: bytes) -> datetime:
+    def _feed_time(self, document: Any, now: datetime, where: str, body: bytes, words: str) -> datetime:
         seconds = json_number(document.get("time"), 1, 1e11) if isinstance(document, dict) else None
         if seconds is None:
-            raise FeedError(f"{where}: the answer does not say its time. Check base_url.", body=body)
+            raise FeedError(f"{where}: the answer does not say its time.{words} Check base_url.", body=body)
         feed_time = datetime.fromtimestamp(seconds, UTC)
         if abs((now - feed_time).total_seconds()) > self._max_age_s:
             raise FeedError(
@@ -153,12 +157,15 @@ class _StateReader:
                 self.rejected["not a state vector"] += 1
                 continue
             fix = self._fix(row)
-            if fix is not None:
-                found.setdefault(fix.icao24, fix)
+            known = found.get(fix.icao24) if fix else None
+            if known is not None:
+                self.rejected["the same aircraft twice"] += 1
+            if fix is not None and (known is None or fix.at > known.at):
+                found[fix.icao24] = fix
         return tuple(found.values())
 
     def _fix(self, row: Sequence[Any]) -> Fix | None:
-        icao24 = json_text(row[0], ICAO24)
+        icao24 = claimed_icao24(row[0])
         lat, lon = json_number(row[6], -90, 90), json_number(row[5], -180, 180)
         seen = json_number(row[3], 1, 1e11)
         refused = self._refusal(row, icao24, lat, lon, seen)
@@ -186,7 +193,7 @@ class _StateReader:
         )
 
     def _refusal(
-        self, row: Sequence[Any], icao24: str | None, lat: float | None, lon: float | None, seen: float | None
+        self, row: Sequence[Any], icao24: str, lat: float | None, lon: float | None, seen: float | None
     ) -> str:
         if not icao24:
             return "no valid address"

@@ -8,7 +8,7 @@ from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Provider
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.options import number_option
-from monitor.feeds.parsing import json_number, parse_json
+from monitor.feeds.parsing import json_number, parse_json, words_in
 
 TOKEN_URL = "https://auth.opensky-network.org/auth/realms/opensky-network/protocol/openid-connect/token"  # noqa: S105 - an address
 RENEW_BEFORE_S = 30.0
@@ -19,6 +19,7 @@ DAY_PRICE = 4
 """What a request for flights or tracks of less than a day costs."""
 CREDITS_A_DAY, ANONYMOUS_CREDITS_A_DAY = 4_000, 400
 _UNAUTHORISED = 401
+_WRONG_KEYS = (400, 401)
 _NOT_FOUND = 404
 
 
@@ -43,6 +44,7 @@ class OpenSkyAccess:
             reserve=number_option(provider, "reserve_credits", 0),
         )
         self._token = ""
+        self._turned_away = False
         self._token_until = datetime.min.replace(tzinfo=UTC)
 
     def get(
@@ -81,7 +83,7 @@ class OpenSkyAccess:
         try:
             return self._send(path, params, purpose, now, accept)
         except FeedError as error:
-            if error.status != _UNAUTHORISED or not self._id:
+            if error.status != _UNAUTHORISED or not self._id or isinstance(error, _TokenError):
                 raise
         # A token can be revoked before its time: get another, once.
         self._token = ""
@@ -101,8 +103,12 @@ class OpenSkyAccess:
             return self._token
         form = {"grant_type": "client_credentials", "client_id": self._id, "client_secret": self._secret}
         url = self._provider.options.get("token_url", TOKEN_URL)
-        answer = self._client.request("POST", url, purpose="token", form=form)
         where = f"{self._provider.name} token"
+        try:
+            answer = self._client.request("POST", url, purpose="token", form=form)
+        except FeedError as error:
+            raise self._token_error(error, where) from None
+        self._turned_away = False
         document = parse_json(answer.body, where)
         token = document.get("access_token") if isinstance(document, dict) else None
         if not isinstance(token, str) or not token:
@@ -110,6 +116,29 @@ class OpenSkyAccess:
         lasts_s = json_number(document.get("expires_in"), 1, 86_400) or 60.0
         self._token, self._token_until = token, now + timedelta(seconds=max(1.0, lasts_s - RENEW_BEFORE_S))
         return token
+
+    def _token_error(self, error: FeedError, where: str) -> FeedError:
+        """What a refusal of the token server means: wrong keys are said as that, and one 403 is not for good."""
+        if error.status in _WRONG_KEYS:
+            return _TokenError(
+                f"{where}: client_id and client_secret are refused ({error.status}).{words_in(error.body)} They are "
+                f"wrong, were replaced, or belong to another account: set credentials in [providers.{self._provider.name!r}].",
+                status=error.status,
+                body=error.body,
+            )
+        again, self._turned_away = self._turned_away, error.disable
+        if not error.disable or again:
+            return error
+        return _TokenError(
+            f"{where}: answered 403.{words_in(error.body)} It is asked once more at the next poll.",
+            status=error.status,
+            retry_after_s=error.retry_after_s,
+            body=error.body,
+        )
+
+
+class _TokenError(FeedError):
+    """The token server refused; another token is not asked for."""
 
 
 def converted_unit(value: object, factor: float, low: float, high: float) -> float | None:

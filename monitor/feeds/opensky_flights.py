@@ -22,7 +22,7 @@ from monitor.feeds.claims import (
 )
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import DAY_PRICE, OpenSkyAccess
-from monitor.feeds.parsing import CALLSIGN_PATTERN, FEED_CLOCK_AHEAD, json_integer, parse_json
+from monitor.feeds.parsing import CALLSIGN_PATTERN, FEED_CLOCK_AHEAD, json_integer, parse_json, words_of
 from monitor.sites import Site
 
 FLIGHT_DIRECTIONS = ("arrival", "departure")
@@ -90,7 +90,10 @@ class OpenSkyFlightsFeed:
             return Fetched(bodies=(answer.body,), http_status=_NOTHING, item_count=0)
         listed = parse_json(answer.body, where)
         if not isinstance(listed, list) or not listed:
-            raise FeedError(f"{where}: the answer is no list of flights. Check base_url.", body=answer.body)
+            raise FeedError(
+                f"{where}: the answer is no list of flights.{words_of(listed, answer)} Check base_url.",
+                body=answer.body,
+            )
         reader = _FlightReader(self.provider.name, direction, code, now)
         claims = reader.read(listed)
         return Fetched(

@@ -15,7 +15,14 @@ from monitor.feeds.claims import claimed_icao24, epoch_instant, matching_text
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import DAY_PRICE, FEET_A_METRE, OpenSkyAccess, converted_unit
 from monitor.feeds.options import list_option
-from monitor.feeds.parsing import CALLSIGN_PATTERN, FEED_CLOCK_AHEAD, ICAO24, json_number, parse_json
+from monitor.feeds.parsing import (
+    CALLSIGN_PATTERN,
+    FEED_CLOCK_AHEAD,
+    ICAO24,
+    json_number,
+    parse_json,
+    words_of,
+)
 from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
 
@@ -87,7 +94,10 @@ class OpenSkyTracksFeed:
         document = parse_json(answer.body, where)
         path = document.get("path") if isinstance(document, dict) else None
         if not isinstance(path, list) or claimed_icao24(document.get("icao24")) != icao24:
-            raise FeedError(f"{where}: the answer is no track of this aircraft.", body=answer.body)
+            raise FeedError(
+                f"{where}: the answer is no track of this aircraft.{words_of(document, answer)}",
+                body=answer.body,
+            )
         rejected: Counter[str] = Counter()
         # The misspelt name is OpenSky's own.
         callsign = matching_text(document, "calllsign", CALLSIGN_PATTERN) or matching_text(

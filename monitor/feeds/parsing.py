@@ -4,9 +4,9 @@ import json
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
-from monitor.feeds import FeedError
+from monitor.feeds import Answer, FeedError
 
 ICAO24 = re.compile(r"[0-9a-f]{6}")
 CALLSIGN_PATTERN = re.compile(r"[A-Z0-9]{1,8}")
@@ -19,12 +19,31 @@ _LAST_SECOND = 1e11
 """Larger numbers are milliseconds (this is the year 5138 in seconds, 1973 in milliseconds)."""
 _YEARS = range(1970, 2200)
 _LONGEST_TIME = 40
+_LONGEST_NUMBER = 400
+_LONGEST_WORDS = 200
+# Texts are matched first, so that nothing inside them is changed.
+_PRINTED_NAN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\b(?:inf(?:inity)?|nan)\b', re.IGNORECASE | re.DOTALL)
+_WORDS = ("message", "msg", "error_description", "error", "detail", "details", "description", "reason")
+_ALL_WELL = {"", "No error", "OK", "ok", "success"}
 
 
-def parse_json(body: bytes, where: str) -> Any:
-    """Read a JSON document or raise FeedError; NaN, endless nesting and endless numbers are refused."""
+def parse_json(body: bytes, where: str, not_a_number: float | None = None) -> Any:
+    """Read a JSON document or raise FeedError; what only one field of it breaks becomes `not_a_number` or a sign there.
+
+    So does NaN, as other programs print it too; a byte that is no UTF-8 becomes a replacement character; endless
+    nesting and endless numbers are refused.
+    """
+
+    def constant(_name: str) -> float | None:
+        return not_a_number
+
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        try:
+            return json.loads(body, parse_constant=constant)
+        except (ValueError, RecursionError):
+            # Once more, and slower: one byte of one callsign must not cost the whole sky.
+            text = _PRINTED_NAN.sub(_as_nan, body.decode(json.detect_encoding(body), "replace"))
+            return json.loads(text, parse_constant=constant, parse_int=_whole, strict=False)
     except (ValueError, RecursionError) as error:
         what = "is empty" if not body.strip() else f"cannot be read as JSON ({_short(error)})"
         raise FeedError(
@@ -32,8 +51,30 @@ def parse_json(body: bytes, where: str) -> Any:
         ) from None
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _as_nan(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith('"') else "NaN"
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if len(text) <= _LONGEST_NUMBER else None
+
+
+def words_of(document: object, answer: Answer) -> str:
+    """What a provider says in words, such as " It says: Rate limit exceeded.", without secrets; '' where it says nothing."""
+    if not isinstance(document, dict):
+        return ""
+    texts = (document.get(key) for key in _WORDS)
+    said = next((text for text in texts if isinstance(text, str) and text.strip(" .") not in _ALL_WELL), "")
+    line = " ".join("".join(each if each.isprintable() else " " for each in answer.quote(said)).split())
+    return f" It says: {line[:_LONGEST_WORDS].rstrip('.')}." if line else ""
+
+
+def words_in(body: bytes) -> str:
+    """The same of a refusal's body, out of which secrets were taken already."""
+    try:
+        return words_of(parse_json(body, ""), Answer(0, body, {}, ""))
+    except FeedError:
+        return ""
 
 
 def _short(error: Exception) -> str:

@@ -13,7 +13,7 @@ BLOCK_BYTES = 16 * 1024
 HEAD_BYTES = 128 * 1024
 """The first request: the directories of a cloud-optimised picture fit into it."""
 _GAP = 4
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,20 @@ class RangeBudget:
 
     size: int = 20 * 1024 * 1024
     requests: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    size: int
+    etag: str
+    modified: str
+
+    def may_be(self, other: "_Version") -> bool:
+        """Whether both may be the same file: machines of one service give it tags of their own, strong or weak."""
+        if self.size != other.size:
+            return False
+        tags = {each.removeprefix("W/") for each in (self.etag, other.etag)} - {""}
+        return len(tags) <= 1 or bool(self.modified and self.modified == other.modified)
 
 
 class RemoteFile:
@@ -35,7 +49,7 @@ class RemoteFile:
         self._client, self._url, self._budget = client, url, budget
         self._where = urlsplit(url).hostname or url
         self._blocks: dict[int, bytes] = {}
-        self._version: tuple[int, str] | None = None
+        self._version: _Version | None = None
         self.failure: FeedError | None = None
         self.spent = 0
         """Bytes that came."""
@@ -46,7 +60,7 @@ class RemoteFile:
         """The size of the whole file; 0 where it cannot be had."""
         if self._version is None:
             self.fetch([(0, HEAD_BYTES)])
-        return 0 if self._version is None else self._version[0]
+        return 0 if self._version is None else self._version.size
 
     def fetch(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Ask for what is missing of these parts (offset, size), near ones together."""
@@ -81,7 +95,7 @@ class RemoteFile:
 
     def _ask(self, start: int, stop: int) -> None:
         if self._version is not None:
-            stop = min(stop, self._version[0])
+            stop = min(stop, self._version.size)
         if self.failure is not None or stop <= start:
             return
         if self.requests == self._budget.requests:
@@ -110,12 +124,17 @@ class RemoteFile:
                 return
         else:
             said = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-            first, last, total = (int(number) for number in said.groups()) if said else (-1, -1, 0)
+            first, last = (int(said[1]), int(said[2])) if said else (-1, -1)
+            if said and said[3] == "*" and self._version is None:
+                self._fail("its server does not say how large it is (Content-Range ends with *)")
+                return
+            known = 0 if self._version is None else self._version.size
+            total = 0 if said is None else known if said[3] == "*" else int(said[3])
             if first != start or last != min(stop, total) - 1 or last - first + 1 != len(answer.body):
                 self._fail("it sent another part of the file than was asked for")
                 return
-        version = (total, answer.headers.get("etag", ""))
-        if self._version not in (None, version):
+        version = _Version(total, answer.headers.get("etag", ""), answer.headers.get("last-modified", ""))
+        if self._version is not None and not version.may_be(self._version):
             self._fail("the file changed while it was read")
             return
         self._version = version

@@ -11,11 +11,11 @@ from typing import Any
 
 from db.records import Purpose
 from monitor.config.settings import SettingsError
-from monitor.feeds import FeedClient, FeedError, Fetched, Provider, Scope
+from monitor.feeds import Answer, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.aircraft import AircraftReader
 from monitor.feeds.circles import Circle, circle_around, merge_near_circles
 from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
-from monitor.feeds.parsing import feed_instant, json_number, parse_json
+from monitor.feeds.parsing import feed_instant, json_number, parse_json, words_of
 from monitor.sites import Site
 
 LARGEST_RADIUS_NM = 250
@@ -87,8 +87,9 @@ class ReadsbFeed:
         where = f"{self.provider.name} {scope.key}"
         url, params = self._question(scope)
         answer = self._client.request("GET", url, purpose=purpose, params=params)
-        document = parse_json(answer.body, where)
-        listed = _listed(document, where, answer.body)
+        # A position that is no number is not the same as none: whoever it belongs to was heard and is not seen.
+        document = parse_json(answer.body, where, math.nan)
+        listed = _listed(document, where, answer)
         feed_time = _feed_time(document, where, answer.body)
         _check_clock(feed_time, now, self._max_age_s, where)
         _check_heard(listed, self._max_age_s, where)
@@ -120,7 +121,8 @@ class ReadsbFeed:
                 f"Make the site smaller ({', '.join(scope.site_ids)}), or lower margin_nm."
             )
         if self._style == "readsb":
-            return f"{base}/", {"circle": f"{lat:.4f},{lon:.4f},{radius}"}
+            # In the address itself: readsb knows no escapes and answers 400 to %2C.
+            return f"{base}/?circle={lat:.4f},{lon:.4f},{radius}", None
         if self._style == "lat_lon_dist":
             return f"{base}/lat/{lat:.4f}/lon/{lon:.4f}/dist/{radius}", None
         return f"{base}/point/{lat:.4f}/{lon:.4f}/{radius}", None
@@ -160,15 +162,18 @@ def _busy_circles(provider: Provider) -> list[Circle]:
         ) from None
 
 
-def _listed(document: Any, where: str, body: bytes) -> list[Any]:
-    found = None
-    if isinstance(document, dict):
-        found = document.get("ac", document.get("aircraft"))
-    if not isinstance(found, list):
+def _listed(document: Any, where: str, answer: Answer) -> list[Any]:
+    """The list of aircraft, under either of its names; an empty one beside a complaint is none."""
+    lists = [document.get(key) for key in ("ac", "aircraft")] if isinstance(document, dict) else []
+    found: list[Any] | None = max((each for each in lists if isinstance(each, list)), key=len, default=None)
+    words = words_of(document, answer)
+    if found is None:
         raise FeedError(
-            f"{where}: the answer holds no list of aircraft (ac or aircraft). Check base_url and path_style.",
-            body=body,
+            f"{where}: the answer holds no list of aircraft (ac or aircraft).{words} Check base_url and path_style.",
+            body=answer.body,
         )
+    if not found and words:
+        raise FeedError(f"{where}: the answer lists nothing and complains.{words}", body=answer.body)
     return found
 
 

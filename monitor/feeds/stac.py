@@ -18,11 +18,12 @@ import shapely
 from db.records import Purpose, Scene
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Fetched, Provider, Scope
-from monitor.feeds.parsing import parse_json
+from monitor.feeds.parsing import parse_json, words_of
 from monitor.feeds.stac_items import ItemReader
 from monitor.sites import Site
 
 SITES_AT_ONCE = 20
+_PORTS = {"http": 80, "https": 443}
 _DEFAULTS = {"initial_days": 90, "overlap_days": 7, "lag_minutes": 10, "limit": 100, "max_pages": 20}
 # What a server may not make this program send in its name.
 _OWN_HEADERS = frozenset(
@@ -108,6 +109,13 @@ class StacFeed:
                 else:
                     # The later page is the newer word. Items are large, so none outlives its page.
                     read[key] = tuple(reader.read(item))
+        if unusable and not read:
+            raise FeedError(
+                f"{self.provider.name} {scope.key}: of the {unusable} things that it lists none is an item (an id "
+                "and a collection). Check that base_url is the root of a STAC API.",
+                status=status,
+                body=b"".join(bodies),
+            )
         scenes = [scene for each in read.values() for scene in each]
         rejected = reader.rejected + Counter(
             {"no item": unusable, "missing from the answer": max(0, matched - len(read) - unusable)}
@@ -160,7 +168,7 @@ class StacFeed:
         if link is None:
             return None
         try:
-            url = urljoin(first.url, link["href"])
+            url = _secured(urljoin(first.url, link["href"]), first.url)
             elsewhere = _origin(url) != _origin(first.url)
             json.dumps(link)
         except (ValueError, RecursionError):
@@ -198,7 +206,7 @@ def _page(answer: Answer, where: str) -> dict[str, Any]:
     page = parse_json(answer.body, where)
     if not isinstance(page, dict) or not isinstance(page.get("features"), list):
         raise FeedError(
-            f"{where}: the answer holds no list of items (features). Check that base_url is the root of a STAC API.",
+            f"{where}: the answer holds no list of items (features).{words_of(page, answer)} Check that base_url is the root of a STAC API.",
             status=answer.status,
             body=answer.body,
         )
@@ -246,9 +254,18 @@ def _headers(link: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def _secured(url: str, first: str) -> str:
+    """A link as it is asked: behind a proxy servers often write http for what was asked over https."""
+    parts, asked = urlsplit(url), urlsplit(first)
+    plain_http = parts.scheme == "http" and parts.port in (None, _PORTS["http"], _PORTS["https"])
+    if asked.scheme == "https" and parts.hostname == asked.hostname and plain_http:
+        return parts._replace(scheme="https", netloc=asked.netloc).geturl()
+    return url
+
+
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _order(scene: Scene) -> tuple[datetime, str, str, str]:

@@ -28,6 +28,7 @@ KEPT_PROPERTIES = (
     "landsat:wrs_path", "landsat:wrs_row", "gsd",
 )  # fmt: skip
 _TOLERANCE = timedelta(hours=1)
+_FULL_TURN, _HALF_TURN, _POLE = 360.0, 180.0, 90.0
 _MOST_POSITIONS = 100_000
 _LONGEST_EXPOSURE = timedelta(hours=1)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,199}")
@@ -152,9 +153,15 @@ def _footprint(item: Mapping[str, Any]) -> BaseGeometry:
     if not _on_earth(geometry.get("coordinates")):
         raise _RefusedError("unusable outline")
     try:
-        return footprint_outline(geometry)
+        outline = footprint_outline(geometry)
     except GeometryError:
         raise _RefusedError("unusable outline") from None
+    # Tiles beside ±180 are sometimes drawn the other way round, over every site of their latitude.
+    if any(
+        east - west > _HALF_TURN for west, _, east, _ in shapely.bounds(shapely.get_parts(outline)).tolist()
+    ):
+        raise _RefusedError("an outline round the earth")
+    return outline
 
 
 def _on_earth(coordinates: object) -> bool:

@@ -12,6 +12,7 @@ from alerts.words import utc, utc_seconds
 from db.aircraft import known_aircraft
 from db.engine import Engine, reading
 from db.polls import PollResult
+from db.provider_states import LONGEST_OWN_WAIT_S
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.config.secrets import visible
 from monitor.feeds import FeedError, Fetched, Provider, Scope
@@ -22,7 +23,6 @@ from monitor.sites import Site
 
 NEARBY_NM = 40.0
 """Reports this near to a site show how well the place is heard."""
-LONGEST_BACK_OFF_S = 900
 _THINGS = {
     "stac": "scenes over",
     "opensky_flights": "flights claimed for",
@@ -58,7 +58,7 @@ def back_off_s(failures: int, interval_s: int) -> int:
     if failures <= 1:
         return 0
     # Beyond ten doublings the cap holds anyway.
-    return int(min(interval_s * 2 ** min(failures - 2, 10), LONGEST_BACK_OFF_S))
+    return int(min(interval_s * 2 ** min(failures - 2, 10), LONGEST_OWN_WAIT_S))
 
 
 def answered_result(fetched: Fetched, outcome: Outcome) -> PollResult:

@@ -1,30 +1,35 @@
 """Asking one provider about the sites, once in each slot: what came, what failed, and what an empty answer is worth.
 
-An empty answer is believed only while the provider is seen to be alive: it gave a non-empty answer in the
-same slot, to another scope or to the canary, a busy place elsewhere. Otherwise the poll has failed.
+An answer that shows nobody, be it empty or of positions none of which can be used, is believed only while the
+provider is seen to be alive: it gave a usable one in the same slot, to another scope or to the canary, a busy
+place elsewhere. Otherwise the poll has failed. A provider that says that it is asked too often ends the round.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+import structlog
+
 from db.engine import Engine, reading, writing
 from db.polls import (
+    GOOD_OUTCOMES,
     PollKey,
     PollResult,
     answered_since,
+    disown_unborn,
     last_good_poll,
     next_sequence,
     polls,
     record_poll,
     start_poll,
 )
-from db.provider_states import note_credits, read_state
+from db.provider_states import LONGEST_OWN_WAIT_S, note_credits, note_partial, read_state
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
-from monitor.feeds import Feed, FeedError, Fetched, Scope
-from monitor.feeds.options import rotation_slots
+from monitor.feeds import NO_AIRCRAFT, TOO_OFTEN, Feed, FeedError, Fetched, Scope
 from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.tracks.identity import Classes
 from monitor.poll.answers import (
@@ -41,8 +46,10 @@ from monitor.poll.answers import (
     where_of,
     worth_keeping,
 )
+from monitor.poll.plan import in_turn, slots_needed, troubled
 from monitor.sites import Site
 
+_log = structlog.get_logger()
 _ALIVE_AT_LEAST = timedelta(minutes=1)
 
 
@@ -69,14 +76,18 @@ def poll_provider(
     back by its failures; a provider that asked to be left alone for a while is left alone all the same.
     """
     name = feed.provider.name
-    with reading(engine) as connection:
+    with writing(engine) as connection:
+        if unborn := disown_unborn(connection, name, now):
+            _log.warning("polls of a wrong clock disowned", provider=name, polls=unborn)
         before = read_state(connection, name, now)
     held = held_back(before, now, force=force)
     if held:
         return [PollReport(name, "", "data", "skipped", held)] if force else []
     if feed.ledger is not None:
         feed.ledger.restore(before.credits or {}, now)
-    reports = _Run(engine, feed, sites, now, classes, force=force).ask_all()
+        if force:
+            feed.ledger.lift()
+    reports = _Run(engine, feed, sites, now, classes, before=before, force=force).ask_all()
     after = _after(engine, feed, now)
     log_round(before, after, reports)
     return reports
@@ -102,6 +113,7 @@ class _Run:
         now: datetime,
         classes: Classes | None,
         *,
+        before: ProviderState,
         force: bool,
     ) -> None:
         self._engine = engine
@@ -110,9 +122,11 @@ class _Run:
         self._sites = {site.id: site for site in sites}
         self._now = now
         self._classes = classes
+        self._before = before
         self._force = force
         self._slot = int(now.timestamp()) // self._provider.interval_s
         self._turns = 1
+        self._scopes: Sequence[Scope] = ()
         self._parts: Mapping[str, int] = {}
         self._alive_from = self._slot
         self._alive_for = timedelta(seconds=self._provider.interval_s)
@@ -130,28 +144,65 @@ class _Run:
             try:
                 fetched = self._fetch(begun)
             except FeedError as error:
-                if error.disable or error.retry_after_s is not None:
+                if error.ends_round:
                     refusal = (begun, error)
                     break
                 reports.append(self._fail(begun, error))
                 continue
-            if fetched.item_count:
+            if self._usable(fetched):
                 reports.append(self._keep(begun, fetched, "ok"))
             else:
                 empty.append((begun, fetched))
         reports += self._settle(empty, may_ask=refusal is None)
         if refusal:
             # Last, so that what it says about the provider stands.
-            reports.append(self._fail(*refusal))
+            begun, turned_away = refusal
+            reports.append(self._fail(begun, turned_away, self._leave_alone_s(turned_away, reports)))
+        self._note_trouble(reports)
         return reports
+
+    def _usable(self, fetched: Fetched) -> int:
+        """How much of an answer shows that the provider sees: what was listed alone does not, where nothing can be used."""
+        if not self._feed.watches:
+            return fetched.item_count
+        return len(fetched.fixes) + fetched.rejected.get(NO_AIRCRAFT, 0)
+
+    def _leave_alone_s(self, error: FeedError, reports: Sequence[PollReport]) -> float | None:
+        """How long to stay away; longer and longer where it lets nothing through and does not say how long."""
+        if error.status != TOO_OFTEN or error.retry_after_s:
+            return error.retry_after_s
+        if any(report.outcome != "failed" for report in reports):
+            return None
+        doubled = self._provider.interval_s * 2.0 ** min(self._before.failures, 10)
+        return max(float(self._provider.interval_s), min(doubled, LONGEST_OWN_WAIT_S))
+
+    def _note_trouble(self, reports: Sequence[PollReport]) -> None:
+        """Say of a provider that answers for some places only that it is not well."""
+        if not any(report.outcome in GOOD_OUTCOMES for report in reports):
+            return
+        with writing(self._engine) as connection:
+            bad = troubled(connection, self._provider, self._scopes, self._turns, self._now)
+            if bad:
+                scope, newest = bad[0]
+                words = (
+                    f"{self._provider.name} answers for {len(self._scopes) - len(bad)} of {len(self._scopes)} "
+                    f"places only, not for {where_of(scope)}: {newest.error}"
+                )
+                note_partial(connection, self._provider.name, self._now, words, self._before.failing_since)
 
     def _due(self) -> Sequence[Scope]:
         """The scopes to ask now: all, or those whose turn it is where they are more than may be asked at once."""
         scopes = self._feed.scopes(list(self._sites.values()))
+        self._scopes = scopes
         self._parts = Counter(name for scope in scopes for name in scope.site_ids)
-        needed = rotation_slots(self._provider, len(scopes))
-        if self._force or needed == 1:
-            return scopes
+        with reading(self._engine) as connection:
+            needed = slots_needed(connection, self._provider, len(scopes), self._slot, self._now)
+            everything = self._force or needed == 1
+            # The same order each time would leave the last ones out, where not all are answered.
+            since = self._slot if everything else self._slot - needed
+            waiting = in_turn(connection, self._provider, scopes, since)
+        if everything:
+            return waiting
         self._turns = needed
         self._alive_from = 0
         self._alive_for = max(self._alive_for * self._turns, _ALIVE_AT_LEAST)
@@ -159,7 +210,7 @@ class _Run:
         if canary and not self._was_alive() and not self._canary_was_asked():
             self._alive_by(canary)
             return []
-        return scopes[self._slot % self._turns :: self._turns]
+        return waiting[: math.ceil(len(scopes) / self._turns)]
 
     def _begin(self, scope: Scope, purpose: Purpose) -> _Begun | None:
         key = PollKey(self._provider.name, scope.key, self._slot, purpose)
@@ -190,9 +241,15 @@ class _Run:
         """Believe the empty answers, or call them failed, by whether the provider is alive."""
         if not empty:
             return []
-        if self._is_alive(empty[0][0].scope, may_ask=may_ask):
-            return [self._keep(begun, fetched, "empty") for begun, fetched in empty]
-        return [self._fail(begun, self._not_believed(begun, fetched)) for begun, fetched in empty]
+        alive = self._is_alive(empty[0][0].scope, may_ask=may_ask)
+        seen = alive and self._was_alive()
+        return [
+            # One's own receiver may truly hear nobody; what lists some and shows none is another matter.
+            self._keep(begun, fetched, "empty")
+            if seen or (alive and not fetched.item_count)
+            else self._fail(begun, self._not_believed(begun, fetched))
+            for begun, fetched in empty
+        ]
 
     def _is_alive(self, scope: Scope, *, may_ask: bool) -> bool:
         canary = self._feed.canary(scope)
@@ -221,14 +278,20 @@ class _Run:
         except FeedError as error:
             self._record(begun, failed_result(error))
             return False
-        outcome: Outcome = "ok" if fetched.item_count else "empty"
+        outcome: Outcome = "ok" if self._usable(fetched) else "empty"
         self._record(begun, answered_result(fetched, outcome))
         return outcome == "ok"
 
     def _not_believed(self, begun: _Begun, fetched: Fetched) -> FeedError:
+        reasons = ", ".join(f"{count} × {reason}" for reason, count in sorted(fetched.rejected.items()))
+        what = (
+            f"of the {fetched.item_count} that it lists no position can be used ({reasons}), and nothing else showed "
+            if fetched.item_count
+            else "the answer was an empty list, and nothing else showed "
+        )
         return FeedError(
-            f"{self._provider.name} {begun.scope.key}: the answer was an empty list, and so was every other one, "
-            "even from a busy place (or it could not be asked): the feed is out of order, which is no zero.",
+            f"{self._provider.name} {begun.scope.key}: {what}"
+            "that the feed works, not even a busy place (or there is none that could be asked), which is no zero.",
             status=fetched.http_status,
             body=b"".join(fetched.bodies),
         )
@@ -245,9 +308,10 @@ class _Run:
             begun, result, describe_answer(self._provider, begun.scope, fetched), fetched.rejected
         )
 
-    def _fail(self, begun: _Begun, error: FeedError) -> PollReport:
+    def _fail(self, begun: _Begun, error: FeedError, retry_after_s: float | None = None) -> PollReport:
         result = replace(
             failed_result(error),
+            retry_after_s=retry_after_s if error.retry_after_s is None else error.retry_after_s,
             redistribute=self._provider.redistribute,
             nearby=self._watched(begun.scope, ()),
         )

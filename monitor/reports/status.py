@@ -7,20 +7,21 @@ from importlib.metadata import version
 
 from db.alerts import alerts
 from db.blindness import open_periods
-from db.coverage import coverage, rejected_counts
+from db.coverage import coverage, first_watched, rejected_counts
 from db.deliveries import OutboxSummary, outbox_summary
 from db.engine import Connection, reading
 from db.evaluations import unjudged
 from db.leases import Lease, is_alive, lease_holder
-from db.polls import polls
+from db.polls import last_good_poll, polls
 from db.provider_states import read_state
-from db.records import CoverageHour, Outcome, ProviderState
+from db.records import HOUR_S, CoverageHour, Outcome, ProviderState
 from db.silences import Silence, silences
 from monitor.app import App
 from monitor.feeds import Provider
 from monitor.ops.database_health import database_trouble
 
 _DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
 _MANY = 1_000
 _OVERDUE, _OVERDUE_LEAST_S = 3, 600
 """Intervals, and seconds at the least, after which a provider that nobody asks is idle."""
@@ -52,7 +53,8 @@ class ProviderStatus:
 class SiteStatus:
     """One site; `watched_share_24h` is the share of the last day that a working feed covered, None: no feed does.
 
-    `blind_since` is set while no feed has watched it for so long that this was told.
+    `last_answered_at` is when a feed last gave a good answer about the whole of it. `blind_since` is set while no
+    feed has watched it for so long that this was told.
     """
 
     id: str
@@ -61,6 +63,7 @@ class SiteStatus:
     watched_share_24h: float | None
     open_alerts: int
     blind_since: datetime | None = None
+    last_answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,25 +135,58 @@ def _provider(
 def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus, ...]:
     opened = [each.site_id for each in alerts(connection, status="open")]
     blind = open_periods(connection)
+    answered = last_answered(connection, app)
     return tuple(
         SiteStatus(
             id=site.id,
             name=site.name,
             kind=site.kind,
-            watched_share_24h=watched_share(coverage(connection, site.id, now - _DAY, now)),
+            watched_share_24h=watched_24h(connection, site.id, now),
             open_alerts=opened.count(site.id),
             blind_since=blind[site.id].since if site.id in blind else None,
+            last_answered_at=answered.get(site.id),
         )
         for site in app.sites.values()
     )
 
 
-def watched_share(hours: Iterable[CoverageHour]) -> float | None:
-    """The share of what was expected that was observed; where several feeds watched an hour, the best counts."""
-    best: dict[datetime, CoverageHour] = {}
+def last_answered(connection: Connection, app: App) -> dict[str, datetime]:
+    """When the flight feeds last gave a good answer about each site: about all of its parts, by the best feed."""
+    best: dict[str, datetime] = {}
+    for feed in app.feeds.values():
+        parts: dict[str, list[datetime | None]] = {}
+        for scope in feed.scopes(list(app.sites.values())) if feed.watches else ():
+            found = last_good_poll(connection, feed.provider.name, scope.key)
+            for site_id in scope.site_ids:
+                parts.setdefault(site_id, []).append(found.finished_at if found else None)
+        for site_id, moments in parts.items():
+            known = [moment for moment in moments if moment is not None]
+            if len(known) == len(moments):
+                best[site_id] = max(min(known), best.get(site_id, min(known)))
+    return best
+
+
+def watched_24h(
+    connection: Connection, site_id: str, now: datetime, provider: str | None = None
+) -> float | None:
+    """The share of the last day in which feeds, or one of them, watched a site, of what has passed since they first did."""
+    providers = None if provider is None else [provider]
+    hours = coverage(connection, site_id, now - _DAY, now, providers=providers)
+    begun = first_watched(connection, site_id, provider)
+    return watched_share(hours, max(now - _DAY, begun) if begun else now - _DAY, now)
+
+
+def watched_share(hours: Iterable[CoverageHour], since: datetime, until: datetime) -> float | None:
+    """The share of [since, until) that was observed; where several feeds watched an hour, the best counts.
+
+    An hour that is not over counts as far as it has passed, one that nobody watched counts in full.
+    """
+    best: dict[datetime, float] = {}
     for each in hours:
-        known = best.get(each.hour)
-        if known is None or each.observed_s > known.observed_s:
-            best[each.hour] = each
-    expected_s = sum(each.expected_s for each in best.values())
-    return sum(each.observed_s for each in best.values()) / expected_s if expected_s else None
+        begin, end = max(since, each.hour), min(until, each.hour + _HOUR)
+        within_s = max(0.0, (end - begin).total_seconds())
+        # Which part of an hour that began before the day was watched is not known; a first hour began late itself.
+        part = within_s / HOUR_S if begin > each.hour and each.expected_s == HOUR_S else 1.0
+        best[each.hour] = max(best.get(each.hour, 0.0), min(each.observed_s * part, within_s))
+    passed_s = (until - since).total_seconds()
+    return sum(best.values()) / passed_s if best and passed_s > 0 else None

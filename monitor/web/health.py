@@ -1,7 +1,6 @@
 """Is it alive, is it ready, and its figures for Prometheus."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -22,12 +21,11 @@ from db.engine import SQLAlchemyError, reading
 from db.migrate import current_revision, newest_revision
 from db.pages import series_summaries
 from monitor.ops.database_health import database_trouble, note_database_error
-from monitor.reports.status import WatchStatus, gather_status, watched_share
+from monitor.reports.status import WatchStatus, gather_status, watched_24h
 from monitor.web.context import Here, WebContext
 from monitor.web.views.feed_coverage import RECEPTION_OVER
 
 router = APIRouter(include_in_schema=False)
-_HOUR = timedelta(hours=1)
 _SUPPRESSED = ("silenced", "too_old")
 
 
@@ -83,12 +81,12 @@ def _database_figures(here: WebContext) -> CollectorRegistry:
     for site in status.sites:
         if site.watched_share_24h is not None:
             watched.labels(site.id).set(site.watched_share_24h)
-    _heard(registry, here)
+    _heard(registry, here, status)
     _counts(registry, here)
     return registry
 
 
-def _heard(registry: CollectorRegistry, here: WebContext) -> None:
+def _heard(registry: CollectorRegistry, here: WebContext, status: WatchStatus) -> None:
     """What each flight feed covered of each site in the last day, and when one last did."""
     ratio = Gauge(
         "sitewatch_feed_coverage_ratio",
@@ -98,19 +96,18 @@ def _heard(registry: CollectorRegistry, here: WebContext) -> None:
     )
     success = Gauge(
         "sitewatch_site_last_success_timestamp_seconds",
-        "Until when a flight feed last watched the site, to the hour.",
+        "When a flight feed last gave a good answer about the site, in the last 24 hours.",
         ["site"],
         registry=registry,
     )
-    now = here.clock()
+    now = status.now
     with reading(here.app.engine) as connection:
-        for site in here.app.sites.values():
+        for site in status.sites:
             hours = coverage(connection, site.id, now - RECEPTION_OVER, now)
             for name in sorted({each.provider for each in hours}):
-                share = watched_share(each for each in hours if each.provider == name)
-                ratio.labels(name, site.id).set(share or 0)
-            if good := [each.hour for each in hours if each.observed_s]:
-                success.labels(site.id).set(min(max(good) + _HOUR, now).timestamp())
+                ratio.labels(name, site.id).set(watched_24h(connection, site.id, now, name) or 0)
+            if site.last_answered_at and now - RECEPTION_OVER <= site.last_answered_at <= now:
+                success.labels(site.id).set(site.last_answered_at.timestamp())
 
 
 def _feeds(registry: CollectorRegistry, status: WatchStatus) -> None:

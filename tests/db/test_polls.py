@@ -356,7 +356,7 @@ def test_failures_hold_a_provider_back_longer_and_longer_until_it_works(engine: 
     for number in range(7):
         now = NOON + number * MINUTE
         finish(engine, FAILED, at_slot(number), now)
-        state = state_of(engine)
+        state = state_of(engine, now)
         assert state.not_before is not None
         held.append((state.not_before - now).total_seconds())
     assert held == [0, 60, 120, 240, 480, 900, 900]
@@ -367,7 +367,7 @@ def test_failures_hold_a_provider_back_longer_and_longer_until_it_works(engine: 
         "out of order",
     )
     finish(engine, EMPTY, at_slot(8), NOON + 8 * MINUTE)
-    well = state_of(engine)
+    well = state_of(engine, NOON + 8 * MINUTE)
     assert (well.health, well.failures, well.failing_since, well.not_before) == ("ok", 0, None, None)
     assert (well.last_ok_at, well.last_error) == (NOON + 8 * MINUTE, None)
 

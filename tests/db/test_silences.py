@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from db.alerts import silenced
 from db.engine import reading, writing
-from db.silences import add_silence, drop_unborn, lift_silences, silences
+from db.silences import add_silence, drop_unborn_silences, lift_silences, silences
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -62,5 +62,5 @@ def test_a_silence_that_begins_in_the_future_was_made_by_a_wrong_clock(engine: E
     with writing(engine) as connection:
         add_silence(connection, "busy-port", "", NOON, NOON + DAY, reason="all")
         add_silence(connection, "quiet-field", "", NOON + 3 * DAY, NOON + 4 * DAY)
-        assert drop_unborn(connection, NOON) == 1
+        assert drop_unborn_silences(connection, NOON) == 1
         assert [each.site_id for each in silences(connection, NOON)] == ["busy-port"]

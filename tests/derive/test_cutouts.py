@@ -25,7 +25,7 @@ from db.engine import open_engine, reading, writing
 from db.imagery import insert_scenes
 from db.migrate import migrate
 from db.records import Cutout, CutoutFailure, Scene
-from monitor.config.clock import monotonic_s
+from monitor.config.clock import monotonic_s, utc_now
 from monitor.config.settings import SettingsError
 from monitor.derive.pictures import (
     PICTURE_BUDGET,
@@ -352,6 +352,7 @@ def test_no_connection_is_made_to_networks_of_the_machine(sqlite_engine: Engine)
         name="pictures",
         user_agent=USER_AGENT,
         monotonic=monotonic_s,
+        clock=utc_now,
         resolver=lambda _host, _port: ["169.254.169.254"],
     )
     (report,) = refresh(sqlite_engine, direct)

@@ -233,16 +233,43 @@ def test_rows_are_paid_for_and_the_reserve_is_left() -> None:
     fetch(feed, BOX)
     with pytest.raises(FeedError, match=r"only 10 of this month's credits") as caught:
         fetch(feed, BOX)
-    assert caught.value.retry_after_s == timedelta(days=30, hours=12).total_seconds()
+    assert (caught.value.status, caught.value.retry_after_s, caught.value.ends_round) == (402, None, True)
 
 
-def test_402_waits_for_the_next_period() -> None:
-    feed = feed_of(Fr24LiveFeed, lambda _: httpx.Response(402), credits_period="day")
+def test_402_waits_for_the_next_period_a_person_or_a_restart() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(402, json={"message": "Upgrade your plan"})
+
+    feed = feed_of(Fr24LiveFeed, answer, credits_period="day")
     with pytest.raises(FeedError, match=r"answered 402.* It goes on after 2023-08-02 00:00 UTC") as caught:
         fetch(feed, BOX)
-    assert (caught.value.status, caught.value.retry_after_s) == (402, 12 * 3600)
+    assert "It says: Upgrade your plan." in caught.value.reason
+    assert (caught.value.status, caught.value.retry_after_s, caught.value.ends_round) == (402, None, True)
     with pytest.raises(FeedError, match="only 0 of this day's credits"):
         fetch(feed, BOX)
+    assert len(asked) == 1
+    remembered = feed.ledger.stored(NOON)
+    feed.ledger.lift()
+    with pytest.raises(FeedError, match="answered 402"):
+        fetch(feed, BOX)
+    restarted = feed_of(Fr24LiveFeed, answer, credits_period="day")
+    restarted.ledger.restore(remembered, NOON)
+    with pytest.raises(FeedError, match="answered 402"):
+        fetch(restarted, BOX)
+    assert len(asked) == 3
+
+
+def test_larger_credits_count_at_once() -> None:
+    spent = feed_of(Fr24LiveFeed, serving(FR24_POSITION), credits="8", credits_a_row="8")
+    fetch(spent, BOX)
+    with pytest.raises(FeedError, match="only 0 of this month's credits"):
+        fetch(spent, BOX)
+    larger = feed_of(Fr24LiveFeed, serving(FR24_POSITION), credits="80", credits_a_row="8")
+    larger.ledger.restore(spent.ledger.stored(NOON), NOON)
+    assert fetch(larger, BOX).item_count == 1
 
 
 def test_an_answer_at_the_plans_limit_may_lack_some_and_is_a_failure() -> None:

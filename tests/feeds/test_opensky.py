@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import pytest
@@ -146,6 +146,37 @@ def test_a_refused_token_is_renewed_once() -> None:
         fetch(Client([token(), refused, token(), FeedError("401", status=401)]), **KEYS)
 
 
+def test_wrong_keys_are_said_as_that_and_asked_about_once() -> None:
+    for status in (400, 401):
+        body = b'{"error": "invalid_client", "error_description": "Invalid client or Invalid client credentials"}'
+        client = Client([FeedError("refused", status=status, body=body)])
+        with pytest.raises(FeedError, match="client_id and client_secret are refused") as caught:
+            fetch(client, **KEYS)
+        assert "It says: Invalid client or Invalid client credentials." in caught.value.reason
+        assert (len(client.asked), caught.value.disable, caught.value.ends_round) == (1, False, status == 401)
+
+
+def test_one_403_of_the_token_server_is_tried_again_and_the_second_is_a_refusal() -> None:
+    refused = FeedError("403", status=403, disable=True)
+    client = Client([refused, token(), states([])])
+    feed = OpenSkyFeed(provider(**KEYS), client)
+    scope = feed.scopes([QUIET_FIELD])[0]
+
+    def ask(now: datetime) -> None:
+        feed.fetch(scope, (), purpose="data", now=now, since=None)
+
+    with pytest.raises(FeedError, match="once more") as caught:
+        ask(NOW)
+    assert not caught.value.disable
+    ask(NOW)
+    client.answers = [refused, refused]
+    later = NOW + timedelta(hours=1)
+    for disabled in (False, True):
+        with pytest.raises(FeedError) as caught:
+            ask(later)
+        assert caught.value.disable == disabled
+
+
 def test_without_credentials_nothing_is_sent_along() -> None:
     client = Client([states([])])
     fetch(client)
@@ -166,7 +197,7 @@ def test_the_last_credits_are_not_spent() -> None:
     feed.fetch(BOX, (), purpose="data", now=NOW, since=None)
     with pytest.raises(FeedError, match="credits") as caught:
         feed.fetch(BOX, (), purpose="data", now=NOW, since=None)
-    assert caught.value.retry_after_s == 12 * 3600
+    assert (caught.value.status, caught.value.retry_after_s, caught.value.ends_round) == (402, None, True)
     assert len(client.asked) == 1
 
 

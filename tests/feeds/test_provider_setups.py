@@ -72,7 +72,7 @@ SETUPS = [
     ),
     Setup(
         "receiver",
-        f"http://receiver.example:30152/?circle={MIDDLE}%2C-70.6000",
+        f"http://receiver.example:30152/?circle={MIDDLE},-70.6000",
         {"base_url": "http://receiver.example:30152/", "options": {**RANGE, "path_style": "readsb"}},
         good=json.dumps({"now": NOON.timestamp(), "aircraft": [HERE]}).encode(),
         empty=json.dumps({"now": NOON.timestamp(), "aircraft": []}).encode(),

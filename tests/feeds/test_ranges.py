@@ -146,15 +146,43 @@ def _elsewhere(_: Asked) -> Reply:
         _shorter,
         _elsewhere,
         lambda _: (206, {}, b"x"),
-        lambda _: (206, {"Content-Range": "bytes 0-9/*"}, b"0" * 10),
     ],
-    ids=["too short", "another part", "no range said", "no size said"],
+    ids=["too short", "another part", "no range said"],
 )
 def test_an_answer_that_is_not_what_was_asked_for_is_refused(reply: Any) -> None:
     with remote(reply) as (file, _):
         assert file.read(0, 10) == b""
         assert file.size == 0
         assert "it sent another part of the file than was asked for" in said(file)
+
+
+def test_a_size_that_is_not_said_is_the_reason() -> None:
+    with remote(lambda _: (206, {"Content-Range": "bytes 0-9/*"}, b"0" * 10)) as (file, _):
+        assert file.read(0, 10) == b""
+        assert "does not say how large it is" in said(file)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        [{"ETag": '"1"'}, {"ETag": 'W/"1"'}],
+        [{"ETag": '"1"'}, {}],
+        [
+            {"ETag": '"a"', "Last-Modified": "Tue, 01 Aug 2023 12:00:00 GMT"},
+            {"ETag": '"b"', "Last-Modified": "Tue, 01 Aug 2023 12:00:00 GMT"},
+        ],
+    ],
+    ids=["turns weak", "is lost", "varies by machine"],
+)
+def test_a_tag_that_varies_without_the_file_is_no_change(tags: list[dict[str, str]]) -> None:
+    versions = iter([ranged(BODY, **each) for each in tags])
+
+    def reply(asked: Asked) -> Reply:
+        return next(versions)(asked)
+
+    with remote(reply) as (file, _):
+        assert file.read(0, 10)
+        assert file.read(50 * BLOCK_BYTES, 10) == BODY[50 * BLOCK_BYTES : 50 * BLOCK_BYTES + 10]
 
 
 @pytest.mark.parametrize("second", [(BODY, {"ETag": '"2"'}), (BODY + b"more", {"ETag": '"1"'})])

@@ -113,7 +113,7 @@ def test_integrity_is_read_from_adsb_only(source: str) -> None:
     assert (fix.nic, fix.nac_p, fix.source) == (None, None, source)
 
 
-@pytest.mark.parametrize("source", ["adsb_icao", "adsb_icao_nt", "adsr_icao", "adsb_other"])
+@pytest.mark.parametrize("source", ["adsb_icao", "adsr_icao", "adsb_other"])
 def test_adsb_integrity_is_kept(source: str) -> None:
     assert one(type=source, nic=0, nac_p=3).nic == 0
 
@@ -304,7 +304,7 @@ def test_the_age_limit_of_the_feed_can_be_set() -> None:
         (
             {"path_style": "readsb", "lat": "39", "lon": "126"},
             "http://192.168.1.5:8042",
-            "http://192.168.1.5:8042/?circle=39.2241%2C125.6700%2C40",
+            "http://192.168.1.5:8042/?circle=39.2241,125.6700,40",
         ),
         (
             {"path_style": "aircraft_json", "lat": "39", "lon": "126"},

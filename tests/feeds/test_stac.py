@@ -232,7 +232,7 @@ def test_headers_of_a_link_are_sent_except_those_that_are_ours() -> None:
 
 @pytest.mark.parametrize(
     "href",
-    ["https://evil.example/search", "http://stac.example/v1/search", "https://stac.example:8443/v1/search",
+    ["https://evil.example/search", "http://stac.example:8080/v1/search", "https://stac.example:8443/v1/search",
      "//evil.example/search", "file:///etc/passwd", "https://stac.example@evil.example/", "http://[",
      "https://stac.example:99999999/"],
 )  # fmt: skip
@@ -386,7 +386,30 @@ def test_things_that_are_no_items_are_counted() -> None:
     assert len(fetched.scenes) == 1
 
 
-@pytest.mark.parametrize("site", CAST, ids=lambda site: site.id)
+@pytest.mark.parametrize(
+    "href", ["http://stac.example/v1/search", "https://stac.example:443/v1/search", "http://stac.example:80/v1/search"]
+)  # fmt: skip
+def test_a_link_that_is_written_for_the_inside_of_a_proxy_is_followed_over_https(href: str) -> None:
+    asked, requests = answering(stac_page(numbered(1), links=[next_link(href=href)]), stac_page(numbered(2)))
+    assert fetch(asked).item_count == 2
+    assert {request.url.scheme for request in requests} == {"https"}
+
+
+def test_an_outline_drawn_round_the_earth_is_refused() -> None:
+    ring = [
+        [-179.0, -80.0],
+        [0.0, -80.0],
+        [179.0, -80.0],
+        [179.0, 80.0],
+        [0.0, 80.0],
+        [-179.0, 80.0],
+        [-179.0, -80.0],
+    ]
+    fetched = found(stac_item() | {"geometry": {"type": "Polygon", "coordinates": [ring]}})
+    assert (fetched.scenes, fetched.rejected) == ((), {"an outline round the earth": 1})
+
+
+@pytest.mark.parametrize("site", [BUSY_PORT, DONUT_BASE, QUIET_FIELD], ids=lambda site: site.id)
 def test_the_covered_share_is_that_of_the_site(site: Site) -> None:
     west, south, east, north = site.geometry.bounds
     middle = (south + north) / 2
@@ -608,6 +631,7 @@ def test_every_real_item_is_read_or_refused_for_a_reason(real_items: list[dict[s
     assert len(scenes) + sum(reader.rejected.values()) == 1334
     assert set(reader.rejected) <= {
         "unusable outline",
+        "an outline round the earth",
         "no time of acquisition",
         "unusable id",
         "outside the time",

@@ -63,7 +63,9 @@ def flights() -> dict[str, bytes]:
 
 
 def write_folder(root: Path, files: dict[str, bytes], under: str = "2023/08/01") -> Path:
-    """Write a day as readsb lays it out."""
+    """Write a day as readsb lays it out: every folder is there, most of them are empty."""
+    for number in range(256):
+        (root / under / "traces" / f"{number:02x}").mkdir(parents=True, exist_ok=True)
     for name, body in files.items():
         folder = root / under / "traces" / name[-7:-5]
         folder.mkdir(parents=True, exist_ok=True)

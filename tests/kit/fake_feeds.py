@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from monitor.config.clock import monotonic_s
+from monitor.config.clock import monotonic_s, utc_now
 from monitor.feeds import Provider
 from monitor.feeds.http import GuardedClient
 
@@ -55,7 +55,13 @@ def client(
 ) -> GuardedClient:
     """A guarded client whose requests go to `handler` and nowhere else; it carries SECRET in a header."""
     transport = handler if isinstance(handler, httpx.BaseTransport) else httpx.MockTransport(handler)
-    values = {"headers": {"api-auth": SECRET}, "user_agent": USER_AGENT, "monotonic": monotonic_s, **options}
+    values = {
+        "headers": {"api-auth": SECRET},
+        "user_agent": USER_AGENT,
+        "monotonic": monotonic_s,
+        "clock": utc_now,
+        **options,
+    }
     return GuardedClient(name=name, transport=transport, **values)
 
 

@@ -134,7 +134,8 @@ def test_each_place_has_its_turn_and_an_answer_counts_for_five_minutes_at_most(s
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked[now].append(request.url.path)
-        return httpx.Response(200, content=v2_body(aircraft(), now=now))
+        lat, lon = map(float, request.url.path.split("/")[-3:-1])
+        return httpx.Response(200, content=v2_body(aircraft(lat=lat, lon=lon), now=now))
 
     known = replace(provider("adsb.lol", interval_s=120), options={"most_at_once": "30"})
     asking = FEEDS["readsb"](known, client(answer, name=known.name))

@@ -36,7 +36,7 @@ from db.records import Outcome
 from monitor import pipeline
 from monitor.app import App
 from monitor.bootstrap import FEEDS
-from monitor.config.clock import monotonic_s
+from monitor.config.clock import monotonic_s, utc_now
 from monitor.feeds.http import Caps, GuardedClient
 from monitor.ops import database_health as storage
 from tests.kit.cast import QUIET_FIELD
@@ -74,6 +74,7 @@ def watched_through_a_wire(folder: Path, sky: Sky) -> Iterator[tuple[App, Proxy]
         name="adsb.lol",
         user_agent="test",
         monotonic=monotonic_s,
+        clock=utc_now,
         allowed_networks=["127.0.0.0/8"],
         caps=QUICK,
     )
@@ -171,6 +172,7 @@ def outside() -> Iterator[Outside]:
             name="slack",
             user_agent="test",
             monotonic=monotonic_s,
+            clock=utc_now,
             allowed_networks=["127.0.0.0/8"],
             caps=QUICK,
         )

@@ -15,7 +15,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from uvicorn.server import ServerState
 
-from monitor.config.clock import monotonic_s
+from monitor.config.clock import monotonic_s, utc_now
 from monitor.feeds import FeedError
 from monitor.feeds.http import GuardedClient
 from monitor.poll.answers import failed_result
@@ -162,7 +162,11 @@ def without_handles() -> Iterator[None]:
 def test_a_fault_of_this_machine_is_not_counted_as_the_provider_s() -> None:
     with loopback(lambda _: (200, {}, b"{}")) as server:
         guarded = GuardedClient(
-            name="feed", user_agent=USER_AGENT, monotonic=monotonic_s, allowed_networks=("127.0.0.0/8",)
+            name="feed",
+            user_agent=USER_AGENT,
+            monotonic=monotonic_s,
+            clock=utc_now,
+            allowed_networks=("127.0.0.0/8",),
         )
         with without_handles(), pytest.raises(FeedError) as caught:
             guarded.request("GET", server.url, purpose="data")

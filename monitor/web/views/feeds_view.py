@@ -12,7 +12,7 @@ from monitor.app import App
 from monitor.feeds import Provider
 from monitor.feeds.options import requests_a_day
 from monitor.feeds.providers import configured_providers
-from monitor.reports.status import ProviderStatus, WatchStatus, gather_status, watched_share
+from monitor.reports.status import ProviderStatus, WatchStatus, gather_status, watched_24h
 from monitor.sites import Site
 from monitor.web.views.feed_coverage import RECEPTION_OVER
 
@@ -116,5 +116,6 @@ def _heard(app: App, now: datetime) -> list[HeardRow]:
                 mine = [each for each in hours if each.provider == name]
                 reports = sum(each.reports_nearby for each in mine)
                 degraded = any(each.degraded for each in mine)
-                rows.append(HeardRow(site, name, watched_share(mine), reports, degraded))
+                share = watched_24h(connection, site.id, now, name)
+                rows.append(HeardRow(site, name, share, reports, degraded))
     return rows

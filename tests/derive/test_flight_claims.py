@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from db.engine import open_engine, reading, writing
 from db.flight_claims import claims, estimates, forget_claims, insert_claims, insert_estimates
 from db.flights import fixes
+from db.migrate import migrate
 from db.provider_states import read_state
 from db.records.claims import EstimatedPosition, FlightClaim, KnownAircraft
 from monitor.cli import app as command_line
@@ -140,8 +141,8 @@ def test_claims_stand_below_the_visits(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     write_cast(tmp_path)
     runner = CliRunner()
-    runner.invoke(command_line, ["visits", "quiet-field"])
     engine = open_engine("sqlite:///var/sitewatch.db")
+    migrate(engine)
     with writing(engine) as connection:
         insert_claims(connection, [GUESS, CLAIM])
     engine.dispose()

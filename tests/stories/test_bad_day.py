@@ -661,10 +661,11 @@ def test_a_disk_that_takes_nothing_at_any_step_of_a_landing_loses_no_alert_and_t
     sky.now = LANDING - 20 * MINUTE
     while sky.now < LANDING + 40 * MINUTE:
         sky.now += MINUTE
-        # In two of three minutes one of the steps finds that nothing can be stored, and each of them in turn.
+        # In two of three minutes one of the steps finds that nothing can be stored, and each of them in turn: judging,
+        # which only reads where nothing waits, when the aircraft has landed.
         number = int((sky.now - LANDING) / MINUTE)
         for place, step in enumerate(steps):
-            full[0] = number % 3 != 0 and place == number // 3 % len(steps)
+            full[0] = number % 3 != 0 and place == (number // 3 + 2) % len(steps)
             try:
                 step(app, sky.now)
             except OperationalError as error:

@@ -207,8 +207,9 @@ def test_both_are_done_while_a_service_runs_and_it_goes_on(sitewatch: Command, t
             assert json.loads(out)["rows"] > 0
             code, _, err = sitewatch("restore", "kept.db")
             assert code == 0, err
-            code, out, _ = sitewatch("status")
-            assert (code, "Watching: " in out) == (0, True)
+            # Its lease lasts a second: on a busy machine a look may fall between two beats.
+            seen = (sitewatch("status") for _ in range(60))
+            assert any(code == 0 and "Watching: " in out for code, out, _ in seen)
             assert service.stop() == 0
     assert "Traceback" not in service.log()
     assert "is not what this sitewatch opened" not in service.log()

@@ -27,7 +27,7 @@ from db.channel_states import read_channel_state
 from db.deliveries import claim, deliveries, enqueue, mark_sent, outbox_summary
 from db.engine import reading, writing
 from db.records import Delivery
-from db.schema import alert, alert_event
+from tests.kit.owing import owe_event, store_alert, store_event
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -300,43 +300,9 @@ def test_a_channel_that_works_again_starts_anew(engine: Engine) -> None:
 
 def with_alert(engine: Engine, channel: str, number: int, now: datetime = NOON) -> None:
     """A delivery about an alert that is in the database."""
-    key = f"alert-{number}"
     with writing(engine) as connection:
-        connection.execute(
-            alert.insert().values(
-                id=key,
-                fingerprint=key,
-                site_id="busy-port",
-                site_name="Busy Port",
-                metric="railcars",
-                subjects=[],
-                rule="record",
-                rules=["record"],
-                status="open",
-                phenomenon_time=now,
-                opened_at=now,
-                last_look_at=now,
-                baseline={},
-                headline=f"About {number} railcars",
-                details={},
-                incident_id=key,
-                events=1,
-            )
-        )
-        connection.execute(
-            alert_event.insert().values(
-                alert_id=key, seq=1, kind="opened", at=now, details={}, recorded_at=now
-            )
-        )
-        enqueue(
-            connection,
-            identity=f"{key}:1:{channel}",
-            kind="alert",
-            channel=channel,
-            alert_id=key,
-            event_seq=1,
-            now=now,
-        )
+        store_alert(connection, number, now)
+        owe_event(connection, number, [channel], now)
 
 
 def test_a_permanent_refusal_is_told_through_every_other_channel(engine: Engine) -> None:
@@ -656,24 +622,12 @@ def test_a_database_that_stays_locked_is_given_up_before_the_lease_ends(
 
 
 def about_one_alert(engine: Engine, channel: str, *events: str) -> None:
-    """Two events of one alert are owed in their order."""
+    """The events of one alert are owed in their order."""
     with_alert(engine, channel, 1)
-    for seq, kind in enumerate(events, start=2):
-        with writing(engine) as connection:
-            connection.execute(
-                alert_event.insert().values(
-                    alert_id="alert-1", seq=seq, kind=kind, at=NOON, details={}, recorded_at=NOON
-                )
-            )
-            enqueue(
-                connection,
-                identity=f"alert-1:{seq}:{channel}",
-                kind="alert",
-                channel=channel,
-                alert_id="alert-1",
-                event_seq=seq,
-                now=NOON,
-            )
+    with writing(engine) as connection:
+        for seq, kind in enumerate(events, start=2):
+            store_event(connection, 1, seq, kind, NOON)
+            owe_event(connection, 1, [channel], NOON, seq=seq)
 
 
 def test_nobody_reads_withdrawn_before_opened(engine: Engine) -> None:
@@ -692,15 +646,7 @@ def test_nobody_reads_withdrawn_before_opened(engine: Engine) -> None:
 def test_the_other_channel_need_not_wait(engine: Engine) -> None:
     about_one_alert(engine, "desk")
     with writing(engine) as connection:
-        enqueue(
-            connection,
-            identity="alert-1:1:mail",
-            kind="alert",
-            channel="mail",
-            alert_id="alert-1",
-            event_seq=1,
-            now=NOON,
-        )
+        owe_event(connection, 1, ["mail"], NOON)
     mail = Desk("mail")
     run(engine, Clock(), Desk("desk", busy()), mail)
     assert [message.identity for message in mail.got] == ["alert-1:1:mail"]

@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import Engine
 
 from alerts.channels.email_message import email_message_id
-from db.deliveries import deliveries, enqueue
+from db.deliveries import deliveries
 from db.engine import reading, writing
-from db.schema import alert, alert_event
 from tests.kit.fakes.delivery_child import DOMAIN, main
 from tests.kit.fakes.slack import FakeSlack
 from tests.kit.fakes.smtp import FakeSmtp
+from tests.kit.owing import owe_event, store_alert
 
 pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
@@ -33,48 +33,11 @@ MOMENTS: tuple[Moment, ...] = ("before it arrives", "before the answer", "any ti
 
 def owe(engine: Engine, alerts: int) -> set[str]:
     """So many alerts, each owed to both channels."""
-    identities = set()
+    identities: set[str] = set()
     with writing(engine) as connection:
         for number in range(alerts):
-            key = f"alert-{number}"
-            connection.execute(
-                alert.insert().values(
-                    id=key,
-                    fingerprint=key,
-                    site_id="busy-port",
-                    site_name="Busy Port",
-                    metric="railcars",
-                    subjects=[],
-                    rule="record",
-                    rules=["record"],
-                    status="open",
-                    phenomenon_time=NOON,
-                    opened_at=NOON,
-                    last_look_at=NOON,
-                    baseline={},
-                    headline=f"About {number} railcars",
-                    details={},
-                    incident_id=key,
-                    events=1,
-                )
-            )
-            connection.execute(
-                alert_event.insert().values(
-                    alert_id=key, seq=1, kind="opened", at=NOON, details={}, recorded_at=NOON
-                )
-            )
-            for channel in CHANNELS:
-                identity = f"{key}:1:{channel}"
-                identities.add(identity)
-                enqueue(
-                    connection,
-                    identity=identity,
-                    kind="alert",
-                    channel=channel,
-                    alert_id=key,
-                    event_seq=1,
-                    now=NOON,
-                )
+            store_alert(connection, number, NOON)
+            identities |= owe_event(connection, number, CHANNELS, NOON)
     return identities
 
 

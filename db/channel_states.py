@@ -13,7 +13,7 @@ from db.schema.types import UtcDateTime
 from db.upsert import insert_ignore
 
 _SKEW = timedelta(seconds=5)
-"""So far may the clocks of two machines lie apart."""
+"""So far may the clocks of two senders lie apart; less than `CLOCK_SKEW`, since a turn lasts a second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select
 
 from db.flights import Bounds, in_box
+from db.moments import CLOCK_SKEW
 from db.observations import READ_OBSERVATIONS, observation_from_row
 from db.records import Observation, Poll
 from db.schema import SERIES_KEY, coverage_hour, evaluation, fix, observation, poll
 
 _HOUR = timedelta(hours=1)
-_SKEW = timedelta(minutes=1)
-"""So far may the clocks of two machines lie apart."""
 
 
 def first_coverage(connection: Connection, site_ids: Collection[str]) -> dict[str, datetime]:
@@ -167,7 +166,7 @@ def closed_too_early(
         observation.c.procedure == procedure,
         observation.c.closed,
         observation.c.period_start >= since,
-        observation.c.recorded_at > now + _SKEW,
+        observation.c.recorded_at > now + CLOCK_SKEW,
     )
     return set(connection.execute(query.distinct()).scalars())
 
@@ -177,7 +176,7 @@ def drop_unborn_looks(
 ) -> int:
     """Drop the looks that a clock that was ahead recorded, with their verdicts; give their number."""
     ours = observation.c.site_id.in_(sorted(site_ids)), observation.c.procedure == procedure
-    unborn = (*ours, observation.c.recorded_at > now + _SKEW)
+    unborn = (*ours, observation.c.recorded_at > now + CLOCK_SKEW)
     same = [
         evaluation.c[name] == observation.c[name]
         for name in (*SERIES_KEY, "period_start", "look_key", "revision")

@@ -4,6 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_
 
+CLOCK_SKEW = timedelta(minutes=1)
+"""So far may the clocks of two machines lie apart: what was written later than that was written by a wrong one."""
+
 
 def lies_ahead(at: datetime | None, now: datetime, longest: timedelta) -> bool:
     """Whether a stored moment is still to come; never, where it is further ahead than its longest lawful wait."""

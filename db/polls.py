@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
+from db.chunks import chunks
 from db.coverage import accrue, drop_unborn_hours
 from db.flight_claims import insert_claims, insert_estimates
 from db.flights import drop_unborn_fixes, insert_fixes
 from db.imagery import insert_scenes
+from db.moments import CLOCK_SKEW
 from db.payloads import store_payload
 from db.provider_states import BackOff, note_failure, note_good
 from db.records import Fix, Outcome, Poll, Purpose, Scene
@@ -25,11 +27,8 @@ from db.upsert import insert_ignore
 POLL_LOST_AFTER = timedelta(minutes=5)
 LOST_POLL_ERROR = "lost: the program was stopped before the answer was stored"
 UNBORN = "not believed: it was begun under a clock that was ahead"
-SKEW = timedelta(minutes=1)
-"""So far may the clocks of two machines lie apart."""
 GOOD_OUTCOMES: tuple[Outcome, ...] = ("ok", "empty")
 _TOO_OFTEN = 429
-_CHUNK = 400
 _ENDED = poll.c.outcome.is_not(None), or_(poll.c.error.is_(None), poll.c.error != UNBORN)
 _COLUMNS = tuple(poll.c[each.name] for each in fields(Poll))
 
@@ -277,27 +276,26 @@ def last_turned_away(connection: Connection, provider: str, since: datetime) -> 
     return None if row is None else (int(row[0]), int(row[1]))
 
 
+def unborn_polls(connection: Connection, provider: str, now: datetime) -> list[int]:
+    """The ids of this provider's polls that were begun under a clock that was ahead."""
+    unborn = select(poll.c.id).where(poll.c.provider == provider, poll.c.started_at > now + CLOCK_SKEW)
+    return list(connection.execute(unborn).scalars())
+
+
 def disown_unborn(connection: Connection, provider: str, now: datetime) -> int:
     """Take back what a clock that was ahead wrote of this provider's polls; give the number of polls.
 
     They answered nothing that is asked now: their slots may be asked when they come, the hours to come are not
     watched yet, and reports of a time to come were heard at another.
     """
-    unborn = select(poll.c.id).where(poll.c.provider == provider, poll.c.started_at > now + SKEW)
-    ids = list(connection.execute(unborn).scalars())
+    ids = unborn_polls(connection, provider, now)
     if not ids:
         return 0
     drop_unborn_hours(connection, provider, now)
-    drop_unborn_fixes(connection, ids, now + SKEW)
-    for start in range(0, len(ids), _CHUNK):
-        values = {
-            "started_at": now,
-            "finished_at": now,
-            "outcome": "failed",
-            "error": UNBORN,
-            "derived": True,
-        }
-        connection.execute(update(poll).where(poll.c.id.in_(ids[start : start + _CHUNK])).values(**values))
+    drop_unborn_fixes(connection, ids, now + CLOCK_SKEW)
+    values = {"started_at": now, "finished_at": now, "outcome": "failed", "error": UNBORN, "derived": True}
+    for some in chunks(ids):
+        connection.execute(update(poll).where(poll.c.id.in_(some)).values(**values))
     return len(ids)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from db.moments import lies_ahead
+from db.moments import CLOCK_SKEW, lies_ahead
 from db.records import ProviderState
 from db.schema import provider_state
 from db.upsert import upsert
@@ -16,8 +16,6 @@ LONGEST_OWN_WAIT_S = 900
 """The longest that a provider is left alone without a wish of its own."""
 _LONGEST_WAIT = timedelta(days=7)
 """A provider's own wish; more is not taken from any answer."""
-_SKEW = timedelta(minutes=1)
-"""So far may the clocks of two machines lie apart."""
 BackOff = Callable[[int], float]
 """How many seconds to leave a provider alone after so many failed slots on end."""
 
@@ -58,7 +56,7 @@ def _wait(state: ProviderState, until: datetime | None, longest: timedelta, now:
 
 
 def _unborn(at: datetime | None, now: datetime) -> bool:
-    return at is not None and at > now + _SKEW
+    return at is not None and at > now + CLOCK_SKEW
 
 
 def note_good(connection: Connection, provider: str, now: datetime, feed_time: datetime | None) -> None:

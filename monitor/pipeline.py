@@ -133,14 +133,13 @@ def _load_history(app: App, now: datetime) -> Iterator[str]:
         if new
         else f"History: the published facts in {path} are loaded already."
     )
-    elsewhere = [fault for fault in report.faults if fault.column == "site_id"]
-    if elsewhere:
+    others = [fault for fault in report.faults if fault.column != "site_id"]
+    if elsewhere := len(report.faults) - len(others):
         yield (
-            f"History: {len(elsewhere)} of its facts are about sites that are not in {app.sites_file.path}, and are left out."
+            f"History: {elsewhere} of its facts are about sites that are not in {app.sites_file.path}, and are left out."
         )
-    for fault in report.faults:
-        if fault not in elsewhere:
-            _log.warning("published fact left out", file=str(path), fault=str(fault))
+    for fault in others:
+        _log.warning("published fact left out", file=str(path), fault=str(fault))
 
 
 def reload_sites(app: App, now: datetime) -> Reload:

@@ -24,8 +24,8 @@ from alerts.incidents.episodes import (
 from alerts.incidents.findings import Finding, is_event, rests_on
 from alerts.judging import hindsight
 from alerts.judging.archive import LookHistoryCache
-from alerts.judging.recalibration import calibration_at, keep_calibration
-from alerts.judging.verdicts import KnownHistory, ScoresByClass, context_of, verdicts_on
+from alerts.judging.recalibration import Calibration, calibration_at, keep_calibration
+from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
 from db.alerts import (
@@ -100,12 +100,13 @@ def judge_pending(
     """Judge every look that waits, then lapse what nobody has seen for too long; `stop` ends it between two places."""
     report, archive = JudgeReport(), LookHistoryCache()
     while waiting := _waiting(engine, now):
-        for (result_time, *_), group in groupby(waiting, key=lambda each: (each.result_time, *_place(each))):
-            if stop():
-                return report
+        for result_time, looks_of_moment in groupby(waiting, key=lambda each: each.result_time):
             sitting = _JudgingRound(engine, judging_context, JudgementTime(result_time, now), report, archive)
             sitting.lapse_due()
-            sitting.judge(list(group))
+            for _, group in groupby(looks_of_moment, key=_place):
+                if stop():
+                    return report
+                sitting.judge(list(group))
     last = _JudgingRound(engine, judging_context, JudgementTime(now, now), report, archive)
     last.judge_again()
     last.lapse_due()
@@ -129,7 +130,7 @@ def _place(look: Observation) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _JudgingRound:
-    """One moment's judgements of one place: reckoned first, then written by a `_Clerk`."""
+    """One moment's judgements, place by place: reckoned first, then written by a `_Clerk`."""
 
     engine: Engine
     judging_context: JudgingContext
@@ -140,10 +141,11 @@ class _JudgingRound:
     def judge(self, waiting: list[Observation]) -> None:
         """Judge looks of one place that became knowable at the same moment."""
         with reading(self.engine) as connection:
-            calibration = calibration_at(connection, self.moment.at)
-            findings = list(self._findings(connection, waiting, calibration.scores))
+            # Every rule refuses other looks without asking history, and most hours of most places are blind.
+            calibration = calibration_at(connection, self.moment.at) if _may_tell(waiting) else None
+            findings = list(self._findings(connection, waiting, calibration))
         with writing(self.engine) as connection:
-            if calibration.is_new:
+            if calibration is not None and calibration.is_new:
                 keep_calibration(connection, calibration, self.moment.at)
             _Clerk(connection, self.judging_context, self.moment, self.report).record(findings)
 
@@ -191,7 +193,7 @@ class _JudgingRound:
                         clerk.apply(step)
 
     def _findings(
-        self, connection: Connection, waiting: list[Observation], scores: ScoresByClass
+        self, connection: Connection, waiting: list[Observation], calibration: Calibration | None
     ) -> Iterator[Finding]:
         site_id, _, metric = _place(waiting[0])
         site = self.judging_context.watches.get(site_id)
@@ -199,17 +201,16 @@ class _JudgingRound:
         if site is None or watch is None:
             yield from (Finding(look, ()) for look in waiting)
             return
-        known = self._known(connection, waiting, scores)
+        known = self._known(connection, waiting, calibration)
         context = context_of(site, metric, known)
         for look in waiting:
             yield Finding(look, verdicts_on(look, known, site, self.judging_context.rules, context))
 
     def _known(
-        self, connection: Connection, waiting: list[Observation], scores: ScoresByClass
+        self, connection: Connection, waiting: list[Observation], calibration: Calibration | None
     ) -> KnownHistory:
         at = self.moment.at
-        if not _may_tell(waiting):
-            # Every rule refuses such looks without asking history, and most hours of most places are blind.
+        if calibration is None:
             return KnownHistory(at)
         site_id, area, metric = _place(waiting[0])
         latest = max(look.period_start for look in waiting)
@@ -220,7 +221,7 @@ class _JudgingRound:
             [each for each in stated if each.series.area == area],
             site_changes(connection, [site_id]),
             read_rule_states(connection, site_id, area, metric),
-            scores,
+            calibration.scores,
         )
 
 

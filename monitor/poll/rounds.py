@@ -26,6 +26,7 @@ from db.polls import (
     polls,
     record_poll,
     start_poll,
+    unborn_polls,
 )
 from db.provider_states import LONGEST_OWN_WAIT_S, note_credits, note_partial, read_state
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
@@ -76,10 +77,12 @@ def poll_provider(
     back by its failures; a provider that asked to be left alone for a while is left alone all the same.
     """
     name = feed.provider.name
-    with writing(engine) as connection:
-        if unborn := disown_unborn(connection, name, now):
-            _log.warning("polls of a wrong clock disowned", provider=name, polls=unborn)
-        before = read_state(connection, name, now)
+    with reading(engine) as connection:
+        unborn, before = unborn_polls(connection, name, now), read_state(connection, name, now)
+    if unborn:
+        with writing(engine) as connection:
+            disowned = disown_unborn(connection, name, now)
+        _log.warning("polls of a wrong clock disowned", provider=name, polls=disowned)
     held = held_back(before, now, force=force)
     if held:
         return [PollReport(name, "", "data", "skipped", held)] if force else []
@@ -180,15 +183,17 @@ class _Run:
         """Say of a provider that answers for some places only that it is not well."""
         if not any(report.outcome in GOOD_OUTCOMES for report in reports):
             return
-        with writing(self._engine) as connection:
+        with reading(self._engine) as connection:
             bad = troubled(connection, self._provider, self._scopes, self._turns, self._now)
-            if bad:
-                scope, newest = bad[0]
-                words = (
-                    f"{self._provider.name} answers for {len(self._scopes) - len(bad)} of {len(self._scopes)} "
-                    f"places only, not for {where_of(scope)}: {newest.error}"
-                )
-                note_partial(connection, self._provider.name, self._now, words, self._before.failing_since)
+        if not bad:
+            return
+        scope, newest = bad[0]
+        words = (
+            f"{self._provider.name} answers for {len(self._scopes) - len(bad)} of {len(self._scopes)} "
+            f"places only, not for {where_of(scope)}: {newest.error}"
+        )
+        with writing(self._engine) as connection:
+            note_partial(connection, self._provider.name, self._now, words, self._before.failing_since)
 
     def _due(self) -> Sequence[Scope]:
         """The scopes to ask now: all, or those whose turn it is where they are more than may be asked at once."""

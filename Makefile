@@ -74,7 +74,7 @@ postgresql: $(VENV)/.dev browser ## The tests that otherwise run on SQLite alone
 	@PYTEST_DEBUG_TEMPROOT=$(RAM) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses=4 --dist=loadscope --no-loadscope-reorder --postgresql $$(grep -lE 'sqlite_engine|story_url' tests/*/test_*.py)
 
 crash: $(VENV)/.dev ## Kill the program at random moments, 240 times over both databases: nothing lost, nothing said in other words
-	@PYTEST_DEBUG_TEMPROOT=$(RAM) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses=2 --kills=60 -m crash tests/stories
+	@PYTEST_DEBUG_TEMPROOT=$(RAM) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses=0 --kills=60 -m crash tests/stories
 
 lock: $(VENV)/.dev ## Renew the pinned versions
 	@for part in runtime dev; do \

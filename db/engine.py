@@ -12,13 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 
 from db.sqlite_files import FileWatch, address, file_of
 
 __all__ = [
     "Connection",
     "DBAPIError",
+    "DataError",
     "Engine",
     "OperationalError",
     "SQLAlchemyError",

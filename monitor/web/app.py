@@ -16,7 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import HTTPConnection
 
 from db.ended_sessions import ended_sessions
-from db.engine import SQLAlchemyError, reading
+from db.engine import DataError, SQLAlchemyError, reading
 from monitor.app import App
 from monitor.errors import InputError
 from monitor.ops.database_health import database_trouble, note_database_error
@@ -144,6 +144,16 @@ def _handle_errors(site: FastAPI, web: WebContext) -> None:
     @site.exception_handler(InputError)
     def on_input(request: Request, error: InputError) -> Response:
         return say(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    @site.exception_handler(DataError)
+    def on_value(request: Request, _error: DataError) -> Response:
+        # PostgreSQL refuses what it could not hold, a NUL in a text among it: the question is at fault.
+        return say(
+            request,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "The request cannot be answered: it asks for something that no database here can hold, such as the character "
+            "NUL (%00). Remove it from the address.",
+        )
 
     @site.exception_handler(SQLAlchemyError)
     def on_database(request: Request, error: SQLAlchemyError) -> Response:

@@ -1,10 +1,11 @@
 """Which certificate authorities are trusted: the public ones, this machine's own, and those of a `ca_file`."""
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -45,12 +46,7 @@ def authorities(ca_file: Path) -> list[Authority]:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _load(context, ca_file)
-    return [
-        Authority(
-            _name(each["subject"]), datetime.fromtimestamp(ssl.cert_time_to_seconds(each["notAfter"]), UTC)
-        )
-        for each in context.get_ca_certs()
-    ]
+    return [_authority(each) for each in context.get_ca_certs()]
 
 
 def _load(context: ssl.SSLContext, ca_file: Path) -> None:
@@ -76,6 +72,7 @@ def _what_else(content: bytes) -> str:
     return "it holds no certificate (PEM: text that begins with -----BEGIN CERTIFICATE-----)"
 
 
-def _name(subject: tuple[tuple[tuple[str, str], ...], ...]) -> str:
-    parts = dict(pair for part in subject for pair in part)
-    return parts.get("commonName") or parts.get("organizationName") or "without a name"
+def _authority(certificate: Mapping[str, Any]) -> Authority:
+    named = dict(pair for part in certificate["subject"] for pair in part)
+    until = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+    return Authority(named.get("commonName") or named.get("organizationName") or "without a name", until)

@@ -131,7 +131,7 @@ Reply = tuple[int, dict[str, str], bytes]
 
 
 class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay quiet where a client refuses the certificate."""
         if not isinstance(sys.exception(), ssl.SSLError | OSError):
             super().handle_error(request, client_address)

@@ -35,6 +35,8 @@ class App:
     rules: Mapping[str, Rule]
     pictures: FeedClient
     """Reads the files of scenes, from these hosts of each provider and no other."""
+    picture_clients: Mapping[str, FeedClient]
+    """Does the same for providers with certificate authorities of their own."""
     picture_hosts: HostsByProvider
     deadman: DeadMan | None = None
     clients: Sequence[GuardedClient] = ()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from db.records import Fix, Purpose, Scene
@@ -65,6 +66,8 @@ class Provider:
     options: Mapping[str, str] = field(default_factory=dict)
     terms_url: str = ""
     limits: str = ""
+    ca_file: Path | None = None
+    """Certificate authorities of the operator's own that may vouch for this provider."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
@@ -13,9 +13,10 @@ from db.engine import DBAPIError, Engine, open_engine, reading, server_time, wri
 from db.leases import is_alive, lease_holder
 from db.migrate import current_revision, is_known, newest_revision
 from monitor.bootstrap import build_channels, build_deadman, build_feed, rule_defaults
-from monitor.config.settings import Settings, load_settings
+from monitor.config.settings import LogSettings, Settings, load_settings
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError
+from monitor.feeds.authorities import CaFileError, authorities
 from monitor.feeds.http import ANY_STATUS, GuardedClient
 from monitor.feeds.providers import configured_providers
 from monitor.ops.database_health import (
@@ -33,6 +34,8 @@ from monitor.sites.load import load_sites
 
 CheckState = Literal["ok", "warning", "broken"]
 _DISK_WARNING = 1024**3
+_RENEWAL = timedelta(days=30)
+"""A certificate of an authority is passed from hand to hand, which takes its time."""
 _SKEW_WARNING_S = 30
 _SKEW_BROKEN_S = 300
 
@@ -61,6 +64,7 @@ def run_checks(clock: Callable[[], datetime], *, network: bool = True) -> Iterat
     yield _history(settings)
     yield from _database(settings, clock())
     yield _disk(settings)
+    yield from _ca_files(settings, clock())
     yield _channels(settings)
     yield from _links(settings)
     yield _deadman(settings, network=network)
@@ -185,6 +189,40 @@ def disk_finding(folder: Path, free: int) -> CheckResult:
     return CheckResult(
         "disk", state, found, "Make room, or move the database; a full disk stops every write."
     )
+
+
+def _ca_files(settings: Settings, now: datetime) -> Iterator[CheckResult]:
+    named = {"ca_file": settings.ca_file}
+    named |= {f"providers.{name}.ca_file": each.ca_file for name, each in settings.providers.items()}
+    named |= {
+        f"channels.{name}.ca_file": each.ca_file
+        for name, each in settings.channels.items()
+        if not isinstance(each, LogSettings)
+    }
+    for where, path in named.items():
+        if path is not None:
+            yield _ca_file(where, path, now)
+
+
+def _ca_file(where: str, path: Path, now: datetime) -> CheckResult:
+    renew = "Ask whoever runs the authority for its new certificate, and put it into the file."
+    try:
+        found = authorities(path)
+    except CaFileError as error:
+        return CheckResult(
+            where,
+            "broken",
+            f"{str(error)[:1].upper()}{str(error)[1:]}",
+            "Name the file (PEM) that whoever runs the authority gives out.",
+        )
+    if not found:
+        return CheckResult(where, "ok", f"{path} holds certificates that vouch for one server each.")
+    listed = "; ".join(f"{each.name}, until {each.not_after:%Y-%m-%d}" for each in found)
+    if all(each.not_after <= now for each in found):
+        return CheckResult(where, "broken", f"Every authority in {path} has expired: {listed}.", renew)
+    if any(each.not_after - now < _RENEWAL for each in found):
+        return CheckResult(where, "warning", f"{path} is soon out of date: {listed}.", renew)
+    return CheckResult(where, "ok", f"{path} is trusted: {listed}.")
 
 
 def _channels(settings: Settings) -> CheckResult:

@@ -15,7 +15,9 @@ from sqlalchemy import text
 from db.engine import open_engine, writing
 from db.leases import take_lease
 from db.migrate import migrate
+from monitor.feeds.authorities import authorities
 from monitor.runtime.doctor import CheckResult, disk_finding, run_checks
+from tests.kit.authority import Authority
 from tests.kit.program import closed_port, run, write_settings
 
 pytestmark = pytest.mark.long
@@ -85,6 +87,34 @@ def test_bad_settings_are_the_only_finding(folder: Path, monkeypatch: pytest.Mon
     (only,) = findings().values()
     assert (only.check, only.state) == ("settings", "broken")
     assert "SITEWATCH_PORT" in only.found
+
+
+def test_files_of_authorities_are_looked_into(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Authority(folder)
+    (until,) = [each.not_after for each in authorities(ours.file)]
+    settings = (folder / "sitewatch.toml").read_text()
+    (folder / "sitewatch.toml").write_text(
+        f"{settings}\nca_file = {str(folder / 'gone.pem')!r}\n"
+        f"[channels.desk]\nkind = 'slack'\nwebhook_url = 'https://hooks.example/x'\nca_file = {str(ours.file)!r}\n"
+    )
+    monkeypatch.setenv("SITEWATCH_CA_FILE", str(ours.certificate().chain))
+
+    def looked(now: datetime) -> dict[str, CheckResult]:
+        return {each.check: each for each in run_checks(lambda: now, network=False)}
+
+    found = looked(until - timedelta(days=31))
+    assert found["ca_file"].state == "ok"
+    assert "vouch for one server each" in found["ca_file"].found
+    assert found["channels.desk.ca_file"].found.endswith(f"is trusted: Newsroom CA, until {until:%Y-%m-%d}.")
+    assert looked(until - timedelta(days=29))["channels.desk.ca_file"].state == "warning"
+    expired = looked(until)["channels.desk.ca_file"]
+    assert expired.state == "broken"
+    assert "has expired: Newsroom CA" in expired.found
+    assert "new certificate" in expired.mend
+    broken = looked(until)["providers.earth-search.ca_file"]
+    assert broken.state == "broken"
+    assert "gone.pem cannot be used: No such file" in broken.found
+    assert broken.mend
 
 
 def test_no_site_at_all_is_a_warning(folder: Path) -> None:

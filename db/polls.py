@@ -74,6 +74,8 @@ class PollResult:
     claims: tuple[FlightClaim, ...] = ()
     estimates: tuple[EstimatedPosition, ...] = ()
     nearby: Mapping[str, int] = field(default_factory=dict)
+    unheard: frozenset[str] = frozenset()
+    """Which of these were asked about and not watched all the same: they are out of hearing."""
     parts: Mapping[str, int] = field(default_factory=dict)
     """Into how many scopes a site is divided, where it is (a box each side of 180°)."""
     retry_after_s: float | None = None
@@ -145,8 +147,8 @@ def record_poll(
             feed_time=result.feed_time,
             error=result.error,
             payload_sha256=sha256,
-            # A failed poll has nothing that waits to become visits or looks.
-            derived=result.outcome == "failed",
+            # A failed poll has nothing that waits to become visits or looks, unless somebody was heard all the same.
+            derived=result.outcome == "failed" and not result.fixes,
         )
     )
     if begun.purpose == "data":
@@ -177,6 +179,7 @@ def _store_answer(connection: Connection, begun: Poll, result: PollResult, now: 
 def _account(connection: Connection, begun: Poll, result: PollResult, begins: datetime, lasts_s: int) -> None:
     # A slot is watched once, however often it was asked.
     again = _others(connection, begun, poll.c.outcome.in_(GOOD_OUTCOMES), poll.c.scope == begun.scope)
+    good = result.outcome in GOOD_OUTCOMES and not again
     accrue(
         connection,
         begun.provider,
@@ -184,7 +187,7 @@ def _account(connection: Connection, begun: Poll, result: PollResult, begins: da
         parts=result.parts,
         begins=begins,
         lasts_s=lasts_s,
-        observed=result.outcome in GOOD_OUTCOMES and not again,
+        observed=result.nearby.keys() - result.unheard if good else (),
     )
 
 

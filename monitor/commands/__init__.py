@@ -12,6 +12,7 @@ from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 
 from monitor.config.clock import utc_now
@@ -32,7 +33,7 @@ def opened(*, fresh: bool = False, prepared: bool = True) -> "Iterator[App]":
 
     Only a command that brings something in may begin a `fresh` one; any other refuses where there is none.
     """
-    from db.engine import DBAPIError
+    from db.engine import DBAPIError, known_as
     from monitor.bootstrap import build_app
     from monitor.config.settings import load_settings
     from monitor.ops.database_health import database_failure_or_lack
@@ -41,18 +42,25 @@ def opened(*, fresh: bool = False, prepared: bool = True) -> "Iterator[App]":
 
     settings = load_settings()
     configure(settings.log_format, settings.secrets)
-    app = build_app(settings)
-    try:
-        if prepared:
-            prepare(app, utc_now(), fresh=fresh)
-        yield app
-    except DBAPIError as error:
-        ailment = database_failure_or_lack(error, settings)
-        if ailment is None:
-            raise
-        raise WorkFailed(f"{ailment}\n“sitewatch doctor” checks all of it.") from None
-    finally:
-        app.close()
+    with known_as(_command()):
+        app = build_app(settings)
+        try:
+            if prepared:
+                prepare(app, utc_now(), fresh=fresh)
+            yield app
+        except DBAPIError as error:
+            ailment = database_failure_or_lack(error, settings)
+            if ailment is None:
+                raise
+            raise WorkFailed(f"{ailment}\n“sitewatch doctor” checks all of it.") from None
+        finally:
+            app.close()
+
+
+def _command() -> str:
+    """What a person typed, without what was given to it."""
+    context = click.get_current_context(silent=True)
+    return "sitewatch" if context is None else context.command_path
 
 
 def say(text: str) -> None:

@@ -42,6 +42,9 @@ class SiteItem(BaseModel):
     timezone: str = Field(description="The IANA time zone of its days.")
     codes: dict[str, str] = Field(description="Codes of others for it, such as ICAO and IATA.")
     watchlist: list[str] = Field(description="Subjects that are told whenever they come.")
+    watchlist_reasons: dict[str, str] = Field(
+        description="Why single aircraft are listed, in the words of whoever watches, by subject."
+    )
     links: list[str] = Field(description="Ids of sites that belong to it.")
     areas: list[AreaItem] = Field(description="Its named parts.")
     elevation_ft: float | None = Field(description="Height above mean sea level, feet.")

@@ -12,6 +12,7 @@ from db.declared import notes
 from db.engine import Connection
 from db.pages import VisitFilter, visit_page
 from db.records import Alert, Note
+from monitor.aircraft.listed import CANNOT_FIRE, entries_that_cannot_fire
 from monitor.app import App
 from monitor.sites import Site
 from monitor.web.charts.data import chart_data
@@ -83,8 +84,8 @@ class SitePage:
     watched: tuple[tuple[str, tuple[str, ...]], ...]
     site_names: dict[str, str]
     judgeability: tuple[Judgeability, ...]
-    watchlist: tuple[str, ...]
-    """The subjects on the site's watch list, in words."""
+    watchlist: tuple[tuple[str, str], ...]
+    """The subjects on the site's watch list in words, each with why it is listed or why it can never fire, if either."""
 
     @property
     def site(self) -> Site:
@@ -118,8 +119,19 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         watched=rules_by_metric(watch),
         site_names=overview_reader.names,
         judgeability=tuple(judgeability(connection, {site.id: watch}, app.rules, now)),
-        watchlist=tuple(subject_words(each, overview_reader.names) for each in site.watchlist),
+        watchlist=tuple(_listed(connection, site, overview_reader.names)),
     )
+
+
+def _listed(connection: Connection, site: Site, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    mute = entries_that_cannot_fire(connection, [site]).get(site.id, ())
+    for each in site.watchlist:
+        reason = site.watchlist_reasons.get(each, "")
+        remarks = [
+            *([f"listed because: “{reason}”"] if reason else []),
+            *([CANNOT_FIRE] if each in mute else []),
+        ]
+        yield subject_words(each, names), "; ".join(remarks)
 
 
 def _chosen(known: list[Topic], asked: PanelQuery) -> Topic | None:

@@ -1,12 +1,13 @@
 """`sitewatch sites`: list, show and check the watched sites, add one, remove one."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.commands import JsonFlag, print_json, print_table, say
+from monitor.commands import JsonFlag, print_json, print_table, say, say_data
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def list_sites(*, file: SitesFileOption = None, as_json: JsonFlag = False) -> No
 
     sites = load_sites(_path(file), **_checks())
     if as_json:
-        print_json({"items": [_row(site) for site in sites]})
+        print_json({"items": [_row(site) for site in sites], "attribution": _data(sites)})
     elif not len(sites):
         say("No sites yet. “sitewatch sites add --airport ZKPY” adds an airport by its code.")
     else:
@@ -55,6 +56,7 @@ def list_sites(*, file: SitesFileOption = None, as_json: JsonFlag = False) -> No
             ("site", "name", "kind", "time zone", "outline"),
             ((site.id, site.name, site.kind, site.timezone.key, site.precision) for site in sites),
         )
+        say_data(_data(sites))
 
 
 def _row(site: "Site") -> dict[str, Any]:
@@ -95,7 +97,13 @@ def show_site(site: SiteId, *, file: SitesFileOption = None, as_json: JsonFlag =
     watch = site_watches([found], settings.watch, settings.lapse_after_days)[found.id]
     circle = bounding_circle(found.geometry)
     if as_json:
-        document = {**_row(found), "circle": asdict(circle), "watch": _watch(watch), "feature": found.feature}
+        document = {
+            **_row(found),
+            "circle": asdict(circle),
+            "watch": _watch(watch),
+            "feature": found.feature,
+            "attribution": _data([found]),
+        }
         print_json(document)
         return
     around = f"{circle.lat:.4f}, {circle.lon:.4f}, within {circle.radius_nm:.1f} NM"
@@ -108,6 +116,14 @@ def show_site(site: SiteId, *, file: SitesFileOption = None, as_json: JsonFlag =
             for metric, each in _watch(watch).items()
         ),
     )
+    say_data(_data([found]))
+
+
+def _data(sites: "Iterable[Site]") -> list[str]:
+    from alerts.attribution import each_once
+    from monitor.reports.sources import site_attributions
+
+    return each_once(said for site in sites for said in site_attributions(site))
 
 
 def _watch(watch: "SiteWatch") -> dict[str, Any]:

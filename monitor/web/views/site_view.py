@@ -7,7 +7,7 @@ from typing import Any
 
 from alerts.channels.safe_text import safe_url
 from alerts.judging.judgeability import Judgeability, judgeability
-from alerts.words import metric_words, named, period_words
+from alerts.words import metric_words, named, period_words, quoted_note
 from db.declared import notes
 from db.engine import Connection
 from db.pages import VisitFilter, visit_page
@@ -168,7 +168,7 @@ def _links(known: list[Topic], chosen: Topic | None) -> list[TopicLink]:
 def _note(note: Note, zone: str) -> NoteRow:
     return NoteRow(
         when=period_words(note.starts_at, note.ends_at, note.precision, zone),
-        text=note.text,
+        text=quoted_note(note.text, named(note.publisher), note.via),
         source=SourceLink(named(note.publisher), safe_url(note.url)),
         certainty=note.certainty,
         announced=note.announced,

@@ -66,7 +66,9 @@ def application_name() -> str:
 
 def sign(path: Path) -> None:
     """Leave the own name beside a SQLite file, whose writer one is now."""
-    _write(path, {"name": own_name()[:_NAME_CHARACTERS], "process": os.getpid(), "machine": socket.gethostname()})
+    _write(
+        path, {"name": own_name()[:_NAME_CHARACTERS], "process": os.getpid(), "machine": socket.gethostname()}
+    )
 
 
 def unsign(path: Path) -> None:

@@ -5,7 +5,7 @@ process was killed) has no outcome; after `POLL_LOST_AFTER` it counts as lost: n
 its slot may be asked again under the next sequence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 
@@ -320,6 +320,15 @@ def polls(
     ]
     query = select(*_COLUMNS).where(and_(True, *wanted)).order_by(poll.c.started_at.desc(), poll.c.id.desc())
     return [Poll(*row) for row in connection.execute(query.limit(limit))]
+
+
+def providers_of(connection: Connection, poll_ids: Collection[int]) -> dict[int, str]:
+    """Who answered each of these polls, by poll id."""
+    found: dict[int, str] = {}
+    for some in chunks(sorted(poll_ids)):
+        query = select(poll.c.id, poll.c.provider).where(poll.c.id.in_(some))
+        found.update((row.id, row.provider) for row in connection.execute(query))
+    return found
 
 
 def requests_since(connection: Connection, since: datetime) -> dict[str, int]:

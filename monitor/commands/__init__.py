@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
@@ -67,6 +68,19 @@ def say(text: str) -> None:
     """Print one line for a person, at once and in one piece, whoever else is speaking."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def say_data(sources: Iterable[str]) -> None:
+    """Print below an answer whose data it rests on, broken between words where there is a terminal."""
+    from rich.console import Console
+
+    from alerts.attribution import one_line
+    from monitor.config.secrets import visible
+
+    line, terminal = visible(one_line(sources)), Console()
+    say("")
+    for part in wrap(line, terminal.width, break_on_hyphens=False) if terminal.is_terminal else [line]:
+        say(part)
 
 
 def print_json(document: object) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from alerts.attribution import alert_attributions, each_once
 from alerts.delivery.messages import compose_alert
 from alerts.words import local_day
 from db.alerts import alert_events, alerts
@@ -28,6 +29,7 @@ def replay_report(engine: Engine) -> dict[str, Any]:
         "observations": recorded,
         "visits": [_visit(each) for each in stays],
         "deliveries": [_delivery(each) for each in owed],
+        "attribution": each_once(said for each in found for said in alert_attributions(each)),
     }
 
 

@@ -13,7 +13,15 @@ from db.engine import DBAPIError, Engine, open_engine, reading, server_time, wri
 from db.leases import is_alive, lease_holder
 from db.migrate import current_revision, is_known, newest_revision
 from db.provider_states import read_state
-from monitor.bootstrap import build_channels, build_deadman, build_feed, rule_defaults
+from monitor.aircraft.listed import cannot_fire_words, entries_that_cannot_fire
+from monitor.bootstrap import (
+    address_test,
+    build_channels,
+    build_classes,
+    build_deadman,
+    build_feed,
+    rule_defaults,
+)
 from monitor.config.settings import LogSettings, Settings, load_settings
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError, Scope
@@ -76,7 +84,7 @@ def run_checks(clock: Callable[[], datetime], *, network: bool = True) -> Iterat
 
 def _sites(settings: Settings) -> CheckResult:
     try:
-        sites = load_sites(settings.sites_file, rule_defaults())
+        sites = load_sites(settings.sites_file, rule_defaults(), address_test(build_classes(settings)))
     except SitesError as error:
         return CheckResult(
             "sites",
@@ -131,6 +139,7 @@ def _database(settings: Settings, now: datetime) -> Iterator[CheckResult]:
         yield from _service(engine, settings.lease_s, now)
         if current_revision(engine) == newest_revision():
             yield from _last_answers(engine, settings, now)
+        yield from _listed(engine, settings)
         if path is None:
             with reading(engine) as connection:
                 yield _skew("the database server", server_time(connection), now)
@@ -162,6 +171,22 @@ def _revision(engine: Engine, where: str) -> CheckResult:
         f"{where} was made by a newer sitewatch ({revision}).",
         "Install that version, or set SITEWATCH_DATABASE_URL to another database.",
     )
+
+
+def _listed(engine: Engine, settings: Settings) -> Iterator[CheckResult]:
+    if current_revision(engine) != newest_revision():
+        return
+    with suppress(SitesError), reading(engine) as connection:
+        found = entries_that_cannot_fire(
+            connection, load_sites(settings.sites_file, rule_defaults(), lambda _icao24: True)
+        )
+        if found:
+            yield CheckResult(
+                "watch lists",
+                "warning",
+                cannot_fire_words(found),
+                "Take them off the list; only the count of all aircraft can tell of them.",
+            )
 
 
 def _service(engine: Engine, lease_s: float, now: datetime) -> Iterator[CheckResult]:

@@ -26,7 +26,7 @@ AWAITED_STATES = frozenset({"lost_toward", "presumed"})
 INFERRED = "inferred"
 """The key of a visit's candidates that says how it was inferred: `lost` on the way here, or only `emerged`."""
 _FLIGHT_ENDS = ("origin", "destination")
-Bounds = tuple[datetime, datetime]
+TimeBounds = tuple[datetime, datetime]
 """The earliest and the latest time at which something can have happened."""
 
 
@@ -123,12 +123,12 @@ class Visit:
         return {key: self.candidates[key] for key in _FLIGHT_ENDS if key in self.candidates}
 
     @property
-    def arrived_between(self) -> Bounds | None:
+    def arrived_between(self) -> TimeBounds | None:
         """The interval in which it must have arrived; None where its arrival was not observed."""
         return _bounds(self.candidates.get("arrived_between"))
 
     @property
-    def departed_between(self) -> Bounds | None:
+    def departed_between(self) -> TimeBounds | None:
         """The interval in which it must have left; None while it is not known to have."""
         return _bounds(self.candidates.get("departed_between"))
 
@@ -145,5 +145,5 @@ class Visit:
         return None if told is None else datetime.fromisoformat(told)
 
 
-def _bounds(stamps: Sequence[str] | None) -> Bounds | None:
+def _bounds(stamps: Sequence[str] | None) -> TimeBounds | None:
     return None if stamps is None else (datetime.fromisoformat(stamps[0]), datetime.fromisoformat(stamps[1]))

@@ -12,7 +12,7 @@ from db.deliveries import deliveries
 from db.engine import Engine, reading
 from db.flights import visits
 from db.observations import count_recorded
-from db.records import Alert, AlertEvent, Bounds, Delivery, JsonMapping, Visit
+from db.records import Alert, AlertEvent, Delivery, JsonMapping, TimeBounds, Visit
 
 
 def replay_report(engine: Engine) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _time(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")
 
 
-def _times(bounds: Bounds | None) -> list[str | None] | None:
+def _times(bounds: TimeBounds | None) -> list[str | None] | None:
     return None if bounds is None else [_time(each) for each in bounds]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from db.chunks import chunks
 from db.coverage import accrue, drop_unborn_hours
@@ -263,20 +263,30 @@ def _newest(connection: Connection, provider: str, scope: str, *where: ColumnEle
     return None if row is None else Poll(*row)
 
 
-def last_turned_away(connection: Connection, provider: str, since: datetime) -> tuple[int, int] | None:
-    """The newest slot since then of which the provider let a part through, and how much, until it was asked too often."""
-    let_through = func.sum(case((poll.c.outcome.in_(GOOD_OUTCOMES), 1), else_=0))
-    refused = func.sum(case((poll.c.http_status == _TOO_OFTEN, 1), else_=0))
+def last_turned_away(
+    connection: Connection, providers: Collection[str], since: datetime, limit: int
+) -> list[Poll]:
+    """The newest polls of these providers, begun since then, that were told that we ask too often; newest first."""
     query = (
-        select(poll.c.slot, let_through)
-        .where(poll.c.provider == provider, poll.c.started_at >= since)
-        .group_by(poll.c.slot)
-        .having(let_through > 0, refused > 0)
-        .order_by(poll.c.slot.desc())
-        .limit(1)
+        select(*_COLUMNS)
+        .where(poll.c.provider.in_(providers), poll.c.started_at >= since, poll.c.http_status == _TOO_OFTEN)
+        .order_by(poll.c.started_at.desc(), poll.c.id.desc())
+        .limit(limit)
     )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else (int(row[0]), int(row[1]))
+    return [Poll(*row) for row in connection.execute(query)]
+
+
+def let_through(
+    connection: Connection, providers: Collection[str], since: datetime, until: datetime
+) -> list[datetime]:
+    """When the requests of these providers that were answered well were begun in [since, until], whatever they were for."""
+    query = select(poll.c.started_at).where(
+        poll.c.provider.in_(providers),
+        poll.c.started_at >= since,
+        poll.c.started_at <= until,
+        poll.c.outcome.in_(GOOD_OUTCOMES),
+    )
+    return list(connection.execute(query.order_by(poll.c.started_at)).scalars())
 
 
 def unborn_polls(connection: Connection, provider: str, now: datetime) -> list[int]:

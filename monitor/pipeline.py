@@ -177,9 +177,12 @@ def poll(
         )
     sites = list(app.sites.values()) if site is None else [app.known_site(site)]
     reports = []
+    providers = [feed.provider for feed in app.feeds.values()]
     asked = [feed for name, feed in app.feeds.items() if provider in {None, name}]
     for number, feed in enumerate(asked, start=1):
-        reports += poll_provider(app.engine, feed, sites, now, force=force, classes=app.classes)
+        reports += poll_provider(
+            app.engine, feed, sites, now, force=force, classes=app.classes, others=providers
+        )
         if progress is not None:
             progress(number / len(asked))
     if ours := next((each.text for each in reports if each.ours), ""):

@@ -1,6 +1,10 @@
 """Reading the options of a provider; all of them are text."""
 
 import math
+from collections.abc import Iterable
+from typing import Any
+
+import httpx
 
 from monitor.config.settings import SettingsError
 from monitor.feeds import Provider
@@ -10,6 +14,7 @@ MAX_AGE_S = 120.0
 MAX_POSITION_AGE_S = 60.0
 """A position older than this is no position of its answer's time; `max_position_age_s` changes it."""
 _DAY_S = 86_400
+_APART = ("opensky", "opensky_flights", "opensky_tracks")
 
 
 def number_option(provider: Provider, name: str, default: float | None = None) -> float:
@@ -32,6 +37,20 @@ def spacing_of(provider: Provider) -> float:
             f"{provider.name}: the option spacing_s must not be negative (got {spacing_s:g})."
         )
     return spacing_s
+
+
+def sharing_a_limit(provider: Provider, others: Iterable[Provider]) -> tuple[Provider, ...]:
+    """Those of the providers that one limit holds for, this one first: the same host knows them by the same credentials."""
+    mine = _account(provider)
+    return (provider, *(each for each in others if each.name != provider.name and _account(each) == mine))
+
+
+def _account(provider: Provider) -> tuple[Any, ...]:
+    url = httpx.URL(provider.base_url)
+    # OpenSky gives each kind of question credits of its own.
+    bucket = provider.kind if provider.kind in _APART else ""
+    keys = (*sorted(provider.headers.items()), *sorted(provider.credentials.items()))
+    return url.host, url.port, bucket, keys
 
 
 def rotation_slots(provider: Provider, scopes: int) -> int:

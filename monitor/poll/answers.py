@@ -53,6 +53,14 @@ def held_back(state: ProviderState, now: datetime, *, force: bool) -> str:
     return "held back" if state.not_before and state.not_before > now else ""
 
 
+def shared_rest(provider: str, other: str, until: datetime) -> str:
+    """Why a provider is not asked that did not itself say that it is asked too often."""
+    return (
+        f"{other} is at the same host with the same credentials as {provider} and asked to be left alone until "
+        f"{utc(until)}; one limit holds for both."
+    )
+
+
 def back_off_s(failures: int, interval_s: int) -> int:
     """How long to leave a provider alone after so many failed slots on end: not at all, one slot, two, four."""
     if failures <= 1:

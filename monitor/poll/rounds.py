@@ -7,7 +7,7 @@ place elsewhere. Otherwise the poll has failed. A provider that says that it is 
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,7 +30,8 @@ from db.polls import (
 )
 from db.provider_states import LONGEST_OWN_WAIT_S, note_credits, note_partial, read_state
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
-from monitor.feeds import NO_AIRCRAFT, TOO_OFTEN, Feed, FeedError, Fetched, Scope
+from monitor.feeds import NO_AIRCRAFT, TOO_OFTEN, Feed, FeedError, Fetched, Provider, Scope
+from monitor.feeds.options import sharing_a_limit
 from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.tracks.identity import Classes
 from monitor.poll.answers import (
@@ -44,11 +45,12 @@ from monitor.poll.answers import (
     failed_result,
     held_back,
     log_round,
+    shared_rest,
     where_of,
     worth_keeping,
 )
 from monitor.poll.own_receiver import receiver_doubt
-from monitor.poll.plan import in_turn, slots_needed, troubled
+from monitor.poll.plan import in_turn, learnt_room, must_wait, resting, slots_needed, troubled
 from monitor.sites import Site
 
 _log = structlog.get_logger()
@@ -71,8 +73,11 @@ def poll_provider(
     *,
     force: bool = False,
     classes: Classes | None = None,
+    others: Iterable[Provider] = (),
 ) -> list[PollReport]:
     """Ask a provider about these sites unless this slot was asked already; nothing that fails is raised.
+
+    `others` are the providers that are asked beside it: those at the same host with the same credentials share its limit.
 
     `force` (a person asks) asks again within the slot, and asks a provider that is switched off or held
     back by its failures; a provider that asked to be left alone for a while is left alone all the same.
@@ -84,14 +89,18 @@ def poll_provider(
         with writing(engine) as connection:
             disowned = disown_unborn(connection, name, now)
         _log.warning("polls of a wrong clock disowned", provider=name, polls=disowned)
-    held = held_back(before, now, force=force)
+    sharing = sharing_a_limit(feed.provider, others)
+    with reading(engine) as connection:
+        rests = resting(connection, sharing, now)
+    held = held_back(before, now, force=force) or (shared_rest(name, *rests) if rests else "")
     if held:
         return [PollReport(name, "", "data", "skipped", held)] if force else []
     if feed.ledger is not None:
         feed.ledger.restore(before.credits or {}, now)
         if force:
             feed.ledger.lift()
-    reports = _Run(engine, feed, sites, now, classes, before=before, force=force).ask_all()
+    run = _Run(engine, feed, sites, now, classes, before=before, force=force, sharing=sharing)
+    reports = run.ask_all()
     after = _after(engine, feed, now)
     log_round(before, after, reports)
     return reports
@@ -119,8 +128,10 @@ class _Run:
         *,
         before: ProviderState,
         force: bool,
+        sharing: Sequence[Provider],
     ) -> None:
         self._engine = engine
+        self._sharing = sharing
         self._feed = feed
         self._provider = feed.provider
         self._sites = {site.id: site for site in sites}
@@ -229,7 +240,10 @@ class _Run:
         self._scopes = scopes
         self._parts = Counter(name for scope in scopes for name in scope.site_ids)
         with reading(self._engine) as connection:
-            needed = slots_needed(connection, self._provider, len(scopes), self._slot, self._now)
+            room = learnt_room(connection, self._sharing, self._now)
+            if must_wait(connection, self._sharing, room, self._now) and not self._force:
+                return []
+            needed = slots_needed(self._provider, len(scopes), room)
             everything = self._force or needed == 1
             # The same order each time would leave the last ones out, where not all are answered.
             since = self._slot if everything else self._slot - needed

@@ -353,6 +353,73 @@ def test_a_poll_in_json_lists_what_was_asked(sitewatch: Sitewatch) -> None:
     assert (item["outcome"], item["site_ids"]) == ("failed", ["quiet-field"])
 
 
+OFF = '[providers."{}"]\nenabled = false\n'
+NO_SCENES = b'{"type": "FeatureCollection", "features": []}'
+
+
+def only(folder: Path, provider: str, port: int) -> None:
+    """Settings under which one of the two providers is on, at this port."""
+    other, path = {"adsb.lol": ("earth-search", "v2/"), "earth-search": ("adsb.lol", "v1")}[provider]
+    (folder / "sitewatch.toml").write_text(
+        'allowed_networks = ["127.0.0.0/8"]\n'
+        f'[providers."{provider}"]\nbase_url = "http://127.0.0.1:{port}/{path}"\n' + OFF.format(other)
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["adsb.lol"], ["earth-search"], ["--site", "quiet-field"]])
+def test_where_nothing_that_was_asked_answers_a_poll_ends_with_1(
+    sitewatch: Sitewatch, arguments: list[str]
+) -> None:
+    answer = sitewatch("poll", *arguments)
+    assert (answer.code, "No provider gave an answer." in answer.err) == (1, True)
+
+
+@pytest.mark.parametrize("status", [429, 500, 403, 200], ids=["too often", "broken", "refused", "useless"])
+def test_every_way_of_no_answer_ends_with_1(sitewatch: Sitewatch, folder: Path, status: int) -> None:
+    with answering(lambda: b'{"msg": "no"}', status) as port:
+        write_settings(folder, port)
+        assert sitewatch("poll").code == 1
+
+
+def test_where_all_are_resting_a_poll_ends_with_1_and_says_until_when(
+    sitewatch: Sitewatch, folder: Path
+) -> None:
+    with answering(lambda: b"slow down", 429, {"Retry-After": "3600"}) as port:
+        write_settings(folder, port)
+        assert sitewatch("poll").code == 1
+        resting = sitewatch("poll")
+    assert (resting.code, resting.out.count("asked to be left alone until")) == (1, 2)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["words", "json"])
+def test_where_one_of_them_answers_a_poll_ends_with_0(
+    sitewatch: Sitewatch, folder: Path, arguments: list[str]
+) -> None:
+    """Aircraft come, and the catalogue does not understand the question."""
+    with answering(aircraft) as port:
+        write_settings(folder, port)
+        answer = sitewatch("poll", *arguments)
+        assert answer.code == 0
+        assert "Failed" in answer.out
+        assert sitewatch("poll", "earth-search").code == 1
+
+
+def test_a_catalogue_without_new_scenes_has_answered(sitewatch: Sitewatch, folder: Path) -> None:
+    with answering(lambda: NO_SCENES) as port:
+        only(folder, "earth-search", port)
+        assert sitewatch("poll").code == 0
+
+
+def test_an_empty_answer_that_is_not_believed_is_none(sitewatch: Sitewatch, folder: Path) -> None:
+    def nobody() -> bytes:
+        return json.dumps({"ac": [], "now": datetime.now(UTC).timestamp() * 1000}).encode()
+
+    with answering(nobody) as port:
+        only(folder, "adsb.lol", port)
+        answer = sitewatch("poll", "--site", "quiet-field")
+    assert (answer.code, "which is no zero" in answer.out) == (1, True)
+
+
 def test_without_providers_there_is_nothing_to_poll(sitewatch: Sitewatch, folder: Path) -> None:
     (folder / "sitewatch.toml").write_text(
         '[providers."adsb.lol"]\nenabled = false\n[providers.earth-search]\nenabled = false\n'

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -45,13 +45,21 @@ def closed_port() -> Iterator[int]:
 
 
 @contextmanager
-def answering(body: Callable[[], bytes], status: int = 200) -> Iterator[int]:
+def answering(
+    body: Callable[[], bytes], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Iterator[int]:
     """A server on loopback that answers everything with this body, as a feed does."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
         def do_GET(self) -> None:
             content = body()
             self.send_response(status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +15,8 @@ from db.engine import reading
 from db.polls import polls
 from db.provider_states import read_state
 from db.records import ProviderState
+from monitor.feeds.options import sharing_a_limit
+from monitor.feeds.providers import DEFAULT_PROVIDERS
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.poll.plan import DOUBLES_AFTER_SLOTS
 from monitor.poll.rounds import poll_provider
@@ -134,3 +137,107 @@ def test_a_place_that_fails_now_and_then_makes_no_provider_ill(sqlite_engine: En
         poll_provider(sqlite_engine, feed, sites, now)
         seen.append(state(sqlite_engine, now).health)
     assert set(seen) == {"ok"}
+
+
+class SharedHost:
+    """One host that lets so many requests through in a window, whichever of its providers asks."""
+
+    def __init__(self, allowed: int, window_s: int = 60, headers: dict[str, str] | None = None) -> None:
+        self.allowed, self.window = allowed, timedelta(seconds=window_s)
+        self.headers = headers or {}
+        self.now, self.let, self.refused = NOON, [NOON - timedelta(days=1)], 0
+        self.asked: Counter[str] = Counter()
+
+    def feed(self, name: str, interval_s: int = 60, **changes: Any) -> ReadsbFeed:
+        def answer(request: httpx.Request) -> httpx.Response:
+            self.asked[name] += 1
+            if sum(at > self.now - self.window for at in self.let) >= self.allowed:
+                self.refused += 1
+                return httpx.Response(429, headers=self.headers)
+            self.let.append(self.now)
+            lat, lon = map(float, request.url.path.split("/")[-3:-1])
+            return httpx.Response(200, content=v2_body(aircraft(lat=lat, lon=lon), now=self.now))
+
+        return ReadsbFeed(readsb_provider(name=name, interval_s=interval_s, **changes), client(answer))
+
+    def run(
+        self, engine: Engine, feeds: list[ReadsbFeed], sites: list[Site], seconds: range
+    ) -> Counter[tuple[str, str]]:
+        """The good answers by provider and place; each provider asks about one place in a question."""
+        good: Counter[tuple[str, str]] = Counter()
+        providers = [each.provider for each in feeds]
+        for second in seconds:
+            self.now = NOON + timedelta(seconds=second)
+            for feed in feeds:
+                for report in poll_provider(engine, feed, sites, self.now, others=providers):
+                    good[feed.provider.name, report.site_ids[0]] += report.outcome == "ok"
+        return good
+
+
+def test_providers_of_one_account_share_what_was_learnt(sqlite_engine: Engine) -> None:
+    """Two providers that ask the same host under the same key: each place is answered, and few are turned away."""
+    host, sites = SharedHost(4), five()
+    feeds = [host.feed("one"), host.feed("two")]
+    good = host.run(sqlite_engine, feeds, sites, range(0, 3_600, 60))
+    # Four a minute between ten questions: each has its turn every two and a half minutes.
+    assert len(good) == 10
+    assert min(good.values()) >= 15
+    assert host.refused <= 6
+
+
+def test_one_place_each_is_answered_too(sqlite_engine: Engine) -> None:
+    host, sites = SharedHost(1), five(1)
+    good = host.run(sqlite_engine, [host.feed("one"), host.feed("two")], sites, range(0, 3_600, 60))
+    assert min(good["one", "field-0"], good["two", "field-0"]) >= 20
+
+
+def test_while_one_is_told_to_wait_none_of_the_account_is_asked(sqlite_engine: Engine) -> None:
+    host, sites = SharedHost(0, headers={"Retry-After": "600"}), five(1)
+    feeds = [host.feed("one"), host.feed("two")]
+    host.run(sqlite_engine, feeds, sites, range(0, 600, 60))
+    assert host.asked == {"one": 1}
+    providers = [each.provider for each in feeds]
+    (report,) = poll_provider(sqlite_engine, feeds[1], sites, NOON + MINUTE, force=True, others=providers)
+    assert report.outcome == "skipped"
+    assert "one is at the same host with the same credentials as two" in report.text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"base_url": "https://elsewhere.example/v2/"},
+        {"headers": {"api-auth": "another"}},
+        {"credentials": {"token": "another"}},
+    ],
+    ids=["another host", "another key", "another token"],
+)
+def test_another_account_has_a_limit_of_its_own(sqlite_engine: Engine, changes: dict[str, Any]) -> None:
+    host, sites = SharedHost(0, headers={"Retry-After": "600"}), five(1)
+    host.run(sqlite_engine, [host.feed("one"), host.feed("two", **changes)], sites, range(0, 120, 60))
+    assert host.asked == {"one": 1, "two": 1}
+
+
+def test_openskys_kinds_of_question_share_nothing() -> None:
+    known = {each.name: each for each in DEFAULT_PROVIDERS}
+    opensky = known["opensky"]
+    assert sharing_a_limit(opensky, known.values()) == (opensky,)
+    flightradar24 = sharing_a_limit(known["flightradar24"], known.values())
+    assert [each.name for each in flightradar24] == [
+        "flightradar24",
+        "flightradar24-airports",
+        "flightradar24-flights",
+    ]
+
+
+@pytest.mark.parametrize(("allowed", "window_s"), [(2, 20), (1, 60), (3, 60)])
+def test_slots_shorter_than_the_limit_are_taken_together(
+    sqlite_engine: Engine, allowed: int, window_s: int
+) -> None:
+    """Five circles every ten seconds, of which two pass in 20 s, or one or three in a minute."""
+    host, sites = SharedHost(allowed, window_s), five()
+    good = host.run(sqlite_engine, [host.feed("one", interval_s=10)], sites, range(0, 3_600, 10))
+    fair = 3_600 / window_s * allowed / 5
+    assert len(good) == 5
+    assert min(good.values()) > 0.6 * fair
+    # Each of the doublings, every ten minutes, may be refused a few times.
+    assert host.refused < 0.15 * sum(host.asked.values())

@@ -26,7 +26,7 @@ from monitor.app import App
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.errors import InputError, WorkFailed
-from monitor.flights.tracks.identity import Aircraft, completed_aircraft, visit_subjects
+from monitor.flights.tracks.identity import Aircraft, completed_aircraft, is_watched
 from monitor.imports import ImportClock, load_declared, load_published, move_days
 from monitor.ops.database_health import inside, low_disk_words
 from monitor.ops.heartbeat import PingError, stuck_outbox
@@ -322,9 +322,7 @@ def retain(app: App, now: datetime) -> PurgeReport:
             now,
             keep_identities=timedelta(hours=settings.keep_identities_hours),
             keep_extracts=timedelta(days=settings.keep_payloads_days),
-            watched=lambda who: (
-                f"icao24:{who.icao24}" in visit_subjects(_completed(connection, who), app.classes, watchlist)
-            ),
+            watched=lambda who: is_watched(_completed(connection, who), app.classes, watchlist),
             sites=app.sites,
         )
     if any(astuple(report)):

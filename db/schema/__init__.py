@@ -8,7 +8,16 @@ to; `delivery`, `lease`, `silence` and `token` are mutable.
 from db.schema.backfills import backfill_day, backfill_part
 from db.schema.base import SERIES_KEY, metadata
 from db.schema.counts import declared_baseline, note, observation, series
-from db.schema.flights import aircraft, estimated_position, fix, flight_claim, visit, visit_version
+from db.schema.flights import (
+    aircraft,
+    alias,
+    estimated_position,
+    fix,
+    flight_claim,
+    visit,
+    visit_version,
+    visitor_key,
+)
 from db.schema.imagery import cutout, cutout_failure, detection, scene
 from db.schema.judging import alert, alert_event, evaluation, rule_state
 from db.schema.places import change, site_version
@@ -20,6 +29,7 @@ __all__ = [
     "aircraft",
     "alert",
     "alert_event",
+    "alias",
     "backfill_day",
     "backfill_part",
     "blind_period",
@@ -51,4 +61,5 @@ __all__ = [
     "token",
     "visit",
     "visit_version",
+    "visitor_key",
 ]

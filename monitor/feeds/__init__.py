@@ -108,6 +108,8 @@ class Fetched:
     """Items that were read but not believed, counted by reason."""
     request: str = ""
     """The address that was asked, without secrets."""
+    marked: frozenset[str] = frozenset()
+    """The aircraft of which the answer would say that their operators asked not to be shown (PIA, LADD)."""
     quote: Quote = field(default=nothing_quoted, repr=False, compare=False)
 
 

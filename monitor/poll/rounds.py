@@ -32,6 +32,7 @@ from db.provider_states import LONGEST_OWN_WAIT_S, note_credits, note_partial, r
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.feeds import NO_AIRCRAFT, TOO_OFTEN, Feed, FeedError, Fetched, Scope
 from monitor.flights.coverage import POLL_WORTH_S
+from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Classes
 from monitor.poll.answers import (
     PollReport,
@@ -45,9 +46,9 @@ from monitor.poll.answers import (
     held_back,
     log_round,
     where_of,
-    worth_keeping,
 )
 from monitor.poll.plan import in_turn, slots_needed, troubled
+from monitor.poll.screening import NOTHING_SCREENED, Screened, screened
 from monitor.sites import Site
 
 _log = structlog.get_logger()
@@ -302,17 +303,21 @@ class _Run:
         )
 
     def _keep(self, begun: _Begun, fetched: Fetched, outcome: Outcome) -> PollReport:
-        kept = worth_keeping(self._engine, list(self._sites.values()), self._classes, self._provider, fetched)
+        with reading(self._engine) as connection:
+            kept = screened(
+                connection,
+                list(self._sites.values()),
+                self._classes or default_classes(),
+                fetched,
+                redistribute=self._provider.redistribute,
+            )
         result = replace(
             answered_result(fetched, outcome),
-            fixes=kept.fixes,
-            extracts=kept.extracts,
             nearby=self._watched(begun.scope, fetched.fixes),
             parts=self._parts,
         )
-        return self._report(
-            begun, result, describe_answer(self._provider, begun.scope, fetched), fetched.rejected
-        )
+        text = describe_answer(self._provider, begun.scope, fetched)
+        return self._report(begun, result, text, fetched.rejected, kept)
 
     def _fail(self, begun: _Begun, error: FeedError, retry_after_s: float | None = None) -> PollReport:
         result = replace(
@@ -323,9 +328,14 @@ class _Run:
         return self._report(begun, result, f"Failed. {error.reason}", {})
 
     def _report(
-        self, begun: _Begun, result: PollResult, text: str, rejected: Mapping[str, int]
+        self,
+        begun: _Begun,
+        result: PollResult,
+        text: str,
+        rejected: Mapping[str, int],
+        kept: Screened = NOTHING_SCREENED,
     ) -> PollReport:
-        stored = self._record(begun, result)
+        stored = self._record(begun, result, kept)
         return PollReport(
             self._provider.name,
             begun.scope.key,
@@ -334,19 +344,19 @@ class _Run:
             text if stored else f"{begun.scope.key}: another process has stored this poll already.",
             begun.scope.site_ids,
             result.item_count or 0,
-            len(result.fixes),
+            len(kept.fixes),
             len(result.scenes),
             dict(rejected),
             result.ours,
         )
 
-    def _record(self, begun: _Begun, result: PollResult) -> bool:
+    def _record(self, begun: _Begun, result: PollResult, kept: Screened = NOTHING_SCREENED) -> bool:
         interval_s = self._provider.interval_s
         with writing(self._engine) as connection:
             return record_poll(
                 connection,
                 begun.poll_id,
-                result,
+                kept.stored(connection, result, self._now),
                 interval_s=interval_s,
                 now=self._now,
                 # A place whose turn comes seldom was not watched all the time between.

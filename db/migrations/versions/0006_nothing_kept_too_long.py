@@ -24,6 +24,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("poll_id", "icao24", name=op.f("pk_extract")),
     )
     op.create_index("ix_extract_received_at", "extract", ["received_at"], unique=False)
+    op.create_table(
+        "alias",
+        sa.Column("alias", sa.Text(), nullable=False),
+        sa.Column("heard_at", db.schema.types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("alias", name=op.f("pk_alias")),
+    )
+    op.create_index("ix_alias_heard_at", "alias", ["heard_at"], unique=False)
+    op.create_table(
+        "visitor_key",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("made_at", db.schema.types.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_visitor_key")),
+    )
+    op.create_index(
+        "ix_aircraft_unnamed",
+        "aircraft",
+        ["icao24"],
+        unique=False,
+        sqlite_where=sa.text("flags >= 4"),
+        postgresql_where=sa.text("flags >= 4"),
+    )
     # Not by copying the table: polls are many.
     op.execute("alter table poll rename column payload_sha256 to answer_sha256")
     op.execute("alter table poll add column answer_size integer")
@@ -49,5 +71,9 @@ def downgrade() -> None:
     op.create_index("ix_payload_received_at", "payload", ["received_at"], unique=False)
     op.execute("alter table poll drop column answer_size")
     op.execute("alter table poll rename column answer_sha256 to payload_sha256")
+    op.drop_index("ix_aircraft_unnamed", table_name="aircraft")
+    op.drop_table("visitor_key")
+    op.drop_index("ix_alias_heard_at", table_name="alias")
+    op.drop_table("alias")
     op.drop_index("ix_extract_received_at", table_name="extract")
     op.drop_table("extract")

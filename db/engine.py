@@ -24,6 +24,7 @@ __all__ = [
     "OperationalError",
     "SQLAlchemyError",
     "damage",
+    "empty_log",
     "is_missing",
     "is_unusable",
     "make_url",
@@ -50,6 +51,8 @@ _PRAGMAS = (
     "PRAGMA synchronous=FULL",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA foreign_keys=ON",
+    # What is deleted is overwritten: a name that was forgotten must not stand in the free room of the file.
+    "PRAGMA secure_delete=ON",
 )
 
 
@@ -156,6 +159,22 @@ def _watch_file(engine: Engine, path: Path) -> None:
     event.listen(engine, "close", lambda *_: watch.closed())
     event.listen(engine, "begin", begin)
     event.listen(engine, "commit", before_commit)
+
+
+def empty_log(engine: Engine) -> bool:
+    """Bring SQLite's write-ahead log into the file and cut it to nothing, where deleted things still stand.
+
+    False where somebody reads just now, so that it has to wait. PostgreSQL keeps deleted rows until it vacuums and its
+    log as long as it is set up to; neither is ours to cut.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    raw = engine.raw_connection()
+    try:
+        busy = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        raw.close()
+    return not busy
 
 
 @contextmanager

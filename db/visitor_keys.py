@@ -50,12 +50,11 @@ def owners(
     connection: Connection, nameless: Sequence[Visit], icao24s: Collection[str]
 ) -> dict[str, list[Visit]]:
     """Find out which of these visits without name are of which of these aircraft, as far as the keys are there."""
-    signs = {visit.visit_id: datetime.fromisoformat(visit.candidates["first_sign"]) for visit in nameless}
-    days = sorted({f"{first:%Y-%m-%d}" for first in signs.values()})
+    signed = [(visit, first) for visit in nameless if (first := _first_sign(visit)) is not None]
+    days = sorted({f"{first:%Y-%m-%d}" for _, first in signed})
     keys = _keys(connection, [_VISITS + day for day in days])
     found: dict[str, list[Visit]] = {}
-    for visit in nameless:
-        first = signs[visit.visit_id]
+    for visit, first in signed:
         key = keys.get(f"{_VISITS}{first:%Y-%m-%d}")
         if key is None:
             continue
@@ -67,7 +66,7 @@ def owners(
 
 def drop_keys(connection: Connection, before: datetime, heard: Iterable[Visit]) -> int:
     """Destroy the keys of visits that were made before then, save those of visits that are still heard; give their number."""
-    needed = {_VISITS + visit.candidates["first_sign"][:10] for visit in heard}
+    needed = {f"{_VISITS}{first:%Y-%m-%d}" for visit in heard if (first := _first_sign(visit)) is not None}
     old = select(visitor_key.c.name).where(visitor_key.c.made_at < before)
     gone = [
         name for name in connection.execute(old).scalars() if name.startswith(_VISITS) and name not in needed
@@ -100,6 +99,11 @@ def aliases_for(connection: Connection, icao24s: Iterable[str], now: datetime) -
     """Give the alias of each address."""
     key = key_named(connection, ALIAS_KEY, now)
     return {icao24: alias_of(key, icao24) for icao24 in icao24s}
+
+
+def _first_sign(visit: Visit) -> datetime | None:
+    told = visit.candidates.get("first_sign")
+    return datetime.fromisoformat(told) if isinstance(told, str) else None
 
 
 def _keys(connection: Connection, names: Sequence[str]) -> Mapping[str, bytes]:

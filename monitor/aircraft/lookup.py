@@ -35,6 +35,7 @@ def identify_aircraft(engine: Engine, name: str, classes: Classes) -> list[Aircr
     """Look up an address or a registration; several where databases disagree. Raises InputError where none fits."""
     with reading(engine) as connection:
         addresses = [name.lower()] if is_icao(name.lower()) else []
+        listed: list[str] = []
         if not addresses and _REGISTRATION.fullmatch(name.upper()):
             listed = aircraft_by_registration(connection, name.upper())
             by_rule = icao24_of(name.upper())
@@ -49,7 +50,8 @@ def identify_aircraft(engine: Engine, name: str, classes: Classes) -> list[Aircr
         by_name = addresses != [name.lower()]
         list_known = lists_unnamed(connection)
     if by_name:
-        _refuse_private(addresses, known, classes, list_known=list_known)
+        # A number that follows from the rules of its state is no secret of anybody's list.
+        _refuse_private(addresses, known, classes, list_known=list_known or not listed)
     return [_who(each, known.get(each), sources.get(each, ()), classes) for each in addresses]
 
 

@@ -30,6 +30,7 @@ from db.polls import (
 )
 from db.provider_states import LONGEST_OWN_WAIT_S, note_credits, note_partial, read_state
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
+from monitor.derive.screening import NOTHING_SCREENED, Screened, screened
 from monitor.feeds import NO_AIRCRAFT, TOO_OFTEN, Feed, FeedError, Fetched, Scope
 from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.tracks.classes import default_classes
@@ -48,7 +49,6 @@ from monitor.poll.answers import (
     where_of,
 )
 from monitor.poll.plan import in_turn, slots_needed, troubled
-from monitor.poll.screening import NOTHING_SCREENED, Screened, screened
 from monitor.sites import Site
 
 _log = structlog.get_logger()

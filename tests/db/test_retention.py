@@ -125,7 +125,7 @@ def test_a_visit_whose_end_was_never_heard_loses_its_name_all_the_same(engine: E
 def test_visits_that_are_watched_or_recent_keep_their_names(engine: Engine) -> None:
     store(engine, WATCHED)
     kept = (
-        replace(GONE, visit_id="recent", last_fix_at=NOON - HOUR),
+        replace(GONE, visit_id="recent", first_fix_at=NOON - HOUR, last_fix_at=NOON - HOUR),
         replace(GONE, visit_id="watched", registration="RA-86559"),
         # Its reports say what the visit itself does not.
         replace(GONE, visit_id="known", icao24="15521f", registration=""),

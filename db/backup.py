@@ -18,13 +18,15 @@ from sqlalchemy import JSON, Column, Connection, Engine, Table, delete, func, in
 
 from db.engine import DBAPIError, damage, open_engine, reading, writing
 from db.migrate import current_revision, is_known, migrate
-from db.schema import metadata
+from db.schema import metadata, visitor_key
 from db.sqlite_files import address, file_of
+from db.visitor_keys import REGISTER_KEY
 
 _ROWS = 2_000
 """Rows that are held in memory at once."""
-_LIVE = frozenset({"lease"})
-"""Who watches now is no part of what was known."""
+_LIVE = frozenset({"lease", "alias", "visitor_key"})
+"""Who watches now is no part of what was known, and a backup must not undo names that were taken out of it."""
+_KEPT_KEYS = (REGISTER_KEY,)
 
 
 class BackupError(Exception):
@@ -85,6 +87,7 @@ def bring_back(copy: Engine, engine: Engine) -> Copied:
         for table in reversed(_tables()):
             new.execute(delete(table))
         rows = sum(_pour(old, new, table) for table in _tables())
+        _bring_keys(old, new)
         _go_on_counting(new)
     return Copied(len(_tables()), rows)
 
@@ -114,6 +117,10 @@ def _copy_file(source: Path, target: Path) -> None:
         closing(sqlite3.connect(target)) as new,
     ):
         old.backup(new)
+        new.execute("PRAGMA secure_delete=ON")
+        new.execute("DELETE FROM alias")
+        new.execute("DELETE FROM visitor_key WHERE name <> ?", _KEPT_KEYS)
+        new.commit()
         # One file and nothing beside it, wherever it is carried.
         new.execute("PRAGMA journal_mode=DELETE")
 
@@ -126,6 +133,7 @@ def _copy_server(engine: Engine, target: Path) -> None:
         with snapshot as old, writing(copy) as new:
             for table in _tables():
                 _pour(old, new, table)
+            _bring_keys(old, new)
     finally:
         copy.dispose()
     with closing(sqlite3.connect(target)) as new:
@@ -166,6 +174,14 @@ def _pour(old: Connection, new: Connection, table: Table) -> int:
         )
         poured += len(rows)
     return poured
+
+
+def _bring_keys(old: Connection, new: Connection) -> None:
+    """Bring the key without which the lists of those who asked not to be shown cannot be read, in the place of any other."""
+    new.execute(delete(visitor_key))
+    rows = old.execute(select(visitor_key).where(visitor_key.c.name.in_(_KEPT_KEYS))).mappings().all()
+    if rows:
+        new.execute(insert(visitor_key), [dict(row) for row in rows])
 
 
 def _may_be_empty(column: Column[Any]) -> bool:

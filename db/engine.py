@@ -26,6 +26,7 @@ __all__ = [
     "OperationalError",
     "SQLAlchemyError",
     "damage",
+    "empty_log",
     "holder_of",
     "is_missing",
     "is_unusable",
@@ -57,6 +58,8 @@ _PRAGMAS = (
     "PRAGMA synchronous=FULL",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA foreign_keys=ON",
+    # What is deleted is overwritten: a name that was forgotten must not stand in the free room of the file.
+    "PRAGMA secure_delete=ON",
 )
 
 
@@ -228,6 +231,22 @@ def sole_importer(engine: Engine, waiting: WaitHandler = lambda: None) -> Iterat
             yield
         finally:
             connection.execute(text("select pg_advisory_unlock(:key)"), key)
+
+
+def empty_log(engine: Engine) -> bool:
+    """Bring SQLite's write-ahead log into the file and cut it to nothing, where deleted things still stand.
+
+    False where somebody reads just now, so that it has to wait. PostgreSQL keeps deleted rows until it vacuums and its
+    log as long as it is set up to; neither is ours to cut.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    raw = engine.raw_connection()
+    try:
+        busy = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        raw.close()
+    return not busy
 
 
 @contextmanager

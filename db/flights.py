@@ -1,7 +1,7 @@
 """Position reports and visits: storing thousands of fixes at once, and visits as append-only versions."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -10,8 +10,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from db.chunks import chunks
 from db.records import AWAITED_STATES, Evidence, Fix, Poll, Visit
+from db.records.aliases import is_draft
 from db.schema import fix, poll, visit, visit_version
 from db.upsert import upsert
+from db.visitor_keys import sealed_ids
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north in degrees; west greater than east crosses 180°."""
@@ -87,11 +89,13 @@ def mark_derived(connection: Connection, poll_ids: Collection[int]) -> None:
 def record_visits(connection: Connection, visits: Sequence[Visit]) -> list[Visit]:
     """Append a version for each visit that says something new, refresh the cache, return the new versions.
 
-    A later `last_fix_at` alone is no news: it refreshes the cache and adds no version.
+    A later `last_fix_at` alone is no news: it refreshes the cache and adds no version. Ids that still name the
+    aircraft are sealed here.
     """
-    known = {each.visit_id: each for each in visits_by_id(connection, [each.visit_id for each in visits])}
+    sealed = _sealed(connection, visits)
+    known = {each.visit_id: each for each in visits_by_id(connection, [each.visit_id for each in sealed])}
     stored: list[Visit] = []
-    for each in visits:
+    for each in sealed:
         earlier = known.get(each.visit_id)
         if earlier is not None and _same_story(earlier, each):
             _touch(connection, earlier, each)
@@ -130,6 +134,12 @@ def visits(
             found |= {row["visit_id"]: _from_row(row) for row in rows}
     ordered = sorted(found.values(), key=lambda each: (each.first_fix_at or each.recorded_at, each.visit_id))
     return ordered if limit is None else ordered[-limit:]
+
+
+def nameless_visits(connection: Connection, since: datetime) -> list[Visit]:
+    """Read the visits without name whose aircraft was heard since then."""
+    query = select(visit).where(visit.c.icao24 == "", visit.c.last_fix_at >= since)
+    return [_from_row(row) for row in connection.execute(query).mappings()]
 
 
 def awaited_visits(connection: Connection) -> list[Visit]:
@@ -209,6 +219,14 @@ def _filters(
 
 def _some(items: Collection[ItemT] | None) -> Iterable[Sequence[ItemT] | None]:
     return [None] if items is None else chunks(sorted(set(items), key=str))
+
+
+def _sealed(connection: Connection, visits: Sequence[Visit]) -> list[Visit]:
+    drafts = {each.visit_id for each in visits if is_draft(each.visit_id)}
+    if not drafts:
+        return list(visits)
+    ids = sealed_ids(connection, drafts, max(each.recorded_at for each in visits))
+    return [replace(each, visit_id=ids.get(each.visit_id, each.visit_id)) for each in visits]
 
 
 def _touch(connection: Connection, earlier: Visit, later: Visit) -> None:

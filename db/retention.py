@@ -1,17 +1,20 @@
-"""What is forgotten, and when: raw answers, and the identity of every aircraft that nobody watches."""
+"""What is forgotten, and when: extracts of answers, and the identity of every aircraft that nobody watches."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, Table, delete, func, literal, select, update
 
 from db.chunks import chunks
 from db.cutouts import drop_sites
+from db.extracts import aircraft_in_extracts, cited_polls, forget_extracts
 from db.flight_claims import forget_claims
+from db.flights import nameless_visits
 from db.polls import LOST_POLL_ERROR
-from db.schema import fix, payload, poll, visit, visit_version
+from db.schema import fix, flight_claim, poll, visit, visit_version
+from db.visitor_keys import drop_aliases, drop_keys
 
 _GIVEN_UP_AFTER = timedelta(days=1)
 DROPPED_IDENTITY = "(not kept)"
@@ -29,11 +32,11 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PurgeReport:
-    """How much was forgotten: position reports, identities of visitors, raw answers, pictures, claims; and polls lost."""
+    """How much was forgotten: position reports, identities of visitors, extracts, pictures, claims; and polls lost."""
 
     fixes: int
     visits: int
-    payloads: int
+    extracts: int
     lost_polls: int
     pictures: int
     claims: int = 0
@@ -44,7 +47,7 @@ def purge(
     now: datetime,
     *,
     keep_identities: timedelta,
-    keep_payloads: timedelta,
+    keep_extracts: timedelta,
     watched: Callable[[Identity], bool],
     sites: Collection[str],
 ) -> PurgeReport:
@@ -52,19 +55,22 @@ def purge(
 
     Of a site that is not among `sites` any more the pictures go: they can be made anew.
 
-    Of an aircraft that is not `watched` the position reports go, and its visits keep no name; one whose
-    departure was never heard loses it as well, or a missed take-off would keep a name for ever.
+    Of an aircraft that is not `watched` the position reports go, and its visits keep no name, though it be heard
+    on: a visit without name is continued by its key, which goes once it is silent for so long.
     """
     before = now - keep_identities
     kept, gone = _sorted_out(connection, before, watched)
-    return PurgeReport(
+    report = PurgeReport(
         _forget_fixes(connection, before, gone),
         _forget_visitors(connection, before, lambda who: who.icao24 in kept or watched(who)),
-        _forget_payloads(connection, now - keep_payloads),
+        _forget_extracts(connection, before, now - keep_extracts, watched, sites),
         _give_up_lost(connection, now - _GIVEN_UP_AFTER),
         drop_sites(connection, sites),
         forget_claims(connection, before, lambda who: who[0] in kept or watched(Identity(*who, 0))),
     )
+    drop_aliases(connection, before)
+    drop_keys(connection, before, nameless_visits(connection, before))
+    return report
 
 
 def _sorted_out(
@@ -87,7 +93,13 @@ def _forget_fixes(connection: Connection, before: datetime, gone: set[str]) -> i
 
 
 def _forget_visitors(connection: Connection, before: datetime, watched: Callable[[Identity], bool]) -> int:
-    query = select(visit).where(visit.c.icao24 != "", visit.c.last_fix_at < before)
+    # What an archive tells of long ago was learnt when it was recorded.
+    first = select(visit_version.c.visit_id).where(visit_version.c.recorded_at < before)
+    query = select(visit).where(
+        visit.c.icao24 != "",
+        func.coalesce(visit.c.first_fix_at, visit.c.arrived_at, visit.c.departed_at) < before,
+        visit.c.visit_id.in_(first.where(visit_version.c.version == 1)),
+    )
     forgotten = 0
     for row in connection.execute(query).mappings().all():
         who = Identity(row["icao24"], row["callsign"], row["registration"], row["type_code"], 0)
@@ -111,10 +123,18 @@ def _anonymise(connection: Connection, table: Table, visit_id: str, who: Identit
                 callsign="",
                 registration="",
                 subjects=[each for each in row["subjects"] if not any(name in each for name in names)],
-                candidates=_without(row["candidates"], names),
+                candidates=_without(_without_gap_id(row["candidates"]), names),
                 evidence=_without(row["evidence"], names),
             )
         )
+
+
+def _without_gap_id(candidates: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take out the name of a loss of signal: it is made from the address, which could be found by trying all."""
+    gap = candidates.get("gap")
+    if not isinstance(gap, dict):
+        return candidates
+    return {**candidates, "gap": {key: value for key, value in gap.items() if key != "id"}}
 
 
 def _without(value: Any, names: Collection[str]) -> Any:
@@ -128,9 +148,31 @@ def _without(value: Any, names: Collection[str]) -> Any:
     return [_without(each, names) for each in value] if isinstance(value, list) else value
 
 
-def _forget_payloads(connection: Connection, before: datetime) -> int:
-    old = delete(payload).where(payload.c.received_at < before, payload.c.cited.is_(False))
-    return connection.execute(old).rowcount
+def _forget_extracts(
+    connection: Connection,
+    identities_before: datetime,
+    before: datetime,
+    watched: Callable[[Identity], bool],
+    sites: Collection[str],
+) -> int:
+    """Forget the extracts that no alert rests on any more, and those about aircraft that are watched no more."""
+    still = _watched_ones(connection, aircraft_in_extracts(connection), watched)
+    unwatched = forget_extracts(connection, identities_before, but=still)
+    return unwatched + forget_extracts(connection, before, cited=cited_polls(connection, sites))
+
+
+def _watched_ones(
+    connection: Connection, icao24s: Sequence[str], watched: Callable[[Identity], bool]
+) -> set[str]:
+    """Choose the addresses that are watched, by all that reports and claims say of them."""
+    said = {Identity(each, "", "", "", 0) for each in icao24s}
+    for some in chunks(icao24s):
+        for table in (fix, flight_claim):
+            flags = [table.c.db_flags] if table is fix else [literal(0)]
+            names = (table.c.icao24, table.c.callsign, table.c.registration, table.c.type_code)
+            rows = connection.execute(select(*names, *flags).where(table.c.icao24.in_(some)).distinct())
+            said |= {Identity(*row) for row in rows}
+    return {each.icao24 for each in said if watched(each)}
 
 
 def _give_up_lost(connection: Connection, before: datetime) -> int:

@@ -17,7 +17,7 @@ from alerts.delivery.digest import enqueue_weekly_digest
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from db.aircraft import known_aircraft
-from db.engine import Connection, is_missing, reading, writing
+from db.engine import Connection, empty_log, is_missing, reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
 from db.silences import drop_unborn_silences
@@ -26,7 +26,7 @@ from monitor.app import App
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.errors import InputError, WorkFailed
-from monitor.flights.tracks.identity import Aircraft, completed_aircraft, visit_subjects
+from monitor.flights.tracks.identity import Aircraft, completed_aircraft, is_watched
 from monitor.imports import ImportClock, load_declared, load_published, move_days
 from monitor.ops.database_health import inside, low_disk_words
 from monitor.ops.heartbeat import PingError, stuck_outbox
@@ -320,7 +320,7 @@ def deliver(
 
 
 def retain(app: App, now: datetime) -> PurgeReport:
-    """Forget what need not be kept: identities of aircraft that nobody watches, raw answers that nothing cites."""
+    """Forget what need not be kept: identities of aircraft that nobody watches, extracts that no alert rests on."""
     settings = app.settings
     watchlist = {subject for site in app.sites.values() for subject in site.watchlist}
     with writing(app.engine) as connection:
@@ -330,14 +330,13 @@ def retain(app: App, now: datetime) -> PurgeReport:
             connection,
             now,
             keep_identities=timedelta(hours=settings.keep_identities_hours),
-            keep_payloads=timedelta(days=settings.keep_payloads_days),
-            watched=lambda who: (
-                f"icao24:{who.icao24}" in visit_subjects(_completed(connection, who), app.classes, watchlist)
-            ),
+            keep_extracts=timedelta(days=settings.keep_payloads_days),
+            watched=lambda who: is_watched(_completed(connection, who), app.classes, watchlist),
             sites=app.sites,
         )
     if any(astuple(report)):
         _log.info("forgotten", **asdict(report))
+    empty_log(app.engine)
     return report
 
 

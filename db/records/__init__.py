@@ -24,7 +24,17 @@ from db.records.judging import (
     EvaluationStatus,
     EventKind,
 )
-from db.records.polling import HOUR_S, BlindPeriod, CoverageHour, Outcome, Poll, ProviderState, Purpose
+from db.records.polling import (
+    HOUR_S,
+    BlindPeriod,
+    CoverageHour,
+    Extract,
+    HeardAt,
+    Outcome,
+    Poll,
+    ProviderState,
+    Purpose,
+)
 
 __all__ = [
     "AWAITED_STATES",
@@ -46,7 +56,9 @@ __all__ = [
     "EvaluationStatus",
     "EventKind",
     "Evidence",
+    "Extract",
     "Fix",
+    "HeardAt",
     "JsonMapping",
     "Note",
     "Observation",

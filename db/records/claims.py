@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+UNNAMED_FLAGS = 4 | 8
+"""PIA and LADD: aircraft whose operators asked not to be shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownAircraft:

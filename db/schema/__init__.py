@@ -8,11 +8,28 @@ to; `delivery`, `lease`, `silence` and `token` are mutable.
 from db.schema.backfills import backfill_day, backfill_part
 from db.schema.base import SERIES_KEY, metadata
 from db.schema.counts import declared_baseline, note, observation, series
-from db.schema.flights import aircraft, estimated_position, fix, flight_claim, visit, visit_version
+from db.schema.flights import (
+    aircraft,
+    alias,
+    estimated_position,
+    fix,
+    flight_claim,
+    visit,
+    visit_version,
+    visitor_key,
+)
 from db.schema.imagery import cutout, cutout_failure, detection, scene
 from db.schema.judging import alert, alert_event, evaluation, rule_state
 from db.schema.places import change, site_version
-from db.schema.polling import blind_period, coverage_hour, payload, poll, provider_state, rejection
+from db.schema.polling import (
+    blind_period,
+    coverage_hour,
+    extract,
+    poll,
+    provider_state,
+    receiver_hour,
+    rejection,
+)
 from db.schema.running import channel_state, delivery, lease, silence, token
 
 __all__ = [
@@ -20,6 +37,7 @@ __all__ = [
     "aircraft",
     "alert",
     "alert_event",
+    "alias",
     "backfill_day",
     "backfill_part",
     "blind_period",
@@ -33,15 +51,16 @@ __all__ = [
     "detection",
     "estimated_position",
     "evaluation",
+    "extract",
     "fix",
     "flight_claim",
     "lease",
     "metadata",
     "note",
     "observation",
-    "payload",
     "poll",
     "provider_state",
+    "receiver_hour",
     "rejection",
     "rule_state",
     "scene",
@@ -51,4 +70,5 @@ __all__ = [
     "token",
     "visit",
     "visit_version",
+    "visitor_key",
 ]

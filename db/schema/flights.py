@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Float, Index, Integer, Table, Text
+from sqlalchemy import Boolean, CheckConstraint, Column, Float, Index, Integer, Table, Text, text
 
 from db.schema.base import metadata
 from db.schema.types import BigId, Json, UtcDateTime
@@ -96,6 +96,10 @@ aircraft = Table(
     Column("flags", Integer, nullable=False, server_default="0"),
     Column("imported_at", UtcDateTime, nullable=False),
     Index("ix_aircraft_registration", "registration"),
+    # PIA and LADD, or both: whether any list of them was imported.
+    Index(
+        "ix_aircraft_unnamed", "icao24", sqlite_where=text("flags >= 4"), postgresql_where=text("flags >= 4")
+    ),
 )
 
 flight_claim = Table(
@@ -146,6 +150,23 @@ estimated_position = Table(
     Column("eta", UtcDateTime),
     Column("poll_id", BigId),
     Index("ix_estimated_position_received_at", "received_at"),
+)
+
+# Aircraft that may not be named, and were heard of late: the reports of all providers are joined under the alias.
+alias = Table(
+    "alias",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("heard_at", UtcDateTime, nullable=False),
+    Index("ix_alias_heard_at", "heard_at"),
+)
+
+visitor_key = Table(
+    "visitor_key",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
 )
 
 # A day of an archive that is being loaded, part by part; emptied once its polls are recorded.

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from db.aircraft import known_aircraft
 from db.engine import Connection, is_missing, open_engine, reading
 from db.migrate import current_revision, newest_revision
-from monitor.flights.tracks.identity import UNNAMED_FLAGS
+from db.records.claims import UNNAMED_FLAGS
 from monitor.sites import Site
 from monitor.sites.listed_addresses import ADDRESS_PREFIX
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.records import Fix
-from db.records.claims import BackfillPart
+from db.records.aliases import alias_of
+from db.records.claims import UNNAMED_FLAGS, BackfillPart
 from monitor.backfill.archive import FOLDERS, Part
 from monitor.backfill.traces import Trace, TraceError, read_trace
 from monitor.feeds import NO_AIRCRAFT
@@ -42,12 +43,42 @@ _AT = _PACKED.index("at")
 
 
 @dataclass(frozen=True, slots=True)
+class TraceVeil:
+    """Who of an archive goes under an alias: those who asked not to be shown, and of whom nobody can tell.
+
+    `unnamed` are the aliases, under the key of aircraft databases, of those who asked; the aliases under which
+    reports are stored have a key of their own.
+    """
+
+    alias_key: bytes
+    register_key: bytes = b""
+    unnamed: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
+    """The addresses on the sites' watch lists."""
+
+    def applied(self, kept: "_Kept", *, names_told: bool) -> Iterator[Fix]:
+        """Give the reports of a trace as they may be stored; `names_told`: such traces would say who asked."""
+        asked = bool(kept.db_flags & UNNAMED_FLAGS) or self._is_listed(kept.icao24)
+        known = names_told or bool(self.unnamed) or kept.icao24 in self.listed
+        if not asked and (kept.watched or known):
+            yield from kept.fixes
+            return
+        name = alias_of(self.alias_key, kept.icao24)
+        for fix in kept.fixes:
+            yield replace(fix, icao24=name, callsign="", registration="", type_code="")
+
+    def _is_listed(self, icao24: str) -> bool:
+        return bool(self.unnamed) and alias_of(self.register_key, icao24) in self.unnamed
+
+
+@dataclass(frozen=True, slots=True)
 class ReportFilter:
     """What to keep of an archive: reports near these sites, and those of watched classes anywhere."""
 
     provider: str
     sites: tuple[Site, ...]
     classes: Classes
+    veil: TraceVeil
 
     def read_part(self, part: Part, day: date, now: datetime) -> BackfillPart:
         """Read one part; a file that is no trace is counted, not kept."""
@@ -68,20 +99,23 @@ class ReportFilter:
                     found.rejected[NO_AIRCRAFT] += 1
                     continue
                 found.rejected.update(trace.rejected)
+                # Who writes archives with an aircraft database writes most names, and marks who asked.
+                found.names_told |= bool(trace.registration or trace.type_code or trace.db_flags)
                 self._take(trace, grids, day_s[0], found, now)
+        fixes = [fix for kept in found.kept for fix in self.veil.applied(kept, names_told=found.names_told)]
         return BackfillPart(
             provider=self.provider,
             day=day.isoformat(),
             part=part.name,
             aircraft=found.aircraft,
-            fixes=len(found.fixes),
+            fixes=len(fixes),
             heard={str(slot): count for slot, count in sorted(found.heard.items())},
             nearby={
                 site_id: {str(slot): count for slot, count in sorted(slots.items())}
                 for site_id, slots in sorted(found.nearby.items())
             },
             rejected={reason: count for reason, count in sorted(found.rejected.items()) if count},
-            body=pack_fixes(found.fixes),
+            body=pack_fixes(fixes),
             read_at=now,
         )
 
@@ -99,9 +133,11 @@ class ReportFilter:
         close[narrow.near(trace.lat, trace.lon)[0]] = True
         for number in np.unique(place).tolist():
             found.nearby[wide.places[number].id].update(np.unique(slots[report[place == number]]).tolist())
-        wanted = np.ones_like(near) if self._watches(trace) else near
+        watched = self._watches(trace)
+        wanted = np.ones_like(near) if watched else near
         chosen = np.flatnonzero(wanted & (close | _thinned(trace.at_s)))
-        found.fixes += trace.fixes(self.provider, now, chosen.tolist())
+        fixes = tuple(trace.fixes(self.provider, now, chosen.tolist()))
+        found.kept.append(_Kept(trace.icao24, trace.db_flags, watched, fixes))
 
     def _watches(self, trace: Trace) -> bool:
         aircraft = Aircraft(
@@ -154,10 +190,21 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept of one trace."""
+
+    icao24: str
+    db_flags: int
+    watched: bool
+    fixes: tuple[Fix, ...]
+
+
 class _Found:
     def __init__(self) -> None:
         self.aircraft = 0
-        self.fixes: list[Fix] = []
+        self.kept: list[_Kept] = []
+        self.names_told = False
         self.heard: Counter[int] = Counter()
         self.nearby: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.rejected: Counter[str] = Counter()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import shapely
 
+from db.aircraft import unnamed_aliases
 from db.backfill import (
     BackfillDay,
     all_read,
@@ -24,8 +25,9 @@ from db.backfill import (
 from db.coverage import forget_hours
 from db.engine import Connection, Engine, reading, writing
 from db.records.claims import BackfillPart
+from db.visitor_keys import ALIAS_KEY, REGISTER_KEY, key_named
 from monitor.backfill.archive import Part, find_parts, missing_folders
-from monitor.backfill.filtering import ReportFilter, damage_of_parts, gaps_of_folders
+from monitor.backfill.filtering import ReportFilter, TraceVeil, damage_of_parts, gaps_of_folders
 from monitor.backfill.play import DayPlayback, PlayProgress
 from monitor.errors import WorkFailed
 from monitor.flights.tracks.identity import Classes, ClassRule
@@ -136,7 +138,7 @@ class Backfill:
         with reading(self.engine) as connection:
             done = parts_read(connection, self.provider, day.isoformat())
         left = [part for part in every if part.name not in done]
-        report_filter = ReportFilter(self.provider, self.sites, self.classes)
+        report_filter = ReportFilter(self.provider, self.sites, self.classes, self._veil(now))
         try:
             for part in self.readers(report_filter, left, day, now):
                 with writing(self.engine) as connection:
@@ -152,6 +154,17 @@ class Backfill:
             if missing := missing_folders(every):
                 store_part(connection, gaps_of_folders(self.provider, day, missing, now))
             all_read(connection, self.provider, day.isoformat())
+
+    def _veil(self, now: datetime) -> TraceVeil:
+        with writing(self.engine) as connection:
+            return TraceVeil(
+                key_named(connection, ALIAS_KEY, now),
+                key_named(connection, REGISTER_KEY, now),
+                unnamed_aliases(connection),
+                frozenset(
+                    subject.removeprefix("icao24:") for site in self.sites for subject in site.watchlist
+                ),
+            )
 
     def _finish(self, day: date, plan: str, now: datetime) -> DayReport:
         name = day.isoformat()

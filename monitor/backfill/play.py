@@ -5,7 +5,7 @@ A day may be played again after a kill: polls are known by their slot, and what 
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from db.backfill import stored_parts
@@ -16,6 +16,8 @@ from db.records.claims import BackfillPart
 from monitor.backfill.filtering import SLOT_S, damage_of_parts, slots_of, unpack_fixes
 from monitor.derive.days import record_day
 from monitor.derive.pending import derive_pending
+from monitor.derive.screening import screened
+from monitor.feeds import Fetched
 from monitor.flights.looks import CLOSE_DAY_AFTER, day_period, local_date
 from monitor.flights.tracks.identity import Classes
 from monitor.sites import Site
@@ -81,7 +83,13 @@ class DayPlayback:
         poll_id = None if sequence is None else start_poll(connection, key, sequence, at)
         if poll_id is not None:
             ended = at + timedelta(seconds=SLOT_S)
-            record_poll(connection, poll_id, result, interval_s=SLOT_S, now=ended, lasts_s=lasts_s)
+            stored = self._named(connection, result)
+            record_poll(connection, poll_id, stored, interval_s=SLOT_S, now=ended, lasts_s=lasts_s)
+
+    def _named(self, connection: Connection, result: PollResult) -> PollResult:
+        fetched = Fetched((), 0, 0, fixes=result.fixes, marked=frozenset(fix.icao24 for fix in result.fixes))
+        kept = screened(connection, self.sites, self.classes, fetched, redistribute=False)
+        return replace(kept, fixes=result.fixes).stored(connection, result, self.now)
 
     def _count(self, begin: datetime) -> None:
         """Count each local day that the archived day touches: for good where it has ended by then."""

@@ -1,6 +1,6 @@
 """Position reports become visits, in one transaction of the caller: choose aircraft, read their tracks, record."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,9 +8,9 @@ from typing import Any
 from db.aircraft import known_aircraft
 from db.deriving import good_polls, last_report_times, poll_before
 from db.engine import Connection
-from db.flights import fixes, record_visits, visits
-from db.payloads import cite_polls
+from db.flights import fixes, nameless_visits, record_visits, visits
 from db.records import Fix, Poll, Visit
+from db.visitor_keys import owners
 from monitor.derive.integrity import ReportIntegrity
 from monitor.derive.signal_loss import DatabaseReaders, SignalLossReader
 from monitor.flights.coverage import watched_s
@@ -18,9 +18,9 @@ from monitor.flights.links import linked_visits
 from monitor.flights.places import Place, grid_of, positions
 from monitor.flights.selection import ends_near, triage
 from monitor.flights.stays import STAY_SILENCE, STAY_SILENCE_JUDGED
-from monitor.flights.tracks.identity import UNNAMED_FLAGS, Classes, completed_fixes, is_icao
+from monitor.flights.tracks.identity import Classes, completed_fixes, is_counted
 from monitor.flights.tracks.integrity import believed_track, misread, spoofed_addresses
-from monitor.flights.visits import belongs_to, derive_visits
+from monitor.flights.visits import ADSB_PROCEDURE, derive_visits
 
 TRACK_WINDOW = timedelta(hours=24)
 """How far back a track is read again; a visit that began before is continued."""
@@ -90,7 +90,7 @@ class TrackReader:
         since = first - TRACK_WINDOW
         track = believed_track(self._fixes(icao24s=[icao24], since=since))
         guard.note(track)
-        known = [visit for visit in self._known(track.fixes, since) if belongs_to(visit, icao24)]
+        known = self._known(track.fixes, since).get(icao24, [])
         found = derive_visits(
             track,
             self._around(track.fixes, known),
@@ -107,7 +107,6 @@ class TrackReader:
             if visit.visit_id in before or not self._is_false(visit, track.fixes, guard)
         ]
         stored = record_visits(self.connection, true)
-        cite_polls(self.connection, {poll_id for visit in stored for poll_id in _cited(visit)})
         return [VisitChange(before.get(each.visit_id), each) for each in stored]
 
     def _fixes(self, **wanted: Any) -> list[Fix]:
@@ -122,14 +121,23 @@ class TrackReader:
         around = set(near.tolist())
         return [place for n, place in enumerate(self.places) if n in around or place.id in visited]
 
-    def _known(self, reports: Collection[Fix], since: datetime) -> list[Visit]:
-        """Read the visits that may be of these aircraft, and nameless ones where one of them has no name."""
+    def _known(self, reports: Collection[Fix], since: datetime) -> dict[str, list[Visit]]:
+        """Read the visits of these aircraft, by aircraft, also those that have lost their names."""
         names = {fix.icao24 for fix in reports}
-        if any(fix.db_flags & UNNAMED_FLAGS for fix in reports):
-            names.add("")
         watched = {place.id for place in self.places}
-        found = visits(self.connection, icao24s=names, since=since - TRACK_WINDOW)
-        return [visit for visit in found if visit.site_id in watched]
+        named = visits(self.connection, icao24s=names, since=since - TRACK_WINDOW)
+        nameless = [
+            visit
+            for visit in nameless_visits(self.connection, since - TRACK_WINDOW)
+            if visit.candidates.get("procedure") == ADSB_PROCEDURE
+        ]
+        found: dict[str, list[Visit]] = owners(self.connection, nameless, names)
+        for visit in named:
+            found.setdefault(visit.icao24, []).append(visit)
+        return {
+            icao24: [visit for visit in theirs if visit.site_id in watched]
+            for icao24, theirs in found.items()
+        }
 
     def _watched(self, place: Place, heard: frozenset[str], since: datetime, until: datetime) -> float:
         return watched_s(good_polls(self.connection, place.id, heard, since, until), since, until)
@@ -142,7 +150,7 @@ class TrackReader:
     def _silent(self, at: datetime) -> set[str]:
         """Find the aircraft that fell silent low near a place and are not held to be there."""
         heard = dict(last_report_times(self.connection, at - STAY_SILENCE_JUDGED, at - STAY_SILENCE))
-        gone = [icao24 for icao24 in heard if is_icao(icao24)]
+        gone = [icao24 for icao24 in heard if is_counted(icao24)]
         last = [
             fix
             for fix in fixes(
@@ -151,8 +159,11 @@ class TrackReader:
             if fix.at == heard[fix.icao24]
         ]
         near = ends_near(last, self.places)
-        there = [visit for visit in self._known(near, at) if visit.state == "present"]
-        return {fix.icao24 for fix in near if not any(belongs_to(visit, fix.icao24) for visit in there)}
+        known = self._known(near, at)
+        there = {
+            icao24 for icao24, theirs in known.items() if any(visit.state == "present" for visit in theirs)
+        }
+        return {fix.icao24 for fix in near} - there
 
     def _is_false(self, visit: Visit, track: Sequence[Fix], guard: ReportIntegrity) -> bool:
         """Whether a new visit begins on a point where too many aircraft were, or under a misread address."""
@@ -167,12 +178,6 @@ class TrackReader:
     def _around_fix(self, fix: Fix, margin_deg: float, margin: timedelta) -> list[Fix]:
         box = (fix.lon - margin_deg, fix.lat - margin_deg, fix.lon + margin_deg, fix.lat + margin_deg)
         return fixes(self.connection, since=fix.at - margin, until=fix.at + margin, box=box)
-
-
-def _cited(visit: Visit) -> Iterator[int]:
-    """Give the polls that a visit of a watched aircraft rests on; the others' raw answers need not outlive them."""
-    if f"icao24:{visit.icao24}" in visit.subjects:
-        yield from (int(each.ref) for each in visit.evidence if each.kind == "poll")
 
 
 def changes_by_site(changes: Iterable[VisitChange]) -> Mapping[str, list[VisitChange]]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from db.records import Purpose
+from db.records import Fix, Purpose
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.aircraft import AircraftReader
@@ -114,6 +114,18 @@ class ReadsbFeed:
             fixes=fixes,
             rejected=reader.rejected,
             receiver=None if self._reach is None else partial(self._receiver, self._reach, answer.body, now),
+            request=answer.asked,
+            marked=self._marked(fixes),
+            quote=reader.quote,
+        )
+
+    def _marked(self, fixes: Sequence[Fix]) -> frozenset[str]:
+        # A receiver of one's own may have no aircraft database; where it has one, most aircraft have names.
+        told = (fix.registration or fix.type_code or fix.db_flags for fix in fixes)
+        return frozenset(
+            fix.icao24
+            for fix, said in zip(fixes, told, strict=True)
+            if said or self._style not in _OWN_STYLES
         )
 
     def _receiver(self, reach: Circle, body: bytes, now: datetime) -> Receiver:

@@ -8,9 +8,10 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import takewhile
+from typing import Any, Protocol
 
-from db.records import Fix
+from db.records import Fix, HeardAt
 from monitor.feeds.aircraft import AircraftReader
 from monitor.feeds.circles import Circle
 from monitor.feeds.parsing import feed_instant, json_number
@@ -30,6 +31,8 @@ _MANY, _MOST = 10, 0.5
 _SAME_PLACE_NM = 10.0
 """readsb rounds the place that it shows, on request, to a tenth of a degree at most."""
 _WELL_SHORT = 0.8
+_MOST_KEPT = 500
+_PARTS_OF_A_DEGREE, _STEP_FT = 100, 100
 _NOT_DIRECT = ("tisb", "adsr", "adsc")
 """Sources that come from the ground or from space, not from the aircraft itself."""
 
@@ -44,23 +47,56 @@ class Receiver:
     provider: str
     reach: Circle
     stated: tuple[float, float] | None
-    heard: tuple[Fix, ...]
+    heard: tuple[HeardAt, ...]
 
 
-def heard_in(body: bytes, provider: str) -> tuple[Fix, ...]:
-    """The positions in a stored raw answer, of one page or more; what cannot be read is left out."""
-    return tuple(fix for page in _pages(body) for fix in _positions(page, provider))
+class Earlier(Protocol):
+    """What a receiver heard before, in the last day."""
+
+    def answers(self) -> Sequence[Sequence[HeardAt]]:
+        """Give one answer of each hour, newest first."""
+        ...
+
+    def apart(self) -> Sequence[Sequence[HeardAt]]:
+        """Give those of them that lie so far apart that whoever flew in one has gone in the next."""
+        ...
 
 
-def _pages(body: bytes) -> Iterator[Any]:
-    text, at, decoder = body.decode("utf-8", "replace"), 0, json.JSONDecoder()
-    while at < len(text):
-        try:
-            page, at = decoder.raw_decode(text, at)
-        except ValueError:
-            return
-        yield page
-        at += len(text[at:]) - len(text[at:].lstrip())
+class _Nothing:
+    def answers(self) -> Sequence[Sequence[HeardAt]]:
+        return ()
+
+    def apart(self) -> Sequence[Sequence[HeardAt]]:
+        return ()
+
+
+NOTHING_EARLIER: Earlier = _Nothing()
+"""For whoever holds one answer against the settings, and no more."""
+
+
+def heard_in(body: bytes, provider: str) -> tuple[HeardAt, ...]:
+    """Give the places of whoever was heard directly, in an answer as it came; what cannot be read is left out."""
+    try:
+        page = json.loads(body.decode("utf-8", "replace"))
+    except ValueError:
+        return ()
+    return tuple(
+        _place_of(fix) for fix in _positions(page, provider) if not fix.source.startswith(_NOT_DIRECT)
+    )
+
+
+def to_keep(reach: Circle, heard: Sequence[HeardAt]) -> tuple[HeardAt, ...]:
+    """Give the places that are kept of an answer: coarser, each once, from the nearest to the farthest and not too many."""
+    places = sorted(set(heard), key=lambda place: (_distance(reach, place), place))
+    step = max(1, -(-len(places) // _MOST_KEPT))
+    return tuple(places[: len(places) - 1 : step] + places[-1:])
+
+
+def _place_of(fix: Fix) -> HeardAt:
+    height = 0.0 if fix.on_ground else fix.altitude_ft
+    rounded = None if height is None else round(height / _STEP_FT) * float(_STEP_FT)
+    lat, lon = (round(each * _PARTS_OF_A_DEGREE) / _PARTS_OF_A_DEGREE for each in (fix.lat, fix.lon))
+    return HeardAt(lat, lon, rounded)
 
 
 def _positions(page: Any, provider: str) -> tuple[Fix, ...]:
@@ -73,11 +109,8 @@ def _positions(page: Any, provider: str) -> tuple[Fix, ...]:
     return reader.read(listed)
 
 
-def misplaced(receiver: Receiver, earlier: Iterable[Sequence[Fix]]) -> str:
-    """Why the settings cannot be right about where a receiver stands, '' where nothing speaks against them.
-
-    `earlier` are its answers before, newest first, read as far back as to the last in which somebody was in range.
-    """
+def misplaced(receiver: Receiver, earlier: Earlier) -> str:
+    """Why the settings cannot be right about where a receiver stands, '' where nothing speaks against them."""
     reach = receiver.reach
     said = (
         f"{receiver.provider}: the settings say that it stands at {_place_words(reach.lat, reach.lon)} and hears "
@@ -86,23 +119,37 @@ def misplaced(receiver: Receiver, earlier: Iterable[Sequence[Fix]]) -> str:
     if receiver.stated and reach.distance_nm(*receiver.stated) > _SAME_PLACE_NM:
         away = f"{_place_words(*receiver.stated)}, {reach.distance_nm(*receiver.stated):,.0f} NM away"
         return said + f"its own receiver.json says {away}. {_mend(receiver.provider, reach, receiver.stated)}"
-    heard: dict[str, Fix] = {}
-    for answer in (receiver.heard, *earlier):
-        there = {fix.icao24: fix for fix in answer if _is_direct(fix)}
-        if any(_distance(reach, fix) <= reach.radius_nm for fix in there.values()):
-            break
-        heard = there | heard
-    nobody = _nobody_in_range(reach, list(heard.values()))
-    if nobody:
-        return said + nobody + _mend(receiver.provider, reach, _middle(list(heard.values())))
+    heard = _elsewhere(receiver, earlier)
+    if nobody := _nobody_in_range(reach, heard):
+        return said + nobody + _mend(receiver.provider, reach, _middle(heard))
     return said + crowd if (crowd := _of_many_receivers(receiver)) else ""
 
 
-def _nobody_in_range(reach: Circle, heard: Sequence[Fix]) -> str:
+def _elsewhere(receiver: Receiver, earlier: Earlier) -> list[HeardAt]:
+    """Where everybody was who was heard since somebody was in range; nobody, where somebody is now.
+
+    Who stands on the ground would be counted anew with each answer, so each place counts once.
+    """
+    reach = receiver.reach
+    if _anybody_within(reach, receiver.heard):
+        return []
+    heard = dict.fromkeys(receiver.heard)
+    if not receiver.heard or not _nobody_in_range(reach, receiver.heard):
+        since = takewhile(lambda answer: not _anybody_within(reach, answer), earlier.answers())
+        apart = set(map(tuple, earlier.apart()))
+        heard |= dict.fromkeys(place for answer in since if tuple(answer) in apart for place in answer)
+    return list(heard)
+
+
+def _anybody_within(reach: Circle, heard: Iterable[HeardAt]) -> bool:
+    return any(_distance(reach, place) <= reach.radius_nm for place in heard)
+
+
+def _nobody_in_range(reach: Circle, heard: Sequence[HeardAt]) -> str:
     """What is said where so many were heard elsewhere that it is no chance; one heard from beyond any horizon is enough."""
     if not heard:
         return ""
-    impossible = all(_distance(reach, fix) > FARTHEST_NM for fix in heard)
+    impossible = all(_distance(reach, place) > FARTHEST_NM for place in heard)
     # Were they spread evenly as far as an antenna hears, so many would be within the range.
     share = min(_MOST_INSIDE, (reach.radius_nm / _USUAL_NM) ** 2)
     if not impossible and (1 - share) ** len(heard) > _BY_CHANCE:
@@ -118,12 +165,12 @@ def _nobody_in_range(reach: Circle, heard: Sequence[Fix]) -> str:
 
 
 def _of_many_receivers(receiver: Receiver) -> str:
-    direct = [fix for fix in receiver.heard if _is_direct(fix)]
-    far = sum(_distance(receiver.reach, fix) > FARTHEST_NM for fix in direct)
-    if len(direct) < _MANY or far <= _MOST * len(direct):
+    heard = receiver.heard
+    far = sum(_distance(receiver.reach, place) > FARTHEST_NM for place in heard)
+    if len(heard) < _MANY or far <= _MOST * len(heard):
         return ""
     return (
-        f"{far:,} of the {len(direct):,} aircraft that it lists are more than {FARTHEST_NM:.0f} NM from there, which no "
+        f"{far:,} of the {len(heard):,} aircraft that it lists are more than {FARTHEST_NM:.0f} NM from there, which no "
         "antenna hears: what answers is a network of receivers. Set base_url to your own receiver, or ask the "
         "network as one, by path_style point or lat_lon_dist (docs/sources.md). Until then nothing counts as watched by it."
     )
@@ -151,15 +198,13 @@ def _near(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return great_circle_nm(*one, *other) <= _USUAL_NM
 
 
-def out_of_hearing(
-    receiver: Receiver, earlier: Iterable[Sequence[Fix]], places: Mapping[str, Circle]
-) -> dict[str, str]:
+def out_of_hearing(receiver: Receiver, earlier: Earlier, places: Mapping[str, Circle]) -> dict[str, str]:
     """Which of these places are farther than anything that is heard shows, with the reason: not watched at low heights.
 
     An aircraft at height h that is heard at a distance shows that lower ones are heard as much nearer as the horizon
     is. Were landings at the place heard, each aircraft could be heard up to some distance; over that disc the shares of
     that distance, squared, are even between 0 and 1, and that all of n are small has a chance that can be reckoned.
-    `earlier` are the answers of the last day, read only where this one shows too little.
+    What was heard earlier is read only where this answer shows too little.
     """
     reach = receiver.reach
     away = {name: reach.distance_nm(place.lat, place.lon) for name, place in places.items()}
@@ -167,9 +212,9 @@ def out_of_hearing(
     still = [name for name in places if _shown(now, away[name]) < _WELL_SHORT]
     if not still:
         return {}
-    heard = [*now, *(each for answer in earlier for each in _distances(reach, answer))]
-    n = len({icao24 for icao24, _, _ in heard})
-    farthest = max((distance for _, distance, _ in heard), default=0.0)
+    heard = [*now, *(each for answer in earlier.answers() for each in _distances(reach, answer))]
+    n = len({place for answer in (receiver.heard, *earlier.apart()) for place in answer})
+    farthest = max((distance for distance, _ in heard), default=0.0)
     shown = {name: _shown(heard, away[name]) for name in still}
     return {
         name: (
@@ -182,13 +227,13 @@ def out_of_hearing(
     }
 
 
-def _shown(heard: Iterable[tuple[str, float, float]], away_nm: float) -> float:
+def _shown(heard: Iterable[tuple[float, float]], away_nm: float) -> float:
     """The largest share of the distance from which an aircraft could be heard, were low ones heard so far away."""
     low = away_nm - _horizon_nm(LANDING_BELOW_FT)
     return max(
         (
             distance / could
-            for _, distance, height in heard
+            for distance, height in heard
             if (could := low + _horizon_nm(max(height, LANDING_BELOW_FT))) > 0
         ),
         default=0.0,
@@ -199,30 +244,25 @@ def _horizon_nm(height_ft: float) -> float:
     return _NM_PER_ROOT_FT * math.sqrt(height_ft)
 
 
-def _distances(reach: Circle, answer: Sequence[Fix]) -> list[tuple[str, float, float]]:
-    """Address, distance and height of whoever was heard directly; beyond any horizon nothing was heard from there."""
-    found = []
-    for fix in filter(_is_direct, answer):
-        height, distance = 0.0 if fix.on_ground else fix.altitude_ft, _distance(reach, fix)
-        if height is not None and distance <= FARTHEST_NM:
-            found.append((fix.icao24, distance, height))
-    return found
+def _distances(reach: Circle, answer: Iterable[HeardAt]) -> list[tuple[float, float]]:
+    """Distance and height of whoever was heard; beyond any horizon nothing was heard from there."""
+    return [
+        (distance, place.height_ft)
+        for place in answer
+        if place.height_ft is not None and (distance := _distance(reach, place)) <= FARTHEST_NM
+    ]
 
 
-def _is_direct(fix: Fix) -> bool:
-    return not fix.source.startswith(_NOT_DIRECT)
+def _distance(reach: Circle, place: HeardAt) -> float:
+    return reach.distance_nm(place.lat, place.lon)
 
 
-def _distance(reach: Circle, fix: Fix) -> float:
-    return reach.distance_nm(fix.lat, fix.lon)
-
-
-def _middle(heard: Sequence[Fix]) -> tuple[float, float]:
+def _middle(heard: Sequence[HeardAt]) -> tuple[float, float]:
     """The middle of places on the globe, whatever meridian they lie around."""
     lat, lon = heard[0].lat, heard[0].lon
-    for count, fix in enumerate(heard[1:], start=2):
-        course = course_deg(lat, lon, fix.lat, fix.lon)
-        lat, lon = destination(lat, lon, course, great_circle_nm(lat, lon, fix.lat, fix.lon) / count)
+    for count, place in enumerate(heard[1:], start=2):
+        course = course_deg(lat, lon, place.lat, place.lon)
+        lat, lon = destination(lat, lon, course, great_circle_nm(lat, lon, place.lat, place.lon) / count)
     return lat, lon
 
 

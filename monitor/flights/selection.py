@@ -1,7 +1,7 @@
 """Which reports matter: those worth storing, and the aircraft whose visits they can have changed."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -12,9 +12,8 @@ from db.records import Fix, Visit
 from monitor.flights.places import Place, grid_of, places_of, positions, sets_of
 from monitor.flights.stays import DEPARTED_BEYOND_NM
 from monitor.flights.tracks.classes import default_classes
-from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
+from monitor.flights.tracks.identity import Aircraft, Classes, is_counted
 from monitor.flights.tracks.phases import STILL_KT, height_ft
-from monitor.flights.visits import belongs_to
 from monitor.sites import Site
 
 ENDS_WITHIN_NM = 6.0
@@ -44,15 +43,12 @@ class _Sighting:
     apron: frozenset[str]
 
 
-def triage(fixes: Sequence[Fix], places: Sequence[Place], known: Sequence[Visit]) -> Triage:
-    """Sort the aircraft of new reports; `known` are the visits of these aircraft."""
+def triage(fixes: Sequence[Fix], places: Sequence[Place], known: Mapping[str, Sequence[Visit]]) -> Triage:
+    """Sort the aircraft of new reports; `known` are the visits of each of these aircraft."""
     read: set[str] = set()
     heard: list[Visit] = []
-    named: dict[str, list[Visit]] = defaultdict(list)
-    for visit in known:
-        named[visit.icao24].append(visit)
     for icao24, sightings in _sightings(fixes, places).items():
-        mine = [*named[icao24], *(visit for visit in named[""] if belongs_to(visit, icao24))]
+        mine = known.get(icao24, ())
         still = next((visit for visit in mine if visit.state == "present"), None)
         if still is None:
             if any(_may_begin(each, mine) for each in sightings):
@@ -114,7 +110,7 @@ def _heard_again(sightings: Sequence[_Sighting], visit: Visit) -> Visit | None:
 
 
 def _sightings(fixes: Sequence[Fix], places: Sequence[Place]) -> dict[str, list[_Sighting]]:
-    counted = [fix for fix in fixes if is_icao(fix.icao24)]
+    counted = [fix for fix in fixes if is_counted(fix.icao24)]
     if not counted:
         return {}
     lat, lon = positions(counted)

@@ -1,12 +1,12 @@
 """Stays become versions of visits: stable ids, confidence, bounds, and the withdrawal of what later data refutes."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from db.records import Fix, Visit
+from db.records.aliases import draft_visit_id
 from monitor.flights.evidence import stay_evidence
 from monitor.flights.places import Place
 from monitor.flights.stays import CRUISE_KT, STAY_SILENCE, ArrivalEvidence, Stay, WatchedSeconds, stays
@@ -65,21 +65,6 @@ def confirmed_by_ear(heard: Sequence[Visit], inferred: Sequence[Visit]) -> list[
         same = next((each for each in inferred if _same_stay(visit, each)), None)
         found.append(visit if same is None else _continued(visit, same))
     return found
-
-
-def visit_id(icao24: str, site_id: str, first: datetime) -> str:
-    """Give the id of a visit from its aircraft, its site and the minute of its first sign."""
-    return hashlib.sha256(f"{icao24}|{site_id}|{first:%Y-%m-%dT%H:%M}".encode()).hexdigest()[:20]
-
-
-def belongs_to(visit: Visit, icao24: str) -> bool:
-    """Whether a visit is this aircraft's, also where the aircraft is not named in it."""
-    if visit.icao24:
-        return visit.icao24 == icao24
-    first = visit.candidates.get("first_sign")
-    return isinstance(first, str) and visit.visit_id == visit_id(
-        icao24, visit.site_id, datetime.fromisoformat(first)
-    )
 
 
 def _begun_before(
@@ -176,7 +161,7 @@ def _begun(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
     if (between := _arrived_between(stay)) is not None:
         candidates["arrived_between"] = between
     return Visit(
-        visit_id=visit_id(aircraft.icao24, stay.place.id, first),
+        visit_id=draft_visit_id(aircraft.icao24, stay.place.id, first),
         version=1,
         site_id=stay.place.id,
         icao24="" if aircraft.unnamed else aircraft.icao24,
@@ -254,6 +239,9 @@ def _under_first_id(visit: Visit, earlier: Visit) -> Visit:
         visit_id=earlier.visit_id,
         candidates={**visit.candidates, **earlier.flight_ends, "first_sign": first},
     )
+    if not earlier.icao24:
+        # Whose name was forgotten stays without, though it is heard on.
+        visit = replace(visit, icao24="", callsign="", registration="")
     gap = earlier.candidates.get("gap")
     if gap is None:
         return visit

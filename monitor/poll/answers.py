@@ -3,22 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import compress
 from typing import Literal
 
 import structlog
 
 from alerts.words import utc, utc_seconds
-from db.aircraft import known_aircraft
-from db.engine import Engine, reading
 from db.polls import PollResult
 from db.provider_states import LONGEST_OWN_WAIT_S
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.config.secrets import visible
 from monitor.feeds import FeedError, Fetched, Provider, Scope
 from monitor.feeds.circles import circle_around
-from monitor.flights.selection import worth_storing
-from monitor.flights.tracks.identity import Classes, completed_fixes
 from monitor.sites import Site
 
 NEARBY_NM = 40.0
@@ -77,7 +72,6 @@ def answered_result(fetched: Fetched, outcome: Outcome) -> PollResult:
         item_count=fetched.item_count,
         feed_time=fetched.feed_time,
         bodies=fetched.bodies,
-        content_type=fetched.content_type,
         fixes=fetched.fixes,
         scenes=fetched.scenes,
         claims=fetched.claims,
@@ -92,7 +86,6 @@ def failed_result(error: FeedError) -> PollResult:
         http_status=error.status,
         error=visible(error.reason),
         bodies=(error.body,) if error.body else (),
-        content_type="",
         retry_after_s=error.retry_after_s,
         disable=error.disable,
         ours=error.ours,
@@ -131,17 +124,6 @@ def count_nearby(sites: Sequence[Site], fixes: Sequence[Fix]) -> Mapping[str, in
         name: sum(circle.distance_nm(fix.lat, fix.lon) <= circle.radius_nm + NEARBY_NM for fix in fixes)
         for name, circle in circles.items()
     }
-
-
-def worth_keeping(
-    engine: Engine, sites: Sequence[Site], classes: Classes | None, fixes: Sequence[Fix]
-) -> tuple[Fix, ...]:
-    """Give the position reports to be stored: those near a site, and those of watched aircraft anywhere."""
-    # A feed that sends no types must not lose the bombers that are told by theirs.
-    typeless = {fix.icao24 for fix in fixes if not fix.type_code}
-    with reading(engine) as connection:
-        named = completed_fixes(fixes, known_aircraft(connection, typeless))
-    return tuple(compress(fixes, worth_storing(sites, named, classes)))
 
 
 def describe_answer(provider: Provider, scope: Scope, fetched: Fetched) -> str:

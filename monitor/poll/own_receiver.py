@@ -1,19 +1,21 @@
-"""One's own receiver held against its settings, with what it heard in the last day, as its raw answers keep it."""
+"""One's own receiver held against its settings, with what it heard in the last day, as each hour keeps it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
-from db.engine import Engine, reading
-from db.payloads import answers_of_hours
-from db.records import Fix
+from db.engine import Engine, reading, writing
+from db.hearing import hearing_since, note_hearing
+from db.records import HeardAt
 from monitor.feeds.circles import circle_around
-from monitor.feeds.receiver import Receiver, heard_in, misplaced, out_of_hearing
+from monitor.feeds.receiver import Receiver, misplaced, out_of_hearing, to_keep
 from monitor.poll.answers import NEARBY_NM
 from monitor.sites import Site
 
 _EVIDENCE_OVER = timedelta(days=1)
-_HOUR_S = 3600
+_GONE_AFTER = timedelta(hours=3)
+"""Whoever flew within hearing has gone by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,9 @@ class ReceiverDoubt:
     unheard: dict[str, str] = field(default_factory=dict)
 
 
-def receiver_doubt(
-    engine: Engine, receiver: Receiver, sites: Sequence[Site], now: datetime, interval_s: int
-) -> ReceiverDoubt:
+def receiver_doubt(engine: Engine, receiver: Receiver, sites: Sequence[Site], now: datetime) -> ReceiverDoubt:
     """Hold the settings against the answer that has just come and those of the last day."""
-    earlier = _Earlier(engine, receiver.provider, now, max(1, _HOUR_S // interval_s))
+    earlier = _Earlier(engine, receiver.provider, now)
     if place := misplaced(receiver, earlier):
         return ReceiverDoubt(place)
     circles = {site.id: circle_around(site) for site in sites}
@@ -44,19 +44,34 @@ def receiver_doubt(
 class _Earlier:
     """The answers of the last day, one an hour, newest first; read when they are asked for."""
 
-    def __init__(self, engine: Engine, provider: str, now: datetime, slots_an_hour: int) -> None:
+    def __init__(self, engine: Engine, provider: str, now: datetime) -> None:
         self._engine, self._provider, self._now = engine, provider, now
-        self._slots_an_hour = slots_an_hour
-        self._read: list[tuple[Fix, ...]] | None = None
 
-    def __iter__(self) -> Iterator[tuple[Fix, ...]]:
-        if self._read is None:
-            with reading(self._engine) as connection:
-                bodies = answers_of_hours(
-                    connection,
-                    self._provider,
-                    self._now - _EVIDENCE_OVER,
-                    slots_an_hour=self._slots_an_hour,
-                )
-                self._read = [heard_in(body, self._provider) for body in bodies]
-        return iter(self._read)
+    def answers(self) -> list[tuple[HeardAt, ...]]:
+        return [heard for _, heard in self._hours]
+
+    def apart(self) -> list[tuple[HeardAt, ...]]:
+        found, next_at = [], self._now - _GONE_AFTER
+        for hour, heard in self._hours:
+            if hour <= next_at:
+                found.append(heard)
+                next_at = hour - _GONE_AFTER
+        return found
+
+    @cached_property
+    def _hours(self) -> list[tuple[datetime, tuple[HeardAt, ...]]]:
+        with reading(self._engine) as connection:
+            return hearing_since(connection, self._provider, self._now - _EVIDENCE_OVER)
+
+
+def remember_hearing(engine: Engine, receiver: Receiver, now: datetime) -> None:
+    """Keep where somebody was heard, once an hour."""
+    if not receiver.heard:
+        return
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    with reading(engine) as connection:
+        if hearing_since(connection, receiver.provider, hour):
+            return
+    kept = to_keep(receiver.reach, receiver.heard)
+    with writing(engine) as connection:
+        note_hearing(connection, receiver.provider, hour, kept, oldest=hour - _EVIDENCE_OVER)

@@ -30,9 +30,11 @@ from db.polls import (
 )
 from db.provider_states import LONGEST_OWN_WAIT_S, note_credits, note_partial, read_state
 from db.records import Fix, Outcome, Poll, ProviderState, Purpose
+from monitor.derive.screening import NOTHING_SCREENED, Screened, screened
 from monitor.feeds import NO_AIRCRAFT, TOO_OFTEN, Feed, FeedError, Fetched, Provider, Scope
 from monitor.feeds.options import sharing_a_limit
 from monitor.flights.coverage import POLL_WORTH_S
+from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Classes
 from monitor.poll.answers import (
     PollReport,
@@ -47,9 +49,8 @@ from monitor.poll.answers import (
     log_round,
     shared_rest,
     where_of,
-    worth_keeping,
 )
-from monitor.poll.own_receiver import receiver_doubt
+from monitor.poll.own_receiver import receiver_doubt, remember_hearing
 from monitor.poll.plan import in_turn, learnt_room, must_wait, resting, slots_needed, troubled
 from monitor.sites import Site
 
@@ -184,22 +185,19 @@ class _Run:
         if fetched.receiver is None:
             return ""
         sites = list(self._sites.values())
-        doubt = receiver_doubt(
-            self._engine, fetched.receiver(), sites, self._now, interval_s=self._provider.interval_s
-        )
+        receiver = fetched.receiver()
+        doubt = receiver_doubt(self._engine, receiver, sites, self._now)
+        remember_hearing(self._engine, receiver, self._now)
         self._unheard = doubt.unheard
         return doubt.place
 
     def _refute(self, begun: _Begun, fetched: Fetched, place: str) -> PollReport:
         """Nobody watched, as the settings are wrong; whoever was heard was there all the same, and is asked for again."""
         result = replace(
-            answered_result(fetched, "failed"),
-            error=place,
-            redistribute=self._provider.redistribute,
-            fixes=self._worth_keeping(fetched.fixes),
-            nearby=self._watched(begun.scope, ()),
+            answered_result(fetched, "failed"), error=place, nearby=self._watched(begun.scope, ())
         )
-        return self._report(begun, result, f"Failed. {place}", fetched.rejected, patient=False)
+        kept = self._screened(fetched)
+        return self._report(begun, result, f"Failed. {place}", fetched.rejected, kept, patient=False)
 
     def _usable(self, fetched: Fetched) -> int:
         """How much of an answer shows that the provider sees: what was listed alone does not, where nothing can be used."""
@@ -346,21 +344,27 @@ class _Run:
     def _keep(self, begun: _Begun, fetched: Fetched, outcome: Outcome) -> PollReport:
         result = replace(
             answered_result(fetched, outcome),
-            redistribute=self._provider.redistribute,
-            fixes=self._worth_keeping(fetched.fixes),
             nearby=self._watched(begun.scope, fetched.fixes),
             unheard=frozenset(self._unheard),
             parts=self._parts,
         )
-        return self._report(
-            begun, result, describe_answer(self._provider, begun.scope, fetched), fetched.rejected
-        )
+        text = describe_answer(self._provider, begun.scope, fetched)
+        return self._report(begun, result, text, fetched.rejected, self._screened(fetched))
+
+    def _screened(self, fetched: Fetched) -> Screened:
+        with reading(self._engine) as connection:
+            return screened(
+                connection,
+                list(self._sites.values()),
+                self._classes or default_classes(),
+                fetched,
+                redistribute=self._provider.redistribute,
+            )
 
     def _fail(self, begun: _Begun, error: FeedError, retry_after_s: float | None = None) -> PollReport:
         result = replace(
             failed_result(error),
             retry_after_s=retry_after_s if error.retry_after_s is None else error.retry_after_s,
-            redistribute=self._provider.redistribute,
             nearby=self._watched(begun.scope, ()),
         )
         return self._report(begun, result, f"Failed. {error.reason}", {})
@@ -371,10 +375,11 @@ class _Run:
         result: PollResult,
         text: str,
         rejected: Mapping[str, int],
+        kept: Screened = NOTHING_SCREENED,
         *,
         patient: bool = True,
     ) -> PollReport:
-        stored = self._record(begun, result, patient=patient)
+        stored = self._record(begun, result, kept, patient=patient)
         return PollReport(
             self._provider.name,
             begun.scope.key,
@@ -383,29 +388,28 @@ class _Run:
             text if stored else f"{begun.scope.key}: another process has stored this poll already.",
             begun.scope.site_ids,
             result.item_count or 0,
-            len(result.fixes),
+            len(kept.fixes),
             len(result.scenes),
             dict(rejected),
             result.ours,
         )
 
-    def _record(self, begun: _Begun, result: PollResult, *, patient: bool = True) -> bool:
+    def _record(
+        self, begun: _Begun, result: PollResult, kept: Screened = NOTHING_SCREENED, *, patient: bool = True
+    ) -> bool:
         """Store how a poll ended; `patient`: after failures the provider is left alone for longer and longer."""
         interval_s = self._provider.interval_s
         with writing(self._engine) as connection:
             return record_poll(
                 connection,
                 begun.poll_id,
-                result,
+                kept.stored(connection, result, self._now),
                 interval_s=interval_s,
                 now=self._now,
                 # A place whose turn comes seldom was not watched all the time between.
                 lasts_s=min(interval_s * self._turns, max(interval_s, int(POLL_WORTH_S))),
                 back_off=partial(back_off_s, interval_s=interval_s) if patient else None,
             )
-
-    def _worth_keeping(self, fixes: Sequence[Fix]) -> tuple[Fix, ...]:
-        return worth_keeping(self._engine, list(self._sites.values()), self._classes, fixes)
 
     def _watched(self, scope: Scope, fixes: Sequence[Fix]) -> Mapping[str, int]:
         sites = [self._sites[name] for name in scope.site_ids if name in self._sites]

@@ -28,7 +28,7 @@ from monitor.feeds import Feed, FeedError, Scope
 from monitor.feeds.authorities import CaFileError, authorities
 from monitor.feeds.http import ANY_STATUS, GuardedClient
 from monitor.feeds.providers import configured_providers
-from monitor.feeds.receiver import misplaced
+from monitor.feeds.receiver import NOTHING_EARLIER, misplaced
 from monitor.ops.database_health import (
     LOW_DISK_BYTES,
     database_failure_or_lack,
@@ -378,7 +378,7 @@ def _receiver_place(
         fetched = feed.fetch(scope, sites, purpose="data", now=now, since=None)
     except FeedError as error:
         return CheckResult(check, "broken", error.reason, "Until it answers, nothing is counted by it.")
-    wrong = misplaced(fetched.receiver(), ()) if fetched.receiver else ""
+    wrong = misplaced(fetched.receiver(), NOTHING_EARLIER) if fetched.receiver else ""
     if wrong:
         return CheckResult(check, "broken", wrong, mend)
     return CheckResult(check, "ok", "Nothing that it hears now speaks against the place in the settings.")

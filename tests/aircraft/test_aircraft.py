@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select
 from typer.testing import CliRunner
 
-from db.aircraft import import_aircraft, known_aircraft
+from db.aircraft import import_aircraft, known_aircraft, lists_unnamed
 from db.engine import reading, writing
 from db.records.claims import KnownAircraft
 from db.schema import aircraft
@@ -119,11 +120,36 @@ def test_loading_again_changes_nothing_and_a_newer_file_changes_what_differs(
 
     assert load(TAR1090).changed == 2
     assert load(TAR1090).changed == 0
-    report = load(TAR1090.replace("F-GUGK", "F-GUGL"))
+    report = load(TAR1090.replace("RA-86559", "RA-86560"))
     assert (report.changed, report.aircraft["tar1090-db"], report.unusable) == (1, 2, 1)
     with reading(engine) as connection:
-        assert known_aircraft(connection, ["3950c7"])["3950c7"].registration == "F-GUGL"
+        assert known_aircraft(connection, ["15521f"])["15521f"].registration == "RA-86560"
         assert connection.execute(select(aircraft.c.source)).scalars().all() == ["tar1090-db"] * 2
+
+
+def test_of_those_who_asked_not_to_be_shown_nothing_is_stored_but_that_whatever_others_say(
+    engine: Engine,
+) -> None:
+    name = KnownAircraft("3950c7", "F-GUGK", "A318", "AFR")
+
+    def known(source: str, *rows: KnownAircraft) -> dict[str, KnownAircraft]:
+        with writing(engine) as connection:
+            import_aircraft(connection, source, rows, NOON)
+            assert lists_unnamed(connection) == any(
+                row.flags > 1 for row in known_aircraft(connection, ["3950c7"]).values()
+            )
+            return known_aircraft(connection, ["3950c7"])
+
+    asked = {"3950c7": KnownAircraft("3950c7", flags=8)}
+    assert known("opensky", name) == {"3950c7": name}
+    assert known("tar1090-db", replace(name, flags=8)) == asked
+    assert known("opensky", name, IL62) == asked
+    with reading(engine) as connection:
+        stored = connection.execute(select(aircraft)).all()
+    assert not any(word in str(stored) for word in ("3950c7", "F-GUGK", "A318", "AFR"))
+    # It is their list: who takes it back is named again, once the others are imported again.
+    assert known("tar1090-db", name) == {"3950c7": name}
+    assert known("opensky", name) == {"3950c7": name}
 
 
 def test_databases_complete_each_other_in_their_order_and_flags_add_up(engine: Engine) -> None:
@@ -223,10 +249,28 @@ def test_a_feed_without_types_still_gives_types_and_classes(sqlite_engine: Engin
 def test_who_an_address_is(sqlite_engine: Engine) -> None:
     (by_rule,) = identify_aircraft(sqlite_engine, "RA-64520", default_classes())
     assert (by_rule.icao24, by_rule.registration, by_rule.by_rule) == ("14fc08", "", "RA-64520")
+    opensky = [KnownAircraft("a00001", "N1", "C172"), KnownAircraft("a00002", "N1A", "C172"), IL62]
     with writing(sqlite_engine) as connection:
-        import_aircraft(connection, "tar1090-db", [KnownAircraft("a12345", "N1", "C172", flags=8)], NOON)
-    (unnamed,) = identify_aircraft(sqlite_engine, "A12345", default_classes())
-    assert (unnamed.unnamed, unnamed.registration, unnamed.classes) == (True, "", {})
+        import_aircraft(connection, "opensky", opensky, NOON)
+    # Nobody has told yet who asked not to be shown.
+    with pytest.raises(InputError, match="brings the list of those who asked"):
+        identify_aircraft(sqlite_engine, "N1A", default_classes())
+    assert [each.icao24 for each in identify_aircraft(sqlite_engine, "RA-86559", default_classes())] == [
+        "15521f"
+    ]
+    with writing(sqlite_engine) as connection:
+        import_aircraft(
+            connection, "tar1090-db", [KnownAircraft("14fc08", "RA-64520", "T204", flags=8)], NOON
+        )
+        import_aircraft(connection, "tar1090-db", [KnownAircraft("a00001", "N1", "C172", flags=8)], NOON)
+    assert [each.icao24 for each in identify_aircraft(sqlite_engine, "N1A", default_classes())] == ["a00002"]
+    (unnamed,) = identify_aircraft(sqlite_engine, "A00001", default_classes())
+    assert (unnamed.unnamed, unnamed.registration, unnamed.by_rule, unnamed.type_code) == (True, "", "", "")
+    assert unnamed.classes == {}
+    with pytest.raises(InputError, match="no database that was imported names it"):
+        identify_aircraft(sqlite_engine, "N1", default_classes())
+    with pytest.raises(InputError, match="no address is given for its registration"):
+        identify_aircraft(sqlite_engine, "RA-64520", default_classes())
     with pytest.raises(InputError, match="no address of six"):
         identify_aircraft(sqlite_engine, "F-GUGK", default_classes())
 

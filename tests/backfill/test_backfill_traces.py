@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from db.records import Fix
 from monitor.backfill.archive import Part, _Joined, find_parts
-from monitor.backfill.filtering import SLOT_S, ReportFilter, unpack_fixes
+from monitor.backfill.filtering import SLOT_S, ReportFilter, TraceVeil, unpack_fixes
 from monitor.backfill.traces import Trace, TraceError, read_trace
 from monitor.errors import InputError
 from monitor.flights.tracks.classes import default_classes
@@ -297,7 +297,8 @@ def read_part(tmp_path: Path, files: dict[str, bytes], day: date = DAY) -> Any:
     for name, body in files.items():
         (folder / name).write_bytes(body)
     part = Part("1f", files=tuple(str(folder / name) for name in sorted(files)))
-    return ReportFilter("archive", tuple(CAST), default_classes()).read_part(part, day, MIDNIGHT)
+    report_filter = ReportFilter("archive", tuple(CAST), default_classes(), TraceVeil(b"key"))
+    return report_filter.read_part(part, day, MIDNIGHT)
 
 
 def test_reports_near_sites_and_of_watched_aircraft_are_kept(tmp_path: Path) -> None:

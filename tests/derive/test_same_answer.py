@@ -1,6 +1,6 @@
 """The live line and the study give the same answer: polls in a database on one side, tracks in memory on the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -267,7 +267,7 @@ def heard_live(world: World, story: Story) -> list[dict[str, Any]]:
         fixes = [fix for fix in every if at - story.step < fix.at <= at]
         world.poll(at, [] if down else fixes, "failed" if down else "ok")
         world.derive(at)
-    return [said(visit) for visit in world.visits() if visit.icao24 == VIP]
+    return in_order(visit for visit in world.visits() if visit.icao24 == VIP)
 
 
 def study(story: Story, polls: Sequence[datetime]) -> list[dict[str, Any]]:
@@ -283,14 +283,19 @@ def study(story: Story, polls: Sequence[datetime]) -> list[dict[str, Any]]:
     places = [place_of(site) for site in story.sites]
     recording = TrackRecording(tracks, places, CLASSES, setting)
     found = live_visits(recording, VIP, places, CLASSES, story.fixes[-1].at + story.wait)
+    return in_order(found)
+
+
+def in_order(visits: Iterable[Visit]) -> list[dict[str, Any]]:
     return [
-        said(each) for each in sorted(found, key=lambda each: (each.first_fix_at or NEVER, each.visit_id))
+        said(each) for each in sorted(visits, key=lambda each: (each.first_fix_at or NEVER, each.site_id))
     ]
 
 
 def said(visit: Visit) -> dict[str, Any]:
     """Everything that a visit says, to the last digit, but when and how often it was written down."""
-    found = asdict(replace(visit, version=1, recorded_at=NEVER))
+    # An id is sealed where it is stored.
+    found = asdict(replace(visit, version=1, recorded_at=NEVER, visit_id=""))
     # The ends of one flight are joined afterwards, from the visits of all sites.
     # Only what was heard by a poll can name it.
     found["evidence"] = [each.text for each in visit.evidence]

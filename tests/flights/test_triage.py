@@ -9,16 +9,20 @@ import pytest
 
 from db.records import Fix, Visit
 from monitor.flights.places import places_of
-from monitor.flights.selection import ends_near, triage
+from monitor.flights.selection import triage
 from tests.kit.cast import CAST, QUIET_FIELD
-from tests.kit.flying import AIRLINER, NOON, VIP, Pilot, read
+from tests.kit.flying import NOON, VIP, Pilot, read
 
 PLACES = places_of(CAST)
 MINUTE = timedelta(minutes=1)
 
 
 def read_again(fixes: Sequence[Fix], *known: Visit) -> bool:
-    return bool(triage(fixes, PLACES, known).read)
+    return bool(triage(fixes, PLACES, by_aircraft(*known)).read)
+
+
+def by_aircraft(*known: Visit) -> dict[str, list[Visit]]:
+    return {visit.icao24: [each for each in known if each.icao24 == visit.icao24] for visit in known}
 
 
 def pilot(**values: Any) -> Pilot:
@@ -63,14 +67,14 @@ def test_what_cannot_begin_a_visit_is_not_read(fixes: list[Fix], why: str) -> No
 
 
 def test_a_parked_aircraft_is_heard_and_not_read() -> None:
-    chosen = triage(later().park(60).fixes, PLACES, [parked_visit()])
+    chosen = triage(later().park(60).fixes, PLACES, by_aircraft(parked_visit()))
     assert chosen.read == frozenset()
     assert [visit.last_fix_at for visit in chosen.heard] == [NOON + timedelta(hours=1, minutes=1)]
 
 
 def test_an_aircraft_heard_a_moment_ago_is_not_noted_again() -> None:
     visit = replace(parked_visit(), last_fix_at=NOON + timedelta(minutes=59, seconds=30))
-    assert triage(later().park(10).fixes, PLACES, [visit]).heard == ()
+    assert triage(later().park(10).fixes, PLACES, by_aircraft(visit)).heard == ()
 
 
 @pytest.mark.parametrize(
@@ -103,17 +107,3 @@ def test_a_climb_after_a_known_departure_is_not_read_again() -> None:
     onward = [fix for fix in departed.climb(20, fpm=1000).fixes if fix.at > seen]
     assert not read_again(onward, visit)
     assert read_again(onward)
-
-
-def test_a_nameless_visit_is_found_by_its_aircraft() -> None:
-    (visit,) = read(pilot(values={"db_flags": 8}).land().fixes, QUIET_FIELD)
-    assert visit.icao24 == ""
-    assert triage(later().park(60).fixes, PLACES, [visit]).heard != ()
-    assert triage(later(icao24=AIRLINER).park(60).fixes, PLACES, [visit]).read == {AIRLINER}
-
-
-def test_silent_aircraft_are_looked_for_near_a_site_at_any_altitude() -> None:
-    near = pilot(east_nm=4, height_ft=35_000).park(10).fixes
-    far = pilot(east_nm=12, icao24=AIRLINER).park(10).fixes
-    assert ends_near([*near, *far], PLACES) == near
-    assert ends_near([], PLACES) == []

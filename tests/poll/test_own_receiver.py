@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from db.coverage import coverage
 from db.engine import reading
 from db.flights import underived_polls
+from db.hearing import hearing_since
 from db.provider_states import read_state
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.poll.answers import PollReport
@@ -152,17 +153,39 @@ def _away(listed: dict[str, Any]) -> float:
 
 
 def test_few_at_a_time_refute_it_within_the_day(sqlite_engine: Engine) -> None:
-    """A receiver that was moved 190 NM away: each hour two others are heard, nobody in range."""
+    """A receiver that was moved 190 NM away: each hour four others are heard, nobody in range.
+
+    Only answers three hours apart count, as nobody can tell who is the same in the next one.
+    """
     there = destination(*PARIS, 90, 190)
-    everybody = [each for each in around(there, 120, out_to_nm=150) if 120 < _away(each) < 400]
+    everybody = [each for each in around(there, 240, out_to_nm=150) if 120 < _away(each) < 400]
     antenna = Antenna([])
     watch = Watch(sqlite_engine, own(antenna, *PARIS, interval_s=600), antenna, ORLY)
     outcomes = []
     for hour in range(20):
-        antenna.heard = everybody[2 * hour : 2 * hour + 2]
+        antenna.heard = everybody[4 * hour : 4 * hour + 4]
         outcomes.append(watch.ask(NOON + timedelta(hours=hour))[0].outcome)
-    # (1 - 0.23)^26 is the first below 0.001.
-    assert outcomes == ["ok"] * 13 + ["failed"] * 7
+    # (1 - 0.23)^26 is the first below 0.001: seven answers of four.
+    assert outcomes == ["ok"] * 18 + ["failed"] * 2
+
+
+def test_who_stays_on_the_ground_is_counted_once(sqlite_engine: Engine) -> None:
+    """Three that stand at one place all day, far away, say no more in the evening than in the morning."""
+    antenna = Antenna(around(destination(*PARIS, 90, 190), 3, out_to_nm=5, height_ft=0))
+    watch = Watch(sqlite_engine, own(antenna, *PARIS, interval_s=600), antenna, ORLY)
+    assert {watch.ask(NOON + timedelta(hours=hour))[0].outcome for hour in range(24)} == {"ok"}
+
+
+def test_nothing_that_is_kept_of_it_tells_whose_places_they_are(sqlite_engine: Engine) -> None:
+    heard = around(PARIS, 5_000)
+    watch = Watch(sqlite_engine, own(Antenna(heard), *PARIS), Antenna(heard), ORLY)
+    for hour in (0, 1, 30):
+        watch.ask(NOON + timedelta(hours=hour))
+    with reading(sqlite_engine) as connection:
+        hours = hearing_since(connection, "own", NOON)
+    assert [hour for hour, _ in hours] == [NOON + timedelta(hours=30)]
+    assert len(hours[0][1]) <= 501
+    assert {len(place) for place in hours[0][1]} == {3}
 
 
 def test_one_in_range_confirms_the_settings(sqlite_engine: Engine) -> None:

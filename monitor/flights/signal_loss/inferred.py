@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from db.records import INFERRED, Evidence, Visit, VisitState
+from db.records.aliases import draft_visit_id
 from monitor.flights.places import Place
 from monitor.flights.signal_loss import wording as words
 from monitor.flights.signal_loss.confidence import CERTAIN, DOUBTFUL, confidence_of
@@ -46,7 +47,7 @@ from monitor.flights.signal_loss.records import (
 from monitor.flights.stays import STAY_SILENCE, STAY_SILENCE_JUDGED
 from monitor.flights.tracks.identity import Aircraft, Classes, visit_subjects
 from monitor.flights.tracks.integrity import Track
-from monitor.flights.visits import ADSB_PROCEDURE, visit_id
+from monitor.flights.visits import ADSB_PROCEDURE
 
 _KEPT = 4
 _OVER = frozenset({"through_flight", "diverted"})
@@ -280,7 +281,7 @@ class _Case:
             "elsewhere": round(1 - sum(each.probability for each in ranked), 3),
         }
         return Visit(
-            visit_id=visit_id(aircraft.icao24, place.id, first),
+            visit_id=draft_visit_id(aircraft.icao24, place.id, first),
             version=1,
             site_id=place.id,
             icao24=aircraft.icao24,

@@ -6,24 +6,24 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from db.records import Fix
-from db.records.claims import KnownAircraft
+from db.records.aliases import is_alias
+from db.records.claims import UNNAMED_FLAGS, EstimatedPosition, FlightClaim, KnownAircraft
 from monitor.flights.tracks.codes import is_icao, listed_types, registration_of, registry_state
 
 __all__ = [
-    "UNNAMED_FLAGS",
     "Aircraft",
     "ClassRule",
     "Classes",
+    "aircraft_in",
     "aircraft_of",
     "completed_aircraft",
     "completed_fixes",
+    "is_counted",
     "is_icao",
+    "is_watched",
     "registry_state",
     "visit_subjects",
 ]
-
-UNNAMED_FLAGS = 4 | 8
-"""PIA and LADD: aircraft whose operators asked not to be named."""
 
 _PATTERN = re.compile(r"[*?\[]")
 # ICAO's airline designator and a flight number; a registration flown as a callsign has no such shape.
@@ -57,6 +57,11 @@ class Aircraft:
 
     @property
     def unnamed(self) -> bool:
+        """Whether the operator asked not to be named (PIA, LADD), or nobody knows whether: then it goes by an alias."""
+        return self.asked or is_alias(self.icao24)
+
+    @property
+    def asked(self) -> bool:
         """Whether the operator asked not to be named (PIA, LADD)."""
         return bool(self.db_flags & UNNAMED_FLAGS)
 
@@ -132,6 +137,17 @@ def aircraft_of(fixes: Sequence[Fix]) -> Aircraft:
     )
 
 
+def is_counted(icao24: str) -> bool:
+    """Whether a name stands for one aircraft: an ICAO address, or the alias of one."""
+    return is_icao(icao24) or is_alias(icao24)
+
+
+def aircraft_in(report: Fix | FlightClaim | EstimatedPosition) -> Aircraft:
+    """Give what one report, claim or estimate says of its aircraft."""
+    flags = report.db_flags if isinstance(report, Fix) else 0
+    return Aircraft(report.icao24, report.callsign, report.registration, report.type_code, flags)
+
+
 def completed_aircraft(aircraft: Aircraft, known: KnownAircraft | None) -> Aircraft:
     """Fill in what the reports leave out from the aircraft database; what a report says stands, flags add up."""
     if known is None:
@@ -184,6 +200,11 @@ def kinds_of(aircraft: Aircraft, classes: Classes) -> frozenset[str]:
     return frozenset(
         {f"icao24:{aircraft.icao24}", *(f"class:{name}" for name in classes.of(aircraft)), *operator}
     )
+
+
+def is_watched(aircraft: Aircraft, classes: Classes, listed: Collection[str]) -> bool:
+    """Whether an aircraft is watched: by a class, or by its address, class, type or operator on a watch list."""
+    return f"icao24:{aircraft.icao24}" in visit_subjects(aircraft, classes, listed)
 
 
 def visit_subjects(aircraft: Aircraft, classes: Classes, watchlist: Collection[str] = ()) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from statistics import median
 
 from db.records import Fix
-from monitor.flights.tracks.identity import is_icao
+from monitor.flights.tracks.identity import is_counted, is_icao
 from monitor.flights.tracks.kinematics import apart_nm, one_aircraft, seconds_between
 
 MAX_AHEAD = timedelta(minutes=5)
@@ -92,7 +92,7 @@ def spoofed_addresses(fixes: Sequence[Fix]) -> frozenset[str]:
     for fix in fixes:
         ground = bool(fix.on_ground)
         digits = 4 if ground else 3
-        if is_icao(fix.icao24) and (ground or (fix.ground_speed_kt or 0) > _MOVING_KT):
+        if is_counted(fix.icao24) and (ground or (fix.ground_speed_kt or 0) > _MOVING_KT):
             cells[ground, round(fix.lat, digits), round(fix.lon, digits)].append(fix)
     crowds = [
         _crowd(cell, _CROWD_GROUND if ground else _CROWD_AIRBORNE) for (ground, _, _), cell in cells.items()
@@ -146,7 +146,7 @@ def _is_twin(fix: Fix, other: Fix) -> bool:
 
 def first_reason(fix: Fix) -> str:
     """Say why a report is not believed by itself, whatever the others say; nothing where it may be."""
-    if not is_icao(fix.icao24):
+    if not is_counted(fix.icao24):
         return "not_icao"
     if fix.at > fix.received_at + MAX_AHEAD:
         return "future"
@@ -154,7 +154,7 @@ def first_reason(fix: Fix) -> str:
 
 
 def _tells_accuracy(fix: Fix) -> bool:
-    return is_icao(fix.icao24) and fix.source.startswith("ads") and fix.nac_p is not None
+    return is_counted(fix.icao24) and fix.source.startswith("ads") and fix.nac_p is not None
 
 
 def _low_integrity(fix: Fix) -> bool:

@@ -177,12 +177,12 @@ def test_who_stays_on_the_ground_is_counted_once(sqlite_engine: Engine) -> None:
 
 
 def test_nothing_that_is_kept_of_it_tells_whose_places_they_are(sqlite_engine: Engine) -> None:
-    heard = around(PARIS, 5_000)
-    watch = Watch(sqlite_engine, own(Antenna(heard), *PARIS), Antenna(heard), ORLY)
+    antenna = Antenna(around(PARIS, 5_000))
+    watch = Watch(sqlite_engine, own(antenna, *PARIS), antenna, ORLY)
     for hour in (0, 1, 30):
         watch.ask(NOON + timedelta(hours=hour))
     with reading(sqlite_engine) as connection:
-        hours = hearing_since(connection, "own", NOON)
+        hours = hearing_since(connection, "receiver", NOON)
     assert [hour for hour, _ in hours] == [NOON + timedelta(hours=30)]
     assert len(hours[0][1]) <= 501
     assert {len(place) for place in hours[0][1]} == {3}

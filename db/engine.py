@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, make_url,
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 
-from db.holders import Holder, WaitHandler, application_name, file_holder, file_lock, known_as, sign, unsign
+from db.holders import Holder, WaitHandler, application_name, file_holder, file_lock, known_as, signed
 from db.sqlite_files import FileWatch, address, file_of
 
 __all__ = [
@@ -181,7 +181,9 @@ def holder_of(engine: Engine) -> Holder | None:
         return None
     # The name ends with the process on its own machine; the server knows its own process only.
     name, _, process = row.name.rpartition(" ")
-    return Holder(name or row.name, int(process) if process.isdigit() else row.pid, row.machine or "", row.since)
+    return Holder(
+        name or row.name, int(process) if process.isdigit() else row.pid, row.machine or "", row.since
+    )
 
 
 _LONGEST_WRITER = """
@@ -207,7 +209,9 @@ def sole_importer(engine: Engine, waiting: WaitHandler = lambda: None) -> Iterat
             try:
                 held.enter_context(file_lock(path, waiting))
             except OSError as error:
-                raise OperationalError("lock for an import", None, sqlite3.OperationalError(str(error))) from error
+                raise OperationalError(
+                    "lock for an import", None, sqlite3.OperationalError(str(error))
+                ) from error
             yield
         return
     if engine.dialect.name != "postgresql":
@@ -237,12 +241,10 @@ def writing(engine: Engine) -> Iterator[Connection]:
                 connection.execute(text("select set_config('application_name', :name, true)"), name)
             yield connection
         return
-    with ExitStack() as held:
-        with engine.begin() as connection:
-            sign(path)
-            # After the commit, which may take its time; whoever came next has signed by then, and is left alone.
-            held.callback(unsign, path)
-            yield connection
+    with ExitStack() as held, engine.begin() as connection:
+        # Taken back after the commit only, which may take its time.
+        held.enter_context(signed(path))
+        yield connection
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from db.aircraft import known_aircraft
 from db.engine import Connection, is_missing, reading, writing
+from db.imports import drop_abandoned
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
 from db.silences import drop_unborn_silences
@@ -313,6 +314,8 @@ def deliver(
 def retain(app: App, now: datetime) -> PurgeReport:
     """Forget what need not be kept: identities of aircraft that nobody watches, raw answers that nothing cites."""
     settings = app.settings
+    if dropped := drop_abandoned(app.engine):
+        _log.warning("rows of an import that was killed dropped", rows=dropped)
     watchlist = {subject for site in app.sites.values() for subject in site.watchlist}
     with writing(app.engine) as connection:
         if unborn := drop_unborn_silences(connection, now):

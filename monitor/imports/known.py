@@ -138,9 +138,7 @@ class Known:
     def _zone(self, site_id: str, zone: str) -> tzinfo:
         return values.zone(zone)[1] or self._sites[site_id].timezone
 
-    def _statement(
-        self, settling: "_Settling", record: DeclaredBaseline | Note
-    ) -> DeclaredBaseline | Note:
+    def _statement(self, settling: "_Settling", record: DeclaredBaseline | Note) -> DeclaredBaseline | Note:
         if self._statements is None:
             self._statements = _Statements(settling.connection, sorted(self._sites))
         there = self._statements.find(record)

@@ -81,7 +81,7 @@ options = {{ path_style = "aircraft_json", lat = "{PARIS[0]}", lon = "{PARIS[1]}
     )
 
 
-def write_counts(path: Path, rows: int, batch: int = 0) -> None:
+def write_counts(path: Path, rows: int, batch: int = 0, metric: str = "aircraft_present") -> None:
     """A file of so many counts over all sites, years of days by several sources."""
     last = date(2024, 1, 1)
     with path.open("w", encoding="utf-8") as file:
@@ -90,7 +90,7 @@ def write_counts(path: Path, rows: int, batch: int = 0) -> None:
             place, count = number % SITES, number // SITES
             day, source = last - timedelta(days=count % _HISTORY_DAYS), count // _HISTORY_DAYS
             file.write(
-                f"{site_id(place)},{day},aircraft_present,{(count * 7 + place) % 20},,"
+                f"{site_id(place)},{day},{metric},{(count * 7 + place) % 20},,"
                 f"Analysts {batch}.{source},https://counts.example/{number}\n"
             )
 

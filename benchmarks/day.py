@@ -102,7 +102,7 @@ def beside(folder: Path, *arguments: str) -> None:
     )
 
 
-def measure(folder: Path, hours: float, rows: int) -> bool:
+def measure(folder: Path, hours: float, most_s: float, rows: int) -> bool:
     """One day."""
     # Yesterday, so that what is owed then is due by the real clock, by which messages are sent.
     begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours + 1)
@@ -118,7 +118,7 @@ def measure(folder: Path, hours: float, rows: int) -> bool:
         clock.append(stepped)
         imports, backups = begin + timedelta(minutes=10), begin + timedelta(minutes=30)
         began, threads, number = time.monotonic(), [], 0
-        while stepped.now < begin + timedelta(hours=hours):
+        while stepped.now < begin + timedelta(hours=hours) and time.monotonic() - began < most_s:
             stepped.step(f"poll {PROVIDER}")
             if stepped.now >= imports:
                 number, imports = number + 1, imports + _IMPORT_EVERY
@@ -138,7 +138,7 @@ def measure(folder: Path, hours: float, rows: int) -> bool:
         stepped.close()
         app.close()
         print(
-            f"{hours:g} hours took {time.monotonic() - began:.0f} s. Skipped since they were busy: {stepped.skipped}. Failed: {stepped.failed}"
+            f"{(stepped.now - begin) / timedelta(hours=1):.1f} hours took {time.monotonic() - began:.0f} s. Skipped since they were busy: {stepped.skipped}. Failed: {stepped.failed}"
         )
         print_holding(list(read(folder / "service.log")))
         return judge_results(folder, receiver, smtp) and not stepped.failed
@@ -154,6 +154,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="A day of 80 sites at polls of five seconds.")
     parser.add_argument("--hours", type=float, default=24, help="how much of a day (24)")
+    parser.add_argument("--minutes", type=float, default=600, help="end after so many minutes of life (600)")
     parser.add_argument("--rows", type=int, default=20_000, help="rows of each import beside it (20,000)")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="day-"))
@@ -162,7 +163,7 @@ def main() -> None:
             f"{SITES} sites, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start …",
             flush=True,
         )
-        good = measure(folder, given.hours, given.rows)
+        good = measure(folder, given.hours, given.minutes * 60, given.rows)
     finally:
         shutil.rmtree(folder)
     sys.exit(0 if good else 1)

@@ -23,6 +23,7 @@ _ROWS, _COLUMNS = 8, 10
 _APART_DEG = 0.25
 _HALF_DEG = 0.02
 _HISTORY_DAYS = 2_500
+_UNHEARD = 30
 
 
 def site_id(number: int) -> str:
@@ -99,7 +100,8 @@ class Receiver:
     """What a receiver shows at a moment; `answered` counts the questions, `now` may be any clock."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._polls = list(recorded())
+        # Its first minutes repeat what was heard before it began.
+        self._polls = list(recorded())[_UNHEARD:]
         self._now = now
         self._began = now()
         self.answered: Counter[int] = Counter()

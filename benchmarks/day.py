@@ -17,11 +17,11 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import chdir, suppress
+from contextlib import chdir
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from benchmarks.writers import ROOT, judge_results, print_holding
+from benchmarks.writers import ROOT, Watch, print_holding, watched
 from benchmarks.writers_clock import Clock, read
 from benchmarks.writers_world import PROVIDER, SITES, Receiver, receiving, write_counts, write_settings
 from db.engine import known_as
@@ -32,8 +32,8 @@ from monitor.runtime.jobs import Job, SlotTrigger
 from monitor.runtime.service import jobs_of, owner_name
 from tests.kit.fakes.smtp import FakeSmtp
 
-_IMPORT_EVERY = timedelta(hours=4)
-_BACKUP_EVERY = timedelta(hours=6)
+_FIRST_IMPORT, _IMPORT_EVERY = timedelta(minutes=2), timedelta(hours=4)
+_FIRST_BACKUP, _BACKUP_EVERY = timedelta(minutes=4), timedelta(hours=6)
 _COMMAND = (sys.executable, "-c", "from monitor.cli import main; main()")
 
 
@@ -102,46 +102,46 @@ def beside(folder: Path, *arguments: str) -> None:
     )
 
 
-def measure(folder: Path, hours: float, most_s: float, rows: int) -> bool:
-    """One day."""
+def measure(folder: Path, hours: float, most_s: float, rows: int) -> tuple[Watch, SteppedJobs]:
+    """One day, or as much of it as can be done in so many seconds."""
     # Yesterday, so that what is owed then is due by the real clock, by which messages are sent.
     begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours + 1)
-    clock: list[SteppedJobs] = []
-    receiver = Receiver(lambda: clock[0].now if clock else begin)
-    Clock(folder / "service.log")
+    stepped: list[SteppedJobs] = []
+    receiver = Receiver(lambda: stepped[0].now if stepped else begin)
     with receiving(receiver) as port, FakeSmtp() as smtp, chdir(folder):
         write_settings(folder, port, smtp.port)
         app = build_app(load_settings())
         pipeline.start(app, begin)
-        owner, stopping = owner_name(), threading.Event()
-        stepped = SteppedJobs(jobs_of(app, owner, lambda _job: None, stopping), begin)
-        clock.append(stepped)
-        imports, backups = begin + timedelta(minutes=10), begin + timedelta(minutes=30)
-        began, threads, number = time.monotonic(), [], 0
-        while stepped.now < begin + timedelta(hours=hours) and time.monotonic() - began < most_s:
-            stepped.step(f"poll {PROVIDER}")
-            if stepped.now >= imports:
-                number, imports = number + 1, imports + _IMPORT_EVERY
-                write_counts(folder / f"counts-{number}.csv", rows, batch=number, metric="railcars")
-                threads.append(_start(folder, "observations", "import", f"counts-{number}.csv"))
-            if stepped.now >= backups:
-                backups += _BACKUP_EVERY
-                with suppress(FileNotFoundError):
-                    (folder / "kept.db").unlink()
-                threads.append(_start(folder, "backup", "kept.db"))
-                print(
-                    f"  {stepped.now - begin} after {time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f}",
-                    flush=True,
-                )
-        for thread in threads:
-            thread.join()
-        stepped.close()
-        app.close()
-        print(
-            f"{(stepped.now - begin) / timedelta(hours=1):.1f} hours took {time.monotonic() - began:.0f} s. Skipped since they were busy: {stepped.skipped}. Failed: {stepped.failed}"
-        )
-        print_holding(list(read(folder / "service.log")))
-        return judge_results(folder, receiver, smtp) and not stepped.failed
+        stepped.append(SteppedJobs(jobs_of(app, owner_name(), lambda _job: None, threading.Event()), begin))
+        try:
+            _pass(stepped[0], folder, begin + timedelta(hours=hours), most_s, rows)
+        finally:
+            stepped[0].close()
+            app.close()
+        return watched(folder, receiver, smtp), stepped[0]
+
+
+def _pass(stepped: SteppedJobs, folder: Path, until: datetime, most_s: float, rows: int) -> None:
+    imports, backups = stepped.now + _FIRST_IMPORT, stepped.now + _FIRST_BACKUP
+    began, threads, number, begin = time.monotonic(), [], 0, stepped.now
+    while stepped.now < until and time.monotonic() - began < most_s:
+        stepped.step(f"poll {PROVIDER}")
+        if stepped.now >= imports:
+            number, imports = number + 1, imports + _IMPORT_EVERY
+            write_counts(folder / f"counts-{number}.csv", rows, batch=number, metric="railcars")
+            threads.append(_start(folder, "observations", "import", f"counts-{number}.csv"))
+        if stepped.now >= backups:
+            backups += _BACKUP_EVERY
+            (folder / "kept.db").unlink(missing_ok=True)
+            threads.append(_start(folder, "backup", "kept.db"))
+            took = f"{stepped.now - begin} after {time.monotonic() - began:.0f} s"
+            print(f"  {took}, load {os.getloadavg()[0]:.1f}", flush=True)
+    for thread in threads:
+        thread.join()
+    print(
+        f"{(stepped.now - begin) / timedelta(hours=1):.1f} hours took {time.monotonic() - began:.0f} s. Skipped since they "
+        f"were busy: {stepped.skipped}. Failed: {stepped.failed}"
+    )
 
 
 def _start(folder: Path, *arguments: str) -> threading.Thread:
@@ -163,10 +163,14 @@ def main() -> None:
             f"{SITES} sites, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start …",
             flush=True,
         )
-        good = measure(folder, given.hours, given.minutes * 60, given.rows)
+        clock = Clock(folder / "service.log")
+        watch, stepped = measure(folder, given.hours, given.minutes * 60, given.rows)
+        clock.close()
+        print_holding(list(read(folder / "service.log")))
+        print(watch)
     finally:
         shutil.rmtree(folder)
-    sys.exit(0 if good else 1)
+    sys.exit(0 if watch.is_whole and not stepped.failed else 1)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.writers_clock import Held, read
@@ -76,31 +77,49 @@ def print_holding(held: Sequence[Held]) -> float:
     return percentile([each.held_s for each in held], 0.99)
 
 
-def polls_of(database: Path) -> tuple[int, Counter[str], int, int]:
-    """Slots that passed, what became of them, those asked twice, and those without any poll."""
-    with closing(sqlite3.connect(database)) as connection:
-        rows = connection.execute(
-            "select slot, outcome, sequence from poll where purpose = 'data'"
-        ).fetchall()
-    slots = Counter(slot for slot, _, _ in rows)
+@dataclass(frozen=True)
+class Watch:
+    """What became of polls and messages."""
+
+    slots: int
+    outcomes: Mapping[str, int]
+    missed: int
+    """Slots that were never asked, from the first to the last that were."""
+    stored_twice: int
+    answered_twice: int
+    messages: int
+    sent_twice: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every slot was asked and answered once, and every message sent once."""
+        lost = self.missed + sum(n for outcome, n in self.outcomes.items() if outcome not in {"ok", "empty"})
+        return not (lost or self.stored_twice or self.answered_twice or self.sent_twice)
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(self.outcomes.items()))
+        return (
+            f"polls: {self.slots} slots of {POLL_S} s passed; {told}; {self.missed} never asked, {self.stored_twice} stored "
+            f"twice, {self.answered_twice} answered twice. Messages: {self.messages}, {self.sent_twice} sent twice."
+        )
+
+
+def watched(folder: Path, receiver: Receiver, smtp: FakeSmtp) -> Watch:
+    """Look into the database, the receiver and the mailbox."""
+    with closing(sqlite3.connect(folder / "var" / "sitewatch.db")) as connection:
+        rows = connection.execute("select slot, outcome from poll where purpose = 'data'").fetchall()
+    slots = Counter(slot for slot, _ in rows)
     passed = max(slots) - min(slots) + 1
-    outcomes = Counter(outcome or "not finished" for _, outcome, _ in rows)
-    return passed, outcomes, sum(number - 1 for number in slots.values()), passed - len(slots)
-
-
-def judge_results(folder: Path, receiver: Receiver, smtp: FakeSmtp) -> bool:
-    """Print what became of polls and messages; whether none was lost or doubled."""
-    passed, outcomes, twice, missed = polls_of(folder / "var" / "sitewatch.db")
-    answered_twice = sum(number - 1 for number in receiver.answered.values())
-    names = Counter(str(mail.message["Message-ID"]) for mail in smtp.accepted)
-    mails_twice = names.total() - len(names)
-    told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
-    print(
-        f"polls: {passed} slots of {POLL_S} s passed; {told}; {missed} never asked, {twice} stored twice, {answered_twice} "
-        f"answered twice in one slot. Messages: {len(names)}, {mails_twice} sent twice."
+    mails = Counter(str(mail.message["Message-ID"]) for mail in smtp.accepted)
+    return Watch(
+        passed,
+        Counter(outcome or "not finished" for _, outcome in rows),
+        passed - len(slots),
+        slots.total() - len(slots),
+        receiver.answered.total() - len(receiver.answered),
+        len(mails),
+        mails.total() - len(mails),
     )
-    good = outcomes["ok"] + outcomes["empty"]
-    return missed == 0 and twice == 0 and mails_twice == 0 and good == outcomes.total()
 
 
 def measure(folder: Path, rows: int, minutes: float, seed_rows: int) -> bool:
@@ -128,12 +147,13 @@ def measure(folder: Path, rows: int, minutes: float, seed_rows: int) -> bool:
         held = [each for name in ("service", "import") for each in read(folder / f"{name}.log")]
         print(f"The import of {rows:,} rows took {lasted:.0f} s beside the service.")
         p99 = print_holding(held)
-        whole = judge_results(folder, receiver, smtp)
+        watch = watched(folder, receiver, smtp)
+        print(watch)
     over = sum(each.held_s > BAR_S for each in held)
     print(
         f"{over} of {len(held)} transactions held the lock over {BAR_S * 1e3:.0f} ms; the 99th percentile is {p99 * 1e3:.0f} ms."
     )
-    return whole and p99 <= BAR_S
+    return watch.is_whole and p99 <= BAR_S
 
 
 def main() -> None:

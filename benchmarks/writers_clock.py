@@ -36,9 +36,19 @@ class Clock:
 
     def __init__(self, log: Path) -> None:
         self._log = log.open("a", buffering=1, encoding="utf-8")
-        event.listen(Engine, "before_cursor_execute", self._asked)
-        event.listen(Engine, "after_cursor_execute", self._had)
-        event.listen(Pool, "checkin", self._gave)
+        self._heard = (
+            (Engine, "before_cursor_execute", self._asked),
+            (Engine, "after_cursor_execute", self._had),
+            (Pool, "checkin", self._gave),
+        )
+        for each in self._heard:
+            event.listen(*each)
+
+    def close(self) -> None:
+        """Stop."""
+        for each in self._heard:
+            event.remove(*each)
+        self._log.close()
 
     def _asked(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement == "BEGIN IMMEDIATE":

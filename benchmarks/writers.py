@@ -28,6 +28,8 @@ from tests.kit.fakes.smtp import FakeSmtp
 ROOT = Path(__file__).resolve().parents[1]
 BAR_S = 0.250
 WARM_UP_S = 60
+_TITLES = ("held p50", "p99", "max ms", "worked p50", "p99 ms", "waited p99", "max ms")
+_MEASURES = ("held_s", "worked_s", "waited_s")
 
 
 def command(folder: Path, log: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -67,13 +69,19 @@ def print_holding(held: Sequence[Held]) -> float:
     for each in held:
         by_writer[f"{each.writer}: {each.place}"].append(each)
     by_writer["all of them"] = list(held)
-    print(f"{'writer':<72}{'n':>8}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'waited p99':>12}{'max':>9}")
+    print(f"{'writer':<72}{'n':>8}" + "".join(f"{title:>11}" for title in _TITLES))
     for name, some in sorted(by_writer.items(), key=lambda each: -max(one.held_s for one in each[1])):
-        times, waits = [each.held_s * 1e3 for each in some], [each.waited_s * 1e3 for each in some]
-        print(
-            f"{name:<72}{len(some):>8}{percentile(times, 0.5):>9.1f}{percentile(times, 0.99):>9.1f}"
-            f"{max(times):>9.1f}{percentile(waits, 0.99):>12.1f}{max(waits):>9.1f}"
+        held_s, worked_s, waited_s = ([getattr(each, what) for each in some] for what in _MEASURES)
+        shown = (
+            *(percentile(held_s, 0.5), percentile(held_s, 0.99), max(held_s)),
+            *(
+                percentile(worked_s, 0.5),
+                percentile(worked_s, 0.99),
+                percentile(waited_s, 0.99),
+                max(waited_s),
+            ),
         )
+        print(f"{name:<72}{len(some):>8}" + "".join(f"{each * 1e3:>11.1f}" for each in shown))
     return percentile([each.held_s for each in held], 0.99)
 
 

@@ -23,12 +23,16 @@ _OURS = ("/monitor/", "/alerts/")
 
 @dataclass(frozen=True)
 class Held:
-    """One transaction: whose it was, where it was begun, how long it waited for the lock and held it."""
+    """One transaction: whose it was, where it was begun, how long it waited for the lock and held it.
+
+    `worked_s` is the processor time of its thread while it held the lock: what it would take on a machine of its own.
+    """
 
     writer: str
     place: str
     waited_s: float
     held_s: float
+    worked_s: float
 
 
 class Clock:
@@ -56,14 +60,15 @@ class Clock:
 
     def _had(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement == "BEGIN IMMEDIATE":
-            connection.info["had"] = time.perf_counter()
+            connection.info["had"] = time.perf_counter(), time.thread_time()
             connection.info["whose"] = _whose()
 
     def _gave(self, _raw: Any, record: Any) -> None:
         had = record.info.pop("had", None)
         if had is not None:
             asked, (writer, place) = record.info.pop("asked"), record.info.pop("whose")
-            held = Held(writer, place, had - asked, time.perf_counter() - had)
+            held_s, worked_s = time.perf_counter() - had[0], time.thread_time() - had[1]
+            held = Held(writer, place, had[0] - asked, held_s, worked_s)
             self._log.write(json.dumps(asdict(held)) + "\n")
 
 

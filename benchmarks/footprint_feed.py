@@ -36,7 +36,7 @@ class Feed:
     """What both servers know; `asked` counts the requests."""
 
     sites: Sequence[Site]
-    polls: list[list[dict[str, Any]]] = field(default_factory=lambda: list(_recorded()))
+    polls: list[list[dict[str, Any]]] = field(default_factory=lambda: list(recorded()))
     items: list[dict[str, Any]] = field(default_factory=lambda: list(_real_items()))
     began: float = field(default_factory=time.time)
     asked: int = 0
@@ -99,7 +99,8 @@ def _over(item: dict[str, Any], name: str, lon: float, lat: float, at: datetime)
     return moved
 
 
-def _recorded() -> Iterator[list[dict[str, Any]]]:
+def recorded() -> Iterator[list[dict[str, Any]]]:
+    """The aircraft of each ten seconds of the recording."""
     if not RECORDING.exists():
         yield from (_invented(step) for step in range(360))
         return

@@ -3,12 +3,13 @@
 A failed or lost poll watched nothing.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, case, delete, func, select, update
 
+from db.chunks import chunks
 from db.records import HOUR_S, CoverageHour
 from db.schema import coverage_hour, rejection
 from db.upsert import insert_ignore
@@ -35,12 +36,21 @@ def accrue(
     It is split where an hour ends, and no hour counts more than was expected of it. A site that is divided
     into `parts` gets its share from the poll of each part.
     """
+    # All sites in few statements: the lock is held meanwhile, and one receiver may watch many. In one order, so that
+    # two writers do not wait for each other.
+    site_ids = sorted(nearby)
     for index, (hour, seconds) in enumerate(_hours(begins, lasts_s)):
-        for site_id, reports in nearby.items():
-            key = _Key(provider, site_id, hour)
-            _open_hour(connection, key, begins)
-            share_s = seconds // parts.get(site_id, 1) if site_id in observed else 0
-            _add(connection, key, share_s, reports if index == 0 else 0)
+        _open_hours(connection, provider, site_ids, hour, begins)
+        added = [
+            {
+                "b_site_id": each,
+                "seconds": seconds // parts.get(each, 1) if each in observed else 0,
+                "reports": nearby[each] if index == 0 else 0,
+            }
+            for each in site_ids
+        ]
+        if added:
+            connection.execute(_ADD, [{"b_provider": provider, "b_hour": hour, **each} for each in added])
 
 
 def mark_degraded(connection: Connection, provider: str, site_id: str, hour: datetime) -> None:
@@ -112,36 +122,56 @@ def _floor(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
 
-def _open_hour(connection: Connection, key: "_Key", begins: datetime) -> None:
-    if connection.execute(select(coverage_hour.c.hour).where(*key.where)).first():
-        return
+def _open_hours(
+    connection: Connection, provider: str, site_ids: Sequence[str], hour: datetime, begins: datetime
+) -> None:
+    there = _with_rows(connection, provider, site_ids, coverage_hour.c.hour == hour)
+    new = [each for each in site_ids if each not in there]
     # The first hour of all is expected only from its first poll on.
-    known = connection.execute(select(coverage_hour.c.hour).where(*key.where[:2]).limit(1)).first()
-    expected_s = HOUR_S if known else HOUR_S - int((max(begins, key.hour) - key.hour).total_seconds())
-    row = {
-        "provider": key.provider,
-        "site_id": key.site_id,
-        "hour": key.hour,
-        "expected_s": expected_s,
-        "observed_s": 0,
-        "degraded": False,
-        "reports_nearby": 0,
-    }
-    insert_ignore(connection, coverage_hour, [row])
+    known = _with_rows(connection, provider, new)
+    first_s = HOUR_S - int((max(begins, hour) - hour).total_seconds())
+    rows = [
+        {
+            "provider": provider,
+            "site_id": each,
+            "hour": hour,
+            "expected_s": HOUR_S if each in known else first_s,
+            "observed_s": 0,
+            "degraded": False,
+            "reports_nearby": 0,
+        }
+        for each in new
+    ]
+    insert_ignore(connection, coverage_hour, rows)
 
 
-def _add(connection: Connection, key: "_Key", seconds: int, reports: int) -> None:
-    # Computed by the database, so that two writers cannot lose each other's seconds.
-    total = coverage_hour.c.observed_s + seconds
-    cap = coverage_hour.c.expected_s
-    connection.execute(
-        update(coverage_hour)
-        .where(*key.where)
-        .values(
-            observed_s=case((total > cap, cap), else_=total),
-            reports_nearby=coverage_hour.c.reports_nearby + reports,
+def _with_rows(
+    connection: Connection, provider: str, site_ids: Sequence[str], *where: ColumnElement[bool]
+) -> set[str]:
+    """Those of the sites that have any such row."""
+    found: set[str] = set()
+    for some in chunks(site_ids):
+        query = select(coverage_hour.c.site_id).where(
+            coverage_hour.c.provider == provider, coverage_hour.c.site_id.in_(some), *where
         )
+        found.update(connection.execute(query.distinct()).scalars())
+    return found
+
+
+# Computed by the database, so that two writers cannot lose each other's seconds.
+_TOTAL = coverage_hour.c.observed_s + bindparam("seconds", type_=Integer)
+_ADD = (
+    update(coverage_hour)
+    .where(
+        coverage_hour.c.provider == bindparam("b_provider"),
+        coverage_hour.c.site_id == bindparam("b_site_id"),
+        coverage_hour.c.hour == bindparam("b_hour"),
     )
+    .values(
+        observed_s=case((coverage_hour.c.expected_s < _TOTAL, coverage_hour.c.expected_s), else_=_TOTAL),
+        reports_nearby=coverage_hour.c.reports_nearby + bindparam("reports", type_=Integer),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

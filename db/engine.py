@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, make_url,
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 
-from db.holders import Holder, WaitHandler, application_name, file_holder, file_lock, known_as, sign, unsign
+from db.holders import Holder, WaitHandler, application_name, file_holder, file_lock, known_as, signed
 from db.sqlite_files import FileWatch, address, file_of
 
 __all__ = [
@@ -261,9 +261,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
             yield connection
         return
     with ExitStack() as held, engine.begin() as connection:
-        sign(path)
-        # After the commit, which may take its time; whoever came next has signed by then, and is left alone.
-        held.callback(unsign, path)
+        # Taken back after the commit only, which may take its time.
+        held.enter_context(signed(path))
         yield connection
 
 

@@ -64,18 +64,18 @@ def application_name() -> str:
     return f"{name}{tail}"
 
 
-def sign(path: Path) -> None:
-    """Leave the own name beside a SQLite file, whose writer one is now."""
-    _write(
-        path, {"name": own_name()[:_NAME_CHARACTERS], "process": os.getpid(), "machine": socket.gethostname()}
-    )
-
-
-def unsign(path: Path) -> None:
-    """Take the own name back, unless the next writer was faster."""
-    note = _read(path)
-    if note.get("process") == os.getpid() and note.get("name") == own_name()[:_NAME_CHARACTERS]:
-        _write(path, {})
+@contextmanager
+def signed(path: Path) -> Iterator[None]:
+    """Leave the own name beside a SQLite file, whose writer one is now, and take it back."""
+    own = own_name()[:_NAME_CHARACTERS]
+    _write(path, {"name": own, "process": os.getpid(), "machine": socket.gethostname()})
+    try:
+        yield
+    finally:
+        # The next writer may have been faster.
+        note = _read(path)
+        if note.get("process") == os.getpid() and note.get("name") == own:
+            _write(path, {})
 
 
 def file_holder(path: Path) -> Holder | None:

@@ -32,7 +32,7 @@ from db.schema import SERIES_KEY, declared_baseline, lease, note, observation, s
 from db.upsert import insert_ignore
 
 _NAME = "import"
-_TABLES = (observation, declared_baseline, note)
+IMPORTED_TABLES = (observation, declared_baseline, note)
 _INSTANT = timedelta(microseconds=1)
 _UNDER_WAY = (lease.c.name == _NAME, lease.c.owner != "")
 
@@ -104,12 +104,31 @@ def drop_unfinished(engine: Engine) -> int:
     dropped = 0
     while (moment := _left_behind(engine)) is not None:
         with writing(engine) as connection:
-            now = sum(_drop_some(connection, table, moment) for table in _TABLES)
+            now = sum(_drop_some(connection, table, moment) for table in IMPORTED_TABLES)
             if not now:
                 _forget_empty_series(connection)
                 connection.execute(update(lease).where(*_UNDER_WAY).values(owner=""))
         dropped += now
     return dropped
+
+
+def drop_abandoned(engine: Engine) -> int:
+    """Drop what an import left behind that was killed, unless one is under way; give the number of rows."""
+    if _left_behind(engine) is None:
+        return 0
+    try:
+        with sole_importer(engine, _leave_alone):
+            return drop_unfinished(engine)
+    except _UnderWayError:
+        return 0
+
+
+class _UnderWayError(Exception):
+    """Somebody imports."""
+
+
+def _leave_alone() -> None:
+    raise _UnderWayError
 
 
 def _left_behind(engine: Engine) -> datetime | None:
@@ -133,7 +152,7 @@ def _begin(connection: Connection, at: datetime) -> ImportTurn:
 def _is_taken(connection: Connection, moment: datetime) -> bool:
     return any(
         connection.execute(select(table.c.revision).where(table.c.recorded_at == moment).limit(1)).first()
-        for table in _TABLES
+        for table in IMPORTED_TABLES
     )
 
 

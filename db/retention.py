@@ -3,12 +3,14 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, delete, func, literal, select, update
+from sqlalchemy import Connection, Engine, Table, delete, func, literal, select, tuple_, update
 
-from db.chunks import chunks
+from db.chunks import KEYS_PER_STATEMENT, chunks
 from db.cutouts import drop_sites
+from db.engine import reading, writing
 from db.extracts import aircraft_in_extracts, cited_polls, forget_extracts
 from db.flight_claims import forget_claims
 from db.flights import nameless_visits
@@ -71,6 +73,28 @@ def purge(
     drop_aliases(connection, before)
     drop_keys(connection, before, nameless_visits(connection, before))
     return report
+
+
+def forget_reports(engine: Engine, before: datetime, watched: Callable[[Connection, Identity], bool]) -> int:
+    """Forget the position reports of aircraft that are not watched, a few in each transaction; give their number.
+
+    `purge` does the same in the one transaction of its caller, and finds few left.
+    """
+    with reading(engine) as connection:
+        _, gone = _sorted_out(connection, before, partial(watched, connection))
+    forgotten = 0
+    for some in chunks(sorted(gone)):
+        while now := _forget_some_fixes(engine, before, some):
+            forgotten += now
+    return forgotten
+
+
+def _forget_some_fixes(engine: Engine, before: datetime, gone: Sequence[str]) -> int:
+    key = tuple(fix.primary_key.columns)
+    old = select(*key).where(fix.c.received_at < before, fix.c.icao24.in_(gone)).limit(KEYS_PER_STATEMENT)
+    with writing(engine) as connection:
+        some = [tuple(row) for row in connection.execute(old)]
+        return connection.execute(delete(fix).where(tuple_(*key).in_(some))).rowcount if some else 0
 
 
 def _sorted_out(

@@ -17,14 +17,14 @@ def _insert(connection: Connection, table: Table) -> Any:
 
 
 def insert_ignore(connection: Connection, table: Table, rows: Sequence[InsertRow]) -> int:
-    """Insert the rows that are new by any unique key; return how many were."""
+    """Insert the rows, all of the same columns, that are new by any unique key; return how many were."""
     if not rows:
         return 0
     # Without the option the count of an INSERT is -1 on PostgreSQL.
     statement: Insert = (
         _insert(connection, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     )
-    return sum(connection.execute(statement, dict(row)).rowcount for row in rows)
+    return connection.execute(statement, [dict(row) for row in rows]).rowcount
 
 
 def upsert(connection: Connection, table: Table, row: InsertRow, key: Sequence[str]) -> None:

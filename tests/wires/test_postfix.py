@@ -12,7 +12,10 @@ import pytest
 
 from alerts.channels import Receipt, SendError
 from alerts.channels.email import EmailChannel
+from monitor.bootstrap import build_channels
+from monitor.config.settings import Settings
 from monitor.feeds.authorities import trusting
+from monitor.feeds.http import GuardedClient
 from tests.kit.authority import Authority
 from tests.kit.channel_contract import HOSTILE, MESSAGE, part_text, plain_part, poisoned
 from tests.kit.real_servers import HOST, Postfix, postfix
@@ -82,6 +85,28 @@ def test_a_mail_goes_through_to_the_mailbox_of_each(
     assert {each["Message-ID"] for each in mails} == {receipt.provider_ref}
     assert mails[0]["Subject"] == MESSAGE.subject
     assert MESSAGE.headline in plain_part(mails[0])
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_the_authority_may_be_named_for_all_or_for_one_channel(
+    mail: Postfix, authority: Authority, everywhere: bool
+) -> None:
+    plain = {
+        "smtp_host": HOST,
+        "smtp_port": mail.starttls_port,
+        "email_from": "watch@example.org",
+        "email_to": DESK,
+    }
+    own = {
+        "kind": "email", "host": HOST, "port": mail.starttls_port, "sender": "watch@example.org", "recipients": [DESK],
+        "ca_file": authority.file,
+    }  # fmt: skip
+    values = {**plain, "ca_file": authority.file} if everywhere else {"channels": {"email": own}}
+    clients: list[GuardedClient] = []
+    build_channels(Settings.model_validate(values), clients)["email"].send(MESSAGE)
+    for client in clients:
+        client.close()
+    assert read(mail.arrived()[0])["Subject"] == MESSAGE.subject
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alerts.attribution import Attributions
 from alerts.channels import Channel
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
@@ -60,6 +61,11 @@ class App:
         """How each provider wants to be named, also those that are switched off: their data may still be there."""
         known = [*known_providers(self.settings), *(feed.provider for feed in self.feeds.values())]
         return {provider.name: provider.attribution for provider in known}
+
+    @property
+    def sources(self) -> Attributions:
+        """How everybody whose data an answer rests on is named."""
+        return Attributions(self.attributions)
 
     @property
     def database(self) -> str:

@@ -43,10 +43,11 @@ from monitor.feeds.rate_limit import no_rate_limit, rate_limiter_of
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
-from monitor.flights.tracks.identity import Classes
+from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
 from monitor.ops.heartbeat import DeadMan
 from monitor.sites.faults import SitesFault, Spot
 from monitor.sites.kinds import KINDS
+from monitor.sites.listed_addresses import ADDRESS_PREFIX, AddressTest
 from monitor.sites.reload import SitesFile
 from monitor.sites.watching import check_watch
 
@@ -114,6 +115,8 @@ CHANNELS: Mapping[str, Callable[[str, Any, Settings, HttpPost], Channel]] = {
 """Every kind of channel by the name that `[channels.NAME] kind = …` uses."""
 
 _FEED_CAPS = Caps()
+PROJECT_ADDRESS = "https://sitewatch.example/"
+"""Where the program comes from, as providers are told: a reserved name (RFC 2606), for any other may be a stranger's."""
 
 
 def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> App:
@@ -121,8 +124,9 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
 
     `transport` replaces the network for feeds and pictures (a replay of recorded answers).
     """
-    sites_file = SitesFile(settings.sites_file, rule_defaults())
     classes = build_classes(settings)
+    sites_file = SitesFile(settings.sites_file, rule_defaults(), address_test(classes))
+    _check_followed(settings, sites_file, classes)
     _check_watch_layers(settings)
     clients: list[GuardedClient] = []
     engine = open_engine(settings.database_url.get_secret_value())
@@ -164,6 +168,25 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
 def rule_defaults() -> dict[str, Any]:
     """Every rule's parameters with their defaults, against which sites and settings are checked."""
     return {name: rule.defaults for name, rule in RULES.items()}
+
+
+def address_test(classes: Classes) -> AddressTest:
+    """Which aircraft belong to a watched class by their address alone, so that a list needs no reason for them."""
+    return lambda icao24: classes.watches(Aircraft(icao24))
+
+
+def _check_followed(settings: Settings, sites_file: SitesFile, classes: Classes) -> None:
+    """Refuse a provider that is told to follow an aircraft which no site lists and no watched class holds."""
+    known = address_test(classes)
+    listed = {subject for site in sites_file.sites for subject in site.watchlist}
+    for name, provider in settings.providers.items():
+        for each in provider.options.get("icao24", "").lower().replace(",", " ").split():
+            if is_icao(each) and f"{ADDRESS_PREFIX}{each}" not in listed and not known(each):
+                raise SettingsError(
+                    f"[providers.{name}] options icao24: {each} belongs to no watched class and stands on no site's watch "
+                    f"list. Put {ADDRESS_PREFIX}{each} on the watch list of the site that it is about, with a written "
+                    "reason, or take it out (docs/responsible-use.md)."
+                )
 
 
 def build_feed(
@@ -253,6 +276,12 @@ def _channel(
         raise SettingsError(f"The channel {name!r} cannot be used. {error}") from None
 
 
+def user_agent(settings: Settings) -> str:
+    """What every request says of its sender: the program, its version, its address, and the operator's contact."""
+    contact = f"; {settings.contact}" if settings.contact else ""
+    return f"sitewatch/{version('sitewatch')} (+{PROJECT_ADDRESS}{contact})"
+
+
 def _client(
     name: str,
     settings: Settings,
@@ -270,7 +299,7 @@ def _client(
         raise SettingsError(f"{name} cannot be reached: {error}") from None
     return GuardedClient(
         name=name,
-        user_agent=f"sitewatch/{version('sitewatch')} (+{settings.contact})",
+        user_agent=user_agent(settings),
         monotonic=monotonic_s,
         clock=utc_now,
         secrets=settings.secrets,

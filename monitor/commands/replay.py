@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.commands import JsonFlag, print_json, print_table, say
+from monitor.commands import JsonFlag, print_json, print_table, say, say_data
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _expected(folder: Path) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any], differing: list[str] | None) -> None:
+
     print_table(
         ("opened", "status", "headline"),
         ((each["opened_at"][:10], each["status"], each["headline"]) for each in found["alerts"]),
@@ -78,5 +79,6 @@ def _show(found: dict[str, Any], differing: list[str] | None) -> None:
         f"{len(found['alerts'])} alerts, {found['observations']} observations, {len(found['visits'])} visits, "
         f"{len(found['deliveries'])} messages."
     )
+    say_data(found["attribution"])
     if differing == []:
         say("This is what expected.json says.")

@@ -114,7 +114,7 @@ class Settings(_Strict):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     api_token: SecretStr | None = None
-    contact: str = "https://github.com/sitewatch/sitewatch"
+    contact: str = ""
     log_format: Literal["auto", "console", "json"] = "auto"
     allowed_networks: tuple[str, ...] = ()
     ca_file: Path | None = None

@@ -4,13 +4,14 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alerts.attribution import Attributions, one_line
 from alerts.backtest.fit import CalibrationCheck, DetectionPower, check_calibration, detection_power
 from alerts.backtest.replay import ReplayedLook, replay_series
 from alerts.backtest.summary import AlarmRate, BacktestSummary, LabelledEvent, summarise
@@ -24,6 +25,7 @@ from monitor.bootstrap import RULES
 from monitor.errors import InputError
 from monitor.imports.faults import BadCell
 from monitor.imports.periods import import_period, parse_time
+from monitor.reports.sources import known_attributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Backtest:
     fit: CalibrationCheck
     power: tuple[DetectionPower, ...]
     judged: tuple[ReplayedLook, ...]
+    attribution: tuple[str, ...] = ()
+    """Whose counts and baselines were replayed."""
 
     def document(self) -> dict[str, Any]:
         """Everything but the looks themselves, with the alarms, as plain data."""
@@ -54,6 +58,7 @@ class Backtest:
             "fit": asdict(self.fit),
             "power": [asdict(each) for each in self.power],
             "alarms": list(self._alarms()),
+            "attribution": list(self.attribution),
         }
 
     def expected(self) -> list[Expected]:
@@ -88,6 +93,8 @@ class BacktestQuery:
     events: tuple[LabelledEvent, ...] = ()
     starts: int = 200
     seed: int = 1
+    sources: Attributions = field(default_factory=Attributions)
+    """How providers are named."""
 
 
 def run_backtest(
@@ -125,6 +132,7 @@ def run_backtest(
         fit=check_calibration(judged, question.seed),
         power=tuple(detection_power(looks, judged, question.starts, question.seed)),
         judged=tuple(judged),
+        attribution=tuple(known_attributions(known, [key], question.sources)),
     )
 
 
@@ -191,6 +199,8 @@ def _head(found: Backtest) -> Iterator[str]:
     )
     yield ""
     yield f"sitewatch {found.code}, seed {found.seed}, input {found.input_sha256[:16]}."
+    yield ""
+    yield one_line(found.attribution)
     yield ""
 
 

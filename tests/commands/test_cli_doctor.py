@@ -15,10 +15,12 @@ from sqlalchemy import text
 from db.engine import open_engine, writing
 from db.leases import take_lease
 from db.migrate import migrate
+from db.provider_states import note_failure
 from monitor.feeds.authorities import authorities
 from monitor.runtime.doctor import CheckResult, disk_finding, run_checks
 from tests.kit.authority import Authority
-from tests.kit.program import closed_port, run, write_settings
+from tests.kit.fake_feeds import aircraft, v2_body
+from tests.kit.program import answering, closed_port, run, write_settings
 
 pytestmark = pytest.mark.long
 
@@ -263,3 +265,47 @@ def test_the_command_ends_with_1_if_something_is_broken_and_0_if_not(folder: Pat
 )
 def test_a_disk_that_fills_up_is_told_before_it_is_full(free: int, state: str) -> None:
     assert disk_finding(Path("/srv"), free).state == state
+
+
+OWN = """
+[providers.receiver]
+enabled = true
+base_url = "http://127.0.0.1:{port}/data/aircraft.json"
+options = {{ lat = "{lat}", lon = "{lon}", range_nm = "120" }}
+"""
+
+
+def own_receiver(folder: Path, port: int, lat: float, lon: float) -> None:
+    """Watch the cast by adsb.lol and by a receiver of one's own that is said to stand there."""
+    write_settings(folder, port)
+    with (folder / "sitewatch.toml").open("a") as settings:
+        settings.write(OWN.format(port=port, lat=lat, lon=lon))
+
+
+@pytest.mark.parametrize(
+    ("place", "state", "said"),
+    [
+        ((-51.9, -70.6), "broken", "none of the 40 aircraft that it heard lies there"),
+        ((48.7, 2.4), "warning", "No site lies within the range"),
+    ],
+    ids=["elsewhere", "no site in range"],
+)
+def test_a_receiver_is_held_against_its_settings(
+    folder: Path, place: tuple[float, float], state: str, said: str
+) -> None:
+    heard = [aircraft(f"4ca1{each:02x}", 48.7, 2.4) for each in range(40)]
+    with answering(lambda: v2_body(*heard, now=datetime.now(UTC))) as port:
+        own_receiver(folder, port, *place)
+        found = findings(network=True)["provider receiver"]
+        assert (found.state, said in found.found) == (state, True), found
+
+
+def test_what_the_last_polls_were_worth_is_said_without_the_network(folder: Path) -> None:
+    engine = open_engine(database(folder))
+    migrate(engine)
+    with writing(engine) as connection:
+        note_failure(connection, "adsb.lol", NOW, error="It stands elsewhere.", counts=True)
+    engine.dispose()
+    found = findings()["polls of adsb.lol"]
+    assert (found.state, found.found) == ("warning", "It stands elsewhere.")
+    assert "sitewatch poll adsb.lol" in found.mend

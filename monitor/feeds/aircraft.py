@@ -1,6 +1,7 @@
 """One aircraft object of the readsb family made into a position report, or refused with a reason.
 
-The fields are those of readsb's README-json; every one of them can be missing.
+The fields are those of readsb's README-json; every one of them can be missing. dump1090-mutability, which Debian
+installs, has older names for altitude, speed and climb, and says by field what is of multilateration.
 """
 
 import re
@@ -95,7 +96,8 @@ class AircraftReader:
             raise _RefusedError(NO_AIRCRAFT)
         icao24 = _address(item.get("hex"))
         lat, lon, age_s = self._position(item)
-        source = self._plain(item, "type", _SOURCE)
+        source = self._plain(item, "type", _SOURCE) or _source_of_position(item)
+        altitude = item.get("alt_baro", item.get("altitude"))
         adsb = source.startswith(("adsb", "adsr"))
         return Fix(
             provider=self._provider,
@@ -104,12 +106,12 @@ class AircraftReader:
             received_at=self._received_at,
             lat=lat,
             lon=lon,
-            on_ground=_on_ground(item.get("alt_baro")),
-            altitude_ft=json_number(item.get("alt_baro"), -2_000, 150_000),
+            on_ground=_on_ground(altitude),
+            altitude_ft=json_number(altitude, -2_000, 150_000),
             altitude_geom_ft=json_number(item.get("alt_geom"), -2_000, 150_000),
-            ground_speed_kt=json_number(item.get("gs"), 0, 3_000),
+            ground_speed_kt=_first(item, ("gs", "speed"), 0, 3_000),
             track_deg=_first(item, ("track", "calc_track"), 0, 360),
-            vertical_rate_fpm=_first(item, ("baro_rate", "geom_rate"), -50_000, 50_000),
+            vertical_rate_fpm=_first(item, ("baro_rate", "geom_rate", "vert_rate"), -50_000, 50_000),
             source=source,
             # Other sources say 0 without meaning it.
             nic=json_integer(item.get("nic"), 0, 11) if adsb else None,
@@ -174,6 +176,15 @@ def _on_ground(altitude: object) -> bool | None:
     if altitude == "ground":
         return True
     return None if json_number(altitude, -2_000, 150_000) is None else False
+
+
+def _source_of_position(item: Mapping[str, Any]) -> str:
+    """What dump1090-mutability says instead of a type: which fields are of multilateration or of a ground station."""
+    for key, source in (("mlat", "mlat"), ("tisb", "tisb_icao")):
+        fields = item.get(key)
+        if isinstance(fields, list) and "lat" in fields:
+            return source
+    return ""
 
 
 def _first(item: Mapping[str, Any], keys: Sequence[str], low: float, high: float) -> float | None:

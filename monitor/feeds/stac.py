@@ -167,7 +167,7 @@ class StacFeed:
         if link is None:
             return None
         try:
-            url = _secured(urljoin(first.url, link["href"]), first.url)
+            url = _outside(urljoin(first.url, link["href"]), first.url)
             elsewhere = _origin(url) != _origin(first.url)
             json.dumps(link)
         except (ValueError, RecursionError):
@@ -177,7 +177,8 @@ class StacFeed:
         if elsewhere:
             raise FeedError(
                 f"{where}: the next page is said to be on another server ({urlsplit(url).hostname!r}), which is not "
-                "asked. If the catalogue has moved, change base_url.",
+                "asked. If the catalogue has moved, change base_url; if it is your own behind a proxy, let the proxy hand "
+                "on Host and X-Forwarded-Proto.",
                 status=answer.status,
             )
         if str(link.get("method", "GET")).upper() != "POST":
@@ -253,12 +254,14 @@ def _headers(link: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _secured(url: str, first: str) -> str:
-    """A link as it is asked: behind a proxy servers often write http for what was asked over https."""
+def _outside(url: str, first: str) -> str:
+    """A link as it is asked: behind a proxy a server often writes its own scheme or port, or none, into its links.
+
+    What leads to the host that was asked is asked where that was, and nowhere else.
+    """
     parts, asked = urlsplit(url), urlsplit(first)
-    plain_http = parts.scheme == "http" and parts.port in (None, _PORTS["http"], _PORTS["https"])
-    if asked.scheme == "https" and parts.hostname == asked.hostname and plain_http:
-        return parts._replace(scheme="https", netloc=asked.netloc).geturl()
+    if parts.hostname == asked.hostname and parts.scheme in _PORTS and parts.port != 0:
+        return parts._replace(scheme=asked.scheme, netloc=asked.netloc).geturl()
     return url
 
 

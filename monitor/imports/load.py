@@ -115,7 +115,7 @@ def _import(
         done["declared"],
         done["notes"],
         faults,
-        notices=(*check.notices(), *known.notices()),
+        notices=(*rows.notices, *check.notices(), *known.notices()),
         zones=dict(check.zones),
     )
 

@@ -23,6 +23,7 @@ from monitor.imports.faults import ImportFault, UnreadableFile, unreadable
 from monitor.imports.formats import SNIFFED_BYTES, check_beginning, is_lines_of_json, lines_of_json
 from monitor.imports.numbers import is_ambiguous
 from monitor.imports.quotation import Lines, ill_formed, swallowed
+from monitor.sites.document import page_words
 from monitor.sites.faults import printable_value
 
 MAX_CSV_BYTES = 256 * 2**20
@@ -47,8 +48,16 @@ class RawRow:
     """Whether a comma may stand before decimals."""
 
 
-Rows = Callable[[], Iterator[RawRow]]
-"""Starts reading from the top; may be called again."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Starts reading from the top when called, as often as it is; `notices` are sentences about the file as a whole."""
+
+    start: Callable[[], Iterator[RawRow]]
+    notices: tuple[str, ...] = ()
+
+    def __call__(self) -> Iterator[RawRow]:
+        """Read from the top."""
+        return self.start()
 
 
 def open_rows(path: Path) -> Rows:
@@ -64,13 +73,13 @@ def open_rows(path: Path) -> Rows:
         with path.open("rb") as stream:
             check_beginning(stream.read(SNIFFED_BYTES), geojson=geojson)
         if not geojson:
-            return lambda: _csv_file_rows(path)
+            return Rows(lambda: _csv_file_rows(path))
         document = _read_json(path)
     except OSError as error:
         raise unreadable(
             f"{path} cannot be read ({error.strerror})", "Check its name and your rights"
         ) from None
-    return lambda: feature_rows(document, path.name)
+    return Rows(lambda: feature_rows(document, path.name), tuple(page_words(document)))
 
 
 def _csv_file_rows(path: Path) -> Iterator[RawRow]:

@@ -239,15 +239,21 @@ def _words(cause: FailureCause, settings: Settings, said: str = "") -> DatabaseF
             "restore BACKUP” brings a backup back.",
             passes=False,
         )
-    check = (
-        "that the server runs and that sitewatch may read and write there"
-        if path is None
-        else "the file, its folder and its disk"
-    )
     return DatabaseFailure(
         f"The {database} does not work: {mask_secrets(said, settings.secrets)}.",
-        f"Check SITEWATCH_DATABASE_URL, and {check}.",
+        f"Check SITEWATCH_DATABASE_URL, and {_to_check(path, said)}.",
     )
+
+
+def _to_check(path: Path | None, said: str) -> str:
+    if path is not None:
+        return "the file, its folder and its disk"
+    if "certificate" in said:
+        return (
+            "that its sslrootcert=FILE names the certificate authority of the server, and its host stands in the "
+            "server's certificate"
+        )
+    return "that the server runs and that sitewatch may read and write there"
 
 
 def _locked(database: str, settings: Settings) -> DatabaseFailure:

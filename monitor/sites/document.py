@@ -144,3 +144,36 @@ def _check_leaf(spot: Spot, keys: tuple[str | int, ...], item: Any) -> None:
         )
     elif isinstance(item, str) and _UNSTORABLE.search(item):
         spot.at(*keys).fault("the text holds a character that cannot be stored", "Remove it")
+
+
+def page_words(document: Any) -> list[str]:
+    """A sentence where a GeoJSON document is one page of a server's longer answer, else none.
+
+    OGC API Features and STAC say so by `numberMatched` or a link `next`, GeoServer by `totalFeatures`, ArcGIS by
+    `exceededTransferLimit`.
+    """
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list):
+        return []
+    matched = [document.get(key) for key in ("numberMatched", "totalFeatures")]
+    in_all = max((each for each in matched if isinstance(each, int)), default=0)
+    if in_all > len(features):
+        held = f"{len(features)} of the {in_all} features that the server has"
+    elif _leads_on(document):
+        held = f"only a part ({len(features)}) of the features, and the server has more"
+    else:
+        return []
+    return [
+        f"The file holds {held}: it is one page of an answer. Ask for more at once (limit=), or take every page."
+    ]
+
+
+def _leads_on(document: dict[str, Any]) -> bool:
+    links, inside = document.get("links"), document.get("properties")
+    followed = (
+        any(isinstance(each, dict) and each.get("rel") == "next" for each in links)
+        if isinstance(links, list)
+        else False
+    )
+    exceeded = inside.get("exceededTransferLimit") if isinstance(inside, dict) else None
+    return followed or document.get("exceededTransferLimit") is True or exceeded is True

@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from monitor.sites.airports import find_airport
 from monitor.sites.check import FEATURE_KEYS, PROPERTY_KEYS, check_crs
-from monitor.sites.document import check_leaves, parse_json_object, read_bytes
+from monitor.sites.document import check_leaves, page_words, parse_json_object, read_bytes
 from monitor.sites.faults import SitesError, SitesFault, Spot, printable_value
 from monitor.sites.geodesy import Floats
 from monitor.sites.geometry import CrossingError, GeometryError, circle, footprint_outline
@@ -123,6 +123,11 @@ def features_from_file(
     """
     data = read_bytes(path, missing=_missing(path))
     return features_from_bytes(path, data, site_id=site_id, name=name, kind=kind, timezone=timezone)
+
+
+def page_words_of(path: Path) -> list[str]:
+    """A sentence where the GeoJSON file is one page of a server's longer answer, else none; raises SitesError."""
+    return page_words(parse_json_object(path, read_bytes(path, missing=_missing(path))).value)
 
 
 def _missing(path: Path) -> str:

@@ -85,6 +85,19 @@ def test_a_server_of_a_private_authority_is_believed_where_its_file_is_named(our
         assert client.request("GET", server.url, purpose="data").body == b"ok"
 
 
+def test_an_authority_below_another_and_a_server_s_own_certificate_may_be_named(
+    ours: Authority, tmp_path: Path
+) -> None:
+    below = Authority(tmp_path, "Desk CA", above=ours)
+    shown = below.certificate()
+    with showing(shown) as server:
+        for named in (ours.file, below.file, shown.chain):
+            with asking(named) as client:
+                assert client.request("GET", server.url, purpose="data").body == b"ok"
+        with pytest.raises(FeedError, match="set ca_file"), asking() as client:
+            client.request("GET", server.url, purpose="data")
+
+
 def test_without_the_file_the_refusal_is_told_as_that_with_the_way_to_mend_it(ours: Authority) -> None:
     said = refused(ours.certificate())
     assert "showed a certificate that cannot be trusted: unable to get local issuer certificate" in said

@@ -118,6 +118,25 @@ def test_adsb_integrity_is_kept(source: str) -> None:
     assert one(type=source, nic=0, nac_p=3).nic == 0
 
 
+@pytest.mark.parametrize(
+    ("fields", "source"),
+    [
+        ({"mlat": ["lat", "lon", "track"], "tisb": []}, "mlat"),
+        ({"mlat": [], "tisb": ["lat", "lon"]}, "tisb_icao"),
+        ({"mlat": [], "tisb": []}, ""),
+        ({"mlat": "lat", "tisb": None}, ""),
+    ],
+)
+def test_the_older_names_of_dump1090_are_read(fields: dict[str, Any], source: str) -> None:
+    old = {"hex": "e06486", "lat": 39.2, "lon": 125.6, "seen_pos": 1.0, "seen": 0.5, "nucp": 7}
+    moving = {**old, "altitude": 4000, "speed": 156, "vert_rate": -640, "track": 140, **fields}
+    standing = {**old, "hex": "e0c001", "altitude": "ground", "speed": 0}
+    fix, grounded = fetch(answering(v2_body(moving, standing))).fixes
+    assert (fix.altitude_ft, fix.on_ground, fix.ground_speed_kt) == (4000, False, 156)
+    assert (fix.vertical_rate_fpm, fix.source, fix.nic) == (-640, source, None)
+    assert (grounded.on_ground, grounded.altitude_ft, grounded.ground_speed_kt) == (True, None, 0)
+
+
 def test_an_address_that_is_not_icaos_stays_apart() -> None:
     fetched = fetch(answering(v2_body(aircraft("~15521f"), aircraft("15521F"))))
     assert [fix.icao24 for fix in fetched.fixes] == ["~15521f", "15521f"]

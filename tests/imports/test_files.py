@@ -5,6 +5,7 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from db.records import Observation
 from db.schema import metadata
 from monitor.imports import ImportReport, UnreadableFile, csv_rows, feature_rows, import_file, open_rows
 from monitor.imports.load import ROWS_AT_ONCE
+from monitor.sites.document import page_words
 from tests.kit.cast import CAST_BY_ID
 
 NOW = datetime(2024, 8, 1, 9, tzinfo=UTC)
@@ -320,3 +322,23 @@ def test_the_order_of_rows_changes_nothing(
             [[(each.period_start, each.value) for each in stored(property_engine, as_of=day)] for day in days]
         )
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(
+    ("around", "said"),
+    [
+        ({"numberMatched": 25, "numberReturned": 1}, "1 of the 25 features"),
+        ({"totalFeatures": 25}, "1 of the 25 features"),
+        ({"links": [{"rel": "next", "href": "https://ogc.example/?offset=1"}]}, "the server has more"),
+        ({"exceededTransferLimit": True}, "the server has more"),
+        ({"properties": {"exceededTransferLimit": True}}, "the server has more"),
+        ({"numberMatched": 1, "totalFeatures": "unknown", "links": [{"rel": "self"}, 7]}, ""),
+        ({"numberMatched": None, "links": None, "properties": None, "exceededTransferLimit": False}, ""),
+        ({}, ""),
+    ],
+)
+def test_one_page_of_a_server_s_answer_is_told_as_one(around: dict[str, Any], said: str) -> None:
+    words = page_words({"type": "FeatureCollection", "features": [{}], **around})
+    assert bool(words) == bool(said)
+    assert all(said in each for each in words)
+    assert page_words([]) == page_words({"features": 7}) == []

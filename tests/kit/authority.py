@@ -25,9 +25,9 @@ class Certificate:
 class Authority:
     """A certificate authority of our own; `file` is what its users are given."""
 
-    def __init__(self, folder: Path, name: str = "Newsroom CA") -> None:
+    def __init__(self, folder: Path, name: str = "Newsroom CA", above: "Authority | None" = None) -> None:
         self._folder = folder
-        self._ca = trustme.CA(organization_name=name)
+        self._ca: trustme.CA = trustme.CA(organization_name=name, parent_cert=above._ca if above else None)
         self.file = folder / f"{name.replace(' ', '-').lower()}.pem"
         self._ca.cert_pem.write_to_path(self.file)
 

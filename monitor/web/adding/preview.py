@@ -19,6 +19,7 @@ from monitor.imports import ImportClock, declared_of
 from monitor.sites import Site
 from monitor.sites.add import add_sites, try_sites
 from monitor.sites.check import feature_id
+from monitor.sites.document import page_words, parse_json_object
 from monitor.sites.faults import SitesError, SitesFault
 from monitor.sites.geometry import area_km2
 from monitor.sites.incoming import feature_from_airport, features_from_bytes, kept_words
@@ -109,7 +110,8 @@ def preview_site(app: App, wish: SiteForm, now: datetime) -> DryRun:
     text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
     asked = request_loads(app.feeds.values(), list(app.sites.values()), added)
     shared = overlaps(after.sites, [site.id for site in added])
-    notes = (*kept_words(features), *map(str, shared))
+    paged = page_words(parse_json_object(_PASTED, wish.geojson.encode("utf-8")).value) if wish.geojson else []
+    notes = (*paged, *kept_words(features), *map(str, shared))
     return DryRun(previews, asked, notes=notes, features=text)
 
 

@@ -194,10 +194,14 @@ def poll(
     return reports
 
 
-def derive(app: App, now: datetime) -> DeriveReport:
-    """Turn position reports and scenes into visits and looks, and close the days that ended."""
+def derive(app: App, now: datetime, *, stop: Callable[[], bool] = lambda: False) -> DeriveReport:
+    """Turn position reports and scenes into visits and looks, and close the days that ended.
+
+    `stop` is asked between batches of polls and between days: the rest waits.
+    """
     sites = list(app.sites.values())
-    report = derive_pending(app.engine, sites, now, classes=app.classes) + close_days(app.engine, sites, now)
+    report = derive_pending(app.engine, sites, now, classes=app.classes, stop=stop)
+    report += close_days(app.engine, sites, now, stop=stop)
     if report.visits or report.looks:
         _log.info("derived", polls=report.polls, visits=report.visits, looks=report.looks)
     return report

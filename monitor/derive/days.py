@@ -1,6 +1,6 @@
 """Visits become looks: the days of a site that changed, and the days that ended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 import structlog
@@ -114,8 +114,12 @@ def _of_the_year(
     return visits(connection, site_id=site.id, icao24s=names, since=start - NEW_VISITOR_AFTER)
 
 
-def close_ended(engine: Engine, sites: Sequence[Site], now: datetime) -> int:
-    """Close the days of the sites that ended since each one's last closed day, then count the running day."""
+def close_ended(engine: Engine, sites: Sequence[Site], now: datetime, stop: Callable[[], bool]) -> int:
+    """Close the days of the sites that ended since each one's last closed day, then count the running day.
+
+    `stop` is asked before each ended day, never between the last of them and the running one: what ended and was not
+    closed is taken up again, and the running day only after one that ended.
+    """
     _reopen(engine, {site.id for site in sites}, now)
     with reading(engine) as connection:
         ended = {site.id: days for site, days in _ended(connection, sites, now)}
@@ -123,6 +127,8 @@ def close_ended(engine: Engine, sites: Sequence[Site], now: datetime) -> int:
     for site in sites:
         days = ended.get(site.id, [])
         for day in [*days, *([local_date(site.timezone, now)] if days else [])]:
+            if day in days and stop():
+                return looks
             with writing(engine) as connection:
                 looks += record_day(connection, site, day, now, now)
     return looks

@@ -162,9 +162,9 @@ def _repeats(check: _Checked, record: ImportedRecord, raw: RawRow) -> tuple[Impo
     if isinstance(record, Observation):
         check.series.setdefault(record.series, record)
     if _dated(raw):
-        check.dated.add(hash(_thing(record)))
+        check.dated.add(hash(_thing(record, raw)))
     # Hashes, since a large file has more keys than one wants to keep.
-    identity, says = hash((_thing(record), record.result_time)), hash(_says(record))
+    identity, says = hash((_thing(record, raw), record.result_time)), hash(_says(record))
     earlier_says, earlier_label = check.seen.setdefault(identity, (says, raw.label))
     if earlier_says == says:
         return ()
@@ -175,8 +175,10 @@ def _repeats(check: _Checked, record: ImportedRecord, raw: RawRow) -> tuple[Impo
     return (ImportFault(raw.label, "", f"it contradicts {earlier_label} about the same look", mend),)
 
 
-def _thing(record: ImportedRecord) -> object:
+def _thing(record: ImportedRecord, raw: RawRow) -> object:
     if isinstance(record, Observation):
+        if raw.exported:
+            return record.series, record.period_start, record.look_key
         return next(look_identities(record, ("", "")))
     return record.key
 
@@ -195,13 +197,16 @@ class _Good:
     record: ImportedRecord
     dated: bool
     """Whether the file says when it, or a correction of it, was published."""
+    exported: bool
+    """Whether it has the very key under which it is, or was, stored."""
 
 
 def _good(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, check: _Checked) -> Iterator[_Good]:
     for raw in rows():
         parsed = () if raw.number in check.bad else parse_row(raw, sites, clock)
         if not isinstance(parsed, tuple):
-            yield _Good(parsed, _dated(raw) or hash(_thing(parsed)) in check.dated)
+            dated = _dated(raw) or hash(_thing(parsed, raw)) in check.dated
+            yield _Good(parsed, dated, exported=raw.exported)
 
 
 def _dated(raw: RawRow) -> bool:
@@ -238,8 +243,8 @@ def _store(connection: Connection, records: Sequence[ImportedRecord]) -> Counter
 def _store_rows(
     connection: Connection, rows: Sequence[_Good], clock: ImportClock, known: Known
 ) -> Counter[str]:
-    settled = known.settled([each.record for each in rows])
-    rows = [replace(each, record=record) for each, record in zip(rows, settled, strict=True)]
+    settled = iter(known.settled([each.record for each in rows if not each.exported]))
+    rows = [each if each.exported else replace(each, record=next(settled)) for each in rows]
     undated = [each.record for each in rows if isinstance(each.record, Observation) and not each.dated]
     others = [each.record for each in rows if each.dated or not isinstance(each.record, Observation)]
     owed = list(_corrections(connection, undated, clock))

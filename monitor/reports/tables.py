@@ -13,11 +13,12 @@ from shapely.geometry import mapping
 
 from alerts.words import look_status, own_count, period_words, source_words
 from db.records import DeclaredBaseline, Note, Observation
+from monitor.imports.columns import FORMULA_STARTS
+from monitor.imports.numbers import plain_digits
 from monitor.reports.history import SiteHistory, first_url
 from monitor.sites import Site
 
 TableRow = dict[str, Any]
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 HISTORY_COLUMNS = (
     "record",
     "site_id",
@@ -48,9 +49,17 @@ HISTORY_COLUMNS = (
     "certainty",
     "note",
     "look_key",
+    "written_start",
+    "written_end",
+    "zone",
+    "closed",
+    "origin",
+    "scene",
     "attribution",
 )
-"""`start` (inclusive), `end` (exclusive), `published` (when it was knowable) and `recorded_at` are UTC."""
+"""All that “observations import” needs to store the same again. `look_key` is the key of a statement, too.
+
+`start` (inclusive), `end` (exclusive), `published` (when it was knowable) and `recorded_at` are UTC."""
 
 
 def safe_cell(value: object) -> object:
@@ -64,7 +73,14 @@ def safe_cell(value: object) -> object:
     if isinstance(value, str):
         # The sign alone is no formula, and a column of comparators must stay one.
         return f"'{value}" if value.startswith(FORMULA_STARTS) and value != "=" else value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() else _number_cell(value)
+
+
+def _number_cell(value: object) -> object:
+    if not isinstance(value, float):
+        return value
+    plain = plain_digits(value)
+    return value if plain == repr(value) else plain
 
 
 def utc_text(at: datetime) -> str:
@@ -131,6 +147,9 @@ def look_table_row(look: Observation, site: NamedSite, attributions: Mapping[str
         **_source(look, first_url(look)),
         "note": look.note,
         "look_key": look.look_key,
+        "closed": look.closed,
+        "origin": look.origin,
+        "scene": next((each.ref for each in look.evidence if each.kind == "scene"), ""),
         "attribution": _look_attribution(look, attributions),
     }
 
@@ -151,6 +170,7 @@ def declared_table_row(
         "procedure": baseline.series.procedure,
         **_source(baseline, baseline.url),
         "note": baseline.note,
+        "look_key": baseline.key,
         "attribution": _attribution(baseline, "publisher not named", attributions),
     }
 
@@ -165,6 +185,7 @@ def note_table_row(note: Note, site: NamedSite, attributions: Mapping[str, str])
         "announced": note.announced,
         **_source(note, note.url),
         "note": note.text,
+        "look_key": note.key,
         "attribution": _attribution(note, "publisher not named", attributions),
     }
 
@@ -182,6 +203,9 @@ def _period(site: NamedSite, start: datetime, end: datetime, record: HistoryReco
         "start": start,
         "end": end,
         "precision": record.precision,
+        "written_start": record.written_start,
+        "written_end": record.written_end,
+        "zone": record.zone,
     }
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, event, select
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, Engine, event, select
 from db.coverage import coverage
 from db.engine import open_engine, reading, writing
 from db.flights import underived_polls
-from db.observations import looks
+from db.observations import every_revision, looks
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.records import Fix, Observation, Scene, Visit
 from db.schema import coverage_hour, payload
@@ -19,6 +20,7 @@ from monitor.flights.looks import COUNTED_METRICS
 from monitor.flights.measures import NEW_VISITORS_METRIC
 from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.sites import Site
+from tests.conftest import FreshEngine
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.flying import AIRLINER, NOON, VIP, Pilot, World
 from tests.kit.reading import revisions, visit_versions
@@ -429,3 +431,80 @@ def test_what_was_seen_in_a_badly_watched_day_is_at_least_that(world: World) -> 
 
 def test_nothing_is_closed_where_nobody_ever_watched(engine: Engine) -> None:
     assert close_days(engine, CAST, NOON) == DeriveReport()
+
+
+# --- told to stop in a backlog ------------------------------------------------------------------
+
+
+def backlog(engine: Engine) -> World:
+    """Three watched days with a visit, of which nothing was derived."""
+    world = World(engine, [QUIET_FIELD, BUSY_PORT], interval_s=7200, step_s=7200)
+    for step in range(36):
+        at = DAY_START + step * 2 * HOUR
+        heard = [fix for fix in Pilot(QUIET_FIELD).land().fixes if at - 2 * HOUR < fix.at <= at]
+        world.poll(at, heard)
+    return world
+
+
+def everything(engine: Engine) -> list[tuple[object, ...]]:
+    """All revisions of all looks, without when they were recorded."""
+    with reading(engine) as connection:
+        return [
+            (
+                each.series,
+                each.look_key,
+                each.revision,
+                each.value,
+                each.qualifier,
+                each.closed,
+                each.exposure,
+            )
+            for site in (QUIET_FIELD, BUSY_PORT)
+            for metric in (*COUNTED_METRICS, NEW_VISITORS_METRIC)
+            for each in every_revision(connection, site.id, "", metric)
+        ]
+
+
+class Stop:
+    """Says stop at the n-th question, and from then on."""
+
+    def __init__(self, at: int) -> None:
+        self.asked, self._at = 0, at
+
+    def __call__(self) -> bool:
+        self.asked += 1
+        return self.asked >= self._at
+
+
+def test_a_stop_in_a_backlog_ends_between_two_batches_and_loses_nothing(
+    fresh_engine: FreshEngine, tmp_path: Path
+) -> None:
+    later = DAY_START + timedelta(days=3, hours=6)
+    for name in ("twin", "stopped"):
+        (tmp_path / name).mkdir()
+    with fresh_engine(tmp_path / "twin") as twin, fresh_engine(tmp_path / "stopped") as stopped:
+        whole = backlog(twin)
+        whole.derive(later)
+        world = backlog(stopped)
+        stops = 0
+        for _ in range(100):
+            stop = Stop(4)
+            done = derive_pending(stopped, world.sites, later, stop=stop)
+            done += close_days(stopped, world.sites, later, stop=stop)
+            stops += stop.asked >= 4
+            assert done.polls <= 3, "a batch of one poll each, three before the stop"
+            with reading(stopped) as connection:
+                if not underived_polls(connection, limit=1) and stop.asked < 4:
+                    break
+        assert stops >= 36 / 3
+        assert everything(stopped) == everything(twin)
+
+
+def test_whoever_is_told_to_stop_before_the_first_batch_does_nothing(engine: Engine) -> None:
+    world = World(engine, [QUIET_FIELD])
+    watch(world, DAY_START, 24)
+    later = DAY_START + 30 * HOUR
+    assert derive_pending(engine, world.sites, later, stop=lambda: True) == DeriveReport()
+    derive_pending(engine, world.sites, later)
+    assert close_days(engine, world.sites, later, stop=lambda: True) == DeriveReport()
+    assert close_days(engine, world.sites, later).looks == len((*COUNTED_METRICS, NEW_VISITORS_METRIC))

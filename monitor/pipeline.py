@@ -23,6 +23,7 @@ from db.retention import Identity, PurgeReport, purge
 from db.silences import drop_unborn_silences
 from db.sites import record_sites
 from monitor.app import App
+from monitor.derive.days import move_counted_days
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.errors import InputError, WorkFailed
@@ -113,7 +114,8 @@ def note_sites(app: App, now: datetime) -> None:
     """Record the sites as they are watched from now on, and what they declare; only what changed is written."""
     with writing(app.engine) as connection:
         record_sites(connection, app.sites_file.sites.features, now)
-    if moved := move_days(app.engine, app.sites.values()):
+    flying = [site for site in app.sites.values() if site.flies]
+    if moved := move_days(app.engine, app.sites.values()) + move_counted_days(app.engine, flying):
         _log.info("days moved with the time zone of their site", moved=moved)
     with writing(app.engine) as connection:
         faults = load_declared(connection, app.sites, ImportClock(now))

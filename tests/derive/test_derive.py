@@ -1,22 +1,25 @@
 """The derive step on real databases: polls become visits and looks, once, whatever happens in between."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection, Engine, event, select
 
 from db.coverage import coverage
 from db.engine import open_engine, reading, writing
+from db.evaluations import record_evaluations, unjudged
 from db.flights import underived_polls
 from db.observations import every_revision, looks
 from db.polls import PollKey, PollResult, record_poll, start_poll
-from db.records import Fix, Observation, Scene, Visit
+from db.records import Evaluation, Fix, Observation, Scene, Visit
 from db.schema import coverage_hour, payload
 from db.upsert import upsert
+from monitor.derive.days import move_counted_days
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
-from monitor.flights.looks import COUNTED_METRICS
+from monitor.flights.looks import COUNTED_METRICS, day_period
 from monitor.flights.measures import NEW_VISITORS_METRIC
 from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.sites import Site
@@ -508,3 +511,45 @@ def test_whoever_is_told_to_stop_before_the_first_batch_does_nothing(engine: Eng
     derive_pending(engine, world.sites, later)
     assert close_days(engine, world.sites, later, stop=lambda: True) == DeriveReport()
     assert close_days(engine, world.sites, later).looks == len((*COUNTED_METRICS, NEW_VISITORS_METRIC))
+
+
+# --- a site whose time zone is corrected ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Pacific/Kiritimati", "America/Los_Angeles", "UTC"])
+def test_a_corrected_zone_repeats_no_day(world: World, zone: str) -> None:
+    """What was counted and judged of a date stays that date's, and the next days go on from there."""
+    pilot = Pilot(QUIET_FIELD, values={"type_code": "IL62"}).land()
+    world.live(pilot.fixes)
+    watch(world, DAY_START, 48)
+    world.derive(DAY_START + 54 * HOUR)
+    assert counts(world)["arrivals", "2023-08-01"] == 1
+    before = [(each.series, each.look_key, each.revision, each.value) for each in all_looks(world)]
+    with writing(world.engine) as connection:
+        for look in unjudged(connection, NOON + 30 * 24 * HOUR, 1000):
+            judged = Evaluation(
+                look.key, "", "no_rule", exceeded=False, details={}, as_of=look.result_time, recorded_at=NOON
+            )
+            record_evaluations(connection, [judged])
+    corrected = replace(QUIET_FIELD, timezone=ZoneInfo(zone))
+    assert move_counted_days(world.engine, [corrected]) > 0
+    found = all_looks(world)
+    assert [(each.series, each.look_key, each.revision, each.value) for each in found] == before
+    for each in found:
+        assert (each.period_start, each.period_end) == day_period(
+            corrected.timezone, date.fromisoformat(each.look_key)
+        )
+    with reading(world.engine) as connection:
+        waiting = [
+            each
+            for each in unjudged(connection, NOON + 30 * 24 * HOUR, 1000)
+            if each.series.metric in COUNTED_METRICS
+        ]
+    assert waiting == [], "nothing is judged again"
+    assert move_counted_days(world.engine, [corrected]) == 0
+    # The days after it are counted once each, by the right clock.
+    after = World(world.engine, [corrected])
+    close_days(after.engine, after.sites, DAY_START + 120 * HOUR)
+    days = [(each.series, each.look_key) for each in all_looks(world)]
+    assert len(days) == len(set(days))
+    assert sum(value or 0 for (metric, _), value in counts(world).items() if metric == "arrivals") == 1

@@ -191,10 +191,29 @@ def quoted_note(note: str, publisher: str, via: str = "") -> str:
     What has no source is our own and stays as it is; what is quoted already is not quoted again.
     """
     source = source_words(publisher, via)
-    lead = f"{source}: “"
-    if not note or not source or note.startswith(lead):
+    lead = f"{source}: "
+    if not note or not source or _quoted_words(note, lead) is not None:
         return note
-    return f"{lead}{note.replace('“', '‘').replace('”', '’')}”"
+    # Marks that the note does not use itself, so that its words can be read back as they were.
+    first, last = next(
+        (marks for marks in _QUOTATION_MARKS if not set(marks) & set(note)), _QUOTATION_MARKS[0]
+    )
+    return f"{lead}{first}{note}{last}"
+
+
+def unquoted_note(text: str, publisher: str, via: str = "") -> str:
+    """The words of a source as `quoted_note` was given them."""
+    words = _quoted_words(text, f"{source_words(publisher, via)}: ")
+    return text if words is None else words
+
+
+_QUOTATION_MARKS = ("“”", "«»", "‹›")
+
+
+def _quoted_words(text: str, lead: str) -> str | None:
+    words = text.removeprefix(lead)
+    marked = text.startswith(lead) and (words[:1] + words[-1:]) in _QUOTATION_MARKS
+    return words[1:-1] if marked else None
 
 
 def own_count(procedure: str, data_from: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 from db.imports import released
 from db.keyed import KeyedTable
 from db.records import DeclaredBaseline, Note, SeriesKey
-from db.schema import SERIES_KEY, declared_baseline, note
+from db.schema import SERIES_KEY, alert, declared_baseline, note
 from db.spelling import tidy
 
 
@@ -32,6 +32,13 @@ def declared(
         conditions.append(declared_baseline.c.metric == metric)
     found = _BASELINES.newest(connection, *conditions, as_of=as_of, as_recorded=as_recorded)
     return sorted(found, key=lambda each: (each.window_start, each.key))
+
+
+def declared_where_alerts_are_open(connection: Connection, as_of: datetime) -> list[DeclaredBaseline]:
+    """Read the newest revision of each baseline of a place and metric about which an alert is open."""
+    about = tuple(declared_baseline.c[name] == alert.c[name] for name in ("site_id", "area", "metric"))
+    there = select(alert.c.id).where(alert.c.status == "open", *about).exists()
+    return _BASELINES.newest(connection, there, as_of=as_of, as_recorded=None)
 
 
 _PLAIN = tuple(column.name for column in declared_baseline.columns if column.name not in SERIES_KEY)

@@ -4,7 +4,7 @@ A day is known by its date as written. Where the zone of a site is corrected, or
 other bounds; its revisions, verdicts and alerts move with it, so that nobody judges or tells it again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
@@ -66,6 +66,33 @@ def looks_by_day(connection: Connection, site_id: str) -> list[WrittenLook]:
     ]
 
 
+def counted_by_day(
+    connection: Connection, site_id: str, procedure: str, metrics: Collection[str]
+) -> list[WrittenLook]:
+    """Read the daily looks of a site by a procedure of our own: they are known by their date, as if it were written."""
+    table = observation.c
+    names = (*_LOOK, "period_end", "precision")
+    query = select(*(table[name] for name in names)).distinct()
+    query = query.where(
+        table.site_id == site_id,
+        table.procedure == procedure,
+        table.metric.in_(sorted(metrics)),
+        table.precision == "day",
+        table.written_start == "",
+    )
+    return [
+        WrittenLook(
+            SeriesKey(*row[:5]),
+            row.period_start,
+            row.look_key,
+            row.period_end,
+            row.precision,
+            (row.look_key, row.look_key),
+        )
+        for row in connection.execute(query)
+    ]
+
+
 def move_look(connection: Connection, look: WrittenLook, bounds: PeriodBounds) -> bool:
     """Move a look with all its revisions, verdicts and alerts; False where another look stands there already."""
     table = observation.c
@@ -76,8 +103,13 @@ def move_look(connection: Connection, look: WrittenLook, bounds: PeriodBounds) -
             return False
     moved = {"period_start": bounds.start, "period_end": bounds.end, "zone": bounds.zone}
     here = select(table.revision, table.period_end, table.result_time).where(*_same(observation, old))
-    for revision, end, result_time in connection.execute(here).all():
+    latest: datetime | None = None
+    for revision, end, result_time in connection.execute(
+        here.order_by(table.result_time, table.revision)
+    ).all():
         known = bounds.known(result_time, (look.period_start, end))
+        # The end of a day that moved to an earlier hour may lie before what was seen in it, and is still the later word.
+        known = latest = known if latest is None else max(known, latest)
         connection.execute(
             update(observation)
             .where(*_same(observation, old), table.revision == revision)

@@ -24,6 +24,7 @@ from db.retention import Identity, PurgeReport, forget_reports, purge
 from db.silences import drop_unborn_silences
 from db.sites import record_sites
 from monitor.app import App
+from monitor.derive.days import move_counted_days
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.errors import InputError, WorkFailed
@@ -114,7 +115,8 @@ def note_sites(app: App, now: datetime) -> None:
     """Record the sites as they are watched from now on, and what they declare; only what changed is written."""
     with writing(app.engine) as connection:
         record_sites(connection, app.sites_file.sites.features, now)
-    if moved := move_days(app.engine, app.sites.values()):
+    flying = [site for site in app.sites.values() if site.flies]
+    if moved := move_days(app.engine, app.sites.values()) + move_counted_days(app.engine, flying):
         _log.info("days moved with the time zone of their site", moved=moved)
     with writing(app.engine) as connection:
         faults = load_declared(connection, app.sites, ImportClock(now))
@@ -195,10 +197,14 @@ def poll(
     return reports
 
 
-def derive(app: App, now: datetime) -> DeriveReport:
-    """Turn position reports and scenes into visits and looks, and close the days that ended."""
+def derive(app: App, now: datetime, *, stop: Callable[[], bool] = lambda: False) -> DeriveReport:
+    """Turn position reports and scenes into visits and looks, and close the days that ended.
+
+    `stop` is asked between batches of polls and between days: the rest waits.
+    """
     sites = list(app.sites.values())
-    report = derive_pending(app.engine, sites, now, classes=app.classes) + close_days(app.engine, sites, now)
+    report = derive_pending(app.engine, sites, now, classes=app.classes, stop=stop)
+    report += close_days(app.engine, sites, now, stop=stop)
     if report.visits or report.looks:
         _log.info("derived", polls=report.polls, visits=report.visits, looks=report.looks)
     return report

@@ -1,4 +1,4 @@
-"""Hindsight: open alerts about which an earlier look became known late are judged again by what is known now."""
+"""Hindsight: open alerts of which an earlier look or a statement became known late are judged again by what is known now."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,13 +11,15 @@ from alerts.judging.archive import LookHistoryCache
 from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
-from db.alerts import alerts
-from db.declared import declared
+from db.alerts import alert_events, alerts
+from db.declared import declared, declared_where_alerts_are_open
 from db.engine import Connection
 from db.observations import looks
-from db.records import Alert, Observation
+from db.records import Alert, DeclaredBaseline, Observation
 from db.sites import site_changes
 
+_HEEDED = "statements"
+"""In an alert's details: the revisions of the statements by which it was last judged again."""
 _NEXT = timedelta(microseconds=1)
 
 
@@ -39,12 +41,45 @@ def judged_again(
     now: datetime,
 ) -> Iterator[tuple[Alert, AlertChange]]:
     """What becomes of the open alerts that carry such a note, by all that is known now."""
+    stated = declared_where_alerts_are_open(connection, now)
     for alert in alerts(connection, status="open"):
         site = watches.get(alert.site_id)
-        if HINDSIGHT in alert.details and site is not None:
+        about = [each for each in stated if _is_about(each, alert)]
+        late = _unheeded(connection, alert, about) if about else []
+        if site is not None and (late or HINDSIGHT in alert.details):
             verdicts = _verdicts(connection, alert, site, rules=rules, archive=archive, now=now)
             # News of when the last of it was knowable, and not of the day on which it was loaded.
-            yield alert, reconsider(alert, verdicts, episode_context, JudgementTime(max(_since(alert)), now))
+            at = max(alert.opened_at, *_since(alert), *(each.result_time for each in late))
+            step = reconsider(alert, verdicts, episode_context, JudgementTime(at, now))
+            yield alert, replace(step, alert=_heeding(step.alert, about))
+
+
+def _is_about(stated: DeclaredBaseline, alert: Alert) -> bool:
+    """Whether a statement is about the time before one of the counts of an alert."""
+    place = (stated.series.site_id, stated.series.area, stated.series.metric)
+    return place == (alert.site_id, alert.area, alert.metric) and any(
+        stated.series.subject == each["subject"]
+        and stated.window_start < datetime.fromisoformat(each["period_start"])
+        for each in alert.details["entries"]
+    )
+
+
+def _unheeded(
+    connection: Connection, alert: Alert, about: Sequence[DeclaredBaseline]
+) -> list[DeclaredBaseline]:
+    """The statements that nobody knew when the alert was last judged."""
+    if _HEEDED in alert.details:
+        return [each for each in about if _revision(each) not in alert.details[_HEEDED]]
+    opened = alert_events(connection, alert.id)[0]
+    return [each for each in about if each.result_time > opened.at or each.recorded_at > opened.recorded_at]
+
+
+def _heeding(alert: Alert, about: Sequence[DeclaredBaseline]) -> Alert:
+    return replace(alert, details={**alert.details, _HEEDED: [_revision(each) for each in about]})
+
+
+def _revision(stated: DeclaredBaseline) -> str:
+    return f"{stated.key}#{stated.revision}"
 
 
 def _verdicts(

@@ -1,6 +1,6 @@
 """Visits become looks: the days of a site that changed, and the days that ended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 import structlog
@@ -9,6 +9,7 @@ from db.coverage import coverage
 from db.deriving import closed_too_early, drop_unborn_looks, first_coverage, last_closed, looks_of_day
 from db.engine import Connection, Engine, reading, writing
 from db.flights import underived_polls, visits
+from db.moves import PeriodBounds, WrittenLook, counted_by_day, move_look
 from db.observations import looks, record_observations
 from db.records import Visit
 from monitor.derive.tracks import VisitChange
@@ -36,6 +37,7 @@ from monitor.flights.words import visits_story
 from monitor.sites import Site
 
 _DAY = timedelta(days=1)
+_DAILY = (*COUNTED_METRICS, NEW_VISITORS_METRIC)
 _RECENTLY = timedelta(days=4)
 _log = structlog.get_logger()
 
@@ -90,7 +92,7 @@ def record_day(connection: Connection, site: Site, day: date, at: datetime, now:
         ),
     )
     there = visits(connection, site_id=site.id, since=start - PRESENT_UNHEARD, until=end)
-    known = looks_of_day(connection, site.id, (*COUNTED_METRICS, NEW_VISITORS_METRIC), ADSB_PROCEDURE, start)
+    known = looks_of_day(connection, site.id, _DAILY, ADSB_PROCEDURE, start)
     counted = [each for each in known if each.series.metric in COUNTED_METRICS]
     found = day_looks(site, day, there, counted, state, story=visits_story)
     arrived = [each for each in there if each.is_here and each.arrived_at and start <= each.arrived_at < end]
@@ -114,8 +116,36 @@ def _of_the_year(
     return visits(connection, site_id=site.id, icao24s=names, since=start - NEW_VISITOR_AFTER)
 
 
-def close_ended(engine: Engine, sites: Sequence[Site], now: datetime) -> int:
-    """Close the days of the sites that ended since each one's last closed day, then count the running day."""
+def move_counted_days(engine: Engine, sites: Sequence[Site]) -> int:
+    """Move our own daily looks whose days begin elsewhere by the sites' clocks now; give how many there were.
+
+    A day is known by its date: what was counted of it, judged and told stays as it is, and is not counted again as
+    another day.
+    """
+    moved = 0
+    for site in sites:
+        with reading(engine) as connection:
+            counted = counted_by_day(connection, site.id, ADSB_PROCEDURE, _DAILY)
+        astray = [(look, bounds) for look in counted if (bounds := _moved_bounds(site, look)) is not None]
+        if astray:
+            with writing(engine) as connection:
+                moved += sum(move_look(connection, look, bounds) for look, bounds in astray)
+    return moved
+
+
+def _moved_bounds(site: Site, look: WrittenLook) -> PeriodBounds | None:
+    start, end = day_period(site.timezone, date.fromisoformat(look.look_key))
+    if (start, end) == (look.period_start, look.period_end):
+        return None
+    return PeriodBounds(start, end, "", site.timezone.key)
+
+
+def close_ended(engine: Engine, sites: Sequence[Site], now: datetime, stop: Callable[[], bool]) -> int:
+    """Close the days of the sites that ended since each one's last closed day, then count the running day.
+
+    `stop` is asked before each ended day, never between the last of them and the running one: what ended and was not
+    closed is taken up again, and the running day only after one that ended.
+    """
     _reopen(engine, {site.id for site in sites}, now)
     with reading(engine) as connection:
         ended = {site.id: days for site, days in _ended(connection, sites, now)}
@@ -123,6 +153,8 @@ def close_ended(engine: Engine, sites: Sequence[Site], now: datetime) -> int:
     for site in sites:
         days = ended.get(site.id, [])
         for day in [*days, *([local_date(site.timezone, now)] if days else [])]:
+            if day in days and stop():
+                return looks
             with writing(engine) as connection:
                 looks += record_day(connection, site, day, now, now)
     return looks

@@ -1,6 +1,6 @@
 """The derive step: what polls brought becomes visits and looks, each batch in one transaction, then it is ticked off."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -34,13 +34,21 @@ class DeriveReport:
 
 
 def derive_pending(
-    engine: Engine, sites: Sequence[Site], now: datetime, *, classes: Classes | None = None
+    engine: Engine,
+    sites: Sequence[Site],
+    now: datetime,
+    *,
+    classes: Classes | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> DeriveReport:
-    """Derive every finished poll that waits; may be repeated or killed at any point."""
+    """Derive every finished poll that waits; may be repeated or killed at any point.
+
+    `stop` is asked between batches: the rest waits.
+    """
     places = places_of(sites)
     known = default_classes() if classes is None else classes
     done, waiting = DeriveReport(), _something_waits(engine)
-    while waiting:
+    while waiting and not stop():
         with writing(engine) as connection:
             polls = underived_polls(connection, limit=_AT_ONCE)
             batch = [poll for poll in polls if poll.started_at - polls[0].started_at < POLL_BATCH_SPAN]
@@ -51,9 +59,14 @@ def derive_pending(
     return done
 
 
-def close_days(engine: Engine, sites: Sequence[Site], now: datetime) -> DeriveReport:
-    """Close the local days that ended, each in its own transaction: final counts with their exposure."""
-    return DeriveReport(looks=close_ended(engine, [site for site in sites if site.flies], now))
+def close_days(
+    engine: Engine, sites: Sequence[Site], now: datetime, *, stop: Callable[[], bool] = lambda: False
+) -> DeriveReport:
+    """Close the local days that ended, each in its own transaction: final counts with their exposure.
+
+    `stop` is asked between days: the rest waits.
+    """
+    return DeriveReport(looks=close_ended(engine, [site for site in sites if site.flies], now, stop))
 
 
 def _something_waits(engine: Engine) -> bool:

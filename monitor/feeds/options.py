@@ -3,8 +3,7 @@
 import math
 from collections.abc import Iterable
 from typing import Any
-
-import httpx
+from urllib.parse import urlsplit
 
 from monitor.config.settings import SettingsError
 from monitor.feeds import Provider
@@ -46,11 +45,11 @@ def sharing_a_limit(provider: Provider, others: Iterable[Provider]) -> tuple[Pro
 
 
 def _account(provider: Provider) -> tuple[Any, ...]:
-    url = httpx.URL(provider.base_url)
+    url = urlsplit(provider.base_url)
     # OpenSky gives each kind of question credits of its own.
     bucket = provider.kind if provider.kind in _APART else ""
     keys = (*sorted(provider.headers.items()), *sorted(provider.credentials.items()))
-    return url.host, url.port, bucket, keys
+    return url.netloc.lower(), bucket, keys
 
 
 def rotation_slots(provider: Provider, scopes: int) -> int:

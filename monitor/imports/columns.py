@@ -35,6 +35,25 @@ IMPORT_COLUMNS = (
     "note",
 )
 """As in docs/importing.md; `id` may stand beside them."""
+EXPORT_COLUMNS = (
+    "record",
+    "site_name",
+    "local_period",
+    "n_looks",
+    "status",
+    "procedure",
+    "recorded_at",
+    "revision",
+    "look_key",
+    "written_start",
+    "written_end",
+    "closed",
+    "origin",
+    "attribution",
+)
+"""What `sitewatch history` writes beside those."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+"""What a spreadsheet would run; `sitewatch history` puts an apostrophe before it."""
 NUMERIC_COLUMNS = ("value", "low", "high", "exposure")
 ID_COLUMN = "id"
 OWN_PREFIX = "x-"
@@ -58,6 +77,12 @@ FEATURE_ALIASES = {
 """Properties of a detection pipeline's features by the column that they mean."""
 FEATURE_EXTRAS = ("cloud_fraction", "gsd_m", "evidence", "review", "score", "supersedes")
 """Properties of such features that no column holds."""
+
+
+def known_columns(names: Iterable[str]) -> tuple[str, ...]:
+    """The columns that a file with these may have: those of an import, or all that `sitewatch history` writes."""
+    own = {"record", "look_key"} <= set(names)
+    return (*IMPORT_COLUMNS, ID_COLUMN, *(EXPORT_COLUMNS if own else ()))
 
 
 def header_faults(

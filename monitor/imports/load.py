@@ -169,9 +169,9 @@ def _note(check: _Checked, record: ImportedRecord, raw: RawRow, sites: Mapping[s
 def _repeats(check: _Checked, record: ImportedRecord, raw: RawRow) -> tuple[ImportFault, ...]:
     """Find a row that contradicts an earlier one about the same look, known at the same time."""
     if _dated(raw):
-        check.dated.add(hash(_thing(record)))
+        check.dated.add(hash(_thing(record, raw)))
     # Hashes, since a large file has more keys than one wants to keep.
-    identity, says = hash((_thing(record), record.result_time)), hash(_says(record))
+    identity, says = hash((_thing(record, raw), record.result_time)), hash(_says(record))
     earlier_says, earlier_label = check.seen.setdefault(identity, (says, raw.label))
     if earlier_says == says:
         return ()
@@ -182,8 +182,10 @@ def _repeats(check: _Checked, record: ImportedRecord, raw: RawRow) -> tuple[Impo
     return (ImportFault(raw.label, "", f"it contradicts {earlier_label} about the same look", mend),)
 
 
-def _thing(record: ImportedRecord) -> object:
+def _thing(record: ImportedRecord, raw: RawRow) -> object:
     if isinstance(record, Observation):
+        if raw.exported:
+            return record.series, record.period_start, record.look_key
         return next(look_identities(record, ("", "")))
     return record.key
 
@@ -202,13 +204,16 @@ class _Good:
     record: ImportedRecord
     dated: bool
     """Whether the file says when it, or a correction of it, was published."""
+    exported: bool
+    """Whether it has the very key under which it is, or was, stored."""
 
 
 def _good(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, check: _Checked) -> Iterator[_Good]:
     for raw in rows():
         parsed = () if raw.number in check.bad else parse_row(raw, sites, clock)
         if not isinstance(parsed, tuple):
-            yield _Good(parsed, _dated(raw) or hash(_thing(parsed)) in check.dated)
+            dated = _dated(raw) or hash(_thing(parsed, raw)) in check.dated
+            yield _Good(parsed, dated, exported=raw.exported)
 
 
 def _dated(raw: RawRow) -> bool:
@@ -247,7 +252,7 @@ def _stored(
 ) -> Iterator[Counter[str]]:
     """Store some rows in short transactions; count what each of them brought."""
     with reading(engine) as connection:
-        settled = known.settled_in_place(connection, [each.record for each in rows])
+        settled = known.settled_in_place(connection, _unsettled(rows))
         owed = None if settled is None else _owed(connection, _under(rows, settled), clock)
     if owed is not None:
         with writing(engine) as connection:
@@ -258,7 +263,7 @@ def _stored(
     for some in chunks(rows, MOVES_AT_ONCE):
         with writing(engine) as connection:
             turn.hold(connection)
-            moved = known.settled(connection, [each.record for each in some])
+            moved = known.settled(connection, _unsettled(some))
             done = _store(connection, _owed(connection, _under(some, moved), clock))
         yield _with_known(done, len(some))
 
@@ -269,8 +274,13 @@ def _with_known(done: Counter[str], rows: int) -> Counter[str]:
     return done + Counter(rows=left_out, unchanged=left_out)
 
 
+def _unsettled(rows: Sequence[_Good]) -> list[ImportedRecord]:
+    return [each.record for each in rows if not each.exported]
+
+
 def _under(rows: Sequence[_Good], settled: Sequence[ImportedRecord]) -> list[_Good]:
-    return [replace(each, record=record) for each, record in zip(rows, settled, strict=True)]
+    found = iter(settled)
+    return [each if each.exported else replace(each, record=next(found)) for each in rows]
 
 
 def _owed(connection: Connection, rows: Sequence[_Good], clock: ImportClock) -> list[ImportedRecord]:

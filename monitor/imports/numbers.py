@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from decimal import Decimal
 
 from monitor.imports.faults import BadCell
 from monitor.sites.faults import printable_value
@@ -60,6 +61,16 @@ _FORM = "Write digits, with a point before decimals, as in 73 or 0.5"
 def is_ambiguous(text: str) -> bool:
     """Whether a point or comma before three digits may set off thousands as well as decimals."""
     return _GROUPED.fullmatch(text.removeprefix("-")) is not None
+
+
+def plain_digits(value: object) -> str:
+    """A number as an import reads it: no exponent, and a fourth decimal where three might set off thousands."""
+    text = repr(value)
+    if not isinstance(value, float):
+        return text
+    if "e-" in text:
+        text = f"{Decimal(text):f}"
+    return f"{text}0" if is_ambiguous(text) else text
 
 
 def with_point(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from alerts.metrics import METRICS, NOTE_METRIC
 from db.records import DeclaredBaseline, Evidence, Note, Observation, SeriesKey
 from db.spelling import folded
+from monitor.imports.exported import as_import_row, as_it_was
 from monitor.imports.faults import ImportFault
 from monitor.imports.fields import ImportClock, RowFields, read_fields
 from monitor.imports.identity import is_name, source_of
@@ -37,6 +38,12 @@ def parse_row(
     raw: RawRow, sites: Mapping[str, Site], clock: ImportClock
 ) -> ImportedRecord | tuple[ImportFault, ...]:
     """Read one row: its record, or all its faults."""
+    if raw.exported:
+        record = parse_row(as_import_row(raw), sites, clock)
+        if isinstance(record, tuple):
+            return record
+        site_id = record.site_id if isinstance(record, Note) else record.series.site_id
+        return as_it_was(record, raw, sites[site_id].timezone)
     fields = read_fields(raw, sites, clock)
     if isinstance(fields, tuple):
         return fields

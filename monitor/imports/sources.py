@@ -12,16 +12,17 @@ from typing import Any, NoReturn, Self, TextIO
 from monitor.imports.columns import (
     FEATURE_ALIASES,
     FEATURE_EXTRAS,
+    FORMULA_STARTS,
     ID_COLUMN,
-    IMPORT_COLUMNS,
     OWN_PREFIX,
     REQUIRED_COLUMNS,
     header_faults,
+    known_columns,
     missing_faults,
 )
 from monitor.imports.faults import ImportFault, UnreadableFile, unreadable
 from monitor.imports.formats import SNIFFED_BYTES, check_beginning, is_lines_of_json, lines_of_json
-from monitor.imports.numbers import is_ambiguous
+from monitor.imports.numbers import is_ambiguous, plain_digits
 from monitor.imports.quotation import Lines, ill_formed, swallowed
 from monitor.sites.document import page_words
 from monitor.sites.faults import printable_value
@@ -46,6 +47,8 @@ class RawRow:
     source: str = field(default="", repr=False)
     decimal_comma: bool = False
     """Whether a comma may stand before decimals."""
+    exported: bool = False
+    """Whether `sitewatch history` wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def _header(lines: Lines) -> tuple[list[str], str]:
             "no delimiter that is understood stands between its columns",
             "Separate the columns by commas, semicolons, tabs or pipes (|)",
         )
-    faults = [*header_faults(names, "row 1"), *missing_faults(names, "row 1")]
+    faults = [*header_faults(names, "row 1", known_columns(names)), *missing_faults(names, "row 1")]
     if faults:
         raise UnreadableFile(*faults)
     return names, delimiter
@@ -145,10 +148,19 @@ def _csv_row(
         problem = f"it has {len(cells)} cells, and the header has {len(names)}"
         mend = "Put a cell that holds the delimiter into quotation marks, and keep empty cells"
         faults = (ImportFault(label, "", problem, mend),)
-    known = {
-        name: cell for name, cell in zip(names, cells, strict=False) if name in (*IMPORT_COLUMNS, ID_COLUMN)
-    }
-    return RawRow(number, label, known, faults=faults, source=source, decimal_comma=decimal_comma)
+    columns = known_columns(names)
+    known = {name: cell for name, cell in zip(names, cells, strict=False) if name in columns}
+    exported = bool(known.get("look_key"))
+    if exported:
+        known = {name: _unguarded(cell) for name, cell in known.items()}
+    return RawRow(
+        number, label, known, faults=faults, source=source, decimal_comma=decimal_comma, exported=exported
+    )
+
+
+def _unguarded(cell: str) -> str:
+    """A cell without the apostrophe that keeps spreadsheets from running it."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
 
 
 def _check_count(rows: int, max_rows: int) -> None:
@@ -240,12 +252,13 @@ def _feature_row(number: int, feature: dict[str, Any], source: str) -> RawRow:
     links = _links(properties.get("evidence"))
     if links and not cells.get("url"):
         cells["url"] = links.pop(0)
-    return RawRow(number, label, cells, tuple(links), tuple(faults), source)
+    exported = bool("record" in properties and cells.get("look_key"))
+    return RawRow(number, label, cells, tuple(links), tuple(faults), source, exported=exported)
 
 
 def _property_faults(properties: dict[str, Any], label: str) -> Iterator[ImportFault]:
     yield from header_faults(
-        properties, label, (*IMPORT_COLUMNS, ID_COLUMN, *FEATURE_ALIASES, *FEATURE_EXTRAS)
+        properties, label, (*known_columns(properties), *FEATURE_ALIASES, *FEATURE_EXTRAS)
     )
     for name, value in properties.items():
         if isinstance(value, dict | list) and name != "evidence" and not name.startswith(OWN_PREFIX):
@@ -287,6 +300,4 @@ def _text(value: Any) -> str:
     if isinstance(value, _Written) and is_ambiguous(value.text) and value.text.endswith("0"):
         # No program writes 1.000 for 1, and in JSON as elsewhere a person may mean a thousand.
         return value.text
-    text = value if isinstance(value, str) else repr(value)
-    # A number of JSON has a point before decimals, and a fourth one says so.
-    return f"{text}0" if isinstance(value, float) and is_ambiguous(text) else text
+    return value if isinstance(value, str) else plain_digits(value)

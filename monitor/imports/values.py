@@ -17,7 +17,7 @@ from monitor.sites.faults import did_you_mean, printable_value
 from monitor.sites.subjects import subject_fault
 
 MAX_CELL_TEXT = 2_000
-FRACTIONAL_METRICS = frozenset({"container_stack_length_m"})
+FRACTIONAL_METRICS = frozenset({"container_stack_length_m", "stay_h"})
 """Metrics that are measured, not counted."""
 
 _LONGEST_METHOD = 100

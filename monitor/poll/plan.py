@@ -32,15 +32,17 @@ def learnt_room(connection: Connection, sharing: Sequence[Provider], now: dateti
     """
     names = [each.name for each in sharing]
     over = {each.name: max(each.interval_s, LIMIT_OVER_S) for each in sharing}
-    slots = {each.name: each.interval_s for each in sharing}
+    intervals = {each.name: each.interval_s for each in sharing}
     oldest = now - timedelta(seconds=REMEMBERED_SLOTS * max(over.values()))
     for refused in last_turned_away(connection, names, oldest, _REFUSALS):
-        over_s = over[refused.provider]
-        ends = datetime.fromtimestamp((refused.slot + 1) * slots[refused.provider], UTC)
+        over_s, interval_s = over[refused.provider], intervals[refused.provider]
+        ends = datetime.fromtimestamp((refused.slot + 1) * interval_s, UTC)
         since = ends - timedelta(seconds=over_s)
         good = let_through(connection, names, since, refused.started_at + _SAME_ROUND)
         if good and now - since < timedelta(seconds=REMEMBERED_SLOTS * over_s):
-            rate = len(good) / over_s / len(names)
+            # What was not asked before was not refused, either: the limit is learnt from the first that passed.
+            asked_s = math.ceil((ends - good[0]).total_seconds() / interval_s) * interval_s
+            rate = len(good) / min(over_s, asked_s) / len(names)
             slots_since = max(0.0, (now - since).total_seconds() // over_s)
             return rate * sharing[0].interval_s * 2 ** (slots_since / DOUBLES_AFTER_SLOTS)
     return None

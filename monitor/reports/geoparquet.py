@@ -38,6 +38,6 @@ _TYPES: dict[str, Any] = {
     **dict.fromkeys(HISTORY_COLUMNS, "str"),
     **dict.fromkeys(("start", "end", "published", "recorded_at"), "datetime64[us, UTC]"),
     **dict.fromkeys(("value", "low", "high", "exposure"), "float64"),
-    **dict.fromkeys(("assessable", "announced"), "boolean"),
+    **dict.fromkeys(("assessable", "announced", "closed"), "boolean"),
     **dict.fromkeys(("n_looks", "revision"), "Int64"),
 }

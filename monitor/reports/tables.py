@@ -14,11 +14,12 @@ from shapely.geometry import mapping
 from alerts.attribution import Attributions, each_once, one_cell
 from alerts.words import look_status, named, period_words, quoted_note
 from db.records import DeclaredBaseline, Note, Observation
+from monitor.imports.columns import FORMULA_STARTS
+from monitor.imports.numbers import plain_digits
 from monitor.reports.history import SiteHistory, first_url
 from monitor.sites import Site
 
 TableRow = dict[str, Any]
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 HISTORY_COLUMNS = (
     "record",
     "site_id",
@@ -49,9 +50,17 @@ HISTORY_COLUMNS = (
     "certainty",
     "note",
     "look_key",
+    "written_start",
+    "written_end",
+    "zone",
+    "closed",
+    "origin",
+    "scene",
     "attribution",
 )
-"""`start` (inclusive), `end` (exclusive), `published` (when it was knowable) and `recorded_at` are UTC."""
+"""All that “observations import” needs to store the same again. `look_key` is the key of a statement, too.
+
+`start` (inclusive), `end` (exclusive), `published` (when it was knowable) and `recorded_at` are UTC."""
 
 
 def safe_cell(value: object) -> object:
@@ -65,7 +74,14 @@ def safe_cell(value: object) -> object:
     if isinstance(value, str):
         # The sign alone is no formula, and a column of comparators must stay one.
         return f"'{value}" if value.startswith(FORMULA_STARTS) and value != "=" else value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() else _number_cell(value)
+
+
+def _number_cell(value: object) -> object:
+    if not isinstance(value, float):
+        return value
+    plain = plain_digits(value)
+    return value if plain == repr(value) else plain
 
 
 def utc_text(at: datetime) -> str:
@@ -133,6 +149,9 @@ def look_table_row(look: Observation, site: NamedSite, attributions: Mapping[str
         "note": quoted_note(look.note, look.publisher, look.via),
         "look_key": look.look_key,
         "attribution": one_cell(_said(look, attributions)),
+        "closed": look.closed,
+        "origin": look.origin,
+        "scene": next((each.ref for each in look.evidence if each.kind == "scene"), ""),
     }
 
 
@@ -152,6 +171,7 @@ def declared_table_row(
         "procedure": baseline.series.procedure,
         **_source(baseline, baseline.url),
         "note": quoted_note(baseline.note, named(baseline.publisher), baseline.via),
+        "look_key": baseline.key,
         "attribution": one_cell(_said(baseline, attributions)),
     }
 
@@ -166,6 +186,7 @@ def note_table_row(note: Note, site: NamedSite, attributions: Mapping[str, str])
         "announced": note.announced,
         **_source(note, note.url),
         "note": quoted_note(note.text, named(note.publisher), note.via),
+        "look_key": note.key,
         "attribution": one_cell(_said(note, attributions)),
     }
 
@@ -183,6 +204,9 @@ def _period(site: NamedSite, start: datetime, end: datetime, record: HistoryReco
         "start": start,
         "end": end,
         "precision": record.precision,
+        "written_start": record.written_start,
+        "written_end": record.written_end,
+        "zone": record.zone,
     }
 
 

@@ -196,7 +196,7 @@ def _watch_self(app: App, now: datetime) -> None:
 
 
 def _judge(app: App, stopping: threading.Event, now: datetime) -> None:
-    pipeline.derive(app, now)
+    pipeline.derive(app, now, stop=stopping.is_set)
     pipeline.judge(app, now, stop=stopping.is_set)
 
 

@@ -211,6 +211,69 @@ def test_an_earlier_look_that_becomes_known_late_is_said(engine: Engine) -> None
     assert "highest known before (17)" in the_alert(engine).headline
 
 
+@pytest.mark.parametrize(
+    "known", ["2022-01-01", "2023-10-08"], ids=["published long ago", "published just now"]
+)
+def test_a_statement_that_becomes_known_late_is_said(engine: Engine, known: str) -> None:
+    """It comes alone: no look waits with it."""
+    with writing(engine) as connection:
+        record_observations(connection, [*counts(*YEAR), look(DAY_73, 73)])
+    judge(engine, "2023-10-06")
+    assert "highest known before (17)" in the_alert(engine).headline
+    late = stated("max", 30, ("2018-10-06", "2023-09-18"), known=known, recorded_at=at("2023-10-08"))
+    with writing(engine) as connection:
+        record_declared(connection, [late])
+    report = judge(engine, "2023-10-08")
+    assert "highest known before (30)" in the_alert(engine).headline
+    kind, reason = life(engine)[-1]
+    assert kind == "amended"
+    assert reason.startswith(
+        "More is known now of what was before. 73 railcars: more than the highest known before, 30"
+    )
+    assert len(report.told) == 1
+    assert "highest known before, 17" not in message(engine)
+    # Said once, until the publisher corrects it.
+    assert judge(engine, "2023-10-09").told == []
+    corrected = stated("max", 36, ("2018-10-06", "2023-09-18"), known="2023-10-10")
+    with writing(engine) as connection:
+        record_declared(connection, [corrected])
+    assert len(judge(engine, "2023-10-10").told) == 1
+    assert "highest known before (36)" in the_alert(engine).headline
+
+
+def test_a_late_statement_of_more_takes_the_alert_back(engine: Engine) -> None:
+    store(engine, look(DAY_73, 73))
+    judge(engine, "2023-10-06")
+    with writing(engine) as connection:
+        record_declared(connection, [stated("max", 90, ("2020-01-01", "2023-09-18"), known="2023-10-07")])
+    report = judge(engine, "2023-10-07")
+    assert (the_alert(engine).status, len(report.told)) == ("withdrawn", 1)
+    assert life(engine)[-1][1].startswith(
+        "It is not unusual by what is known now. 73 railcars: not more than"
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        stated("max", 10, ("2020-01-01", "2023-09-18"), known="2023-10-07"),
+        stated("max", 90, ("2020-01-01", "2023-09-18"), subject="class:x", known="2023-10-07"),
+        stated("max", 90, ("2020-01-01", "2023-09-18"), metric="locomotives", known="2023-10-07"),
+        stated("max", 90, ("2023-10-06", "2023-10-07"), known="2023-10-07"),
+        stated("max", 90, ("2020-01-01", "2023-09-18"), known="2023-12-07"),
+    ],
+    ids=["less", "another subject", "another metric", "of the time after", "not knowable yet"],
+)
+def test_a_statement_about_something_else_or_less_tells_nothing(engine: Engine, other: Any) -> None:
+    store(engine, look(DAY_73, 73))
+    judge(engine, "2023-10-06")
+    before = the_alert(engine)
+    with writing(engine) as connection:
+        record_declared(connection, [other])
+    assert judge(engine, "2023-10-08").told == []
+    assert (the_alert(engine).headline, [kind for kind, _ in life(engine)]) == (before.headline, ["opened"])
+
+
 def test_a_lower_look_that_becomes_known_late_changes_nothing(engine: Engine) -> None:
     store(engine, look("2023-09-28", 19), look(DAY_73, 73))
     judge(engine, "2023-10-06")

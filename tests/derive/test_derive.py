@@ -1,24 +1,29 @@
 """The derive step on real databases: polls become visits and looks, once, whatever happens in between."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection, Engine, event
 
 from db.coverage import coverage
 from db.engine import open_engine, reading, writing
+from db.evaluations import record_evaluations, unjudged
 from db.flights import underived_polls
-from db.observations import looks
+from db.observations import every_revision, looks
 from db.polls import PollKey, PollResult, record_poll, start_poll
-from db.records import Observation, Scene, Visit
+from db.records import Evaluation, Observation, Scene, Visit
 from db.schema import coverage_hour
 from db.upsert import upsert
+from monitor.derive.days import move_counted_days
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
-from monitor.flights.looks import COUNTED_METRICS
+from monitor.flights.looks import COUNTED_METRICS, day_period
 from monitor.flights.measures import NEW_VISITORS_METRIC
 from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.sites import Site
+from tests.conftest import FreshEngine
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.flying import NOON, VIP, Pilot, World
 from tests.kit.reading import revisions, visit_versions
@@ -408,3 +413,122 @@ def test_what_was_seen_in_a_badly_watched_day_is_at_least_that(world: World) -> 
 
 def test_nothing_is_closed_where_nobody_ever_watched(engine: Engine) -> None:
     assert close_days(engine, CAST, NOON) == DeriveReport()
+
+
+# --- told to stop in a backlog ------------------------------------------------------------------
+
+
+def backlog(engine: Engine) -> World:
+    """Three watched days with a visit, of which nothing was derived."""
+    world = World(engine, [QUIET_FIELD, BUSY_PORT], interval_s=7200, step_s=7200)
+    for step in range(36):
+        at = DAY_START + step * 2 * HOUR
+        heard = [fix for fix in Pilot(QUIET_FIELD).land().fixes if at - 2 * HOUR < fix.at <= at]
+        world.poll(at, heard)
+    return world
+
+
+def everything(engine: Engine) -> list[tuple[object, ...]]:
+    """All revisions of all looks, without when they were recorded."""
+    with reading(engine) as connection:
+        return [
+            (
+                each.series,
+                each.look_key,
+                each.revision,
+                each.value,
+                each.qualifier,
+                each.closed,
+                each.exposure,
+            )
+            for site in (QUIET_FIELD, BUSY_PORT)
+            for metric in (*COUNTED_METRICS, NEW_VISITORS_METRIC)
+            for each in every_revision(connection, site.id, "", metric)
+        ]
+
+
+class Stop:
+    """Says stop at the n-th question, and from then on."""
+
+    def __init__(self, at: int) -> None:
+        self.asked, self._at = 0, at
+
+    def __call__(self) -> bool:
+        self.asked += 1
+        return self.asked >= self._at
+
+
+def test_a_stop_in_a_backlog_ends_between_two_batches_and_loses_nothing(
+    fresh_engine: FreshEngine, tmp_path: Path
+) -> None:
+    later = DAY_START + timedelta(days=3, hours=6)
+    for name in ("twin", "stopped"):
+        (tmp_path / name).mkdir()
+    with fresh_engine(tmp_path / "twin") as twin, fresh_engine(tmp_path / "stopped") as stopped:
+        whole = backlog(twin)
+        whole.derive(later)
+        world = backlog(stopped)
+        stops = 0
+        for _ in range(100):
+            stop = Stop(4)
+            done = derive_pending(stopped, world.sites, later, stop=stop)
+            done += close_days(stopped, world.sites, later, stop=stop)
+            stops += stop.asked >= 4
+            assert done.polls <= 3, "a batch of one poll each, three before the stop"
+            with reading(stopped) as connection:
+                if not underived_polls(connection, limit=1) and stop.asked < 4:
+                    break
+        assert stops >= 36 / 3
+        assert everything(stopped) == everything(twin)
+
+
+def test_whoever_is_told_to_stop_before_the_first_batch_does_nothing(engine: Engine) -> None:
+    world = World(engine, [QUIET_FIELD])
+    watch(world, DAY_START, 24)
+    later = DAY_START + 30 * HOUR
+    assert derive_pending(engine, world.sites, later, stop=lambda: True) == DeriveReport()
+    derive_pending(engine, world.sites, later)
+    assert close_days(engine, world.sites, later, stop=lambda: True) == DeriveReport()
+    assert close_days(engine, world.sites, later).looks == len((*COUNTED_METRICS, NEW_VISITORS_METRIC))
+
+
+# --- a site whose time zone is corrected ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Pacific/Kiritimati", "America/Los_Angeles", "UTC"])
+def test_a_corrected_zone_repeats_no_day(world: World, zone: str) -> None:
+    """What was counted and judged of a date stays that date's, and the next days go on from there."""
+    pilot = Pilot(QUIET_FIELD, values={"type_code": "IL62"}).land()
+    world.live(pilot.fixes)
+    watch(world, DAY_START, 48)
+    world.derive(DAY_START + 54 * HOUR)
+    assert counts(world)["arrivals", "2023-08-01"] == 1
+    before = [(each.series, each.look_key, each.revision, each.value) for each in all_looks(world)]
+    with writing(world.engine) as connection:
+        for look in unjudged(connection, NOON + 30 * 24 * HOUR, 1000):
+            judged = Evaluation(
+                look.key, "", "no_rule", exceeded=False, details={}, as_of=look.result_time, recorded_at=NOON
+            )
+            record_evaluations(connection, [judged])
+    corrected = replace(QUIET_FIELD, timezone=ZoneInfo(zone))
+    assert move_counted_days(world.engine, [corrected]) > 0
+    found = all_looks(world)
+    assert [(each.series, each.look_key, each.revision, each.value) for each in found] == before
+    for each in found:
+        assert (each.period_start, each.period_end) == day_period(
+            corrected.timezone, date.fromisoformat(each.look_key)
+        )
+    with reading(world.engine) as connection:
+        waiting = [
+            each
+            for each in unjudged(connection, NOON + 30 * 24 * HOUR, 1000)
+            if each.series.metric in COUNTED_METRICS
+        ]
+    assert waiting == [], "nothing is judged again"
+    assert move_counted_days(world.engine, [corrected]) == 0
+    # The days after it are counted once each, by the right clock.
+    after = World(world.engine, [corrected])
+    close_days(after.engine, after.sites, DAY_START + 120 * HOUR)
+    days = [(each.series, each.look_key) for each in all_looks(world)]
+    assert len(days) == len(set(days))
+    assert sum(value or 0 for (metric, _), value in counts(world).items() if metric == "arrivals") == 1

@@ -21,7 +21,7 @@ from db.flights import record_visits
 from db.observations import record_observations
 from db.records import Evidence
 from monitor import pipeline
-from monitor.reports.tables import FORMULA_STARTS
+from monitor.imports.columns import FORMULA_STARTS
 from tests.conftest import FreshEngine
 from tests.kit.builders import look
 from tests.kit.cast import CAST_GEOJSON

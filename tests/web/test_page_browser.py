@@ -195,6 +195,48 @@ def test_no_name_is_cut_by_the_edge_of_a_phone(served: Served, browser: Browser,
         )
 
 
+COUNTRIES_IN = """(boxes) => boxes.map((box) =>
+    document.querySelector("#map").map.queryRenderedFeatures(box, { layers: ["countries"] }).map((each) => each.properties.name))
+"""
+
+
+@pytest.mark.parametrize("window", [PHONE, ViewportSize(width=1280, height=900)], ids=["phone", "desktop"])
+def test_no_name_of_a_country_is_cut_by_the_edge(
+    served: Served, browser: Browser, window: ViewportSize
+) -> None:
+    shown = set()
+    with reader(served, browser, viewport=window) as page:
+        page.goto(served.address)
+        page.wait_for_selector("#map[data-ready=true]")
+        box = page.locator("#map").bounding_box()
+        assert box
+        right, low = box["width"], box["height"]
+        edges = [
+            [[0, 0], [1, low]],
+            [[right - 1, 0], [right, low]],
+            [[0, 0], [right, 1]],
+            [[0, low - 1], [right, low]],
+            [[right - 42, 10], [right - 10, 72]],
+        ]
+        for zoom, lon, lat in [
+            (2.6, 10, 50),
+            (3, 24, 48),
+            (3, 100, 35),
+            (3.4, 127, 38),
+            (4, 140, 40),
+            (3, 179, 65),
+            (4.4, 20, 5),
+        ]:
+            page.evaluate(GO, [zoom, lon, lat])
+            page.evaluate(
+                "() => new Promise((done) => { const { map } = document.querySelector('#map'); map.once('idle', done); map.triggerRepaint(); })"
+            )
+            whole, *cut = page.evaluate(COUNTRIES_IN, [[[0, 0], [right, low]], *edges])
+            assert cut == [[]] * len(edges), (zoom, lon, lat)
+            shown |= set(whole)
+    assert len(shown) >= 8, shown
+
+
 def test_the_coarse_border_ends_where_outlines_begin(served: Served, browser: Browser) -> None:
     with reader(served, browser) as page:
         page.goto(served.address)

@@ -59,3 +59,39 @@ export function spread(points, zoom, screen, project) {
   });
   return { ...points, features };
 }
+
+const COUNTRY = { letters: 13, spacing: 0.12, ems: 10, line: 1.2, halo: 2 };
+let pen;
+
+/** The size of a country's name in pixels, as the map sets it: in capitals, spaced, in lines of at most ten letters' heights. */
+function sizeOf(name, family) {
+  pen ??= new OffscreenCanvas(1, 1).getContext("2d");
+  pen.font = `${COUNTRY.letters}px ${family}`;
+  const capitals = name.toUpperCase();
+  const whole = pen.measureText(capitals).width + capitals.length * COUNTRY.spacing * COUNTRY.letters;
+  const lines = Math.ceil(whole / (COUNTRY.ems * COUNTRY.letters));
+  const words = capitals.split(" ").map((word) => pen.measureText(word).width + word.length * COUNTRY.spacing * COUNTRY.letters);
+  // Where a line breaks is the map's choice; it is never wider than this, nor than the longest word.
+  const width = lines === 1 ? whole : Math.max(COUNTRY.ems * COUNTRY.letters, ...words);
+  return { width: width + 2 * COUNTRY.halo, height: lines * COUNTRY.line * COUNTRY.letters + 2 * COUNTRY.halo };
+}
+
+/** The countries whose names an edge of the map would cut, or its buttons hide; `project` says where a place stands. */
+export function cut(countries, screen, project, family) {
+  const within = ({ x, y }, { width, height }) =>
+    x - width / 2 >= 0 && x + width / 2 <= screen.width && y - height / 2 >= 0 && y + height / 2 <= screen.height;
+  const hidden = ({ x, y }, { width, height }) =>
+    x + width / 2 > screen.width - BUTTONS.width && y - height / 2 < BUTTONS.height;
+  const names = countries.features.filter(({ properties: { name }, geometry: { coordinates: [lon, lat] } }) => {
+    const size = sizeOf(name, family);
+    // The earth may be drawn more than once, side by side.
+    const spots = [-360, 0, 360].map((turn) => project([lon + turn, lat]));
+    const touching = spots.filter(
+      ({ x, y }) =>
+        Math.abs(x - screen.width / 2) < (screen.width + size.width) / 2 &&
+        Math.abs(y - screen.height / 2) < (screen.height + size.height) / 2,
+    );
+    return touching.some((spot) => !within(spot, size) || hidden(spot, size));
+  });
+  return names.map((each) => each.properties.name);
+}

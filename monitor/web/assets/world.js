@@ -1,7 +1,7 @@
 // A map of the watched sites: shape and colour say how a site stands, hollow that nobody can see it now.
 import { AttributionControl, LngLat, Map, MercatorCoordinate, NavigationControl, Popup, ScaleControl, setWorkerUrl } from "maplibre-gl";
 
-import { LETTERS, NAME_EMS, TILE, spread } from "./spread.js";
+import { LETTERS, NAME_EMS, TILE, cut, spread } from "./spread.js";
 
 const FIT = { padding: { top: 60, bottom: 70, left: 90, right: 90 }, maxZoom: 7, animate: false };
 const FONT = ['"Source Sans 3 Variable"', "sans-serif"]; // quoted: a family that holds a digit is no plain word in CSS
@@ -17,6 +17,7 @@ const ANCHORS = [
   "top-right", [-1.1, 1.1],
   "bottom-right", [-1.1, -1.1],
 ];
+const ROOM = [">", ["get", "rank"], ["step", ["zoom"], 150, 2.5, 60, 4, 25, 6, 0]]; // from which zoom a country has room for its name
 const BESIDE = { west: "left", east: "right" }; // the anchor of a name that leads away from the edge
 const FOCUS_ZOOM = 5.5;
 const OUTLINE_ZOOM = 8; // from here on sites are outlines, and a coarse border would run through them
@@ -93,7 +94,7 @@ function style(host, data) {
         id: "countries",
         type: "symbol",
         source: "countries",
-        filter: [">", ["get", "rank"], ["step", ["zoom"], 150, 2.5, 60, 4, 25, 6, 0]],
+        filter: ROOM,
         layout: {
           "text-field": ["get", "name"],
           "text-font": FONT,
@@ -264,9 +265,17 @@ function start(host) {
   // A place near 180° has its surroundings on both sides, until the whole earth is in view: that is drawn once.
   const once = () => map.setRenderWorldCopies(!wholeEarth(host, map.getZoom()));
   for (const moved of ["load", "resize", "zoom"]) map.on(moved, once);
+  let countries;
+  const keepWhole = async (screen) => {
+    countries ??= await map.getSource("countries")?.getData();
+    if (!countries || !map.getLayer("countries")) return;
+    const names = cut(countries, screen, (each) => map.project(each), FONT.join(", "));
+    map.setFilter("countries", ["all", ROOM, ["!", ["in", ["get", "name"], ["literal", names]]]]);
+  };
   const place = () => {
     const screen = { width: host.clientWidth, height: host.clientHeight };
     map.getSource("sites")?.setData(spread(readData(host).points, map.getZoom(), screen, (each) => map.project(each)));
+    keepWhole(screen);
   };
   map.on("style.load", () => {
     addPictures(map);

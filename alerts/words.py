@@ -195,10 +195,8 @@ def quoted_note(note: str, publisher: str, via: str = "") -> str:
     if not note or not source or _quoted_words(note, lead) is not None:
         return note
     # Marks that the note does not use itself, so that its words can be read back as they were.
-    first, last = next(
-        (marks for marks in _QUOTATION_MARKS if not set(marks) & set(note)), _QUOTATION_MARKS[0]
-    )
-    return f"{lead}{first}{note}{last}"
+    marks = next((each for each in _QUOTATION_MARKS if not set(each) & set(note)), _QUOTATION_MARKS[0])
+    return f"{lead}{marks[0]}{note}{marks[1]}"
 
 
 def unquoted_note(text: str, publisher: str, via: str = "") -> str:

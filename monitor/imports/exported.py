@@ -33,8 +33,8 @@ def as_it_was(record: ExportedRecord, raw: RawRow, zone: tzinfo) -> ExportedReco
     """The checked record with the key, period, procedure and words under which it was written out."""
     reader = RowReader(raw)
     start, end = (_instant(reader, name, zone) for name in ("start", "end"))
-    named = reader.attempt("zone", lambda: values.zone(reader.text("zone")))
-    if start is None or end is None or named is None:
+    zone_named = reader.attempt("zone", lambda: values.zone(reader.text("zone")))
+    if start is None or end is None or zone_named is None:
         return tuple(reader.faults)
     key, first, last = (reader.text(name) for name in ("look_key", "written_start", "written_end"))
     if isinstance(record, Note):
@@ -46,7 +46,7 @@ def as_it_was(record: ExportedRecord, raw: RawRow, zone: tzinfo) -> ExportedReco
             text=unquoted_note(reader.text("note"), named(record.publisher), record.via),
             written_start=first,
             written_end=last,
-            zone=named[0],
+            zone=zone_named[0],
         )
     series = replace(record.series, procedure=reader.text("procedure"))
     found: ExportedRecord
@@ -62,7 +62,7 @@ def as_it_was(record: ExportedRecord, raw: RawRow, zone: tzinfo) -> ExportedReco
             n_looks=None if looks is None else int(looks),
             written_start=first,
             written_end=last,
-            zone=named[0],
+            zone=zone_named[0],
         )
     else:
         found = replace(
@@ -77,7 +77,7 @@ def as_it_was(record: ExportedRecord, raw: RawRow, zone: tzinfo) -> ExportedReco
             origin=reader.text("origin") or record.origin,
             written_start=first,
             written_end=last,
-            zone=named[0],
+            zone=zone_named[0],
         )
     return tuple(reader.faults) or found
 

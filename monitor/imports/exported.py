@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
-from alerts.words import unquoted_note
+from alerts.words import named, unquoted_note
 from db.records import DeclaredBaseline, Note, Observation
 from monitor.imports import periods, values
 from monitor.imports.columns import IMPORT_COLUMNS

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import shapely
 
@@ -24,6 +24,8 @@ from monitor.sites import Site
 
 SITES_AT_ONCE = 20
 _PORTS = {"http": 80, "https": 443}
+_NO_POST = (405, 501)
+"""Not allowed, and not implemented."""
 _DEFAULTS = {"initial_days": 90, "overlap_days": 7, "lag_minutes": 10, "limit": 100, "max_pages": 20}
 # What a server may not make this program send in its name.
 _OWN_HEADERS = frozenset(
@@ -77,6 +79,7 @@ class StacFeed:
         self._lag = timedelta(minutes=options["lag_minutes"])
         self._limit = options["limit"]
         self._max_pages = options["max_pages"]
+        self._get_only = False
 
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Ask for many outlines at once."""
@@ -155,12 +158,28 @@ class StacFeed:
                     "provider's options, or lower initial_days."
                 )
             asked.add(request.identity)
-            answer = self._client.request(
-                request.method, request.url, purpose=purpose, json=request.body, headers=request.headers
-            )
+            answer = self._ask(request, purpose)
             page = _page(answer, where)
             yield answer, page
             request = self._next(page, first, answer, where)
+
+    def _ask(self, request: _Request, purpose: Purpose) -> Answer:
+        """Send, and where the server takes no POST, which the standard allows, ask the same by GET from then on."""
+        if request.method == "POST" and self._get_only:
+            return self._send(_as_get(request), purpose)
+        try:
+            return self._send(request, purpose)
+        except FeedError as error:
+            if request.method == "GET" or error.status not in _NO_POST:
+                raise
+        answer = self._send(_as_get(request), purpose)
+        self._get_only = True
+        return answer
+
+    def _send(self, request: _Request, purpose: Purpose) -> Answer:
+        return self._client.request(
+            request.method, request.url, purpose=purpose, json=request.body, headers=request.headers
+        )
 
     def _next(self, page: Mapping[str, Any], first: _Request, answer: Answer, where: str) -> _Request | None:
         link = _next_link(page)
@@ -200,6 +219,15 @@ def _outline(sites: Sequence[Site]) -> dict[str, Any]:
     parts = [part.convex_hull for site in sites for part in shapely.get_parts(site.geometry).tolist()]
     found: dict[str, Any] = json.loads(shapely.to_geojson(shapely.union_all(parts)))
     return found
+
+
+def _as_get(search: _Request) -> _Request:
+    """The same search in the address itself: short enough for it, since each part of the outline is its box."""
+    body = dict(search.body or {})
+    parts = shapely.get_parts(shapely.from_geojson(json.dumps(body["intersects"])))
+    boxes = shapely.to_geojson(shapely.union_all(shapely.envelope(parts)))
+    query = {**body, "collections": ",".join(body["collections"]), "intersects": boxes}
+    return _Request("GET", f"{search.url}?{urlencode(query)}", None, search.headers)
 
 
 def _page(answer: Answer, where: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from alerts.channels import SendError
-from monitor.bootstrap import build_channels, build_deadman, build_downloader, build_feed
+from monitor.bootstrap import build_app, build_channels, build_deadman, build_downloader, build_feed
 from monitor.config.clock import monotonic_s, utc_now
 from monitor.config.settings import ProviderSettings, Settings, SettingsError, SlackSettings, load_settings
 from monitor.feeds import FeedError, Provider
@@ -20,6 +20,7 @@ from monitor.feeds.http import GuardedClient
 from monitor.feeds.providers import configured_providers
 from monitor.ops.heartbeat import PingError
 from tests.kit.authority import Authority, Certificate
+from tests.kit.cast import write_cast
 from tests.kit.channel_contract import MESSAGE
 from tests.kit.fake_feeds import USER_AGENT, Asked, Loopback, Reply, loopback
 
@@ -189,6 +190,23 @@ def test_a_provider_and_a_channel_may_have_an_authority_of_their_own(ours: Autho
             clients[1].request("GET", server.url, purpose="data")
         with pytest.raises(SendError, match=r"night: .*set ca_file"):
             channels["night"].send(MESSAGE)
+
+
+def test_a_catalogue_s_authority_goes_for_its_pictures_and_for_no_other_s(
+    ours: Authority, tmp_path: Path
+) -> None:
+    settings = settings_of(
+        None,
+        database_url=f"sqlite:///{tmp_path}/x.db",
+        sites_file=write_cast(tmp_path),
+        providers={"earth-search": ProviderSettings(ca_file=ours.file)},
+    )
+    with showing(ours.certificate()) as server, closing(build_app(settings)) as app:
+        assert app.picture_clients.keys() == {"earth-search"}
+        reader = app.picture_clients["earth-search"]
+        assert reader.request("GET", server.url, purpose="data").body == b"ok"
+        with pytest.raises(FeedError, match="set ca_file"):
+            app.pictures.request("GET", server.url, purpose="data")
 
 
 def test_it_comes_from_the_environment_and_is_not_read_as_a_secret(ours: Authority) -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely import Point, box
@@ -19,10 +20,10 @@ from shapely.geometry import shape
 from db.records import Scene
 from monitor.config.settings import SettingsError
 from monitor.feeds import Feed, FeedError, Fetched
-from monitor.feeds.stac import StacFeed
+from monitor.feeds.stac import SITES_AT_ONCE, StacFeed
 from monitor.feeds.stac_items import RADAR_SENSOR, ItemReader
 from monitor.sites import Site
-from monitor.sites.geometry import GeometryError, footprint_outline
+from monitor.sites.geometry import GeometryError, circle, footprint_outline
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.fake_feeds import NOON, Handler, client, stac_provider
 from tests.kit.feed_contract import stac_item, stac_page
@@ -240,6 +241,41 @@ def test_the_next_page_is_on_the_same_server_or_not_asked(href: str) -> None:
     with pytest.raises(FeedError, match="next page"):
         fetch(asked)
     assert len(requests) == 1
+
+
+def test_a_server_that_takes_no_post_is_asked_by_get_from_then_on() -> None:
+    asked: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(405 if request.method == "POST" else 200, content=stac_page(numbered(1)))
+
+    searched = feed(handler)
+    many = [
+        replace(QUIET_FIELD, id=f"round-{n}", geometry=circle(n, n, 4000.0)) for n in range(SITES_AT_ONCE)
+    ]
+    for _ in range(2):
+        searched.fetch(searched.scopes(many)[0], many, purpose="data", now=NOON, since=None)
+    assert [request.method for request in asked] == ["POST", "GET", "GET"]
+    query = asked[1].url.params
+    assert query["collections"] == "sentinel-2-l2a"
+    assert query["datetime"].endswith("/2023-08-01T11:50:00Z")
+    outline = shapely.from_geojson(query["intersects"])
+    assert all(outline.contains(site.geometry) for site in many)
+    assert len(str(asked[1].url)) < 6_000, "servers take some 8,000 characters"
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_no_other_refusal_is_asked_again_by_get(status: int) -> None:
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        return httpx.Response(status)
+
+    with pytest.raises(FeedError):
+        fetch(feed(handler))
+    assert asked == ["POST"]
 
 
 def test_a_repeated_link_ends_the_search() -> None:

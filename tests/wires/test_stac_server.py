@@ -204,6 +204,19 @@ def test_links_to_another_host_are_refused_with_what_the_proxy_lacks(api: StacAp
     assert "let the proxy hand on Host and X-Forwarded-Proto" in caught.value.reason
 
 
+def test_a_catalogue_that_takes_no_post_is_searched_by_get(api: StacApi, tmp_path: Path) -> None:
+    """STAC demands GET of every server and POST of none."""
+    authority = Authority(tmp_path)
+    refusing = "proxy_set_header Host $http_host; if ($request_method = POST) { return 405; }"
+    api.count_matches(on=True)
+    with behind(api, authority, refusing, tmp_path) as url:
+        found = search(url, CAST, ca_file=authority.file, limit="10")
+        lines = (tmp_path / "access.log").read_text().splitlines()
+    assert {scene.item_id for scene in found.scenes} == OVER_QUIET_FIELD | {"east_of_180"}
+    assert len(found.bodies) == 3
+    assert [line.split()[0] for line in lines] == ["POST", "GET", "GET", "GET"]
+
+
 @contextmanager
 def behind(api: StacApi, authority: Authority, forwarded: str, folder: Path) -> Iterator[str]:
     """The address of an nginx in front of the catalogue."""

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Table, delete, select, tuple_, update
+from sqlalchemy import Connection, Engine, Table, delete, select, update
 
 from db.chunks import KEYS_PER_STATEMENT, chunks
 from db.cutouts import drop_sites
 from db.engine import reading, writing
 from db.flight_claims import forget_claims
+from db.keys import any_key
 from db.polls import LOST_POLL_ERROR
 from db.schema import fix, payload, poll, visit, visit_version
 
@@ -88,7 +89,11 @@ def _forget_some_fixes(engine: Engine, before: datetime, gone: Sequence[str]) ->
     old = select(*key).where(fix.c.received_at < before, fix.c.icao24.in_(gone)).limit(KEYS_PER_STATEMENT)
     with writing(engine) as connection:
         some = [tuple(row) for row in connection.execute(old)]
-        return connection.execute(delete(fix).where(tuple_(*key).in_(some))).rowcount if some else 0
+        return (
+            connection.execute(delete(fix).where(any_key(key, some, ("icao24", "at")))).rowcount
+            if some
+            else 0
+        )
 
 
 def _sorted_out(

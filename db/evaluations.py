@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select, tuple_
+from sqlalchemy import Connection, Row, and_, select
 
 from db.chunks import chunks
+from db.keys import any_key
 from db.observations import READ_OBSERVATIONS, observation_from_row
 from db.records import Evaluation, Observation, ObservationKey, SeriesKey
 from db.schema import SERIES_KEY, evaluation, observation
 
 _KEY = ("site_id", "area", "metric", "subject", "procedure", "period_start", "look_key", "revision")
+_INDEXED = (*SERIES_KEY, "period_start")
 _REVISION = (
     *(evaluation.c[name] for name in SERIES_KEY),
     evaluation.c.period_start,
@@ -46,7 +48,7 @@ def verdicts(
     found: dict[ObservationKey, list[Evaluation]] = defaultdict(list)
     for wanted in chunks(sorted(set(keys))):
         some = [_values(each) for each in wanted]
-        query = select(evaluation).where(tuple_(*_REVISION).in_(some)).order_by(evaluation.c.rule)
+        query = select(evaluation).where(any_key(_REVISION, some, _INDEXED)).order_by(evaluation.c.rule)
         for row in connection.execute(query):
             said = _evaluation(row)
             found[said.observation].append(said)

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import Connection, exists, select, tuple_
+from sqlalchemy import Connection, exists, select
 
 from db.chunks import chunks
+from db.keys import any_key
 from db.records import Scene
 from db.schema import scene
 
@@ -72,7 +73,11 @@ def scenes(
 
 
 def _newest(connection: Connection, items: set[SceneKey]) -> dict[SceneKey, Scene]:
-    query = select(*_COLUMNS).where(tuple_(*_ITEM).in_(sorted(items))).order_by(scene.c.version)
+    query = (
+        select(*_COLUMNS)
+        .where(any_key(_ITEM, items, ("provider", "collection", "item_id")))
+        .order_by(scene.c.version)
+    )
     return {_item(found): found for found in (Scene(*row) for row in connection.execute(query))}
 
 

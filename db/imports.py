@@ -21,13 +21,13 @@ from sqlalchemy import (
     delete,
     exists,
     select,
-    tuple_,
     update,
 )
 
 from db.chunks import KEYS_PER_STATEMENT
 from db.engine import reading, sole_importer, writing
 from db.holders import WaitHandler, own_name
+from db.keys import any_key
 from db.schema import SERIES_KEY, declared_baseline, lease, note, observation, series
 from db.upsert import insert_ignore
 
@@ -162,7 +162,9 @@ def _drop_some(connection: Connection, table: Table, moment: datetime) -> int:
     some = [tuple(row) for row in connection.execute(query)]
     if not some:
         return 0
-    return connection.execute(delete(table).where(tuple_(*key).in_(some))).rowcount
+    return connection.execute(
+        delete(table).where(any_key(key, some, ("site_id", "metric", "period_start", "key")))
+    ).rowcount
 
 
 def _forget_empty_series(connection: Connection) -> None:

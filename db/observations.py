@@ -1,7 +1,7 @@
 """The observations: recording looks as revisions, and reading them back as they were knowable."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
 
 from db.chunks import chunks
 from db.imports import released
+from db.keys import any_key
 from db.records import Evidence, Observation, SeriesKey
 from db.records.revisions import in_force, next_revision
 from db.schema import SERIES_KEY, observation, series
@@ -23,6 +24,11 @@ _ALL = select(observation, series.c.kind).join_from(observation, series)
 """Every revision, also those of an import that is under way: what a writer must know."""
 READ_OBSERVATIONS = _ALL.where(released(observation))
 """Every revision that can be seen, with the kind of its series: what `observation_from_row` reads."""
+
+
+def any_look(columns: Sequence[ColumnElement[Any]], keys: Collection[Sequence[Any]]) -> ColumnElement[bool]:
+    """Whether columns that begin with those of a look hold one of these keys."""
+    return any_key(columns, keys, ("site_id", "metric", "period_start"))
 
 
 def record_observations(connection: Connection, observations: Sequence[Observation]) -> list[Observation]:
@@ -149,7 +155,7 @@ def _owed(new: Sequence[Observation], known: dict[LookId, list[Observation]]) ->
 
 def _known(connection: Connection, new: Sequence[Observation]) -> dict[LookId, list[Observation]]:
     wanted = {(*_values(each.series), each.period_start, each.look_key) for each in new}
-    return _by_look(connection.execute(_ALL.where(tuple_(*_LOOK).in_(wanted))))
+    return _by_look(connection.execute(_ALL.where(any_look(_LOOK, wanted))))
 
 
 def _by_look(rows: Iterable[Row[Any]]) -> dict[LookId, list[Observation]]:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tu
 from db.chunks import chunks
 from db.flights import visits_by_id
 from db.imports import released
-from db.observations import READ_OBSERVATIONS, LookId, observation_from_row
+from db.observations import READ_OBSERVATIONS, LookId, any_look, observation_from_row
 from db.records import Observation, SeriesKey, SeriesKind, Visit
 from db.records.revisions import in_force
 from db.schema import SERIES_KEY, observation, series, visit
@@ -67,7 +67,7 @@ def look_page(
     knowable = [*_knowable(wanted)]
     found: dict[Any, list[Observation]] = defaultdict(list)
     for some in chunks(ids):
-        for row in connection.execute(READ_OBSERVATIONS.where(tuple_(*_LOOK).in_(some), *knowable)):
+        for row in connection.execute(READ_OBSERVATIONS.where(any_look(_LOOK, some), *knowable)):
             each = observation_from_row(row)
             found[look_id(each)].append(each)
     # In the database's own order, which is that of the cursor: a collation may differ from Python's.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Table, delete, func, literal, select, tuple_, update
+from sqlalchemy import Connection, Engine, Table, delete, func, literal, select, update
 
 from db.chunks import KEYS_PER_STATEMENT, chunks
 from db.cutouts import drop_sites
@@ -14,6 +14,7 @@ from db.engine import reading, writing
 from db.extracts import aircraft_in_extracts, cited_polls, forget_extracts
 from db.flight_claims import forget_claims
 from db.flights import nameless_visits
+from db.keys import any_key
 from db.polls import LOST_POLL_ERROR
 from db.schema import fix, flight_claim, poll, visit, visit_version
 from db.visitor_keys import drop_aliases, drop_keys
@@ -94,7 +95,11 @@ def _forget_some_fixes(engine: Engine, before: datetime, gone: Sequence[str]) ->
     old = select(*key).where(fix.c.received_at < before, fix.c.icao24.in_(gone)).limit(KEYS_PER_STATEMENT)
     with writing(engine) as connection:
         some = [tuple(row) for row in connection.execute(old)]
-        return connection.execute(delete(fix).where(tuple_(*key).in_(some))).rowcount if some else 0
+        return (
+            connection.execute(delete(fix).where(any_key(key, some, ("icao24", "at")))).rowcount
+            if some
+            else 0
+        )
 
 
 def _sorted_out(

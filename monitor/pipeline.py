@@ -90,7 +90,7 @@ def _migrate(app: App) -> Iterator[str]:
         if ailment := inside(app.engine, app.settings):
             raise WorkFailed(str(ailment))
     try:
-        migrate(app.engine)
+        removed = migrate(app.engine)
     except OSError as error:
         raise InputError(
             f"The {app.database} cannot be made: {error.strerror}. Make its folder, give the user who runs sitewatch "
@@ -99,6 +99,7 @@ def _migrate(app: App) -> Iterator[str]:
     after = current_revision(app.engine)
     done = "made just now" if before is None else "up to date" if before == after else f"upgraded to {after}"
     yield f"Database: {app.database} ({done})."
+    yield from (f"Privacy: {each}." for each in removed)
 
 
 def _refuse_newer(app: App, revision: str) -> None:

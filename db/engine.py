@@ -63,9 +63,11 @@ def open_engine(url: str | URL) -> Engine:
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"options": "-c timezone=utc", **_query_args(parsed)},
         )
-    engine = create_engine(parsed)
+    # What was to be stored, and so who was heard, must not come into the log with an error.
+    engine = create_engine(parsed, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     if path := file_of(parsed):
         _watch_file(engine, path)

@@ -31,11 +31,14 @@ __all__ = [
     "open_engine",
     "reading",
     "server_time",
+    "write_anew",
     "writing",
     "writing_refused",
 ]
 
 BUSY_TIMEOUT_MS = 30_000
+LARGEST_REWRITTEN = 256 * 1024 * 1024
+"""Bytes of a SQLite file that are written anew in seconds."""
 _NO_PRIVILEGE = "42501"
 """PostgreSQL's code where the user may not read or write something."""
 _LIVELINESS = {
@@ -177,6 +180,30 @@ def empty_log(engine: Engine) -> bool:
     finally:
         raw.close()
     return not busy
+
+
+def write_anew(engine: Engine, now: datetime) -> bool:
+    """Write a SQLite file of no more than `LARGEST_REWRITTEN` anew, once a UTC day; say whether it was done.
+
+    SQLite overwrites what is deleted, but not each copy that it left behind in a page when it moved rows about.
+    """
+    path = file_of(engine.url)
+    if path is None or path.stat().st_size > LARGEST_REWRITTEN:
+        return False
+    today = now.date().toordinal()
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        if cursor.execute("PRAGMA user_version").fetchone()[0] == today:
+            return False
+        cursor.execute("VACUUM")
+        cursor.execute(f"PRAGMA user_version={today}")
+    except sqlite3.OperationalError:
+        # Somebody else writes, or there is no room: it is tried again an hour later.
+        return False
+    finally:
+        raw.close()
+    return True
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from alerts.delivery.digest import enqueue_weekly_digest
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from db.aircraft import known_aircraft
-from db.engine import Connection, empty_log, is_missing, reading, writing
+from db.engine import Connection, empty_log, is_missing, reading, write_anew, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
 from db.silences import drop_unborn_silences
@@ -328,6 +328,8 @@ def retain(app: App, now: datetime) -> PurgeReport:
         )
     if any(astuple(report)):
         _log.info("forgotten", **asdict(report))
+    if report.fixes or report.visits or report.extracts or report.claims:
+        write_anew(app.engine, now)
     empty_log(app.engine)
     return report
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 
 from db.sqlite_files import FileWatch, address, file_of
@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 BUSY_TIMEOUT_MS = 30_000
+_CHECKPOINT_WAIT_MS = 1_000
 LARGEST_REWRITTEN = 256 * 1024 * 1024
 """Bytes of a SQLite file that are written anew in seconds."""
 _NO_PRIVILEGE = "42501"
@@ -63,12 +64,14 @@ def open_engine(url: str | URL) -> Engine:
     """Open `sqlite:///…` or `postgresql://…` (also written `postgres://`); a missing SQLite file is not made: `db.migrate` does."""
     parsed = make_url(url)
     if parsed.get_backend_name() in {"postgresql", "postgres"}:
-        return create_engine(
+        server = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
             hide_parameters=True,
             connect_args={"options": "-c timezone=utc", **_query_args(parsed)},
         )
+        event.listen(server, "handle_error", _without_detail)
+        return server
     # What was to be stored, and so who was heard, must not come into the log with an error.
     engine = create_engine(parsed, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -77,6 +80,15 @@ def open_engine(url: str | URL) -> Engine:
     else:
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _without_detail(context: ExceptionContext) -> None:
+    """Take out of an error what PostgreSQL tells of the row: who was heard must not come into the log with it."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None:
+            error.args = tuple(
+                each.partition("\nDETAIL:")[0] if isinstance(each, str) else each for each in error.args
+            )
 
 
 def is_missing(engine: Engine) -> bool:
@@ -176,7 +188,11 @@ def empty_log(engine: Engine) -> bool:
         return True
     raw = engine.raw_connection()
     try:
-        busy = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        cursor = raw.cursor()
+        # While it waits for readers nobody can write.
+        cursor.execute(f"PRAGMA busy_timeout={_CHECKPOINT_WAIT_MS}")
+        busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     finally:
         raw.close()
     return not busy

@@ -195,6 +195,8 @@ def _copy_file(source: Path, target: Path) -> None:
         new.execute("DELETE FROM alias")
         new.execute("DELETE FROM visitor_key WHERE name <> ?", _KEPT_KEYS)
         new.commit()
+        # The file has rooms in which things that were deleted may still stand.
+        new.execute("VACUUM")
         # One file and nothing beside it, wherever it is carried.
         new.execute("PRAGMA journal_mode=DELETE")
 

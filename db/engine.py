@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 
 from db.holders import Holder, WaitHandler, application_name, file_holder, file_lock, known_as, signed
@@ -36,6 +36,7 @@ __all__ = [
     "reading",
     "server_time",
     "sole_importer",
+    "write_anew",
     "writing",
     "writing_refused",
 ]
@@ -43,6 +44,9 @@ __all__ = [
 BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another, on either kind of database, before it says that the database is locked."""
 _IMPORT_LOCK = 0x51FE_1A9E
+_CHECKPOINT_WAIT_MS = 1_000
+LARGEST_REWRITTEN = 256 * 1024 * 1024
+"""Bytes of a SQLite file that are written anew in seconds."""
 _NO_PRIVILEGE = "42501"
 """PostgreSQL's code where the user may not read or write something."""
 _LIVELINESS = {
@@ -67,22 +71,35 @@ def open_engine(url: str | URL) -> Engine:
     """Open `sqlite:///…` or `postgresql://…` (also written `postgres://`); a missing SQLite file is not made: `db.migrate` does."""
     parsed = make_url(url)
     if parsed.get_backend_name() in {"postgresql", "postgres"}:
-        return create_engine(
+        server = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={
                 "options": f"-c timezone=utc -c lock_timeout={BUSY_TIMEOUT_MS}",
                 "application_name": application_name(),
                 **_query_args(parsed),
             },
         )
-    engine = create_engine(parsed)
+        event.listen(server, "handle_error", _without_detail)
+        return server
+    # What was to be stored, and so who was heard, must not come into the log with an error.
+    engine = create_engine(parsed, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     if path := file_of(parsed):
         _watch_file(engine, path)
     else:
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _without_detail(context: ExceptionContext) -> None:
+    """Take out of an error what PostgreSQL tells of the row: who was heard must not come into the log with it."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None:
+            error.args = tuple(
+                each.partition("\nDETAIL:")[0] if isinstance(each, str) else each for each in error.args
+            )
 
 
 def is_missing(engine: Engine) -> bool:
@@ -243,10 +260,38 @@ def empty_log(engine: Engine) -> bool:
         return True
     raw = engine.raw_connection()
     try:
-        busy = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        cursor = raw.cursor()
+        # While it waits for readers nobody can write.
+        cursor.execute(f"PRAGMA busy_timeout={_CHECKPOINT_WAIT_MS}")
+        busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     finally:
         raw.close()
     return not busy
+
+
+def write_anew(engine: Engine, now: datetime) -> bool:
+    """Write a SQLite file of no more than `LARGEST_REWRITTEN` anew, once a UTC day; say whether it was done.
+
+    SQLite overwrites what is deleted, but not each copy that it left behind in a page when it moved rows about.
+    """
+    path = file_of(engine.url)
+    if path is None or path.stat().st_size > LARGEST_REWRITTEN:
+        return False
+    today = now.date().toordinal()
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        if cursor.execute("PRAGMA user_version").fetchone()[0] == today:
+            return False
+        cursor.execute("VACUUM")
+        cursor.execute(f"PRAGMA user_version={today}")
+    except sqlite3.OperationalError:
+        # Somebody else writes, or there is no room: it is tried again an hour later.
+        return False
+    finally:
+        raw.close()
+    return True
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Bringing a database to the newest schema; safe to call from several processes at once."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from alembic import command
@@ -9,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from db.engine import OperationalError, is_missing, reading, writing
+from db.engine import OperationalError, empty_log, is_missing, reading, writing
 from db.sqlite_files import file_of, make
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -24,8 +25,11 @@ def alembic_config() -> Config:
     return config
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Upgrade (or, for tests, downgrade) to a revision in one transaction under a lock; a missing file is made."""
+def migrate(engine: Engine, revision: str = "head") -> list[str]:
+    """Upgrade (or, for tests, downgrade) to a revision in one transaction under a lock; a missing file is made.
+
+    Gives in words what was removed for good, if anything was.
+    """
     if path := file_of(engine.url):
         make(path)
         _use_log(engine)
@@ -37,6 +41,26 @@ def migrate(engine: Engine, revision: str = "head") -> None:
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
+    told: list[str] = config.attributes.get("told", [])
+    return [*told, *_rewritten(engine)] if told else []
+
+
+def _rewritten(engine: Engine) -> Iterator[str]:
+    """Write a SQLite file anew, so that nothing that was removed stands in its free room; say so where it cannot be."""
+    if engine.dialect.name != "sqlite":
+        yield "PostgreSQL keeps removed rows until it vacuums, and its log and backups as long as they are kept"
+        return
+    raw = engine.raw_connection()
+    try:
+        raw.cursor().execute("VACUUM")
+    except sqlite3.Error as error:
+        yield (
+            f"the file could not be written anew ({error}), so what was removed may still stand in its free room: stop "
+            "sitewatch and run “sqlite3 FILE VACUUM”"
+        )
+    finally:
+        raw.close()
+    empty_log(engine)
 
 
 def current_revision(engine: Engine) -> str | None:

@@ -17,6 +17,7 @@ from monitor.commands.demo import demo
 from monitor.commands.doctor import doctor
 from monitor.commands.evaluate import evaluate_command
 from monitor.commands.history import history
+from monitor.commands.kept import kept
 from monitor.commands.observations import observations_app
 from monitor.commands.poll import poll_command
 from monitor.commands.replay import replay_command
@@ -55,6 +56,7 @@ app.command("evaluate", short_help="Measure how well visits are found where repo
 )
 app.command(short_help="Copy the whole database into one file, also while a service runs.")(backup)
 app.command(short_help="Put a backup in the place of all that is stored.")(restore)
+app.command(short_help="Say what is kept, where, why and until when.")(kept)
 app.command("status")(status_command)
 app.command()(doctor)
 

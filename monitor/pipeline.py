@@ -17,7 +17,7 @@ from alerts.delivery.digest import enqueue_weekly_digest
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from db.aircraft import known_aircraft
-from db.engine import Connection, empty_log, is_missing, reading, writing
+from db.engine import Connection, empty_log, is_missing, reading, write_anew, writing
 from db.imports import drop_abandoned
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, forget_reports, purge
@@ -92,7 +92,7 @@ def _migrate(app: App) -> Iterator[str]:
         if ailment := inside(app.engine, app.settings):
             raise WorkFailed(str(ailment))
     try:
-        migrate(app.engine)
+        removed = migrate(app.engine)
     except OSError as error:
         raise InputError(
             f"The {app.database} cannot be made: {error.strerror}. Make its folder, give the user who runs sitewatch "
@@ -101,6 +101,7 @@ def _migrate(app: App) -> Iterator[str]:
     after = current_revision(app.engine)
     done = "made just now" if before is None else "up to date" if before == after else f"upgraded to {after}"
     yield f"Database: {app.database} ({done})."
+    yield from (f"Privacy: {each}." for each in removed)
 
 
 def _refuse_newer(app: App, revision: str) -> None:
@@ -352,6 +353,8 @@ def retain(app: App, now: datetime) -> PurgeReport:
     report = replace(report, fixes=report.fixes + reports)
     if any(astuple(report)):
         _log.info("forgotten", **asdict(report))
+    if report.fixes or report.visits or report.extracts or report.claims:
+        write_anew(app.engine, now)
     empty_log(app.engine)
     return report
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from alerts.metrics import METRICS
+from db.schema import metadata
 from monitor.bootstrap import CHANNELS, FEEDS, RULES
 from monitor.config.settings import EmailSettings, ProviderSettings, Settings, SlackSettings, load_settings
 from monitor.feeds.providers import DEFAULT_PROVIDERS
 from monitor.reference import command_reference
+from monitor.reports.kept import kept_markdown, kept_things
 from monitor.sites.kinds import KINDS
 from tests.kit.program import environment
 
@@ -45,6 +47,25 @@ def test_the_page_of_commands_is_written_by_one_command() -> None:
     command = [sys.executable, "-m", "monitor.reference"]
     written = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
     assert written.stdout == command_reference()
+
+
+def test_what_is_kept_is_documented_as_it_is() -> None:
+    table = re.search(
+        r"<!-- Written by sitewatch.*?-->\n(.*?)\n<!-- End", text("responsible-use.md"), re.DOTALL
+    )
+    assert table is not None
+    assert table[1] == kept_markdown(Settings())
+
+
+def test_of_every_table_of_the_database_it_is_said_why_and_until_when() -> None:
+    told = {name for each in kept_things(Settings()) for name in each.tables}
+    assert told == set(metadata.tables)
+
+
+def test_what_is_kept_is_told_with_the_times_that_are_set() -> None:
+    words = kept_markdown(Settings(keep_identities_hours=6, keep_payloads_days=2))
+    assert "6 hours after each was received" in words
+    assert "| 2 days; longer only while an alert rests on one" in words
 
 
 def test_every_setting_has_its_row() -> None:

@@ -84,6 +84,8 @@ class Scope:
     radius_nm: int | None = None
     box: tuple[float, float, float, float] | None = None
     """South, west, north, east in degrees; never across 180°."""
+    icao24: str = ""
+    """The one aircraft that is asked about, if it is one: nothing is asked about who asked not to be shown."""
 
 
 QuotedRow = Mapping[str, Any]

@@ -226,5 +226,5 @@ def _points(body: bytes, flight_id: str, where: str) -> list[Any]:
     first = document[0] if isinstance(document, list) and document else None
     points = first.get("tracks") if isinstance(first, dict) and first.get("fr24_id") == flight_id else None
     if not isinstance(points, list):
-        raise FeedError(f"{where}: the answer holds no track of flight {flight_id}.", body=body)
+        raise FeedError(f"{where}: the answer holds no track of the flight that was asked for.", body=body)
     return points

@@ -27,6 +27,7 @@ from monitor.feeds.answers import (
     stream_body,
 )
 from monitor.feeds.egress import Deadline, GuardedTransport, Resolve, parse_networks, resolve_host
+from monitor.feeds.parsing import words_in
 from monitor.feeds.rate_limit import no_rate_limit
 from monitor.feeds.redact import Redactor
 
@@ -266,10 +267,16 @@ class GuardedClient:
             # Their texts can quote what was sent.
             raise NoAnswerError("the connection broke off, or what came was not HTTP") from None
 
+    def _said(self, body: bytes) -> str:
+        """What a refusal says: the message of a JSON document, whose other parts may be about aircraft; else its beginning."""
+        if body.lstrip()[:1] in (b"{", b"["):
+            return self._redact.text(words_in(body).removeprefix(" It says: ").removesuffix("."))
+        return self._redact.excerpt(body)
+
     def _refusal(self, where: str, answer: Answer) -> FeedError:
         status = answer.status
         wait_s = retry_after_s(answer.headers, self._clock())
-        said = self._redact.excerpt(answer.body)
+        said = self._said(answer.body)
         reason = f"{where}: answered {status} {status_phrase(status)}" + (f" ({said})" if said else "")
         return FeedError(
             self._redact.text(f"{reason}. {status_advice(status, self.name, wait_s)}"),

@@ -70,7 +70,7 @@ class OpenSkyTracksFeed:
             if subject.startswith(_LISTED) and ICAO24.fullmatch(subject.removeprefix(_LISTED))
         }
         wanted = self._asked or sorted(listed | set(default_classes().addresses))
-        return [Scope(f"track:{icao24}", names) for icao24 in wanted]
+        return [Scope(f"track:{icao24}", names, icao24=icao24) for icao24 in wanted]
 
     def canary(self, scope: Scope) -> Scope | None:
         """None: that a watched aircraft does not fly is no news and counts nothing."""

@@ -14,6 +14,7 @@ from functools import partial
 
 import structlog
 
+from db.aircraft import known_aircraft
 from db.engine import Engine, reading, writing
 from db.polls import (
     GOOD_OUTCOMES,
@@ -35,7 +36,7 @@ from monitor.feeds import NO_AIRCRAFT, TOO_OFTEN, Feed, FeedError, Fetched, Prov
 from monitor.feeds.options import sharing_a_limit
 from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.tracks.classes import default_classes
-from monitor.flights.tracks.identity import Classes
+from monitor.flights.tracks.identity import Aircraft, Classes, completed_aircraft
 from monitor.poll.answers import (
     PollReport,
     answered_result,
@@ -234,7 +235,7 @@ class _Run:
 
     def _due(self) -> Sequence[Scope]:
         """The scopes to ask now: all, or those whose turn it is where they are more than may be asked at once."""
-        scopes = self._feed.scopes(list(self._sites.values()))
+        scopes = self._permitted(self._feed.scopes(list(self._sites.values())))
         self._scopes = scopes
         self._parts = Counter(name for scope in scopes for name in scope.site_ids)
         with reading(self._engine) as connection:
@@ -256,6 +257,19 @@ class _Run:
             self._alive_by(canary)
             return []
         return waiting[: math.ceil(len(scopes) / self._turns)]
+
+    def _permitted(self, scopes: Sequence[Scope]) -> Sequence[Scope]:
+        """Leave out what would ask after an aircraft whose operator asked not to be shown."""
+        asked_after = {scope.icao24 for scope in scopes} - {""}
+        if not asked_after:
+            return scopes
+        with reading(self._engine) as connection:
+            known = known_aircraft(connection, asked_after)
+        return [
+            scope
+            for scope in scopes
+            if not completed_aircraft(Aircraft(scope.icao24), known.get(scope.icao24)).asked
+        ]
 
     def _begin(self, scope: Scope, purpose: Purpose) -> _Begun | None:
         key = PollKey(self._provider.name, scope.key, self._slot, purpose)

@@ -50,8 +50,11 @@ def flights() -> dict[str, bytes]:
     vip.take_off()
     airliner = Pilot(QUIET_FIELD, AIRLINER, at=MIDNIGHT.replace(hour=15), values={"type_code": "A320"}).land()
     # Off the archive's grid of five minutes, as nearly all flights are.
-    unheard = Pilot(QUIET_FIELD, LOST, at=MIDNIGHT.replace(hour=15, minute=33, second=7)).approach(from_nm=10)
-    strip = Pilot(DATELINE_STRIP, "c88123", at=MIDNIGHT.replace(hour=3)).land()
+    unheard = Pilot(
+        QUIET_FIELD, LOST, at=MIDNIGHT.replace(hour=15, minute=33, second=7), values={"type_code": "A320"}
+    ).approach(from_nm=10)
+    values = {"type_code": "A320"}
+    strip = Pilot(DATELINE_STRIP, "c88123", at=MIDNIGHT.replace(hour=3), values=values).land()
     far = Pilot(QUIET_FIELD, "a12345", at=MIDNIGHT, every_s=240, east_nm=300, north_nm=400, height_ft=36_000)
     far.fly(86_000, kt=10)
     ship_spotter = Pilot(

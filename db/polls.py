@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select,
 
 from db.chunks import chunks
 from db.coverage import accrue, drop_unborn_hours
+from db.extracts import answer_digest, store_extracts
 from db.flight_claims import insert_claims, insert_estimates
 from db.flights import drop_unborn_fixes, insert_fixes
 from db.imagery import insert_scenes
 from db.moments import CLOCK_SKEW
-from db.payloads import store_payload
 from db.provider_states import BackOff, note_failure, note_good
-from db.records import Fix, Outcome, Poll, Purpose, Scene
+from db.records import Extract, Fix, Outcome, Poll, Purpose, Scene
 from db.records.claims import EstimatedPosition, FlightClaim
 from db.schema import poll
 from db.upsert import insert_ignore
@@ -67,8 +67,8 @@ class PollResult:
     feed_time: datetime | None = None
     error: str | None = None
     bodies: tuple[bytes, ...] = ()
-    content_type: str = "application/json"
-    redistribute: bool = False
+    """The answer as it came, of which the hash and the size are kept."""
+    extracts: tuple[Extract, ...] = ()
     fixes: tuple[Fix, ...] = ()
     scenes: tuple[Scene, ...] = ()
     claims: tuple[FlightClaim, ...] = ()
@@ -133,7 +133,7 @@ def record_poll(
     if started is None:
         return False
     begun = Poll(*started)
-    sha256 = _store_answer(connection, begun, result, now)
+    sha256, size = _store_answer(connection, begun, result, now)
     connection.execute(
         update(poll)
         .where(poll.c.id == poll_id)
@@ -144,7 +144,8 @@ def record_poll(
             item_count=result.item_count,
             feed_time=result.feed_time,
             error=result.error,
-            payload_sha256=sha256,
+            answer_sha256=sha256,
+            answer_size=size,
             # A failed poll has nothing that waits to become visits or looks.
             derived=result.outcome == "failed",
         )
@@ -156,22 +157,18 @@ def record_poll(
     return True
 
 
-def _store_answer(connection: Connection, begun: Poll, result: PollResult, now: datetime) -> str | None:
+def _store_answer(
+    connection: Connection, begun: Poll, result: PollResult, now: datetime
+) -> tuple[str, int] | tuple[None, None]:
     # A canary proves that the provider is alive; nobody watches the place that it asks about.
     if begun.purpose != "data":
-        return None
+        return None, None
     insert_fixes(connection, [replace(each, poll_id=begun.id) for each in result.fixes])
     insert_scenes(connection, [replace(each, poll_id=begun.id) for each in result.scenes])
     insert_claims(connection, [replace(each, poll_id=begun.id) for each in result.claims])
     insert_estimates(connection, [replace(each, poll_id=begun.id) for each in result.estimates])
-    return store_payload(
-        connection,
-        result.bodies,
-        provider=begun.provider,
-        redistribute=result.redistribute,
-        content_type=result.content_type,
-        now=now,
-    )
+    store_extracts(connection, begun.id, result.extracts, now)
+    return answer_digest(result.bodies)
 
 
 def _account(connection: Connection, begun: Poll, result: PollResult, begins: datetime, lasts_s: int) -> None:

@@ -1,17 +1,18 @@
-"""What is forgotten, and when: raw answers, and the identity of every aircraft that nobody watches."""
+"""What is forgotten, and when: extracts of answers, and the identity of every aircraft that nobody watches."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, Table, delete, literal, select, update
 
 from db.chunks import chunks
 from db.cutouts import drop_sites
+from db.extracts import aircraft_in_extracts, cited_polls, forget_extracts
 from db.flight_claims import forget_claims
 from db.polls import LOST_POLL_ERROR
-from db.schema import fix, payload, poll, visit, visit_version
+from db.schema import fix, flight_claim, poll, visit, visit_version
 
 _GIVEN_UP_AFTER = timedelta(days=1)
 DROPPED_IDENTITY = "(not kept)"
@@ -29,11 +30,11 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PurgeReport:
-    """How much was forgotten: position reports, identities of visitors, raw answers, pictures, claims; and polls lost."""
+    """How much was forgotten: position reports, identities of visitors, extracts, pictures, claims; and polls lost."""
 
     fixes: int
     visits: int
-    payloads: int
+    extracts: int
     lost_polls: int
     pictures: int
     claims: int = 0
@@ -44,7 +45,7 @@ def purge(
     now: datetime,
     *,
     keep_identities: timedelta,
-    keep_payloads: timedelta,
+    keep_extracts: timedelta,
     watched: Callable[[Identity], bool],
     sites: Collection[str],
 ) -> PurgeReport:
@@ -60,7 +61,7 @@ def purge(
     return PurgeReport(
         _forget_fixes(connection, before, gone),
         _forget_visitors(connection, before, lambda who: who.icao24 in kept or watched(who)),
-        _forget_payloads(connection, now - keep_payloads),
+        _forget_extracts(connection, before, now - keep_extracts, watched, sites),
         _give_up_lost(connection, now - _GIVEN_UP_AFTER),
         drop_sites(connection, sites),
         forget_claims(connection, before, lambda who: who[0] in kept or watched(Identity(*who, 0))),
@@ -128,9 +129,31 @@ def _without(value: Any, names: Collection[str]) -> Any:
     return [_without(each, names) for each in value] if isinstance(value, list) else value
 
 
-def _forget_payloads(connection: Connection, before: datetime) -> int:
-    old = delete(payload).where(payload.c.received_at < before, payload.c.cited.is_(False))
-    return connection.execute(old).rowcount
+def _forget_extracts(
+    connection: Connection,
+    identities_before: datetime,
+    before: datetime,
+    watched: Callable[[Identity], bool],
+    sites: Collection[str],
+) -> int:
+    """Forget the extracts that no alert rests on any more, and those about aircraft that are watched no more."""
+    still = _watched_ones(connection, aircraft_in_extracts(connection), watched)
+    unwatched = forget_extracts(connection, identities_before, but=still)
+    return unwatched + forget_extracts(connection, before, cited=cited_polls(connection, sites))
+
+
+def _watched_ones(
+    connection: Connection, icao24s: Sequence[str], watched: Callable[[Identity], bool]
+) -> set[str]:
+    """Choose the addresses that are watched, by all that reports and claims say of them."""
+    said = {Identity(each, "", "", "", 0) for each in icao24s}
+    for some in chunks(icao24s):
+        for table in (fix, flight_claim):
+            flags = [table.c.db_flags] if table is fix else [literal(0)]
+            names = (table.c.icao24, table.c.callsign, table.c.registration, table.c.type_code)
+            rows = connection.execute(select(*names, *flags).where(table.c.icao24.in_(some)).distinct())
+            said |= {Identity(*row) for row in rows}
+    return {each.icao24 for each in said if watched(each)}
 
 
 def _give_up_lost(connection: Connection, before: datetime) -> int:

@@ -311,7 +311,7 @@ def deliver(
 
 
 def retain(app: App, now: datetime) -> PurgeReport:
-    """Forget what need not be kept: identities of aircraft that nobody watches, raw answers that nothing cites."""
+    """Forget what need not be kept: identities of aircraft that nobody watches, extracts that no alert rests on."""
     settings = app.settings
     watchlist = {subject for site in app.sites.values() for subject in site.watchlist}
     with writing(app.engine) as connection:
@@ -321,7 +321,7 @@ def retain(app: App, now: datetime) -> PurgeReport:
             connection,
             now,
             keep_identities=timedelta(hours=settings.keep_identities_hours),
-            keep_payloads=timedelta(days=settings.keep_payloads_days),
+            keep_extracts=timedelta(days=settings.keep_payloads_days),
             watched=lambda who: (
                 f"icao24:{who.icao24}" in visit_subjects(_completed(connection, who), app.classes, watchlist)
             ),

@@ -24,7 +24,16 @@ from db.records.judging import (
     EvaluationStatus,
     EventKind,
 )
-from db.records.polling import HOUR_S, BlindPeriod, CoverageHour, Outcome, Poll, ProviderState, Purpose
+from db.records.polling import (
+    HOUR_S,
+    BlindPeriod,
+    CoverageHour,
+    Extract,
+    Outcome,
+    Poll,
+    ProviderState,
+    Purpose,
+)
 
 __all__ = [
     "AWAITED_STATES",
@@ -46,6 +55,7 @@ __all__ = [
     "EvaluationStatus",
     "EventKind",
     "Evidence",
+    "Extract",
     "Fix",
     "JsonMapping",
     "Note",

@@ -53,7 +53,26 @@ class Poll:
     item_count: int | None = None
     feed_time: datetime | None = None
     error: str | None = None
-    payload_sha256: str | None = None
+    answer_sha256: str | None = None
+    """Of the answer as it came; nothing of it is kept but extracts."""
+    answer_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What one answer said of one watched aircraft: the provider's own names and units, and only fields that are used.
+
+    Nothing is said of other aircraft. Whoever has the whole answer can check it by the poll's `answer_sha256`.
+    """
+
+    icao24: str
+    rows: tuple[JsonMapping, ...]
+    request: str = ""
+    """The address that was asked, without keys."""
+    redistribute: bool = False
+    """Whether the provider's terms let it be passed on."""
+    poll_id: int | None = None
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from db.schema.flights import aircraft, estimated_position, fix, flight_claim, v
 from db.schema.imagery import cutout, cutout_failure, detection, scene
 from db.schema.judging import alert, alert_event, evaluation, rule_state
 from db.schema.places import change, site_version
-from db.schema.polling import blind_period, coverage_hour, payload, poll, provider_state, rejection
+from db.schema.polling import blind_period, coverage_hour, extract, poll, provider_state, rejection
 from db.schema.running import channel_state, delivery, lease, silence, token
 
 __all__ = [
@@ -33,13 +33,13 @@ __all__ = [
     "detection",
     "estimated_position",
     "evaluation",
+    "extract",
     "fix",
     "flight_claim",
     "lease",
     "metadata",
     "note",
     "observation",
-    "payload",
     "poll",
     "provider_state",
     "rejection",

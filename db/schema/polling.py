@@ -6,7 +6,6 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    LargeBinary,
     Table,
     Text,
     UniqueConstraint,
@@ -32,7 +31,9 @@ poll = Table(
     Column("item_count", Integer),
     Column("feed_time", UtcDateTime),
     Column("error", Text),
-    Column("payload_sha256", Text),
+    # Of the answer as it came, nothing of which is kept but extracts.
+    Column("answer_sha256", Text),
+    Column("answer_size", Integer),
     # False while its position reports or scenes still wait to be turned into visits and looks.
     Column("derived", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("provider", "scope", "slot", "purpose", "sequence"),
@@ -50,19 +51,17 @@ poll = Table(
     ),
 )
 
-payload = Table(
-    "payload",
+extract = Table(
+    "extract",
     metadata,
-    Column("sha256", Text, primary_key=True),
-    Column("body", LargeBinary, nullable=False),
-    Column("encoding", Text, nullable=False),
-    Column("content_type", Text, nullable=False, server_default=""),
-    Column("size", Integer, nullable=False),
-    Column("provider", Text, nullable=False),
+    Column("poll_id", BigId, primary_key=True, autoincrement=False),
+    Column("icao24", Text, primary_key=True),
+    # The rows as the provider wrote them, of the fields that are used and of no others.
+    Column("rows", Json, nullable=False),
+    Column("request", Text, nullable=False),
     Column("redistribute", Boolean, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
-    Column("cited", Boolean, nullable=False, server_default=text("false")),
-    Index("ix_payload_received_at", "received_at"),
+    Index("ix_extract_received_at", "received_at"),
 )
 
 coverage_hour = Table(

@@ -78,13 +78,24 @@ def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
     from db.alerts import alert_events
     from db.deliveries import deliveries
     from db.engine import reading
+    from db.extracts import extracts_of, polls_behind
 
     with opened() as app, reading(app.engine) as connection:
         found = _find(connection, alert)
         life, owed = alert_events(connection, found.id), deliveries(connection, found.id)
+        behind = polls_behind(connection, found)
+        extracts = extracts_of(connection, {number for numbers in behind.values() for number in numbers})
     if as_json:
-        data = each_once(alert_attributions(found))
-        print_json({"alert": found, "events": life, "deliveries": owed, "attribution": data})
+        print_json(
+            {
+                "alert": found,
+                "events": life,
+                "deliveries": owed,
+                "polls": behind,
+                "extracts": extracts,
+                "attribution": each_once(alert_attributions(found)),
+            }
+        )
     else:
         _print_alert(found, life, owed)
 

@@ -8,7 +8,6 @@ from db.deriving import good_polls_like, heard_before, last_report_times, scope_
 from db.engine import Connection
 from db.flight_claims import claims, estimates
 from db.flights import awaited_visits, record_visits, visits
-from db.payloads import cite_polls
 from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.places import Place
@@ -83,8 +82,6 @@ class SignalLossReader:
         earlier = {visit.visit_id: visit for visit in known}
         changed = [replace(each, recorded_at=self.now) for each in found]
         stored = record_visits(self.connection, changed)
-        cited = {int(each.ref) for visit in stored for each in visit.evidence if each.kind == "poll"}
-        cite_polls(self.connection, cited)
         yield from ((earlier.get(each.visit_id), each) for each in stored)
 
     def _since(self, icao24: str, first: datetime, known: Sequence[Visit]) -> datetime:

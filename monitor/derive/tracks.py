@@ -1,6 +1,6 @@
 """Position reports become visits, in one transaction of the caller: choose aircraft, read their tracks, record."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +9,6 @@ from db.aircraft import known_aircraft
 from db.deriving import good_polls, last_report_times, poll_before
 from db.engine import Connection
 from db.flights import fixes, record_visits, visits
-from db.payloads import cite_polls
 from db.records import Fix, Poll, Visit
 from monitor.derive.integrity import ReportIntegrity
 from monitor.derive.signal_loss import DatabaseReaders, SignalLossReader
@@ -107,7 +106,6 @@ class TrackReader:
             if visit.visit_id in before or not self._is_false(visit, track.fixes, guard)
         ]
         stored = record_visits(self.connection, true)
-        cite_polls(self.connection, {poll_id for visit in stored for poll_id in _cited(visit)})
         return [VisitChange(before.get(each.visit_id), each) for each in stored]
 
     def _fixes(self, **wanted: Any) -> list[Fix]:
@@ -167,12 +165,6 @@ class TrackReader:
     def _around_fix(self, fix: Fix, margin_deg: float, margin: timedelta) -> list[Fix]:
         box = (fix.lon - margin_deg, fix.lat - margin_deg, fix.lon + margin_deg, fix.lat + margin_deg)
         return fixes(self.connection, since=fix.at - margin, until=fix.at + margin, box=box)
-
-
-def _cited(visit: Visit) -> Iterator[int]:
-    """Give the polls that a visit of a watched aircraft rests on; the others' raw answers need not outlive them."""
-    if f"icao24:{visit.icao24}" in visit.subjects:
-        yield from (int(each.ref) for each in visit.evidence if each.kind == "poll")
 
 
 def changes_by_site(changes: Iterable[VisitChange]) -> Mapping[str, list[VisitChange]]:

@@ -59,7 +59,7 @@ class Provider:
     attribution: str
     enabled: bool = True
     redistribute: bool = False
-    """Whether raw bodies may be passed on."""
+    """Whether what it answers may be passed on."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
@@ -80,9 +80,19 @@ class Scope:
     """South, west, north, east in degrees; never across 180°."""
 
 
+QuotedRow = Mapping[str, Any]
+Quote = Callable[[str], Sequence[QuotedRow]]
+"""Gives what an answer says of one address, in the provider's own names and units, as far as it is used."""
+
+
+def nothing_quoted(_icao24: str) -> Sequence[QuotedRow]:
+    """Quote nothing: the answer speaks of no aircraft."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A good answer. `bodies` are the raw pages for the evidence store; `feed_time` is the feed's own clock."""
+    """A good answer. `bodies` are the raw pages, which are hashed and not kept; `feed_time` is the feed's own clock."""
 
     bodies: tuple[bytes, ...]
     http_status: int
@@ -96,7 +106,9 @@ class Fetched:
     """Positions that nobody heard: stored apart, never counted."""
     rejected: Mapping[str, int] = field(default_factory=dict)
     """Items that were read but not believed, counted by reason."""
-    content_type: str = "application/json"
+    request: str = ""
+    """The address that was asked, without secrets."""
+    quote: Quote = field(default=nothing_quoted, repr=False, compare=False)
 
 
 class FeedClient(Protocol):
@@ -132,6 +144,11 @@ class Answer:
     url: str
     quote: Callable[[str], str] = field(default=str, repr=False, compare=False)
     """Takes secrets out of words that are quoted from the body: a server may repeat what it was sent."""
+
+    @property
+    def asked(self) -> str:
+        """The address that was asked, without secrets."""
+        return self.quote(self.url)
 
 
 class Ledger(Protocol):

@@ -22,6 +22,7 @@ from monitor.feeds.parsing import (
     json_number,
     json_text,
 )
+from monitor.feeds.quoting import quoted_row
 
 _HEX = re.compile(r"~?[0-9a-f]{6}")
 _SOURCE = re.compile(r"[a-z0-9_]{1,16}")
@@ -29,6 +30,14 @@ _ON_THE_SURFACE = re.compile(r"C[1-7]")
 """Emitter categories of vehicles and obstacles (DO-260B, 2.2.3.2.5.2)."""
 _OUTSIDE_NM = 1.0
 _MAX_AGE_ROUNDING_S = 1e-6
+_PLACE = ("lat", "lon", "seen_pos")
+_QUOTED = frozenset(
+    {
+        *_PLACE, "hex", "type", "alt_baro", "alt_geom", "gs", "track", "calc_track", "baro_rate", "geom_rate",
+        "nic", "nac_p", "flight", "r", "t", "dbFlags",
+    }
+)  # fmt: skip
+"""The fields that a position report is made from; owners and all the rest are not."""
 
 
 class _RefusedError(Exception):
@@ -53,6 +62,15 @@ class AircraftReader:
         self._max_age_s = max_age_s
         self._circle = circle
         self.rejected: Counter[str] = Counter()
+        self._items: dict[str, Mapping[str, Any]] = {}
+
+    def quote(self, icao24: str) -> Sequence[Mapping[str, Any]]:
+        """Quote the object that the report of this aircraft was read from."""
+        item = self._items.get(icao24)
+        if item is None:
+            return ()
+        held, row = item.get("lastPosition"), quoted_row(item, _QUOTED)
+        return ({**row, "lastPosition": quoted_row(held, _PLACE)} if isinstance(held, dict) else row,)
 
     def read(self, listed: Sequence[Any]) -> tuple[Fix, ...]:
         """Give the position reports that can be believed, one for each aircraft."""
@@ -67,7 +85,7 @@ class AircraftReader:
             if known is not None:
                 self.rejected["the same aircraft twice"] += 1
             if known is None or fix.at > known.at:
-                fixes[fix.icao24] = fix
+                fixes[fix.icao24], self._items[fix.icao24] = fix, each
         return tuple(fixes.values())
 
     def _fix(self, item: Any) -> Fix:

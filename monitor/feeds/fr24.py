@@ -25,11 +25,18 @@ from monitor.feeds.parsing import (
     words_in,
     words_of,
 )
+from monitor.feeds.quoting import quoted_row
 
 FR24_API_VERSION = "v1"
 MOST_IN_A_LIST = 15
 ESTIMATED_SOURCE = "ESTIMATED"
 """Nobody heard it there: extrapolated for 10 minutes, or for up to 240 where a destination is known."""
+_QUOTED = frozenset(
+    {
+        "hex", "timestamp", "lat", "lon", "alt", "gspeed", "track", "vspeed", "source", "callsign", "reg", "type",
+        "orig_icao", "dest_icao", "eta",
+    }
+)  # fmt: skip
 _SOURCES = {"ADSB": "adsb_icao", "MLAT": "mlat"}
 
 
@@ -146,6 +153,11 @@ def read_position(item: Any, provider: str, icao24: str, now: datetime) -> Fix |
         vertical_rate_fpm=json_number(item.get("vspeed"), -50_000, 50_000),
         source=_SOURCES.get(source, "other") if isinstance(source, str) else "other",
     )
+
+
+def quoted_positions(rows: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
+    """Quote positions of one aircraft: the fields that reports and estimates are made from."""
+    return tuple(quoted_row(row, _QUOTED) for row in rows if isinstance(row, dict))
 
 
 def split_positions(

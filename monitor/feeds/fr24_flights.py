@@ -21,7 +21,7 @@ from monitor.feeds.claims import (
     utc_instant,
 )
 from monitor.feeds.credits import CreditLedger
-from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, read_position, split_positions
+from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, quoted_positions, read_position, split_positions
 from monitor.feeds.options import list_option, number_option
 from monitor.feeds.parsing import (
     CALLSIGN_PATTERN,
@@ -31,6 +31,7 @@ from monitor.feeds.parsing import (
     json_number,
     parse_json,
 )
+from monitor.feeds.quoting import quoted_row
 from monitor.sites import Site
 
 SUMMARY_PATH = "api/flight-summary/full"
@@ -42,6 +43,13 @@ CREDITS_A_ROW, CREDITS_A_TRACK = 3.0, 40.0
 _ID = frozenset("0123456789abcdefABCDEF")
 _LONGEST_ID = 16
 _FIGURES = ("flight_time", "actual_distance", "circle_distance")
+_QUOTED = frozenset(
+    {
+        *_FIGURES, "fr24_id", "hex", "callsign", "reg", "type", "operating_as", "orig_icao", "dest_icao",
+        "dest_icao_actual", "datetime_takeoff", "datetime_landed", "first_seen", "last_seen", "flight_ended",
+    }
+)  # fmt: skip
+"""The fields that a claim is made from."""
 
 
 @dataclass
@@ -52,6 +60,14 @@ class _Track:
     fixes: list[Fix] = field(default_factory=list)
     estimates: list[EstimatedPosition] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
+    points: list[tuple[str, Sequence[Any]]] = field(default_factory=list)
+    """The points of each track, by address."""
+
+    def quote(self, icao24: str) -> tuple[Mapping[str, Any], ...]:
+        """Quote the tracks of one aircraft."""
+        return tuple(
+            row for whose, points in self.points if whose == icao24 for row in quoted_positions(points)
+        )
 
 
 class Fr24FlightsFeed:
@@ -122,6 +138,8 @@ class Fr24FlightsFeed:
             fixes=tuple(track.fixes),
             estimates=tuple(track.estimates),
             rejected=rejected + track.rejected,
+            request=answer.asked,
+            quote=lambda icao24: (*_quoted(rows, icao24), *track.quote(icao24)),
         )
 
     def _tracks(self, ended: Sequence[FlightClaim], now: datetime, where: str) -> _Track:
@@ -138,6 +156,7 @@ class Fr24FlightsFeed:
             found.fixes += fixes
             found.estimates += estimates
             found.rejected.update(reasons)
+            found.points.append((claim.icao24, points))
         missed = len(ended) - self._max_tracks
         if self._max_tracks and missed > 0:
             found.rejected["tracks beyond max_tracks"] += missed
@@ -146,6 +165,11 @@ class Fr24FlightsFeed:
 
 def _fits(feed: Fr24FlightsFeed) -> Feed:
     return feed
+
+
+def _quoted(rows: Sequence[Any], icao24: str) -> tuple[Mapping[str, Any], ...]:
+    own = (row for row in rows if isinstance(row, dict) and claimed_icao24(row.get("hex")) == icao24)
+    return tuple(quoted_row(row, _QUOTED) for row in own)
 
 
 def _claims(

@@ -12,7 +12,7 @@ from monitor.feeds import Feed, FeedClient, Fetched, Provider, Scope
 from monitor.feeds.boxes import BOX_MARGIN_NM, BoundingBox, boxes_around, merge_boxes
 from monitor.feeds.claims import CANARY_AIRPORT, claimed_icao24
 from monitor.feeds.credits import CreditLedger
-from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, read_position, split_positions
+from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, quoted_positions, read_position, split_positions
 from monitor.feeds.opensky import CANARY_BOXES, box_scope
 from monitor.feeds.options import MAX_POSITION_AGE_S, list_option, number_option
 from monitor.sites import Site
@@ -83,6 +83,8 @@ class Fr24LiveFeed:
             fixes=fixes,
             estimates=fetched.estimates,
             rejected=rejected,
+            request=fetched.request,
+            quote=fetched.quote,
         )
 
     def _positions(self, wanted: dict[str, str], scope: Scope, purpose: Purpose, now: datetime) -> Fetched:
@@ -102,11 +104,12 @@ class Fr24LiveFeed:
             fixes=tuple(kept.values()),
             estimates=tuple(estimates),
             rejected=Counter(reasons) + Counter({"the same aircraft twice": twice}),
+            request=answer.asked,
+            quote=lambda icao24: quoted_positions([row for row in rows if _address(row) == icao24]),
         )
 
     def _read(self, row: Any, now: datetime) -> Fix | EstimatedPosition | str:
-        icao24 = claimed_icao24(row.get("hex")) if isinstance(row, dict) else ""
-        read = read_position(row, self.provider.name, icao24, now)
+        read = read_position(row, self.provider.name, _address(row), now)
         if isinstance(read, Fix) and now - read.at > timedelta(seconds=self._max_age_s):
             return "stale position"
         return read
@@ -145,6 +148,10 @@ class Fr24AirportsFeed(Fr24LiveFeed):
 
 def _fits(feed: Fr24LiveFeed | Fr24AirportsFeed) -> Feed:
     return feed
+
+
+def _address(row: Any) -> str:
+    return claimed_icao24(row.get("hex")) if isinstance(row, dict) else ""
 
 
 def _within(box: BoundingBox, fix: Fix) -> bool:

@@ -4,7 +4,7 @@ Metres and metres a second become feet, knots and feet a minute. Its terms are f
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from monitor.feeds.opensky_access import (
 )
 from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
 from monitor.feeds.parsing import CALLSIGN_PATTERN, json_integer, json_number, json_text, parse_json, words_of
+from monitor.feeds.quoting import quoted_row
 from monitor.sites import Site
 
 OPENSKY_BOX_SQDEG = 100.0
@@ -34,6 +35,11 @@ CANARY_BOXES = ((36.8, 125.8, 38.0, 127.2), (39.4, 115.9, 40.7, 117.3))
 """Incheon and Beijing."""
 _SOURCES = {0: "adsb_icao", 1: "asterix", 2: "mlat", 3: "flarm"}
 _FIELDS = 17
+_NAMES = {
+    0: "icao24", 1: "callsign", 3: "time_position", 5: "longitude", 6: "latitude", 7: "baro_altitude", 8: "on_ground",
+    9: "velocity", 10: "true_track", 11: "vertical_rate", 13: "geo_altitude", 16: "position_source",
+}  # fmt: skip
+"""The fields of a state vector that a position report is made from, by OpenSky's names."""
 
 
 class OpenSkyFeed:
@@ -103,6 +109,8 @@ class OpenSkyFeed:
             feed_time=feed_time,
             fixes=fixes,
             rejected=reader.rejected,
+            request=answer.asked,
+            quote=reader.quote,
         )
 
     def _feed_time(self, document: Any, now: datetime, where: str, body: bytes, words: str) -> datetime:
@@ -148,6 +156,14 @@ class _StateReader:
     def __init__(self, provider: str, feed_time: datetime, received_at: datetime) -> None:
         self._provider, self._feed_time, self._received_at = provider, feed_time, received_at
         self.rejected: Counter[str] = Counter()
+        self._rows: dict[str, Sequence[Any]] = {}
+
+    def quote(self, icao24: str) -> Sequence[Mapping[str, Any]]:
+        """Quote the state vector of this aircraft."""
+        row = self._rows.get(icao24)
+        if row is None:
+            return ()
+        return (quoted_row({name: row[index] for index, name in _NAMES.items()}, _NAMES.values()),)
 
     def read(self, rows: Sequence[Any]) -> tuple[Fix, ...]:
         """Give the position reports that can be believed."""
@@ -161,7 +177,7 @@ class _StateReader:
             if known is not None:
                 self.rejected["the same aircraft twice"] += 1
             if fix is not None and (known is None or fix.at > known.at):
-                found[fix.icao24] = fix
+                found[fix.icao24], self._rows[fix.icao24] = fix, row
         return tuple(found.values())
 
     def _fix(self, row: Sequence[Any]) -> Fix | None:

@@ -23,6 +23,7 @@ from monitor.feeds.claims import (
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import DAY_PRICE, OpenSkyAccess
 from monitor.feeds.parsing import CALLSIGN_PATTERN, FEED_CLOCK_AHEAD, json_integer, parse_json, words_of
+from monitor.feeds.quoting import quoted_row
 from monitor.sites import Site
 
 FLIGHT_DIRECTIONS = ("arrival", "departure")
@@ -35,6 +36,11 @@ _QUALITY = (
     "departureAirportCandidatesCount",
     "arrivalAirportCandidatesCount",
 )
+_QUOTED = frozenset(
+    {
+        *_QUALITY, "icao24", "firstSeen", "lastSeen", "callsign", "estDepartureAirport", "estArrivalAirport"
+    }
+)  # fmt: skip
 _LONGEST = timedelta(days=2)
 
 
@@ -102,6 +108,8 @@ class OpenSkyFlightsFeed:
             item_count=len(listed),
             claims=claims,
             rejected=reader.rejected,
+            request=answer.asked,
+            quote=reader.quote,
         )
 
 
@@ -116,6 +124,11 @@ class _FlightReader:
         self._provider, self._code, self._now = provider, code, now
         self._asked = "estArrivalAirport" if direction == "arrival" else "estDepartureAirport"
         self.rejected: Counter[str] = Counter()
+        self._items: list[tuple[str, Mapping[str, Any]]] = []
+
+    def quote(self, icao24: str) -> Sequence[Mapping[str, Any]]:
+        """Quote the flights of this aircraft."""
+        return tuple(quoted_row(item, _QUOTED) for whose, item in self._items if whose == icao24)
 
     def read(self, listed: Sequence[Any]) -> tuple[FlightClaim, ...]:
         """Give the claims that can be read, one for each flight."""
@@ -126,6 +139,7 @@ class _FlightReader:
                 self.rejected[claim] += 1
             else:
                 found.setdefault(claim.flight_id, claim)
+                self._items.append((claim.icao24, item))
         return tuple(found.values())
 
     def _claim(self, item: Mapping[str, Any]) -> FlightClaim | str:

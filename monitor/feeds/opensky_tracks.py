@@ -4,7 +4,7 @@ Experimental at OpenSky. For aircraft that are watched by address, where state v
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,12 +23,14 @@ from monitor.feeds.parsing import (
     parse_json,
     words_of,
 )
+from monitor.feeds.quoting import quoted_row
 from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
 
 TRACK_SOURCE = "opensky_track"
 _NOTHING = 404
-_FIELDS = 6
+_NAMES = ("time", "latitude", "longitude", "baro_altitude", "true_track", "on_ground")
+_FIELDS = len(_NAMES)
 _LISTED = "icao24:"
 
 
@@ -113,7 +115,14 @@ class OpenSkyTracksFeed:
             item_count=len(path),
             fixes=tuple(fix for fix in fixes if isinstance(fix, Fix)),
             rejected=rejected,
+            request=answer.asked,
+            quote=lambda asked: _quoted(path) if asked == icao24 else (),
         )
+
+
+def _quoted(path: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
+    points = (point for point in path if isinstance(point, list) and len(point) >= _FIELDS)
+    return tuple(quoted_row(dict(zip(_NAMES, point, strict=False)), _NAMES) for point in points)
 
 
 def _fits(feed: OpenSkyTracksFeed) -> Feed:

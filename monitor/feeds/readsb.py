@@ -108,6 +108,8 @@ class ReadsbFeed:
             feed_time=feed_time,
             fixes=fixes,
             rejected=reader.rejected,
+            request=answer.asked,
+            quote=reader.quote,
         )
 
     def _question(self, scope: Scope) -> tuple[str, Mapping[str, str] | None]:

@@ -126,7 +126,6 @@ class StacFeed:
             len(read),
             scenes=tuple(sorted(scenes, key=_order)),
             rejected=dict(rejected),
-            content_type="application/geo+json",
         )
 
     def _key(self, group: Sequence[Site]) -> str:

@@ -1,6 +1,6 @@
 """What an answer, or the lack of one, is worth: made into the result that the database keeps, and told in the log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import compress
@@ -13,12 +13,20 @@ from db.aircraft import known_aircraft
 from db.engine import Engine, reading
 from db.polls import PollResult
 from db.provider_states import LONGEST_OWN_WAIT_S
-from db.records import Fix, Outcome, Poll, ProviderState, Purpose
+from db.records import Extract, Fix, Outcome, Poll, ProviderState, Purpose
+from db.records.claims import FlightClaim
 from monitor.config.secrets import visible
 from monitor.feeds import FeedError, Fetched, Provider, Scope
 from monitor.feeds.circles import circle_around
 from monitor.flights.selection import worth_storing
-from monitor.flights.tracks.identity import Classes, completed_fixes
+from monitor.flights.tracks.classes import default_classes
+from monitor.flights.tracks.identity import (
+    Classes,
+    aircraft_in,
+    completed_aircraft,
+    completed_fixes,
+    visit_subjects,
+)
 from monitor.sites import Site
 
 NEARBY_NM = 40.0
@@ -69,7 +77,6 @@ def answered_result(fetched: Fetched, outcome: Outcome) -> PollResult:
         item_count=fetched.item_count,
         feed_time=fetched.feed_time,
         bodies=fetched.bodies,
-        content_type=fetched.content_type,
         fixes=fetched.fixes,
         scenes=fetched.scenes,
         claims=fetched.claims,
@@ -84,7 +91,6 @@ def failed_result(error: FeedError) -> PollResult:
         http_status=error.status,
         error=visible(error.reason),
         bodies=(error.body,) if error.body else (),
-        content_type="",
         retry_after_s=error.retry_after_s,
         disable=error.disable,
         ours=error.ours,
@@ -125,15 +131,39 @@ def count_nearby(sites: Sequence[Site], fixes: Sequence[Fix]) -> Mapping[str, in
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is stored of an answer: position reports, and what it says of watched aircraft in its own words."""
+
+    fixes: tuple[Fix, ...] = ()
+    extracts: tuple[Extract, ...] = ()
+
+
 def worth_keeping(
-    engine: Engine, sites: Sequence[Site], classes: Classes | None, fixes: Sequence[Fix]
-) -> tuple[Fix, ...]:
-    """Give the position reports to be stored: those near a site, and those of watched aircraft anywhere."""
-    # A feed that sends no types must not lose the bombers that are told by theirs.
-    typeless = {fix.icao24 for fix in fixes if not fix.type_code}
+    engine: Engine, sites: Sequence[Site], classes: Classes | None, provider: Provider, fetched: Fetched
+) -> Kept:
+    """Choose what to store: reports near a site, and those of watched aircraft anywhere, these with extracts."""
+    known = classes or default_classes()
+    reports: tuple[Fix | FlightClaim, ...] = (*fetched.fixes, *fetched.claims)
+    said = [aircraft_in(each) for each in reports]
     with reading(engine) as connection:
-        named = completed_fixes(fixes, known_aircraft(connection, typeless))
-    return tuple(compress(fixes, worth_storing(sites, named, classes)))
+        register = known_aircraft(connection, {each.icao24 for each in said})
+    named = completed_fixes(fetched.fixes, register)
+    fixes = tuple(compress(fetched.fixes, worth_storing(sites, named, known)))
+    listed = {subject for site in sites for subject in site.watchlist}
+    watched = {
+        each.icao24
+        for each in said
+        if f"icao24:{each.icao24}"
+        in visit_subjects(completed_aircraft(each, register.get(each.icao24)), known, listed)
+    }
+    return Kept(fixes, tuple(_extracts(provider, fetched, watched)))
+
+
+def _extracts(provider: Provider, fetched: Fetched, watched: Collection[str]) -> Iterator[Extract]:
+    for icao24 in sorted(watched):
+        if rows := tuple(fetched.quote(icao24)):
+            yield Extract(icao24, rows, fetched.request, provider.redistribute)
 
 
 def describe_answer(provider: Provider, scope: Scope, fetched: Fetched) -> str:

@@ -302,10 +302,11 @@ class _Run:
         )
 
     def _keep(self, begun: _Begun, fetched: Fetched, outcome: Outcome) -> PollReport:
+        kept = worth_keeping(self._engine, list(self._sites.values()), self._classes, self._provider, fetched)
         result = replace(
             answered_result(fetched, outcome),
-            redistribute=self._provider.redistribute,
-            fixes=self._worth_keeping(fetched.fixes),
+            fixes=kept.fixes,
+            extracts=kept.extracts,
             nearby=self._watched(begun.scope, fetched.fixes),
             parts=self._parts,
         )
@@ -317,7 +318,6 @@ class _Run:
         result = replace(
             failed_result(error),
             retry_after_s=retry_after_s if error.retry_after_s is None else error.retry_after_s,
-            redistribute=self._provider.redistribute,
             nearby=self._watched(begun.scope, ()),
         )
         return self._report(begun, result, f"Failed. {error.reason}", {})
@@ -353,9 +353,6 @@ class _Run:
                 lasts_s=min(interval_s * self._turns, max(interval_s, int(POLL_WORTH_S))),
                 back_off=partial(back_off_s, interval_s=interval_s),
             )
-
-    def _worth_keeping(self, fixes: Sequence[Fix]) -> tuple[Fix, ...]:
-        return worth_keeping(self._engine, list(self._sites.values()), self._classes, fixes)
 
     def _watched(self, scope: Scope, fixes: Sequence[Fix]) -> Mapping[str, int]:
         sites = [self._sites[name] for name in scope.site_ids if name in self._sites]

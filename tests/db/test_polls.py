@@ -1,5 +1,6 @@
 """Polls in the database: one slot once, all or nothing, and only what was observed counts as observed."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,9 +13,9 @@ from sqlalchemy import Connection, Engine, func, select
 
 from db.coverage import coverage, mark_degraded
 from db.engine import reading, writing
+from db.extracts import extracts_of
 from db.flights import fixes, underived_polls
 from db.imagery import insert_scenes, scenes
-from db.payloads import cite_polls
 from db.polls import (
     POLL_LOST_AFTER,
     PollKey,
@@ -27,11 +28,11 @@ from db.polls import (
     start_poll,
 )
 from db.provider_states import provider_states, read_state
-from db.records import CoverageHour, Fix, ProviderState, Scene
-from db.schema import payload, poll
+from db.records import CoverageHour, Extract, Fix, ProviderState, Scene
+from db.schema import extract, poll
 from monitor.poll.answers import back_off_s
 from tests.kit.fake_feeds import NOON
-from tests.kit.reading import poll_by_id, read_payload, scene_versions
+from tests.kit.reading import poll_by_id, scene_versions
 
 MINUTE = timedelta(minutes=1)
 SLOT = int(NOON.timestamp()) // 60
@@ -143,7 +144,7 @@ def test_everything_of_a_poll_is_stored_or_nothing(engine: Engine) -> None:
     with reading(engine) as connection:
         assert poll_by_id(connection, poll_id).outcome is None
         assert fixes(connection) == []
-        assert connection.execute(select(func.count()).select_from(payload)).scalar_one() == 0
+        assert connection.execute(select(func.count()).select_from(extract)).scalar_one() == 0
     assert hours_of(engine) == []
     assert state_of(engine).health == "unknown"
 
@@ -164,7 +165,7 @@ def test_a_failed_poll_and_a_canary_leave_nothing_to_derive(engine: Engine) -> N
     with reading(engine) as connection:
         assert underived_polls(connection) == []
         assert fixes(connection) == []
-        assert connection.execute(select(func.count()).select_from(payload)).scalar_one() == 0
+        assert connection.execute(select(func.count()).select_from(extract)).scalar_one() == 0
     assert [hour.observed_s for hour in hours_of(engine)] == [0]
 
 
@@ -221,42 +222,34 @@ def test_who_answered_in_a_slot(engine: Engine) -> None:
 # --- payloads -----------------------------------------------------------------------------------
 
 
-def test_raw_answers_are_kept_packed_with_their_terms(engine: Engine) -> None:
+EXTRACT = Extract(
+    "15521f", ({"hex": "15521f", "alt_baro": 1200},), "https://api.example/point", redistribute=True
+)
+
+
+def test_of_an_answer_its_hash_and_its_size_are_kept_and_extracts(engine: Engine) -> None:
     pages = (b'{"page": 1}', b'{"page": 2}')
-    finish(engine, replace(OK, bodies=pages, redistribute=True))
+    poll_id = finish(engine, replace(OK, bodies=pages, extracts=(EXTRACT,)))
     with reading(engine) as connection:
-        (stored,) = polls(connection)
-        kept = read_payload(connection, stored.payload_sha256 or "")
-        assert read_payload(connection, "0" * 64) is None
-    assert kept is not None
-    assert kept.body == b'{"page": 1}\n{"page": 2}'
-    assert (kept.provider, kept.redistribute, kept.cited, kept.received_at) == ("adsb.lol", True, False, NOON)
+        stored = poll_by_id(connection, poll_id)
+        kept = extracts_of(connection, [poll_id, poll_id + 1])
+    whole = b'{"page": 1}\n{"page": 2}'
+    assert (stored.answer_sha256, stored.answer_size) == (hashlib.sha256(whole).hexdigest(), len(whole))
+    assert kept == [replace(EXTRACT, poll_id=poll_id, received_at=NOON)]
 
 
-def test_the_same_answer_twice_is_kept_once(engine: Engine) -> None:
+def test_the_same_answer_twice_has_the_same_hash(engine: Engine) -> None:
     first = finish(engine, OK)
     second = finish(engine, OK, at_slot(1), NOON + MINUTE)
     with reading(engine) as connection:
         one, other = poll_by_id(connection, first), poll_by_id(connection, second)
-        assert one.payload_sha256 == other.payload_sha256
-        assert connection.execute(select(func.count()).select_from(payload)).scalar_one() == 1
+    assert one.answer_sha256 == other.answer_sha256 is not None
 
 
-def test_an_answer_without_body_is_no_payload(engine: Engine) -> None:
+def test_an_answer_without_body_has_no_hash(engine: Engine) -> None:
     poll_id = finish(engine, replace(FAILED, bodies=(b"",)))
     with reading(engine) as connection:
-        assert poll_by_id(connection, poll_id).payload_sha256 is None
-
-
-def test_evidence_keeps_its_raw_answer(engine: Engine) -> None:
-    cited = finish(engine, replace(OK, bodies=(b"cited",)))
-    finish(engine, replace(OK, bodies=(b"other",)), at_slot(1), NOON + MINUTE)
-    with writing(engine) as connection:
-        cite_polls(connection, [cited])
-        cite_polls(connection, [])
-    with reading(engine) as connection:
-        flags = connection.execute(select(payload.c.cited).order_by(payload.c.received_at)).scalars().all()
-    assert list(flags) == [True, False]
+        assert poll_by_id(connection, poll_id).answer_sha256 is None
 
 
 # --- coverage -----------------------------------------------------------------------------------

@@ -1,19 +1,23 @@
 """What is forgotten after its time, and what is not."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Engine, func, select
+import pytest
+from sqlalchemy import Engine, select, update
 
+from db.alerts import alerts
 from db.cutouts import cutout_failures, newest_cutout, store_cutout, store_cutout_failure
 from db.engine import reading, writing
+from db.extracts import extracts_of, polls_behind
 from db.flights import fixes, insert_fixes, record_visits, visits
-from db.payloads import cite_polls
 from db.polls import LOST_POLL_ERROR, PollKey, PollResult, polls, record_poll, start_poll
-from db.records import Cutout, CutoutFailure, Evidence, Fix, Visit
+from db.records import Cutout, CutoutFailure, Evidence, Extract, Fix, Visit
 from db.retention import DROPPED_IDENTITY, Identity, PurgeReport, purge
-from db.schema import payload, visit_version
+from db.schema import alert, visit_version
 from tests.kit.fake_feeds import NOON
+from tests.kit.owing import store_alert
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -59,7 +63,7 @@ def run(engine: Engine) -> PurgeReport:
             connection,
             NOON,
             keep_identities=48 * HOUR,
-            keep_payloads=14 * DAY,
+            keep_extracts=14 * DAY,
             watched=is_watched,
             sites=["sunan"],
         )
@@ -73,7 +77,7 @@ def store(engine: Engine, *reports: Fix) -> None:
 def test_reports_of_aircraft_that_nobody_watches_go_after_their_time(engine: Engine) -> None:
     recent = replace(OTHER, at=NOON - HOUR, received_at=NOON - HOUR)
     store(engine, WATCHED, OTHER, recent)
-    assert run(engine) == PurgeReport(fixes=1, visits=0, payloads=0, lost_polls=0, pictures=0)
+    assert run(engine) == PurgeReport(fixes=1, visits=0, extracts=0, lost_polls=0, pictures=0)
     with reading(engine) as connection:
         assert {(fix.icao24, fix.at) for fix in fixes(connection)} == {
             ("15521f", WATCHED.at),
@@ -133,21 +137,75 @@ def test_visits_that_are_watched_or_recent_keep_their_names(engine: Engine) -> N
         assert all(each.icao24 for each in visits(connection))
 
 
-def test_raw_answers_go_after_their_time_except_cited_ones(engine: Engine) -> None:
-    for number, age in enumerate((20, 15, 13)):
-        then = NOON - age * DAY
-        with writing(engine) as connection:
-            poll_id = start_poll(connection, PollKey("adsb.lol", "circle", number), 0, then)
-            assert poll_id is not None
-            result = PollResult("ok", item_count=1, bodies=(f"body {age}".encode(),))
-            record_poll(connection, poll_id, result, interval_s=60, now=then)
-            if age == 15:
-                cite_polls(connection, [poll_id])
-    assert run(engine).payloads == 1
+def poll_about(engine: Engine, icao24: str, then: datetime) -> int:
+    with writing(engine) as connection:
+        poll_id = start_poll(connection, PollKey("adsb.lol", icao24, int(then.timestamp())), 0, then)
+        assert poll_id is not None
+        extract = Extract(icao24, ({"hex": icao24},), "https://api.example/point")
+        result = PollResult("ok", item_count=1, bodies=(b"answer",), extracts=(extract,))
+        record_poll(connection, poll_id, result, interval_s=60, now=then)
+    return poll_id
+
+
+def left(engine: Engine) -> set[int]:
     with reading(engine) as connection:
-        left = connection.execute(select(func.count()).select_from(payload)).scalar_one()
+        return {
+            each.poll_id or 0 for each in extracts_of(connection, [each.id for each in polls(connection)])
+        }
+
+
+def told(engine: Engine, visit: Visit, **values: Any) -> None:
+    """Store an alert at Sunan that rests on a visit."""
+    entry = {"evidence": [{"kind": "visit", "ref": visit.visit_id, "text": "arrived"}]}
+    with writing(engine) as connection:
+        record_visits(connection, [visit])
+        store_alert(connection, 1, NOON)
+        changed = {"site_id": "sunan", "details": {"entries": [entry]}, **values}
+        connection.execute(update(alert).values(**changed))
+
+
+RESTS_ON = replace(GONE, icao24="15521f", registration="RA-86559", callsign="")
+
+
+def test_extracts_go_after_their_time_unless_an_alert_rests_on_them(engine: Engine) -> None:
+    store(engine, WATCHED)
+    cited, _, recent = (poll_about(engine, "15521f", NOON - age * DAY) for age in (20, 15, 13))
+    told(engine, replace(RESTS_ON, evidence=(Evidence("poll", str(cited), "on the ground"),)))
+    assert run(engine).extracts == 1
+    assert left(engine) == {cited, recent}
+    with reading(engine) as connection:
         assert len(polls(connection)) == 3
-    assert left == 2
+        (about,) = alerts(connection)
+        assert polls_behind(connection, about) == {"v1": (cited,)}
+
+
+@pytest.mark.parametrize("values", [{"status": "withdrawn", "closed_at": NOON}, {"site_id": "left"}])
+def test_an_alert_that_was_withdrawn_or_whose_site_is_gone_keeps_nothing(
+    engine: Engine, values: dict[str, Any]
+) -> None:
+    store(engine, WATCHED)
+    cited = poll_about(engine, "15521f", NOON - 20 * DAY)
+    told(engine, replace(RESTS_ON, evidence=(Evidence("poll", str(cited), "on the ground"),)), **values)
+    assert run(engine).extracts == 1
+    assert left(engine) == set()
+
+
+def test_a_visit_that_was_withdrawn_keeps_nothing(engine: Engine) -> None:
+    store(engine, WATCHED)
+    cited = poll_about(engine, "15521f", NOON - 20 * DAY)
+    evidence = (Evidence("poll", str(cited), "on the ground"),)
+    told(engine, replace(RESTS_ON, evidence=evidence, state="withdrawn"))
+    assert run(engine).extracts == 1
+
+
+def test_extracts_about_aircraft_that_are_watched_no_more_go_though_an_alert_rests_on_them(
+    engine: Engine,
+) -> None:
+    store(engine, replace(OTHER, at=NOON, received_at=NOON))
+    cited, recent = (poll_about(engine, "3985a2", NOON - age * DAY) for age in (3, 1))
+    told(engine, replace(GONE, evidence=(Evidence("poll", str(cited), "on the ground"),)))
+    assert run(engine).extracts == 1
+    assert left(engine) == {recent}
 
 
 def test_polls_that_never_ended_are_given_up(engine: Engine) -> None:

@@ -4,15 +4,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Connection, Engine, event
 
 from db.coverage import coverage
 from db.engine import open_engine, reading, writing
 from db.flights import underived_polls
 from db.observations import looks
 from db.polls import PollKey, PollResult, record_poll, start_poll
-from db.records import Fix, Observation, Scene, Visit
-from db.schema import coverage_hour, payload
+from db.records import Observation, Scene, Visit
+from db.schema import coverage_hour
 from db.upsert import upsert
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.flights.looks import COUNTED_METRICS
@@ -20,7 +20,7 @@ from monitor.flights.measures import NEW_VISITORS_METRIC
 from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.sites import Site
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
-from tests.kit.flying import AIRLINER, NOON, VIP, Pilot, World
+from tests.kit.flying import NOON, VIP, Pilot, World
 from tests.kit.reading import revisions, visit_versions
 
 MINUTE = timedelta(minutes=1)
@@ -213,27 +213,6 @@ def test_a_nameless_aircraft_is_followed_without_its_name(world: World) -> None:
     visit = only(world.visits())
     assert (visit.state, visit.icao24, visit.callsign, visit.subjects) == ("departed", "", "", ())
     assert {each.series.subject for each in all_looks(world)} == {""}
-
-
-def test_the_raw_answers_behind_a_watched_aircraft_are_kept(world: World) -> None:
-    def poll_with_body(fix: Fix) -> None:
-        key = PollKey("adsb.lol", "circle", int(fix.at.timestamp()))
-        result = PollResult(
-            "ok", fixes=(fix,), bodies=(fix.at.isoformat().encode(),), nearby={"quiet-field": 1}
-        )
-        with writing(world.engine) as connection:
-            poll_id = start_poll(connection, key, 0, fix.at)
-            assert poll_id is not None
-            record_poll(connection, poll_id, result, interval_s=10, now=fix.at)
-
-    for icao24 in (VIP, AIRLINER):
-        for fix in Pilot(QUIET_FIELD, icao24=icao24, at=NOON + (icao24 == VIP) * HOUR).land().fixes:
-            poll_with_body(fix)
-    world.derive(NOON + 2 * HOUR)
-    with reading(world.engine) as connection:
-        cited = connection.execute(select(payload.c.received_at).where(payload.c.cited)).scalars().all()
-    assert len(cited) == 1
-    assert cited[0] > NOON + HOUR
 
 
 # --- silence ------------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
-"""What tests read of a database and the program never asks for: every version, raw answers, single rows by id."""
+"""What tests read of a database and the program never asks for: every version, single rows by id."""
 
-import gzip
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -11,34 +10,7 @@ from db.evaluations import _evaluation
 from db.flights import _from_row
 from db.observations import READ_OBSERVATIONS, observation_from_row
 from db.records import Evaluation, Observation, Poll, Scene, SeriesKey, Visit
-from db.schema import SERIES_KEY, evaluation, observation, payload, poll, scene, visit_version
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """One raw answer, unpacked."""
-
-    body: bytes
-    content_type: str
-    provider: str
-    redistribute: bool
-    received_at: datetime
-    cited: bool
-
-
-def read_payload(connection: Connection, sha256: str) -> Payload | None:
-    """Read one raw answer, None where it was never kept or is gone."""
-    row = connection.execute(select(payload).where(payload.c.sha256 == sha256)).one_or_none()
-    if row is None:
-        return None
-    return Payload(
-        gzip.decompress(row.body),
-        row.content_type,
-        row.provider,
-        row.redistribute,
-        row.received_at,
-        row.cited,
-    )
+from db.schema import SERIES_KEY, evaluation, observation, poll, scene, visit_version
 
 
 def poll_by_id(connection: Connection, poll_id: int) -> Poll:

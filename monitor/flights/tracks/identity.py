@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from db.records import Fix
-from db.records.claims import KnownAircraft
+from db.records.claims import EstimatedPosition, FlightClaim, KnownAircraft
 from monitor.flights.tracks.codes import is_icao, listed_types, registration_of, registry_state
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Aircraft",
     "ClassRule",
     "Classes",
+    "aircraft_in",
     "aircraft_of",
     "completed_aircraft",
     "completed_fixes",
@@ -130,6 +131,12 @@ def aircraft_of(fixes: Sequence[Fix]) -> Aircraft:
         _first(fix.type_code for fix in fixes),
         _union(fix.db_flags for fix in fixes),
     )
+
+
+def aircraft_in(report: Fix | FlightClaim | EstimatedPosition) -> Aircraft:
+    """Give what one report, claim or estimate says of its aircraft."""
+    flags = report.db_flags if isinstance(report, Fix) else 0
+    return Aircraft(report.icao24, report.callsign, report.registration, report.type_code, flags)
 
 
 def completed_aircraft(aircraft: Aircraft, known: KnownAircraft | None) -> Aircraft:

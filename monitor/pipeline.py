@@ -17,6 +17,7 @@ from alerts.delivery.digest import enqueue_weekly_digest
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from db.aircraft import known_aircraft
+from db.alerts import forget_earlier_states
 from db.engine import Connection, is_missing, reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
@@ -326,6 +327,10 @@ def retain(app: App, now: datetime) -> PurgeReport:
                 f"icao24:{who.icao24}" in visit_subjects(_completed(connection, who), app.classes, watchlist)
             ),
             sites=app.sites,
+        )
+        # Only a late page needs what an alert was before it changed; a little longer, for the delay may be raised.
+        forget_earlier_states(
+            connection, now - 2 * timedelta(hours=settings.public_delay_hours) - timedelta(days=1)
         )
     if any(astuple(report)):
         _log.info("forgotten", **asdict(report))

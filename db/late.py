@@ -22,18 +22,19 @@ _AT = f"(select at from {MOMENT})"  # noqa: S608 - the names in these queries ar
 _HOUR_BEFORE = f"(select hour_before from {MOMENT})"  # noqa: S608 - as above
 _WHOLE, _NOTHING = "true", "false"
 _VISIT_IS_OLD = f"(v.recorded_at <= {_AT} or (v.departed_at <= {_AT} and (v.last_fix_at is null or v.last_fix_at <= {_AT})))"
+_LOOK_IS_OLD = f"o.result_time <= {_AT} and (o.recorded_at <= {_AT} or o.period_end <= {_AT})"
+_HAS_OLD_LOOK = (
+    "exists (select 1 from {schema}.observation o where o.site_id = t.site_id and o.area = t.area "  # noqa: S608 - as above
+    f"and o.metric = t.metric and o.subject = t.subject and o.procedure = t.procedure and {_LOOK_IS_OLD})"
+)
 RULES: Mapping[str, str] = {
     # Known to the world by then, and over by then or recorded by then.
-    "observation": f"result_time <= {_AT} and (recorded_at <= {_AT} or period_end <= {_AT})",
+    "observation": _LOOK_IS_OLD.replace("o.", ""),
     "declared_baseline": f"result_time <= {_AT}",
     "note": f"result_time <= {_AT}",
     "evaluation": f"as_of <= {_AT}",
     "rule_state": f"updated_at <= {_AT}",
-    "series": (
-        "exists (select 1 from {schema}.observation o where o.site_id = t.site_id and o.area = t.area and o.metric = t.metric "
-        f"and o.subject = t.subject and o.procedure = t.procedure and o.result_time <= {_AT} "
-        f"and (o.recorded_at <= {_AT} or o.period_end <= {_AT}))"
-    ),
+    "series": _HAS_OLD_LOOK,
     # An acknowledgement names a person of the desk.
     "alert_event": f"at <= {_AT} and kind <> 'acknowledged'",
     "visit_version": _VISIT_IS_OLD.replace("v.", ""),
@@ -92,6 +93,9 @@ def late_engine(engine: Engine, moment: Callable[[], datetime]) -> Engine:
             schema = cursor.fetchone()[0]
         for statement in _statements(schema, postgresql=postgresql):
             cursor.execute(statement)
+        if postgresql:
+            # A plain view can be written through; the moment stands in a table of the session's own, which stays open.
+            cursor.execute("set session characteristics as transaction read only")
         cursor.close()
         if postgresql:
             raw.commit()

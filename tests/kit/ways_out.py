@@ -13,7 +13,7 @@ API = "/api/v1/"
 def get_routes(page: FastAPI) -> Iterator[str]:
     """The path of every route that answers GET, as it is written (`/sites/{site_id}`)."""
     for route in _routes(page):
-        if "GET" in route.methods:
+        if "GET" in (route.methods or ()):
             yield route.path
 
 

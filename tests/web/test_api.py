@@ -42,7 +42,7 @@ def ask(made: Rig, path: str) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "application/json"
     body: dict[str, Any] = response.json()
-    assert set(body) == {"items", "next"}
+    assert set(body) == {"items", "next", "attribution"}
     return body
 
 
@@ -349,7 +349,7 @@ def test_visits_by_pages_come_newest_first_and_each_once(engine: Engine) -> None
 def test_the_openapi_document_describes_every_list(empty: Rig) -> None:
     document = json.loads(empty.client.get("/api/v1/openapi.json").text)
     assert set(document["paths"]) == {
-        f"/api/v1/{name}" for name in ("sites", "observations", "visits", "alerts", "status")
+        f"/api/v1/{name}" for name in ("sites", "observations", "visits", "alerts", "polls", "status")
     }
 
 

@@ -27,7 +27,7 @@ _HAS_OLD_LOOK = (
     "exists (select 1 from {schema}.observation o where o.site_id = t.site_id and o.area = t.area "  # noqa: S608 - as above
     f"and o.metric = t.metric and o.subject = t.subject and o.procedure = t.procedure and {_LOOK_IS_OLD})"
 )
-RULES: Mapping[str, str] = {
+SHOWN: Mapping[str, str] = {
     # Known to the world by then, and over by then or recorded by then.
     "observation": _LOOK_IS_OLD.replace("o.", ""),
     "declared_baseline": f"result_time <= {_AT}",
@@ -59,8 +59,6 @@ RULES: Mapping[str, str] = {
     ),
 }
 """What of each table is shown, as a condition on its rows; what is named nowhere is not shown at all."""
-OWN_VIEWS = frozenset({"alert", "visit"})
-"""Tables that hold how something stands now: their views say how it stood then."""
 _NOW = frozenset(
     {
         *(
@@ -135,7 +133,7 @@ def _view(table: Table, schema: str, *, postgresql: bool) -> str:
     if table is visit:
         return _visit_view(schema)
     columns = ", ".join(f"t.{each.name}" for each in table.c)
-    condition = RULES.get(table.name, _NOTHING).format(schema=schema)
+    condition = SHOWN.get(table.name, _NOTHING).format(schema=schema)
     return f"select {columns} from {schema}.{table.name} t where {condition}"  # noqa: S608 - names of our own schema
 
 

@@ -42,7 +42,7 @@ class PollEvidence:
         )
 
 
-def poll_evidence(connection: Connection, poll_id: int, *, public: bool = False) -> PollEvidence | None:
+def evidence_of_poll(connection: Connection, poll_id: int, *, public: bool = False) -> PollEvidence | None:
     """One poll with what is kept of it; None where there is none. To the `public` only what may be passed on is shown."""
     found = poll_by_id(connection, poll_id) if 0 <= poll_id <= LARGEST_ID else None
     if found is None:

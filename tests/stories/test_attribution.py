@@ -13,7 +13,7 @@ import typer
 from PIL import Image
 from sqlalchemy import Engine
 
-from alerts.attribution import MAP, NOBODY, TIME_ZONES, Attributions, each_once, one_cell, one_line
+from alerts.attribution import MAP, NOBODY, TIME_ZONES, Attributions, data_line, each_once, one_cell
 from alerts.delivery.compose import compose_within
 from db.aircraft import import_aircraft
 from db.alerts import alerts
@@ -300,8 +300,8 @@ def test_the_demo_ends_with_whose_data_it_showed(made: Rig) -> None:
 def test_each_source_stands_once_in_its_order() -> None:
     assert each_once(["b", "", "a", "b"]) == ["b", "a"]
     assert one_cell(["b", "a", "b"]) == "b; a"
-    assert one_line(["a"]) == "Data: a."
-    assert one_line([]) == f"Data: {NOBODY}."
+    assert data_line(["a"]) == "Data: a."
+    assert data_line([]) == f"Data: {NOBODY}."
 
 
 def test_copernicus_is_named_with_the_year_of_the_scene() -> None:

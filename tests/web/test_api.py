@@ -56,7 +56,9 @@ def test_observations_carry_their_evidence_and_no_count_stays_none(told: Rig) ->
     items = ask(told, "observations?site=busy-port&metric=containers")["items"]
     assert [each["value"] for each in items] == [3, 5, 8, 73, None]
     assert items[3]["qualifier"] == "~="
-    assert items[3]["evidence"] == [{"kind": "url", "ref": "https://harbour.example/2023-10-05", "text": ""}]
+    assert items[3]["evidence"] == [
+        {"kind": "url", "ref": "https://harbour.example/2023-10-05", "text": "", "page": ""}
+    ]
     assert items[3]["period_start"] == "2023-10-05T00:00:00Z"
     assert items[4]["assessable"] is False
 

@@ -17,7 +17,7 @@ from db.pages import look_id, look_page, visit_page, visit_place
 from db.records import Observation, SeriesKey
 from db.sites import site_names
 from monitor.reports.asked_times import TimeReader
-from monitor.reports.evidence import poll_evidence, polls_of_alert, polls_of_visits
+from monitor.reports.evidence import evidence_of_poll, polls_of_alert, polls_of_visits
 from monitor.reports.sources import visit_attributions
 from monitor.reports.tables import csv_text, look_table_row
 from monitor.web.api.formats import bad_cursor, cursor_time, decode_cursor, encode_cursor, format_page
@@ -192,7 +192,7 @@ def get_polls(
     with reading(here.app.engine) as connection:
         numbers = [each for each in _polls_asked(connection, wanted) if each > place]
         page = numbers[: paging.size]
-        read = [poll_evidence(connection, each, public=here.public) for each in page]
+        read = [evidence_of_poll(connection, each, public=here.public) for each in page]
     found = [each for each in read if each is not None]
     sources = here.app.sources
     items = [poll_item(each, [sources.provider(each.poll.provider)]) for each in found]

@@ -11,7 +11,7 @@ from db.alerts import alerts
 from db.cutouts import newest_cutout
 from db.deliveries import notified_alerts
 from db.engine import reading
-from monitor.reports.evidence import poll_evidence
+from monitor.reports.evidence import evidence_of_poll
 from monitor.web.context import Here
 from monitor.web.security import FRAMED_HEADERS
 from monitor.web.views.alert_view import alert_page
@@ -120,7 +120,7 @@ def get_email(
 def get_poll(request: Request, here: Here, poll_id: int) -> Response:
     """Show one poll: when and what was asked, the hash of the answer, and what is kept of it."""
     with reading(here.app.engine) as connection:
-        view = poll_evidence(connection, poll_id, public=here.public)
+        view = evidence_of_poll(connection, poll_id, public=here.public)
     if view is None:
         return _unknown(request, here, "poll", "Alerts and visits name those that they rest on.")
     return here.renderer.page(

@@ -82,7 +82,7 @@ def png_plot(
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
     line = data_line(data)
-    figure.supxlabel("\n".join(wrap(line, _LINE_LETTERS)), fontsize=7, x=0.01, ha="left")
+    figure.supxlabel("\n".join(wrap(line, _LINE_LETTERS)), fontsize=7, x=0.01, ha="left", parse_math=False)
     figure.savefig(path, metadata={"Copyright": line} if path.suffix.lower() == ".png" else None)
 
 

@@ -1,5 +1,6 @@
 """The pages: sites, alerts, feeds. Reading only; what changes something is in `actions`."""
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from alerts.attribution import MAP, alert_attributions, each_once
+from alerts.words import duration
 from db.alerts import alerts
 from db.cutouts import newest_cutout
 from db.deliveries import notified_alerts
@@ -138,4 +140,8 @@ def get_feeds(request: Request, here: Here) -> Response:
 
 def _unknown(request: Request, here: Here, what: str, where: str) -> Response:
     text = f"There is no {what} with this address. {where}"
+    if here.public:
+        # Said of every address that leads nowhere, so that it tells nothing of this one.
+        delay = duration(timedelta(hours=here.app.settings.public_delay_hours))
+        text += f" What is younger than {delay} is not shown in public; whoever watches here sees it after a log-in."
     return here.renderer.problem(request, HTTPStatus.NOT_FOUND, f"No such {what}", text)

@@ -28,7 +28,7 @@ REGISTERS: Mapping[str, str] = {
 NOBODY = "nobody else's data"
 _COPERNICUS = re.compile(r"(Copernicus Sentinel data)(?! \d{4})")
 
-Entry = Mapping[str, Any]
+_Entry = Mapping[str, Any]
 """A look inside an alert, as `alerts.incidents.findings` keeps it."""
 
 
@@ -68,7 +68,7 @@ class Attributions:
         yield from (REGISTERS[each] for each in sorted(set(registers)) if each in REGISTERS)
 
 
-def entry_attributions(entry: Entry) -> Iterator[str]:
+def entry_attributions(entry: _Entry) -> Iterator[str]:
     """Who counted one look of an alert, as they were named when it was told: a provider may be gone since."""
     yield source_words(entry["publisher"], entry["via"]) or own_count(entry["procedure"], ())
     yield from entry.get("attributions", ())
@@ -93,6 +93,6 @@ def one_cell(sources: Iterable[str]) -> str:
     return "; ".join(each_once(sources))
 
 
-def one_line(sources: Iterable[str]) -> str:
+def data_line(sources: Iterable[str]) -> str:
     """The same as a line of text under an answer."""
     return f"Data: {one_cell(sources) or NOBODY}."

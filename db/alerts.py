@@ -1,13 +1,18 @@
 """Alerts and their events: the append-only life, and the current row as a cache over it."""
 
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, or_, select, update
 
 from db.records import Alert, AlertEvent, ObservationKey, SeriesKey
 from db.schema import alert, alert_event, silence
+
+BEFORE = "before"
+"""Where the details of an event keep the alert as it was before it."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def insert_alert(connection: Connection, record: Alert) -> None:
@@ -22,8 +27,13 @@ def update_alert(connection: Connection, record: Alert) -> None:
 
 
 def append_event(connection: Connection, event: AlertEvent) -> None:
-    """Append one event; of the observation's key it stores what the alert does not say already."""
+    """Append one event; of the observation's key it stores what the alert does not say already.
+
+    It keeps the alert as it stands stored, before the change: call this first and `update_alert` after it.
+    """
     key = event.observation
+    before = alert_by_id(connection, event.alert_id) if event.seq > 1 else None
+    kept = {} if before is None else {BEFORE: _plain_row(before)}
     connection.execute(
         alert_event.insert(),
         {
@@ -40,7 +50,7 @@ def append_event(connection: Connection, event: AlertEvent) -> None:
             "revision": key.revision if key else None,
             "visit_id": event.visit_id,
             "visit_version": event.visit_version,
-            "details": dict(event.details),
+            "details": {**event.details, **kept},
             "recorded_at": event.recorded_at,
         },
     )
@@ -127,6 +137,26 @@ def silenced(connection: Connection, site_id: str, metric: str, at: datetime) ->
     return connection.execute(query.limit(1)).scalar()
 
 
+def forget_earlier_states(connection: Connection, recorded_before: datetime) -> int:
+    """Drop what alerts were before events that are older than this, as no late page needs it any more; give the number."""
+    wanted = alert_event.c.recorded_at < recorded_before, alert_event.c.details[BEFORE].is_not(None)
+    rows = connection.execute(select(alert_event).where(*wanted)).all()
+    old = [row for row in rows if BEFORE in row.details]
+    for row in old:
+        left = {name: value for name, value in row.details.items() if name != BEFORE}
+        one = alert_event.c.alert_id == row.alert_id, alert_event.c.seq == row.seq
+        connection.execute(update(alert_event).where(*one).values(details=left))
+    return len(old)
+
+
+def _plain_row(record: Alert) -> dict[str, Any]:
+    """The row in JSON types; a time is its microseconds since 1970, as `db.late` reads it."""
+    return {
+        name: (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
+        for name, value in _alert_row(record).items()
+    }
+
+
 def _alert_row(record: Alert) -> dict[str, Any]:
     row = asdict(record)
     row["subjects"], row["rules"] = list(record.subjects), list(record.rules)
@@ -163,5 +193,5 @@ def _event(row: Row[Any], record: Alert) -> AlertEvent:
         observation=key,
         visit_id=row.visit_id,
         visit_version=row.visit_version,
-        details=row.details,
+        details={name: value for name, value in row.details.items() if name != BEFORE},
     )

@@ -329,6 +329,12 @@ def polls(
     return [Poll(*row) for row in connection.execute(query.limit(limit))]
 
 
+def poll_by_id(connection: Connection, poll_id: int) -> Poll | None:
+    """One poll, None where there is none with this number."""
+    row = connection.execute(select(*_COLUMNS).where(poll.c.id == poll_id)).one_or_none()
+    return None if row is None else Poll(*row)
+
+
 def providers_of(connection: Connection, poll_ids: Collection[int]) -> dict[int, str]:
     """Who answered each of these polls, by poll id."""
     found: dict[int, str] = {}

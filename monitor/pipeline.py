@@ -17,6 +17,7 @@ from alerts.delivery.digest import enqueue_weekly_digest
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from db.aircraft import known_aircraft
+from db.alerts import forget_earlier_states
 from db.engine import Connection, empty_log, is_missing, reading, write_anew, writing
 from db.imports import drop_abandoned
 from db.migrate import current_revision, is_known, migrate, newest_revision
@@ -349,6 +350,10 @@ def retain(app: App, now: datetime) -> PurgeReport:
             keep_extracts=timedelta(days=settings.keep_payloads_days),
             watched=partial(watched, connection),
             sites=app.sites,
+        )
+        # Only a late page needs what an alert was before it changed; a little longer, for the delay may be raised.
+        forget_earlier_states(
+            connection, now - 2 * timedelta(hours=settings.public_delay_hours) - timedelta(days=1)
         )
     report = replace(report, fixes=report.fixes + reports)
     if any(astuple(report)):

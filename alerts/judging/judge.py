@@ -343,9 +343,11 @@ class _Clerk:
             return
         if step.event.kind == "opened":
             insert_alert(self.connection, step.alert)
+            append_event(self.connection, step.event)
         else:
+            # In this order, for the event keeps what the alert was before it.
+            append_event(self.connection, step.event)
             update_alert(self.connection, step.alert)
-        append_event(self.connection, step.event)
         state = self._owe(step.alert, step.event) if step.tell else None
         self.report.add(step, owed=state == "queued")
 

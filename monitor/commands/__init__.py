@@ -74,10 +74,10 @@ def say_data(sources: Iterable[str]) -> None:
     """Print below an answer whose data it rests on, broken between words where there is a terminal."""
     from rich.console import Console
 
-    from alerts.attribution import one_line
+    from alerts.attribution import data_line
     from monitor.config.secrets import visible
 
-    line, terminal = visible(one_line(sources)), Console()
+    line, terminal = visible(data_line(sources)), Console()
     say("")
     for part in wrap(line, terminal.width, break_on_hyphens=False) if terminal.is_terminal else [line]:
         say(part)

@@ -114,6 +114,8 @@ class Settings(_Strict):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     api_token: SecretStr | None = None
+    public_page: bool = False
+    public_delay_hours: float = Field(default=48, ge=0, le=24 * 366)
     contact: str = ""
     log_format: Literal["auto", "console", "json"] = "auto"
     allowed_networks: tuple[str, ...] = ()

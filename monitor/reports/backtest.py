@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts.attribution import Attributions, one_line
+from alerts.attribution import Attributions, data_line
 from alerts.backtest.fit import CalibrationCheck, DetectionPower, check_calibration, detection_power
 from alerts.backtest.replay import ReplayedLook, replay_series
 from alerts.backtest.summary import AlarmRate, BacktestSummary, LabelledEvent, summarise
@@ -200,7 +200,7 @@ def _head(found: Backtest) -> Iterator[str]:
     yield ""
     yield f"sitewatch {found.code}, seed {found.seed}, input {found.input_sha256[:16]}."
     yield ""
-    yield one_line(found.attribution)
+    yield data_line(found.attribution)
     yield ""
 
 

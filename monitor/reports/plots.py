@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alerts.attribution import one_line
+from alerts.attribution import data_line
 from alerts.judging.forecast import Expected
 from alerts.rules.series import certain_count
 from db.records import Observation
@@ -81,8 +81,8 @@ def png_plot(
     axes.set_title(title)
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
-    line = one_line(data)
-    figure.supxlabel("\n".join(wrap(line, _LINE_LETTERS)), fontsize=7, x=0.01, ha="left")
+    line = data_line(data)
+    figure.supxlabel("\n".join(wrap(line, _LINE_LETTERS)), fontsize=7, x=0.01, ha="left", parse_math=False)
     figure.savefig(path, metadata={"Copyright": line} if path.suffix.lower() == ".png" else None)
 
 

@@ -14,7 +14,7 @@ from monitor.feeds import Provider
 from monitor.sites import Site
 
 
-def polls_behind(evidence: Iterable[Evidence]) -> set[int]:
+def polls_behind_evidence(evidence: Iterable[Evidence]) -> set[int]:
     """The ids of the polls that something rests on."""
     return {int(each.ref) for each in evidence if each.kind == "poll" and each.ref.isdecimal()}
 
@@ -23,7 +23,7 @@ def visit_attributions(
     connection: Connection, visits: Sequence[Visit], attributions: Attributions
 ) -> dict[str, list[str]]:
     """Whose reports each visit rests on, and which registers may have completed it, by visit id."""
-    behind = {each.visit_id: polls_behind(each.evidence) for each in visits}
+    behind = {each.visit_id: polls_behind_evidence(each.evidence) for each in visits}
     providers = providers_of(connection, {poll for some in behind.values() for poll in some})
     registers = sources_of(connection, {each.icao24 for each in visits})
     found: dict[str, list[str]] = {}

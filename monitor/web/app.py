@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +19,7 @@ from starlette.requests import HTTPConnection
 
 from db.ended_sessions import ended_sessions
 from db.engine import DataError, SQLAlchemyError, reading
+from db.late import late_engine
 from monitor.app import App
 from monitor.errors import InputError
 from monitor.ops.database_health import database_trouble, note_database_error
@@ -25,11 +28,19 @@ from monitor.web.adding import routes as adding_routes
 from monitor.web.answers import Head, Tagged
 from monitor.web.api import routes as api
 from monitor.web.api.description import describe
-from monitor.web.context import WebContext
+from monitor.web.context import WebContext, web_of
 from monitor.web.events import ChangeFeed
 from monitor.web.files import BUILT_FOLDER, NOT_BUILT, Assets, Files
 from monitor.web.rendering import Renderer, make_environment
-from monitor.web.security import AccessMiddleware, Clock, CookieKeys, Sessions, add_headers, check_bind
+from monitor.web.security import (
+    AccessMiddleware,
+    Clock,
+    CookieKeys,
+    Sessions,
+    add_headers,
+    check_bind,
+    is_public,
+)
 from monitor.web.views import pages
 
 THREADS = 8
@@ -74,6 +85,7 @@ def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
         lifespan=_lifespan,
     )
     site.state.web = web
+    site.state.late = _late(web)
     site.mount("/static", Files(built), name="static")
     for router in _ROUTERS:
         site.include_router(router)
@@ -90,8 +102,20 @@ def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
         clock=clock,
         refuse=lambda request: _refuse(request, web),
     )
-    describe(site, guarded=token is not None)
+    describe(site, guarded=token is not None, public=settings.public_page)
     return site
+
+
+def _late(web: WebContext) -> WebContext:
+    """What the public is answered from: the database and the clock as they were `public_delay_hours` ago."""
+    delay = timedelta(hours=web.app.settings.public_delay_hours)
+
+    def clock() -> datetime:
+        return web.clock() - delay
+
+    renderer = replace(web.renderer, clock=clock, trouble=lambda: "", late_by=delay)
+    engine = late_engine(web.app.engine, clock)
+    return replace(web, app=replace(web.app, engine=engine), clock=clock, renderer=renderer, public=True)
 
 
 def _ended(app: App) -> frozenset[str]:
@@ -105,9 +129,12 @@ async def _lifespan(site: FastAPI) -> AsyncIterator[None]:
     current_default_thread_limiter().total_tokens = THREADS
     yield
     await site.state.web.pulse.close()
+    site.state.late.app.engine.dispose()
 
 
 def _refuse(request: HTTPConnection, web: WebContext) -> Response:
+    if is_public(request):
+        return _not_public(request, web)
     if request.url.path.startswith(API_PREFIX) or "text/html" not in request.headers.get("accept", ""):
         return JSONResponse(
             {
@@ -120,11 +147,24 @@ def _refuse(request: HTTPConnection, web: WebContext) -> Response:
     return actions.login_page(request, web, HTTPStatus.UNAUTHORIZED)
 
 
+def _not_public(request: HTTPConnection, web: WebContext) -> Response:
+    """What anybody is told who asks for what only those see who watch here."""
+    text = "This is not public: it is for those who run this sitewatch. Public are the sites, their counts and the alerts."
+    if web.keys.api_token is not None:
+        text += " Log in with the token of this sitewatch to see it."
+    if request.url.path.startswith(API_PREFIX):
+        return JSONResponse({"error": text}, HTTPStatus.FORBIDDEN)
+    late: WebContext = request.app.state.late
+    return late.renderer.page(
+        request, "problem.html", status=HTTPStatus.FORBIDDEN, title="Not public", text=text
+    )
+
+
 def _handle_errors(site: FastAPI, web: WebContext) -> None:
     def say(request: Request, status: int, text: str) -> Response:
         if request.url.path.startswith(API_PREFIX):
             return JSONResponse({"error": text}, status)
-        return web.renderer.problem(request, status, HTTPStatus(status).phrase, text)
+        return web_of(request).renderer.problem(request, status, HTTPStatus(status).phrase, text)
 
     @site.exception_handler(HTTPException)
     def on_http(request: Request, error: HTTPException) -> Response:

@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 from starlette.responses import PlainTextResponse, Response
 
+from alerts.attribution import data_line
 from db.alerts import alerts
 from db.coverage import coverage
 from db.engine import SQLAlchemyError, reading
@@ -60,7 +61,9 @@ def _not_ready(text: str) -> Response:
 def metrics(here: Here) -> Response:
     """Figures of this process (jobs, polls, sends) and of the database, in the text format of Prometheus."""
     text = generate_latest(REGISTRY) + generate_latest(_database_figures(here))
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+    # A comment to whoever reads the text, and nothing to Prometheus.
+    data = data_line(each.provider.attribution for each in here.app.feeds.values())
+    return Response(text + f"# {data}\n".encode(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _database_figures(here: WebContext) -> CollectorRegistry:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 
 from alerts.channels.safe_text import clean_text, safe_url
 from alerts.metrics import METRICS
-from alerts.words import ago, capital, every, known_since, listed, local_time, metric_words, utc
+from alerts.words import ago, capital, duration, every, known_since, listed, local_time, metric_words, utc
 from monitor.config.secrets import visible
 from monitor.web.files import Assets
 from monitor.web.security import CSRF_COOKIE, Clock, CookieKeys
@@ -43,6 +43,8 @@ class Renderer:
     https: bool
     trouble: Callable[[], str]
     """Why nothing can be stored now, '' while all is well."""
+    late_by: timedelta | None = None
+    """How late its pages are on purpose, for the public; None: they are not."""
 
     def page(
         self, request: HTTPConnection, template: str, *, status: int = HTTPStatus.OK, **context: Any
@@ -58,11 +60,14 @@ class Renderer:
                 "form_token": self.keys.form_token(fresh),
                 "guarded": self.keys.api_token is not None,
                 "trouble": self.trouble(),
+                "data": (),
+                "public": self.late_by is not None,
+                "late_by": "" if self.late_by is None else duration(self.late_by),
                 **context,
             }
         )
         response = HTMLResponse(html, status)
-        if not cookie:
+        if not cookie and self.late_by is None:
             response.set_cookie(CSRF_COOKIE, fresh, httponly=True, samesite="strict", secure=self.https)
         return response
 

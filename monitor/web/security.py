@@ -47,6 +47,13 @@ _POLICY = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
+PUBLIC_PATHS = re.compile(
+    r"/|/static/.*|/healthz|/sites/[^/]+(/picture)?|/alerts(/[^/]+)?|/polls/[^/]+"
+    r"|/api/v1/(sites|observations|visits|alerts|polls|openapi\.json)"
+)
+"""What anybody may read where the page is public: nothing that changes something, and nothing about the program itself."""
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""What a proxy adds: whoever comes through one is not at this machine."""
 SECURITY_HEADERS = {
     "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
     "X-Content-Type-Options": "nosniff",
@@ -62,6 +69,7 @@ FRAMED_HEADERS = {
     "X-Frame-Options": "SAMEORIGIN",
 }
 """For a mail inside its frame: it has the styles that mails carry, and can neither run, load nor send anything."""
+_PUBLIC = "public"
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
 _log = structlog.get_logger()
@@ -192,7 +200,8 @@ class AccessMiddleware:
     ) -> None:
         self._app, self._keys, self._clock, self._refuse = app, keys, clock, refuse
         self._sessions, self._attempts = sessions, attempts
-        self._hosts = _our_hosts(settings)
+        self._hosts, self._local = _our_hosts(settings), _local_hosts(settings)
+        self._public_page = settings.public_page
         self._https = (settings.public_url or "").startswith("https:")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -207,7 +216,9 @@ class AccessMiddleware:
                 add_headers(MutableHeaders(raw=message["headers"]), https=self._https)
             await send(message)
 
-        answer = self._refusal(HTTPConnection(scope))
+        connection = HTTPConnection(scope)
+        scope.setdefault("state", {})[_PUBLIC] = self._is_public(connection)
+        answer = self._refusal(connection)
         await (answer or self._app)(scope, _Limited(receive), with_headers)
 
     def _refusal(self, connection: HTTPConnection) -> Response | None:
@@ -217,14 +228,34 @@ class AccessMiddleware:
                 "SITEWATCH_PUBLIC_URL to the address that you use.\n",
                 HTTPStatus.MISDIRECTED_REQUEST,
             )
+        if is_public(connection):
+            readable = connection.scope["method"] in {"GET", "HEAD"} and PUBLIC_PATHS.fullmatch(
+                connection.url.path
+            )
+            log_in = self._keys.api_token is not None and connection.url.path in OPEN_PATHS
+            return None if readable or log_in else self._refuse(connection)
         if self._keys.api_token is None or connection.url.path in OPEN_PATHS:
             return None
         if "authorization" in connection.headers:
             return self._bearer_refusal(connection)
+        return None if self._logged_in(connection) else self._refuse(connection)
+
+    def _logged_in(self, connection: HTTPConnection) -> bool:
         name = session_of(connection, self._keys, self._clock())
-        if name is not None and not self._sessions.is_over(name):
-            return None
-        return self._refuse(connection)
+        return name is not None and not self._sessions.is_over(name)
+
+    def _is_public(self, connection: HTTPConnection) -> bool:
+        """Whether whoever asks is anybody: neither logged in nor, where there is no token, at this very machine."""
+        if self._keys.api_token is None:
+            match = _HOST.fullmatch(connection.headers.get("host", ""))
+            here = match is not None and match["name"].lower() in self._local
+            return not here or any(name in connection.headers for name in _FORWARDED)
+        # A token that is sent is looked at, right or wrong.
+        return (
+            self._public_page
+            and "authorization" not in connection.headers
+            and not self._logged_in(connection)
+        )
 
     def _bearer_refusal(self, connection: HTTPConnection) -> Response | None:
         address, now = address_of(connection), self._clock()
@@ -247,11 +278,20 @@ class AccessMiddleware:
         )
 
 
-def _our_hosts(settings: Settings) -> frozenset[str]:
+def _local_hosts(settings: Settings) -> frozenset[str]:
     address = settings.host
     with_brackets = f"[{address}]" if ":" in address else address
+    return frozenset({"127.0.0.1", "localhost", "[::1]", with_brackets})
+
+
+def _our_hosts(settings: Settings) -> frozenset[str]:
     public = urlsplit(settings.public_url or "").hostname
-    return frozenset({"127.0.0.1", "localhost", "[::1]", with_brackets, *([public] if public else [])})
+    return _local_hosts(settings) | ({public} if public else set())
+
+
+def is_public(connection: HTTPConnection) -> bool:
+    """Whether whoever asks is anybody, so that the answer is late."""
+    return bool(connection.scope.get("state", {}).get(_PUBLIC, False))
 
 
 def add_headers(headers: MutableHeaders, *, https: bool) -> None:

@@ -201,5 +201,6 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: P
     assert "does not answer" in run(PROVIDER, *days, "--dask", "nonsense://")
     damaged = write_folder(tmp_path / "damaged", {"trace_full_15521f.json": b"no"})
     ended = runner.invoke(command_line, ["backfill", PROVIDER, *days, "--folder", str(damaged)])
+    assert "Data: adsb.lol contributors, ODbL 1.0" in ended.output
     assert "only 0% could be read; 1 of 1 files are broken" in ended.output
     assert "these days are read again" in str(ended.exception)

@@ -48,6 +48,7 @@ def test_few_flights_are_not_measured_and_the_figures_are_there(folder: Path) ->
     told = CliRunner().invoke(app, arguments)
     assert told.exit_code == 0, told.output
     assert "not measured" in told.stdout
+    assert f"Data: the tracks in {folder}, under the terms that they came with" in told.stdout
     found = json.loads(CliRunner().invoke(app, [*arguments, "--below-ft", "3000", "--json"]).stdout)
     assert set(found["cells"]) == {"25 km around", "below 3000 ft"}
     cell = found["cells"]["25 km around"]

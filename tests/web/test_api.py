@@ -42,7 +42,7 @@ def ask(made: Rig, path: str) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "application/json"
     body: dict[str, Any] = response.json()
-    assert set(body) == {"items", "next"}
+    assert set(body) == {"items", "next", "attribution"}
     return body
 
 
@@ -56,7 +56,9 @@ def test_observations_carry_their_evidence_and_no_count_stays_none(told: Rig) ->
     items = ask(told, "observations?site=busy-port&metric=containers")["items"]
     assert [each["value"] for each in items] == [3, 5, 8, 73, None]
     assert items[3]["qualifier"] == "~="
-    assert items[3]["evidence"] == [{"kind": "url", "ref": "https://harbour.example/2023-10-05", "text": ""}]
+    assert items[3]["evidence"] == [
+        {"kind": "url", "ref": "https://harbour.example/2023-10-05", "text": "", "page": ""}
+    ]
     assert items[3]["period_start"] == "2023-10-05T00:00:00Z"
     assert items[4]["assessable"] is False
 
@@ -349,7 +351,7 @@ def test_visits_by_pages_come_newest_first_and_each_once(engine: Engine) -> None
 def test_the_openapi_document_describes_every_list(empty: Rig) -> None:
     document = json.loads(empty.client.get("/api/v1/openapi.json").text)
     assert set(document["paths"]) == {
-        f"/api/v1/{name}" for name in ("sites", "observations", "visits", "alerts", "status")
+        f"/api/v1/{name}" for name in ("sites", "observations", "visits", "alerts", "polls", "status")
     }
 
 

@@ -33,7 +33,7 @@ def told(engine: Engine, tmp_path: Path) -> Iterator[Rig]:
         yield made
 
 
-LISTS = ("sites", "observations", "visits", "alerts", "status")
+LISTS = ("sites", "observations", "visits", "alerts", "polls", "status")
 
 
 def test_every_route_of_the_api_is_asked(told: Rig) -> None:

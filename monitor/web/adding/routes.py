@@ -7,6 +7,7 @@ import structlog
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from alerts.attribution import MAP, TIME_ZONES
 from monitor import pipeline
 from monitor.errors import WorkFailed
 from monitor.sites.faults import SitesError
@@ -75,4 +76,5 @@ def _form(request: Request, here: WebContext, wish: SiteForm, found: DryRun) -> 
         map=plain_map_data(here.app.sites.values()),
         draft=draft_map_data(here.app.sites.values(), [each.site for each in found.previews]),
         file=here.app.sites_file.path.name,
+        data=[TIME_ZONES, MAP],
     )

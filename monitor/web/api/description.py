@@ -26,8 +26,11 @@ _ABOUT = (
 )
 
 
-def describe(site: FastAPI, *, guarded: bool) -> None:
-    """Say who may ask: whoever has the token or a session where there is a token, else anybody on this machine."""
+def describe(site: FastAPI, *, guarded: bool, public: bool) -> None:
+    """Say who may ask: whoever has the token or a session where there is a token, else anybody on this machine.
+
+    Where the page is `public`, anybody, who is answered late.
+    """
 
     def openapi() -> dict[str, Any]:
         if site.openapi_schema is None:
@@ -35,7 +38,9 @@ def describe(site: FastAPI, *, guarded: bool) -> None:
                 title=site.title, version=site.version, description=_ABOUT, routes=site.routes
             )
             schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
-            schema["security"] = [{"token": []}, {"session": []}] if guarded else [{}]
+            schema["security"] = (
+                [{"token": []}, {"session": []}, *([{}] if public else [])] if guarded else [{}]
+            )
             site.openapi_schema = schema
         return site.openapi_schema
 

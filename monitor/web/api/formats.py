@@ -113,7 +113,12 @@ def _flat(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _collection(body: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bool) -> dict[str, Any]:
     features = [_feature(each, sites, outlines=outlines) for each in body["items"]]
-    return {"type": "FeatureCollection", "features": features, "next": body["next"]}
+    return {
+        "type": "FeatureCollection",
+        "features": features,
+        "next": body["next"],
+        "attribution": body["attribution"],
+    }
 
 
 def _feature(item: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bool) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """The shapes of the JSON API: what each item holds, in the words of docs/api.md."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from alerts.attribution import alert_attributions, one_cell
 from alerts.words import quoted_note
 from db.records import Alert, AlertStatus, Evidence, Observation, Precision, Qualifier, Visit, VisitState
+from monitor.reports.evidence import PollEvidence
+from monitor.web.views.rows import evidence_page
 
 JsonObject = dict[str, Any]
 
@@ -23,6 +27,38 @@ class EvidenceItem(BaseModel):
     kind: str = Field(description="What it is: poll, scene, url and the like.")
     ref: str = Field(description="Its number, id or address.")
     text: str = Field(description="What it shows, in words.")
+    page: str = Field(description="The path of our page that shows it; empty where there is none.")
+
+
+class ExtractItem(BaseModel):
+    """What one answer said of one watched aircraft."""
+
+    icao24: str = Field(description="The ICAO 24-bit address.")
+    rows: list[JsonObject] = Field(description="As the provider wrote it: its own field names and units.")
+    redistribute: bool = Field(description="Whether the provider's terms let it be passed on.")
+
+
+class PollItem(BaseModel):
+    """One question to one provider, on which an alert or a visit rests."""
+
+    id: int = Field(description="The poll's number, as evidence of kind `poll` names it.")
+    provider: str = Field(description="Who was asked.")
+    scope: str = Field(description="About what.")
+    request: str = Field(description="The address that was asked, without keys; empty where it is not kept.")
+    started_at: datetime = Field(description="When it was asked.")
+    finished_at: datetime | None = Field(description="When the answer was stored.")
+    feed_time: datetime | None = Field(description="What the provider's own clock said.")
+    outcome: Literal["ok", "empty", "failed"] | None = Field(
+        description="How it ended; null while it is under way."
+    )
+    http_status: int | None = Field(description="The HTTP status of the answer.")
+    item_count: int | None = Field(description="How many items it listed.")
+    answer_sha256: str | None = Field(description="SHA-256 of the answer as it came.")
+    answer_size: int | None = Field(description="Its size, bytes.")
+    extracts: list[ExtractItem] = Field(description="What is kept of it: of watched aircraft alone.")
+    missing: str = Field(description="Why nothing of the answer is here; empty where something is.")
+    page: str = Field(description="The path of the poll's page.")
+    attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 
 class AreaItem(BaseModel):
@@ -58,6 +94,7 @@ class SiteItem(BaseModel):
     current: bool = Field(description="Whether the finding rests on a count of the last 30 days.")
     seen_until: datetime | None = Field(description="The end of the newest count or of what was heard there.")
     open_alerts: int = Field(description="How many alerts are open there.")
+    attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 
 class ObservationItem(BaseModel):
@@ -98,6 +135,7 @@ class ObservationItem(BaseModel):
     announced: bool = Field(description="Whether it had been announced.")
     evidence: list[EvidenceItem] = Field(description="What a reader can follow.")
     note: str = Field(description="A remark: in quotation marks under its publisher's name, else our own.")
+    attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 
 class VisitItem(BaseModel):
@@ -128,6 +166,7 @@ class VisitItem(BaseModel):
     )
     evidence: list[EvidenceItem] = Field(description="What each step rests on.")
     recorded_at: datetime = Field(description="When this database learned this version.")
+    attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 
 class AlertItem(BaseModel):
@@ -155,6 +194,7 @@ class AlertItem(BaseModel):
     acknowledged_at: datetime | None = Field(description="When a person noted it.")
     acknowledged_by: str = Field(description="Who noted it.")
     page: str = Field(description="The path of the alert's page.")
+    attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 
 class StatusItem(BaseModel):
@@ -166,6 +206,7 @@ class StatusItem(BaseModel):
     )
     since: datetime | None = Field(description="Since when.")
     text: str = Field(description="The same in words.")
+    attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 
 class Sites(BaseModel):
@@ -173,6 +214,7 @@ class Sites(BaseModel):
 
     items: list[SiteItem] = Field(description="The sites of this page.")
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
 
 
 class Observations(BaseModel):
@@ -180,6 +222,7 @@ class Observations(BaseModel):
 
     items: list[ObservationItem] = Field(description="The observations of this page.")
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
 
 
 class Visits(BaseModel):
@@ -187,6 +230,7 @@ class Visits(BaseModel):
 
     items: list[VisitItem] = Field(description="The visits of this page.")
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
 
 
 class Alerts(BaseModel):
@@ -194,6 +238,15 @@ class Alerts(BaseModel):
 
     items: list[AlertItem] = Field(description="The alerts of this page.")
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
+
+
+class Polls(BaseModel):
+    """A page of polls."""
+
+    items: list[PollItem] = Field(description="The polls of this page.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
 
 
 class Statuses(BaseModel):
@@ -201,9 +254,10 @@ class Statuses(BaseModel):
 
     items: list[StatusItem] = Field(description="The parts of the program of this page.")
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
 
 
-def observation_item(each: Observation) -> ObservationItem:
+def observation_item(each: Observation, sources: Iterable[str]) -> ObservationItem:
     """One observation as the API gives it."""
     series = each.series
     return ObservationItem(
@@ -236,10 +290,11 @@ def observation_item(each: Observation) -> ObservationItem:
         announced=each.announced,
         evidence=_evidence(each.evidence),
         note=quoted_note(each.note, each.publisher, each.via),
+        attribution=one_cell(sources),
     )
 
 
-def visit_item(each: Visit) -> VisitItem:
+def visit_item(each: Visit, sources: Iterable[str]) -> VisitItem:
     """One visit as the API gives it."""
     return VisitItem(
         visit_id=each.visit_id,
@@ -261,6 +316,7 @@ def visit_item(each: Visit) -> VisitItem:
         candidates=dict(each.candidates),
         evidence=_evidence(each.evidence),
         recorded_at=each.recorded_at,
+        attribution=one_cell(sources),
     )
 
 
@@ -289,8 +345,40 @@ def alert_item(each: Alert) -> AlertItem:
         acknowledged_at=each.acknowledged_at,
         acknowledged_by=each.acknowledged_by,
         page=f"/alerts/{each.id}",
+        attribution=one_cell(alert_attributions(each)),
+    )
+
+
+def poll_item(each: PollEvidence, sources: Iterable[str]) -> PollItem:
+    """One poll as the API gives it."""
+    poll = each.poll
+    return PollItem(
+        id=poll.id,
+        provider=poll.provider,
+        scope=poll.scope,
+        request=each.request,
+        started_at=poll.started_at,
+        finished_at=poll.finished_at,
+        feed_time=poll.feed_time,
+        outcome=poll.outcome,
+        http_status=poll.http_status,
+        item_count=poll.item_count,
+        answer_sha256=poll.answer_sha256,
+        answer_size=poll.answer_size,
+        extracts=[
+            ExtractItem(
+                icao24=said.icao24, rows=[dict(row) for row in said.rows], redistribute=said.redistribute
+            )
+            for said in each.extracts
+        ],
+        missing=each.missing,
+        page=f"/polls/{poll.id}",
+        attribution=one_cell(sources),
     )
 
 
 def _evidence(evidence: tuple[Evidence, ...]) -> list[EvidenceItem]:
-    return [EvidenceItem(kind=each.kind, ref=each.ref, text=each.text) for each in evidence]
+    return [
+        EvidenceItem(kind=each.kind, ref=each.ref, text=each.text, page=evidence_page(each))
+        for each in evidence
+    ]

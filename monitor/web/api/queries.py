@@ -126,6 +126,15 @@ class VisitQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class PollQuery:
+    """Which polls: those that an alert or a visit rests on, or one."""
+
+    alert: Annotated[str | None, Query(max_length=200, description="The alert's id")] = None
+    visit: Annotated[str | None, Query(max_length=200, description="The visit's id")] = None
+    poll: Annotated[int | None, Query(ge=0, le=2**63 - 1, description="The poll's number")] = None
+
+
+@dataclass(frozen=True, slots=True)
 class AlertQuery:
     """Which alerts; those that were open at some time in [since, until)."""
 

@@ -9,24 +9,31 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
-from db.alerts import alerts
+from alerts.attribution import alert_attributions, each_once
+from db.alerts import alert_by_id, alerts
 from db.engine import Connection, reading
 from db.observations import LookId
 from db.pages import look_id, look_page, visit_page, visit_place
 from db.records import Observation, SeriesKey
 from db.sites import site_names
 from monitor.reports.asked_times import TimeReader
+from monitor.reports.evidence import evidence_of_poll, polls_of_alert, polls_of_visits
+from monitor.reports.sources import visit_attributions
 from monitor.reports.tables import csv_text, look_table_row
 from monitor.web.api.formats import bad_cursor, cursor_time, decode_cursor, encode_cursor, format_page
 from monitor.web.api.models import (
     Alerts,
     ApiError,
     Observations,
+    Polls,
+    SiteItem,
     Sites,
     Statuses,
+    StatusItem,
     Visits,
     alert_item,
     observation_item,
+    poll_item,
     visit_item,
 )
 from monitor.web.api.queries import (
@@ -35,6 +42,7 @@ from monitor.web.api.queries import (
     FormatParameter,
     ObservationQuery,
     Paging,
+    PollQuery,
     SiteParameter,
     VisitQuery,
     only_known_parameters,
@@ -53,7 +61,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         "content": {"text/plain": {"schema": {"type": "string"}}},
         "description": "Too many wrong tokens came from this address; Retry-After says when to ask again",
     },
-    404: {"model": ApiError, "description": "There is no such site"},
+    404: {"model": ApiError, "description": "There is no such site or alert"},
     422: {
         "model": ApiError,
         "description": "A parameter is not known here, or holds what cannot be used: a time without zone, a limit beyond "
@@ -69,7 +77,7 @@ Pages = Annotated[Paging, Depends()]
 
 _COLLECTION = {
     "type": "object",
-    "required": ["type", "features", "next"],
+    "required": ["type", "features", "next", "attribution"],
     "properties": {
         "type": {"const": "FeatureCollection"},
         "features": {
@@ -77,6 +85,7 @@ _COLLECTION = {
             "items": {"type": "object", "required": ["type", "geometry", "properties"]},
         },
         "next": {"type": ["string", "null"]},
+        "attribution": {"type": "array", "items": {"type": "string"}},
     },
 }
 _FORMS: dict[int | str, dict[str, Any]] = {
@@ -99,7 +108,9 @@ def get_sites(request: Request, here: Here, paging: Pages, site: SiteParameter =
     page = items[start : start + paging.size]
     more = start + paging.size < len(items)
     following = encode_cursor(str(start + paging.size)) if more else None
-    return _answer(request, here, paging, Sites(items=page, next=following), outlines=True)
+    return _answer(
+        request, here, paging, Sites(items=page, next=following, attribution=_whole(page)), outlines=True
+    )
 
 
 @router.get("/observations", name="observations", response_model=Observations, responses=_FORMS)
@@ -118,9 +129,13 @@ def get_observations(
         key, start, look = look_id(found[-1])
         series = (key.site_id, key.area, key.metric, key.subject, key.procedure)
         following = encode_cursor(*series, start, look)
-    items = [observation_item(each) for each in found]
+    sources = here.app.sources
+    items = [observation_item(each, sources.look(each)) for each in found]
+    data = each_once(said for each in found for said in sources.look(each))
     rows = csv_text(_rows(here, names, found)) if paging.form == "csv" else None
-    return _answer(request, here, paging, Observations(items=items, next=following), csv=rows)
+    return _answer(
+        request, here, paging, Observations(items=items, next=following, attribution=data), csv=rows
+    )
 
 
 @router.get("/visits", name="visits", response_model=Visits, responses=_FORMS)
@@ -133,12 +148,14 @@ def get_visits(
     with reading(here.app.engine) as connection:
         _check_site(connection, here, wanted.site)
         found = visit_page(connection, wanted.filter(_times(here, wanted.site)), place, paging.size + 1)
-    following = None
-    if len(found) > paging.size:
-        found = found[: paging.size]
-        following = encode_cursor(*visit_place(found[-1]))
-    items = [visit_item(each) for each in found]
-    return _answer(request, here, paging, Visits(items=items, next=following))
+        following = None
+        if len(found) > paging.size:
+            found = found[: paging.size]
+            following = encode_cursor(*visit_place(found[-1]))
+        sources = visit_attributions(connection, found, here.app.sources)
+    items = [visit_item(each, sources[each.visit_id]) for each in found]
+    data = each_once(said for some in sources.values() for said in some)
+    return _answer(request, here, paging, Visits(items=items, next=following, attribution=data))
 
 
 @router.get("/alerts", name="alert_list", response_model=Alerts, responses=_FORMS)
@@ -161,14 +178,54 @@ def get_alerts(
     page = rest[: paging.size]
     following = encode_cursor(page[-1].opened_at, page[-1].id) if len(rest) > len(page) else None
     items = [alert_item(each) for each in page]
-    return _answer(request, here, paging, Alerts(items=items, next=following))
+    data = each_once(said for each in page for said in alert_attributions(each))
+    return _answer(request, here, paging, Alerts(items=items, next=following, attribution=data))
+
+
+@router.get("/polls", name="polls", response_model=Polls, responses=_FORMS)
+def get_polls(
+    request: Request, here: Here, paging: Pages, wanted: Annotated[PollQuery, Depends()]
+) -> Response:
+    """The polls that an alert or a visit rests on, or one by its number: time, request, hash, and what is kept."""
+    after = decode_cursor(paging.cursor, 1)
+    place = -1 if after is None else int(_one(after, "0", str.isdecimal))
+    with reading(here.app.engine) as connection:
+        numbers = [each for each in _polls_asked(connection, wanted) if each > place]
+        page = numbers[: paging.size]
+        read = [evidence_of_poll(connection, each, public=here.public) for each in page]
+    found = [each for each in read if each is not None]
+    sources = here.app.sources
+    items = [poll_item(each, [sources.provider(each.poll.provider)]) for each in found]
+    following = encode_cursor(str(page[-1])) if len(numbers) > len(page) else None
+    data = each_once(sources.provider(each.poll.provider) for each in found)
+    return _answer(request, here, paging, Polls(items=items, next=following, attribution=data))
+
+
+def _polls_asked(connection: Connection, wanted: PollQuery) -> list[int]:
+    if wanted.poll is not None:
+        return [wanted.poll]
+    if wanted.alert is not None:
+        alert = alert_by_id(connection, wanted.alert)
+        if alert is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "alert: there is no alert with this id.")
+        return polls_of_alert(connection, alert)
+    if wanted.visit is not None:
+        return polls_of_visits(connection, [wanted.visit])
+    raise HTTPException(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "Say whose polls: alert=ID or visit=ID, or poll=NUMBER for one. There are too many to list them all.",
+    )
 
 
 @router.get("/status", name="status", response_model=Statuses, responses=_FORMS)
 def get_status(request: Request, here: Here, form: FormatParameter = "json") -> Response:
     """How the program is: who leads, the outbox, every provider and channel."""
     items = status_items(here.app, here.clock())
-    return _answer(request, here, Paging(form), Statuses(items=items, next=None))
+    return _answer(request, here, Paging(form), Statuses(items=items, next=None, attribution=_whole(items)))
+
+
+def _whole(items: Iterable[SiteItem | StatusItem]) -> list[str]:
+    return each_once(said for each in items for said in each.attribution.split("; "))
 
 
 def _check_site(connection: Connection, here: WebContext, site: str | None) -> None:

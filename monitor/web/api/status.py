@@ -1,14 +1,18 @@
 """Sites and status as the API gives them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from alerts.attribution import one_cell
 from db.engine import Connection
 from monitor.app import App
 from monitor.flights.words import rejected_words
 from monitor.reports.status import ProviderStatus, WatchStatus, gather_status
 from monitor.web.api.models import AreaItem, SiteItem, StatusItem
 from monitor.web.views.overview import OverviewReader, SiteCard
+
+OWN = "sitewatch itself"
+"""Of figures about the program no other source is to be named."""
 
 
 def site_items(connection: Connection, app: App, now: datetime, site_id: str | None) -> list[SiteItem]:
@@ -19,12 +23,13 @@ def site_items(connection: Connection, app: App, now: datetime, site_id: str | N
         _site(
             surveyor.card(site, charted=False),
             sum(each.status == "open" for each in surveyor.told(site.id)),
+            surveyor.sources_of(site),
         )
         for site in wanted
     ]
 
 
-def _site(card: SiteCard, open_alerts: int) -> SiteItem:
+def _site(card: SiteCard, open_alerts: int, sources: Iterable[str]) -> SiteItem:
     site, state = card.site, card.state
     return SiteItem(
         id=site.id,
@@ -47,6 +52,7 @@ def _site(card: SiteCard, open_alerts: int) -> SiteItem:
         current=state.current,
         seen_until=state.since,
         open_alerts=open_alerts,
+        attribution=one_cell(sources),
     )
 
 
@@ -62,15 +68,17 @@ def _program(status: WatchStatus) -> StatusItem:
         f"Scheduling: {leads}." if leads else "No service schedules just now; start one with “sitewatch run”."
     )
     if status.storage:
-        return StatusItem(part="program", state="failing", since=None, text=status.storage)
-    return StatusItem(part="program", state="ok" if leads else "idle", since=None, text=text)
+        return StatusItem(part="program", state="failing", since=None, text=status.storage, attribution=OWN)
+    return StatusItem(part="program", state="ok" if leads else "idle", since=None, text=text, attribution=OWN)
 
 
 def _outbox(status: WatchStatus) -> StatusItem:
     box = status.outbox
     waiting = sum(box.waiting.values())
     text = f"{waiting} messages wait, {box.dead} were given up."
-    return StatusItem(part="outbox", state="failing" if box.failing else "ok", since=None, text=text)
+    return StatusItem(
+        part="outbox", state="failing" if box.failing else "ok", since=None, text=text, attribution=OWN
+    )
 
 
 def _provider(each: ProviderStatus) -> StatusItem:
@@ -78,7 +86,9 @@ def _provider(each: ProviderStatus) -> StatusItem:
     since = state.last_ok_at if state.health == "ok" else state.failing_since
     text = state.last_error or f"{each.kind}, asked every {each.interval_s} s; {each.attribution}."
     text = " ".join(part for part in (text, rejected_words(each.rejected_24h)) if part)
-    return StatusItem(part=f"provider:{each.name}", state=state.health, since=since, text=text)
+    return StatusItem(
+        part=f"provider:{each.name}", state=state.health, since=since, text=text, attribution=each.attribution
+    )
 
 
 def _channels(status: WatchStatus) -> Iterator[StatusItem]:
@@ -90,4 +100,5 @@ def _channels(status: WatchStatus) -> Iterator[StatusItem]:
             state="failing" if trouble else "ok",
             since=trouble.failing_since if trouble else None,
             text=(trouble.last_error or "") if trouble else "Messages go out.",
+            attribution=OWN,
         )

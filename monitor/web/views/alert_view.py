@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from alerts.attribution import alert_attributions, each_once
 from alerts.channels.safe_text import safe_url
 from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
@@ -26,6 +27,7 @@ from db.records import Alert, AlertEvent, Delivery
 from db.silences import Silence, silences
 from db.sites import site_names
 from monitor.app import App
+from monitor.reports.evidence import polls_of_alert
 from monitor.web.views.message_previews import (
     EmailPreview,
     SlackPreview,
@@ -34,7 +36,7 @@ from monitor.web.views.message_previews import (
     shown_event,
     slack_preview,
 )
-from monitor.web.views.panels import Panel, PanelReader, Topic
+from monitor.web.views.panels import Panel, PanelReader, Topic, panel_attributions
 from monitor.web.views.rows import SourceLink, subject_words
 
 _DELIVERY_WORDS = {
@@ -97,6 +99,10 @@ class AlertPage:
     """Whether any message about it went, or still goes, to somebody."""
     as_sent: bool
     """Whether the message that is shown is the very one that was sent."""
+    polls: tuple[int, ...]
+    """The polls that it rests on, through its visits."""
+    data: tuple[str, ...]
+    """Whose data the page rests on."""
 
 
 def alert_page(
@@ -111,6 +117,7 @@ def alert_page(
     told = shown_event(life, owed, seq)
     delivery = delivery_of(told, owed)
     message = compose_within(connection, delivery, app.settings.public_url)
+    panel = _panel(connection, app, alert, now)
     kinds = {each.seq: EVENT_WORDS[each.kind] for each in life}
     return AlertPage(
         alert=alert,
@@ -126,10 +133,12 @@ def alert_page(
             if each.site_id == alert.site_id and each.metric in {"", alert.metric}
         ),
         zone=alert.details["timezone"],
-        panel=_panel(connection, app, alert, now),
+        panel=panel,
         status_words=EVENT_WORDS,
         sent=alert.id in notified_alerts(connection),
         as_sent=thaw(delivery) is not None,
+        polls=tuple(polls_of_alert(connection, alert)),
+        data=tuple(each_once([*alert_attributions(alert), *panel_attributions(panel, app.sources)])),
     )
 
 

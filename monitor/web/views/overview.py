@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from alerts.attribution import alert_attributions, each_once
 from alerts.words import ago, counted_by, look_count, look_period, metric_words
 from db.alerts import alerts
 from db.blindness import open_periods
@@ -20,6 +21,7 @@ from db.provider_states import provider_states
 from db.records import Alert, Observation
 from db.sites import site_names
 from monitor.app import App
+from monitor.reports.sources import provider_attributions, site_attributions
 from monitor.sites import Site
 from monitor.sites.kinds import KINDS
 from monitor.web.views.feed_coverage import (
@@ -34,7 +36,7 @@ from monitor.web.views.feed_coverage import (
 )
 from monitor.web.views.imagery_view import SitePicture, site_picture
 from monitor.web.views.map_data import SiteMark
-from monitor.web.views.panels import Panel, PanelReader, topics
+from monitor.web.views.panels import Panel, PanelReader, panel_attributions, topics
 from monitor.web.views.reception import read_reception
 from monitor.web.views.verdict_words import verdict_status
 
@@ -110,6 +112,8 @@ class Overview:
     feeds: int
     told: frozenset[str]
     """The alerts of which a message went, or still goes, to somebody."""
+    data: tuple[str, ...]
+    """Whose data the page rests on."""
 
     @property
     def featured(self) -> tuple[SiteCard, ...]:
@@ -128,6 +132,7 @@ class OverviewReader:
     def __init__(self, connection: Connection, app: App, now: datetime) -> None:
         self._connection, self._now = connection, now
         self._sites = app.sites
+        self._sources = app.sources
         feeds = list(app.feeds.values())
         self._imagery = [feed.provider for feed in feeds if not feed.watches]
         self._flights = [feed.provider for feed in feeds if feed.watches]
@@ -153,7 +158,14 @@ class OverviewReader:
         failing = [
             each for each in asked if each in health and health[each].health in {"failing", "disabled"}
         ]
-        return Overview(tuple(cards), opened, tuple(failing), len(asked), self.sent)
+        data = each_once(said for each in cards for said in self._shown_by(each))
+        return Overview(tuple(cards), opened, tuple(failing), len(asked), self.sent, tuple(data))
+
+    def _shown_by(self, card: SiteCard) -> Iterator[str]:
+        yield from panel_attributions(card.panel, self._sources)
+        if card.picture:
+            yield card.picture.attribution
+        yield from self.sources_of(card.site)
 
     def card(self, site: Site, *, charted: bool = True) -> SiteCard:
         """One site; only those `charted` get a picture and a panel."""
@@ -169,6 +181,19 @@ class OverviewReader:
             panel=panel,
             newest=newest,
             sight=tuple(self._sight(site, newest)),
+        )
+
+    def sources_of(self, site: Site) -> list[str]:
+        """Whose data say how a site stands: its newest count, who is asked about it, and who drew it."""
+        newest = self._newest(site)
+        feeds = [*(self._flights if site.flies else ()), *self._imagery]
+        return each_once(
+            [
+                *(self._sources.look(newest) if newest else ()),
+                *(said for each in self._told[site.id] for said in alert_attributions(each)),
+                *provider_attributions(feeds, self._sources, self._now),
+                *site_attributions(site),
+            ]
         )
 
     def summaries(self, site_id: str) -> Sequence[SeriesSummary]:

@@ -1,15 +1,19 @@
 """The pages: sites, alerts, feeds. Reading only; what changes something is in `actions`."""
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from alerts.attribution import MAP, alert_attributions, each_once
+from alerts.words import duration
 from db.alerts import alerts
 from db.cutouts import newest_cutout
 from db.deliveries import notified_alerts
 from db.engine import reading
+from monitor.reports.evidence import evidence_of_poll
 from monitor.web.context import Here
 from monitor.web.security import FRAMED_HEADERS
 from monitor.web.views.alert_view import alert_page
@@ -36,10 +40,11 @@ def get_index(request: Request, here: Here) -> Response:
         request,
         "index.html",
         overview=overview,
+        data=[*overview.data, MAP],
         newest=newest,
         map=map_data([card.mark for card in overview.cards]),
         sites_file=here.app.sites_file.path.name,
-        faults=here.app.sites_file.faults,
+        faults=() if here.public else here.app.sites_file.faults,
     )
 
 
@@ -51,7 +56,9 @@ def get_site(request: Request, here: Here, site_id: str, asked: Annotated[PanelQ
         return _unknown(request, here, "site", "The list of sites is on the first page.")
     with reading(here.app.engine) as connection:
         view = site_page(connection, here.app, watched, here.clock(), asked)
-    return here.renderer.page(request, "site.html", view=view, map=map_data([view.card.mark]))
+    return here.renderer.page(
+        request, "site.html", view=view, map=map_data([view.card.mark]), data=[*view.data, MAP]
+    )
 
 
 @router.get("/sites/{site_id}/picture")
@@ -78,6 +85,7 @@ def get_alert_list(request: Request, here: Here, status: str = "", site: str = "
         request,
         "alerts.html",
         alerts=found[:MOST_ALERTS],
+        data=each_once(said for each in found[:MOST_ALERTS] for said in alert_attributions(each)),
         told=told,
         left_out=max(0, len(found) - MOST_ALERTS),
         chosen_status=status,
@@ -95,7 +103,7 @@ def get_alert(
         view = alert_page(connection, here.app, alert_id, here.clock(), event)
     if view is None:
         return _unknown(request, here, "alert", "The list of alerts is at /alerts.")
-    return here.renderer.page(request, "alert.html", view=view)
+    return here.renderer.page(request, "alert.html", view=view, data=view.data)
 
 
 @router.get("/alerts/{alert_id}/email")
@@ -110,12 +118,30 @@ def get_email(
     return HTMLResponse(html, headers=FRAMED_HEADERS)
 
 
+@router.get("/polls/{poll_id}")
+def get_poll(request: Request, here: Here, poll_id: int) -> Response:
+    """Show one poll: when and what was asked, the hash of the answer, and what is kept of it."""
+    with reading(here.app.engine) as connection:
+        view = evidence_of_poll(connection, poll_id, public=here.public)
+    if view is None:
+        return _unknown(request, here, "poll", "Alerts and visits name those that they rest on.")
+    return here.renderer.page(
+        request, "poll.html", view=view, data=[here.app.sources.provider(view.poll.provider)]
+    )
+
+
 @router.get("/feeds")
 def get_feeds(request: Request, here: Here) -> Response:
     """Show the feeds, their health and their terms."""
-    return here.renderer.page(request, "feeds.html", view=feeds_page(here.app, here.clock()))
+    view = feeds_page(here.app, here.clock())
+    data = each_once(each.provider.attribution for each in view.feeds)
+    return here.renderer.page(request, "feeds.html", view=view, data=data)
 
 
 def _unknown(request: Request, here: Here, what: str, where: str) -> Response:
     text = f"There is no {what} with this address. {where}"
+    if here.public:
+        # Said of every address that leads nowhere, so that it tells nothing of this one.
+        delay = duration(timedelta(hours=here.app.settings.public_delay_hours))
+        text += f" What is younger than {delay} is not shown in public; whoever watches here sees it after a log-in."
     return here.renderer.problem(request, HTTPStatus.NOT_FOUND, f"No such {what}", text)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from alerts.attribution import Attributions
 from alerts.judging.forecast import Expected, expectations, series_in
 from alerts.judging.knowable import known_at
 from alerts.metrics import METRICS
@@ -74,6 +75,15 @@ class Panel:
     def not_assessable(self) -> str:
         """What the shading of looks that could not be used means; '' where there is none."""
         return not_assessable(self.told.looks)
+
+
+def panel_attributions(panel: Panel | None, sources: Attributions) -> Iterator[str]:
+    """Whose counts and baselines a panel shows."""
+    if panel is not None:
+        for look in panel.told.looks:
+            yield from sources.look(look)
+        for said in panel.told.declared:
+            yield from sources.statement(said)
 
 
 def topics(

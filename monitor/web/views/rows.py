@@ -83,7 +83,8 @@ class VisitRow:
     state: str
     confidence: str
     subjects: str
-    evidence: tuple[str, ...]
+    evidence: tuple[SourceLink, ...]
+    """What each step rests on, with a link to the poll where it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +173,15 @@ def visit_row(visit: Visit, site_names: Mapping[str, str]) -> VisitRow:
         state=telling.visit_state_words(visit),
         confidence=telling.confidence_words(visit),
         subjects=", ".join(subject_words(each, site_names) for each in visit.subjects),
-        evidence=tuple(each.text for each in visit.evidence if each.text),
+        evidence=tuple(
+            SourceLink(each.text, evidence_page(each) or None) for each in visit.evidence if each.text
+        ),
     )
+
+
+def evidence_page(each: Evidence) -> str:
+    """The path of our own page that shows a piece of evidence; '' where there is none."""
+    return f"/polls/{each.ref}" if each.kind == "poll" and each.ref.isdecimal() else ""
 
 
 def subject_words(name: str, site_names: Mapping[str, str]) -> str:

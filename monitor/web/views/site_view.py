@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from alerts.attribution import each_once
 from alerts.channels.safe_text import safe_url
 from alerts.judging.judgeability import Judgeability, judgeability
 from alerts.words import metric_words, named, period_words, quoted_note
@@ -14,11 +15,12 @@ from db.pages import VisitFilter, visit_page
 from db.records import Alert, Note
 from monitor.aircraft.listed import CANNOT_FIRE, entries_that_cannot_fire
 from monitor.app import App
+from monitor.reports.sources import visit_attributions
 from monitor.sites import Site
 from monitor.web.charts.data import chart_data
 from monitor.web.views.imagery_view import SitePicture, site_picture
 from monitor.web.views.overview import OverviewReader, SiteCard
-from monitor.web.views.panels import Panel, PanelReader, Topic, topics
+from monitor.web.views.panels import Panel, PanelReader, Topic, panel_attributions, topics
 from monitor.web.views.plan import Plan, draw_plan
 from monitor.web.views.rows import SourceLink, VisitRow, subject_words, visit_row
 from monitor.web.views.verdict_words import rules_by_metric
@@ -86,6 +88,8 @@ class SitePage:
     judgeability: tuple[Judgeability, ...]
     watchlist: tuple[tuple[str, str], ...]
     """The subjects on the site's watch list in words, each with why it is listed or why it can never fire, if either."""
+    data: tuple[str, ...]
+    """Whose data the page rests on."""
 
     @property
     def site(self) -> Site:
@@ -103,15 +107,25 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     watch = app.watches[site.id]
     panel = panel_reader.panel(chosen, told, watch=watch, height=SITE_CHART_HEIGHT) if chosen else None
     visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if site.flies else []
+    remarks, picture = notes(connection, site.id), site_picture(connection, site, now)
+    data = each_once(
+        [
+            *panel_attributions(panel, app.sources),
+            *(said for each in remarks for said in app.sources.statement(each)),
+            *(said for some in visit_attributions(connection, visits, app.sources).values() for said in some),
+            picture.attribution,
+            *overview_reader.sources_of(site),
+        ]
+    )
     return SitePage(
         card=overview_reader.card(site, charted=False),
-        picture=site_picture(connection, site, now),
+        picture=picture,
         links=tuple(_links(known, chosen)),
         subjects=tuple(_subject_links(known, chosen, overview_reader.names)),
         panel=panel,
         chart=chart_data(panel.told) if panel and panel.chart and not panel.chart.lanes else None,
         visits=tuple(visit_row(each, overview_reader.names) for each in visits),
-        notes=tuple(_note(each, site.timezone.key) for each in reversed(notes(connection, site.id))),
+        notes=tuple(_note(each, site.timezone.key) for each in reversed(remarks)),
         alerts=tuple(told),
         told=overview_reader.sent,
         plan=draw_plan(site),
@@ -120,6 +134,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         site_names=overview_reader.names,
         judgeability=tuple(judgeability(connection, {site.id: watch}, app.rules, now)),
         watchlist=tuple(_listed(connection, site, overview_reader.names)),
+        data=tuple(data),
     )
 
 

@@ -20,6 +20,7 @@ from db.aircraft import known_aircraft
 from db.engine import Connection, is_missing, reading, writing
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, purge
+from db.scenario_mark import ScenarioMark, scenario_mark
 from db.silences import drop_unborn_silences
 from db.sites import record_sites
 from monitor.app import App
@@ -45,6 +46,7 @@ _THIS_MACHINE = "this machine"
 def start(app: App, now: datetime) -> list[str]:
     """Bring the database up to date, record the sites, load the published history; say in words what was done."""
     done = list(_migrate(app))
+    _refuse_scenario(app)
     note_sites(app, now)
     done += [f"Baselines begin anew: {what}." for what in note_feeds(app.engine, app.feeds.values(), now)]
     done.append(f"Sites: {len(app.sites)} watched, from {app.sites_file.path}: {_some(app.sites)}.")
@@ -76,6 +78,23 @@ def prepare(app: App, now: datetime, *, fresh: bool) -> None:
         raise WorkFailed(
             f"The database ({app.database}) belongs to an older sitewatch. Stop the service if one runs, then start "
             "the new one with “sitewatch run”: it brings the database up to date."
+        )
+    elif fresh:
+        _refuse_scenario(app)
+
+
+def scenario_of(app: App) -> ScenarioMark | None:
+    """Which scenario the database holds, if it holds one."""
+    with reading(app.engine) as connection:
+        return scenario_mark(connection)
+
+
+def _refuse_scenario(app: App) -> None:
+    """Nothing that is watched may come to stand among what a scenario made up."""
+    if mark := scenario_of(app):
+        raise WorkFailed(
+            f"The database ({app.database}) holds the replay of a scenario, “{mark.title}”. Nothing can be added to it, and "
+            "nothing watches with it: set SITEWATCH_DATABASE_URL to another database."
         )
 
 

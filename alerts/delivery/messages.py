@@ -22,6 +22,7 @@ from alerts.words import (
     subject_phrase,
 )
 from db.records import Alert, AlertEvent, Delivery
+from db.records.provenance import made_words
 
 EVENT_WORDS = {
     "opened": "New",
@@ -55,7 +56,7 @@ def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_ur
         subject=f"[sitewatch] {alert.site_name}: {METRICS[alert.metric].many}, {day}",
         status=EVENT_WORDS[event.kind],
         headline=alert.headline,
-        paragraphs=tuple(_paragraphs(alert, event)),
+        paragraphs=(*_made(alert), *_paragraphs(alert, event)),
         created_at=event.recorded_at,
         facts=tuple(_facts(alert)),
         links=tuple(_links(alert, public_url)),
@@ -89,6 +90,13 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield _UNKNOWN[alert.metric]
     if alert.status != "open":
         yield f"Since then: {alert.details['closing']}"
+
+
+def _made(alert: Alert) -> Iterator[str]:
+    """The sentence about data that nobody recorded."""
+    looks = [*alert.details["entries"], *alert.details.get("others", ())]
+    if said := made_words(name for each in looks for name in each.get("data_from", ())):
+        yield said
 
 
 def _reported(entry: Entry, alert: Alert) -> str:

@@ -9,6 +9,7 @@ from alerts.metrics import METRICS
 from alerts.rules.contract import Verdict
 from alerts.rules.series import certain_count
 from db.records import Alert, Observation
+from db.records.provenance import made_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,12 @@ def rests_on(alert: Alert, look: Observation) -> bool:
     """Whether an alert rests on this very revision of a look."""
     entries = alert.details["entries"]
     return any(same_look(each, look) and each["revision"] == look.revision for each in entries)
+
+
+def is_less_recorded(look: Observation, alert: Alert) -> bool:
+    """Whether a look that nobody recorded stands against an alert that rests on recorded data: it settles nothing."""
+    found = {made_of(each.get("data_from", ())) for each in alert.details["entries"]}
+    return made_of(look.data_from) != "recorded" and "recorded" in found
 
 
 def is_of_same_time(each: Mapping[str, Any], look: Observation) -> bool:

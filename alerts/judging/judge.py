@@ -21,7 +21,7 @@ from alerts.incidents.episodes import (
     open_episode,
     resolve_or_withdraw,
 )
-from alerts.incidents.findings import Finding, is_event, rests_on
+from alerts.incidents.findings import Finding, is_event, is_less_recorded, rests_on
 from alerts.judging import hindsight
 from alerts.judging.archive import LookHistoryCache
 from alerts.judging.recalibration import Calibration, calibration_at, keep_calibration
@@ -317,6 +317,8 @@ class _Clerk:
     def _settle(self, finding: Finding, own_group: str | None = None) -> None:
         """Let a look settle the alerts that it did not raise itself."""
         for alert in alerts_at(self.connection, *_place(finding.look)):
+            if is_less_recorded(finding.look, alert):
+                continue
             # A late report asks again what later looks say, and an alert may rest on one of those.
             if alert.group_key != own_group and not rests_on(alert, finding.look):
                 self.apply(

@@ -43,6 +43,8 @@ class Renderer:
     https: bool
     trouble: Callable[[], str]
     """Why nothing can be stored now, '' while all is well."""
+    scenario: Callable[[], str]
+    """The sentence of a database that holds a scenario and no watch, '' for a watch."""
 
     def page(
         self, request: HTTPConnection, template: str, *, status: int = HTTPStatus.OK, **context: Any
@@ -58,6 +60,7 @@ class Renderer:
                 "form_token": self.keys.form_token(fresh),
                 "guarded": self.keys.api_token is not None,
                 "trouble": self.trouble(),
+                "scenario": self.scenario(),
                 **context,
             }
         )

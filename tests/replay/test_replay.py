@@ -27,6 +27,7 @@ pytestmark = pytest.mark.long
 SEEDS = Path(__file__).resolve().parents[2] / "scenarios" / "seeds"
 MINIMAL = 'title = "t"\nstart = 2023-01-01T00:00:00Z\nend = 2023-01-02T00:00:00Z\nsites = "sites.geojson"\n'
 HOUR = 3600
+RECORDING = '[[recordings]]\nfile = "polls.ndjson"\nprovenance = "recorded"\norigin = "Made for a test."\n'
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_a_folder_without_a_scenario_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_recording_names_file_and_line(tmp_path: Path, line: str) -> None:
-    folder = write(tmp_path, MINIMAL + '[[recordings]]\nfile = "polls.ndjson"\n', polls_ndjson=line)
+    folder = write(tmp_path, MINIMAL + RECORDING, polls_ndjson=line)
     with pytest.raises(ScenarioError, match=r"polls\.ndjson, line 1"):
         read_recordings(load_scenario(folder))
 
@@ -128,7 +129,7 @@ def test_bodies_may_be_text_json_or_base64(tmp_path: Path) -> None:
         {"at": "2023-01-01T02:00:00Z", **base, "body_base64": base64.b64encode(b"\x00\xff").decode()},
     ]
     text = "\n".join(json.dumps(line) for line in lines)
-    folder = write(tmp_path, MINIMAL + '[[recordings]]\nfile = "polls.ndjson"\n', polls_ndjson=text)
+    folder = write(tmp_path, MINIMAL + RECORDING, polls_ndjson=text)
     assert [each.body for each in read_recordings(load_scenario(folder))] == [
         b"text",
         b'{"a": 1}',

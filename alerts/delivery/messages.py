@@ -22,6 +22,7 @@ from alerts.words import (
     subject_phrase,
 )
 from db.records import Alert, AlertEvent, Delivery
+from db.records.counts import remark
 from db.records.provenance import made_words
 
 EVENT_WORDS = {
@@ -84,7 +85,7 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
     yield from dict.fromkeys(
         said for each in entries for said in _reasons(each, alert, several=len(entries) > 1)
     )
-    for note in dict.fromkeys(each["note"] for each in entries if each["note"]):
+    for note in dict.fromkeys(said for each in entries if (said := remark(each["note"]))):
         yield f"From the record: {note}"
     if alert.metric in _UNKNOWN:
         yield _UNKNOWN[alert.metric]
@@ -107,7 +108,12 @@ def _reported(entry: Entry, alert: Alert) -> str:
     what = entry_count(entry, alert.metric) + (f" ({', '.join(asides)})" if asides else "")
     if entry["low"] is not None and entry["high"] is not None:
         what += f", between {digits(entry['low'])} and {digits(entry['high'])}"
-    known = f"known since {local_day(entry['result_time'], zone)}"
+    day = local_day(entry["result_time"], zone)
+    known = (
+        f"date of publication not known, at the earliest {day}"
+        if entry.get("undated")
+        else f"known since {day}"
+    )
     return f"{_source(entry)}: {what} {entry_when(entry, zone)}; {known}"
 
 

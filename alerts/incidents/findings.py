@@ -50,6 +50,7 @@ def look_snapshot(
         "period_end": look.period_end.isoformat(),
         "precision": look.precision,
         "result_time": look.result_time.isoformat(),
+        "undated": look.undated,
         "look_key": look.look_key,
         "revision": look.revision,
         "publisher": look.publisher,

@@ -27,6 +27,9 @@ def replay_command(
         Path | None,
         typer.Option(metavar="FILE", help="Keep the database in this new SQLite file.", show_default=False),
     ] = None,
+    dated_only: Annotated[
+        bool, typer.Option("--dated-only", help="Leave out what has no known date of publication.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Replay a recorded scenario with its own clock, and compare with its expected.json if it has one.
@@ -49,7 +52,7 @@ def replay_command(
             say(line)
     with tempfile.TemporaryDirectory(prefix="sitewatch-replay-") as scratch, _bar(folder) as progress:
         path = database or Path(scratch) / "replay.db"
-        app = run_scenario(folder, f"sqlite:///{path}", progress)
+        app = run_scenario(folder, f"sqlite:///{path}", progress, dated_only=dated_only)
         try:
             found = {"scenario": asdict(scenario.mark), **replay_report(app.engine)}
         finally:
@@ -78,6 +81,8 @@ def _expected(folder: Path) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any], differing: list[str] | None) -> None:
+    from alerts.words import undated_words
+
     print_table(
         ("opened", "status", "headline"),
         ((each["opened_at"][:10], each["status"], each["headline"]) for each in found["alerts"]),
@@ -86,5 +91,7 @@ def _show(found: dict[str, Any], differing: list[str] | None) -> None:
         f"{len(found['alerts'])} alerts, {found['observations']} observations, {len(found['visits'])} visits, "
         f"{len(found['deliveries'])} messages."
     )
+    if undated := undated_words(found["undated"]):
+        say(undated)
     if differing == []:
         say("This is what expected.json says.")

@@ -12,6 +12,7 @@ from db import observations
 from db.declared import record_declared, record_notes
 from db.engine import Connection, Engine, writing
 from db.records import DeclaredBaseline, Note, Observation, SeriesKey
+from db.records.counts import remark
 from db.records.revisions import in_force
 from db.spelling import spelled
 from monitor.imports.columns import ID_COLUMN
@@ -259,9 +260,11 @@ def _corrections(
             current = in_force(revisions, Observation.same_finding)
             # The midnight after, at which it was knowable, hangs on the zone.
             if not each.same_finding(current):
-                yield replace(each, result_time=max(each.result_time, current.result_time))
+                yield replace(
+                    each, result_time=max(each.result_time, current.result_time), note=remark(each.note)
+                )
         elif not any(each.same_finding(earlier) for earlier in revisions):
-            yield replace(each, result_time=max(each.period_start, clock.latest))
+            yield replace(each, result_time=max(each.period_start, clock.latest), note=remark(each.note))
 
 
 def _of(records: Sequence[ImportedRecord], kind: type[ImportedT]) -> list[ImportedT]:

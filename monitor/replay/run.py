@@ -50,8 +50,13 @@ class SteppedClock:
         return self.now
 
 
-def run_scenario(folder: Path, database_url: str, progress: ReplayProgress | None = None) -> App:
-    """Run a whole scenario on an empty database; give the program as it stands at the end, still open."""
+def run_scenario(
+    folder: Path, database_url: str, progress: ReplayProgress | None = None, *, dated_only: bool = False
+) -> App:
+    """Run a whole scenario on an empty database; give the program as it stands at the end, still open.
+
+    With `dated_only` nobody learns what has no known date of publication.
+    """
     scenario = load_scenario(folder)
     clock = SteppedClock(scenario.start)
     app = _build(scenario, database_url, clock)
@@ -59,7 +64,8 @@ def run_scenario(folder: Path, database_url: str, progress: ReplayProgress | Non
         migrate(app.engine)
         _mark(app, scenario)
         pipeline.note_sites(app, scenario.start)
-        _Loop(app, scenario, clock, progress or (lambda _share: None)).run()
+        arrivals = _arrivals(scenario, app.sites, dated_only=dated_only)
+        _Loop(app, scenario, clock, arrivals, progress or (lambda _share: None)).run()
     except BaseException:
         app.close()
         raise
@@ -126,9 +132,16 @@ def _said_of(name: str, scenario: Scenario) -> dict[str, Any]:
 
 
 class _Loop:
-    def __init__(self, app: App, scenario: Scenario, clock: SteppedClock, progress: ReplayProgress) -> None:
+    def __init__(
+        self,
+        app: App,
+        scenario: Scenario,
+        clock: SteppedClock,
+        arrivals: Mapping[datetime, list[ImportedRecord]],
+        progress: ReplayProgress,
+    ) -> None:
         self._app, self._scenario, self._clock, self._progress = app, scenario, clock, progress
-        self._arrivals = _arrivals(scenario, app.sites)
+        self._arrivals = arrivals
         self._due = Wakes(sorted(self._arrivals))
         whole = (scenario.start, scenario.end)
         recorded = read_recordings(scenario)
@@ -186,8 +199,11 @@ class _Loop:
                 store_records(connection, records, self._app.sites)
 
 
-def _arrivals(scenario: Scenario, sites: Mapping[str, Site]) -> dict[datetime, list[ImportedRecord]]:
-    records = [record for file in scenario.observations for record in _read(file, sites, scenario)]
+def _arrivals(
+    scenario: Scenario, sites: Mapping[str, Site], *, dated_only: bool
+) -> dict[datetime, list[ImportedRecord]]:
+    read = (record for file in scenario.observations for record in _read(file, sites, scenario))
+    records = [each for each in read if not (dated_only and each.undated)]
     records.sort(key=lambda each: each.result_time)
     return {moment: list(group) for moment, group in groupby(records, key=lambda each: each.result_time)}
 

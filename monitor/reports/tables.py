@@ -39,6 +39,7 @@ HISTORY_COLUMNS = (
     "exposure",
     "procedure",
     "published",
+    "knowable_from",
     "recorded_at",
     "revision",
     "announced",
@@ -50,7 +51,10 @@ HISTORY_COLUMNS = (
     "look_key",
     "attribution",
 )
-"""`start` (inclusive), `end` (exclusive), `published` (when it was knowable) and `recorded_at` are UTC."""
+"""`start` (inclusive), `end` (exclusive), `published`, `knowable_from` and `recorded_at` are UTC.
+
+`published` is when it was knowable, empty where nobody knows; `knowable_from` is then the earliest.
+"""
 
 
 def safe_cell(value: object) -> object:
@@ -187,7 +191,8 @@ def _period(site: NamedSite, start: datetime, end: datetime, record: HistoryReco
 
 def _source(record: HistoryRecord, url: str) -> TableRow:
     return {
-        "published": record.result_time,
+        "published": None if record.undated else record.result_time,
+        "knowable_from": record.result_time,
         "recorded_at": record.recorded_at,
         "revision": record.revision,
         "publisher": record.publisher,
@@ -214,6 +219,7 @@ def history_document(history: SiteHistory) -> TableRow:
     return {
         "site": history.site.id,
         "metric": history.query.metric,
+        "undated": history.undated,
         "looks": [_flat(each) for each in history.looks],
         "declared": [_flat(each) for each in history.declared],
         "notes": [_flat(each) for each in history.notes],
@@ -222,7 +228,7 @@ def history_document(history: SiteHistory) -> TableRow:
 
 def _flat(record: HistoryRecord) -> TableRow:
     values: TableRow = asdict(record)
-    values = {**values.pop("series", {}), **values}
+    values = {**values.pop("series", {}), **values, "undated": record.undated}
     return {name: utc_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 

@@ -52,6 +52,7 @@ class EntryRow:
     exposure: str
     certainty: str
     known_since: datetime
+    undated: bool
     revision: int
     note: str
     links: tuple[SourceLink, ...]
@@ -150,6 +151,7 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
         exposure=exposure_words(entry["exposure"]),
         certainty=entry["certainty"] or "not stated",
         known_since=datetime.fromisoformat(entry["result_time"]),
+        undated=entry.get("undated", False),
         revision=entry["revision"],
         note=entry["note"],
         links=links,

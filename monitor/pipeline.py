@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
@@ -28,7 +29,7 @@ from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.tracks.identity import Aircraft, completed_aircraft, visit_subjects
-from monitor.imports import ImportClock, load_declared, load_published, move_days
+from monitor.imports import ImportClock, load_declared, load_published, move_days, withdraw_published
 from monitor.ops.database_health import inside, low_disk_words
 from monitor.ops.heartbeat import PingError, stuck_outbox
 from monitor.ops.metrics import LOOKS_JUDGED_TOTAL, POLLS_TOTAL, SENDS_TOTAL
@@ -41,6 +42,7 @@ _log = structlog.get_logger()
 PICTURES_AT_ONCE = 4
 _NAMED = 20
 _THIS_MACHINE = "this machine"
+_WITHDRAWN_FILE = "withdrawn.csv"
 
 
 def start(app: App, now: datetime) -> list[str]:
@@ -152,6 +154,7 @@ def _load_history(app: App, now: datetime) -> Iterator[str]:
         if new
         else f"History: the published facts in {path} are loaded already."
     )
+    yield from _taken_back(app, path.with_name(_WITHDRAWN_FILE), now)
     others = [fault for fault in report.faults if fault.column != "site_id"]
     if elsewhere := len(report.faults) - len(others):
         yield (
@@ -159,6 +162,23 @@ def _load_history(app: App, now: datetime) -> Iterator[str]:
         )
     for fault in others:
         _log.warning("published fact left out", file=str(path), fault=str(fault))
+
+
+def _taken_back(app: App, path: Path, now: datetime) -> Iterator[str]:
+    """Counts that an earlier version shipped by mistake, taken out of a database that loaded them."""
+    if not path.exists():
+        return
+    for look, why in withdraw_published(app.engine, path, app.sites, now):
+        key = look.series
+        when = (
+            look.written_start
+            if look.written_start == look.written_end
+            else f"{look.written_start} to {look.written_end}"
+        )
+        yield (
+            f"History: taken back: {key.site_id}, {key.metric}{f' {key.subject}' if key.subject else ''}, {when}, {look.value:g}. "
+            f"{why} What was told because of it is judged again."
+        )
 
 
 def reload_sites(app: App, now: datetime) -> Reload:

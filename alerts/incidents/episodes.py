@@ -210,6 +210,17 @@ def lapse_episode(alert: Alert, lapse_after: timedelta, recorded_at: datetime) -
     return _close(alert, "lapsed", moment, reason, None, tell=not is_event(alert))
 
 
+def unresolve(alert: Alert, look: Observation, moment: JudgementTime) -> AlertChange | None:
+    """Say of a resolved alert that its outcome is unknown, where the count by which it ended is corrected and ends nothing."""
+    if look.usable and not still_unusual(alert, look):
+        return None
+    day = local_day(look.period_start, alert.details["timezone"])
+    reason = (
+        f"The count for {day}, by which it had ended, was taken back or corrected: the outcome is unknown."
+    )
+    return _close(alert, "lapsed", moment, reason, look, tell=True)
+
+
 def _correct(
     alert: Alert,
     kept: list[dict[str, Any]],

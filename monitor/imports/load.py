@@ -11,11 +11,13 @@ from typing import TypeVar
 from db import observations
 from db.declared import record_declared, record_notes
 from db.engine import Connection, Engine, writing
+from db.moves import date_look
 from db.records import DeclaredBaseline, Note, Observation, SeriesKey
 from db.records.counts import remark
 from db.records.revisions import in_force
 from db.spelling import spelled
 from monitor.imports.columns import ID_COLUMN
+from monitor.imports.contradictions import LabelledRecord, contradictions, without_address
 from monitor.imports.faults import FAULTS_KEPT, ImportFault, UnreadableFile
 from monitor.imports.fields import ImportClock
 from monitor.imports.identity import is_name, look_identities
@@ -26,6 +28,9 @@ from monitor.imports.sources import RawRow, Rows, open_rows
 from monitor.sites import Site
 
 ROWS_AT_ONCE = 1_000
+ROWS_COMPARED = 10_000
+"""A larger file is compared with itself only where that is asked for: as records it would not fit into memory."""
+_FINDINGS_SHOWN = 10
 ImportedT = TypeVar("ImportedT", Observation, DeclaredBaseline, Note)
 ImportProgress = Callable[[str, int], None]
 """Called with "checked" or "stored" and the number of rows so far."""
@@ -66,12 +71,59 @@ def import_file(
     return _import(engine, path, sites, clock, skip_bad=skip_bad, progress=progress)
 
 
+def check_file(
+    path: Path, sites: Mapping[str, Site], now: datetime, zone: str = ""
+) -> tuple[list[ImportFault], list[str]]:
+    """Every fault of a file, and every sentence about rows that contradict each other or have no address; stores nothing."""
+    rows: list[LabelledRecord] = []
+    faults: list[ImportFault] = []
+    try:
+        for raw in open_rows(path)():
+            parsed = parse_row(raw, sites, ImportClock(now, latest=now, zone=zone))
+            if isinstance(parsed, tuple):
+                faults += parsed
+            else:
+                rows.append(LabelledRecord(raw.label, parsed))
+    except UnreadableFile as error:
+        return list(error.faults), []
+    return faults, [*contradictions(rows), *without_address(rows)]
+
+
 def load_published(engine: Engine, path: Path, sites: Mapping[str, Site], now: datetime) -> ImportReport:
     """Load the published facts; harmless at every start. A clock in the past (a replay) is no fault here.
 
     Facts about sites that are no longer watched are left out.
     """
     return _import(engine, path, sites, ImportClock(now), skip_bad=True, progress=None)
+
+
+def withdraw_published(
+    engine: Engine, path: Path, sites: Mapping[str, Site], now: datetime
+) -> list[tuple[Observation, str]]:
+    """Take back the counts of a file of mistakes, where they are stored and in force; give each with the reason.
+
+    They were never true, so that no `--as-of` shows them any more; alerts that rest on them are judged again.
+    """
+    try:
+        parsed = [parse_row(raw, sites, ImportClock(now)) for raw in open_rows(path)()]
+    except UnreadableFile:
+        return []
+    mistakes = [each for each in parsed if isinstance(each, Observation)]
+    taken_back = []
+    with writing(engine) as connection:
+        settled = _of(Known(connection, sites).settled(mistakes), Observation)
+        for each, revisions in zip(settled, observations.known_revisions(connection, settled), strict=True):
+            if revisions and (said := in_force(revisions, Observation.same_finding)).value == each.value:
+                why = remark(each.note)
+                observations.record_observations(connection, [_taken_back(said, why, now)])
+                taken_back.append((said, why))
+    return taken_back
+
+
+def _taken_back(said: Observation, why: str, now: datetime) -> Observation:
+    return replace(
+        said, value=None, low=None, high=None, qualifier="=", assessable=False, note=why, recorded_at=now
+    )
 
 
 def _import(
@@ -120,15 +172,21 @@ class _Checked:
     series: dict[SeriesKey, Observation] = field(default_factory=dict)
     seen: dict[int, tuple[int, str]] = field(default_factory=dict)
     dated: set[int] = field(default_factory=set)
+    compared: list[LabelledRecord] = field(default_factory=list)
     zones: Counter[str] = field(default_factory=Counter)
     row_numbers: int = 0
 
     def notices(self) -> Iterator[str]:
-        """What a person should know of ids."""
+        """What a person should know of ids, and of rows that contradict each other."""
         if self.row_numbers:
             one = "The id of one row is a bare number"
             ids = one if self.row_numbers == 1 else f"The ids of {self.row_numbers} rows are bare numbers"
             yield f"{ids}, as exports number their rows, and no name: such a look is known by its source and period."
+        if len(self.compared) <= ROWS_COMPARED:
+            said = contradictions(self.compared)
+            yield from said[:_FINDINGS_SHOWN]
+            if len(said) > _FINDINGS_SHOWN:
+                yield f"There are {len(said) - _FINDINGS_SHOWN} more such rows: “sitewatch observations check” lists all."
 
 
 def _check(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, say: ImportProgress) -> _Checked:
@@ -141,6 +199,8 @@ def _check(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, say: Impor
         faults = parsed if isinstance(parsed, tuple) else _repeats(check, parsed, raw)
         if not isinstance(parsed, tuple):
             _note(check, parsed, raw, sites)
+        if not faults and not isinstance(parsed, tuple) and len(check.compared) <= ROWS_COMPARED:
+            check.compared.append(LabelledRecord(raw.label, parsed))
         if faults:
             check.bad.add(raw.number)
             check.faults += faults[: FAULTS_KEPT - len(check.faults)]
@@ -244,8 +304,18 @@ def _store_rows(
     undated = [each.record for each in rows if isinstance(each.record, Observation) and not each.dated]
     others = [each.record for each in rows if each.dated or not isinstance(each.record, Observation)]
     owed = list(_corrections(connection, undated, clock))
+    _date(connection, [each for each in others if isinstance(each, Observation)])
     left_out = len(undated) - len(owed)
     return _store(connection, [*others, *owed]) + Counter(rows=left_out, unchanged=left_out)
+
+
+def _date(connection: Connection, dated: Sequence[Observation]) -> None:
+    """Date what was stored as undated and is said again with its date: it was never known before that."""
+    for each, revisions in zip(dated, observations.known_revisions(connection, dated), strict=True):
+        for known in revisions:
+            later = known.undated and not each.undated and each.result_time > known.result_time
+            if later and each.same_finding(known):
+                date_look(connection, known, each)
 
 
 def _corrections(

@@ -52,10 +52,10 @@ class TestTheReferenceStories:
     def test_the_report_can_tell_a_difference(self, seeds: tuple[dict[str, Any], Any]) -> None:
         found = json.loads(json.dumps(seeds[0]))
         found["alerts"][0]["subjects"] = []
-        found["alerts"][5]["message"] = "nothing"
+        found["alerts"][6]["message"] = "nothing"
         del found["alerts"][-1]
         told = "\n".join(differences(found, expected()))
-        for words in ("alert 1", "alert 6", "does not say '3.65'", "an alert is missing"):
+        for words in ("alert 1", "alert 7", "does not say '3.65'", "an alert is missing"):
             assert words in told
 
     def test_the_landing_of_the_il_62m_is_inferred(self, seeds: tuple[dict[str, Any], Any]) -> None:
@@ -73,6 +73,17 @@ class TestTheReferenceStories:
         assert [each["kind"] for each in told["events"]][:2] == ["opened", "amended"]
         assert told["opened_at"] == life[0].recorded_at.isoformat().replace("+00:00", "Z")
         assert "RA-86559 (Il-62, callsign RFF7091, ICAO address 15521F)" in told["message"]
+
+    def test_what_nobody_recorded_settles_no_recorded_alert(self, seeds: tuple[dict[str, Any], Any]) -> None:
+        found = {each["value"]: each for each in seeds[0]["alerts"] if each["metric"] == "railcars"}
+        assert (found[258]["status"], found[300]["status"]) == ("open", "withdrawn")
+        assert found[300]["headline"].startswith("Invented: 300 railcars")
+        assert seeds[0]["alerts"][0]["headline"].startswith("Partly reconstructed: ")
+
+    def test_a_day_of_publication_that_nobody_knows_is_said(self, seeds: tuple[dict[str, Any], Any]) -> None:
+        (told,) = (each for each in seeds[0]["alerts"] if each["phenomenon_day"] == "2023-11-22")
+        assert "date of publication not known, at the earliest 2023-11-23" in told["message"]
+        assert seeds[0]["undated"] == 10
 
     def test_no_message_is_owed_twice_and_each_is_sent(self, seeds: tuple[dict[str, Any], Any]) -> None:
         owed = seeds[0]["deliveries"]

@@ -97,7 +97,11 @@ def look_status(look: Observation) -> str:
     """What became of a look, and why: counted, none seen, not assessable, no count."""
     if look.assessable is False:
         cloud = look.exposure_parts.get("cloud_fraction")
-        why = f"cloud {cloud:.0%}" if cloud else remark(look.note).rstrip(".")
+        why = (
+            f"cloud {cloud:.0%}"
+            if cloud
+            else quoted_note(remark(look.note).rstrip("."), look.publisher, look.via)
+        )
         said = f"not assessable: {why}" if why else "not assessable"
     elif look.value is None:
         said = "no count"
@@ -184,6 +188,21 @@ def named(publisher: str) -> str:
 def source_words(publisher: str, via: str) -> str:
     """Who says it, and who retold it; '' where nobody is named."""
     return f"{publisher} (via {via})" if publisher and via else publisher or via
+
+
+def quoted_note(note: str, publisher: str, via: str = "") -> str:
+    """A remark as it may be passed on: under its source's name and in quotation marks, for the words are theirs.
+
+    What has no source is our own and stays as it is; what is quoted already is not quoted again.
+    """
+    source = source_words(publisher, via)
+    lead = f"{source}: “"
+    plain = remark(note)
+    if not plain or not source or plain.startswith(lead):
+        return note
+    quoted = f"{lead}{plain.replace('“', '‘').replace('”', '’')}”"
+    # That nobody dated it is our own remark.
+    return remark(quoted, undated=note != plain)
 
 
 def own_count(procedure: str, data_from: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ KEYS_PER_STATEMENT = 400
 ChunkItemT = TypeVar("ChunkItemT")
 
 
-def chunks(items: Sequence[ChunkItemT]) -> Iterator[Sequence[ChunkItemT]]:
-    """Give the items in order, at most `KEYS_PER_STATEMENT` at a time."""
-    for start in range(0, len(items), KEYS_PER_STATEMENT):
-        yield items[start : start + KEYS_PER_STATEMENT]
+def chunks(items: Sequence[ChunkItemT], most: int = KEYS_PER_STATEMENT) -> Iterator[Sequence[ChunkItemT]]:
+    """Give the items in order, at most so many at a time."""
+    for start in range(0, len(items), most):
+        yield items[start : start + most]

@@ -26,9 +26,11 @@ def accrue(
     parts: Mapping[str, int],
     begins: datetime,
     lasts_s: int,
-    observed: bool,
+    observed: Collection[str],
 ) -> None:
     """Add the time that one poll stands for to the hours of its sites; `nearby` counts the reports near each.
+
+    Only the sites in `observed` were watched; of the others the time is expected and missing.
 
     It is split where an hour ends, and no hour counts more than was expected of it. A site that is divided
     into `parts` gets its share from the poll of each part.
@@ -37,7 +39,7 @@ def accrue(
         for site_id, reports in nearby.items():
             key = _Key(provider, site_id, hour)
             _open_hour(connection, key, begins)
-            share_s = seconds // parts.get(site_id, 1) if observed else 0
+            share_s = seconds // parts.get(site_id, 1) if site_id in observed else 0
             _add(connection, key, share_s, reports if index == 0 else 0)
 
 

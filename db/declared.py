@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from db.imports import released
 from db.keyed import KeyedTable
 from db.records import DeclaredBaseline, Note, SeriesKey
 from db.schema import SERIES_KEY, declared_baseline, note
@@ -26,7 +27,7 @@ def declared(
     as_recorded: datetime | None = None,
 ) -> list[DeclaredBaseline]:
     """Read the newest revision of each baseline that was knowable at `as_of`, by the start of its window."""
-    conditions = [declared_baseline.c.site_id == site_id]
+    conditions = [declared_baseline.c.site_id == site_id, released(declared_baseline)]
     if metric is not None:
         conditions.append(declared_baseline.c.metric == metric)
     found = _BASELINES.newest(connection, *conditions, as_of=as_of, as_recorded=as_recorded)
@@ -85,7 +86,7 @@ def notes(
     as_recorded: datetime | None = None,
 ) -> list[Note]:
     """Read the newest revision of each note that was knowable at `as_of`, by its start."""
-    conditions = [note.c.site_id == site_id]
+    conditions = [note.c.site_id == site_id, released(note)]
     if metric is not None:
         conditions.append(note.c.metric == metric)
     found = _NOTES.newest(connection, *conditions, as_of=as_of, as_recorded=as_recorded)

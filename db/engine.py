@@ -5,15 +5,16 @@ SQLAlchemy is imported in `db` alone; what its callers hold of it, a connection 
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 
+from db.holders import Holder, WaitHandler, application_name, file_holder, file_lock, known_as, sign, unsign
 from db.sqlite_files import FileWatch, address, file_of
 
 __all__ = [
@@ -21,20 +22,26 @@ __all__ = [
     "DBAPIError",
     "DataError",
     "Engine",
+    "Holder",
     "OperationalError",
     "SQLAlchemyError",
     "damage",
+    "holder_of",
     "is_missing",
     "is_unusable",
+    "known_as",
     "make_url",
     "open_engine",
     "reading",
     "server_time",
+    "sole_importer",
     "writing",
     "writing_refused",
 ]
 
 BUSY_TIMEOUT_MS = 30_000
+"""How long a writer waits for another, on either kind of database, before it says that the database is locked."""
+_IMPORT_LOCK = 0x51FE_1A9E
 _NO_PRIVILEGE = "42501"
 """PostgreSQL's code where the user may not read or write something."""
 _LIVELINESS = {
@@ -60,7 +67,11 @@ def open_engine(url: str | URL) -> Engine:
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
-            connect_args={"options": "-c timezone=utc", **_query_args(parsed)},
+            connect_args={
+                "options": f"-c timezone=utc -c lock_timeout={BUSY_TIMEOUT_MS}",
+                "application_name": application_name(),
+                **_query_args(parsed),
+            },
         )
     engine = create_engine(parsed)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -158,10 +169,82 @@ def _watch_file(engine: Engine, path: Path) -> None:
     event.listen(engine, "commit", before_commit)
 
 
+def holder_of(engine: Engine) -> Holder | None:
+    """Which sitewatch writes just now, or has been writing longest; None where none does. Raises DBAPIError."""
+    if path := file_of(engine.url):
+        return file_holder(path)
+    if engine.dialect.name != "postgresql":
+        return None
+    with reading(engine) as connection:
+        row = connection.execute(text(_LONGEST_WRITER)).one_or_none()
+    if row is None:
+        return None
+    # The name ends with the process on its own machine; the server knows its own process only.
+    name, _, process = row.name.rpartition(" ")
+    return Holder(
+        name or row.name, int(process) if process.isdigit() else row.pid, row.machine or "", row.since
+    )
+
+
+_LONGEST_WRITER = """
+    select activity.application_name as name, activity.pid, host(activity.client_addr) as machine,
+           activity.xact_start as since
+    from pg_stat_activity activity
+    where activity.datname = current_database() and activity.pid <> pg_backend_pid()
+      and activity.xact_start is not null and exists (
+        select 1 from pg_locks held
+        where held.pid = activity.pid and held.granted
+          and (held.mode in ('RowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock', 'ShareRowExclusiveLock')
+               and held.locktype in ('relation', 'advisory')))
+    order by activity.xact_start
+    limit 1
+"""
+
+
+@contextmanager
+def sole_importer(engine: Engine, waiting: WaitHandler = lambda: None) -> Iterator[None]:
+    """Hold what one process at a time may hold, and wait for it; it goes back when this process ends, however it does."""
+    if path := file_of(engine.url):
+        with ExitStack() as held:
+            try:
+                held.enter_context(file_lock(path, waiting))
+            except OSError as error:
+                raise OperationalError(
+                    "lock for an import", None, sqlite3.OperationalError(str(error))
+                ) from error
+            yield
+        return
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        key = {"key": _IMPORT_LOCK}
+        if not connection.execute(text("select pg_try_advisory_lock(:key)"), key).scalar_one():
+            waiting()
+            connection.execute(text("set lock_timeout = 0"))
+            connection.execute(text("select pg_advisory_lock(:key)"), key)
+            connection.execute(text(f"set lock_timeout = {BUSY_TIMEOUT_MS}"))
+        try:
+            yield
+        finally:
+            connection.execute(text("select pg_advisory_unlock(:key)"), key)
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One writing transaction: committed at the end, rolled back on any error."""
-    with engine.begin() as connection:
+    """One writing transaction: committed at the end, rolled back on any error; others can read whose it is."""
+    path = file_of(engine.url)
+    if path is None:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                name = {"name": application_name()}
+                connection.execute(text("select set_config('application_name', :name, true)"), name)
+            yield connection
+        return
+    with ExitStack() as held, engine.begin() as connection:
+        sign(path)
+        # After the commit, which may take its time; whoever came next has signed by then, and is left alone.
+        held.callback(unsign, path)
         yield connection
 
 

@@ -77,4 +77,6 @@ def _use_log(engine: Engine) -> None:
 def _lock(connection: Connection) -> None:
     # SQLite's BEGIN IMMEDIATE is a lock already.
     if connection.dialect.name == "postgresql":
+        # Another process may be at the same for minutes, and is waited for.
+        connection.execute(text("set local lock_timeout = 0"))
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
 
 from db.chunks import chunks
+from db.imports import released
 from db.records import Evidence, Observation, SeriesKey
 from db.records.counts import UNDATED
 from db.records.revisions import in_force, next_revision
@@ -19,8 +20,10 @@ _LOOK = (*(observation.c[name] for name in SERIES_KEY), observation.c.period_sta
 _PLAIN = tuple(column.name for column in observation.columns if column.name not in {*SERIES_KEY, "evidence"})
 
 LookId = tuple[SeriesKey, datetime, str]
-READ_OBSERVATIONS = select(observation, series.c.kind).join_from(observation, series)
-"""Every revision, with the kind of its series: what `from_row` reads."""
+_ALL = select(observation, series.c.kind).join_from(observation, series)
+"""Every revision, also those of an import that is under way: what a writer must know."""
+READ_OBSERVATIONS = _ALL.where(released(observation))
+"""Every revision that can be seen, with the kind of its series: what `observation_from_row` reads."""
 
 
 def record_observations(connection: Connection, observations: Sequence[Observation]) -> list[Observation]:
@@ -45,7 +48,7 @@ def written_looks(
     """Read all revisions of the imported looks of some sites and metrics whose periods were written to begin so."""
     found: list[Observation] = []
     for some in chunks(starts):
-        query = READ_OBSERVATIONS.where(
+        query = _ALL.where(
             observation.c.site_id.in_(site_ids),
             observation.c.metric.in_(metrics),
             observation.c.written_start.in_(some),
@@ -122,7 +125,7 @@ def every_revision(connection: Connection, site_id: str, area: str, metric: str)
 
 def count_recorded(connection: Connection) -> int:
     """How many revisions are stored in all."""
-    return int(connection.execute(select(func.count()).select_from(observation)).scalar_one())
+    return int(connection.execute(select(func.count()).where(released(observation))).scalar_one())
 
 
 def count_undated(connection: Connection) -> int:
@@ -134,7 +137,10 @@ def count_undated(connection: Connection) -> int:
 def count_revisions(connection: Connection, site_id: str, area: str, metric: str) -> int:
     """How many revisions there are of a site's metric in one area."""
     query = select(func.count()).where(
-        observation.c.site_id == site_id, observation.c.area == area, observation.c.metric == metric
+        observation.c.site_id == site_id,
+        observation.c.area == area,
+        observation.c.metric == metric,
+        released(observation),
     )
     return int(connection.execute(query).scalar_one())
 
@@ -150,7 +156,7 @@ def _owed(new: Sequence[Observation], known: dict[LookId, list[Observation]]) ->
 
 def _known(connection: Connection, new: Sequence[Observation]) -> dict[LookId, list[Observation]]:
     wanted = {(*_values(each.series), each.period_start, each.look_key) for each in new}
-    return _by_look(connection.execute(READ_OBSERVATIONS.where(tuple_(*_LOOK).in_(wanted))))
+    return _by_look(connection.execute(_ALL.where(tuple_(*_LOOK).in_(wanted))))
 
 
 def _by_look(rows: Iterable[Row[Any]]) -> dict[LookId, list[Observation]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Engine, func, select
 
 from db.engine import reading
+from db.imports import imports_begun_and_ended
 from db.schema import alert_event, cutout, delivery, observation, poll, site_version, visit_version
 
 PageMarks = Mapping[str, str]
@@ -12,7 +13,8 @@ PageMarks = Mapping[str, str]
 
 _QUERIES = {
     "alerts": select(func.count(), func.max(alert_event.c.recorded_at)).select_from(alert_event),
-    "looks": select(func.max(observation.c.recorded_at)),
+    # What an import brings was recorded before it is seen.
+    "looks": select(func.max(observation.c.recorded_at), imports_begun_and_ended()),
     "visits": select(func.max(visit_version.c.recorded_at)),
     # Found from the newest on, by the key.
     "feeds": select(poll.c.id).where(poll.c.outcome.is_not(None)).order_by(poll.c.id.desc()).limit(1),

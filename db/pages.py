@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tu
 
 from db.chunks import chunks
 from db.flights import visits_by_id
-from db.observations import LookId, observation_from_row
+from db.imports import released
+from db.observations import READ_OBSERVATIONS, LookId, observation_from_row
 from db.records import Observation, SeriesKey, SeriesKind, Visit
 from db.records.revisions import in_force
 from db.schema import SERIES_KEY, observation, series, visit
@@ -65,9 +66,8 @@ def look_page(
     width = len(SERIES_KEY)
     knowable = [*_knowable(wanted)]
     found: dict[Any, list[Observation]] = defaultdict(list)
-    read = select(observation, series.c.kind).join_from(observation, series)
     for some in chunks(ids):
-        for row in connection.execute(read.where(tuple_(*_LOOK).in_(some), *knowable)):
+        for row in connection.execute(READ_OBSERVATIONS.where(tuple_(*_LOOK).in_(some), *knowable)):
             each = observation_from_row(row)
             found[look_id(each)].append(each)
     # In the database's own order, which is that of the cursor: a collation may differ from Python's.
@@ -95,6 +95,7 @@ def series_summaries(connection: Connection, site_ids: Collection[str] | None = 
             func.max(observation.c.period_start).filter(counted),
         )
         .join_from(observation, series)
+        .where(released(observation))
         .group_by(*columns, series.c.kind)
         .order_by(*columns)
     )
@@ -112,6 +113,7 @@ def _literals(after: LookId) -> Sequence[ColumnElement[Any]]:
 
 def _look_conditions(wanted: LookFilter) -> Iterator[ColumnElement[bool]]:
     columns = observation.c
+    yield released(observation)
     if wanted.site_ids is not None:
         yield columns.site_id.in_(sorted(wanted.site_ids))
     for name in ("area", "metric", "subject"):

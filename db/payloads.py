@@ -2,10 +2,10 @@
 
 import hashlib
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from db.chunks import chunks
 from db.schema import payload, poll
@@ -59,3 +59,24 @@ def cite_polls(connection: Connection, poll_ids: Collection[int]) -> None:
     for ids in chunks(sorted(poll_ids)):
         digests = select(poll.c.payload_sha256).where(poll.c.id.in_(ids))
         connection.execute(update(payload).where(payload.c.sha256.in_(digests)).values(cited=True))
+
+
+def answers_of_hours(
+    connection: Connection, provider: str, since: datetime, *, slots_an_hour: int
+) -> Iterator[bytes]:
+    """One raw answer of each hour since then to a poll for data, newest first, as far as they are still kept."""
+    hour = poll.c.slot // slots_an_hour
+    newest = (
+        select(func.max(poll.c.id))
+        .where(poll.c.provider == provider, poll.c.started_at >= since, poll.c.purpose == "data")
+        .where(poll.c.payload_sha256.is_not(None))
+        .group_by(hour)
+    )
+    query = (
+        select(payload.c.body)
+        .join(poll, poll.c.payload_sha256 == payload.c.sha256)
+        .where(poll.c.id.in_(newest))
+        .order_by(poll.c.id.desc())
+    )
+    for (body,) in connection.execute(query):
+        yield zlib.decompress(body, _GZIP)

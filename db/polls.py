@@ -5,7 +5,7 @@ process was killed) has no outcome; after `POLL_LOST_AFTER` it counts as lost: n
 its slot may be asked again under the next sequence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 
@@ -74,6 +74,8 @@ class PollResult:
     claims: tuple[FlightClaim, ...] = ()
     estimates: tuple[EstimatedPosition, ...] = ()
     nearby: Mapping[str, int] = field(default_factory=dict)
+    unheard: frozenset[str] = frozenset()
+    """Which of these were asked about and not watched all the same: they are out of hearing."""
     parts: Mapping[str, int] = field(default_factory=dict)
     """Into how many scopes a site is divided, where it is (a box each side of 180°)."""
     retry_after_s: float | None = None
@@ -145,8 +147,8 @@ def record_poll(
             feed_time=result.feed_time,
             error=result.error,
             payload_sha256=sha256,
-            # A failed poll has nothing that waits to become visits or looks.
-            derived=result.outcome == "failed",
+            # A failed poll has nothing that waits to become visits or looks, unless somebody was heard all the same.
+            derived=result.outcome == "failed" and not result.fixes,
         )
     )
     if begun.purpose == "data":
@@ -177,6 +179,7 @@ def _store_answer(connection: Connection, begun: Poll, result: PollResult, now: 
 def _account(connection: Connection, begun: Poll, result: PollResult, begins: datetime, lasts_s: int) -> None:
     # A slot is watched once, however often it was asked.
     again = _others(connection, begun, poll.c.outcome.in_(GOOD_OUTCOMES), poll.c.scope == begun.scope)
+    good = result.outcome in GOOD_OUTCOMES and not again
     accrue(
         connection,
         begun.provider,
@@ -184,7 +187,7 @@ def _account(connection: Connection, begun: Poll, result: PollResult, begins: da
         parts=result.parts,
         begins=begins,
         lasts_s=lasts_s,
-        observed=result.outcome in GOOD_OUTCOMES and not again,
+        observed=result.nearby.keys() - result.unheard if good else (),
     )
 
 
@@ -317,6 +320,15 @@ def polls(
     ]
     query = select(*_COLUMNS).where(and_(True, *wanted)).order_by(poll.c.started_at.desc(), poll.c.id.desc())
     return [Poll(*row) for row in connection.execute(query.limit(limit))]
+
+
+def providers_of(connection: Connection, poll_ids: Collection[int]) -> dict[int, str]:
+    """Who answered each of these polls, by poll id."""
+    found: dict[int, str] = {}
+    for some in chunks(sorted(poll_ids)):
+        query = select(poll.c.id, poll.c.provider).where(poll.c.id.in_(some))
+        found.update((row.id, row.provider) for row in connection.execute(query))
+    return found
 
 
 def requests_since(connection: Connection, since: datetime) -> dict[str, int]:

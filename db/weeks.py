@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, select
 
+from db.imports import released
 from db.records import JsonMapping
 from db.schema import SERIES_KEY, evaluation, observation, poll
 from db.schema import alert as alert_table
@@ -78,6 +79,7 @@ def _looks(connection: Connection, since: datetime, until: datetime) -> tuple[in
         observation.c.recorded_at >= since,
         observation.c.recorded_at < until,
         observation.c.result_time >= since - _NEWS,
+        released(observation),
     )
     first = observation.c.revision == 1
     usable = case((observation.c.value.is_not(None), 1))

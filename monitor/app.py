@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alerts.attribution import Attributions
 from alerts.channels import Channel
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
@@ -35,6 +36,8 @@ class App:
     rules: Mapping[str, Rule]
     pictures: FeedClient
     """Reads the files of scenes, from these hosts of each provider and no other."""
+    picture_clients: Mapping[str, FeedClient]
+    """Does the same for providers with certificate authorities of their own."""
     picture_hosts: HostsByProvider
     deadman: DeadMan | None = None
     clients: Sequence[GuardedClient] = ()
@@ -58,6 +61,11 @@ class App:
         """How each provider wants to be named, also those that are switched off: their data may still be there."""
         known = [*known_providers(self.settings), *(feed.provider for feed in self.feeds.values())]
         return {provider.name: provider.attribution for provider in known}
+
+    @property
+    def sources(self) -> Attributions:
+        """How everybody whose data an answer rests on is named."""
+        return Attributions(self.attributions)
 
     @property
     def database(self) -> str:

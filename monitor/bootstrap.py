@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -29,6 +30,7 @@ from monitor.config.clock import monotonic_s, sleep_s, utc_now
 from monitor.config.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
 from monitor.derive.pictures import PICTURE_CAPS, picture_hosts
 from monitor.feeds import Feed, FeedClient, Provider
+from monitor.feeds.authorities import CaFileError, trusting
 from monitor.feeds.fr24_flights import Fr24FlightsFeed
 from monitor.feeds.fr24_live import Fr24AirportsFeed, Fr24LiveFeed
 from monitor.feeds.http import Caps, GuardedClient
@@ -41,10 +43,11 @@ from monitor.feeds.rate_limit import no_rate_limit, rate_limiter_of
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
-from monitor.flights.tracks.identity import Classes
+from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
 from monitor.ops.heartbeat import DeadMan
 from monitor.sites.faults import SitesFault, Spot
 from monitor.sites.kinds import KINDS
+from monitor.sites.listed_addresses import ADDRESS_PREFIX, AddressTest
 from monitor.sites.reload import SitesFile
 from monitor.sites.watching import check_watch
 
@@ -81,11 +84,11 @@ RULES: Mapping[str, Rule] = {
 """Every rule by name."""
 
 
-def _slack(name: str, options: SlackSettings, post: HttpPost) -> Channel:
+def _slack(name: str, options: SlackSettings, _settings: Settings, post: HttpPost) -> Channel:
     return SlackChannel(name, options.webhook_url.get_secret_value(), post)
 
 
-def _email(name: str, options: EmailSettings, _post: HttpPost) -> Channel:
+def _email(name: str, options: EmailSettings, settings: Settings, _post: HttpPost) -> Channel:
     return EmailChannel(
         name,
         options.host,
@@ -95,16 +98,16 @@ def _email(name: str, options: EmailSettings, _post: HttpPost) -> Channel:
         password=options.password.get_secret_value() if options.password else None,
         sender=options.sender,
         recipients=options.recipients,
-        ca_file=options.ca_file,
+        tls=trusting(_ca_files(settings, options.ca_file)),
     )
 
 
-def _log(name: str, _options: LogSettings, _post: HttpPost) -> Channel:
+def _log(name: str, _options: LogSettings, _settings: Settings, _post: HttpPost) -> Channel:
     log = structlog.get_logger("alerts.channels.log")
     return LogChannel(name, lambda line: log.warning("alert", channel=name, text=line))
 
 
-CHANNELS: Mapping[str, Callable[[str, Any, HttpPost], Channel]] = {
+CHANNELS: Mapping[str, Callable[[str, Any, Settings, HttpPost], Channel]] = {
     "slack": _slack,
     "email": _email,
     "log": _log,
@@ -112,6 +115,8 @@ CHANNELS: Mapping[str, Callable[[str, Any, HttpPost], Channel]] = {
 """Every kind of channel by the name that `[channels.NAME] kind = …` uses."""
 
 _FEED_CAPS = Caps()
+PROJECT_ADDRESS = "https://sitewatch.example/"
+"""Where the program comes from, as providers are told: a reserved name (RFC 2606), for any other may be a stranger's."""
 
 
 def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> App:
@@ -119,8 +124,9 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
 
     `transport` replaces the network for feeds and pictures (a replay of recorded answers).
     """
-    sites_file = SitesFile(settings.sites_file, rule_defaults())
     classes = build_classes(settings)
+    sites_file = SitesFile(settings.sites_file, rule_defaults(), address_test(classes))
+    _check_followed(settings, sites_file, classes)
     _check_watch_layers(settings)
     clients: list[GuardedClient] = []
     engine = open_engine(settings.database_url.get_secret_value())
@@ -133,8 +139,15 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
     }
     hosts = picture_hosts(feed.provider for feed in feeds.values())
     pictures = _client("pictures", settings, transport=transport, caps=PICTURE_CAPS)
+    picture_clients = {
+        feed.provider.name: _client(
+            "pictures", settings, transport=transport, caps=PICTURE_CAPS, ca_file=feed.provider.ca_file
+        )
+        for feed in feeds.values()
+        if feed.provider.ca_file is not None
+    }
     channels = build_channels(settings, clients)
-    clients.append(pictures)
+    clients += [pictures, *picture_clients.values()]
     deadman = build_deadman(settings, clients)
     return App(
         settings,
@@ -144,6 +157,7 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
         channels,
         RULES,
         pictures,
+        picture_clients,
         hosts,
         deadman,
         tuple(clients),
@@ -154,6 +168,25 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
 def rule_defaults() -> dict[str, Any]:
     """Every rule's parameters with their defaults, against which sites and settings are checked."""
     return {name: rule.defaults for name, rule in RULES.items()}
+
+
+def address_test(classes: Classes) -> AddressTest:
+    """Which aircraft belong to a watched class by their address alone, so that a list needs no reason for them."""
+    return lambda icao24: classes.watches(Aircraft(icao24))
+
+
+def _check_followed(settings: Settings, sites_file: SitesFile, classes: Classes) -> None:
+    """Refuse a provider that is told to follow an aircraft which no site lists and no watched class holds."""
+    known = address_test(classes)
+    listed = {subject for site in sites_file.sites for subject in site.watchlist}
+    for name, provider in settings.providers.items():
+        for each in provider.options.get("icao24", "").lower().replace(",", " ").split():
+            if is_icao(each) and f"{ADDRESS_PREFIX}{each}" not in listed and not known(each):
+                raise SettingsError(
+                    f"[providers.{name}] options icao24: {each} belongs to no watched class and stands on no site's watch "
+                    f"list. Put {ADDRESS_PREFIX}{each} on the watch list of the site that it is about, with a written "
+                    "reason, or take it out (docs/responsible-use.md)."
+                )
 
 
 def build_feed(
@@ -174,7 +207,14 @@ def build_feed(
         )
     rotation_slots(provider, 0)  # raises for a number of requests that cannot be
     pace = rate_limiter_of(provider, engine, utc_now, sleep_s) if engine is not None else no_rate_limit
-    client = _client(provider.name, settings, headers=provider.headers, transport=transport, pace=pace)
+    client = _client(
+        provider.name,
+        settings,
+        headers=provider.headers,
+        transport=transport,
+        pace=pace,
+        ca_file=provider.ca_file,
+    )
     clients.append(client)
     return FEEDS[provider.kind](provider, client)
 
@@ -227,12 +267,19 @@ def _channel(
     settings: Settings,
     clients: list[GuardedClient],
 ) -> Channel:
-    client = _client(name, settings)
+    own = None if isinstance(options, LogSettings) else options.ca_file
+    client = _client(name, settings, ca_file=own)
     clients.append(client)
     try:
-        return CHANNELS[options.kind](name, options, client.post)
+        return CHANNELS[options.kind](name, options, settings, client.post)
     except ValueError as error:
         raise SettingsError(f"The channel {name!r} cannot be used. {error}") from None
+
+
+def user_agent(settings: Settings) -> str:
+    """What every request says of its sender: the program, its version, its address, and the operator's contact."""
+    contact = f"; {settings.contact}" if settings.contact else ""
+    return f"sitewatch/{version('sitewatch')} (+{PROJECT_ADDRESS}{contact})"
 
 
 def _client(
@@ -243,10 +290,16 @@ def _client(
     transport: httpx.BaseTransport | None = None,
     caps: Caps = _FEED_CAPS,
     pace: Callable[[], float] = no_rate_limit,
+    ca_file: Path | None = None,
 ) -> GuardedClient:
+    ca_files = _ca_files(settings, ca_file)
+    try:
+        tls = trusting(ca_files) if ca_files else None
+    except CaFileError as error:
+        raise SettingsError(f"{name} cannot be reached: {error}") from None
     return GuardedClient(
         name=name,
-        user_agent=f"sitewatch/{version('sitewatch')} (+{settings.contact})",
+        user_agent=user_agent(settings),
         monotonic=monotonic_s,
         clock=utc_now,
         secrets=settings.secrets,
@@ -254,8 +307,14 @@ def _client(
         transport=transport,
         allowed_networks=settings.allowed_networks,
         caps=caps,
+        tls=tls,
         pace=pace,
     )
+
+
+def _ca_files(settings: Settings, own: Path | None) -> list[Path]:
+    """The certificate authorities that may vouch for one server beside the public ones."""
+    return [each for each in (settings.ca_file, own) if each is not None]
 
 
 def _check_watch_layers(settings: Settings) -> None:

@@ -265,7 +265,13 @@ def make_pictures(app: App, now: datetime) -> list[CutoutReport]:
     """Make a few of the pictures of sites that are due; one that cannot be made is a report, not an error."""
     sites = list(app.sites.values())
     reports = refresh_cutouts(
-        app.engine, sites, app.pictures, now, limit=PICTURES_AT_ONCE, hosts=app.picture_hosts
+        app.engine,
+        sites,
+        app.pictures,
+        now,
+        limit=PICTURES_AT_ONCE,
+        hosts=app.picture_hosts,
+        clients=app.picture_clients,
     )
     if any(report.made for report in reports):
         app.troubles.worked("pictures")

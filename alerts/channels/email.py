@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from email.utils import getaddresses, parseaddr
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any, Literal
 
 from alerts.channels import Message, Receipt, SendError
+from alerts.channels.certificates import certificate_refused
 from alerts.channels.email_message import build_email, email_message_id
 from alerts.channels.safe_text import one_line, server_words
 
@@ -30,7 +30,7 @@ _TOO_LARGE = 552
 
 
 class EmailChannel:
-    """Sends each message as one mail to all recipients; TLS certificates are always verified.
+    """Sends each message as one mail to all recipients; `tls` verifies every certificate.
 
     `security` "starttls" refuses a server that does not offer it; "none" is only for a server on loopback.
     Raises ValueError, naming the setting, for what can never work.
@@ -49,7 +49,7 @@ class EmailChannel:
         password: str | None,
         sender: str,
         recipients: Sequence[str],
-        ca_file: Path | None = None,
+        tls: ssl.SSLContext | None = None,
         timeout_s: float = SMTP_TIMEOUT_S,
     ) -> None:
         if security == "none" and not _is_loopback(host):
@@ -74,7 +74,7 @@ class EmailChannel:
         self._recipients = tuple(_address(name, "recipient", each) for each in recipients)
         self._domain = self._sender.rpartition("@")[2]
         self._timeout_s = timeout_s
-        self._tls = _tls(name, ca_file)
+        self._tls = tls or ssl.create_default_context()
         self._secrets = (password or "", f"\0{username or ''}\0{password or ''}") if password else ()
 
     def __repr__(self) -> str:
@@ -171,10 +171,7 @@ class EmailChannel:
         if isinstance(error, smtplib.SMTPServerDisconnected):
             return "hung up in the middle or was too slow. sitewatch tries again by itself."
         if isinstance(error, ssl.SSLCertVerificationError):
-            return (
-                f"showed a certificate that cannot be trusted: {self._quote(error.verify_message)}. Check the "
-                "host name; for a private certificate authority set the channel's ca_file."
-            )
+            return f"{certificate_refused(error)}."
         if isinstance(error, ssl.SSLError):
             return (
                 f"does not speak TLS as expected ({self._quote(error.reason or 'no reason given')}). Use security "
@@ -305,13 +302,3 @@ def _address(name: str, role: str, given: str) -> str:
             f"The {role} {one_line(given)!r} of the channel “{name}” is not a mail address. Write it as name@example.org."
         )
     return address
-
-
-def _tls(name: str, ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-    except OSError as error:
-        fault = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-        raise ValueError(
-            f"The channel “{name}” names the ca_file {ca_file}, which cannot be used: {fault}."
-        ) from None

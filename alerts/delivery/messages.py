@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from alerts.attribution import alert_attributions, one_cell
 from alerts.channels import Link, Message
 from alerts.incidents.headline import Entry, entry_count, entry_when, is_doubtful
 from alerts.incidents.witnesses import disputes
@@ -17,6 +18,7 @@ from alerts.words import (
     local_day,
     looks_behind,
     own_count,
+    quoted_note,
     rounded_number,
     rule_words,
     subject_phrase,
@@ -85,7 +87,11 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
     yield from dict.fromkeys(
         said for each in entries for said in _reasons(each, alert, several=len(entries) > 1)
     )
-    for note in dict.fromkeys(said for each in entries if (said := remark(each["note"]))):
+    for note in dict.fromkeys(
+        quoted_note(said, each["publisher"], each["via"])
+        for each in entries
+        if (said := remark(each["note"]))
+    ):
         yield f"From the record: {note}"
     if alert.metric in _UNKNOWN:
         yield _UNKNOWN[alert.metric]
@@ -146,8 +152,7 @@ def _facts(alert: Alert) -> Iterator[tuple[str, str]]:
     yield "Exposure", _exposure(entries)
     yield "Certainty", alert.confidence or "not stated"
     yield "Rules", listed([rule_words(rule) for rule in alert.rules])
-    if names := list(dict.fromkeys(name for each in entries for name in each.get("attributions", ()))):
-        yield "Data", "; ".join(names)
+    yield "Data", one_cell(alert_attributions(alert))
 
 
 def _exposure(entries: Sequence[Entry]) -> str:

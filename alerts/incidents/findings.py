@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from alerts.attribution import Attributions
 from alerts.metrics import METRICS
 from alerts.rules.contract import Verdict
 from alerts.rules.series import certain_count
+from alerts.words import quoted_note
 from db.records import Alert, Observation
 from db.records.provenance import made_of
 
@@ -56,9 +58,13 @@ def look_snapshot(
         "publisher": look.publisher,
         "via": look.via,
         "data_from": list(look.data_from),
-        "attributions": [attributions[name] for name in look.data_from if name in attributions],
+        "attributions": [
+            each
+            for each in Attributions(attributions).look(look)
+            if not look.publisher or look.publisher in attributions
+        ],
         "certainty": look.certainty,
-        "note": look.note,
+        "note": quoted_note(look.note, look.publisher, look.via),
         "evidence": [{"kind": each.kind, "ref": each.ref, "text": each.text} for each in look.evidence],
         "site_names": dict(site_names),
         "rules": {

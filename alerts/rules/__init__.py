@@ -7,7 +7,7 @@ from datetime import datetime
 
 from alerts.rules.contract import LookHistory, RuleContext, Verdict
 from alerts.rules.series import certain_count, look_fault
-from alerts.words import local_day, named, window_words
+from alerts.words import local_day, named, quoted_note, window_words
 from db.records import DeclaredBaseline, Observation
 
 HUMAN_METHODS = frozenset({"analyst", "published"})
@@ -81,7 +81,7 @@ def citation(declared: DeclaredBaseline) -> dict[str, object]:
         "publisher": declared.publisher,
         "via": declared.via,
         "url": declared.url,
-        "note": declared.note,
+        "note": quoted_note(declared.note, named(declared.publisher), declared.via),
     }
 
 

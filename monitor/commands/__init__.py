@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 
 from monitor.config.clock import utc_now
@@ -32,7 +34,7 @@ def opened(*, fresh: bool = False, prepared: bool = True) -> "Iterator[App]":
 
     Only a command that brings something in may begin a `fresh` one; any other refuses where there is none.
     """
-    from db.engine import DBAPIError
+    from db.engine import DBAPIError, known_as
     from monitor.bootstrap import build_app
     from monitor.config.settings import load_settings
     from monitor.ops.database_health import database_failure_or_lack
@@ -41,26 +43,46 @@ def opened(*, fresh: bool = False, prepared: bool = True) -> "Iterator[App]":
 
     settings = load_settings()
     configure(settings.log_format, settings.secrets)
-    app = build_app(settings)
-    try:
-        if prepared:
-            prepare(app, utc_now(), fresh=fresh)
-            if mark := scenario_of(app):
-                sys.stderr.write(f"{mark.words}\n")
-        yield app
-    except DBAPIError as error:
-        ailment = database_failure_or_lack(error, settings)
-        if ailment is None:
-            raise
-        raise WorkFailed(f"{ailment}\n“sitewatch doctor” checks all of it.") from None
-    finally:
-        app.close()
+    with known_as(_command()):
+        app = build_app(settings)
+        try:
+            if prepared:
+                prepare(app, utc_now(), fresh=fresh)
+                if mark := scenario_of(app):
+                    sys.stderr.write(f"{mark.words}\n")
+            yield app
+        except DBAPIError as error:
+            ailment = database_failure_or_lack(error, settings)
+            if ailment is None:
+                raise
+            raise WorkFailed(f"{ailment}\n“sitewatch doctor” checks all of it.") from None
+        finally:
+            app.close()
+
+
+def _command() -> str:
+    """What a person typed, without what was given to it."""
+    context = click.get_current_context(silent=True)
+    return "sitewatch" if context is None else context.command_path
 
 
 def say(text: str) -> None:
     """Print one line for a person, at once and in one piece, whoever else is speaking."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def say_data(sources: Iterable[str]) -> None:
+    """Print below an answer whose data it rests on, broken between words where there is a terminal."""
+    from rich.console import Console
+
+    from alerts.attribution import one_line
+    from monitor.config.secrets import visible
+
+    line, terminal = visible(one_line(sources)), Console()
+    say("")
+    for part in wrap(line, terminal.width, break_on_hyphens=False) if terminal.is_terminal else [line]:
+        say(part)
 
 
 def print_json(document: object) -> None:

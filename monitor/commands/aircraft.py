@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, opened, print_json, say
+from monitor.commands import JsonFlag, opened, print_json, say, say_data
 from monitor.commands.progress import progress_bar
 from monitor.config.clock import utc_now
 
@@ -64,15 +64,18 @@ def show_aircraft(
     as_json: JsonFlag = False,
 ) -> None:
     """Show what is known of an aircraft: state, registration, type, and the classes it is counted under."""
+    from alerts.attribution import each_once
     from monitor.aircraft.lookup import identify_aircraft
 
     with opened() as app:
         found = identify_aircraft(app.engine, name, app.classes)
+        data = each_once(app.sources.heard((), {source for each in found for source in each.sources}))
     if as_json:
-        print_json({"items": [asdict(each) for each in found]})
+        print_json({"items": [asdict(each) for each in found], "attribution": data})
         return
     for each in found:
         _tell(each)
+    say_data(data)
 
 
 def _tell(who: "AircraftIdentity") -> None:

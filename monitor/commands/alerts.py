@@ -1,11 +1,21 @@
 """`sitewatch alerts`: read alerts, say that one was seen, keep a site quiet, try the channels."""
 
 import getpass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, instant_words, opened, parse_duration, print_json, print_table, say
+from monitor.commands import (
+    JsonFlag,
+    instant_words,
+    opened,
+    parse_duration,
+    print_json,
+    print_table,
+    say,
+    say_data,
+)
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
@@ -36,6 +46,7 @@ def list_alerts(
     as_json: JsonFlag = False,
 ) -> None:
     """List alerts, the newest first."""
+    from alerts.attribution import alert_attributions, each_once, one_cell
     from db.alerts import alerts
     from db.engine import reading
 
@@ -46,8 +57,10 @@ def list_alerts(
             app.known_site(site)
         with reading(app.engine) as connection:
             found = alerts(connection, site_id=site, status=status)[::-1][:limit]
+    data = each_once(said for each in found for said in alert_attributions(each))
     if as_json:
-        print_json({"items": found})
+        items = [{**asdict(each), "attribution": one_cell(alert_attributions(each))} for each in found]
+        print_json({"items": items, "attribution": data})
     elif not found:
         say("No alerts. “sitewatch status” shows what is watched and whether the feeds answer.")
     else:
@@ -55,11 +68,13 @@ def list_alerts(
             ("alert", "status", "opened", "headline"),
             ((each.id, _status(each), instant_words(each.opened_at), each.headline) for each in found),
         )
+        say_data(data)
 
 
 @alerts_app.command("show")
 def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
     """Show one alert: how it is known and who was told."""
+    from alerts.attribution import alert_attributions, each_once
     from db.alerts import alert_events
     from db.deliveries import deliveries
     from db.engine import reading
@@ -68,7 +83,8 @@ def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
         found = _find(connection, alert)
         life, owed = alert_events(connection, found.id), deliveries(connection, found.id)
     if as_json:
-        print_json({"alert": found, "events": life, "deliveries": owed})
+        data = each_once(alert_attributions(found))
+        print_json({"alert": found, "events": life, "deliveries": owed, "attribution": data})
     else:
         _print_alert(found, life, owed)
 

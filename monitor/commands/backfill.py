@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, opened, print_json, say
+from monitor.commands import JsonFlag, opened, print_json, say, say_data
 from monitor.commands.progress import progress_bar
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
@@ -53,6 +53,7 @@ def backfill(
     After a kill the same command goes on where it was; a day that was loaded is left alone. docs/backfill.md
     says where archives come from.
     """
+    from alerts.attribution import each_once
     from monitor import pipeline
     from monitor.backfill.load import Backfill, days_between
     from monitor.feeds.providers import configured_archives
@@ -69,12 +70,13 @@ def backfill(
         with progress_bar(f"Loading {provider}") as progress:
             reports = loading.load(days_between(first.date(), last.date()), utc_now(), progress)
         pipeline.judge(app, utc_now())
+        data = each_once(app.sources.heard([provider]))
     if as_json:
-        print_json({"items": [asdict(report) for report in reports]})
+        print_json({"items": [asdict(report) for report in reports], "attribution": data})
     else:
         for report in reports:
             say(_said(report))
-        say(f"Data: {archives[provider].attribution}.")
+        say_data(data)
     if damaged := [report.day for report in reports if report.is_damaged]:
         raise WorkFailed(
             f"Too much could not be read of {', '.join(damaged)}. What could be is counted, and the rest counts as not "

@@ -71,6 +71,7 @@ def backtest(
             starts=starts,
             seed=seed,
             dated_only=dated_only,
+            sources=app.sources,
         )
         with progress_bar("Replaying the history") as progress:
             tested = run_backtest(app.engine, watch, question, utc_now(), progress)
@@ -92,7 +93,12 @@ def _write(tested: "Backtest", text: str, markdown: Path | None, png: Path | Non
             looks = [each.look for each in tested.judged if each.look.usable]
             alarms = [each.look.period_start for each in tested.judged if each.told]
             png_plot(
-                png, looks, tested.expected(), f"{tested.series.site_id}, {tested.series.metric}", alarms
+                png,
+                looks,
+                tested.expected(),
+                f"{tested.series.site_id}, {tested.series.metric}",
+                alarms,
+                data=tested.attribution,
             )
     except OSError as error:
         raise WorkFailed(f"{error.filename} cannot be written: {error.strerror}.") from None

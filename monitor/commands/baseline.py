@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alerts.words import units
-from monitor.commands import JsonFlag, opened, print_json, print_table, say
+from monitor.commands import JsonFlag, opened, print_json, print_table, say, say_data
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
@@ -40,6 +40,7 @@ def baseline(
     from alerts.judging.forecast import expectations, series_baseline, series_in
     from alerts.judging.knowable import known_at
     from db.engine import reading
+    from monitor.reports.sources import known_attributions
 
     with opened() as app:
         watch = app.watches[app.known_site(site).id]
@@ -48,8 +49,9 @@ def baseline(
             known = known_at(connection, watch, metric, area, utc_now())
         keys = series_in(known, subject)
         found = [(series_baseline(key, known, watch, app.rules), expectations(key, known)) for key in keys]
+        data = known_attributions(known, keys, app.sources)
     if png is not None:
-        _write(png, keys, known, found)
+        _write(png, keys, known, found, data)
     if as_json:
         print_json(
             {
@@ -57,6 +59,7 @@ def baseline(
                 "metric": metric,
                 "subject": subject,
                 "series": [_document(*each) for each in found],
+                "attribution": data,
             }
         )
     elif not found:
@@ -67,6 +70,7 @@ def baseline(
     else:
         for one, expected in found:
             _print(one, expected, known, watch)
+        say_data(data)
 
 
 def check_watched(watch: "SiteWatch", metric: str) -> None:
@@ -113,6 +117,7 @@ def _write(
     keys: "list[SeriesKey]",
     known: "KnownHistory",
     found: "list[tuple[SeriesBaseline, list[Expected]]]",
+    data: list[str],
 ) -> None:
     from monitor.reports.plots import png_plot
 
@@ -120,7 +125,9 @@ def _write(
         raise InputError(f"There is nothing to draw in {path}: no look is recorded.")
     shown = [each for each in known.looks if each.series == keys[0] and each.usable]
     try:
-        png_plot(path, shown, found[0][1], f"{keys[0].site_id}, {keys[0].metric} ({keys[0].procedure})")
+        png_plot(
+            path, shown, found[0][1], f"{keys[0].site_id}, {keys[0].metric} ({keys[0].procedure})", data=data
+        )
     except OSError as error:
         raise WorkFailed(f"{path} cannot be written: {error.strerror}.") from None
 

@@ -196,6 +196,7 @@ def _replayed(folder: Path, database_url: str, pace: _Pace) -> bool:
 
 
 def _sum_up(page: "App", tell: Callable[[str], None]) -> None:
+    from alerts.attribution import alert_attributions, one_line
     from db.alerts import alerts
     from db.engine import reading
 
@@ -204,6 +205,7 @@ def _sum_up(page: "App", tell: Callable[[str], None]) -> None:
     tell(f"The replay is over. There were {len(found)} alerts:")
     for alert in found:
         tell(f"  {alert.opened_at:%Y-%m-%d}  {alert.headline} ({alert.status})")
+    tell(one_line(said for alert in found for said in alert_attributions(alert)))
     tell("The page stays open, with its clock at the end of the scenario. Ctrl-C ends the demo.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.commands import JsonFlag, print_json, print_table, say
+from monitor.commands import JsonFlag, print_json, print_table, say, say_data
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def evaluate_command(
 
     The truth is what all reports together show. Below 200 flights a cell says "not measured". Nothing is stored.
     """
+    from alerts.attribution import TIME_ZONES
     from monitor.backfill.recorded_tracks import read_tracks
+    from monitor.bootstrap import address_test
     from monitor.config.settings import load_settings
     from monitor.flights.evaluation.masking import below_anywhere, evaluate_places, within_km
     from monitor.flights.places import places_of
@@ -56,21 +58,31 @@ def evaluate_command(
 
     if not mask_km and not below_ft:
         raise InputError("Say what to take away: --mask-km 100, or --below-ft 3000. Both may be repeated.")
-    places = places_of(load_sites(sites_file or load_settings().sites_file).sites)
     tracks, classes = read_tracks(traces), default_classes()
+    watched = address_test(classes)
+    sites = load_sites(sites_file or load_settings().sites_file, in_watched_class=watched).sites
+    places = places_of(sites)
+    data = [f"the tracks in {traces}, under the terms that they came with", TIME_ZONES]
     masks: dict[str, Callable[[Place], Mask]] = {
         f"{km:g} km around": partial(within_km, radius_km=km) for km in mask_km or ()
     }
     masks |= {f"below {feet:g} ft": partial(below_anywhere, altitude_ft=feet) for feet in below_ft or ()}
     cells = {name: evaluate_places(tracks, places, mask_of, classes) for name, mask_of in masks.items()}
     if as_json:
-        print_json({"tracks": len(tracks), "cells": {name: _figures(cell) for name, cell in cells.items()}})
+        print_json(
+            {
+                "tracks": len(tracks),
+                "cells": {name: _figures(cell) for name, cell in cells.items()},
+                "attribution": data,
+            }
+        )
         return
     print_table(
         ("taken away", "flights", "recall", "precision", "false visits per 1,000 through-flights"),
         ((name, str(cell.flights), *_words(cell)) for name, cell in cells.items()),
     )
     say(f"{len(tracks)} aircraft. 95 % intervals in brackets.")
+    say_data(data)
 
 
 def _words(cell: "MaskedResult") -> tuple[str, str, str]:

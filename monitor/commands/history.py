@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TextIO
 
 import typer
 
-from monitor.commands import JsonFlag, instant_words, opened, print_json, print_table, say
+from monitor.commands import JsonFlag, instant_words, opened, print_json, print_table, say, say_data
 from monitor.config.clock import utc_now
 from monitor.errors import InputError
 
@@ -90,10 +90,17 @@ def _check_metric(metric: str | None) -> None:
 
 
 def _print(known: "SiteHistory", form: Format, attributions: Mapping[str, str]) -> None:
-    from monitor.reports.tables import csv_text, feature_collection, history_document, history_rows
+    from alerts.attribution import TIME_ZONES
+    from monitor.reports.tables import (
+        csv_text,
+        feature_collection,
+        history_attributions,
+        history_document,
+        history_rows,
+    )
 
     if form == "json":
-        print_json(history_document(known))
+        print_json(history_document(known, attributions))
     elif form == "geojson":
         print_json(feature_collection(known, attributions))
     elif form == "csv":
@@ -105,6 +112,7 @@ def _print(known: "SiteHistory", form: Format, attributions: Mapping[str, str]) 
         _for_bytes(sys.stdout).write(parquet_bytes(known, attributions))
     else:
         _print_tables(known)
+        say_data([*history_attributions(known, attributions), TIME_ZONES])
 
 
 def _for_bytes(stream: TextIO) -> BinaryIO:
@@ -223,7 +231,7 @@ def _print_declared(known: "SiteHistory") -> None:
 
 
 def _print_notes(known: "SiteHistory") -> None:
-    from alerts.words import known_words, source_words
+    from alerts.words import known_words, named, quoted_note, source_words
 
     say("\nNotes")
     print_table(
@@ -232,7 +240,7 @@ def _print_notes(known: "SiteHistory") -> None:
             (
                 _when(each.starts_at, each.ends_at, each.precision, known.site),
                 _what(each.metric, each.subject, each.area),
-                each.text,
+                quoted_note(each.text, named(each.publisher), each.via),
                 source_words(each.publisher, each.via) or "–",
                 known_words(instant_words(each.result_time), undated=each.undated),
                 each.url,

@@ -8,7 +8,7 @@ import typer
 
 from monitor.commands import JsonFlag, opened, print_json, say
 from monitor.config.clock import utc_now
-from monitor.errors import InputError
+from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
     from monitor.imports import ImportProgress, ImportReport
@@ -37,8 +37,10 @@ def import_counts(
 ) -> None:
     """Import counts, declared baselines and notes; docs/importing.md describes the columns.
 
-    Importing a file again stores nothing twice. Bad rows are listed, and then no row is imported.
+    Importing a file again stores nothing twice. Bad rows are listed, and then no row is imported. A running service goes on
+    beside it, and sees none of it until all is there; a kill in between leaves nothing.
     """
+    from db.imports import ImportOvertakenError
     from monitor.imports import import_file
     from monitor.imports.faults import BadCell
     from monitor.imports.values import zone as known_zone
@@ -50,9 +52,12 @@ def import_counts(
         raise InputError(f"--zone: {bad.problem}. {as_sentence(bad.mend)}") from None
     with opened(fresh=True) as app:
         told = None if as_json else _progress()
-        report = import_file(
-            app.engine, file, app.sites, utc_now(), skip_bad=skip_bad, zone=zone, progress=told
-        )
+        try:
+            report = import_file(
+                app.engine, file, app.sites, utc_now(), skip_bad=skip_bad, zone=zone, progress=told
+            )
+        except ImportOvertakenError as error:
+            raise WorkFailed(f"{error} Run the same command again.") from None
     refused = bool(report.faults) and not (skip_bad and _imported(report))
     if as_json:
         print_json({"file": str(file), "ok": not report.faults, **asdict(report)})
@@ -98,6 +103,8 @@ def _imported(report: "ImportReport") -> int:
 
 def _progress() -> "ImportProgress":
     def told(stage: str, rows: int) -> None:
+        if stage == "waiting":
+            typer.echo("  Another import is under way, and is waited for …", err=True)
         # Small files are done before anybody can read this.
         if rows and rows % 10_000 == 0:
             typer.echo(f"  {rows:,} rows {stage} …", err=True)

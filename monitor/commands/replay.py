@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.commands import JsonFlag, print_json, print_table, say
+from monitor.commands import JsonFlag, print_json, print_table, say, say_data
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
@@ -93,5 +93,6 @@ def _show(found: dict[str, Any], differing: list[str] | None) -> None:
     )
     if undated := undated_words(found["undated"]):
         say(undated)
+    say_data(found["attribution"])
     if differing == []:
         say("This is what expected.json says.")

@@ -1,18 +1,20 @@
 """`sitewatch sites`: list, show and check the watched sites, add one, remove one."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.commands import JsonFlag, print_json, print_table, say
+from monitor.commands import JsonFlag, print_json, print_table, say, say_data
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
     from alerts.watch import SiteWatch
     from monitor.config.settings import Settings
     from monitor.sites import Site
+    from monitor.sites.load import SiteSet
 
 sites_app = typer.Typer(no_args_is_help=True, help="List, show, check, add and remove watched sites.")
 SitesFileOption = Annotated[
@@ -32,10 +34,11 @@ def _path(file: Path | None) -> Path:
     return file if file is not None else _settings().sites_file
 
 
-def _rules() -> dict[str, Any]:
-    from monitor.bootstrap import rule_defaults
+def _checks() -> dict[str, Any]:
+    """What a sites file is checked against: the rules there are, and the classes of aircraft that are watched."""
+    from monitor.bootstrap import address_test, build_classes, rule_defaults
 
-    return rule_defaults()
+    return {"rules": rule_defaults(), "in_watched_class": address_test(build_classes(_settings()))}
 
 
 @sites_app.command("list")
@@ -43,9 +46,9 @@ def list_sites(*, file: SitesFileOption = None, as_json: JsonFlag = False) -> No
     """List the watched sites."""
     from monitor.sites.load import load_sites
 
-    sites = load_sites(_path(file), _rules())
+    sites = load_sites(_path(file), **_checks())
     if as_json:
-        print_json({"items": [_row(site) for site in sites]})
+        print_json({"items": [_row(site) for site in sites], "attribution": _data(sites)})
     elif not len(sites):
         say("No sites yet. “sitewatch sites add --airport ZKPY” adds an airport by its code.")
     else:
@@ -53,6 +56,7 @@ def list_sites(*, file: SitesFileOption = None, as_json: JsonFlag = False) -> No
             ("site", "name", "kind", "time zone", "outline"),
             ((site.id, site.name, site.kind, site.timezone.key, site.precision) for site in sites),
         )
+        say_data(_data(sites))
 
 
 def _row(site: "Site") -> dict[str, Any]:
@@ -69,6 +73,7 @@ def _row(site: "Site") -> dict[str, Any]:
             for area in site.areas
         ],
         "watchlist": list(site.watchlist),
+        "watchlist_reasons": dict(site.watchlist_reasons),
         "links": list(site.links),
         "precision": site.precision,
         "area_km2": round(area_km2(site.geometry), 3),
@@ -85,14 +90,20 @@ def show_site(site: SiteId, *, file: SitesFileOption = None, as_json: JsonFlag =
 
     settings = _settings()
     path = file or settings.sites_file
-    sites = load_sites(path, _rules())
+    sites = load_sites(path, **_checks())
     found = sites.by_id.get(site)
     if found is None:
         raise InputError(f"No site in {path} has the id {site!r}. {word_advice(site, sites.by_id)}")
     watch = site_watches([found], settings.watch, settings.lapse_after_days)[found.id]
     circle = bounding_circle(found.geometry)
     if as_json:
-        document = {**_row(found), "circle": asdict(circle), "watch": _watch(watch), "feature": found.feature}
+        document = {
+            **_row(found),
+            "circle": asdict(circle),
+            "watch": _watch(watch),
+            "feature": found.feature,
+            "attribution": _data([found]),
+        }
         print_json(document)
         return
     around = f"{circle.lat:.4f}, {circle.lon:.4f}, within {circle.radius_nm:.1f} NM"
@@ -105,6 +116,14 @@ def show_site(site: SiteId, *, file: SitesFileOption = None, as_json: JsonFlag =
             for metric, each in _watch(watch).items()
         ),
     )
+    say_data(_data([found]))
+
+
+def _data(sites: "Iterable[Site]") -> list[str]:
+    from alerts.attribution import each_once
+    from monitor.reports.sources import site_attributions
+
+    return each_once(said for site in sites for said in site_attributions(site))
 
 
 def _watch(watch: "SiteWatch") -> dict[str, Any]:
@@ -133,6 +152,7 @@ def _print_site(site: "Site", more: list[tuple[str, str]]) -> None:
         *more,
         ("elevation", f"{site.elevation_ft:g} ft" if site.elevation_ft is not None else ""),
         ("watch list", ", ".join(site.watchlist)),
+        *((f"why {subject} is listed", reason) for subject, reason in site.watchlist_reasons.items()),
         ("belongs with", ", ".join(site.links)),
         ("areas", ", ".join(_area(area) for area in row["areas"])),
         ("notes", site.notes),
@@ -160,19 +180,32 @@ def check_command(*, file: SitesFileOption = None, as_json: JsonFlag = False) ->
 
     path = _path(file)
     try:
-        sites = load_sites(path, _rules())
+        sites = load_sites(path, **_checks())
     except SitesError as error:
         if not as_json:
             raise
         faults = [asdict(fault) for fault in error.faults]
         print_json({"file": str(path), "ok": False, "sites": None, "faults": faults, "notes": []})
         raise typer.Exit(2) from None
-    notes = [str(each) for each in overlaps(sites.sites)]
+    notes = [*map(str, overlaps(sites.sites)), *_mute_entries(sites)]
     if as_json:
         print_json({"file": str(path), "ok": True, "sites": len(sites), "faults": [], "notes": notes})
     else:
         say(f"{path}: {_count(len(sites))}, no faults.")
         _say_notes(notes)
+
+
+def _mute_entries(sites: "SiteSet") -> list[str]:
+    from db.engine import SQLAlchemyError
+    from monitor.aircraft.listed import cannot_fire_words, stored_entries_that_cannot_fire
+
+    if not any(site.watchlist for site in sites):
+        return []
+    try:
+        found = stored_entries_that_cannot_fire(_settings().database_url.get_secret_value(), sites)
+    except SQLAlchemyError:
+        return ["The database cannot be read, so it is not known whether entries of watch lists can fire."]
+    return [cannot_fire_words(found)] if found else []
 
 
 def _say_notes(notes: list[str]) -> None:
@@ -238,7 +271,7 @@ def add_command(
         features = [feature_from_airport(airport, radius_m=radius, **told)]
     else:
         features = [_round_site(told, lat, lon, radius)]
-    sites = add_sites(path, features, replace=replace, rules=_rules())
+    sites = add_sites(path, features, replace=replace, **_checks())
     added = [feature_id(feature) for feature in features]
     notes = [*kept_words(features), *(str(each) for each in overlaps(sites.sites, added))]
     if as_json:
@@ -290,7 +323,7 @@ def remove(
     from monitor.sites.add import remove_site
 
     path = _path(file)
-    sites = remove_site(path, site, unlink=unlink, rules=_rules())
+    sites = remove_site(path, site, unlink=unlink, **_checks())
     if as_json:
         print_json({"file": str(path), "removed": [site], "sites": len(sites)})
     else:

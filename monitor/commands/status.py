@@ -1,12 +1,12 @@
 """`sitewatch status`: how the watch is going."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, instant_words, opened, print_json, print_table, say
+from monitor.commands import JsonFlag, instant_words, opened, print_json, print_table, say, say_data
 from monitor.config.clock import utc_now
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def status_command(
     if judgeable:
         _print_judgeable(as_json=as_json)
         return
+    from alerts.attribution import each_once
     from monitor.ops.database_health import try_database
     from monitor.reports.status import gather_status
 
@@ -35,21 +36,28 @@ def status_command(
         found = gather_status(app, utc_now())
         if ailment := try_database(app.settings):
             found = replace(found, storage=str(ailment))
+    data = each_once(each.attribution for each in found.providers)
     if as_json:
-        print_json(found)
+        print_json({**asdict(found), "attribution": data})
     else:
         _print(found)
+        say_data(data)
 
 
 def _print_judgeable(*, as_json: bool) -> None:
+    from alerts.attribution import each_once
     from alerts.judging.judgeability import judgeability
     from db.engine import reading
+    from monitor.reports.sources import newest_attributions
 
     with opened() as app, reading(app.engine) as connection:
         found = judgeability(connection, app.watches, app.rules, utc_now())
+        data = each_once(
+            each for site in app.sites for each in newest_attributions(connection, site, app.sources)
+        )
     can = sum(each.judgeable for each in found)
     if as_json:
-        print_json({"series": found, "judgeable": can, "of": len(found)})
+        print_json({"series": found, "judgeable": can, "of": len(found), "attribution": data})
         return
     print_table(
         ("site", "metric", "counted by", "usable looks", "now"),
@@ -60,6 +68,7 @@ def _print_judgeable(*, as_json: bool) -> None:
     )
     say("")
     say(f"{can} of {len(found)} default series can be judged now.")
+    say_data(data)
 
 
 def _print(found: "WatchStatus") -> None:

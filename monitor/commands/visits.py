@@ -1,11 +1,12 @@
 """`sitewatch visits`: which aircraft were at a site, how sure that is and why."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, opened, print_json, say
+from monitor.commands import JsonFlag, opened, print_json, say, say_data
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ def visits_command(
 
     WHEN is a day (2023-08-01), a month (2023-08) or a time with its zone (2023-08-01T12:00Z).
     """
+    from alerts.attribution import TIME_ZONES, each_once, one_cell
     from db import flights
     from db.aircraft import known_aircraft
     from db.engine import reading
     from db.flight_claims import claims
     from monitor.flights.claims import anonymised_claim
+    from monitor.reports.sources import visit_attributions
 
     with opened() as app:
         found = app.known_site(site)
@@ -47,17 +50,27 @@ def visits_command(
             codes = [code for name, code in found.codes.items() if name == "icao"]
             claimed = claims(connection, airports=codes, since=start, until=end)
             registers = known_aircraft(connection, {each.icao24 for each in claimed})
+            sources = visit_attributions(connection, known, app.sources)
         told = [anonymised_claim(each, registers) for each in claimed]
         attributions = app.attributions
+    data = each_once(
+        [
+            *(said for some in sources.values() for said in some),
+            *app.sources.heard(each.provider for each in told),
+            TIME_ZONES,
+        ]
+    )
     if as_json:
-        document = {"site": found.id, "name": found.name, "visits": known, "claims": told}
-        print_json({**document, "attributions": attributions})
+        stays = [{**asdict(each), "attribution": one_cell(sources[each.visit_id])} for each in known]
+        document = {"site": found.id, "name": found.name, "visits": stays, "claims": told}
+        print_json({**document, "attributions": attributions, "attribution": data})
         return
     if known:
         _print(found, known)
     else:
         say(_nothing(found))
     _print_claims(found, told)
+    say_data(data)
 
 
 def _period(option: str, text: str, zone: "tzinfo") -> "Period":

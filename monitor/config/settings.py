@@ -46,6 +46,7 @@ class ProviderSettings(_Strict):
     licence: str | None = None
     attribution: str | None = None
     redistribute: bool | None = None
+    ca_file: Path | None = None
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     credentials: dict[str, SecretStr] = Field(default_factory=dict)
     options: dict[str, str] = Field(default_factory=dict)
@@ -62,6 +63,7 @@ class SlackSettings(_Strict):
 
     kind: Literal["slack"]
     webhook_url: SecretStr
+    ca_file: Path | None = None
 
     @field_validator("webhook_url")
     @classmethod
@@ -112,9 +114,10 @@ class Settings(_Strict):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     api_token: SecretStr | None = None
-    contact: str = "https://github.com/sitewatch/sitewatch"
+    contact: str = ""
     log_format: Literal["auto", "console", "json"] = "auto"
     allowed_networks: tuple[str, ...] = ()
+    ca_file: Path | None = None
     lease_s: float = Field(default=15, ge=1, le=600)
     too_old_to_send_days: float = Field(default=7, gt=0)
     lapse_after_days: float = Field(default=90, gt=0)

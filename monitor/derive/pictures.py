@@ -94,10 +94,11 @@ def refresh_cutouts(
     *,
     limit: int,
     hosts: HostsByProvider | None = None,
+    clients: Mapping[str, FeedClient] | None = None,
 ) -> list[CutoutReport]:
     """Make the pictures that are due, at most `limit`: the sites first that waited longest, else as they are given.
 
-    `hosts` is what `picture_hosts` gives. The database is not held while a picture is read.
+    `hosts` is what `picture_hosts` gives; `clients` are those of providers that need one of their own. The database is not held while a picture is read.
     """
     _quieten_library()
     reports: list[CutoutReport] = []
@@ -107,7 +108,8 @@ def refresh_cutouts(
         if host in busy:
             continue
         allowed = (hosts or {}).get(due.scene.provider, DEFAULT_PICTURE_HOSTS)
-        report = _make(engine, due, client, now, allowed)
+        reader = (clients or {}).get(due.scene.provider, client)
+        report = _make(engine, due, reader, now, allowed)
         if report.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
             busy.add(host)
         if report.made:

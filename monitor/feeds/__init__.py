@@ -3,11 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from db.records import Fix, Purpose, Scene
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.sites import Site
+
+if TYPE_CHECKING:
+    from monitor.feeds.receiver import Receiver
 
 _ABOUT_US = frozenset({401, 402, 429})
 """Statuses that hold for every question of ours: no key, no credits, too often."""
@@ -65,6 +69,8 @@ class Provider:
     options: Mapping[str, str] = field(default_factory=dict)
     terms_url: str = ""
     limits: str = ""
+    ca_file: Path | None = None
+    """Certificate authorities of the operator's own that may vouch for this provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,8 @@ class Fetched:
     rejected: Mapping[str, int] = field(default_factory=dict)
     """Items that were read but not believed, counted by reason."""
     content_type: str = "application/json"
+    receiver: "Callable[[], Receiver] | None" = field(default=None, compare=False)
+    """One's own receiver, where one answered, so that its settings can be held against what it hears; may ask it more."""
 
 
 class FeedClient(Protocol):

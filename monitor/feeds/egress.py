@@ -19,6 +19,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from monitor.feeds.authorities import trusting
+
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
 """Gives the numeric addresses of a host name; raises OSError where there are none."""
@@ -171,9 +173,9 @@ class _CheckedBackend(httpcore.NetworkBackend):
 
 
 @cache
-def _tls() -> SSLContext:
+def _known_authorities() -> SSLContext:
     # Shared: reading the certificates of all authorities takes longer than the rest of a client.
-    return httpx.create_ssl_context(trust_env=False)
+    return trusting()
 
 
 class GuardedTransport(httpx.BaseTransport):
@@ -185,10 +187,11 @@ class GuardedTransport(httpx.BaseTransport):
         *,
         deadline: Deadline,
         resolver: Resolve = resolve_host,
+        tls: SSLContext | None = None,
     ) -> None:
         backend = _CheckedBackend(allowed, deadline, resolver)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=_tls(),
+            ssl_context=tls or _known_authorities(),
             keepalive_expiry=15.0,
             network_backend=backend,
         )

@@ -3,6 +3,7 @@
 import http
 import logging
 import os
+import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import BinaryIO, Literal
 import httpx
 
 from alerts.channels import HttpAnswer, SendError
+from alerts.channels.certificates import certificate_refused
 from db.records import Purpose
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedError
@@ -53,7 +55,7 @@ class GuardedClient:
 
     `secrets` and the values of `headers` never appear in an error. `allowed_networks` (CIDR) are the
     operator's own networks; every other connection goes to public addresses only. SettingsError where a
-    header or network cannot be used. Before each request, redirects among them, `pace` waits for the
+    header or network cannot be used. `tls` says which certificate authorities are trusted (`trusting`). Before each request, redirects among them, `pace` waits for the
     provider's turn and gives the seconds that it took. With a `transport` of
     the caller's own (a replay) nothing is connected, so addresses are not checked.
     """
@@ -71,6 +73,7 @@ class GuardedClient:
         allowed_networks: Sequence[str] = (),
         caps: Caps = Caps(),
         resolver: Resolve = resolve_host,
+        tls: ssl.SSLContext | None = None,
         pace: Callable[[], float] = no_rate_limit,
     ) -> None:
         self.name = name
@@ -86,7 +89,8 @@ class GuardedClient:
         except ValueError as error:
             raise SettingsError(f"{name} cannot be asked: {error}.") from None
         self._client = httpx.Client(
-            transport=transport or GuardedTransport(networks, deadline=self._deadline, resolver=resolver),
+            transport=transport
+            or GuardedTransport(networks, deadline=self._deadline, resolver=resolver, tls=tls),
             headers={**own_headers, "User-Agent": user_agent, "Accept-Encoding": "gzip"},
             timeout=httpx.Timeout(caps.read_s, connect=caps.connect_s),
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
@@ -255,7 +259,9 @@ class GuardedClient:
         except httpx.ConnectError as error:
             if _is_out_of_handles():
                 raise NoAnswerError(_OUT_OF_HANDLES, ours=True) from None
-            raise NoAnswerError(f"cannot connect: {error or 'no reason given'}") from None
+            raise NoAnswerError(
+                _tls_refusal(error) or f"cannot connect: {error or 'no reason given'}"
+            ) from None
         except httpx.HTTPError:
             # Their texts can quote what was sent.
             raise NoAnswerError("the connection broke off, or what came was not HTTP") from None
@@ -281,6 +287,22 @@ def _is_out_of_handles() -> bool:
     except OSError:
         return True
     return False
+
+
+def _tls_refusal(error: httpx.ConnectError) -> str | None:
+    """Why no encrypted connection came about, if that is what failed: the libraries wrap it, and drop the cause."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"the server {certificate_refused(cause)}"
+    if isinstance(cause, ssl.SSLError):
+        why = (cause.reason or "no reason given").replace("_", " ").lower()
+        return (
+            f"the server does not speak TLS as expected ({why}). Check the port; a server of your own without TLS is "
+            "asked with http://"
+        )
+    return None
 
 
 def _redirect_statuses(method: str) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from alerts.attribution import ODBL
 from monitor.config.settings import ProviderSettings, Settings, SettingsError
 from monitor.feeds import Provider
 
@@ -17,7 +18,7 @@ DEFAULT_PROVIDERS = (
         base_url="https://api.adsb.lol/v2/",
         interval_s=60,
         licence="ODbL 1.0",
-        attribution="adsb.lol contributors, ODbL 1.0",
+        attribution=f"adsb.lol contributors, ODbL 1.0 ({ODBL})",
         redistribute=True,
         # As many as adsb.fi allows; the rest of many places waits for the next slot.
         options={"path_style": "point", "most_at_once": "60"},
@@ -43,7 +44,7 @@ DEFAULT_PROVIDERS = (
         base_url="https://api.airplanes.live/v2/",
         interval_s=60,
         licence="by agreement with airplanes.live",
-        attribution="airplanes.live",
+        attribution="airplanes.live (https://airplanes.live/)",
         enabled=False,
         options={"path_style": "point", "most_at_once": "50", "spacing_s": "1"},
         terms_url="https://airplanes.live/",
@@ -55,7 +56,7 @@ DEFAULT_PROVIDERS = (
         base_url="https://gateway.adsbexchange.com/api/aircraft/v2/",
         interval_s=300,
         licence="commercial, by contract",
-        attribution="ADS-B Exchange",
+        attribution="ADS-B Exchange (https://www.adsbexchange.com/)",
         enabled=False,
         # At most 8,928 requests in a month of 31 days: the smallest plan allows 10,000.
         options={"path_style": "lat_lon_dist", "most_at_once": "1"},
@@ -148,7 +149,7 @@ DEFAULT_ARCHIVES = (
         base_url="https://github.com/adsblol/globe_history_2026",
         interval_s=86_400,
         licence="ODbL 1.0",
-        attribution="adsb.lol contributors, ODbL 1.0",
+        attribution=f"adsb.lol contributors, ODbL 1.0 ({ODBL})",
         enabled=False,
         redistribute=True,
         options={"folder": "var/archive"},

@@ -6,7 +6,8 @@ Answers come as `{"ac": [...], "now": ms}` or, straight from readsb, `{"aircraft
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from db.records import Purpose
@@ -16,6 +17,7 @@ from monitor.feeds.aircraft import AircraftReader
 from monitor.feeds.circles import Circle, circle_around, merge_near_circles
 from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
 from monitor.feeds.parsing import feed_instant, json_number, parse_json, words_of
+from monitor.feeds.receiver import Receiver, heard_in
 from monitor.sites import Site
 
 LARGEST_RADIUS_NM = 250
@@ -26,6 +28,7 @@ READSB_MERGE_NM = 249
 READSB_CLOCK_AHEAD_S = 300
 PATH_STYLES = ("point", "lat_lon_dist", "readsb", "aircraft_json")
 _OWN_STYLES = ("readsb", "aircraft_json")
+_PLACE_ASKED_EVERY = timedelta(hours=1)
 CANARY_CIRCLES = "37.469,126.451,40; 40.08,116.585,40; 43.3963,132.1482,40"
 """Incheon, Beijing, Vladivostok."""
 
@@ -54,6 +57,8 @@ class ReadsbFeed:
         self._max_position_age_s = number_option(provider, "max_position_age_s", MAX_POSITION_AGE_S)
         self._reach = _reach(provider) if self._style in _OWN_STYLES else None
         self._canaries = [] if self._reach else _busy_circles(provider)
+        self._stated: tuple[float, float] | None = None
+        self._stated_at: datetime | None = None
 
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Plan few circles: each covers its sites and a margin around them; near sites share one."""
@@ -108,7 +113,34 @@ class ReadsbFeed:
             feed_time=feed_time,
             fixes=fixes,
             rejected=reader.rejected,
+            receiver=None if self._reach is None else partial(self._receiver, self._reach, answer.body, now),
         )
+
+    def _receiver(self, reach: Circle, body: bytes, now: datetime) -> Receiver:
+        """One's own receiver, with all that it hears: also what lies outside the circle that was asked."""
+        name = self.provider.name
+        heard = heard_in(body, name)
+        if self._style == "readsb" and not heard:
+            heard = heard_in(self._aside(f"{self.provider.base_url.rstrip('/')}/?all_with_pos"), name)
+        return Receiver(name, reach, self._own_place(now), heard)
+
+    def _aside(self, url: str) -> bytes:
+        """What is asked beside the aircraft themselves; not every version knows it."""
+        try:
+            return self._client.request("GET", url, purpose="page").body
+        except FeedError:
+            return b""
+
+    def _own_place(self, now: datetime) -> tuple[float, float] | None:
+        """Where the receiver says that it stands, in the file beside its aircraft; asked once an hour, as it may move."""
+        before = self._stated_at
+        if before is not None and before <= now < before + _PLACE_ASKED_EVERY:
+            return self._stated
+        folder, _, file = self.provider.base_url.rpartition("/")
+        if file != "aircraft.json":
+            return None
+        self._stated, self._stated_at = _place(self._aside(f"{folder}/receiver.json")), now
+        return self._stated
 
     def _question(self, scope: Scope) -> tuple[str, Mapping[str, str] | None]:
         base = self.provider.base_url.rstrip("/")
@@ -138,6 +170,18 @@ def _circle(scope: Scope) -> Circle | None:
     if scope.lat is None or scope.lon is None or scope.radius_nm is None:
         return None
     return Circle(scope.lat, scope.lon, float(scope.radius_nm))
+
+
+def _place(body: bytes) -> tuple[float, float] | None:
+    """The place in receiver.json; none, or zeros, where it is not to be shown."""
+    try:
+        document = parse_json(body, "receiver.json")
+    except FeedError:
+        return None
+    if not isinstance(document, dict):
+        return None
+    lat, lon = json_number(document.get("lat"), -90, 90), json_number(document.get("lon"), -180, 180)
+    return (lat, lon) if lat is not None and lon is not None and (lat, lon) != (0, 0) else None
 
 
 def _reach(provider: Provider) -> Circle:

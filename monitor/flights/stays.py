@@ -108,6 +108,8 @@ class _Reader:
             self._on_ground(step)
         elif step.phase is Phase.ROLLING:
             self._rolled = self._rolled or step.fix
+            if self._current is not None and step.place is self._current.place:
+                self._current.last = step.fix
         elif step.phase is Phase.AIR:
             self._in_air(step)
         if self._current is None and not self._ground:

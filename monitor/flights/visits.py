@@ -173,8 +173,8 @@ def _begun(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
         "first_sign": first.isoformat(timespec="minutes"),
         "arrival": stay.arrival,
     }
-    if stay.arrival != "unseen" and stay.before is not None and first - stay.before.at > STAY_SILENCE:
-        candidates["arrived_between"] = [_stamp(stay.before.at), _stamp(first)]
+    if (between := _arrived_between(stay)) is not None:
+        candidates["arrived_between"] = between
     return Visit(
         visit_id=visit_id(aircraft.icao24, stay.place.id, first),
         version=1,
@@ -212,12 +212,21 @@ def _departure_candidates(stay: Stay) -> dict[str, Any]:
     """Give how the departure was seen and, where it was not, the times it lies between."""
     if stay.off is None:
         return {}
-    found: dict[str, Any] = {"departure": stay.departure}
+    latest = stay.off.at
     if stay.departure in {"gap", "elsewhere"}:
         away = great_circle_nm(stay.last.lat, stay.last.lon, stay.off.lat, stay.off.lon)
-        latest = stay.off.at - timedelta(seconds=away / CRUISE_KT * SECONDS_PER_HOUR)
-        found["departed_between"] = [_stamp(stay.last.at), _stamp(max(latest, stay.last.at))]
-    return found
+        latest -= timedelta(seconds=away / CRUISE_KT * SECONDS_PER_HOUR)
+    between = [_stamp(stay.last.at), _stamp(max(latest, stay.last.at))]
+    return {"departure": stay.departure, "departed_between": between}
+
+
+def _arrived_between(stay: Stay) -> list[str] | None:
+    """Give the interval in which it must have arrived: between flight and ground, or before its silence was judged."""
+    if stay.arrival == "unseen":
+        return None
+    if stay.arrival == "approach":
+        return [_stamp(stay.first.at), _stamp(stay.first.at + STAY_SILENCE)]
+    return None if stay.before is None else [_stamp(stay.before.at), _stamp(stay.first.at)]
 
 
 def _stamp(at: datetime) -> str:

@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from itertools import islice
 
+from db.chunks import chunks
 from db.declared import every_declared, every_note
-from db.engine import Connection, Engine, reading, writing
+from db.engine import Connection, Engine, reading, sole_importer, writing
 from db.moves import PeriodBounds, WrittenLook, looks_by_day, move_look, move_statement
 from db.observations import series_at, written_looks
 from db.records import DeclaredBaseline, Note, Observation, SeriesKey
@@ -25,6 +27,8 @@ from monitor.imports.rows import OF_A_PERIOD, OF_AN_ID, ImportedRecord
 from monitor.sites import Site
 
 _NAMED = 3
+MOVES_AT_ONCE = 20
+"""Each takes several statements, since verdicts and alerts move with it."""
 
 
 def _every_statement(connection: Connection, site_ids: Sequence[str]) -> dict[str, DeclaredBaseline | Note]:
@@ -36,18 +40,30 @@ def _every_statement(connection: Connection, site_ids: Sequence[str]) -> dict[st
 
 
 class Known:
-    """What is stored of the sites of one import, asked chunk by chunk inside its transaction."""
+    """What is stored of the sites of one import, asked chunk by chunk, each in a transaction of its own."""
 
     def __init__(self, connection: Connection, sites: Mapping[str, Site]) -> None:
-        self._connection, self._sites = connection, sites
+        self._sites = sites
         self._series: dict[SeriesKey, SeriesKey] = {}
         for key in series_at(connection, sorted(sites)):
             self._series.setdefault(series_like(key), key)
             self._series[key] = key
         self._statements: _Statements | None = None
-        self._others: list[str] = []
+        self._others: dict[str, None] = {}
 
-    def in_series(self, looks: Iterable[Observation]) -> list[Observation]:
+    def settled(self, connection: Connection, records: Sequence[ImportedRecord]) -> list[ImportedRecord]:
+        """The records under the keys by which what they are about is stored; what begins elsewhere now is moved."""
+        return self._settled(_Settling(connection, may_move=True), records)
+
+    def settled_in_place(
+        self, connection: Connection, records: Sequence[ImportedRecord]
+    ) -> list[ImportedRecord] | None:
+        """The same for a connection that only reads; None where something is to be moved first."""
+        settling = _Settling(connection, may_move=False)
+        found = self._settled(settling, records)
+        return None if settling.must_move else found
+
+    def _in_series(self, looks: Iterable[Observation]) -> list[Observation]:
         """The looks in the series that are there already, where only the spelling differs."""
         found = []
         for look in looks:
@@ -56,26 +72,29 @@ class Known:
             found.append(look if key == look.series else replace(look, series=key))
         return found
 
-    def settled(self, records: Sequence[ImportedRecord]) -> list[ImportedRecord]:
-        """The records under the keys by which what they are about is stored."""
-        looks = iter(self._looks([each for each in records if isinstance(each, Observation)]))
-        return [next(looks) if isinstance(each, Observation) else self._statement(each) for each in records]
+    def _settled(self, settling: "_Settling", records: Sequence[ImportedRecord]) -> list[ImportedRecord]:
+        looks = iter(self._looks(settling, [each for each in records if isinstance(each, Observation)]))
+        return [
+            next(looks) if isinstance(each, Observation) else self._statement(settling, each)
+            for each in records
+        ]
 
     def notices(self) -> Iterator[str]:
         """What a person should know of the rows so far."""
         if self._others:
-            some = "; ".join(self._others[:_NAMED])
+            some = "; ".join(islice(self._others, _NAMED))
             more = f"; and {len(self._others) - _NAMED} more" if len(self._others) > _NAMED else ""
             yield (
                 "The same source counts the same site, metric, subject and period under another id already. Each was "
                 f"stored as a look of its own: {some}{more}."
             )
 
-    def _looks(self, looks: Sequence[Observation]) -> Iterator[Observation]:
+    def _looks(self, settling: "_Settling", looks: Sequence[Observation]) -> Iterator[Observation]:
         if not looks:
             return
-        asked = [(each, list(look_identities(each, self._days(each)))) for each in self.in_series(looks)]
-        stored = _Shelf(self._read([identity for _, identities in asked for identity in identities]))
+        asked = [(each, list(look_identities(each, self._days(each)))) for each in self._in_series(looks)]
+        wanted = [identity for _, identities in asked for identity in identities]
+        stored = _Shelf(_read(settling.connection, wanted))
         for look, identities in asked:
             there = stored.find(identities, look)
             if there is None:
@@ -83,17 +102,11 @@ class Known:
                 stored.add(look)
                 yield look
             else:
-                yield self._in_place(stored, there, look)
+                yield self._in_place(settling, stored, there, look)
 
-    def _read(self, identities: Sequence[LookIdentity]) -> list[Observation]:
-        return written_looks(
-            self._connection,
-            sorted({series.site_id for series, _, _ in identities}),
-            sorted({series.metric for series, _, _ in identities}),
-            sorted({period[0] for _, _, period in identities}),
-        )
-
-    def _in_place(self, stored: "_Shelf", there: Observation, look: Observation) -> Observation:
+    def _in_place(
+        self, settling: "_Settling", stored: "_Shelf", there: Observation, look: Observation
+    ) -> Observation:
         """The look in the place of the stored one, which is moved where its days begin elsewhere."""
         same = (there.written_start, there.written_end) in {
             (look.written_start, look.written_end),
@@ -105,7 +118,7 @@ class Known:
             right = PeriodBounds(
                 look.period_start, look.period_end, look.zone, self._sites[look.series.site_id].timezone.key
             )
-            if move_look(self._connection, WrittenLook.of(there), right):
+            if settling.move_look(WrittenLook.of(there), right):
                 stored.moved(there, look)
                 at = look.period_start
         return replace(look, series=there.series, look_key=there.look_key, period_start=at)
@@ -115,7 +128,7 @@ class Known:
             name = look_name(other)[-1] or "its period"
             label = next((each.text for each in look.evidence if each.kind == "import"), look.look_key)
             what = " ".join(filter(None, (look.series.site_id, look.series.metric, look.series.subject)))
-            self._others.append(f"{label} ({what}, {look.written_start}; there as {name})")
+            self._others[f"{label} ({what}, {look.written_start}; there as {name})"] = None
             break
 
     def _days(self, look: Observation) -> tuple[str, str]:
@@ -125,16 +138,17 @@ class Known:
     def _zone(self, site_id: str, zone: str) -> tzinfo:
         return values.zone(zone)[1] or self._sites[site_id].timezone
 
-    def _statement(self, record: DeclaredBaseline | Note) -> DeclaredBaseline | Note:
+    def _statement(self, settling: "_Settling", record: DeclaredBaseline | Note) -> DeclaredBaseline | Note:
         if self._statements is None:
-            self._statements = _Statements(self._connection, sorted(self._sites))
+            self._statements = _Statements(settling.connection, sorted(self._sites))
         there = self._statements.find(record)
         if there is None:
             return record
         if _bounds(there) != _bounds(record) and _written(there) == _written(record):
             site = self._sites[_site_id(record)]
             right = PeriodBounds(*_bounds(record), record.zone, site.timezone.key)
-            move_statement(self._connection, there, right)
+            if not settling.move_statement(there, right):
+                return record
         known = (
             max(record.result_time, there.result_time)
             if _says(there) == _says(record)
@@ -143,6 +157,36 @@ class Known:
         found = replace(record, key=there.key, result_time=known)
         self._statements.keep(found)
         return found
+
+
+@dataclass(slots=True)
+class _Settling:
+    """One chunk's settling: a connection that may write, so that things are moved, or one that notes that they must be."""
+
+    connection: Connection
+    may_move: bool
+    must_move: bool = False
+
+    def move_look(self, look: WrittenLook, right: PeriodBounds) -> bool:
+        if self.may_move:
+            return move_look(self.connection, look, right)
+        self.must_move = True
+        return False
+
+    def move_statement(self, statement: DeclaredBaseline | Note, right: PeriodBounds) -> bool:
+        if self.may_move:
+            move_statement(self.connection, statement, right)
+        self.must_move |= not self.may_move
+        return self.may_move
+
+
+def _read(connection: Connection, identities: Sequence[LookIdentity]) -> list[Observation]:
+    return written_looks(
+        connection,
+        sorted({series.site_id for series, _, _ in identities}),
+        sorted({series.metric for series, _, _ in identities}),
+        sorted({period[0] for _, _, period in identities}),
+    )
 
 
 class _Shelf:
@@ -216,20 +260,34 @@ class _Statements:
 
 
 def move_days(engine: Engine, sites: Iterable[Site]) -> int:
-    """Move the looks and statements whose days begin elsewhere by the sites' clocks now; give how many there were."""
+    """Move the looks and statements whose days begin elsewhere by the sites' clocks now; give how many there were.
+
+    A few at a time, so that nobody waits long for them; an import under way is waited for.
+    """
+    return sum(_move_site(engine, site) for site in sites if any(_all_astray(engine, site)))
+
+
+def _move_site(engine: Engine, site: Site) -> int:
     moved = 0
-    for site in sites:
-        with reading(engine) as connection:
-            looks = list(_astray(looks_by_day(connection, site.id), site))
-            listed = _every_statement(connection, [site.id]).values()
-            statements = list(_statements_astray(listed, site))
-        if looks or statements:
+    with sole_importer(engine):
+        looks, statements = _all_astray(engine, site)
+        for some_looks in chunks(looks, MOVES_AT_ONCE):
             with writing(engine) as connection:
-                moved += sum(move_look(connection, look, bounds) for look, bounds in looks)
-                for statement, bounds in statements:
+                moved += sum(move_look(connection, look, bounds) for look, bounds in some_looks)
+        for some in chunks(statements, MOVES_AT_ONCE):
+            with writing(engine) as connection:
+                for statement, bounds in some:
                     move_statement(connection, statement, bounds)
-                moved += len(statements)
-    return moved
+    return moved + len(statements)
+
+
+def _all_astray(
+    engine: Engine, site: Site
+) -> tuple[list[tuple[WrittenLook, PeriodBounds]], list[tuple[DeclaredBaseline | Note, PeriodBounds]]]:
+    with reading(engine) as connection:
+        looks = list(_astray(looks_by_day(connection, site.id), site))
+        listed = _every_statement(connection, [site.id]).values()
+        return looks, list(_statements_astray(listed, site))
 
 
 def _astray(looks: Iterable[WrittenLook], site: Site) -> Iterator[tuple[WrittenLook, PeriodBounds]]:

@@ -1,4 +1,8 @@
-"""Importing a file of counts: checked wholly first, then stored in one transaction."""
+"""Importing a file of counts: checked wholly first, then stored a few rows at a time, and seen once all are there.
+
+What the rows are about is found out on a view of the database that holds nobody up; a transaction only writes. Until
+the last one nobody sees any of it, so a kill leaves nothing, and nobody judges half a file (`db.imports`).
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,10 +13,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from db import observations
+from db.chunks import chunks
 from db.declared import record_declared, record_notes
-from db.engine import Connection, Engine, writing
+from db.engine import Connection, Engine, reading, writing
+from db.imports import ImportTurn, import_turn
 from db.moves import date_look
-from db.records import DeclaredBaseline, Note, Observation, SeriesKey
+from db.records import DeclaredBaseline, Note, Observation
 from db.records.counts import remark
 from db.records.revisions import in_force
 from db.spelling import spelled
@@ -21,19 +27,21 @@ from monitor.imports.contradictions import LabelledRecord, contradictions, witho
 from monitor.imports.faults import FAULTS_KEPT, ImportFault, UnreadableFile
 from monitor.imports.fields import ImportClock
 from monitor.imports.identity import is_name, look_identities
-from monitor.imports.known import Known
+from monitor.imports.known import MOVES_AT_ONCE, Known
 from monitor.imports.periods import is_day
 from monitor.imports.rows import ImportedRecord, parse_row
 from monitor.imports.sources import RawRow, Rows, open_rows
 from monitor.sites import Site
 
-ROWS_AT_ONCE = 1_000
+ROWS_AT_ONCE = 100
+"""Rows of one transaction: other writers wait for no more."""
 ROWS_COMPARED = 10_000
 """A larger file is compared with itself only where that is asked for: as records it would not fit into memory."""
 _FINDINGS_SHOWN = 10
+_TOLD_EVERY = 1_000
 ImportedT = TypeVar("ImportedT", Observation, DeclaredBaseline, Note)
 ImportProgress = Callable[[str, int], None]
-"""Called with "checked" or "stored" and the number of rows so far."""
+"""Called with "checked" or "stored" and the number of rows so far, or "waiting" where another import is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +117,19 @@ def withdraw_published(
     except UnreadableFile:
         return []
     mistakes = [each for each in parsed if isinstance(each, Observation)]
-    taken_back = []
-    with writing(engine) as connection:
-        settled = _of(Known(connection, sites).settled(mistakes), Observation)
-        for each, revisions in zip(settled, observations.known_revisions(connection, settled), strict=True):
-            if revisions and (said := in_force(revisions, Observation.same_finding)).value == each.value:
-                why = remark(each.note)
-                observations.record_observations(connection, [_taken_back(said, why, now)])
-                taken_back.append((said, why))
+    with reading(engine) as connection:
+        settled = _of(Known(connection, sites).settled_in_place(connection, mistakes) or (), Observation)
+        stored = list(zip(settled, observations.known_revisions(connection, settled), strict=True))
+    taken_back = [
+        (said, remark(each.note))
+        for each, revisions in stored
+        if revisions and (said := in_force(revisions, Observation.same_finding)).value == each.value
+    ]
+    if taken_back:
+        with writing(engine) as connection:
+            observations.record_observations(
+                connection, [_taken_back(said, why, now) for said, why in taken_back]
+            )
     return taken_back
 
 
@@ -145,12 +158,14 @@ def _import(
     if faults and not skip_bad:
         return ImportReport(faults=faults)
     done: Counter[str] = Counter()
-    with writing(engine) as connection:
-        known = Known(connection, sites)
-        observations.register_series(connection, known.in_series(check.series.values()))
+    with import_turn(engine, clock.recorded_at, lambda: say("waiting", 0)) as turn:
+        with reading(engine) as connection:
+            known = Known(connection, sites)
+        clock = replace(clock, recorded_at=turn.moment)
         for chunk in _chunks(_good(rows, sites, clock, check)):
-            done.update(_store_rows(connection, chunk, clock, known))
-            say("stored", done["rows"])
+            for part in _stored(engine, turn, chunk, clock, known):
+                done.update(part)
+                say("stored", done["rows"])
     return ImportReport(
         done["stored"],
         done["revised"],
@@ -165,11 +180,10 @@ def _import(
 
 @dataclass(slots=True)
 class _Checked:
-    """What the first pass found: the bad rows, and one look of every series among the good ones."""
+    """What the first pass found: the bad rows, and what is known of the good ones."""
 
     faults: list[ImportFault] = field(default_factory=list)
     bad: set[int] = field(default_factory=set)
-    series: dict[SeriesKey, Observation] = field(default_factory=dict)
     seen: dict[int, tuple[int, str]] = field(default_factory=dict)
     dated: set[int] = field(default_factory=set)
     compared: list[LabelledRecord] = field(default_factory=list)
@@ -204,7 +218,7 @@ def _check(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, say: Impor
         if faults:
             check.bad.add(raw.number)
             check.faults += faults[: FAULTS_KEPT - len(check.faults)]
-        if count % ROWS_AT_ONCE == 0:
+        if count % _TOLD_EVERY == 0:
             say("checked", count)
     say("checked", count)
     return check
@@ -220,8 +234,6 @@ def _note(check: _Checked, record: ImportedRecord, raw: RawRow, sites: Mapping[s
 
 def _repeats(check: _Checked, record: ImportedRecord, raw: RawRow) -> tuple[ImportFault, ...]:
     """Find a row that contradicts an earlier one about the same look, known at the same time."""
-    if isinstance(record, Observation):
-        check.series.setdefault(record.series, record)
     if _dated(raw):
         check.dated.add(hash(_thing(record)))
     # Hashes, since a large file has more keys than one wants to keep.
@@ -278,7 +290,7 @@ def store_records(
     connection: Connection, records: Sequence[ImportedRecord], sites: Mapping[str, Site]
 ) -> Counter[str]:
     """Store checked records of any kind; count what was new."""
-    return _store(connection, Known(connection, sites).settled(records))
+    return _store(connection, Known(connection, sites).settled(connection, records))
 
 
 def _store(connection: Connection, records: Sequence[ImportedRecord]) -> Counter[str]:
@@ -296,26 +308,62 @@ def _store(connection: Connection, records: Sequence[ImportedRecord]) -> Counter
     )
 
 
-def _store_rows(
-    connection: Connection, rows: Sequence[_Good], clock: ImportClock, known: Known
-) -> Counter[str]:
-    settled = known.settled([each.record for each in rows])
-    rows = [replace(each, record=record) for each, record in zip(rows, settled, strict=True)]
+def _stored(
+    engine: Engine, turn: ImportTurn, rows: Sequence[_Good], clock: ImportClock, known: Known
+) -> Iterator[Counter[str]]:
+    """Store some rows in short transactions; count what each of them brought."""
+    with reading(engine) as connection:
+        settled = known.settled_in_place(connection, [each.record for each in rows])
+        owed = None if settled is None else _owed(connection, _under(rows, settled), clock)
+        dated = [] if owed is None else list(_dated_now(connection, owed))
+    if owed is not None:
+        with writing(engine) as connection:
+            turn.hold(connection)
+            _date(connection, dated)
+            done = _store(connection, owed)
+        yield _with_known(done, len(rows))
+        return
+    for some in chunks(rows, MOVES_AT_ONCE):
+        with writing(engine) as connection:
+            turn.hold(connection)
+            moved = known.settled(connection, [each.record for each in some])
+            owed = _owed(connection, _under(some, moved), clock)
+            _date(connection, list(_dated_now(connection, owed)))
+            done = _store(connection, owed)
+        yield _with_known(done, len(some))
+
+
+def _with_known(done: Counter[str], rows: int) -> Counter[str]:
+    """The same count with the rows that were not even owed."""
+    left_out = rows - done["rows"]
+    return done + Counter(rows=left_out, unchanged=left_out)
+
+
+def _under(rows: Sequence[_Good], settled: Sequence[ImportedRecord]) -> list[_Good]:
+    return [replace(each, record=record) for each, record in zip(rows, settled, strict=True)]
+
+
+def _owed(connection: Connection, rows: Sequence[_Good], clock: ImportClock) -> list[ImportedRecord]:
+    """The rows that may say something new."""
     undated = [each.record for each in rows if isinstance(each.record, Observation) and not each.dated]
     others = [each.record for each in rows if each.dated or not isinstance(each.record, Observation)]
-    owed = list(_corrections(connection, undated, clock))
-    _date(connection, [each for each in others if isinstance(each, Observation)])
-    left_out = len(undated) - len(owed)
-    return _store(connection, [*others, *owed]) + Counter(rows=left_out, unchanged=left_out)
+    return [*others, *_corrections(connection, undated, clock)]
 
 
-def _date(connection: Connection, dated: Sequence[Observation]) -> None:
-    """Date what was stored as undated and is said again with its date: it was never known before that."""
-    for each, revisions in zip(dated, observations.known_revisions(connection, dated), strict=True):
+def _dated_now(
+    connection: Connection, records: Sequence[ImportedRecord]
+) -> Iterator[tuple[Observation, Observation]]:
+    """What is stored as undated and is said again with its date, each with what says so: it was not known before that."""
+    looks = [each for each in _of(records, Observation) if not each.undated]
+    for each, revisions in zip(looks, observations.known_revisions(connection, looks), strict=True):
         for known in revisions:
-            later = known.undated and not each.undated and each.result_time > known.result_time
-            if later and each.same_finding(known):
-                date_look(connection, known, each)
+            if known.undated and each.result_time > known.result_time and each.same_finding(known):
+                yield known, each
+
+
+def _date(connection: Connection, dated: Sequence[tuple[Observation, Observation]]) -> None:
+    for known, each in dated:
+        date_look(connection, known, each)
 
 
 def _corrections(

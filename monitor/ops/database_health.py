@@ -13,10 +13,13 @@ from typing import Literal
 from db.engine import (
     DBAPIError,
     Engine,
+    Holder,
     OperationalError,
     damage,
+    holder_of,
     is_unusable,
     make_url,
+    open_engine,
     reading,
     writing_refused,
 )
@@ -214,10 +217,7 @@ def _words(cause: FailureCause, settings: Settings, said: str = "") -> DatabaseF
     if cause == "full":
         return _full(database, path)
     if cause == "locked":
-        return DatabaseFailure(
-            f"The {database} is locked: another program holds it, so nothing can be stored.",
-            "End what holds it: a backup, a database browser.",
-        )
+        return _locked(database, settings)
     if cause == "read-only":
         where = "" if path is None else f", its folder {path.absolute().parent} or their disk"
         return DatabaseFailure(
@@ -248,6 +248,30 @@ def _words(cause: FailureCause, settings: Settings, said: str = "") -> DatabaseF
         f"The {database} does not work: {mask_secrets(said, settings.secrets)}.",
         f"Check SITEWATCH_DATABASE_URL, and {check}.",
     )
+
+
+def _locked(database: str, settings: Settings) -> DatabaseFailure:
+    holder = _holder(settings)
+    if holder is None:
+        return DatabaseFailure(
+            f"The {database} is locked: another program holds it, so nothing can be stored.",
+            "End what holds it: a backup, a database browser.",
+        )
+    return DatabaseFailure(
+        f"The {database} is locked: {holder}, so nothing else can be stored.",
+        "Wait until that is done; if it never is, end that process.",
+    )
+
+
+def _holder(settings: Settings) -> Holder | None:
+    engine = open_engine(settings.database_url.get_secret_value())
+    try:
+        return holder_of(engine)
+    except DBAPIError:
+        # A server that is not reached does not tell who holds it.
+        return None
+    finally:
+        engine.dispose()
 
 
 def _full(database: str, path: Path | None) -> DatabaseFailure:

@@ -47,6 +47,7 @@ from monitor.poll.answers import (
     where_of,
     worth_keeping,
 )
+from monitor.poll.own_receiver import receiver_doubt
 from monitor.poll.plan import in_turn, slots_needed, troubled
 from monitor.sites import Site
 
@@ -131,6 +132,7 @@ class _Run:
         self._turns = 1
         self._scopes: Sequence[Scope] = ()
         self._parts: Mapping[str, int] = {}
+        self._unheard: Mapping[str, str] = {}
         self._alive_from = self._slot
         self._alive_for = timedelta(seconds=self._provider.interval_s)
 
@@ -152,7 +154,9 @@ class _Run:
                     break
                 reports.append(self._fail(begun, error))
                 continue
-            if self._usable(fetched):
+            if place := self._doubt(fetched):
+                reports.append(self._refute(begun, fetched, place))
+            elif self._usable(fetched):
                 reports.append(self._keep(begun, fetched, "ok"))
             else:
                 empty.append((begun, fetched))
@@ -163,6 +167,28 @@ class _Run:
             reports.append(self._fail(begun, turned_away, self._leave_alone_s(turned_away, reports)))
         self._note_trouble(reports)
         return reports
+
+    def _doubt(self, fetched: Fetched) -> str:
+        """What speaks against the place of one's own receiver; the sites that it cannot hear are remembered."""
+        if fetched.receiver is None:
+            return ""
+        sites = list(self._sites.values())
+        doubt = receiver_doubt(
+            self._engine, fetched.receiver(), sites, self._now, interval_s=self._provider.interval_s
+        )
+        self._unheard = doubt.unheard
+        return doubt.place
+
+    def _refute(self, begun: _Begun, fetched: Fetched, place: str) -> PollReport:
+        """Nobody watched, as the settings are wrong; whoever was heard was there all the same, and is asked for again."""
+        result = replace(
+            answered_result(fetched, "failed"),
+            error=place,
+            redistribute=self._provider.redistribute,
+            fixes=self._worth_keeping(fetched.fixes),
+            nearby=self._watched(begun.scope, ()),
+        )
+        return self._report(begun, result, f"Failed. {place}", fetched.rejected, patient=False)
 
     def _usable(self, fetched: Fetched) -> int:
         """How much of an answer shows that the provider sees: what was listed alone does not, where nothing can be used."""
@@ -185,13 +211,15 @@ class _Run:
             return
         with reading(self._engine) as connection:
             bad = troubled(connection, self._provider, self._scopes, self._turns, self._now)
-        if not bad:
+        words = " ".join(self._unheard.values())
+        if bad:
+            scope, newest = bad[0]
+            words = (
+                f"{self._provider.name} answers for {len(self._scopes) - len(bad)} of {len(self._scopes)} "
+                f"places only, not for {where_of(scope)}: {newest.error}"
+            )
+        if not words:
             return
-        scope, newest = bad[0]
-        words = (
-            f"{self._provider.name} answers for {len(self._scopes) - len(bad)} of {len(self._scopes)} "
-            f"places only, not for {where_of(scope)}: {newest.error}"
-        )
         with writing(self._engine) as connection:
             note_partial(connection, self._provider.name, self._now, words, self._before.failing_since)
 
@@ -307,6 +335,7 @@ class _Run:
             redistribute=self._provider.redistribute,
             fixes=self._worth_keeping(fetched.fixes),
             nearby=self._watched(begun.scope, fetched.fixes),
+            unheard=frozenset(self._unheard),
             parts=self._parts,
         )
         return self._report(
@@ -323,9 +352,15 @@ class _Run:
         return self._report(begun, result, f"Failed. {error.reason}", {})
 
     def _report(
-        self, begun: _Begun, result: PollResult, text: str, rejected: Mapping[str, int]
+        self,
+        begun: _Begun,
+        result: PollResult,
+        text: str,
+        rejected: Mapping[str, int],
+        *,
+        patient: bool = True,
     ) -> PollReport:
-        stored = self._record(begun, result)
+        stored = self._record(begun, result, patient=patient)
         return PollReport(
             self._provider.name,
             begun.scope.key,
@@ -340,7 +375,8 @@ class _Run:
             result.ours,
         )
 
-    def _record(self, begun: _Begun, result: PollResult) -> bool:
+    def _record(self, begun: _Begun, result: PollResult, *, patient: bool = True) -> bool:
+        """Store how a poll ended; `patient`: after failures the provider is left alone for longer and longer."""
         interval_s = self._provider.interval_s
         with writing(self._engine) as connection:
             return record_poll(
@@ -351,7 +387,7 @@ class _Run:
                 now=self._now,
                 # A place whose turn comes seldom was not watched all the time between.
                 lasts_s=min(interval_s * self._turns, max(interval_s, int(POLL_WORTH_S))),
-                back_off=partial(back_off_s, interval_s=interval_s),
+                back_off=partial(back_off_s, interval_s=interval_s) if patient else None,
             )
 
     def _worth_keeping(self, fixes: Sequence[Fix]) -> tuple[Fix, ...]:

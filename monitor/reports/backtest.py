@@ -4,13 +4,14 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alerts.attribution import Attributions, one_line
 from alerts.backtest.fit import CalibrationCheck, DetectionPower, check_calibration, detection_power
 from alerts.backtest.replay import ReplayedLook, replay_series
 from alerts.backtest.summary import AlarmRate, BacktestSummary, LabelledEvent, summarise
@@ -25,6 +26,7 @@ from monitor.bootstrap import RULES
 from monitor.errors import InputError
 from monitor.imports.faults import BadCell
 from monitor.imports.periods import import_period, parse_time
+from monitor.reports.sources import known_attributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Backtest:
     undated: int = 0
     """How many statements have no known date of publication; they are left out where the query says so."""
     dated_only: bool = False
+    attribution: tuple[str, ...] = ()
+    """Whose counts and baselines were replayed."""
 
     def document(self) -> dict[str, Any]:
         """Everything but the looks themselves, with the alarms, as plain data."""
@@ -60,6 +64,7 @@ class Backtest:
             "fit": asdict(self.fit),
             "power": [asdict(each) for each in self.power],
             "alarms": list(self._alarms()),
+            "attribution": list(self.attribution),
         }
 
     def expected(self) -> list[Expected]:
@@ -96,6 +101,8 @@ class BacktestQuery:
     seed: int = 1
     dated_only: bool = False
     """Whether what has no known date of publication is left out."""
+    sources: Attributions = field(default_factory=Attributions)
+    """How providers are named."""
 
 
 def run_backtest(
@@ -143,6 +150,7 @@ def run_backtest(
         judged=tuple(judged),
         undated=undated,
         dated_only=question.dated_only,
+        attribution=tuple(known_attributions(known, [key], question.sources)),
     )
 
 
@@ -212,6 +220,8 @@ def _head(found: Backtest) -> Iterator[str]:
         yield said
         yield ""
     yield f"sitewatch {found.code}, seed {found.seed}, input {found.input_sha256[:16]}."
+    yield ""
+    yield one_line(found.attribution)
     yield ""
 
 

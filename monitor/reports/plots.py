@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
+from alerts.attribution import one_line
 from alerts.judging.forecast import Expected
 from alerts.rules.series import certain_count
 from db.records import Observation
 from db.records.provenance import made_words
 
 _DAY_FORMAT = "Y-m-d"
+_LINE_LETTERS = 170
+"""So many letters of small print fit across a picture."""
 
 
 def terminal_plot(
@@ -53,8 +57,13 @@ def png_plot(
     expected: Sequence[Expected],
     title: str,
     alarms: Sequence[datetime] = (),
+    *,
+    data: Sequence[str] = (),
 ) -> None:
-    """Write a picture: counts, what was expected with its 95 % interval, and alarms where there are any."""
+    """Write a picture: counts, what was expected with its 95 % interval, alarms where there are any, and whose data.
+
+    `data` stands below the chart, and inside the file as its copyright, so that a copy carries it.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415 - heavy
 
     figure = Figure(figsize=(9, 4), dpi=120, layout="constrained")
@@ -78,7 +87,9 @@ def png_plot(
     axes.set_title(_titled(title, looks))
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
-    figure.savefig(path)
+    line = one_line(data)
+    figure.supxlabel("\n".join(wrap(line, _LINE_LETTERS)), fontsize=7, x=0.01, ha="left")
+    figure.savefig(path, metadata={"Copyright": line} if path.suffix.lower() == ".png" else None)
 
 
 def _times(at: Sequence[datetime]) -> Any:

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import shapely
 from shapely.geometry import mapping
 
-from alerts.words import look_status, own_count, period_words, source_words
+from alerts.attribution import Attributions, each_once, one_cell
+from alerts.words import look_status, named, period_words, quoted_note
 from db.records import DeclaredBaseline, Note, Observation
 from monitor.reports.history import SiteHistory, first_url
 from monitor.sites import Site
@@ -91,13 +92,13 @@ def history_rows(history: SiteHistory, attributions: Mapping[str, str] | None = 
 
     `attributions` says how a publisher (a feed's provider) wants to be named.
     """
-    named = attributions or {}
+    providers = attributions or {}
     for look in history.looks:
-        yield look_table_row(look, history.site, named)
+        yield look_table_row(look, history.site, providers)
     for baseline in history.declared:
-        yield declared_table_row(baseline, history.site, named)
+        yield declared_table_row(baseline, history.site, providers)
     for note in history.notes:
-        yield note_table_row(note, history.site, named)
+        yield note_table_row(note, history.site, providers)
 
 
 class NamedSite(Protocol):
@@ -133,9 +134,9 @@ def look_table_row(look: Observation, site: NamedSite, attributions: Mapping[str
         "procedure": look.series.procedure,
         "announced": look.announced,
         **_source(look, first_url(look)),
-        "note": look.note,
+        "note": quoted_note(look.note, look.publisher, look.via),
         "look_key": look.look_key,
-        "attribution": _look_attribution(look, attributions),
+        "attribution": one_cell(_said(look, attributions)),
     }
 
 
@@ -154,8 +155,8 @@ def declared_table_row(
         "status": "declared",
         "procedure": baseline.series.procedure,
         **_source(baseline, baseline.url),
-        "note": baseline.note,
-        "attribution": _attribution(baseline, "publisher not named", attributions),
+        "note": quoted_note(baseline.note, named(baseline.publisher), baseline.via),
+        "attribution": one_cell(_said(baseline, attributions)),
     }
 
 
@@ -168,8 +169,8 @@ def note_table_row(note: Note, site: NamedSite, attributions: Mapping[str, str])
         "status": "note",
         "announced": note.announced,
         **_source(note, note.url),
-        "note": note.text,
-        "attribution": _attribution(note, "publisher not named", attributions),
+        "note": quoted_note(note.text, named(note.publisher), note.via),
+        "attribution": one_cell(_said(note, attributions)),
     }
 
 
@@ -202,33 +203,44 @@ def _source(record: HistoryRecord, url: str) -> TableRow:
     }
 
 
-def _look_attribution(look: Observation, attributions: Mapping[str, str]) -> str:
-    if look.publisher:
-        return _attribution(look, "", attributions)
-    data = [attributions.get(name, name) for name in look.data_from]
-    return "; ".join([own_count(look.series.procedure, ()), *data])
+def history_attributions(history: SiteHistory, attributions: Mapping[str, str]) -> list[str]:
+    """Whose data a whole history rests on."""
+    records: list[HistoryRecord] = [*history.looks, *history.declared, *history.notes]
+    return each_once(said for each in records for said in _said(each, attributions))
 
 
-def _attribution(record: HistoryRecord, unnamed: str, attributions: Mapping[str, str]) -> str:
-    named = attributions.get(record.publisher, "")
-    return named or source_words(record.publisher, record.via) or unnamed
+def _said(record: HistoryRecord, attributions: Mapping[str, str]) -> Iterator[str]:
+    sources = Attributions(attributions)
+    return sources.look(record) if isinstance(record, Observation) else sources.statement(record)
 
 
-def history_document(history: SiteHistory) -> TableRow:
+def _who(record: HistoryRecord) -> str:
+    return record.publisher if isinstance(record, Observation) else named(record.publisher)
+
+
+def history_document(history: SiteHistory, attributions: Mapping[str, str] | None = None) -> TableRow:
     """The history as one JSON document."""
     return {
         "site": history.site.id,
         "metric": history.query.metric,
         "undated": history.undated,
-        "looks": [_flat(each) for each in history.looks],
-        "declared": [_flat(each) for each in history.declared],
-        "notes": [_flat(each) for each in history.notes],
+        "looks": [_flat(each, attributions or {}) for each in history.looks],
+        "declared": [_flat(each, attributions or {}) for each in history.declared],
+        "notes": [_flat(each, attributions or {}) for each in history.notes],
+        "attribution": history_attributions(history, attributions or {}),
     }
 
 
-def _flat(record: HistoryRecord) -> TableRow:
+def _flat(record: HistoryRecord, attributions: Mapping[str, str]) -> TableRow:
     values: TableRow = asdict(record)
-    values = {**values.pop("series", {}), **values, "undated": record.undated}
+    remark = "text" if isinstance(record, Note) else "note"
+    values[remark] = quoted_note(values[remark], _who(record), record.via)
+    values = {
+        **values.pop("series", {}),
+        **values,
+        "undated": record.undated,
+        "attribution": one_cell(_said(record, attributions)),
+    }
     return {name: utc_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
@@ -242,7 +254,11 @@ def feature_collection(history: SiteHistory, attributions: Mapping[str, str] | N
         }
         for row in history_rows(history, attributions)
     ]
-    return {"type": "FeatureCollection", "features": features}
+    return {
+        "type": "FeatureCollection",
+        "features": features,
+        "attribution": history_attributions(history, attributions or {}),
+    }
 
 
 def point_of(site: Site, area: str = "") -> shapely.Point:

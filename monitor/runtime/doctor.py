@@ -1,10 +1,10 @@
 """What is misconfigured or does not work, and how to mend it; looks without changing anything."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
@@ -12,12 +12,23 @@ from typing import Literal
 from db.engine import DBAPIError, Engine, open_engine, reading, server_time, writing
 from db.leases import is_alive, lease_holder
 from db.migrate import current_revision, is_known, newest_revision
-from monitor.bootstrap import build_channels, build_deadman, build_feed, rule_defaults
-from monitor.config.settings import Settings, load_settings
+from db.provider_states import read_state
+from monitor.aircraft.listed import cannot_fire_words, entries_that_cannot_fire
+from monitor.bootstrap import (
+    address_test,
+    build_channels,
+    build_classes,
+    build_deadman,
+    build_feed,
+    rule_defaults,
+)
+from monitor.config.settings import LogSettings, Settings, load_settings
 from monitor.errors import InputError
-from monitor.feeds import Feed, FeedError
+from monitor.feeds import Feed, FeedError, Scope
+from monitor.feeds.authorities import CaFileError, authorities
 from monitor.feeds.http import ANY_STATUS, GuardedClient
 from monitor.feeds.providers import configured_providers
+from monitor.feeds.receiver import misplaced
 from monitor.ops.database_health import (
     LOW_DISK_BYTES,
     database_failure_or_lack,
@@ -28,11 +39,14 @@ from monitor.ops.database_health import (
     try_database,
 )
 from monitor.ops.heartbeat import PingError
+from monitor.sites import Site
 from monitor.sites.faults import SitesError
 from monitor.sites.load import load_sites
 
 CheckState = Literal["ok", "warning", "broken"]
 _DISK_WARNING = 1024**3
+_RENEWAL = timedelta(days=30)
+"""A certificate of an authority is passed from hand to hand, which takes its time."""
 _SKEW_WARNING_S = 30
 _SKEW_BROKEN_S = 300
 
@@ -61,6 +75,7 @@ def run_checks(clock: Callable[[], datetime], *, network: bool = True) -> Iterat
     yield _history(settings)
     yield from _database(settings, clock())
     yield _disk(settings)
+    yield from _ca_files(settings, clock())
     yield _channels(settings)
     yield from _links(settings)
     yield _deadman(settings, network=network)
@@ -69,7 +84,7 @@ def run_checks(clock: Callable[[], datetime], *, network: bool = True) -> Iterat
 
 def _sites(settings: Settings) -> CheckResult:
     try:
-        sites = load_sites(settings.sites_file, rule_defaults())
+        sites = load_sites(settings.sites_file, rule_defaults(), address_test(build_classes(settings)))
     except SitesError as error:
         return CheckResult(
             "sites",
@@ -122,6 +137,9 @@ def _database(settings: Settings, now: datetime) -> Iterator[CheckResult]:
         if ailment := try_database(settings):
             yield CheckResult("storing", "broken", ailment.found, ailment.mend)
         yield from _service(engine, settings.lease_s, now)
+        if current_revision(engine) == newest_revision():
+            yield from _last_answers(engine, settings, now)
+        yield from _listed(engine, settings)
         if path is None:
             with reading(engine) as connection:
                 yield _skew("the database server", server_time(connection), now)
@@ -155,6 +173,22 @@ def _revision(engine: Engine, where: str) -> CheckResult:
     )
 
 
+def _listed(engine: Engine, settings: Settings) -> Iterator[CheckResult]:
+    if current_revision(engine) != newest_revision():
+        return
+    with suppress(SitesError), reading(engine) as connection:
+        found = entries_that_cannot_fire(
+            connection, load_sites(settings.sites_file, rule_defaults(), lambda _icao24: True)
+        )
+        if found:
+            yield CheckResult(
+                "watch lists",
+                "warning",
+                cannot_fire_words(found),
+                "Take them off the list; only the count of all aircraft can tell of them.",
+            )
+
+
 def _service(engine: Engine, lease_s: float, now: datetime) -> Iterator[CheckResult]:
     if current_revision(engine) is None:
         return
@@ -185,6 +219,40 @@ def disk_finding(folder: Path, free: int) -> CheckResult:
     return CheckResult(
         "disk", state, found, "Make room, or move the database; a full disk stops every write."
     )
+
+
+def _ca_files(settings: Settings, now: datetime) -> Iterator[CheckResult]:
+    named = {"ca_file": settings.ca_file}
+    named |= {f"providers.{name}.ca_file": each.ca_file for name, each in settings.providers.items()}
+    named |= {
+        f"channels.{name}.ca_file": each.ca_file
+        for name, each in settings.channels.items()
+        if not isinstance(each, LogSettings)
+    }
+    for where, path in named.items():
+        if path is not None:
+            yield _ca_file(where, path, now)
+
+
+def _ca_file(where: str, path: Path, now: datetime) -> CheckResult:
+    renew = "Ask whoever runs the authority for its new certificate, and put it into the file."
+    try:
+        found = authorities(path)
+    except CaFileError as error:
+        return CheckResult(
+            where,
+            "broken",
+            f"{str(error)[:1].upper()}{str(error)[1:]}",
+            "Name the file (PEM) that whoever runs the authority gives out.",
+        )
+    if not found:
+        return CheckResult(where, "ok", f"{path} holds certificates that vouch for one server each.")
+    listed = "; ".join(f"{each.name}, until {each.not_after:%Y-%m-%d}" for each in found)
+    if all(each.not_after <= now for each in found):
+        return CheckResult(where, "broken", f"Every authority in {path} has expired: {listed}.", renew)
+    if any(each.not_after - now < _RENEWAL for each in found):
+        return CheckResult(where, "warning", f"{path} is soon out of date: {listed}.", renew)
+    return CheckResult(where, "ok", f"{path} is trusted: {listed}.")
 
 
 def _channels(settings: Settings) -> CheckResult:
@@ -254,6 +322,7 @@ def _providers(settings: Settings, clock: Callable[[], datetime], *, network: bo
             feed = build_feed(provider, settings, clients)
             if network:
                 yield from _reach(feed, clients[0], clock)
+                yield from _own_receiver(feed, settings, clock())
             else:
                 yield CheckResult(f"provider {provider.name}", "ok", "Configured; not asked (--offline).")
         except InputError as error:
@@ -280,6 +349,55 @@ def _reach(feed: Feed, client: GuardedClient, clock: Callable[[], datetime]) -> 
     with suppress(ValueError):
         theirs = parsedate_to_datetime(answer.headers.get("date", ""))
         yield _skew(name, theirs.replace(tzinfo=theirs.tzinfo or UTC), clock())
+
+
+def _own_receiver(feed: Feed, settings: Settings, now: datetime) -> Iterator[CheckResult]:
+    """Whether a receiver of one's own stands where the settings say: only its options name a place."""
+    if "lat" not in feed.provider.options:
+        return
+    check = f"provider {feed.provider.name}"
+    with suppress(SitesError):
+        sites = list(load_sites(settings.sites_file, rule_defaults()).by_id.values())
+        scopes = feed.scopes(sites)
+        if not scopes:
+            yield CheckResult(
+                check,
+                "warning",
+                f"No site lies within the range that the settings give {feed.provider.name}, so it watches nothing.",
+                "Check lat, lon and range_nm in its options (docs/sources.md).",
+            )
+            return
+        yield _receiver_place(feed, check, scopes[0], sites, now)
+
+
+def _receiver_place(
+    feed: Feed, check: str, scope: Scope, sites: Sequence[Site], now: datetime
+) -> CheckResult:
+    mend = "Set lat, lon and range_nm in its options to what is true (docs/sources.md)."
+    try:
+        fetched = feed.fetch(scope, sites, purpose="data", now=now, since=None)
+    except FeedError as error:
+        return CheckResult(check, "broken", error.reason, "Until it answers, nothing is counted by it.")
+    wrong = misplaced(fetched.receiver(), ()) if fetched.receiver else ""
+    if wrong:
+        return CheckResult(check, "broken", wrong, mend)
+    return CheckResult(check, "ok", "Nothing that it hears now speaks against the place in the settings.")
+
+
+def _last_answers(engine: Engine, settings: Settings, now: datetime) -> Iterator[CheckResult]:
+    """What the providers' last answers were worth: a provider can answer and still be of no use."""
+    with reading(engine) as connection:
+        states = [
+            read_state(connection, each.name, now) for each in configured_providers(settings) if each.enabled
+        ]
+    for state in states:
+        if state.health in ("failing", "disabled"):
+            yield CheckResult(
+                f"polls of {state.provider}",
+                "broken" if state.health == "disabled" else "warning",
+                state.last_error or "The last poll failed.",
+                f"Mend what it says, then run “sitewatch poll {state.provider}”.",
+            )
 
 
 def _skew(whose: str, theirs: datetime, ours: datetime) -> CheckResult:

@@ -24,6 +24,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from db.engine import known_as
 from monitor.config.clock import utc_now
 from monitor.ops.job_health import JobHealth
 from monitor.ops.metrics import JOB_RUNS, SCHEDULER_LAG_S
@@ -186,7 +187,8 @@ class _Hand:
                 return
             self._running += 1
         try:
-            job.work(utc_now())
+            with known_as(f"sitewatch run, job {job.id}"):
+                job.work(utc_now())
         finally:
             with self._changed:
                 self._running -= 1

@@ -16,6 +16,7 @@ from db.deliveries import outbox_summary
 from db.engine import reading
 from db.pages import series_summaries
 from monitor import pipeline
+from monitor.aircraft.listed import cannot_fire_words, entries_that_cannot_fire
 from monitor.app import App
 from monitor.config.clock import monotonic_s, sleep_s, utc_now
 from monitor.ops import database_health as storage
@@ -255,7 +256,13 @@ def _heed(heard: socket.socket, stop: threading.Event) -> None:
 
 def describe_service(app: App) -> list[str]:
     """Say what this service is about to do, and what to try next."""
-    return [*_describe_providers(app), _describe_channels(app), _describe_next(app)]
+    return [
+        *_describe_providers(app),
+        *_describe_contact(app),
+        *_describe_listed(app),
+        _describe_channels(app),
+        _describe_next(app),
+    ]
 
 
 def _describe_providers(app: App) -> Iterator[str]:
@@ -264,6 +271,21 @@ def _describe_providers(app: App) -> Iterator[str]:
     for name, feed in app.feeds.items():
         provider = feed.provider
         yield f"Provider {name}: {provider.kind}, asked every {every(provider.interval_s)}; {provider.attribution}."
+
+
+def _describe_contact(app: App) -> Iterator[str]:
+    if app.feeds and not app.settings.contact:
+        yield (
+            "Contact: none is set, so a provider that is troubled by these requests can only block them. Set "
+            "SITEWATCH_CONTACT to a URL or mail address of yours."
+        )
+
+
+def _describe_listed(app: App) -> Iterator[str]:
+    with reading(app.engine) as connection:
+        words = cannot_fire_words(entries_that_cannot_fire(connection, app.sites.values()))
+    if words:
+        yield words
 
 
 def _describe_channels(app: App) -> str:

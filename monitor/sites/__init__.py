@@ -43,6 +43,8 @@ class Site:
     areas: tuple[Area, ...] = ()
     watch: WatchSpec = field(default_factory=dict)
     watchlist: tuple[str, ...] = ()
+    watchlist_reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why single aircraft are listed, in the author's words, by subject."""
     declared_baselines: tuple[Mapping[str, Any], ...] = ()
     gates: tuple[Mapping[str, Any], ...] = ()
     links: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from monitor.errors import WorkFailed
 from monitor.sites.check import feature_id
 from monitor.sites.faults import SitesError, SitesFault, did_you_mean, printable_value
 from monitor.sites.incoming import GeoJsonFeature
+from monitor.sites.listed_addresses import AddressTest, no_address
 from monitor.sites.load import SiteSet, load_sites, sites_from_bytes
 from monitor.sites.watching import NO_RULE_DEFAULTS, RuleDefaults
 from monitor.sites.write import dump_geojson, replace_file
@@ -18,23 +19,33 @@ _NEW_FILE: GeoJsonFeature = {"type": "FeatureCollection", "features": []}
 
 
 def add_sites(
-    path: Path, features: Sequence[Any], *, replace: bool = False, rules: RuleDefaults = NO_RULE_DEFAULTS
+    path: Path,
+    features: Sequence[Any],
+    *,
+    replace: bool = False,
+    rules: RuleDefaults = NO_RULE_DEFAULTS,
+    in_watched_class: AddressTest = no_address,
 ) -> SiteSet:
     """Add features to a sites file (made if it is missing) and give the sites now in it, or raise SitesError.
 
     Nothing is written unless the whole new file passes the check; the earlier version stays as `.bak`.
     """
-    before = load_sites(path, rules) if path.exists() else None
-    return _save(path, _with(path, before, features, replace=replace), before, rules)
+    before = load_sites(path, rules, in_watched_class) if path.exists() else None
+    return _save(path, _with(path, before, features, replace=replace), before, rules, in_watched_class)
 
 
 def try_sites(
-    path: Path, features: Sequence[Any], *, replace: bool = False, rules: RuleDefaults = NO_RULE_DEFAULTS
+    path: Path,
+    features: Sequence[Any],
+    *,
+    replace: bool = False,
+    rules: RuleDefaults = NO_RULE_DEFAULTS,
+    in_watched_class: AddressTest = no_address,
 ) -> SiteSet:
     """As `add_sites`, but write nothing: the sites that would then be in the file, or SitesError."""
-    before = load_sites(path, rules) if path.exists() else None
+    before = load_sites(path, rules, in_watched_class) if path.exists() else None
     text = _text(_with(path, before, features, replace=replace))
-    return sites_from_bytes(path, text.encode("utf-8"), rules)
+    return sites_from_bytes(path, text.encode("utf-8"), rules, in_watched_class)
 
 
 def _with(path: Path, before: SiteSet | None, features: Sequence[Any], *, replace: bool) -> GeoJsonFeature:
@@ -55,13 +66,18 @@ def _with(path: Path, before: SiteSet | None, features: Sequence[Any], *, replac
 
 
 def remove_site(
-    path: Path, site_id: str, *, unlink: bool = False, rules: RuleDefaults = NO_RULE_DEFAULTS
+    path: Path,
+    site_id: str,
+    *,
+    unlink: bool = False,
+    rules: RuleDefaults = NO_RULE_DEFAULTS,
+    in_watched_class: AddressTest = no_address,
 ) -> SiteSet:
     """Remove a site and give the sites that stay, or raise SitesError where it is unknown or still linked.
 
     `unlink` also takes it out of the links of the others.
     """
-    before = load_sites(path, rules)
+    before = load_sites(path, rules, in_watched_class)
     if site_id not in before.by_id:
         fault = SitesFault(
             "the file",
@@ -81,7 +97,7 @@ def remove_site(
         )
         raise SitesError(str(path), [fault])
     kept = [_without_link(feature, site_id) for feature in kept]
-    return _save(path, {**before.document, "features": kept}, before, rules)
+    return _save(path, {**before.document, "features": kept}, before, rules, in_watched_class)
 
 
 def _without_link(feature: GeoJsonFeature, site_id: str) -> GeoJsonFeature:
@@ -92,9 +108,15 @@ def _without_link(feature: GeoJsonFeature, site_id: str) -> GeoJsonFeature:
     return {**feature, "properties": {**feature["properties"], "links": rest}}
 
 
-def _save(path: Path, document: GeoJsonFeature, before: SiteSet | None, rules: RuleDefaults) -> SiteSet:
+def _save(
+    path: Path,
+    document: GeoJsonFeature,
+    before: SiteSet | None,
+    rules: RuleDefaults,
+    in_watched_class: AddressTest,
+) -> SiteSet:
     text = _text(document)
-    after = sites_from_bytes(path, text.encode("utf-8"), rules)
+    after = sites_from_bytes(path, text.encode("utf-8"), rules, in_watched_class)
     found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
     if found != (None if before is None else before.digest):
         fault = SitesFault("the file", "", "somebody else changed it just now", "Try again")

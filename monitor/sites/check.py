@@ -26,6 +26,7 @@ from monitor.sites.fields import (
     text,
 )
 from monitor.sites.kinds import KINDS
+from monitor.sites.listed_addresses import AddressTest, check_reasons, no_address, refuse_unexplained
 from monitor.sites.placing import check_place, time_zones_at, zone_named
 from monitor.sites.properties import (
     check_areas,
@@ -63,6 +64,7 @@ PROPERTY_KEYS = (
         "areas",
         "watch",
         "watchlist",
+        "watchlist_reasons",
         "declared_baselines",
         "gates",
     ),
@@ -84,9 +86,14 @@ _MIN_ELEVATION_FT, _MAX_ELEVATION_FT = -1500.0, 30_000.0
 
 
 def check_document(
-    document: Mapping[str, Any], rules: RuleDefaults = NO_RULE_DEFAULTS
+    document: Mapping[str, Any],
+    rules: RuleDefaults = NO_RULE_DEFAULTS,
+    in_watched_class: AddressTest = no_address,
 ) -> tuple[tuple[Site, ...], tuple[SitesFault, ...]]:
-    """All sites of a FeatureCollection, or all its faults; one of the two is empty (both, for an empty file)."""
+    """All sites of a FeatureCollection, or all its faults; one of the two is empty (both, for an empty file).
+
+    `in_watched_class` says which aircraft may be listed by their bare address without a written reason.
+    """
     faults: list[SitesFault] = []
     spot = Spot(faults)
     check_leaves(spot, {key: value for key, value in document.items() if key != "features"})
@@ -106,7 +113,7 @@ def check_document(
     sites = []
     for index, (here, feature) in enumerate(items(spot.at("features"), features)):
         label = feature_id(feature) or f"feature {index}"
-        site = _check_feature(here.of(label), feature, rules)
+        site = _check_feature(here.of(label), feature, rules, in_watched_class)
         if site is not None:
             sites.append(site)
     _check_together(spot, features if isinstance(features, list) else [])
@@ -150,7 +157,9 @@ def _is_wgs_84(name: str) -> bool:
         return False
 
 
-def _check_feature(spot: Spot, feature: Any, rules: RuleDefaults) -> Site | None:
+def _check_feature(
+    spot: Spot, feature: Any, rules: RuleDefaults, in_watched_class: AddressTest
+) -> Site | None:
     entry = mapping(spot, feature)
     if not isinstance(feature, dict):
         return None
@@ -177,7 +186,7 @@ def _check_feature(spot: Spot, feature: Any, rules: RuleDefaults) -> Site | None
         "areas": check_areas(here.at("areas"), given.get("areas", []), shape),
         "links": check_links(here.at("links"), given.get("links", []), site_id),
         "runways": check_runways(here.at("runways"), given.get("runways", []), shape),
-        **_check_watching(here, given, rules),
+        **_check_watching(here, given, rules, in_watched_class),
         **_check_remarks(here, given),
     }
     if shape is None or zone is None:
@@ -216,12 +225,20 @@ def _zone_advice(shape: Polygon | MultiPolygon | None) -> str:
     return f"Write {names[0]}" if names else "Write an IANA name, as in Asia/Pyongyang"
 
 
-def _check_watching(spot: Spot, given: Mapping[str, Any], rules: RuleDefaults) -> dict[str, Any]:
+def _check_watching(
+    spot: Spot, given: Mapping[str, Any], rules: RuleDefaults, in_watched_class: AddressTest
+) -> dict[str, Any]:
     budget = given.get("false_alarms_per_site_year")
     budget_spot = spot.at("false_alarms_per_site_year")
+    watch = check_watch(spot.at("watch"), given.get("watch", {}), rules)
+    watchlist = check_subjects(spot.at("watchlist"), given.get("watchlist", []))
+    reasons = check_reasons(spot.at("watchlist_reasons"), given.get("watchlist_reasons", {}))
+    named = {("watchlist",): given.get("watchlist"), **_subjects_of_metrics(given)}
+    refuse_unexplained(spot, named, reasons, in_watched_class)
     return {
-        "watch": check_watch(spot.at("watch"), given.get("watch", {}), rules),
-        "watchlist": check_subjects(spot.at("watchlist"), given.get("watchlist", [])),
+        "watch": watch,
+        "watchlist": watchlist,
+        "watchlist_reasons": reasons,
         "declared_baselines": check_declared_baselines(
             spot.at("declared_baselines"), given.get("declared_baselines", [])
         ),
@@ -261,14 +278,19 @@ def _linked(feature: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
     given = _object(_object(feature).get("properties"))
     for index, link in enumerate(_texts(given.get("links"))):
         yield ("links", index), link
-    subjects: dict[tuple[str, ...], Any] = {("watchlist",): given.get("watchlist")}
-    for metric, spec in _object(given.get("watch")).items():
-        subjects["watch", metric, "subjects"] = _object(spec).get("subjects")
+    subjects = {("watchlist",): given.get("watchlist"), **_subjects_of_metrics(given)}
     for keys, found in subjects.items():
         for index, subject in enumerate(_texts(found)):
             linked = linked_site(subject)
             if linked:
                 yield (*keys, index), linked
+
+
+def _subjects_of_metrics(given: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+    return {
+        ("watch", metric, "subjects"): _object(spec).get("subjects")
+        for metric, spec in _object(given.get("watch")).items()
+    }
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from monitor.sites import Site
 from monitor.sites.check import check_document
 from monitor.sites.document import parse_json_object, read_bytes
 from monitor.sites.faults import SitesError
+from monitor.sites.listed_addresses import AddressTest, no_address
 from monitor.sites.watching import NO_RULE_DEFAULTS, RuleDefaults
 
 
@@ -42,18 +43,26 @@ class SiteSet:
         return {site.id: site.feature for site in self.sites}
 
 
-def load_sites(path: Path, rules: RuleDefaults = NO_RULE_DEFAULTS) -> SiteSet:
+def load_sites(
+    path: Path, rules: RuleDefaults = NO_RULE_DEFAULTS, in_watched_class: AddressTest = no_address
+) -> SiteSet:
     """Load and check a sites file or raise SitesError with every fault.
 
-    `rules` names the rules that may be watched, each with its default parameters where they are known.
+    `rules` names the rules that may be watched, each with its default parameters where they are known;
+    `in_watched_class` says which aircraft may be listed by their address without a written reason.
     """
-    return sites_from_bytes(path, read_bytes(path), rules)
+    return sites_from_bytes(path, read_bytes(path), rules, in_watched_class)
 
 
-def sites_from_bytes(path: Path, data: bytes, rules: RuleDefaults = NO_RULE_DEFAULTS) -> SiteSet:
+def sites_from_bytes(
+    path: Path,
+    data: bytes,
+    rules: RuleDefaults = NO_RULE_DEFAULTS,
+    in_watched_class: AddressTest = no_address,
+) -> SiteSet:
     """As `load_sites`, from the bytes of the file."""
     document = parse_json_object(path, data)
-    sites, faults = check_document(document.value, rules)
+    sites, faults = check_document(document.value, rules, in_watched_class)
     if faults:
         raise SitesError(str(path), faults)
     return SiteSet(path, sites, document.digest, document.value)

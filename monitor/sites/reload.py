@@ -10,6 +10,7 @@ from alerts.baselines.budget import DEFAULT_BUDGET, FalseAlarmBudget
 from alerts.watch import SiteWatch, WatchSpec
 from monitor.sites.document import read_bytes
 from monitor.sites.faults import SitesError, SitesFault
+from monitor.sites.listed_addresses import AddressTest, no_address
 from monitor.sites.load import SiteSet, load_sites, sites_from_bytes
 from monitor.sites.watching import NO_RULE_DEFAULTS, RuleDefaults, site_watches
 
@@ -31,11 +32,13 @@ class Reload:
 class SitesFile:
     """A sites file and the last good sites in it; the first load raises SitesError, a refresh never does."""
 
-    def __init__(self, path: Path, rules: RuleDefaults = NO_RULE_DEFAULTS) -> None:
+    def __init__(
+        self, path: Path, rules: RuleDefaults = NO_RULE_DEFAULTS, in_watched_class: AddressTest = no_address
+    ) -> None:
         self.path = path
-        self._rules = rules
+        self._rules, self._in_watched_class = rules, in_watched_class
         self._signature = _signature(path)
-        self._sites = load_sites(path, rules)
+        self._sites = load_sites(path, rules, in_watched_class)
         self._refused = ""
         self._faults: tuple[SitesFault, ...] = ()
 
@@ -75,7 +78,7 @@ class SitesFile:
         if digest == self._sites.digest:
             return Reload("unchanged", mended=self._mend())
         try:
-            fresh = sites_from_bytes(self.path, data, self._rules)
+            fresh = sites_from_bytes(self.path, data, self._rules, self._in_watched_class)
         except SitesError as error:
             return self._refuse(digest, error)
         old, self._sites = self._sites, fresh

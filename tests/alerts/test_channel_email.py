@@ -23,6 +23,7 @@ from alerts.channels.email import EmailChannel
 from alerts.channels.email_message import SUBJECT_LIMIT, build_email, wrap_lines
 from alerts.channels.mail_headers import address_field, plain_field
 from alerts.channels.safe_text import cut_text, one_line
+from monitor.feeds.authorities import trusting
 from tests.kit.channel_contract import HOSTILE, MESSAGE, NOON, PNG, part_text, plain_part, poisoned
 from tests.kit.fakes.smtp import HOST, Certificate, FakeSmtp, make_certificate
 
@@ -321,7 +322,7 @@ def test_starttls_with_a_log_in(certificate: Certificate) -> None:
             security="starttls",
             username="watcher",
             password="secret",
-            ca_file=certificate.cert_file,
+            tls=trusting([certificate.cert_file]),
         ).send(MESSAGE)
         assert len(sent(server)) == 1
 
@@ -329,7 +330,11 @@ def test_starttls_with_a_log_in(certificate: Certificate) -> None:
 def test_tls_from_the_first_byte(certificate: Certificate) -> None:
     with FakeSmtp(certificate, implicit_tls=True, login=("watcher", "secret")) as server:
         channel(
-            server.port, security="tls", username="watcher", password="secret", ca_file=certificate.cert_file
+            server.port,
+            security="tls",
+            username="watcher",
+            password="secret",
+            tls=trusting([certificate.cert_file]),
         ).send(MESSAGE)
         assert len(sent(server)) == 1
 
@@ -348,7 +353,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: Certifica
 def test_a_certificate_for_another_host_is_refused(tmp_path: Path, security: str) -> None:
     elsewhere = make_certificate(tmp_path, "DNS:elsewhere.example.org")
     with FakeSmtp(elsewhere, implicit_tls=security == "tls") as server:
-        error = failure(channel(server.port, security=security, ca_file=elsewhere.cert_file))
+        error = failure(channel(server.port, security=security, tls=trusting([elsewhere.cert_file])))
     assert "Check the host name" in error.reason
 
 
@@ -415,7 +420,7 @@ def test_a_wrong_address_is_named(address: str) -> None:
         channel(25, sender=address)
 
 
-def test_other_settings_that_can_never_work_are_named(tmp_path: Path) -> None:
+def test_other_settings_that_can_never_work_are_named() -> None:
     with pytest.raises(ValueError, match="has no recipients"):
         channel(25, recipients=())
     for host in ("", "mail..example.org", "x" * 64 + ".example.org"):
@@ -424,11 +429,6 @@ def test_other_settings_that_can_never_work_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="beyond ASCII") as caught:
         channel(25, username="watcher", password="pässwörd")
     assert "pässwörd" not in str(caught.value)
-    with pytest.raises(ValueError, match=r"missing\.pem, which cannot be used: No such file"):
-        channel(25, ca_file=tmp_path / "missing.pem")
-    (tmp_path / "empty.pem").write_text("no certificate")
-    with pytest.raises(ValueError, match=r"empty\.pem, which cannot be used: it holds no certificate"):
-        channel(25, ca_file=tmp_path / "empty.pem")
 
 
 # --- refusals -----------------------------------------------------------------------------------
@@ -502,7 +502,7 @@ def test_a_wrong_password_is_the_channels_fault_and_says_so(certificate: Certifi
                 security="starttls",
                 username="watcher",
                 password="secret-word",
-                ca_file=certificate.cert_file,
+                tls=trusting([certificate.cert_file]),
             )
         )
     assert error.fault == "channel"

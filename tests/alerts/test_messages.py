@@ -98,7 +98,7 @@ def test_the_railcar_alert_says_who_how_much_and_against_what(railcars: AlertCha
         "at most 20",
         "number of looks not published",
         "Contents not visible.",
-        "From the record: Freight cars, covered.",
+        "From the record: CSIS Beyond Parallel (via KBS): “Freight cars, covered.”",
         "Certainty: high",
     ):
         assert words in text
@@ -265,11 +265,13 @@ def arrival(**fields: Any) -> Message:
 def test_a_count_of_our_own_names_the_feeds_and_what_their_licences_ask_for() -> None:
     message = arrival()
     assert "Counted by sitewatch (adsb:1) from adsb.lol and roof: 1 arrival" in everything(message)
-    assert dict(message.facts)["Data"] == "adsb.lol contributors, ODbL 1.0"
+    assert (
+        dict(message.facts)["Data"] == "counted by sitewatch (adsb:1); adsb.lol contributors, ODbL 1.0; roof"
+    )
 
 
 def test_without_a_feed_there_is_nobody_to_name() -> None:
-    assert "Data" not in dict(arrival(origin="").facts)
+    assert dict(arrival(origin="").facts)["Data"] == "counted by sitewatch (adsb:1)"
     assert "Counted by sitewatch (adsb:1): 1 arrival" in everything(arrival(origin=""))
 
 

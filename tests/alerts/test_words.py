@@ -68,7 +68,12 @@ CODE = [
             "",
             "not assessable: cloud 90%",
         ),
-        ({"value": None, "assessable": False, "note": "Fog."}, "not assessable", "", "not assessable: Fog"),
+        (
+            {"value": None, "assessable": False, "note": "Fog."},
+            "not assessable",
+            "",
+            "not assessable: Harbour Watch: “Fog”",
+        ),
         ({"closed": False}, "about 73", "", "counted, period still running"),
         ({"announced": True}, "about 73", "", "counted, announced"),
     ],

@@ -15,8 +15,12 @@ from sqlalchemy import text
 from db.engine import open_engine, writing
 from db.leases import take_lease
 from db.migrate import migrate
+from db.provider_states import note_failure
+from monitor.feeds.authorities import authorities
 from monitor.runtime.doctor import CheckResult, disk_finding, run_checks
-from tests.kit.program import closed_port, run, write_settings
+from tests.kit.authority import Authority
+from tests.kit.fake_feeds import aircraft, v2_body
+from tests.kit.program import answering, closed_port, run, write_settings
 
 pytestmark = pytest.mark.long
 
@@ -85,6 +89,34 @@ def test_bad_settings_are_the_only_finding(folder: Path, monkeypatch: pytest.Mon
     (only,) = findings().values()
     assert (only.check, only.state) == ("settings", "broken")
     assert "SITEWATCH_PORT" in only.found
+
+
+def test_files_of_authorities_are_looked_into(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Authority(folder)
+    (until,) = [each.not_after for each in authorities(ours.file)]
+    settings = (folder / "sitewatch.toml").read_text()
+    (folder / "sitewatch.toml").write_text(
+        f"{settings}\nca_file = {str(folder / 'gone.pem')!r}\n"
+        f"[channels.desk]\nkind = 'slack'\nwebhook_url = 'https://hooks.example/x'\nca_file = {str(ours.file)!r}\n"
+    )
+    monkeypatch.setenv("SITEWATCH_CA_FILE", str(ours.certificate().chain))
+
+    def looked(now: datetime) -> dict[str, CheckResult]:
+        return {each.check: each for each in run_checks(lambda: now, network=False)}
+
+    found = looked(until - timedelta(days=31))
+    assert found["ca_file"].state == "ok"
+    assert "vouch for one server each" in found["ca_file"].found
+    assert found["channels.desk.ca_file"].found.endswith(f"is trusted: Newsroom CA, until {until:%Y-%m-%d}.")
+    assert looked(until - timedelta(days=29))["channels.desk.ca_file"].state == "warning"
+    expired = looked(until)["channels.desk.ca_file"]
+    assert expired.state == "broken"
+    assert "has expired: Newsroom CA" in expired.found
+    assert "new certificate" in expired.mend
+    broken = looked(until)["providers.earth-search.ca_file"]
+    assert broken.state == "broken"
+    assert "gone.pem cannot be used: No such file" in broken.found
+    assert broken.mend
 
 
 def test_no_site_at_all_is_a_warning(folder: Path) -> None:
@@ -233,3 +265,47 @@ def test_the_command_ends_with_1_if_something_is_broken_and_0_if_not(folder: Pat
 )
 def test_a_disk_that_fills_up_is_told_before_it_is_full(free: int, state: str) -> None:
     assert disk_finding(Path("/srv"), free).state == state
+
+
+OWN = """
+[providers.receiver]
+enabled = true
+base_url = "http://127.0.0.1:{port}/data/aircraft.json"
+options = {{ lat = "{lat}", lon = "{lon}", range_nm = "120" }}
+"""
+
+
+def own_receiver(folder: Path, port: int, lat: float, lon: float) -> None:
+    """Watch the cast by adsb.lol and by a receiver of one's own that is said to stand there."""
+    write_settings(folder, port)
+    with (folder / "sitewatch.toml").open("a") as settings:
+        settings.write(OWN.format(port=port, lat=lat, lon=lon))
+
+
+@pytest.mark.parametrize(
+    ("place", "state", "said"),
+    [
+        ((-51.9, -70.6), "broken", "none of the 40 aircraft that it heard lies there"),
+        ((48.7, 2.4), "warning", "No site lies within the range"),
+    ],
+    ids=["elsewhere", "no site in range"],
+)
+def test_a_receiver_is_held_against_its_settings(
+    folder: Path, place: tuple[float, float], state: str, said: str
+) -> None:
+    heard = [aircraft(f"4ca1{each:02x}", 48.7, 2.4) for each in range(40)]
+    with answering(lambda: v2_body(*heard, now=datetime.now(UTC))) as port:
+        own_receiver(folder, port, *place)
+        found = findings(network=True)["provider receiver"]
+        assert (found.state, said in found.found) == (state, True), found
+
+
+def test_what_the_last_polls_were_worth_is_said_without_the_network(folder: Path) -> None:
+    engine = open_engine(database(folder))
+    migrate(engine)
+    with writing(engine) as connection:
+        note_failure(connection, "adsb.lol", NOW, error="It stands elsewhere.", counts=True)
+    engine.dispose()
+    found = findings()["polls of adsb.lol"]
+    assert (found.state, found.found) == ("warning", "It stands elsewhere.")
+    assert "sitewatch poll adsb.lol" in found.mend

@@ -165,7 +165,7 @@ def test_the_table_shows_looks_then_what_others_declared_then_notes(filled: Run)
     ):
         assert words in day
     (cloud,) = [line for line in lines if line.startswith("2023-10-07")]
-    assert "not assessable: Cloud over the pier" in cloud
+    assert "not assessable: Analysts: “Cloud over the pier”" in cloud
     assert " 0 " not in cloud
     (declared,) = [line for line in lines if "at most 20" in line]
     assert "not published" in declared

@@ -429,13 +429,6 @@ def test_every_failure_of_a_connection_is_one_of_httpx(
     assert type(as_httpx_error(failure("why"))) is expected
 
 
-def test_https_is_checked() -> None:
-    with loopback(ok) as server:
-        guarded = direct(allowed_networks=LOOPBACK)
-        assert "cannot connect" in asked_by(guarded, f"https://127.0.0.1:{server.port}/")
-        guarded.close()
-
-
 # --- status and Retry-After ---------------------------------------------------------------------
 
 

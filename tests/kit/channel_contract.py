@@ -19,6 +19,7 @@ from alerts.channels import Fault as Blame
 from alerts.channels.email import EmailChannel
 from alerts.channels.log import LogChannel
 from alerts.channels.slack import SlackChannel
+from monitor.feeds.authorities import trusting
 from tests.kit.fakes import slack as fake_slack
 from tests.kit.fakes.http_post import LoopbackPost
 from tests.kit.fakes.slack import FakeSlack, Scripted
@@ -266,7 +267,7 @@ class EmailRig:
             password=self.given_password,
             sender="sitewatch <watch@example.org>",
             recipients=("desk@example.org", "editor@example.org"),
-            ca_file=self.ca_file,
+            tls=trusting([self.ca_file]),
             timeout_s=TIMEOUT_S if self.server.hang else 5,
         )
 

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -128,8 +130,15 @@ class Loopback:
 Reply = tuple[int, dict[str, str], bytes]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Stay quiet where a client refuses the certificate."""
+        if not isinstance(sys.exception(), ssl.SSLError | OSError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
-def loopback(reply: Callable[[Asked], Reply | None]) -> Iterator[Loopback]:
+def loopback(reply: Callable[[Asked], Reply | None], tls: ssl.SSLContext | None = None) -> Iterator[Loopback]:
     """Run a real HTTP server on 127.0.0.1; `reply` None hangs up without an answer."""
 
     class _Handler(BaseHTTPRequestHandler):
@@ -156,10 +165,12 @@ def loopback(reply: Callable[[Asked], Reply | None]) -> Iterator[Loopback]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             """Stay quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     port = server.server_address[1]
-    running = Loopback(f"http://127.0.0.1:{port}", port)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    running = Loopback(f"{'https' if tls else 'http'}://127.0.0.1:{port}", port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -92,7 +92,12 @@ def test_csv_has_one_row_for_each_record() -> None:
     assert (look["value"], look["low"], look["high"], look["exposure"]) == ("300", "280.5", "", "0.25")
     assert (baseline["record"], baseline["comparator"], baseline["n_looks"]) == ("declared", "of 109", "109")
     assert (baseline["url"], baseline["attribution"]) == ("https://example.org/b", "Analysts")
-    assert (note["record"], note["note"], note["announced"], note["value"]) == ("note", "summit", "yes", "")
+    assert (note["record"], note["note"], note["announced"], note["value"]) == (
+        "note",
+        "an unnamed source: “summit”",
+        "yes",
+        "",
+    )
     assert note["attribution"] == "publisher not named"
 
 
@@ -100,7 +105,9 @@ def test_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:
     look = read(csv_text(history_rows(HISTORY)))[0]
     assert look["publisher"] == f"'{HOSTILE}"
     assert look["attribution"].startswith("'=HYPERLINK")
-    assert (look["via"], look["note"], look["look_key"], look["comparator"]) == ("'-2+3", "'+1", "'@a", "~=")
+    assert (look["via"], look["look_key"], look["comparator"]) == ("'-2+3", "'@a", "~=")
+    # Quoted under the name of its publisher, which a spreadsheet would run.
+    assert look["note"] == f"'{HOSTILE} (via -2+3): “+1”"
 
 
 @pytest.mark.parametrize(
@@ -170,14 +177,14 @@ def test_a_point_lies_in_the_site_even_across_180_degrees_and_beside_a_hole() ->
 
 def test_the_json_document_is_flat_and_complete() -> None:
     document = json.loads(json.dumps(history_document(HISTORY), allow_nan=False))
-    assert list(document) == ["site", "metric", "undated", "looks", "declared", "notes"]
+    assert list(document) == ["site", "metric", "undated", "looks", "declared", "notes", "attribution"]
     assert (document["site"], document["metric"]) == ("busy-port", "containers")
     (look,) = document["looks"]
     assert (look["site_id"], look["area"], look["procedure"]) == ("busy-port", "pier-1", "published")
     assert (look["period_start"], look["value"], look["revision"]) == ("2023-10-04T22:00:00Z", 300, 1)
     assert look["evidence"] == [{"kind": "url", "ref": "https://example.org/a", "text": ""}]
     assert document["declared"][0]["n_looks"] == 109
-    assert document["notes"][0]["text"] == "summit"
+    assert document["notes"][0]["text"] == "an unnamed source: “summit”"
 
 
 def test_the_table_for_parquet_has_the_same_types_empty_or_not() -> None:

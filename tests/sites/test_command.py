@@ -74,6 +74,7 @@ def test_the_list_as_json(run: Run) -> None:
             {"id": "pier-2", "name": "Pier 2", "kind": "pier", "located": False},
         ],
         "watchlist": [],
+        "watchlist_reasons": {},
         "links": [],
         "precision": "approximate",
         "area_km2": pytest.approx(20.78, abs=0.01),

@@ -15,6 +15,8 @@ CLASSES_FILE = Path(__file__).with_name("classes.toml")
 
 _FLAGS = {"military": 1}
 _LISTS = ("hex", "types", "operators", "registrations", "flags", "unless")
+LEAST_REASON = 20
+"""So many characters must explain why single aircraft are followed; shorter than this nothing is explained."""
 _OPERATOR = re.compile(r"[A-Z]{3}")
 
 
@@ -35,13 +37,23 @@ def load_classes(*paths: Path) -> Classes:
     """
     named: dict[str, dict[str, Any]] = {}
     rules: list[ClassRule] = []
+    unexplained: list[tuple[str, ClassRule]] = []
     for path in paths:
         document = _read(path)
         _merge(path, document.get("class", {}), named)
         for number, entry in enumerate(document.get("rule", ()), start=1):
-            rules += _rules(path, number, entry, named)
+            made = _rules(path, number, entry, named)
+            rules += made
+            if path != CLASSES_FILE and len(str(entry.get("reason", "")).strip()) < LEAST_REASON:
+                unexplained += [(f"{path}, in rule {number}", rule) for rule in made if rule.singles]
     labels = {name: str(entry.get("label", name)) for name, entry in named.items()}
     watched = frozenset(name for name, entry in named.items() if entry.get("watch"))
+    for where, rule in unexplained:
+        if rule.name in watched:
+            raise ClassesError(
+                f"{where}: it follows single aircraft ({', '.join(rule.singles)}) and does not say why. Add reason = "
+                f'"…", in at least {LEAST_REASON} characters: why the public should know where they are.'
+            )
     return Classes(tuple(rules), labels, watched)
 
 
@@ -65,7 +77,7 @@ def _merge(path: Path, entries: Mapping[str, Any], named: dict[str, dict[str, An
 def _rules(path: Path, number: int, entry: Mapping[str, Any], named: Collection[str]) -> list[ClassRule]:
     """Read one entry: a rule for each class that it names."""
     where = f"in rule {number}"
-    _refuse_unknown(path, where, entry, {"class", "block", *_LISTS})
+    _refuse_unknown(path, where, entry, {"class", "block", "reason", *_LISTS})
     given = entry.get("class", "")
     classes = _texts(path, where, "class", [given] if isinstance(given, str) else given)
     for name in classes or [""]:

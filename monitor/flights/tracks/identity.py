@@ -25,6 +25,7 @@ __all__ = [
 UNNAMED_FLAGS = 4 | 8
 """PIA and LADD: aircraft whose operators asked not to be named."""
 
+_PATTERN = re.compile(r"[*?\[]")
 # ICAO's airline designator and a flight number; a registration flown as a callsign has no such shape.
 _AIRLINE_CALLSIGN = re.compile(r"([A-Z]{3})[0-9][0-9A-Z]*")
 
@@ -84,6 +85,11 @@ class ClassRule:
             and (not self.registrations or self._registered(aircraft))
             and (not self.flags or bool(aircraft.db_flags & self.flags))
         )
+
+    @property
+    def singles(self) -> tuple[str, ...]:
+        """The single aircraft that it names, by address or by a registration that is no pattern."""
+        return (*sorted(self.hex), *(each for each in self.registrations if not _PATTERN.search(each)))
 
     def _registered(self, aircraft: Aircraft) -> bool:
         """Whether the registration, else the one that the address implies, is one of the list (`RF-*` is a pattern)."""

@@ -14,7 +14,7 @@ from alerts.watch import SiteWatch
 from db.engine import Connection, reading
 from db.records import DeclaredBaseline
 from monitor.app import App
-from monitor.bootstrap import rule_defaults
+from monitor.bootstrap import address_test, rule_defaults
 from monitor.imports import ImportClock, declared_of
 from monitor.sites import Site
 from monitor.sites.add import add_sites, try_sites
@@ -95,7 +95,12 @@ def preview_site(app: App, wish: SiteForm, now: datetime) -> DryRun:
     """Say what adding would do, writing nothing."""
     try:
         features = _features(wish)
-        after = try_sites(app.sites_file.path, features, rules=rule_defaults())
+        after = try_sites(
+            app.sites_file.path,
+            features,
+            rules=rule_defaults(),
+            in_watched_class=address_test(app.classes),
+        )
     except SitesError as error:
         return refused_dry_run(wish, error.faults)
     added = [after.by_id[feature_id(each)] for each in features]
@@ -111,7 +116,12 @@ def preview_site(app: App, wish: SiteForm, now: datetime) -> DryRun:
 def write_sites(app: App, text: str) -> list[str]:
     """Write the sites of a dry run into the sites file and give their ids; raises SitesError or WorkFailed."""
     features = features_from_bytes(_PASTED, text.encode("utf-8"))
-    add_sites(app.sites_file.path, features, rules=rule_defaults())
+    add_sites(
+        app.sites_file.path,
+        features,
+        rules=rule_defaults(),
+        in_watched_class=address_test(app.classes),
+    )
     return [feature_id(each) for each in features]
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from alerts.words import quoted_note
 from db.records import Alert, AlertStatus, Evidence, Observation, Precision, Qualifier, Visit, VisitState
 
 JsonObject = dict[str, Any]
@@ -42,6 +43,9 @@ class SiteItem(BaseModel):
     timezone: str = Field(description="The IANA time zone of its days.")
     codes: dict[str, str] = Field(description="Codes of others for it, such as ICAO and IATA.")
     watchlist: list[str] = Field(description="Subjects that are told whenever they come.")
+    watchlist_reasons: dict[str, str] = Field(
+        description="Why single aircraft are listed, in the words of whoever watches, by subject."
+    )
     links: list[str] = Field(description="Ids of sites that belong to it.")
     areas: list[AreaItem] = Field(description="Its named parts.")
     elevation_ft: float | None = Field(description="Height above mean sea level, feet.")
@@ -96,7 +100,7 @@ class ObservationItem(BaseModel):
     certainty: str = Field(description="How sure the publisher is, in the publisher's word.")
     announced: bool = Field(description="Whether it had been announced.")
     evidence: list[EvidenceItem] = Field(description="What a reader can follow.")
-    note: str = Field(description="A remark.")
+    note: str = Field(description="A remark: in quotation marks under its publisher's name, else our own.")
 
 
 class VisitItem(BaseModel):
@@ -110,6 +114,12 @@ class VisitItem(BaseModel):
     confidence: int = Field(description="1 (weak) to 4 (sure).")
     arrived_at: datetime | None = Field(description="When it arrived, if known.")
     departed_at: datetime | None = Field(description="When it left, if known.")
+    arrived_between: tuple[datetime, datetime] | None = Field(
+        description="The interval in which it must have arrived; null where its arrival was not observed."
+    )
+    departed_between: tuple[datetime, datetime] | None = Field(
+        description="The interval in which it must have left; null while it is not known to have."
+    )
     first_fix_at: datetime | None = Field(description="First position report of the visit.")
     last_fix_at: datetime | None = Field(description="Last position report of the visit.")
     callsign: str = Field(description="Callsign, if one was sent.")
@@ -229,7 +239,7 @@ def observation_item(each: Observation) -> ObservationItem:
         certainty=each.certainty,
         announced=each.announced,
         evidence=_evidence(each.evidence),
-        note=each.note,
+        note=quoted_note(each.note, each.publisher, each.via),
     )
 
 
@@ -244,6 +254,8 @@ def visit_item(each: Visit) -> VisitItem:
         confidence=each.confidence,
         arrived_at=each.arrived_at,
         departed_at=each.departed_at,
+        arrived_between=each.arrived_between,
+        departed_between=each.departed_between,
         first_fix_at=each.first_fix_at,
         last_fix_at=each.last_fix_at,
         callsign=each.callsign,

@@ -33,6 +33,7 @@ def _site(card: SiteCard, open_alerts: int) -> SiteItem:
         timezone=site.timezone.key,
         codes=dict(site.codes),
         watchlist=list(site.watchlist),
+        watchlist_reasons=dict(site.watchlist_reasons),
         links=list(site.links),
         areas=[
             AreaItem(id=area.id, name=area.name, kind=area.kind, located=area.geometry is not None)

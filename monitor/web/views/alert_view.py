@@ -10,7 +10,15 @@ from alerts.channels.safe_text import safe_url
 from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import EVENT_WORDS
-from alerts.words import count_words, exposure_words, own_count, period_words, rule_words, source_words
+from alerts.words import (
+    count_words,
+    exposure_words,
+    own_count,
+    period_words,
+    quoted_note,
+    rule_words,
+    source_words,
+)
 from db.alerts import alert_by_id, alert_events
 from db.deliveries import deliveries, notified_alerts
 from db.engine import Connection
@@ -153,7 +161,7 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
         known_since=datetime.fromisoformat(entry["result_time"]),
         undated=entry.get("undated", False),
         revision=entry["revision"],
-        note=entry["note"],
+        note=quoted_note(entry["note"], entry["publisher"], entry["via"]),
         links=links,
         visits=tuple(_visits(entry, alert.site_id)),
         rules=tuple((rule_words(name), said["reason"]) for name, said in entry["rules"].items()),

@@ -15,6 +15,7 @@ from alerts.words import (
     look_period,
     looks_behind,
     named,
+    quoted_note,
     source_words,
     statement_words,
     subject_phrase,
@@ -118,7 +119,7 @@ def look_row(look: Observation, context: RowContext) -> LookRow:
         revision=look.revision,
         announced=look.announced,
         usable=look.usable,
-        note=look.note,
+        note=quoted_note(look.note, look.publisher, look.via),
         verdict=verdict_phrase(said),
         reasons=tuple(reasons(said)),
         alert_id=context.alert_of.get(look_key(look)),
@@ -159,7 +160,7 @@ def declared_row(each: DeclaredBaseline, context: RowContext) -> DeclaredRow:
         source=SourceLink(named(each.publisher), safe_url(each.url)),
         via=each.via,
         certainty=each.certainty,
-        note=each.note,
+        note=quoted_note(each.note, named(each.publisher), each.via),
     )
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from alerts.channels.safe_text import safe_url
 from alerts.judging.judgeability import Judgeability, judgeability
-from alerts.words import metric_words, named, period_words
+from alerts.words import metric_words, named, period_words, quoted_note
 from db.declared import notes
 from db.engine import Connection
 from db.pages import VisitFilter, visit_page
 from db.records import Alert, Note
+from monitor.aircraft.listed import CANNOT_FIRE, entries_that_cannot_fire
 from monitor.app import App
 from monitor.sites import Site
 from monitor.web.charts.data import chart_data
@@ -83,8 +84,8 @@ class SitePage:
     watched: tuple[tuple[str, tuple[str, ...]], ...]
     site_names: dict[str, str]
     judgeability: tuple[Judgeability, ...]
-    watchlist: tuple[str, ...]
-    """The subjects on the site's watch list, in words."""
+    watchlist: tuple[tuple[str, str], ...]
+    """The subjects on the site's watch list in words, each with why it is listed or why it can never fire, if either."""
 
     @property
     def site(self) -> Site:
@@ -118,8 +119,19 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         watched=rules_by_metric(watch),
         site_names=overview_reader.names,
         judgeability=tuple(judgeability(connection, {site.id: watch}, app.rules, now)),
-        watchlist=tuple(subject_words(each, overview_reader.names) for each in site.watchlist),
+        watchlist=tuple(_listed(connection, site, overview_reader.names)),
     )
+
+
+def _listed(connection: Connection, site: Site, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    mute = entries_that_cannot_fire(connection, [site]).get(site.id, ())
+    for each in site.watchlist:
+        reason = site.watchlist_reasons.get(each, "")
+        remarks = [
+            *([f"listed because: “{reason}”"] if reason else []),
+            *([CANNOT_FIRE] if each in mute else []),
+        ]
+        yield subject_words(each, names), "; ".join(remarks)
 
 
 def _chosen(known: list[Topic], asked: PanelQuery) -> Topic | None:
@@ -156,7 +168,7 @@ def _links(known: list[Topic], chosen: Topic | None) -> list[TopicLink]:
 def _note(note: Note, zone: str) -> NoteRow:
     return NoteRow(
         when=period_words(note.starts_at, note.ends_at, note.precision, zone),
-        text=note.text,
+        text=quoted_note(note.text, named(note.publisher), note.via),
         source=SourceLink(named(note.publisher), safe_url(note.url)),
         certainty=note.certainty,
         announced=note.announced,

@@ -186,6 +186,7 @@ class _Checked:
     bad: set[int] = field(default_factory=set)
     seen: dict[int, tuple[int, str]] = field(default_factory=dict)
     dated: set[int] = field(default_factory=set)
+    undated: set[int] = field(default_factory=set)
     compared: list[LabelledRecord] = field(default_factory=list)
     zones: Counter[str] = field(default_factory=Counter)
     row_numbers: int = 0
@@ -234,8 +235,7 @@ def _note(check: _Checked, record: ImportedRecord, raw: RawRow, sites: Mapping[s
 
 def _repeats(check: _Checked, record: ImportedRecord, raw: RawRow) -> tuple[ImportFault, ...]:
     """Find a row that contradicts an earlier one about the same look, known at the same time."""
-    if _dated(raw):
-        check.dated.add(hash(_thing(record)))
+    (check.dated if _dated(raw) else check.undated).add(hash(_thing(record)))
     # Hashes, since a large file has more keys than one wants to keep.
     identity, says = hash((_thing(record), record.result_time)), hash(_says(record))
     earlier_says, earlier_label = check.seen.setdefault(identity, (says, raw.label))
@@ -268,13 +268,18 @@ class _Good:
     record: ImportedRecord
     dated: bool
     """Whether the file says when it, or a correction of it, was published."""
+    dates: bool
+    """Whether the file says when it was published, and nowhere speaks of the same look without a date."""
 
 
 def _good(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, check: _Checked) -> Iterator[_Good]:
     for raw in rows():
         parsed = () if raw.number in check.bad else parse_row(raw, sites, clock)
         if not isinstance(parsed, tuple):
-            yield _Good(parsed, _dated(raw) or hash(_thing(parsed)) in check.dated)
+            thing = hash(_thing(parsed))
+            yield _Good(
+                parsed, _dated(raw) or thing in check.dated, _dated(raw) and thing not in check.undated
+            )
 
 
 def _dated(raw: RawRow) -> bool:
@@ -314,8 +319,9 @@ def _stored(
     """Store some rows in short transactions; count what each of them brought."""
     with reading(engine) as connection:
         settled = known.settled_in_place(connection, [each.record for each in rows])
-        owed = None if settled is None else _owed(connection, _under(rows, settled), clock)
-        dated = [] if owed is None else list(_dated_now(connection, owed))
+        under = None if settled is None else _under(rows, settled)
+        owed = None if under is None else _owed(connection, under, clock)
+        dated = [] if under is None else list(_dated_now(connection, under))
     if owed is not None:
         with writing(engine) as connection:
             turn.hold(connection)
@@ -327,8 +333,9 @@ def _stored(
         with writing(engine) as connection:
             turn.hold(connection)
             moved = known.settled(connection, [each.record for each in some])
-            owed = _owed(connection, _under(some, moved), clock)
-            _date(connection, list(_dated_now(connection, owed)))
+            under = _under(some, moved)
+            owed = _owed(connection, under, clock)
+            _date(connection, list(_dated_now(connection, under)))
             done = _store(connection, owed)
         yield _with_known(done, len(some))
 
@@ -350,11 +357,9 @@ def _owed(connection: Connection, rows: Sequence[_Good], clock: ImportClock) -> 
     return [*others, *_corrections(connection, undated, clock)]
 
 
-def _dated_now(
-    connection: Connection, records: Sequence[ImportedRecord]
-) -> Iterator[tuple[Observation, Observation]]:
+def _dated_now(connection: Connection, rows: Sequence[_Good]) -> Iterator[tuple[Observation, Observation]]:
     """What is stored as undated and is said again with its date, each with what says so: it was not known before that."""
-    looks = [each for each in _of(records, Observation) if not each.undated]
+    looks = _of([each.record for each in rows if each.dates], Observation)
     for each, revisions in zip(looks, observations.known_revisions(connection, looks), strict=True):
         for known in revisions:
             if known.undated and each.result_time > known.result_time and each.same_finding(known):

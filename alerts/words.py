@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.metrics import METRICS
 from db.records import DeclaredBaseline, Observation, Precision
+from db.records.counts import remark
 
 QUALIFIERS = {"=": ("", ""), "~=": ("about ", "~"), ">=": ("at least ", "≥"), "<=": ("at most ", "≤")}
 """What is known of a count's exactness: the words before it, and the sign that a chart has room for."""
@@ -96,7 +97,11 @@ def look_status(look: Observation) -> str:
     """What became of a look, and why: counted, none seen, not assessable, no count."""
     if look.assessable is False:
         cloud = look.exposure_parts.get("cloud_fraction")
-        why = f"cloud {cloud:.0%}" if cloud else quoted_note(look.note.rstrip("."), look.publisher, look.via)
+        why = (
+            f"cloud {cloud:.0%}"
+            if cloud
+            else quoted_note(remark(look.note).rstrip("."), look.publisher, look.via)
+        )
         said = f"not assessable: {why}" if why else "not assessable"
     elif look.value is None:
         said = "no count"
@@ -191,18 +196,20 @@ def quoted_note(note: str, publisher: str, via: str = "") -> str:
     What has no source is our own and stays as it is; what is quoted already is not quoted again.
     """
     source = source_words(publisher, via)
-    lead = f"{source}: "
-    if not note or not source or _quoted_words(note, lead) is not None:
+    lead, plain = f"{source}: ", remark(note)
+    if not plain or not source or _quoted_words(plain, lead) is not None:
         return note
     # Marks that the note does not use itself, so that its words can be read back as they were.
-    marks = next((each for each in _QUOTATION_MARKS if not set(each) & set(note)), _QUOTATION_MARKS[0])
-    return f"{lead}{marks[0]}{note}{marks[1]}"
+    marks = next((each for each in _QUOTATION_MARKS if not set(each) & set(plain)), _QUOTATION_MARKS[0])
+    # That nobody dated it is our own remark.
+    return remark(f"{lead}{marks[0]}{plain}{marks[1]}", undated=note != plain)
 
 
 def unquoted_note(text: str, publisher: str, via: str = "") -> str:
     """The words of a source as `quoted_note` was given them."""
-    words = _quoted_words(text, f"{source_words(publisher, via)}: ")
-    return text if words is None else words
+    plain = remark(text)
+    words = _quoted_words(plain, f"{source_words(publisher, via)}: ")
+    return text if words is None else remark(words, undated=text != plain)
 
 
 _QUOTATION_MARKS = ("“”", "«»", "‹›")
@@ -244,6 +251,28 @@ def local_time(at: datetime, zone: str) -> str:
     """A moment on the site's own clock: `18:24 on 5 Oct`."""
     local = at.astimezone(ZoneInfo(zone))
     return f"{local:%H:%M} on {local.day} {local:%b}"
+
+
+def undated_words(number: int, *, kept: bool = True) -> str:
+    """The sentence about statements whose date of publication nobody knows; '' where there is none."""
+    if not number:
+        return ""
+    have = "1 published statement has" if number == 1 else f"{number} published statements have"
+    if not kept:
+        return (
+            f"{have} no known date of publication, and was left out."
+            if number == 1
+            else (f"{have} no known date of publication, and were left out.")
+        )
+    return (
+        f"{have} no known date of publication: each is taken as known from the end of its period, the earliest "
+        "possible, and may have been known later."
+    )
+
+
+def known_words(said: str, *, undated: bool) -> str:
+    """When something was knowable, as said, or that this is only the earliest."""
+    return f"not known, at the earliest {said}" if undated else said
 
 
 def known_since(at: datetime, zone: str) -> str:

@@ -120,6 +120,19 @@ def move_look(connection: Connection, look: WrittenLook, bounds: PeriodBounds) -
     return True
 
 
+def date_look(connection: Connection, known: Observation, dated: Observation) -> None:
+    """Say of a stored revision without a date of publication when it was published, now that somebody does."""
+    key = {**{name: getattr(known.series, name) for name in SERIES_KEY}, "period_start": known.period_start}
+    connection.execute(
+        update(observation)
+        .where(
+            *_same(observation, {**key, "look_key": known.look_key}),
+            observation.c.revision == known.revision,
+        )
+        .values(result_time=dated.result_time, note=dated.note)
+    )
+
+
 def move_statement(connection: Connection, statement: DeclaredBaseline | Note, bounds: PeriodBounds) -> None:
     """Move the window of a declared baseline, or the period of a note, in all its revisions."""
     table, first, last = _columns(statement)

@@ -11,6 +11,7 @@ from db.chunks import chunks
 from db.imports import released
 from db.keys import any_key
 from db.records import Evidence, Observation, SeriesKey
+from db.records.counts import UNDATED
 from db.records.revisions import in_force, next_revision
 from db.schema import SERIES_KEY, observation, series
 from db.upsert import insert_ignore
@@ -131,6 +132,12 @@ def every_revision(connection: Connection, site_id: str, area: str, metric: str)
 def count_recorded(connection: Connection) -> int:
     """How many revisions are stored in all."""
     return int(connection.execute(select(func.count()).where(released(observation))).scalar_one())
+
+
+def count_undated(connection: Connection) -> int:
+    """How many of them have no known date of publication."""
+    ends = observation.c.note.endswith(UNDATED, autoescape=True)
+    return int(connection.execute(select(func.count()).select_from(observation).where(ends)).scalar_one())
 
 
 def count_revisions(connection: Connection, site_id: str, area: str, metric: str) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.sql import Select
 
 from db.records import Change
+from db.scenario_mark import KEY as SCENARIO_KEY
 from db.schema import change, site_version
 from db.upsert import insert_ignore
 
@@ -139,7 +140,7 @@ def site_changes(connection: Connection, site_ids: Sequence[str]) -> list[Change
         for row in connection.execute(_newest().where(site_version.c.site_id.in_(site_ids)))
         for entry in row.feature["properties"].get("changes") or ()
     }
-    wanted = or_(change.c.site_id.in_(site_ids), change.c.site_id == "")
+    wanted = and_(or_(change.c.site_id.in_(site_ids), change.c.site_id == ""), change.c.key != SCENARIO_KEY)
     rows = connection.execute(select(change).where(wanted).order_by(change.c.starts_at, change.c.key))
     return [
         Change(row.key, row.site_id, row.what, row.effect, row.starts_at, row.ends_at, row.note)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple, replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
@@ -22,6 +23,7 @@ from db.engine import Connection, empty_log, is_missing, reading, write_anew, wr
 from db.imports import drop_abandoned
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.retention import Identity, PurgeReport, forget_reports, purge
+from db.scenario_mark import ScenarioMark, scenario_mark
 from db.silences import drop_unborn_silences
 from db.sites import record_sites
 from monitor.app import App
@@ -30,7 +32,7 @@ from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.tracks.identity import Aircraft, completed_aircraft, is_watched
-from monitor.imports import ImportClock, load_declared, load_published, move_days
+from monitor.imports import ImportClock, load_declared, load_published, move_days, withdraw_published
 from monitor.ops.database_health import inside, low_disk_words
 from monitor.ops.heartbeat import PingError, stuck_outbox
 from monitor.ops.metrics import LOOKS_JUDGED_TOTAL, POLLS_TOTAL, SENDS_TOTAL
@@ -43,11 +45,13 @@ _log = structlog.get_logger()
 PICTURES_AT_ONCE = 4
 _NAMED = 20
 _THIS_MACHINE = "this machine"
+_WITHDRAWN_FILE = "withdrawn.csv"
 
 
 def start(app: App, now: datetime) -> list[str]:
     """Bring the database up to date, record the sites, load the published history; say in words what was done."""
     done = list(_migrate(app))
+    _refuse_scenario(app)
     note_sites(app, now)
     done += [f"Baselines begin anew: {what}." for what in note_feeds(app.engine, app.feeds.values(), now)]
     done.append(f"Sites: {len(app.sites)} watched, from {app.sites_file.path}: {_some(app.sites)}.")
@@ -79,6 +83,23 @@ def prepare(app: App, now: datetime, *, fresh: bool) -> None:
         raise WorkFailed(
             f"The database ({app.database}) belongs to an older sitewatch. Stop the service if one runs, then start "
             "the new one with “sitewatch run”: it brings the database up to date."
+        )
+    elif fresh:
+        _refuse_scenario(app)
+
+
+def scenario_of(app: App) -> ScenarioMark | None:
+    """Which scenario the database holds, if it holds one."""
+    with reading(app.engine) as connection:
+        return scenario_mark(connection)
+
+
+def _refuse_scenario(app: App) -> None:
+    """Nothing that is watched may come to stand among what a scenario made up."""
+    if mark := scenario_of(app):
+        raise WorkFailed(
+            f"The database ({app.database}) holds the replay of a scenario, “{mark.title}”. Nothing can be added to it, and "
+            "nothing watches with it: set SITEWATCH_DATABASE_URL to another database."
         )
 
 
@@ -138,6 +159,7 @@ def _load_history(app: App, now: datetime) -> Iterator[str]:
         if new
         else f"History: the published facts in {path} are loaded already."
     )
+    yield from _taken_back(app, path.with_name(_WITHDRAWN_FILE), now)
     others = [fault for fault in report.faults if fault.column != "site_id"]
     if elsewhere := len(report.faults) - len(others):
         yield (
@@ -145,6 +167,23 @@ def _load_history(app: App, now: datetime) -> Iterator[str]:
         )
     for fault in others:
         _log.warning("published fact left out", file=str(path), fault=str(fault))
+
+
+def _taken_back(app: App, path: Path, now: datetime) -> Iterator[str]:
+    """Counts that an earlier version shipped by mistake, taken out of a database that loaded them."""
+    if not path.exists():
+        return
+    for look, why in withdraw_published(app.engine, path, app.sites, now):
+        key = look.series
+        when = (
+            look.written_start
+            if look.written_start == look.written_end
+            else f"{look.written_start} to {look.written_end}"
+        )
+        yield (
+            f"History: taken back: {key.site_id}, {key.metric}{f' {key.subject}' if key.subject else ''}, {when}, {look.value:g}. "
+            f"{why} What was told because of it is judged again."
+        )
 
 
 def reload_sites(app: App, now: datetime) -> Reload:

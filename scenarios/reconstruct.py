@@ -232,7 +232,7 @@ def _seeds() -> Story:
         outbound(RA_86559, SUNAN, 50, utc("2023-08-01T23:38"), 130),
         *airliners(INCHEON, _SEOUL),
     ]
-    return Story("airplanes.live", (first, second), flights)
+    return Story("reconstructed-flights", (first, second), flights)
 
 
 def _turnaround() -> Story:
@@ -242,7 +242,7 @@ def _turnaround() -> Story:
         outbound(RA_86555, SUNAN, 50, lost + timedelta(minutes=100), 140),
         *airliners(INCHEON, _SEOUL),
     ]
-    return Story("adsb.lol", [(utc("2024-11-28T03:00"), utc("2024-11-28T05:30"))], flights)
+    return Story("reconstructed-flights", [(utc("2024-11-28T03:00"), utc("2024-11-28T05:30"))], flights)
 
 
 def _wonsan() -> Story:
@@ -251,7 +251,7 @@ def _wonsan() -> Story:
         inbound(RA_85843, WONSAN, 48, utc("2025-07-01T11:19"), 55),
         *airliners(destination(*WONSAN, 110, 130), _SEOUL),
     ]
-    return Story("adsb.lol", [(utc("2025-07-01T11:00"), utc("2025-07-01T13:00"))], flights)
+    return Story("reconstructed-flights", [(utc("2025-07-01T11:00"), utc("2025-07-01T13:00"))], flights)
 
 
 def _through() -> Story:
@@ -266,14 +266,14 @@ def _through() -> Story:
         outbound(RA_78840, lost, course_deg(*lost, *back), back_at, 216),
         *airliners(INCHEON, _SEOUL),
     ]
-    return Story("adsb.lol", [(utc("2022-01-18T05:00"), utc("2022-01-18T07:30"))], flights)
+    return Story("reconstructed-flights", [(utc("2022-01-18T05:00"), utc("2022-01-18T07:30"))], flights)
 
 
 def _outage() -> Story:
     lost = utc("2024-03-05T02:20")
     flights = [inbound(RA_86559, SUNAN, 52, lost, 135), *airliners(INCHEON, _SEOUL)]
     return Story(
-        "adsb.lol",
+        "invented-flights",
         [(utc("2024-03-05T02:00"), utc("2024-03-05T07:00"))],
         flights,
         silent=lambda at: lost < at < lost + timedelta(hours=4),
@@ -284,7 +284,7 @@ def _empty() -> Story:
     lost = utc("2024-03-06T02:20")
     flights = [inbound(RA_86559, SUNAN, 52, lost, 135), *airliners(INCHEON, _SEOUL)]
     return Story(
-        "adsb.lol",
+        "invented-flights",
         [(utc("2024-03-06T02:00"), utc("2024-03-06T05:00"))],
         flights,
         empty=lambda at: at > lost,
@@ -311,7 +311,7 @@ def _spoof() -> Story:
         for n in range(6)
     ]
     window = utc("2024-12-11T12:06"), utc("2024-12-11T12:34")
-    return Story("adsb.lol", [window], [*crowd, *parked], step=timedelta(seconds=30))
+    return Story("invented-flights", [window], [*crowd, *parked], step=timedelta(seconds=30))
 
 
 def _ghost() -> Story:
@@ -326,7 +326,7 @@ def _ghost() -> Story:
         once(twin, start + timedelta(minutes=40), SUNAN, "ground", 8),
         *airliners(INCHEON, _SEOUL),
     ]
-    return Story("adsb.lol", [(start, start + timedelta(hours=2))], flights)
+    return Story("invented-flights", [(start, start + timedelta(hours=2))], flights)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ from alerts.words import (
     subject_phrase,
 )
 from db.records import Alert, AlertEvent, Delivery
+from db.records.counts import remark
+from db.records.provenance import made_words
 
 EVENT_WORDS = {
     "opened": "New",
@@ -57,7 +59,7 @@ def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_ur
         subject=f"[sitewatch] {alert.site_name}: {METRICS[alert.metric].many}, {day}",
         status=EVENT_WORDS[event.kind],
         headline=alert.headline,
-        paragraphs=tuple(_paragraphs(alert, event)),
+        paragraphs=(*_made(alert), *_paragraphs(alert, event)),
         created_at=event.recorded_at,
         facts=tuple(_facts(alert)),
         links=tuple(_links(alert, public_url)),
@@ -86,13 +88,22 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         said for each in entries for said in _reasons(each, alert, several=len(entries) > 1)
     )
     for note in dict.fromkeys(
-        quoted_note(each["note"], each["publisher"], each["via"]) for each in entries if each["note"]
+        quoted_note(said, each["publisher"], each["via"])
+        for each in entries
+        if (said := remark(each["note"]))
     ):
         yield f"From the record: {note}"
     if alert.metric in _UNKNOWN:
         yield _UNKNOWN[alert.metric]
     if alert.status != "open":
         yield f"Since then: {alert.details['closing']}"
+
+
+def _made(alert: Alert) -> Iterator[str]:
+    """The sentence about data that nobody recorded."""
+    looks = [*alert.details["entries"], *alert.details.get("others", ())]
+    if said := made_words(name for each in looks for name in each.get("data_from", ())):
+        yield said
 
 
 def _reported(entry: Entry, alert: Alert) -> str:
@@ -103,7 +114,12 @@ def _reported(entry: Entry, alert: Alert) -> str:
     what = entry_count(entry, alert.metric) + (f" ({', '.join(asides)})" if asides else "")
     if entry["low"] is not None and entry["high"] is not None:
         what += f", between {digits(entry['low'])} and {digits(entry['high'])}"
-    known = f"known since {local_day(entry['result_time'], zone)}"
+    day = local_day(entry["result_time"], zone)
+    known = (
+        f"date of publication not known, at the earliest {day}"
+        if entry.get("undated")
+        else f"known since {day}"
+    )
     return f"{_source(entry)}: {what} {entry_when(entry, zone)}; {known}"
 
 

@@ -34,6 +34,7 @@ from alerts.rules.series import certain_count
 from alerts.watch import SiteWatch
 from alerts.words import capital, local_day
 from db.records import Alert, AlertEvent, EventKind, Observation
+from db.records.provenance import made_words
 
 HINDSIGHT = "hindsight"
 """The key in an alert's details that says since when more is known of the time before it."""
@@ -209,6 +210,17 @@ def lapse_episode(alert: Alert, lapse_after: timedelta, recorded_at: datetime) -
     return _close(alert, "lapsed", moment, reason, None, tell=not is_event(alert))
 
 
+def unresolve(alert: Alert, look: Observation, moment: JudgementTime) -> AlertChange | None:
+    """Say of a resolved alert that its outcome is unknown, where the count by which it ended is corrected and ends nothing."""
+    if look.usable and not still_unusual(alert, look):
+        return None
+    day = local_day(look.period_start, alert.details["timezone"])
+    reason = (
+        f"The count for {day}, by which it had ended, was taken back or corrected: the outcome is unknown."
+    )
+    return _close(alert, "lapsed", moment, reason, look, tell=True)
+
+
 def _correct(
     alert: Alert,
     kept: list[dict[str, Any]],
@@ -367,15 +379,23 @@ def _close(
     *,
     tell: bool,
 ) -> AlertChange:
+    reason = _said_of(reason, look)
     details = {**alert.details, "closing": reason}
     closed = replace(alert, status=status, closed_at=moment.at, details=details)
     return _step(closed, status, moment, reason, look, tell=tell)
+
+
+def _said_of(reason: str, look: Observation | None) -> str:
+    """A reason, with what must be known of the look behind it where nobody recorded that."""
+    made = "" if look is None else made_words(look.data_from)
+    return reason if not made or reason.endswith(made) else f"{reason} {made}"
 
 
 def _step(
     alert: Alert, kind: EventKind, moment: JudgementTime, reason: str, look: Observation | None, *, tell: bool
 ) -> AlertChange:
     seq = alert.events + 1
+    reason = reason if kind == "opened" else _said_of(reason, look)
     event = AlertEvent(
         alert_id=alert.id,
         seq=seq,

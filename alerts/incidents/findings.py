@@ -11,6 +11,7 @@ from alerts.rules.contract import Verdict
 from alerts.rules.series import certain_count
 from alerts.words import quoted_note
 from db.records import Alert, Observation
+from db.records.provenance import made_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def look_snapshot(
         "period_end": look.period_end.isoformat(),
         "precision": look.precision,
         "result_time": look.result_time.isoformat(),
+        "undated": look.undated,
         "look_key": look.look_key,
         "revision": look.revision,
         "publisher": look.publisher,
@@ -115,6 +117,12 @@ def rests_on(alert: Alert, look: Observation) -> bool:
     """Whether an alert rests on this very revision of a look."""
     entries = alert.details["entries"]
     return any(same_look(each, look) and each["revision"] == look.revision for each in entries)
+
+
+def is_less_recorded(look: Observation, alert: Alert) -> bool:
+    """Whether a look that nobody recorded stands against an alert that rests on recorded data: it settles nothing."""
+    found = {made_of(each.get("data_from", ())) for each in alert.details["entries"]}
+    return made_of(look.data_from) != "recorded" and "recorded" in found
 
 
 def is_of_same_time(each: Mapping[str, Any], look: Observation) -> bool:

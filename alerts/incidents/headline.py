@@ -6,6 +6,7 @@ from typing import Any
 
 from alerts.metrics import METRICS
 from alerts.words import capital, count_words, listed, subject_phrase, when_words
+from db.records.provenance import made_of
 
 Entry = Mapping[str, Any]
 """One subject's look inside an alert, as `alerts.incidents.findings.look_snapshot` snapshots it (JSON types only)."""
@@ -18,7 +19,16 @@ def headline(
     site_name, timezone = place
     what = _what(metric, entries)
     why = _why(rule, details)
-    return f"{capital(what)} at {site_name} {entry_when(entries[0], timezone)}: {why}"
+    return f"{made_mark(entries)}{capital(what)} at {site_name} {entry_when(entries[0], timezone)}: {why}"
+
+
+def made_mark(entries: Sequence[Entry]) -> str:
+    """What stands before all else where looks rest on data that nobody recorded; '' where all were recorded."""
+    found = [made_of(each.get("data_from", ())) for each in entries]
+    made = [each for each in found if each != "recorded"]
+    if not made:
+        return ""
+    return f"{capital(made[0])}: " if len(made) == len(found) else f"Partly {made[0]}: "
 
 
 def is_doubtful(entry: Entry) -> bool:

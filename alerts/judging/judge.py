@@ -6,7 +6,7 @@ on a view of the database that holds nobody up; only what came of them is writte
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -20,8 +20,9 @@ from alerts.incidents.episodes import (
     lapse_episode,
     open_episode,
     resolve_or_withdraw,
+    unresolve,
 )
-from alerts.incidents.findings import Finding, is_event, rests_on
+from alerts.incidents.findings import Finding, is_event, is_less_recorded, rests_on
 from alerts.judging import hindsight
 from alerts.judging.archive import LookHistoryCache
 from alerts.judging.recalibration import Calibration, calibration_at, keep_calibration
@@ -30,6 +31,7 @@ from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
 from db.alerts import (
     alert_by_id,
+    alert_events,
     alerts_at,
     append_event,
     insert_alert,
@@ -267,6 +269,10 @@ class _Clerk:
 
     def _change_alerts(self, site: SiteWatch, findings: list[Finding]) -> None:
         self._flag_earlier([each.look for each in findings])
+        for finding in findings:
+            # What is taken back must not hold up, as already told, what is counted in its place.
+            if finding.look.revision > 1 and not finding.look.usable:
+                self._settle(finding)
         groups = _grouped(findings, site)
         for group, members in groups.items():
             current = newest_alert(self.connection, fingerprint(members[0].look, group))
@@ -292,6 +298,8 @@ class _Clerk:
                 )
         for finding in findings:
             self._settle(finding, group_of(finding, site) if finding.fired else None)
+            if finding.look.revision > 1:
+                self._unresolve(finding.look)
         for members in groups.values():
             self._settle_by_later_looks(members)
 
@@ -317,11 +325,21 @@ class _Clerk:
     def _settle(self, finding: Finding, own_group: str | None = None) -> None:
         """Let a look settle the alerts that it did not raise itself."""
         for alert in alerts_at(self.connection, *_place(finding.look)):
+            if is_less_recorded(finding.look, alert):
+                continue
             # A late report asks again what later looks say, and an alert may rest on one of those.
             if alert.group_key != own_group and not rests_on(alert, finding.look):
                 self.apply(
                     resolve_or_withdraw(alert, finding, self.judging_context.episode_context, self.moment)
                 )
+
+    def _unresolve(self, look: Observation) -> None:
+        """Let a corrected count no longer end what an earlier revision of it ended."""
+        for alert in alerts_at(self.connection, *_place(look)):
+            if alert.status == "resolved":
+                by = alert_events(self.connection, alert.id)[-1].observation
+                if by is not None and replace(by, revision=look.revision) == look.key:
+                    self.apply(unresolve(alert, look, self.moment))
 
     def _settle_by_later_looks(self, members: list[Finding]) -> None:
         """Let looks that were known before a late report of an earlier time say how it went on."""

@@ -10,6 +10,14 @@ SeriesKind = Literal["flow", "stock"]
 Precision = Literal["minute", "hour", "day", "month", "window"]
 Qualifier = Literal["=", "~=", ">=", "<="]
 Statistic = Literal["max", "none_before", "last_seen", "share"]
+UNDATED = "The date of publication is not known: it was known at the earliest when the period had ended."
+"""What the remark of a statement ends with whose publisher gave no date, so that it goes wherever the remark goes."""
+
+
+def remark(text: str, *, undated: bool = False) -> str:
+    """A remark that says whether the date of publication is unknown, whatever it said before."""
+    plain = text.removesuffix(UNDATED).rstrip()
+    return f"{plain} {UNDATED}".lstrip() if undated else plain
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,6 +80,11 @@ class Observation:
         return (self.publisher,) if self.publisher else tuple(filter(None, self.origin.split(", ")))
 
     @property
+    def undated(self) -> bool:
+        """Whether nobody knows when its publisher said so: `result_time` is then the earliest."""
+        return self.note.endswith(UNDATED)
+
+    @property
     def usable(self) -> bool:
         """Whether this look says anything: a count is there and the look was assessable."""
         return self.value is not None and self.assessable is not False
@@ -116,6 +129,11 @@ class DeclaredBaseline:
     written_start: str = ""
     written_end: str = ""
     zone: str = ""
+
+    @property
+    def undated(self) -> bool:
+        """Whether nobody knows when its publisher said so: `result_time` is then the earliest."""
+        return self.note.endswith(UNDATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +180,8 @@ class Note:
     written_start: str = ""
     written_end: str = ""
     zone: str = ""
+
+    @property
+    def undated(self) -> bool:
+        """Whether nobody knows when its publisher said so: `result_time` is then the earliest."""
+        return self.text.endswith(UNDATED)

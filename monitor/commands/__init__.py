@@ -39,7 +39,7 @@ def opened(*, fresh: bool = False, prepared: bool = True) -> "Iterator[App]":
     from monitor.config.settings import load_settings
     from monitor.ops.database_health import database_failure_or_lack
     from monitor.ops.logs import configure
-    from monitor.pipeline import prepare
+    from monitor.pipeline import prepare, scenario_of
 
     settings = load_settings()
     configure(settings.log_format, settings.secrets)
@@ -48,6 +48,8 @@ def opened(*, fresh: bool = False, prepared: bool = True) -> "Iterator[App]":
         try:
             if prepared:
                 prepare(app, utc_now(), fresh=fresh)
+                if mark := scenario_of(app):
+                    sys.stderr.write(f"{mark.words}\n")
             yield app
         except DBAPIError as error:
             ailment = database_failure_or_lack(error, settings)

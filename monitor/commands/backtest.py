@@ -40,6 +40,9 @@ def backtest(
         Path | None, typer.Option(metavar="FILE", help="Write the report as Markdown too.")
     ] = None,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a picture too.")] = None,
+    dated_only: Annotated[
+        bool, typer.Option("--dated-only", help="Leave out what has no known date of publication.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Replay a series as it was knowable, and say how often the rules were right.
@@ -67,6 +70,7 @@ def backtest(
             events=read_events(events, found.timezone) if events else (),
             starts=starts,
             seed=seed,
+            dated_only=dated_only,
             sources=app.sources,
         )
         with progress_bar("Replaying the history") as progress:

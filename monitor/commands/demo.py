@@ -1,4 +1,4 @@
-"""`sitewatch demo`: a recorded scenario replayed at speed, with the page open on it; nothing leaves the machine."""
+"""`sitewatch demo`: a scenario replayed at speed, with the page open on it; nothing leaves the machine."""
 
 import logging
 import os
@@ -41,7 +41,8 @@ def demo(
     """Show sitewatch at work: replay two years in half a minute, and look at them on the page.
 
     The replay runs through the program's own code into a database of its own, which is deleted at the end.
-    Recorded answers stand in for the network, and messages go nowhere.
+    The scenario's own files stand in for the network, and messages go nowhere. What of them was recorded, reconstructed
+    or invented is said on the console and on every page.
     """
     from monitor.ops.logs import configure
     from monitor.runtime.service import stopping
@@ -56,7 +57,7 @@ def run_demo(
     folder: Path, port: int, speed: float, tell: Callable[[str], None], stop: threading.Event
 ) -> None:
     """Replay with the page open, and leave it open until `stop` is set; raises InputError or WorkFailed."""
-    from monitor.replay.scenario import load_scenario
+    from monitor.replay.scenario import load_scenario, provenance_lines
 
     if not (folder / "scenario.toml").exists():
         raise InputError(
@@ -69,7 +70,11 @@ def run_demo(
         _page(scenario, database_url, port, clock) as page,
     ):
         tell(f"This replays “{scenario.title}”, from {scenario.start:%Y-%m-%d} to {scenario.end:%Y-%m-%d}.")
-        tell("Recorded answers stand in for the network: nothing is asked, and no message is sent.")
+        tell(
+            "The scenario's own files stand in for the network: nothing is asked, and no message is sent. They are"
+        )
+        for line in provenance_lines(scenario):
+            tell(line)
         tell("Its database is deleted at the end. To ask it from another terminal, set")
         tell(f"  SITEWATCH_DATABASE_URL={database_url}")
         with _served(page, stop, tell, clock):

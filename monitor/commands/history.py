@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TextIO
 
 import typer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from monitor.reports.history import HistoryQuery, SiteHistory
     from monitor.sites import Site
 
+_SENTENCE_COLUMNS = 79
 Format = Literal["table", "csv", "json", "geojson", "parquet"]
 
 
@@ -43,6 +45,9 @@ def history(
         str | None,
         typer.Option(metavar="WHEN", help="Only what this database knew by the end of this day."),
     ] = None,
+    dated_only: Annotated[
+        bool, typer.Option("--dated-only", help="Leave out what has no known date of publication.")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = "table",
     as_json: JsonFlag = False,
 ) -> None:
@@ -68,6 +73,7 @@ def history(
             until=times.until("--until", until),
             as_of=times.by("--as-of", as_of),
             as_recorded=times.by("--as-recorded", as_recorded),
+            dated_only=dated_only,
         )
         with reading(app.engine) as connection:
             known = read_history(connection, found, query)
@@ -116,6 +122,8 @@ def _for_bytes(stream: TextIO) -> BinaryIO:
 
 
 def _print_tables(known: "SiteHistory") -> None:
+    from alerts.words import undated_words
+
     if known.empty:
         say(_nothing(known))
         return
@@ -128,6 +136,8 @@ def _print_tables(known: "SiteHistory") -> None:
         _print_declared(known)
     if known.notes:
         _print_notes(known)
+    if said := undated_words(known.undated, kept=not known.query.dated_only):
+        say(f"\n{fill(said, _SENTENCE_COLUMNS)}")
 
 
 def _nothing(known: "SiteHistory") -> str:
@@ -160,6 +170,7 @@ def _print_looks(known: "SiteHistory") -> None:
         counted_by,
         exposure_words,
         interval_words,
+        known_words,
         look_status,
         source_words,
     )
@@ -190,7 +201,7 @@ def _print_looks(known: "SiteHistory") -> None:
                 look_status(each),
                 each.series.procedure,
                 source_words(each.publisher, each.via) or counted_by(each),
-                instant_words(each.result_time),
+                known_words(instant_words(each.result_time), undated=each.undated),
                 first_url(each),
             )
             for each in known.looks
@@ -199,7 +210,7 @@ def _print_looks(known: "SiteHistory") -> None:
 
 
 def _print_declared(known: "SiteHistory") -> None:
-    from alerts.words import looks_behind, source_words, statement_words
+    from alerts.words import known_words, looks_behind, source_words, statement_words
 
     say("\nDeclared by others")
     print_table(
@@ -211,7 +222,7 @@ def _print_declared(known: "SiteHistory") -> None:
                 statement_words(each),
                 looks_behind(each.n_looks),
                 source_words(each.publisher, each.via) or "–",
-                instant_words(each.result_time),
+                known_words(instant_words(each.result_time), undated=each.undated),
                 each.url,
             )
             for each in known.declared
@@ -220,7 +231,7 @@ def _print_declared(known: "SiteHistory") -> None:
 
 
 def _print_notes(known: "SiteHistory") -> None:
-    from alerts.words import named, quoted_note, source_words
+    from alerts.words import known_words, named, quoted_note, source_words
 
     say("\nNotes")
     print_table(
@@ -231,7 +242,7 @@ def _print_notes(known: "SiteHistory") -> None:
                 _what(each.metric, each.subject, each.area),
                 quoted_note(each.text, named(each.publisher), each.via),
                 source_words(each.publisher, each.via) or "–",
-                instant_words(each.result_time),
+                known_words(instant_words(each.result_time), undated=each.undated),
                 each.url,
             )
             for each in known.notes

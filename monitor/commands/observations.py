@@ -67,6 +67,36 @@ def import_counts(
         raise typer.Exit(2)
 
 
+@observations_app.command("check")
+def check_counts(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, or GeoJSON (.geojson or .json).")],
+    *,
+    zone: Annotated[
+        str,
+        typer.Option("--zone", help="Whose days bare dates are, such as UTC; without it the site's own."),
+    ] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Check a file of counts and store nothing: faults of form, and rows that cannot all be true.
+
+    Such as a zero over a time that another row counts, a zero over weeks that nobody says were looked at, a time told more
+    exactly than its zone is known, counts outside a published limit, and a publisher without address.
+    """
+    from monitor.imports import check_file
+
+    with opened(prepared=False) as app:
+        faults, findings = check_file(file, app.sites, utc_now(), zone)
+    if as_json:
+        print_json({"file": str(file), "faults": faults, "findings": findings})
+    else:
+        for line in (*map(str, faults), *findings):
+            say(line)
+        if not faults and not findings:
+            say(f"Nothing in {file} contradicts itself, as far as that can be told from the file alone.")
+    if faults or findings:
+        raise typer.Exit(1)
+
+
 def _imported(report: "ImportReport") -> int:
     return report.stored + report.revised + report.unchanged + report.declared + report.notes
 

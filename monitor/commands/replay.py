@@ -3,6 +3,7 @@
 import json
 import tempfile
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,24 +27,34 @@ def replay_command(
         Path | None,
         typer.Option(metavar="FILE", help="Keep the database in this new SQLite file.", show_default=False),
     ] = None,
+    dated_only: Annotated[
+        bool, typer.Option("--dated-only", help="Leave out what has no known date of publication.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Replay a recorded scenario with its own clock, and compare with its expected.json if it has one.
 
-    Nothing leaves this machine: recorded answers stand in for the network, and messages go to the log only.
+    Nothing leaves this machine: the answers of the scenario stand in for the network, and messages go to the log only. What
+    of them was recorded, reconstructed or invented is said first.
     """
     from monitor.ops.logs import configure
     from monitor.replay.report import differences, replay_report
     from monitor.replay.run import run_scenario
+    from monitor.replay.scenario import load_scenario, provenance_lines
 
     if database is not None and database.exists():
         raise InputError(f"{database} exists already. A replay needs a new file: name another, or delete it.")
     configure("auto", ())
+    scenario = load_scenario(folder)
+    if not as_json:
+        say(f"This replays “{scenario.title}”. What stands in for the world:")
+        for line in provenance_lines(scenario):
+            say(line)
     with tempfile.TemporaryDirectory(prefix="sitewatch-replay-") as scratch, _bar(folder) as progress:
         path = database or Path(scratch) / "replay.db"
-        app = run_scenario(folder, f"sqlite:///{path}", progress)
+        app = run_scenario(folder, f"sqlite:///{path}", progress, dated_only=dated_only)
         try:
-            found = replay_report(app.engine)
+            found = {"scenario": asdict(scenario.mark), **replay_report(app.engine)}
         finally:
             app.close()
     differing = differences(found, _expected(folder)) if (folder / EXPECTED_FILE).exists() else None
@@ -70,6 +81,7 @@ def _expected(folder: Path) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any], differing: list[str] | None) -> None:
+    from alerts.words import undated_words
 
     print_table(
         ("opened", "status", "headline"),
@@ -79,6 +91,8 @@ def _show(found: dict[str, Any], differing: list[str] | None) -> None:
         f"{len(found['alerts'])} alerts, {found['observations']} observations, {len(found['visits'])} visits, "
         f"{len(found['deliveries'])} messages."
     )
+    if undated := undated_words(found["undated"]):
+        say(undated)
     say_data(found["attribution"])
     if differing == []:
         say("This is what expected.json says.")

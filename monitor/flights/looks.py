@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from alerts.metrics import METRICS
 from alerts.words import utc
 from db.records import Evidence, Observation, Qualifier, SeriesKey, Visit
+from db.records.provenance import made_words
 from monitor.flights.coverage import Exposure
 from monitor.flights.links import links_of
 from monitor.flights.visits import ADSB_PROCEDURE
@@ -201,7 +202,15 @@ def look_of_day(
         origin=", ".join(state.providers),
         certainty=_certainty(seen),
         evidence=tuple(_evidence(metric, seen)),
-        note=story(metric, seen, site) if counts else _why_no_count(state.exposure),
+        note=" ".join(
+            filter(
+                None,
+                (
+                    made_words(state.providers) if counts else "",
+                    story(metric, seen, site) if counts else _why_no_count(state.exposure),
+                ),
+            )
+        ),
     )
     # The running day's exposure is computed where it is read, not stored.
     if not state.closed:

@@ -3,7 +3,15 @@
 from monitor.imports.faults import ImportFault, UnreadableFile
 from monitor.imports.fields import ImportClock
 from monitor.imports.known import move_days
-from monitor.imports.load import ImportProgress, ImportReport, import_file, load_published, store_records
+from monitor.imports.load import (
+    ImportProgress,
+    ImportReport,
+    check_file,
+    import_file,
+    load_published,
+    store_records,
+    withdraw_published,
+)
 from monitor.imports.rows import ImportedRecord, parse_row, parse_rows
 from monitor.imports.site_baselines import declared_of, load_declared
 from monitor.imports.sources import RawRow, csv_rows, feature_rows, open_rows
@@ -16,6 +24,7 @@ __all__ = [
     "ImportedRecord",
     "RawRow",
     "UnreadableFile",
+    "check_file",
     "csv_rows",
     "declared_of",
     "feature_rows",
@@ -27,4 +36,5 @@ __all__ = [
     "parse_row",
     "parse_rows",
     "store_records",
+    "withdraw_published",
 ]

@@ -36,6 +36,8 @@ def as_it_was(record: ExportedRecord, raw: RawRow, zone: tzinfo) -> ExportedReco
     zone_named = reader.attempt("zone", lambda: values.zone(reader.text("zone")))
     if start is None or end is None or zone_named is None:
         return tuple(reader.faults)
+    if not reader.text("published") and (earliest := _instant(reader, "knowable_from", zone)):
+        record = replace(record, result_time=earliest)
     key, first, last = (reader.text(name) for name in ("look_key", "written_start", "written_end"))
     if isinstance(record, Note):
         return replace(

@@ -36,6 +36,8 @@ class RowPeriod:
 
     period: periods.Period
     result_time: datetime
+    undated: bool = False
+    """Whether that is only the earliest: nobody says when it was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ def _when(reader: RowReader, zone: tzinfo, clock: ImportClock) -> RowPeriod | No
     return (
         None
         if known is None
-        else _bounded(reader, RowPeriod(period, known), clock, published=bool(published))
+        else _bounded(reader, RowPeriod(period, known, not published), clock, published=bool(published))
     )
 
 
@@ -207,7 +209,9 @@ def _bounded(reader: RowReader, when: RowPeriod, clock: ImportClock, *, publishe
         reader.fault("start", f"it lies in the future (it is {now})", "Check the year and the month")
     elif published and when.result_time > latest + _DATES_AHEAD:
         reader.fault("published", f"it lies in the future (it is {now})", "Check the year and the month")
-    return RowPeriod(when.period, max(when.period.start, min(when.result_time, latest)))
+    known = max(when.period.start, min(when.result_time, latest))
+    # What is brought in before its period has ended is known from then on.
+    return RowPeriod(when.period, known, undated=when.undated and known == when.result_time)
 
 
 def _finding(reader: RowReader, metric: str, says: Comparator) -> RowNumbers:

@@ -17,10 +17,13 @@ from db.chunks import chunks
 from db.declared import record_declared, record_notes
 from db.engine import Connection, Engine, reading, writing
 from db.imports import ImportTurn, import_turn
+from db.moves import date_look
 from db.records import DeclaredBaseline, Note, Observation
+from db.records.counts import remark
 from db.records.revisions import in_force
 from db.spelling import spelled
 from monitor.imports.columns import ID_COLUMN
+from monitor.imports.contradictions import LabelledRecord, contradictions, without_address
 from monitor.imports.faults import FAULTS_KEPT, ImportFault, UnreadableFile
 from monitor.imports.fields import ImportClock
 from monitor.imports.identity import is_name, look_identities
@@ -32,6 +35,9 @@ from monitor.sites import Site
 
 ROWS_AT_ONCE = 50
 """Rows of one transaction: other writers wait for no more."""
+ROWS_COMPARED = 10_000
+"""A larger file is compared with itself only where that is asked for: as records it would not fit into memory."""
+_FINDINGS_SHOWN = 10
 _TOLD_EVERY = 1_000
 ImportedT = TypeVar("ImportedT", Observation, DeclaredBaseline, Note)
 ImportProgress = Callable[[str, int], None]
@@ -73,12 +79,64 @@ def import_file(
     return _import(engine, path, sites, clock, skip_bad=skip_bad, progress=progress)
 
 
+def check_file(
+    path: Path, sites: Mapping[str, Site], now: datetime, zone: str = ""
+) -> tuple[list[ImportFault], list[str]]:
+    """Every fault of a file, and every sentence about rows that contradict each other or have no address; stores nothing."""
+    rows: list[LabelledRecord] = []
+    faults: list[ImportFault] = []
+    try:
+        for raw in open_rows(path)():
+            parsed = parse_row(raw, sites, ImportClock(now, latest=now, zone=zone))
+            if isinstance(parsed, tuple):
+                faults += parsed
+            else:
+                rows.append(LabelledRecord(raw.label, parsed))
+    except UnreadableFile as error:
+        return list(error.faults), []
+    return faults, [*contradictions(rows), *without_address(rows)]
+
+
 def load_published(engine: Engine, path: Path, sites: Mapping[str, Site], now: datetime) -> ImportReport:
     """Load the published facts; harmless at every start. A clock in the past (a replay) is no fault here.
 
     Facts about sites that are no longer watched are left out.
     """
     return _import(engine, path, sites, ImportClock(now), skip_bad=True, progress=None)
+
+
+def withdraw_published(
+    engine: Engine, path: Path, sites: Mapping[str, Site], now: datetime
+) -> list[tuple[Observation, str]]:
+    """Take back the counts of a file of mistakes, where they are stored and in force; give each with the reason.
+
+    They were never true, so that no `--as-of` shows them any more; alerts that rest on them are judged again.
+    """
+    try:
+        parsed = [parse_row(raw, sites, ImportClock(now)) for raw in open_rows(path)()]
+    except UnreadableFile:
+        return []
+    mistakes = [each for each in parsed if isinstance(each, Observation)]
+    with reading(engine) as connection:
+        settled = _of(Known(connection, sites).settled_in_place(connection, mistakes) or (), Observation)
+        stored = list(zip(settled, observations.known_revisions(connection, settled), strict=True))
+    taken_back = [
+        (said, remark(each.note))
+        for each, revisions in stored
+        if revisions and (said := in_force(revisions, Observation.same_finding)).value == each.value
+    ]
+    if taken_back:
+        with writing(engine) as connection:
+            observations.record_observations(
+                connection, [_taken_back(said, why, now) for said, why in taken_back]
+            )
+    return taken_back
+
+
+def _taken_back(said: Observation, why: str, now: datetime) -> Observation:
+    return replace(
+        said, value=None, low=None, high=None, qualifier="=", assessable=False, note=why, recorded_at=now
+    )
 
 
 def _import(
@@ -128,15 +186,22 @@ class _Checked:
     bad: set[int] = field(default_factory=set)
     seen: dict[int, tuple[int, str]] = field(default_factory=dict)
     dated: set[int] = field(default_factory=set)
+    undated: set[int] = field(default_factory=set)
+    compared: list[LabelledRecord] = field(default_factory=list)
     zones: Counter[str] = field(default_factory=Counter)
     row_numbers: int = 0
 
     def notices(self) -> Iterator[str]:
-        """What a person should know of ids."""
+        """What a person should know of ids, and of rows that contradict each other."""
         if self.row_numbers:
             one = "The id of one row is a bare number"
             ids = one if self.row_numbers == 1 else f"The ids of {self.row_numbers} rows are bare numbers"
             yield f"{ids}, as exports number their rows, and no name: such a look is known by its source and period."
+        if len(self.compared) <= ROWS_COMPARED:
+            said = contradictions(self.compared)
+            yield from said[:_FINDINGS_SHOWN]
+            if len(said) > _FINDINGS_SHOWN:
+                yield f"There are {len(said) - _FINDINGS_SHOWN} more such rows: “sitewatch observations check” lists all."
 
 
 def _check(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, say: ImportProgress) -> _Checked:
@@ -149,6 +214,8 @@ def _check(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, say: Impor
         faults = parsed if isinstance(parsed, tuple) else _repeats(check, parsed, raw)
         if not isinstance(parsed, tuple):
             _note(check, parsed, raw, sites)
+        if not faults and not isinstance(parsed, tuple) and len(check.compared) <= ROWS_COMPARED:
+            check.compared.append(LabelledRecord(raw.label, parsed))
         if faults:
             check.bad.add(raw.number)
             check.faults += faults[: FAULTS_KEPT - len(check.faults)]
@@ -168,8 +235,7 @@ def _note(check: _Checked, record: ImportedRecord, raw: RawRow, sites: Mapping[s
 
 def _repeats(check: _Checked, record: ImportedRecord, raw: RawRow) -> tuple[ImportFault, ...]:
     """Find a row that contradicts an earlier one about the same look, known at the same time."""
-    if _dated(raw):
-        check.dated.add(hash(_thing(record, raw)))
+    (check.dated if _dated(raw) else check.undated).add(hash(_thing(record, raw)))
     # Hashes, since a large file has more keys than one wants to keep.
     identity, says = hash((_thing(record, raw), record.result_time)), hash(_says(record))
     earlier_says, earlier_label = check.seen.setdefault(identity, (says, raw.label))
@@ -204,6 +270,8 @@ class _Good:
     record: ImportedRecord
     dated: bool
     """Whether the file says when it, or a correction of it, was published."""
+    dates: bool
+    """Whether the file says when it was published, and nowhere speaks of the same look without a date."""
     exported: bool
     """Whether it has the very key under which it is, or was, stored."""
 
@@ -212,8 +280,13 @@ def _good(rows: Rows, sites: Mapping[str, Site], clock: ImportClock, check: _Che
     for raw in rows():
         parsed = () if raw.number in check.bad else parse_row(raw, sites, clock)
         if not isinstance(parsed, tuple):
-            dated = _dated(raw) or hash(_thing(parsed, raw)) in check.dated
-            yield _Good(parsed, dated, exported=raw.exported)
+            thing, dated = hash(_thing(parsed, raw)), _dated(raw)
+            yield _Good(
+                parsed,
+                dated=dated or thing in check.dated,
+                dates=dated and thing not in check.undated,
+                exported=raw.exported,
+            )
 
 
 def _dated(raw: RawRow) -> bool:
@@ -253,18 +326,23 @@ def _stored(
     """Store some rows in short transactions; count what each of them brought."""
     with reading(engine) as connection:
         settled = known.settled_in_place(connection, _unsettled(rows))
-        owed = None if settled is None else _owed(connection, _under(rows, settled), clock)
+        under = None if settled is None else _under(rows, settled)
+        owed = None if under is None else _owed(connection, under, clock)
+        dated = [] if under is None else list(_dated_now(connection, under))
     if owed is not None:
         with writing(engine) as connection:
             turn.hold(connection)
+            _date(connection, dated)
             done = _store(connection, owed)
         yield _with_known(done, len(rows))
         return
     for some in chunks(rows, MOVES_AT_ONCE):
         with writing(engine) as connection:
             turn.hold(connection)
-            moved = known.settled(connection, _unsettled(some))
-            done = _store(connection, _owed(connection, _under(some, moved), clock))
+            under = _under(some, known.settled(connection, _unsettled(some)))
+            owed = _owed(connection, under, clock)
+            _date(connection, list(_dated_now(connection, under)))
+            done = _store(connection, owed)
         yield _with_known(done, len(some))
 
 
@@ -290,6 +368,20 @@ def _owed(connection: Connection, rows: Sequence[_Good], clock: ImportClock) -> 
     return [*others, *_corrections(connection, undated, clock)]
 
 
+def _dated_now(connection: Connection, rows: Sequence[_Good]) -> Iterator[tuple[Observation, Observation]]:
+    """What is stored as undated and is said again with its date, each with what says so: it was not known before that."""
+    looks = _of([each.record for each in rows if each.dates], Observation)
+    for each, revisions in zip(looks, observations.known_revisions(connection, looks), strict=True):
+        for known in revisions:
+            if known.undated and each.result_time > known.result_time and each.same_finding(known):
+                yield known, each
+
+
+def _date(connection: Connection, dated: Sequence[tuple[Observation, Observation]]) -> None:
+    for known, each in dated:
+        date_look(connection, known, each)
+
+
 def _corrections(
     connection: Connection, undated: Sequence[Observation], clock: ImportClock
 ) -> Iterator[Observation]:
@@ -302,9 +394,11 @@ def _corrections(
             current = in_force(revisions, Observation.same_finding)
             # The midnight after, at which it was knowable, hangs on the zone.
             if not each.same_finding(current):
-                yield replace(each, result_time=max(each.result_time, current.result_time))
+                yield replace(
+                    each, result_time=max(each.result_time, current.result_time), note=remark(each.note)
+                )
         elif not any(each.same_finding(earlier) for earlier in revisions):
-            yield replace(each, result_time=max(each.period_start, clock.latest))
+            yield replace(each, result_time=max(each.period_start, clock.latest), note=remark(each.note))
 
 
 def _of(records: Sequence[ImportedRecord], kind: type[ImportedT]) -> list[ImportedT]:

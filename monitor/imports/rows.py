@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from alerts.metrics import METRICS, NOTE_METRIC
 from db.records import DeclaredBaseline, Evidence, Note, Observation, SeriesKey
+from db.records.counts import remark
 from db.spelling import folded
 from monitor.imports.exported import as_import_row, as_it_was
 from monitor.imports.faults import ImportFault
@@ -77,7 +78,7 @@ def _observation(fields: RowFields, clock: ImportClock) -> Observation:
         certainty=citation.certainty,
         announced=fields.announced,
         evidence=tuple(_evidence(fields)),
-        note=citation.note,
+        note=_remark(fields, citation.note),
         written_start=period.written[0],
         written_end=period.written[1],
         zone=fields.zone,
@@ -101,7 +102,7 @@ def _declared(fields: RowFields, clock: ImportClock) -> DeclaredBaseline:
         via=citation.via,
         url=citation.url,
         certainty=citation.certainty,
-        note=citation.note,
+        note=_remark(fields, citation.note),
         written_start=period.written[0],
         written_end=period.written[1],
         zone=fields.zone,
@@ -130,11 +131,17 @@ def _note(fields: RowFields, clock: ImportClock) -> Note:
         url=citation.url,
         certainty=citation.certainty,
         announced=fields.announced,
-        text=text,
+        text=_remark(fields, text),
         written_start=period.written[0],
         written_end=period.written[1],
         zone=fields.zone,
     )
+
+
+def _remark(fields: RowFields, text: str) -> str:
+    """The row's remark; one that a publisher made without a date says so."""
+    stated = bool(source_of(fields.citation.publisher, fields.citation.url))
+    return remark(text, undated=stated and fields.when.undated)
 
 
 def _series(fields: RowFields) -> SeriesKey:

@@ -12,7 +12,7 @@ from db.alerts import alert_events, alerts
 from db.deliveries import deliveries
 from db.engine import Engine, reading
 from db.flights import visits
-from db.observations import count_recorded
+from db.observations import count_recorded, count_undated
 from db.records import Alert, AlertEvent, Delivery, JsonMapping, TimeBounds, Visit
 
 
@@ -22,11 +22,12 @@ def replay_report(engine: Engine) -> dict[str, Any]:
         found = alerts(connection)
         lives = {each.id: alert_events(connection, each.id) for each in found}
         owed = deliveries(connection)
-        recorded = count_recorded(connection)
+        recorded, undated = count_recorded(connection), count_undated(connection)
         stays = visits(connection)
     return {
         "alerts": [_alert(each, lives[each.id]) for each in found],
         "observations": recorded,
+        "undated": undated,
         "visits": [_visit(each) for each in stays],
         "deliveries": [_delivery(each) for each in owed],
         "attribution": each_once(said for each in found for said in alert_attributions(each)),

@@ -5,12 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
 from db.alerts import alerts
 from db.engine import reading, writing
 from db.migrate import migrate
+from db.records import Observation
+from db.records.provenance import marked_publisher, provenance_of
+from db.scenario_mark import holds_data, mark_scenario, scenario_mark
 from monitor import pipeline
 from monitor.app import App
 from monitor.bootstrap import build_app
@@ -18,12 +22,19 @@ from monitor.config.settings import LogSettings, ProviderSettings, Settings
 from monitor.feeds.providers import DEFAULT_PROVIDERS
 from monitor.imports import ImportClock, ImportedRecord, open_rows, parse_rows
 from monitor.imports.load import store_records
-from monitor.replay.scenario import Scenario, ScenarioError, load_scenario, read_recordings
+from monitor.replay.scenario import (
+    Scenario,
+    ScenarioError,
+    ScenarioFile,
+    load_scenario,
+    read_recordings,
+)
 from monitor.replay.timeline import Wakes, lapse_moments, poll_timer, slot_of
 from monitor.replay.transport import RecordedTransport
 from monitor.sites import Site
 
 REPLAY_OWNER = "replay"
+_NOWHERE = "https://scenario.invalid/"
 ReplayProgress = Callable[[float], None]
 """Called with the share of the scenario's time that has passed, 0 to 1."""
 
@@ -39,19 +50,37 @@ class SteppedClock:
         return self.now
 
 
-def run_scenario(folder: Path, database_url: str, progress: ReplayProgress | None = None) -> App:
-    """Run a whole scenario on an empty database; give the program as it stands at the end, still open."""
+def run_scenario(
+    folder: Path, database_url: str, progress: ReplayProgress | None = None, *, dated_only: bool = False
+) -> App:
+    """Run a whole scenario on an empty database; give the program as it stands at the end, still open.
+
+    With `dated_only` nobody learns what has no known date of publication.
+    """
     scenario = load_scenario(folder)
     clock = SteppedClock(scenario.start)
     app = _build(scenario, database_url, clock)
     try:
         migrate(app.engine)
+        _mark(app, scenario)
         pipeline.note_sites(app, scenario.start)
-        _Loop(app, scenario, clock, progress or (lambda _share: None)).run()
+        arrivals = _arrivals(scenario, app.sites, dated_only=dated_only)
+        _Loop(app, scenario, clock, arrivals, progress or (lambda _share: None)).run()
     except BaseException:
         app.close()
         raise
     return app
+
+
+def _mark(app: App, scenario: Scenario) -> None:
+    """Say in the database itself what it holds, before it holds anything; raises ScenarioError where it does already."""
+    with writing(app.engine) as connection:
+        if holds_data(connection) or scenario_mark(connection) is not None:
+            raise ScenarioError(
+                f"The {app.database} holds something already. A replay needs an empty database: what was made up must "
+                "not stand among what was watched."
+            )
+        mark_scenario(connection, scenario.mark, scenario.start)
 
 
 def _build(scenario: Scenario, database_url: str, clock: SteppedClock) -> App:
@@ -69,7 +98,11 @@ def scenario_settings(scenario: Scenario, database_url: str) -> Settings:
     off = {provider.name: ProviderSettings(enabled=False) for provider in DEFAULT_PROVIDERS}
     on = {
         name: ProviderSettings.model_validate(
-            {**each.model_dump(exclude={"active", "sites"}, exclude_unset=True), "enabled": True}
+            {
+                **each.model_dump(exclude={"active", "sites"}, exclude_unset=True),
+                **_said_of(name, scenario),
+                "enabled": True,
+            }
         )
         for name, each in scenario.providers.items()
     }
@@ -83,10 +116,32 @@ def scenario_settings(scenario: Scenario, database_url: str) -> Settings:
     )
 
 
+def _said_of(name: str, scenario: Scenario) -> dict[str, Any]:
+    """What a provider that nobody recorded says of itself wherever its data are shown."""
+    provenance = provenance_of(name)
+    if provenance == "recorded":
+        return {}
+    # Only those that answer have lines; whose answers are missing is made up by the scenario itself.
+    said = [each.origin for each in scenario.recordings if each.provenance == provenance] or [scenario.title]
+    return {
+        "base_url": _NOWHERE,
+        "licence": f"{provenance} for a scenario",
+        "attribution": f"{provenance} for a scenario, not recorded: {' '.join(dict.fromkeys(said))}",
+        "redistribute": False,
+    }
+
+
 class _Loop:
-    def __init__(self, app: App, scenario: Scenario, clock: SteppedClock, progress: ReplayProgress) -> None:
+    def __init__(
+        self,
+        app: App,
+        scenario: Scenario,
+        clock: SteppedClock,
+        arrivals: Mapping[datetime, list[ImportedRecord]],
+        progress: ReplayProgress,
+    ) -> None:
         self._app, self._scenario, self._clock, self._progress = app, scenario, clock, progress
-        self._arrivals = _arrivals(scenario, app.sites)
+        self._arrivals = arrivals
         self._due = Wakes(sorted(self._arrivals))
         whole = (scenario.start, scenario.end)
         recorded = read_recordings(scenario)
@@ -144,14 +199,24 @@ class _Loop:
                 store_records(connection, records, self._app.sites)
 
 
-def _arrivals(scenario: Scenario, sites: Mapping[str, Site]) -> dict[datetime, list[ImportedRecord]]:
-    records = [record for path in scenario.observations for record in _read(path, sites, scenario)]
+def _arrivals(
+    scenario: Scenario, sites: Mapping[str, Site], *, dated_only: bool
+) -> dict[datetime, list[ImportedRecord]]:
+    read = (record for file in scenario.observations for record in _read(file, sites, scenario))
+    records = [each for each in read if not (dated_only and each.undated)]
     records.sort(key=lambda each: each.result_time)
     return {moment: list(group) for moment, group in groupby(records, key=lambda each: each.result_time)}
 
 
-def _read(path: Path, sites: Mapping[str, Site], scenario: Scenario) -> Sequence[ImportedRecord]:
-    records, faults = parse_rows(open_rows(path)(), sites, ImportClock(scenario.end))
+def _read(file: ScenarioFile, sites: Mapping[str, Site], scenario: Scenario) -> Sequence[ImportedRecord]:
+    records, faults = parse_rows(open_rows(file.file)(), sites, ImportClock(scenario.end))
     if faults:
-        raise ScenarioError(f"{path}: {'; '.join(str(fault) for fault in faults)}")
-    return records
+        raise ScenarioError(f"{file.file}: {'; '.join(str(fault) for fault in faults)}")
+    return [_marked(each, file) for each in records]
+
+
+def _marked(record: ImportedRecord, file: ScenarioFile) -> ImportedRecord:
+    publisher = marked_publisher(record.publisher, file.provenance)
+    if isinstance(record, Observation):
+        return replace(record, publisher=publisher, origin=publisher)
+    return replace(record, publisher=publisher)

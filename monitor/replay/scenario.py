@@ -9,12 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from db.records.provenance import Provenance, provenance_of
+from db.scenario_mark import ScenarioMark, ScenarioPart
 from monitor.config.settings import ProviderSettings
 from monitor.errors import InputError
+from monitor.feeds.providers import DEFAULT_PROVIDERS
 
 GZIP_SUFFIX = ".gz"
 
@@ -39,10 +42,17 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Recording(_Strict):
-    """A file of responses: `lines` wraps each one (DESIGN §7), `bodies` has one bare readsb answer a line."""
+class ScenarioFile(_Strict):
+    """A file of a scenario, with what its rows are and, in a sentence, where they come from."""
 
     file: Path
+    provenance: Provenance
+    origin: str = Field(min_length=10)
+
+
+class Recording(ScenarioFile):
+    """A file of responses: `lines` wraps each one, `bodies` has one bare readsb answer a line."""
+
     format: Literal["lines", "bodies"] = "lines"
     provider: str = ""
     purpose: Literal["data", "canary", "token", "page"] = "data"
@@ -62,12 +72,33 @@ class Scenario(_Strict):
     start: AwareDatetime
     end: AwareDatetime
     sites: Path
-    observations: tuple[Path, ...] = ()
+    observations: tuple[ScenarioFile, ...] = ()
     recordings: tuple[Recording, ...] = ()
     channels: tuple[str, ...] = ("log",)
     providers: dict[str, ScenarioProvider] = Field(default_factory=dict)
     lapse_after_days: float = 90
     notes: str = ""
+
+    @field_validator("observations", mode="before")
+    @classmethod
+    def _marked(cls, value: Any) -> Any:
+        if isinstance(value, list) and any(isinstance(each, str) for each in value):
+            raise ValueError(f"a file must say what it is: {_HOW_TO_MARK}")
+        return value
+
+    @property
+    def mark(self) -> ScenarioMark:
+        """What the database of a replay says of itself."""
+        files = [*self.observations, *self.recordings]
+        return ScenarioMark(
+            self.title, tuple(ScenarioPart(each.file.name, each.provenance, each.origin) for each in files)
+        )
+
+
+_HOW_TO_MARK = (
+    'write [[observations]] or [[recordings]] with file, provenance ("recorded", "reconstructed" or "invented") and '
+    "origin, a sentence that says where its rows come from"
+)
 
 
 def load_scenario(folder: Path) -> Scenario:
@@ -87,15 +118,71 @@ def load_scenario(folder: Path) -> Scenario:
         raise ScenarioError(f"{path} cannot be used: {faults}.") from None
     if scenario.end <= scenario.start:
         raise ScenarioError(f"{path}: end must be later than start.")
-    return scenario.model_copy(
+    found = scenario.model_copy(
         update={
             "sites": folder / scenario.sites,
-            "observations": tuple(folder / each for each in scenario.observations),
-            "recordings": tuple(
-                each.model_copy(update={"file": folder / each.file}) for each in scenario.recordings
-            ),
+            "observations": tuple(_inside(folder, each) for each in scenario.observations),
+            "recordings": tuple(_inside(folder, each) for each in scenario.recordings),
         }
     )
+    _check_names(path, found)
+    return found
+
+
+_FileT = TypeVar("_FileT", bound=ScenarioFile)
+
+
+def _inside(folder: Path, file: _FileT) -> _FileT:
+    return file.model_copy(update={"file": folder / file.file})
+
+
+def _check_names(path: Path, scenario: Scenario) -> None:
+    """Nothing that was made up may bear the name of who did not make it up; raises ScenarioError."""
+    answered: dict[str, set[Provenance]] = {name: set() for name in scenario.providers}
+    for recording in scenario.recordings:
+        for name in {each.provider for each in _read(recording)}:
+            answered.setdefault(name, set()).add(recording.provenance)
+            if provenance_of(name) != recording.provenance:
+                raise ScenarioError(
+                    f"{path}: answers in {recording.file.name} are {recording.provenance}, and stand there under the "
+                    f"provider {name}. {_named_for(recording.provenance)}"
+                )
+    for name, settings in scenario.providers.items():
+        provenance = provenance_of(name)
+        if provenance == "recorded" and not answered[name]:
+            raise ScenarioError(
+                f"{path}: no answer of {name} was recorded, so its silence would be made up. Name the provider for what "
+                "it is, as in invented-flights."
+            )
+        if provenance != "recorded":
+            _check_made(path, name, settings)
+
+
+def _named_for(provenance: Provenance) -> str:
+    if provenance == "recorded":
+        return "A recording keeps the name of the provider that was asked."
+    return f"What nobody recorded must not bear a provider's name: call it {provenance}-NAME, as in {provenance}-flights."
+
+
+def _check_made(path: Path, name: str, settings: ScenarioProvider) -> None:
+    real = next((each.name for each in DEFAULT_PROVIDERS if each.name in name), None)
+    if real is not None:
+        raise ScenarioError(
+            f"{path}: {name} bears the name of {real}, who did not send this. Call it otherwise."
+        )
+    given = [
+        each
+        for each in ("base_url", "licence", "attribution", "redistribute")
+        if getattr(settings, each) is not None
+    ]
+    if given or settings.kind is None:
+        what = f"must not set {', '.join(given)}" if given else "must say its kind"
+        raise ScenarioError(f"{path}: the provider {name} is made up: it {what}.")
+
+
+def provenance_lines(scenario: Scenario) -> list[str]:
+    """What each file of a scenario is, as the console says it."""
+    return [f"  {each.file}: {each.provenance}. {each.origin}" for each in scenario.mark.parts]
 
 
 def read_recordings(scenario: Scenario) -> list[RecordedResponse]:

@@ -18,6 +18,7 @@ from alerts.backtest.summary import AlarmRate, BacktestSummary, LabelledEvent, s
 from alerts.judging.forecast import Expected, series_in
 from alerts.judging.knowable import known_at
 from alerts.watch import SiteWatch
+from alerts.words import undated_words
 from db.engine import Engine, reading
 from db.observations import every_revision
 from db.records import Observation, SeriesKey
@@ -42,6 +43,9 @@ class Backtest:
     fit: CalibrationCheck
     power: tuple[DetectionPower, ...]
     judged: tuple[ReplayedLook, ...]
+    undated: int = 0
+    """How many statements have no known date of publication; they are left out where the query says so."""
+    dated_only: bool = False
     attribution: tuple[str, ...] = ()
     """Whose counts and baselines were replayed."""
 
@@ -54,6 +58,8 @@ class Backtest:
             "seed": self.seed,
             "code": self.code,
             "input_sha256": self.input_sha256,
+            "undated": self.undated,
+            "dated_only": self.dated_only,
             "summary": asdict(self.summary),
             "fit": asdict(self.fit),
             "power": [asdict(each) for each in self.power],
@@ -93,6 +99,8 @@ class BacktestQuery:
     events: tuple[LabelledEvent, ...] = ()
     starts: int = 200
     seed: int = 1
+    dated_only: bool = False
+    """Whether what has no known date of publication is left out."""
     sources: Attributions = field(default_factory=Attributions)
     """How providers are named."""
 
@@ -108,6 +116,14 @@ def run_backtest(
     with reading(engine) as connection:
         known = known_at(connection, site, question.metric, question.area, now)
         revisions = every_revision(connection, site.site_id, question.area, question.metric)
+    undated = sum(each.undated for each in revisions) + sum(each.undated for each in known.declared)
+    if question.dated_only:
+        revisions = [each for each in revisions if not each.undated]
+        known = replace(
+            known,
+            looks=[each for each in known.looks if not each.undated],
+            declared=[each for each in known.declared if not each.undated],
+        )
     keys = series_in(known, question.subject)
     if not keys:
         raise InputError(
@@ -132,6 +148,8 @@ def run_backtest(
         fit=check_calibration(judged, question.seed),
         power=tuple(detection_power(looks, judged, question.starts, question.seed)),
         judged=tuple(judged),
+        undated=undated,
+        dated_only=question.dated_only,
         attribution=tuple(known_attributions(known, [key], question.sources)),
     )
 
@@ -198,6 +216,9 @@ def _head(found: Backtest) -> Iterator[str]:
         f"{summary.site_years:g} site-years were judged."
     )
     yield ""
+    if said := undated_words(found.undated, kept=not found.dated_only):
+        yield said
+        yield ""
     yield f"sitewatch {found.code}, seed {found.seed}, input {found.input_sha256[:16]}."
     yield ""
     yield data_line(found.attribution)

@@ -20,6 +20,8 @@ class HistoryQuery:
     until: datetime | None = None
     as_of: datetime | None = None
     as_recorded: datetime | None = None
+    dated_only: bool = False
+    """Whether statements are left out whose date of publication nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class SiteHistory:
     looks: tuple[Observation, ...]
     declared: tuple[DeclaredBaseline, ...]
     notes: tuple[Note, ...]
+    undated: int = 0
+    """How many statements have no known date of publication; they are left out where the query says so."""
 
     @property
     def empty(self) -> bool:
@@ -61,7 +65,16 @@ def read_history(connection: Connection, site: Site, query: HistoryQuery) -> Sit
         for each in notes(connection, site.id, query.metric, *known)
         if query.subject in {None, each.subject} and _overlaps(each, query)
     ]
-    return SiteHistory(site, query, tuple(found), tuple(statements), tuple(remarks))
+    said: list[Observation | DeclaredBaseline | Note] = [*found, *statements, *remarks]
+    undated = sum(each.undated for each in said)
+    return SiteHistory(
+        site,
+        query,
+        tuple(each for each in found if not (query.dated_only and each.undated)),
+        tuple(each for each in statements if not (query.dated_only and each.undated)),
+        tuple(each for each in remarks if not (query.dated_only and each.undated)),
+        undated,
+    )
 
 
 def _overlaps(remark: Note, query: HistoryQuery) -> bool:

@@ -12,6 +12,7 @@ from alerts.attribution import data_line
 from alerts.judging.forecast import Expected
 from alerts.rules.series import certain_count
 from db.records import Observation
+from db.records.provenance import made_words
 
 _DAY_FORMAT = "Y-m-d"
 _LINE_LETTERS = 170
@@ -28,7 +29,7 @@ def terminal_plot(
     plotext.theme("clear")
     plotext.plotsize(width, height)
     plotext.date_form(_DAY_FORMAT)
-    plotext.title(title)
+    plotext.title(_titled(title, looks))
     if expected:
         days = [_day(each.look) for each in expected]
         plotext.plot(days, [each.high for each in expected], marker="dot", label="95 % high")
@@ -39,6 +40,11 @@ def terminal_plot(
     )
     drawn: str = plotext.uncolorize(plotext.build())
     return drawn.rstrip()
+
+
+def _titled(title: str, looks: Sequence[Observation]) -> str:
+    made = made_words(name for each in looks for name in each.data_from)
+    return f"{title}\n{made}" if made else title
 
 
 def _day(look: Observation) -> str:
@@ -78,7 +84,7 @@ def png_plot(
     if alarms:
         top = max((certain_count(each) for each in looks), default=1.0)
         axes.vlines(_times(alarms), 0, top, color="#b3202c", alpha=0.6, label="alarm")
-    axes.set_title(title)
+    axes.set_title(_titled(title, looks))
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
     line = data_line(data)

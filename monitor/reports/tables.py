@@ -41,6 +41,7 @@ HISTORY_COLUMNS = (
     "exposure",
     "procedure",
     "published",
+    "knowable_from",
     "recorded_at",
     "revision",
     "announced",
@@ -60,7 +61,9 @@ HISTORY_COLUMNS = (
 )
 """All that “observations import” needs to store the same again. `look_key` is the key of a statement, too.
 
-`start` (inclusive), `end` (exclusive), `published` (when it was knowable) and `recorded_at` are UTC."""
+`start` (inclusive), `end` (exclusive), `published`, `knowable_from` and `recorded_at` are UTC.
+`published` is when it was knowable, empty where nobody knows; `knowable_from` is then the earliest.
+"""
 
 
 def safe_cell(value: object) -> object:
@@ -212,7 +215,8 @@ def _period(site: NamedSite, start: datetime, end: datetime, record: HistoryReco
 
 def _source(record: HistoryRecord, url: str) -> TableRow:
     return {
-        "published": record.result_time,
+        "published": None if record.undated else record.result_time,
+        "knowable_from": record.result_time,
         "recorded_at": record.recorded_at,
         "revision": record.revision,
         "publisher": record.publisher,
@@ -242,6 +246,7 @@ def history_document(history: SiteHistory, attributions: Mapping[str, str] | Non
     return {
         "site": history.site.id,
         "metric": history.query.metric,
+        "undated": history.undated,
         "looks": [_flat(each, attributions or {}) for each in history.looks],
         "declared": [_flat(each, attributions or {}) for each in history.declared],
         "notes": [_flat(each, attributions or {}) for each in history.notes],
@@ -253,7 +258,12 @@ def _flat(record: HistoryRecord, attributions: Mapping[str, str]) -> TableRow:
     values: TableRow = asdict(record)
     remark = "text" if isinstance(record, Note) else "note"
     values[remark] = quoted_note(values[remark], _who(record), record.via)
-    values = {**values.pop("series", {}), **values, "attribution": one_cell(_said(record, attributions))}
+    values = {
+        **values.pop("series", {}),
+        **values,
+        "undated": record.undated,
+        "attribution": one_cell(_said(record, attributions)),
+    }
     return {name: utc_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 

@@ -1,7 +1,7 @@
 """The web application: routes behind one guard, errors as sentences, and streams that end with the server."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from starlette.requests import HTTPConnection
 from db.ended_sessions import ended_sessions
 from db.engine import DataError, SQLAlchemyError, reading
 from db.late import late_engine
+from db.scenario_mark import scenario_mark
 from monitor.app import App
 from monitor.errors import InputError
 from monitor.ops.database_health import database_trouble, note_database_error
@@ -73,6 +74,7 @@ def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
         clock,
         https,
         partial(database_trouble, settings, app.troubles),
+        partial(_scenario, app),
     )
     web = WebContext(app, clock, keys, renderer, ChangeFeed(app.engine), Sessions(partial(_ended, app)))
     site = FastAPI(
@@ -121,6 +123,14 @@ def _late(web: WebContext) -> WebContext:
 def _ended(app: App) -> frozenset[str]:
     with reading(app.engine) as connection:
         return ended_sessions(connection)
+
+
+def _scenario(app: App) -> str:
+    # A page about a broken database must not need that database.
+    with suppress(SQLAlchemyError), reading(app.engine) as connection:
+        mark = scenario_mark(connection)
+        return mark.words if mark else ""
+    return ""
 
 
 @asynccontextmanager

@@ -43,6 +43,8 @@ class Renderer:
     https: bool
     trouble: Callable[[], str]
     """Why nothing can be stored now, '' while all is well."""
+    scenario: Callable[[], str]
+    """The sentence of a database that holds a scenario and no watch, '' for a watch."""
     late_by: timedelta | None = None
     """How late its pages are on purpose, for the public; None: they are not."""
 
@@ -60,6 +62,7 @@ class Renderer:
                 "form_token": self.keys.form_token(fresh),
                 "guarded": self.keys.api_token is not None,
                 "trouble": self.trouble(),
+                "scenario": self.scenario(),
                 "data": (),
                 "public": self.late_by is not None,
                 "late_by": "" if self.late_by is None else duration(self.late_by),

@@ -17,6 +17,7 @@ from db.engine import open_engine, reading, writing
 from db.migrate import migrate
 from db.observations import looks
 from db.records import Observation
+from db.records.counts import UNDATED
 from db.schema import metadata
 from monitor.imports import ImportReport, UnreadableFile, csv_rows, feature_rows, import_file, open_rows
 from monitor.imports.load import ROWS_AT_ONCE
@@ -54,7 +55,9 @@ def test_a_file_is_imported(engine: Engine, tmp_path: Path) -> None:
     assert report == ImportReport(stored=2, revised=1, unchanged=0, declared=1, notes=1)
     with reading(engine) as connection:
         assert [each.value for each in declared(connection, "busy-port", "ships_present")] == [20]
-        assert [each.text for each in notes(connection, "busy-port")] == ["Rising, no numbers published."]
+        assert [each.text for each in notes(connection, "busy-port")] == [
+            f"Rising, no numbers published. {UNDATED}"
+        ]
 
 
 def test_importing_twice_stores_nothing_new(engine: Engine, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_every_row_becomes_a_record(loaded: Engine) -> None:
             connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in (observation, declared_baseline, note)
         ]
-    assert counts == [42, 5, 5]
+    assert counts == [45, 5, 5]
 
 
 def test_loading_at_every_start_changes_nothing(loaded: Engine) -> None:
@@ -65,7 +65,7 @@ def test_loading_at_every_start_changes_nothing(loaded: Engine) -> None:
         0,
         0,
         0,
-        52,
+        55,
     )
 
 
@@ -138,10 +138,13 @@ def test_the_facts_agree_with_the_research(shared_data: Path) -> None:
     with (shared_data / "published-counts.csv").open(encoding="utf-8", newline="") as stream:
         facts = list(csv.DictReader(stream))
     ours = rows()
-    assert len(ours) == len(facts) == 52
-    for fact, own in zip(facts, ours, strict=True):
+    assert (len(ours), len(facts)) == (55, 52)
+    for fact, own in zip(facts, ours[:52], strict=True):
         assert list(own) == list(fact)
-        assert {**own, "note": ""} == {**fact, "note": ""}
+        # Their sources state no time zone: the time of day is an assumption, the day is not.
+        assumed = fact["start"] in {"2024-01-06T03:00:00Z", "2025-07-14T03:46:00Z"}
+        told = {**fact, "precision": "day"} if assumed else fact
+        assert {**own, "note": ""} == {**told, "note": ""}
         assert own["note"] != fact["note"] or not fact["note"]
 
 
@@ -150,7 +153,7 @@ def test_no_figure_of_the_research_is_lost_or_invented(shared_data: Path) -> Non
     with (shared_data / "published-counts.csv").open(encoding="utf-8", newline="") as stream:
         facts = list(csv.DictReader(stream))
     figures = re.compile(r"\d+(?::\d+|\.\d+)?")
-    for fact, own in zip(facts, rows(), strict=True):
+    for fact, own in zip(facts, rows()[:52], strict=True):
         cells = " ".join(value for column, value in fact.items() if column != "url")
         invented = set(figures.findall(own["note"])) - set(figures.findall(cells))
         assert not invented, own

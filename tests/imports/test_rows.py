@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.records import DeclaredBaseline, Evidence, Note, Observation, SeriesKey
+from db.records.counts import UNDATED
 from monitor.imports import ImportClock, ImportedRecord, ImportFault, csv_rows, feature_rows, parse_rows
 from tests.kit.cast import CAST_BY_ID
 
@@ -177,7 +178,11 @@ def test_a_declared_baseline_keeps_its_citation_and_its_key() -> None:
     }
     found = declared(value="20", via="a newspaper", note="of five years", **cells)
     assert (found.publisher, found.via, found.url) == ("Analysts", "a newspaper", "https://example.org/a")
-    assert (found.certainty, found.note, found.recorded_at) == ("high", "of five years", NOW)
+    assert (found.certainty, found.note, found.recorded_at) == (
+        "high",
+        f"of five years {UNDATED}",
+        NOW,
+    )
     assert found.key == declared(value="22", **cells).key
     assert found.key != declared(value="20", **{**cells, "comparator": "last_seen"}).key
     assert found.key != declared(value="20", area="pier-1", **cells).key

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.long
 SEEDS = Path(__file__).resolve().parents[2] / "scenarios" / "seeds"
 MINIMAL = 'title = "t"\nstart = 2023-01-01T00:00:00Z\nend = 2023-01-02T00:00:00Z\nsites = "sites.geojson"\n'
 HOUR = 3600
+RECORDING = '[[recordings]]\nfile = "polls.ndjson"\nprovenance = "recorded"\norigin = "Made for a test."\n'
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +52,10 @@ class TestTheReferenceStories:
     def test_the_report_can_tell_a_difference(self, seeds: tuple[dict[str, Any], Any]) -> None:
         found = json.loads(json.dumps(seeds[0]))
         found["alerts"][0]["subjects"] = []
-        found["alerts"][5]["message"] = "nothing"
+        found["alerts"][6]["message"] = "nothing"
         del found["alerts"][-1]
         told = "\n".join(differences(found, expected()))
-        for words in ("alert 1", "alert 6", "does not say '3.65'", "an alert is missing"):
+        for words in ("alert 1", "alert 7", "does not say '3.65'", "an alert is missing"):
             assert words in told
 
     def test_the_landing_of_the_il_62m_is_inferred(self, seeds: tuple[dict[str, Any], Any]) -> None:
@@ -72,6 +73,17 @@ class TestTheReferenceStories:
         assert [each["kind"] for each in told["events"]][:2] == ["opened", "amended"]
         assert told["opened_at"] == life[0].recorded_at.isoformat().replace("+00:00", "Z")
         assert "RA-86559 (Il-62, callsign RFF7091, ICAO address 15521F)" in told["message"]
+
+    def test_what_nobody_recorded_settles_no_recorded_alert(self, seeds: tuple[dict[str, Any], Any]) -> None:
+        found = {each["value"]: each for each in seeds[0]["alerts"] if each["metric"] == "railcars"}
+        assert (found[258]["status"], found[300]["status"]) == ("open", "withdrawn")
+        assert found[300]["headline"].startswith("Invented: 300 railcars")
+        assert seeds[0]["alerts"][0]["headline"].startswith("Partly reconstructed: ")
+
+    def test_a_day_of_publication_that_nobody_knows_is_said(self, seeds: tuple[dict[str, Any], Any]) -> None:
+        (told,) = (each for each in seeds[0]["alerts"] if each["phenomenon_day"] == "2023-11-22")
+        assert "date of publication not known, at the earliest 2023-11-23" in told["message"]
+        assert seeds[0]["undated"] == 10
 
     def test_no_message_is_owed_twice_and_each_is_sent(self, seeds: tuple[dict[str, Any], Any]) -> None:
         owed = seeds[0]["deliveries"]
@@ -115,7 +127,7 @@ def test_a_folder_without_a_scenario_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_recording_names_file_and_line(tmp_path: Path, line: str) -> None:
-    folder = write(tmp_path, MINIMAL + '[[recordings]]\nfile = "polls.ndjson"\n', polls_ndjson=line)
+    folder = write(tmp_path, MINIMAL + RECORDING, polls_ndjson=line)
     with pytest.raises(ScenarioError, match=r"polls\.ndjson, line 1"):
         read_recordings(load_scenario(folder))
 
@@ -128,7 +140,7 @@ def test_bodies_may_be_text_json_or_base64(tmp_path: Path) -> None:
         {"at": "2023-01-01T02:00:00Z", **base, "body_base64": base64.b64encode(b"\x00\xff").decode()},
     ]
     text = "\n".join(json.dumps(line) for line in lines)
-    folder = write(tmp_path, MINIMAL + '[[recordings]]\nfile = "polls.ndjson"\n', polls_ndjson=text)
+    folder = write(tmp_path, MINIMAL + RECORDING, polls_ndjson=text)
     assert [each.body for each in read_recordings(load_scenario(folder))] == [
         b"text",
         b'{"a": 1}',

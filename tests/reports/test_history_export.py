@@ -177,7 +177,7 @@ def test_a_point_lies_in_the_site_even_across_180_degrees_and_beside_a_hole() ->
 
 def test_the_json_document_is_flat_and_complete() -> None:
     document = json.loads(json.dumps(history_document(HISTORY), allow_nan=False))
-    assert list(document) == ["site", "metric", "looks", "declared", "notes", "attribution"]
+    assert list(document) == ["site", "metric", "undated", "looks", "declared", "notes", "attribution"]
     assert (document["site"], document["metric"]) == ("busy-port", "containers")
     (look,) = document["looks"]
     assert (look["site_id"], look["area"], look["procedure"]) == ("busy-port", "pier-1", "published")

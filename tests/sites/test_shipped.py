@@ -44,6 +44,7 @@ def test_the_watch_lists_of_the_reference_stories(shipped: SiteSet) -> None:
         "type:Tu-22M3",
         "class:kinzhal_carrier",
     )
+    assert shipped.by_id["ru-vladivostok-port"].watchlist == ("ship:Marshal Shaposhnikov",)
 
 
 def test_links_run_both_ways(shipped: SiteSet) -> None:

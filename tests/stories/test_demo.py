@@ -27,7 +27,11 @@ title = "Five quiet days"
 start = 2023-08-01T00:00:00Z
 end = 2023-08-06T00:00:00Z
 sites = "sites.geojson"
-observations = ["observations.csv"]
+
+[[observations]]
+file = "observations.csv"
+provenance = "invented"
+origin = "Invented for a test of the demo."
 """
 ROWS = """site_id,start,metric,subject,value,published,publisher,url
 quiet-field,2023-08-03,arrivals,class:vip_military,1,2023-08-04,Harbour Watch,https://watch.example/1
@@ -96,10 +100,12 @@ def test_the_page_stays_open_at_the_end_of_the_scenario_and_nothing_is_left(scen
     with shown(scenario, 0) as demo:
         demo.until("The page stays open, with its clock at the end of the scenario.")
         assert demo.until("Five quiet days").startswith("This replays “Five quiet days”, from 2023-08-01 to")
+        demo.until("  observations.csv: invented. Invented for a test of the demo.")
         assert "1 arrival at Quiet Field on 2023-08-03" in demo.until("  2023-08-0")
         page = demo.page()
         assert "2023-08-06 00:00 UTC" in page
         assert "Busy Port" in page
+        assert "<strong>Not a watch.</strong> This is the replay of a scenario, “Five quiet days”" in page
         assert "1 arrival at Quiet Field" in demo.page("alerts")
         database = demo.database
         assert database.exists()

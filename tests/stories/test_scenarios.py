@@ -14,6 +14,7 @@ from db.flights import visits
 from monitor.cli import app as command_line
 from monitor.replay.report import differences, replay_report
 from monitor.replay.run import run_scenario
+from monitor.replay.scenario import load_scenario
 from scenarios.reconstruct import POLLS, polls, stories
 from tests.kit.reading import visit_versions
 
@@ -73,6 +74,7 @@ def test_the_command_prints_one_json_document_and_each_run_the_same_report() -> 
     first, second = (json.loads(each.stdout) for each in results)
     assert first == second
     assert first["alerts"]
+    assert [each["provenance"] for each in first["scenario"]["parts"]] == ["reconstructed"]
 
 
 def test_no_scenario_lacks_a_test_and_each_says_that_it_was_made_up() -> None:
@@ -81,6 +83,10 @@ def test_no_scenario_lacks_a_test_and_each_says_that_it_was_made_up() -> None:
     for name in folders:
         text = (FOLDER / name / "scenario.toml").read_text()
         assert "reconstructed" in text or "Made up" in text, name
+        assert {each.provenance for each in load_scenario(FOLDER / name).recordings} <= {
+            "reconstructed",
+            "invented",
+        }
 
 
 @pytest.mark.parametrize("name", sorted(stories()))

@@ -127,6 +127,9 @@ class ObservationItem(BaseModel):
     )
     closed: bool = Field(description="Whether the period is over.")
     result_time: datetime = Field(description="When it was knowable.")
+    undated: bool = Field(
+        description="Whether its date of publication is not known; `result_time` is then the earliest."
+    )
     recorded_at: datetime = Field(description="When this database learned it.")
     publisher: str = Field(description="Who says so.")
     origin: str = Field(description="Who said so first.")
@@ -282,6 +285,7 @@ def observation_item(each: Observation, sources: Iterable[str]) -> ObservationIt
         detectability=each.detectability,
         closed=each.closed,
         result_time=each.result_time,
+        undated=each.undated,
         recorded_at=each.recorded_at,
         publisher=each.publisher,
         origin=each.origin,

@@ -62,6 +62,7 @@ class EntryRow:
     exposure: str
     certainty: str
     known_since: datetime
+    undated: bool
     revision: int
     note: str
     links: tuple[SourceLink, ...]
@@ -167,6 +168,7 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
         exposure=exposure_words(entry["exposure"]),
         certainty=entry["certainty"] or "not stated",
         known_since=datetime.fromisoformat(entry["result_time"]),
+        undated=entry.get("undated", False),
         revision=entry["revision"],
         note=quoted_note(entry["note"], entry["publisher"], entry["via"]),
         links=links,

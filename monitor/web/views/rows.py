@@ -50,6 +50,7 @@ class LookRow:
     procedure: str
     certainty: str
     published: datetime
+    undated: bool
     revision: int
     announced: bool
     usable: bool
@@ -115,6 +116,7 @@ def look_row(look: Observation, context: RowContext) -> LookRow:
         procedure=look.series.procedure,
         certainty=look.certainty,
         published=look.result_time,
+        undated=look.undated,
         revision=look.revision,
         announced=look.announced,
         usable=look.usable,

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from db.records import Fix, Visit
 from monitor.flights.places import Place, grid_of, places_of, positions, sets_of
-from monitor.flights.stays import DEPARTED_BEYOND_NM
 from monitor.flights.tracks.classes import default_classes
+from monitor.flights.tracks.ground import STILL_KT
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
-from monitor.flights.tracks.phases import STILL_KT, height_ft
+from monitor.flights.tracks.phases import height_ft
 from monitor.flights.visits import belongs_to
 from monitor.sites import Site
 
@@ -23,6 +23,8 @@ _CLIMBED_FT = 7_000.0
 _RISING_FPM = 200.0
 _CLIMB_OUT = timedelta(minutes=10)
 STORED_WITHIN_NM = 40.0
+_APRON_NM = 2.0
+"""A parked aircraft so near to the outline is on an apron that the outline leaves out."""
 _TOUCH = timedelta(minutes=1)
 
 
@@ -81,6 +83,9 @@ def _may_begin(sighting: _Sighting, mine: Sequence[Visit]) -> bool:
         return True
     if fix.on_ground:
         return bool(sighting.inside)
+    if sighting.inside and fix.ground_speed_kt is not None and fix.ground_speed_kt < STILL_KT:
+        # It may stand there, though its flag never says so.
+        return True
     if any(
         visit.departed_at and visit.departed_at <= fix.at <= visit.departed_at + _CLIMB_OUT for visit in mine
     ):
@@ -125,7 +130,7 @@ def _sightings(fixes: Sequence[Fix], places: Sequence[Place]) -> dict[str, list[
         around = tuple(every[index] for index in near[n])
         here = lat[n : n + 1], lon[n : n + 1]
         inside = frozenset(place.id for place in around if place.contains(*here)[0])
-        apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < DEPARTED_BEYOND_NM)
+        apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < _APRON_NM)
         found[fix.icao24].append(_Sighting(fix, inside, around, apron))
     return found
 

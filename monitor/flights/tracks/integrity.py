@@ -23,6 +23,8 @@ _RANGED_GAP_S = 120.0
 _MAX_CLIMB_FPM = 12_000.0
 _ALTITUDE_SLACK_FT = 1_000.0
 _ALTITUDE_WINDOW = 2
+_RATE_SLACK_FPM = 2_500.0
+_RATES_HOLD_S = 120.0
 _CROWD_AIRBORNE = 4
 _CROWD_GROUND = 5
 _CROWD_S = 30.0
@@ -201,7 +203,33 @@ def _jumps(fixes: Sequence[Fix], n: int) -> bool:
     span_min = seconds_between(around[0], around[-1]) / 60
     altitude = fixes[n].altitude_ft
     assert altitude is not None
+    if _contradicts_rates(fixes, n):
+        return True
     return abs(altitude - median(known)) > _ALTITUDE_SLACK_FT + _MAX_CLIMB_FPM * span_min / 2
+
+
+def _contradicts_rates(fixes: Sequence[Fix], n: int) -> bool:
+    """Whether an altitude is none that the rates of climb reported around it lead to or from; slow feeds leave no median."""
+    around = (*fixes[max(0, n - _ALTITUDE_WINDOW) : n], *fixes[n + 1 : n + _ALTITUDE_WINDOW + 1])
+    beside = [other for other in around if _tells_climb(other) and _is_beside(fixes[n], other)]
+    return bool(beside and _tells_climb(fixes[n])) and all(_strays(fixes[n], each) for each in beside)
+
+
+def _is_beside(fix: Fix, other: Fix) -> bool:
+    return abs(seconds_between(fix, other)) <= _RATES_HOLD_S
+
+
+def _tells_climb(fix: Fix) -> bool:
+    return fix.altitude_ft is not None and fix.vertical_rate_fpm is not None
+
+
+def _strays(fix: Fix, other: Fix) -> bool:
+    """Whether two altitudes differ by more than the rates reported at both and a margin of error explain."""
+    first, last = sorted((fix, other), key=lambda each: each.at)
+    minutes = seconds_between(first, last) / 60
+    climbed_ft = ((first.vertical_rate_fpm or 0.0) + (last.vertical_rate_fpm or 0.0)) / 2 * minutes
+    off_ft = abs((last.altitude_ft or 0.0) - (first.altitude_ft or 0.0) - climbed_ft)
+    return off_ft > _ALTITUDE_SLACK_FT + _RATE_SLACK_FPM * minutes
 
 
 def _agreeing(fixes: list[Fix], dropped: RejectedReports) -> list[Fix]:

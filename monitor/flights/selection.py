@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from db.records import Fix, Visit
 from monitor.flights.places import Place, grid_of, places_of, positions, sets_of
+from monitor.flights.stays import APRON_NM
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.ground import STILL_KT
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
@@ -23,8 +24,6 @@ _CLIMBED_FT = 7_000.0
 _RISING_FPM = 200.0
 _CLIMB_OUT = timedelta(minutes=10)
 STORED_WITHIN_NM = 40.0
-_APRON_NM = 2.0
-"""A parked aircraft so near to the outline is on an apron that the outline leaves out."""
 _TOUCH = timedelta(minutes=1)
 
 
@@ -130,7 +129,7 @@ def _sightings(fixes: Sequence[Fix], places: Sequence[Place]) -> dict[str, list[
         around = tuple(every[index] for index in near[n])
         here = lat[n : n + 1], lon[n : n + 1]
         inside = frozenset(place.id for place in around if place.contains(*here)[0])
-        apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < _APRON_NM)
+        apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < APRON_NM)
         found[fix.icao24].append(_Sighting(fix, inside, around, apron))
     return found
 

@@ -41,6 +41,8 @@ MIN_TURNAROUND = timedelta(minutes=25)
 _SURE_TURNAROUND = timedelta(minutes=5)
 """Enough on the ground where it was heard down to the runway: whoever went around would have been heard again."""
 _UNSURE_FROM_FT = 1500.0
+APRON_NM = 2.0
+"""A parked aircraft so near to the outline is on an apron that the outline leaves out."""
 DEPARTED_BEYOND_NM = 5.0
 """Nearer to the place an aircraft on the ground may have been towed there: aprons and hangars lie outside outlines."""
 CRUISE_KT = 430.0
@@ -139,7 +141,7 @@ class _Reader:
                 self._current.last = step.fix
         elif step.phase is Phase.AIR:
             self._in_air(step)
-        elif self._current is not None and step.place is self._current.place and is_slow(step.speed_kt):
+        elif self._current is not None and is_slow(step.speed_kt) and _is_on_apron(step, self._current.place):
             # Whatever it says of its height, it stands there.
             self._current.last = step.fix
         if self._current is None and not self._ground:
@@ -216,7 +218,10 @@ class _Reader:
     def _on_ground_outside(self, step: PhasedReport) -> None:
         """Count reports from the ground far from the place; who was heard all the way there has been towed."""
         current = self._current
-        if current is None or _distance_nm(current.place, step.fix) < DEPARTED_BEYOND_NM:
+        if current is None:
+            return
+        if _distance_nm(current.place, step.fix) < DEPARTED_BEYOND_NM:
+            current.last = step.fix
             return
         if self._segment[0].fix.at <= current.last.at and _went_at_kt(current.last, step.fix) < _TAXI_KT:
             return
@@ -332,6 +337,10 @@ def _could_turn_round(stay: Stay, off: Fix) -> bool:
     doubt = 1.0 if lost is None else min(max(lost.feet / _UNSURE_FROM_FT, 0.0), 1.0)
     needed = _SURE_TURNAROUND + doubt * (MIN_TURNAROUND - _SURE_TURNAROUND)
     return off.at - stay.last.at - flight >= needed
+
+
+def _is_on_apron(step: PhasedReport, place: Place) -> bool:
+    return step.place is place or (step.place is None and _distance_nm(place, step.fix) < APRON_NM)
 
 
 def _could_have_flown(stay: Stay, off: Fix) -> bool:

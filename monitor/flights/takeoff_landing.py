@@ -17,7 +17,7 @@ from monitor.flights.places import Place, positions
 from monitor.flights.tracks.cadence import SLOW_S
 from monitor.flights.tracks.ground import PRESSURE_FT, height_above
 from monitor.flights.tracks.kinematics import seconds_between
-from monitor.flights.tracks.phases import HIGH_FT, Phase, PhasedReport
+from monitor.flights.tracks.phases import CLEARLY_ABOVE_FT, HIGH_FT, Phase, PhasedReport
 from monitor.sites.geodesy import SECONDS_PER_HOUR, wrap_longitude
 
 NEAR_FINAL_NM = 5.0
@@ -98,11 +98,19 @@ def find_landing(track: Sequence[PhasedReport], places: Sequence[Place]) -> Flig
             return FlightEnd(
                 step.place, step.fix, 0.0, 0.0, touched_down(step.place, flown[-1].fix, step.fix)
             )
+    if rest and _is_up(rest[-1], places):
+        return None
     interval_s = flown[-1].interval_s
     tail_s = max(_TAIL_S, _INTERVALS * interval_s)
     tail = [step for step in track if 0 <= seconds_between(step.fix, flown[-1].fix) <= tail_s]
     found = (_landing_at(place, tail, interval_s) for place in places)
     return _best(found) if len(tail) >= _least(interval_s) else None
+
+
+def _is_up(step: PhasedReport, places: Sequence[Place]) -> bool:
+    """Whether an aircraft that was heard after its approach hung in the air over a place, however slowly."""
+    heights = [height_above(step.fix, place) for place in places if step.place is place]
+    return any(height is not None and height.low_ft >= CLEARLY_ABOVE_FT for height in heights)
 
 
 def _least(interval_s: float) -> int:
@@ -227,7 +235,7 @@ def _end(
     miss = crossing.miss_nm(run_nm)
     slack = _REACH_SLACK_NM
     height = height_above(step.fix, place)
-    if crossing.threshold_nm is not None and height is not None and height.error_ft >= PRESSURE_FT:
+    if crossing.threshold_nm is not None and height is not None and not height.is_geometric:
         # On the line of a runway only the weather can put the height wrong.
         slack = PRESSURE_FT / _PATH_FT_A_NM
     if miss > slack:

@@ -17,8 +17,8 @@ STILL_KT = 30.0
 LOW_GEOM_FT = 300.0
 # Geometric heights are above the ellipsoid, which lies up to 280 ft above sea level or 350 ft below it.
 GEOID_FT = 300.0
-PRESSURE_FT = 1_250.0
-"""So far a pressure altitude is off in the deepest low and the highest high of most years (970 to 1,045 hPa at 27 ft each)."""
+PRESSURE_FT = 1_400.0
+"""So far a pressure altitude is off in the deepest lows and the highest highs (965 to 1,060 hPa at 27 ft each), and 100 ft by itself."""
 ON_GROUND_ODDS = 3.0
 """From these log odds on (20 to 1) a report is held to be from the ground."""
 RANGED = frozenset({"mlat", "tisb_icao", "tisb_other", "tisb_trackfile"})
@@ -35,10 +35,21 @@ _CLIMB_FPM = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Height:
-    """A height above a field with the error that it may have, both in feet; it may be negative."""
+    """A height above a field in feet, which may be negative, and the bounds within which it lies."""
 
     feet: float
-    error_ft: float
+    low_ft: float
+    high_ft: float
+
+    @property
+    def is_geometric(self) -> bool:
+        """Whether it is known better than the weather lets a pressure altitude be."""
+        return self.high_ft - self.low_ft <= 2 * GEOID_FT
+
+    @property
+    def off_ft(self) -> float:
+        """How far the height of the field itself lies outside the bounds."""
+        return max(0.0, self.low_ft, -self.high_ft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,7 @@ class GroundSigns:
 def height_above(fix: Fix, place: Place) -> Height | None:
     """Give the height above a field; None where altitude or elevation is unknown, which is never low.
 
-    Geometric height is known to the geoid (300 ft); pressure altitude to the weather (1,250 ft). Where there are both,
+    Geometric height is known to the geoid (300 ft); pressure altitude to the weather (1,400 ft). Where there are both,
     the pressure altitude stands as far as the geometric one allows it: in usual weather it is the finer of the two.
     """
     if place.elevation_ft is None:
@@ -67,10 +78,9 @@ def height_above(fix: Fix, place: Place) -> Height | None:
     pressure = None if fix.altitude_ft is None else fix.altitude_ft - place.elevation_ft
     geometric = None if fix.altitude_geom_ft is None else fix.altitude_geom_ft - place.elevation_ft
     if geometric is None:
-        return None if pressure is None else Height(pressure, PRESSURE_FT)
-    if pressure is None:
-        return Height(geometric, GEOID_FT)
-    return Height(min(max(pressure, geometric - GEOID_FT), geometric + GEOID_FT), GEOID_FT)
+        return None if pressure is None else Height(pressure, pressure - PRESSURE_FT, pressure + PRESSURE_FT)
+    low, high = geometric - GEOID_FT, geometric + GEOID_FT
+    return Height(geometric if pressure is None else min(max(pressure, low), high), low, high)
 
 
 def ground_log_odds(fix: Fix, signs: GroundSigns) -> float:
@@ -105,11 +115,10 @@ def _speed(speed_kt: float | None) -> float:
 
 def _level(height: Height | None, *, flagged: bool) -> float:
     """Weigh a height; beside a ground flag only a geometric one, for a flagged report may repeat an old altitude."""
-    if height is None or (flagged and height.error_ft > GEOID_FT):
+    if height is None or (flagged and not height.is_geometric):
         return 0.0
-    over_ft = abs(height.feet) - height.error_ft
     if flagged:
-        return _HIGH if over_ft >= LOW_GEOM_FT else 0.0
-    if over_ft > 0:
-        return max(_HIGH, -((over_ft / _STEP_FT) ** 2) / 2)
-    return _LEVEL if abs(height.feet) <= max(_LEVEL_FT, min(height.error_ft, GEOID_FT)) else _MAY_BE_LEVEL
+        return _HIGH if height.off_ft >= LOW_GEOM_FT else 0.0
+    if not height.off_ft and (height.is_geometric or abs(height.feet) <= _LEVEL_FT):
+        return _LEVEL
+    return max(_HIGH, _MAY_BE_LEVEL - (height.off_ft / _STEP_FT) ** 2 / 2)

@@ -12,6 +12,7 @@ from monitor.flights.tracks.cadence import delivered_intervals_s
 from monitor.flights.tracks.ground import (
     FLIGHT_SPEED_KT,
     GROUND_SPEED_KT,
+    LOW_GEOM_FT,
     ON_GROUND_ODDS,
     RANGED,
     STILL_KT,
@@ -24,8 +25,9 @@ from monitor.flights.tracks.kinematics import apart_nm, seconds_between
 from monitor.sites.geodesy import SECONDS_PER_HOUR
 
 HIGH_FT = 1500.0
-"""Above it an aircraft is in the air, even where the pressure altitude is wrong by a storm (1,250 ft)."""
-_CLEARLY_ABOVE_FT = 250.0
+"""Above it an aircraft is in the air, even where the pressure altitude is wrong by a storm (1,400 ft)."""
+CLEARLY_ABOVE_FT = 250.0
+"""So far above a field, errors aside, nothing stands."""
 _BASE_S = 4.0
 _RANGED_BASE_S = 30.0
 """Computed positions stray by a hundred metres: over a shorter time that alone is a speed."""
@@ -110,13 +112,13 @@ def _phase(fix: Fix, signs: GroundSigns) -> Phase:
         return Phase.UNKNOWN
     fast = speed >= (GROUND_SPEED_KT if fix.on_ground is False else FLIGHT_SPEED_KT)
     height = signs.height
-    high = height is not None and height.feet >= height.error_ft + _CLEARLY_ABOVE_FT
+    high = height is not None and height.low_ft >= CLEARLY_ABOVE_FT
     return Phase.AIR if fast or high else Phase.UNKNOWN
 
 
 def _is_above(height: Height | None) -> bool:
     """Whether a geometric height contradicts a ground flag."""
-    return height is not None and height.error_ft < HIGH_FT / 2 and height.feet >= 2 * height.error_ft
+    return height is not None and height.is_geometric and height.off_ft >= LOW_GEOM_FT
 
 
 def is_slow(speed: float | None) -> bool:

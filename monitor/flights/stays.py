@@ -22,7 +22,7 @@ from monitor.flights.takeoff_landing import (
 from monitor.flights.tracks.cadence import SLOW_S
 from monitor.flights.tracks.ground import height_above
 from monitor.flights.tracks.kinematics import seconds_between
-from monitor.flights.tracks.phases import Phase, PhasedReport, is_slow
+from monitor.flights.tracks.phases import CLEARLY_ABOVE_FT, Phase, PhasedReport, is_slow
 from monitor.sites.geodesy import SECONDS_PER_HOUR, great_circle_nm
 
 ArrivalEvidence = Literal["ground", "approach", "unseen"]
@@ -49,6 +49,7 @@ CRUISE_KT = 430.0
 _CLIMB_FPM, _CLIMB_KT = 2_500.0, 250.0
 _TAXI_KT = 40.0
 _NEAR_NM = 5.0
+_CLIMBED_FT = 300.0
 _TWICE = 2
 _LATELY = timedelta(minutes=2)
 _LATELY_INTERVALS = 1.5
@@ -131,7 +132,7 @@ class _Reader:
             self._rolling_off, self._has_flown = None, False
         self._segment.append(step)
         self._has_flown = self._has_flown or step.phase is Phase.AIR
-        if step.phase in {Phase.GROUND, Phase.ROLLING} and step.place is not None and not self._has_flown:
+        if step.place is not None and not self._has_flown and _may_be_rolling(step, step.place):
             self._rolling_off = step
         if step.phase is Phase.GROUND:
             self._on_ground(step)
@@ -261,6 +262,8 @@ class _Reader:
         # A track that begins on the roll: nothing else was heard of it before.
         if place is None or self._stays or not _is_flying(self._air, place):
             return
+        if rolling.phase is Phase.UNKNOWN and not _has_climbed(rolling, self._air):
+            return
         off = self._air[0].fix
         stay = Stay(
             place, "unseen", rolling.fix, rolling.fix, stood=True, grounded=bool(rolling.fix.on_ground)
@@ -322,6 +325,21 @@ def _is_flying(air: Sequence[PhasedReport], place: Place) -> bool:
     if any(step.place is not place for step in air):
         return True
     return any((step.fix.vertical_rate_fpm or 0) > CLIMB_FPM for step in air)
+
+
+def _may_be_rolling(step: PhasedReport, place: Place) -> bool:
+    """Whether a report from inside a place is from the ground, or from who may be taxiing to the runway."""
+    if step.phase in {Phase.GROUND, Phase.ROLLING}:
+        return True
+    height = height_above(step.fix, place)
+    return is_slow(step.speed_kt) and (height is None or height.low_ft < CLEARLY_ABOVE_FT)
+
+
+def _has_climbed(step: PhasedReport, air: Sequence[PhasedReport]) -> bool:
+    """Whether those in flight are higher than a report before, as far as that says its height."""
+    before = step.fix.altitude_ft
+    heights = [each.fix.altitude_ft for each in air if each.fix.altitude_ft is not None]
+    return bool(heights) and (before is None or max(heights) - before >= _CLIMBED_FT)
 
 
 def _could_turn_round(stay: Stay, off: Fix) -> bool:

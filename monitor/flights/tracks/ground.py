@@ -28,7 +28,7 @@ _FLAG, _HONEST_AIR, _USUAL_AIR = 4.0, -3.0, -0.5
 _SLOW, _ROLLING, _FLYING = 2.0, -0.5, -8.0
 _LEVEL_FT, _LEVEL, _MAY_BE_LEVEL = 200.0, 1.5, 0.5
 _STEP_FT, _HIGH = 100.0, -6.0
-_OUTSIDE, _STANDING, _CAME_DOWN, _CLIMBS = -6.0, 1.0, 1.0, -2.0
+_OUTSIDE, _STANDING, _TAXIING, _CAME_DOWN, _CLIMBS = -6.0, 1.0, 0.5, 1.0, -2.0
 _STANDING_S = 60.0
 _CLIMB_FPM = 300.0
 
@@ -63,6 +63,8 @@ class GroundSigns:
     """Whether this aircraft ever says that it is on the ground; one that never does is "airborne" at its gate too."""
     stood_s: float
     """For how long it has not moved."""
+    slow_s: float
+    """For how long it has moved too slowly for wings."""
     came_down: bool
     """Whether it has just come down to this level and stays on it."""
 
@@ -89,7 +91,8 @@ def ground_log_odds(fix: Fix, signs: GroundSigns) -> float:
     if fix.on_ground:
         return odds
     odds += 0.0 if signs.inside else _OUTSIDE
-    odds += _STANDING * min(2.0, signs.stood_s // _STANDING_S)
+    standing = _STANDING * min(2.0, signs.stood_s // _STANDING_S)
+    odds += max(standing, _TAXIING * min(2.0, signs.slow_s // _STANDING_S))
     odds += _CAME_DOWN if signs.came_down else 0.0
     rate = fix.vertical_rate_fpm
     return odds + (_CLIMBS if rate is not None and abs(rate) >= _CLIMB_FPM else 0.0)

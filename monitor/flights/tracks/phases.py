@@ -34,7 +34,7 @@ _RANGED_BASE_S = 30.0
 _MAX_BASE_S = 60.0
 _MAX_BASE_GROUND_S = 600.0
 _BASE_REPORTS = 120
-_PARKED_KT = 10.0
+_PARKED_KT, _NO_CIRCLE_S = 10.0, 90.0
 _STILL_NM, _STILL_RANGED_NM = 0.03, 0.15
 _CAME_DOWN_FT, _LEVEL_FT = 400.0, 100.0
 _CAME_DOWN_WITHIN_S, _LEVEL_FOR_S = 600.0, 15.0
@@ -78,7 +78,7 @@ def phased_reports(fixes: Sequence[Fix], places: Sequence[Place]) -> list[Phased
     speeds = list(_speeds(fixes))
     nearest = _nearest(fixes, places)
     honest = any(fix.on_ground for fix in fixes)
-    stood = _stood_s(fixes)
+    stood, slow = _stood_s(fixes), _slow_s(fixes, speeds)
     intervals = delivered_intervals_s([fix.at for fix in fixes])
     found = []
     for n, fix in enumerate(fixes):
@@ -89,6 +89,7 @@ def phased_reports(fixes: Sequence[Fix], places: Sequence[Place]) -> list[Phased
             inside[n] is not None,
             honest,
             stood[n],
+            slow[n],
             came_down=_came_down(fixes, n) if inside[n] is not None and is_slow(speeds[n]) else False,
         )
         found.append(PhasedReport(fix, _phase(fix, signs), inside[n], speeds[n], intervals[n]))
@@ -138,6 +139,16 @@ def _stood_s(fixes: Sequence[Fix]) -> list[float]:
     return found
 
 
+def _slow_s(fixes: Sequence[Fix], speeds: Sequence[float | None]) -> list[float]:
+    """Say of each report for how long the aircraft has been slow."""
+    found: list[float] = []
+    since: Fix | None = None
+    for fix, speed in zip(fixes, speeds, strict=True):
+        since = (since or fix) if is_slow(speed) else None
+        found.append(0.0 if since is None else seconds_between(since, fix))
+    return found
+
+
 def _came_down(fixes: Sequence[Fix], n: int) -> bool:
     """Whether an aircraft has come down by some hundred feet in the last minutes, and stays on that level."""
     altitude = _altitude_ft(fixes[n])
@@ -171,9 +182,10 @@ def _speeds(fixes: Sequence[Fix]) -> Iterator[float | None]:
         if base is not None:
             yield _moved_kt(base, fix)
         elif n and seconds_between(fixes[n - 1], fix) <= _MAX_BASE_GROUND_S:
-            # Who has not moved for minutes repeats an old speed, unless it came back to the very place.
+            # Who has hardly moved repeats an old speed, unless it flew a whole circle: that takes two minutes.
             moved = _moved_kt(fixes[n - 1], fix)
-            yield moved if moved < _PARKED_KT else fix.ground_speed_kt
+            soon = seconds_between(fixes[n - 1], fix) <= _NO_CIRCLE_S
+            yield moved if moved < (STILL_KT if soon else _PARKED_KT) else fix.ground_speed_kt
         else:
             yield fix.ground_speed_kt
 

@@ -125,7 +125,8 @@ class _Reader:
 
     def read(self, step: PhasedReport) -> None:
         """Take in one more report."""
-        if self._segment and step.fix.at - self._segment[-1].fix.at >= self._silence:
+        silent = bool(self._segment) and step.fix.at - self._segment[-1].fix.at
+        if silent and silent >= STAY_SILENCE and silent >= self._silence:
             self._after_silence(step.fix.at)
         if not self._segment:
             self._began_low = may_have_taken_off(step, self._places)

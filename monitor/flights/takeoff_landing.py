@@ -7,10 +7,12 @@ place where the feed goes deaf: so all limits grow with that interval.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import takewhile
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from db.records import Fix
 from monitor.flights.places import Place, positions
@@ -257,11 +259,17 @@ def _crossing(
     x, y = place.plane(lat, lon)
     start = np.array([x[0], y[0]])
     ray = shapely.LineString([start, start + np.array(heading) * (near_nm + NEAR_FINAL_NM)])
-    crossing = ray.intersection(place.outline.buffer(side_nm))
+    crossing = ray.intersection(_widened(place, round(side_nm, 1)))
     if crossing.is_empty:
         return None
     along = [float(np.hypot(*(np.array(point) - start))) for point in shapely.get_coordinates(crossing)]
     return _Crossing(distance, min(along), max(along), _threshold_nm(place, start, heading))
+
+
+@lru_cache(maxsize=256)
+def _widened(place: Place, margin_nm: float) -> BaseGeometry:
+    widened: BaseGeometry = place.outline.buffer(margin_nm)
+    return widened
 
 
 def _threshold_nm(place: Place, start: np.ndarray, heading: tuple[float, float]) -> float | None:

@@ -25,6 +25,7 @@ _ALTITUDE_SLACK_FT = 1_000.0
 _ALTITUDE_WINDOW = 2
 _RATE_SLACK_FPM = 1_500.0
 _RATES_HOLD_S = 120.0
+_SPARSE_MIN = 1.0
 _CROWD_AIRBORNE = 4
 _CROWD_GROUND = 5
 _CROWD_S = 30.0
@@ -203,7 +204,7 @@ def _jumps(fixes: Sequence[Fix], n: int) -> bool:
     span_min = seconds_between(around[0], around[-1]) / 60
     altitude = fixes[n].altitude_ft
     assert altitude is not None
-    if _contradicts_rates(fixes, n):
+    if span_min >= _SPARSE_MIN and _contradicts_rates(fixes, n):
         return True
     return abs(altitude - median(known)) > _ALTITUDE_SLACK_FT + _MAX_CLIMB_FPM * span_min / 2
 

@@ -22,7 +22,7 @@ from monitor.flights.tracks.ground import (
     height_above,
 )
 from monitor.flights.tracks.kinematics import apart_nm, seconds_between
-from monitor.sites.geodesy import SECONDS_PER_HOUR
+from monitor.sites.geodesy import NM_PER_DEGREE, SECONDS_PER_HOUR
 
 HIGH_FT = 1500.0
 """Above it an aircraft is in the air, even where the pressure altitude is wrong by a storm (1,400 ft)."""
@@ -82,23 +82,26 @@ def phased_reports(fixes: Sequence[Fix], places: Sequence[Place]) -> list[Phased
     intervals = delivered_intervals_s([fix.at for fix in fixes])
     found = []
     for n, fix in enumerate(fixes):
-        field = inside[n] or nearest[n]
+        there, speed = inside[n], speeds[n]
+        field = there or nearest[n]
+        # Nothing but a flag tells the ground outside a place, or at the speed of flight.
+        asked = fix.on_ground or (there is not None and (speed is None or speed < GROUND_SPEED_KT))
         signs = GroundSigns(
-            speeds[n],
+            speed,
             None if field is None else height_above(fix, field),
-            inside[n] is not None,
+            there is not None,
             honest,
             stood[n],
             slow[n],
-            came_down=_came_down(fixes, n) if inside[n] is not None and is_slow(speeds[n]) else False,
+            came_down=bool(asked and is_slow(speed)) and not fix.on_ground and _came_down(fixes, n),
         )
-        found.append(PhasedReport(fix, _phase(fix, signs), inside[n], speeds[n], intervals[n]))
+        grounded = bool(asked) and ground_log_odds(fix, signs) >= ON_GROUND_ODDS
+        found.append(PhasedReport(fix, _phase(fix, signs, grounded=grounded), there, speed, intervals[n]))
     return found
 
 
-def _phase(fix: Fix, signs: GroundSigns) -> Phase:
+def _phase(fix: Fix, signs: GroundSigns, *, grounded: bool) -> Phase:
     speed = signs.speed_kt
-    grounded = ground_log_odds(fix, signs) >= ON_GROUND_ODDS
     if fix.on_ground:
         if speed is not None and speed >= FLIGHT_SPEED_KT:
             return Phase.AIR
@@ -132,8 +135,10 @@ def _stood_s(fixes: Sequence[Fix]) -> list[float]:
     found: list[float] = []
     anchor = 0
     for n, fix in enumerate(fixes):
-        margin = _STILL_RANGED_NM if fix.source in RANGED else _STILL_NM
-        if apart_nm(fixes[anchor], fix) > margin:
+        margin_nm = _STILL_RANGED_NM if fix.source in RANGED else _STILL_NM
+        # Most are far: the latitude alone tells.
+        before = fixes[anchor]
+        if abs(before.lat - fix.lat) * NM_PER_DEGREE > margin_nm or apart_nm(before, fix) > margin_nm:
             anchor = n
         found.append(seconds_between(fixes[anchor], fix))
     return found

@@ -18,8 +18,9 @@ from monitor.flights.tracks.phases import height_ft
 from monitor.flights.visits import belongs_to
 from monitor.sites import Site
 
-ENDS_WITHIN_NM = 6.0
-"""Beyond it no end of a flight is looked for."""
+ENDS_WITHIN_NM = 10.0
+"""Beyond it no end of a flight is looked for: five miles, and as many as a jet flies between two polls."""
+_SINKS_WITHIN_NM = 20.0
 _CLIMBED_FT = 7_000.0
 _RISING_FPM = 200.0
 _CLIMB_OUT = timedelta(minutes=10)
@@ -70,8 +71,20 @@ def ends_near(last: Sequence[Fix], places: Sequence[Place]) -> list[Fix]:
 
     A lost signal often ends in a report with a misread altitude.
     """
-    which, _ = grid_of(tuple(places), ENDS_WITHIN_NM).near(*positions(last))
-    return [last[n] for n in np.unique(which)]
+    every = tuple(places)
+    near, _ = grid_of(every, ENDS_WITHIN_NM).near(*positions(last))
+    far, index = grid_of(every, _SINKS_WITHIN_NM).near(*positions(last))
+    # Of a slow feed the last report on the approach comes from further away.
+    sinking = {
+        n for n, place in zip(far.tolist(), index.tolist(), strict=True) if _sinks(last[n], every[place])
+    }
+    return [last[n] for n in sorted(sinking | set(near.tolist()))]
+
+
+def _sinks(fix: Fix, place: Place) -> bool:
+    height = height_ft(fix, place)
+    rate = fix.vertical_rate_fpm
+    return height is not None and height < _CLIMBED_FT and rate is not None and rate < 0
 
 
 def _may_begin(sighting: _Sighting, mine: Sequence[Visit]) -> bool:

@@ -160,14 +160,14 @@ def touched_down(place: Place, flown: Fix, ground: Fix) -> datetime:
     """Give when it touched down between a report in flight and one from the ground: the latter's time, if that is known to a minute."""
     if seconds_between(flown, ground) <= KNOWN_TO_S:
         return ground.at
-    return min(flown.at + timedelta(seconds=_seconds_to(place, flown, _SINKING_FPM)), ground.at)
+    return min(flown.at + timedelta(seconds=round(_seconds_to(place, flown, _SINKING_FPM))), ground.at)
 
 
 def lifted_off(place: Place, ground: Fix, flown: Fix) -> datetime:
     """Give when it lifted off between a report from the ground and one in flight: the latter's time, if that is known to a minute."""
     if seconds_between(ground, flown) <= KNOWN_TO_S:
         return flown.at
-    return max(flown.at - timedelta(seconds=_seconds_to(place, flown, _CLIMBING_FPM)), ground.at)
+    return max(flown.at - timedelta(seconds=round(_seconds_to(place, flown, _CLIMBING_FPM))), ground.at)
 
 
 def _seconds_to(place: Place, fix: Fix, fpm: float) -> float:
@@ -243,7 +243,7 @@ def _end(
     if miss > slack:
         return None
     seconds = abs(way_nm) / _mean_kt(step.speed_kt) * SECONDS_PER_HOUR
-    later = timedelta(seconds=seconds if way_nm > 0 else -seconds)
+    later = timedelta(seconds=round(seconds if way_nm > 0 else -seconds))
     at = step.fix.at + later if seconds > KNOWN_TO_S else step.fix.at
     return FlightEnd(place, step.fix, crossing.distance_nm, miss, at, crossing.threshold_nm is not None)
 

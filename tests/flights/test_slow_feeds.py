@@ -6,11 +6,12 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from sqlalchemy import Engine
 
 from db.records import Fix, Visit
 from monitor.sites import Site
 from tests.kit.cast import QUIET_FIELD
-from tests.kit.flying import NOON, Pilot, read
+from tests.kit.flying import NOON, Pilot, World, read
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -234,3 +235,16 @@ def test_reports_of_a_slow_feed_are_as_far_apart_as_asked() -> None:
     gaps = [(after.at - before.at).total_seconds() for before, after in pairwise(fixes)]
     assert min(gaps) >= 60
     assert fixes[0].at >= NOON
+
+
+@pytest.mark.parametrize(("every_s", "silence"), [(60, 12), (300, 15)])
+def test_a_landing_that_a_slow_provider_lost_is_told_live(
+    sqlite_engine: Engine, every_s: int, silence: int
+) -> None:
+    """Its answers are some seconds further apart than asked: that is no hole in which nobody watched."""
+    world = World(sqlite_engine, [QUIET_FIELD], interval_s=every_s, step_s=every_s + 2)
+    pilot = Pilot(QUIET_FIELD, every_s=every_s + 2, east_nm=30, height_ft=9_500)
+    while pilot.height_ft > 318 * every_s / 60 * 140 / 60 + 100:
+        pilot.fly(every_s + 2, kt=140, fpm=-742)
+    world.live(pilot.fixes, pilot.at + silence * MINUTE + timedelta(seconds=2 * every_s))
+    assert [(each.state, each.arrived_at is not None) for each in world.visits()] == [("present", True)]

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from db.records import Fix, Visit
+from monitor.flights.words import cadence_words
 from monitor.sites import Site
 from tests.kit.cast import QUIET_FIELD
 from tests.kit.flying import NOON, Pilot, World, read
@@ -248,3 +249,9 @@ def test_a_landing_that_a_slow_provider_lost_is_told_live(
         pilot.fly(every_s + 2, kt=140, fpm=-742)
     world.live(pilot.fixes, pilot.at + silence * MINUTE + timedelta(seconds=2 * every_s))
     assert [(each.state, each.arrived_at is not None) for each in world.visits()] == [("present", True)]
+
+
+def test_who_answers_too_seldom_for_a_measure_is_told() -> None:
+    assert cadence_words(None) == cadence_words(60.0) == cadence_words(90.0) == ""
+    assert "Answers 300 s apart" in cadence_words(300.0)
+    assert "take-offs" in cadence_words(300.0)

@@ -33,6 +33,7 @@ from db.records import Fix, Outcome, Poll, ProviderState, Purpose
 from monitor.feeds import NO_AIRCRAFT, TOO_OFTEN, Feed, FeedError, Fetched, Scope
 from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.tracks.identity import Classes
+from monitor.flights.tracks.pressure import with_geometric_heights
 from monitor.poll.answers import (
     PollReport,
     answered_result,
@@ -305,7 +306,7 @@ class _Run:
         result = replace(
             answered_result(fetched, outcome),
             redistribute=self._provider.redistribute,
-            fixes=self._worth_keeping(fetched.fixes),
+            fixes=self._worth_keeping(with_geometric_heights(fetched.fixes)),
             nearby=self._watched(begun.scope, fetched.fixes),
             parts=self._parts,
         )

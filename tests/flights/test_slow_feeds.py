@@ -1,7 +1,7 @@
 """What a slow, deaf or mistaken source leaves of a landing and a take-off, and what is still told of it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
 
@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from db.records import Fix, Visit
+from monitor.flights.tracks.pressure import with_geometric_heights
 from monitor.flights.words import cadence_words
 from monitor.sites import Site
 from tests.kit.cast import QUIET_FIELD
@@ -255,3 +256,42 @@ def test_who_answers_too_seldom_for_a_measure_is_told() -> None:
     assert cadence_words(None) == cadence_words(60.0) == cadence_words(90.0) == ""
     assert "Answers 300 s apart" in cadence_words(300.0)
     assert "take-offs" in cadence_words(300.0)
+
+
+def neighbour(number: int, at: datetime, weather_ft: float, geoid_ft: float = 0.0) -> Fix:
+    """Another aircraft in the same answer, which sends both heights."""
+    height_ft = 1_000.0 * number + 500
+    return replace(
+        Pilot(QUIET_FIELD, f"39000{number}", at=at, east_nm=8.0 * number, height_ft=height_ft).report(
+            ground=False, kt=200
+        ),
+        altitude_ft=height_ft + (QUIET_FIELD.elevation_ft or 0) + weather_ft,
+        altitude_geom_ft=height_ft + (QUIET_FIELD.elevation_ft or 0) + geoid_ft,
+    )
+
+
+@pytest.mark.parametrize("hpa", [970, 1013, 1040])
+def test_the_heights_of_others_tell_who_hovers_from_who_has_landed(hpa: float) -> None:
+    """By its pressure altitude alone a helicopter that hangs at 1,100 ft in high pressure may as well be on the field."""
+    weather_ft = (1013.25 - hpa) * 27.3
+    pilot = Pilot(QUIET_FIELD, every_s=5, east_nm=2, height_ft=2_600).fly(80, kt=90, fpm=-1_100)
+    pilot.east_nm = 0.1
+    pilot.fly(60, kt=10)
+    fixes = [replace(fix, altitude_ft=(fix.altitude_ft or 0) + weather_ft) for fix in pilot.fixes]
+    answers = [[fix, *(neighbour(number, fix.at, weather_ft, 90.0) for number in (1, 2, 3))] for fix in fixes]
+    corrected = [with_geometric_heights(answer)[0] for answer in answers]
+    assert all(
+        each.altitude_geom_ft is not None
+        and fix.altitude_ft is not None
+        and abs(each.altitude_geom_ft - (fix.altitude_ft - weather_ft + 90)) < 1
+        for each, fix in zip(corrected, fixes, strict=True)
+    )
+    assert read(corrected, QUIET_FIELD, now=pilot.at + 11 * MINUTE) == []
+
+
+def test_too_few_neighbours_correct_nothing() -> None:
+    fix = Pilot(QUIET_FIELD, height_ft=500).report(ground=False, kt=100)
+    answer = [fix, *(neighbour(number, NOON, 800.0) for number in (1, 2))]
+    assert with_geometric_heights(answer) == tuple(answer)
+    late = [fix, *(neighbour(number, NOON - 5 * MINUTE, 800.0) for number in (1, 2, 3))]
+    assert with_geometric_heights(late) == tuple(late)

@@ -73,7 +73,7 @@ def _print_judgeable(*, as_json: bool) -> None:
 
 def _print(found: "WatchStatus") -> None:
     from monitor.config.secrets import visible
-    from monitor.flights.words import rejected_words
+    from monitor.flights.words import cadence_words, rejected_words
 
     say(f"sitewatch {found.version}, {found.database}")
     if found.storage:
@@ -94,6 +94,8 @@ def _print(found: "WatchStatus") -> None:
             say(visible(f"  {each.state.last_error}"))
         if each.rejected_24h:
             say(f"  {each.name}: {rejected_words(each.rejected_24h)}")
+        if slow := cadence_words(each.delivered_s):
+            say(f"  {each.name}: {slow}")
     say("")
     print_table(
         ("site", "name", "kind", "watched, last 24 h", "last answered", "open alerts"),

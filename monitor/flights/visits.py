@@ -138,13 +138,13 @@ def _visit(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
     visit = _begun(stay, fixes, classes, now) if stay.prior is None else stay.prior
     visit = replace(visit, recorded_at=now, last_fix_at=max(stay.last.at, visit.last_fix_at or stay.last.at))
     grounded = stay.grounded or bool(visit.candidates.get("grounded"))
-    both = stay.arrival != "unseen" and stay.departure == "first_fixes"
+    both = stay.arrival != "unseen" and stay.departure in {"first_fixes", "ground"}
     return replace(
         visit,
         state="departed" if stay.departure else "present",
         confidence=4 if grounded or both else 3,
-        departed_at=_departed_at(stay),
-        last_fix_at=_departed_at(stay) or visit.last_fix_at,
+        departed_at=stay.departed_at,
+        last_fix_at=stay.off.at if stay.departed_at and stay.off else visit.last_fix_at,
         candidates={**visit.candidates, "grounded": grounded, **_departure_candidates(stay)},
         evidence=(*visit.evidence, *stay_evidence(stay)) if stay.prior else stay_evidence(stay),
     )
@@ -167,7 +167,7 @@ def _begun(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
         icao24="" if aircraft.unnamed else aircraft.icao24,
         state="present",
         confidence=3,
-        arrived_at=None if stay.arrival == "unseen" else first,
+        arrived_at=stay.arrived_at,
         departed_at=None,
         first_fix_at=first,
         last_fix_at=stay.last.at,
@@ -186,11 +186,6 @@ def _aircraft(stay: Stay, fixes: Sequence[Fix]) -> Aircraft:
     after = [fix for fix in fixes if fix.at > stay.first.at]
     leg = aircraft_of([*reversed(coming), *after] or fixes)
     return replace(aircraft_of(fixes), callsign=leg.callsign)
-
-
-def _departed_at(stay: Stay) -> datetime | None:
-    seen = stay.departure in {"ground", "first_fixes"}
-    return stay.off.at if seen and stay.off is not None else None
 
 
 def _departure_candidates(stay: Stay) -> dict[str, Any]:

@@ -20,6 +20,8 @@ _INFERRED = {
     1: "only lost on the way towards this site",
 }
 _TOLD = 5
+FAST_ENOUGH_S = 120.0
+"""Up to it take-offs and landings are found without ground reports, as docs/accuracy.md measures at 10 to 90 s."""
 _WIDE = timedelta(minutes=3)
 """A time that is known as well as this needs no bounds beside it."""
 STATES: Mapping[VisitState, str] = {
@@ -96,6 +98,16 @@ def rejected_words(counts: Mapping[str, int]) -> str:
     """Say how many position reports were not believed, and why; nothing where all were."""
     told = [f"{number} × {REJECTION_REASONS.get(reason, reason)}" for reason, number in counts.items()]
     return f"Not believed in the last day: {'; '.join(told)}." if told else ""
+
+
+def cadence_words(delivered_s: float | None) -> str:
+    """Say what a provider's answers come too seldom for; nothing where they come often enough, or are about no aircraft."""
+    if delivered_s is None or delivered_s <= FAST_ENOUGH_S:
+        return ""
+    return (
+        f"Answers {delivered_s:.0f} s apart: arrivals are told where the ground is reported. Elsewhere landings may be missed, and "
+        "take-offs mostly are. More providers, or fewer places for each, bring answers closer together."
+    )
 
 
 def visits_story(metric: str, visits: Sequence[Visit], site: Site) -> str:

@@ -37,6 +37,7 @@ from monitor.feeds.options import sharing_a_limit
 from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Aircraft, Classes, completed_aircraft
+from monitor.flights.tracks.pressure import with_geometric_heights
 from monitor.poll.answers import (
     PollReport,
     answered_result,
@@ -371,7 +372,7 @@ class _Run:
                 connection,
                 list(self._sites.values()),
                 self._classes or default_classes(),
-                fetched,
+                replace(fetched, fixes=with_geometric_heights(fetched.fixes)),
                 redistribute=self._provider.redistribute,
             )
 

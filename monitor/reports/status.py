@@ -17,12 +17,14 @@ from db.provider_states import read_state
 from db.records import HOUR_S, CoverageHour, Outcome, ProviderState
 from db.silences import Silence, silences
 from monitor.app import App
-from monitor.feeds import Provider
+from monitor.feeds import Feed, Provider
+from monitor.flights.tracks.cadence import delivered_interval_s
 from monitor.ops.database_health import database_trouble
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 _MANY = 1_000
+_CADENCE_OVER = timedelta(hours=6)
 _OVERDUE, _OVERDUE_LEAST_S = 3, 600
 """Intervals, and seconds at the least, after which a provider that nobody asks is idle."""
 
@@ -42,6 +44,8 @@ class ProviderStatus:
     last_items: int | None
     rejected_24h: Mapping[str, int]
     """Position reports of the last day that were not believed, by reason."""
+    delivered_s: float | None = None
+    """How far apart its good answers about one place really are, the slowest place counting; None where it watches none."""
 
     def is_idle(self, now: datetime) -> bool:
         """Whether it was asked once and is not asked any more, so that how it was then says nothing of now."""
@@ -109,14 +113,12 @@ def gather_status(app: App, now: datetime) -> WatchStatus:
 def _providers(connection: Connection, app: App, now: datetime) -> tuple[ProviderStatus, ...]:
     told = rejected_counts(connection, now - _DAY, now)
     return tuple(
-        _provider(connection, feed.provider, told.get(feed.provider.name, {}), now)
-        for feed in app.feeds.values()
+        _provider(connection, feed, told.get(feed.provider.name, {}), now) for feed in app.feeds.values()
     )
 
 
-def _provider(
-    connection: Connection, provider: Provider, told: Mapping[str, int], now: datetime
-) -> ProviderStatus:
+def _provider(connection: Connection, feed: Feed, told: Mapping[str, int], now: datetime) -> ProviderStatus:
+    provider = feed.provider
     last = next(iter(polls(connection, provider=provider.name, purpose="data", limit=1)), None)
     return ProviderStatus(
         name=provider.name,
@@ -129,7 +131,20 @@ def _provider(
         last_outcome=last.outcome if last else None,
         last_items=last.item_count if last else None,
         rejected_24h=told,
+        delivered_s=_delivered_s(connection, provider, now) if feed.watches else None,
     )
+
+
+def _delivered_s(connection: Connection, provider: Provider, now: datetime) -> float:
+    """Give the usual time between good answers about one place, of the place that gets fewest; else what is configured."""
+    answered: dict[str, list[datetime]] = {}
+    for each in polls(
+        connection, provider=provider.name, purpose="data", since=now - _CADENCE_OVER, limit=_MANY
+    ):
+        if each.outcome in {"ok", "empty"}:
+            answered.setdefault(each.scope, []).append(each.started_at)
+    apart = [delivered_interval_s(times[::-1]) for times in answered.values()]
+    return max(apart, default=0.0) or float(provider.interval_s)
 
 
 def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus, ...]:

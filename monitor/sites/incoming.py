@@ -20,6 +20,7 @@ from monitor.sites.geodesy import Floats
 from monitor.sites.geometry import CrossingError, GeometryError, circle, footprint_outline
 from monitor.sites.placing import time_zones_at
 from monitor.sites.recognise import place_words
+from monitor.sites.runways import runways_of, runways_source
 from monitor.sites.shapes import OUTLINE_TYPES
 
 DEFAULT_AIRPORT_RADIUS_M = 4000.0
@@ -79,7 +80,7 @@ def feature_from_airport(
     radius_m: float | None = None,
     timezone: str | None = None,
 ) -> GeoJsonFeature:
-    """A round site at an airport (ICAO or IATA code), with its name, codes, time zone and elevation."""
+    """A round site at an airport (ICAO or IATA code), with its name, codes, time zone, elevation and runways."""
     airport = find_airport(code)
     if airport is None:
         raise _refusal(
@@ -99,11 +100,14 @@ def feature_from_airport(
         timezone=timezone or airport.timezone,
     )
     codes = {"icao": airport.icao, "iata": airport.iata}
+    runways = [dict(each) for each in runways_of(airport.icao)]
     feature["properties"] |= {
         "codes": {key: value for key, value in codes.items() if value},
         "elevation_ft": airport.elevation_ft,
         "notes": f"Circle of {radius:g} m round the airport's reference point; draw the real outline.",
-        "source": f"airportsdata {airportsdata.__version__}",
+        "source": f"airportsdata {airportsdata.__version__}"
+        + (f"; runways: {runways_source()}" if runways else ""),
+        **({"runways": runways} if runways else {}),
     }
     return feature
 

@@ -1,7 +1,10 @@
 """Adding and removing sites: checked before writing, in one step, with a backup."""
 
 import json
+import math
 import stat
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import MultiPolygon
 
+from db.records import Fix
 from monitor.errors import WorkFailed
 from monitor.sites.add import add_sites, remove_site
 from monitor.sites.check import PROPERTY_KEYS, check_document
@@ -26,8 +30,10 @@ from monitor.sites.incoming import (
     own_keys,
 )
 from monitor.sites.load import load_sites
+from monitor.sites.runways import runways_of, runways_source
 from monitor.sites.write import backup_path, dump_geojson
 from tests.kit.cast import CAST_GEOJSON, contains, write_cast
+from tests.kit.flying import NOON, read
 
 
 def pond(**other: Any) -> GeoJsonFeature:
@@ -109,6 +115,32 @@ def test_an_airport_comes_with_its_codes_time_zone_and_elevation(code: str) -> N
     assert contains(site.geometry, 39.2241, 125.67)
     assert area_km2(site.geometry) == pytest.approx(3.1416 * (DEFAULT_AIRPORT_RADIUS_M / 1000) ** 2, rel=0.01)
     assert site.source.startswith("airportsdata")
+
+
+def test_an_airport_comes_with_its_runways_so_that_landings_are_told_at_once() -> None:
+    """Lost on the approach to runway 35 of Pyongyang, a mile and a half out: in high pressure and without a ground report."""
+    sites, found = check_document({"type": "FeatureCollection", "features": [feature_from_airport("ZKPY")]})
+    assert found == ()
+    (site,) = sites
+    assert [runway["name"] for runway in site.runways] == ["17/35"]
+    assert site.source.endswith(runways_source())
+    (_, (lon, lat)) = site.runways[0]["ends"]
+    (north_lon, north_lat) = site.runways[0]["ends"][0]
+    course = math.atan2((north_lon - lon) * math.cos(math.radians(lat)), north_lat - lat)
+    fixes = []
+    for seconds in range(0, 130, 10):
+        away_nm = (170 - seconds) * 140 / 3600
+        at = NOON + timedelta(seconds=seconds)
+        fix = Fix("adsb.lol", "7278a1", at, at, lat - away_nm / 60 * math.cos(course), lon, on_ground=False)
+        lon_here = lon - away_nm / 60 * math.sin(course) / math.cos(math.radians(lat))
+        altitude = (site.elevation_ft or 0) + 318 * away_nm - 700
+        fixes.append(replace(fix, lon=lon_here, altitude_ft=altitude, ground_speed_kt=140.0))
+    (visit,) = read(fixes, site, now=NOON + timedelta(minutes=15))
+    assert (visit.state, visit.confidence) == ("present", 3)
+
+
+def test_an_airport_that_the_table_of_runways_does_not_know_has_none() -> None:
+    assert runways_of("") == runways_of("QQQQ") == ()
 
 
 def test_what_is_told_beside_an_airport_code_wins() -> None:

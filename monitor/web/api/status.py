@@ -6,7 +6,7 @@ from datetime import datetime
 from alerts.attribution import one_cell
 from db.engine import Connection
 from monitor.app import App
-from monitor.flights.words import rejected_words
+from monitor.flights.words import cadence_words, rejected_words
 from monitor.reports.status import ProviderStatus, WatchStatus, gather_status
 from monitor.web.api.models import AreaItem, SiteItem, StatusItem
 from monitor.web.views.overview import OverviewReader, SiteCard
@@ -85,7 +85,9 @@ def _provider(each: ProviderStatus) -> StatusItem:
     state = each.state
     since = state.last_ok_at if state.health == "ok" else state.failing_since
     text = state.last_error or f"{each.kind}, asked every {each.interval_s} s; {each.attribution}."
-    text = " ".join(part for part in (text, rejected_words(each.rejected_24h)) if part)
+    text = " ".join(
+        part for part in (text, rejected_words(each.rejected_24h), cadence_words(each.delivered_s)) if part
+    )
     return StatusItem(
         part=f"provider:{each.name}", state=state.health, since=since, text=text, attribution=each.attribution
     )

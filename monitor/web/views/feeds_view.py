@@ -12,6 +12,7 @@ from monitor.app import App
 from monitor.feeds import Provider
 from monitor.feeds.options import requests_a_day
 from monitor.feeds.providers import configured_providers
+from monitor.flights.words import cadence_words
 from monitor.reports.status import ProviderStatus, WatchStatus, gather_status, watched_24h
 from monitor.sites import Site
 from monitor.web.views.feed_coverage import RECEPTION_OVER
@@ -36,6 +37,8 @@ class FeedRow:
     lamp: str
     resting: bool
     budget: str
+    cadence: str
+    """What its answers come too seldom for, in words; '' where they come often enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,8 @@ def _feed(status: ProviderStatus, provider: Provider, what: str, budget: str, no
     health, lamp = _HEALTH[status.state.health], status.state.health
     if lamp == "ok" and status.is_idle(now) and not resting:
         health, lamp = _IDLE, "unknown"
-    return FeedRow(provider, status, f"{what} · {provider.kind}", health, lamp, resting, budget)
+    cadence = cadence_words(status.delivered_s)
+    return FeedRow(provider, status, f"{what} · {provider.kind}", health, lamp, resting, budget, cadence)
 
 
 def _budget(left: Mapping[str, Any] | None, asked: int, planned: int) -> str:

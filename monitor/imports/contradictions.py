@@ -162,14 +162,24 @@ def _least(look: Observation) -> float:
     value = look.value or 0.0
     if look.low is not None:
         return look.low
-    return {"<=": 0.0, "~=": value / ABOUT}.get(look.qualifier, value)
+    match look.qualifier:
+        case "<=":
+            return 0.0
+        case "~=":
+            return value / ABOUT
+    return value
 
 
 def _most(look: Observation) -> float:
     value = look.value or 0.0
     if look.high is not None:
         return look.high
-    return {">=": inf, "~=": value * ABOUT}.get(look.qualifier, value)
+    match look.qualifier:
+        case ">=":
+            return inf
+        case "~=":
+            return value * ABOUT
+    return value
 
 
 def _count(look: Observation) -> str:

@@ -25,7 +25,7 @@ REGISTERS: Mapping[str, str] = {
     "opensky": "aircraft: The OpenSky Network's aircraft database (https://opensky-network.org)",
 }
 """The databases of aircraft that fill in registrations and types, by the name of their kind."""
-NOBODY = "nobody else's data"
+NOBODY_ELSE = "nobody else's data"
 _COPERNICUS = re.compile(r"(Copernicus Sentinel data)(?! \d{4})")
 
 _Entry = Mapping[str, Any]
@@ -95,4 +95,4 @@ def one_cell(sources: Iterable[str]) -> str:
 
 def data_line(sources: Iterable[str]) -> str:
     """The same as a line of text under an answer."""
-    return f"Data: {one_cell(sources) or NOBODY}."
+    return f"Data: {one_cell(sources) or NOBODY_ELSE}."

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from math import inf
 
 from alerts.words import count_words
-from db.records import DeclaredBaseline, Note, Observation
+from db.records import DeclaredBaseline, Note, Observation, Qualifier
 
 CountedRecord = Observation | DeclaredBaseline | Note
 ABOUT = 2.0
@@ -159,17 +159,28 @@ def _is_zero(look: Observation) -> bool:
 
 
 def _least(look: Observation) -> float:
-    value = look.value or 0.0
-    if look.low is not None:
-        return look.low
-    return {"<=": 0.0, "~=": value / ABOUT}.get(look.qualifier, value)
+    return _between(look)[0]
 
 
 def _most(look: Observation) -> float:
-    value = look.value or 0.0
-    if look.high is not None:
-        return look.high
-    return {">=": inf, "~=": value * ABOUT}.get(look.qualifier, value)
+    return _between(look)[1]
+
+
+def _between(look: Observation) -> tuple[float, float]:
+    """The least and the most that a count leaves possible."""
+    least, most = _by_qualifier(look.qualifier, look.value or 0.0)
+    return (least if look.low is None else look.low, most if look.high is None else look.high)
+
+
+def _by_qualifier(qualifier: Qualifier, value: float) -> tuple[float, float]:
+    match qualifier:
+        case "<=":
+            return (0.0, value)
+        case ">=":
+            return (value, inf)
+        case "~=":
+            return (value / ABOUT, value * ABOUT)
+    return (value, value)
 
 
 def _count(look: Observation) -> str:

@@ -67,6 +67,12 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
         "as long as the database",
     )
     yield KeptThing(
+        "where an own receiver heard anybody: places and heights of one answer an hour, without any name",
+        ("receiver_hour",),
+        "what is heard can refute where it is said to stand",
+        "a day",
+    )
+    yield KeptThing(
         "extracts of answers: the used fields of the rows about watched aircraft",
         ("extract",),
         "an alert must be checkable",

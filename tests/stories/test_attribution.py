@@ -13,7 +13,7 @@ import typer
 from PIL import Image
 from sqlalchemy import Engine
 
-from alerts.attribution import MAP, NOBODY, TIME_ZONES, Attributions, data_line, each_once, one_cell
+from alerts.attribution import MAP, NOBODY_ELSE, TIME_ZONES, Attributions, data_line, each_once, one_cell
 from alerts.delivery.compose import compose_within
 from db.aircraft import import_aircraft
 from db.alerts import alerts
@@ -182,7 +182,7 @@ COMMANDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sites list": ((), (OSM,)),
     "sites show": (("busy-port",), (OSM,)),
     "aircraft show": (("15521f",), (REGISTER,)),
-    "poll": ((), (NOBODY,)),
+    "poll": ((), (NOBODY_ELSE,)),
 }
 """What each command is given, and whose data its answer then rests on."""
 ELSEWHERE: Mapping[str, str] = {
@@ -272,7 +272,7 @@ def test_every_command_in_every_form_says_whose_data_it_is(
         text = said([*words, *form])
         wanted = (PUBLISHER,) if "--judgeable" in form else sources
         for source in wanted:
-            if "--json" in form and source == NOBODY:
+            if "--json" in form and source == NOBODY_ELSE:
                 assert json.loads(text)["attribution"] == []
             else:
                 assert source in text, (command, form, source, text[-400:])
@@ -301,7 +301,7 @@ def test_each_source_stands_once_in_its_order() -> None:
     assert each_once(["b", "", "a", "b"]) == ["b", "a"]
     assert one_cell(["b", "a", "b"]) == "b; a"
     assert data_line(["a"]) == "Data: a."
-    assert data_line([]) == f"Data: {NOBODY}."
+    assert data_line([]) == f"Data: {NOBODY_ELSE}."
 
 
 def test_copernicus_is_named_with_the_year_of_the_scene() -> None:

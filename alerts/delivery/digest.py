@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from alerts.delivery.notices import enqueue_notice, notice_payload
 from alerts.rules.combined import false_alarm_chance
 from db.blindness import blind_periods
-from db.engine import Engine, writing
+from db.engine import Engine, reading, writing
 from db.records import BlindPeriod
 from db.weeks import Week, read_week
 
@@ -17,13 +17,14 @@ def enqueue_weekly_digest(engine: Engine, sites: int, channels: Sequence[str], n
     """Owe the digest of the last whole ISO week, once; False where it was owed before or nothing ran then."""
     until = _monday(now)
     since = until - WEEK
-    with writing(engine) as connection:
+    with reading(engine) as connection:
         week = read_week(connection, since, until, sites, false_alarm_chance)
-        if not week.providers and not week.looks:
-            return False
         blind = [each for each in blind_periods(connection, since=since) if each.since < until]
-        payload = digest_payload(week, blind)
-        year, number, _ = since.isocalendar()
+    if not week.providers and not week.looks:
+        return False
+    payload = digest_payload(week, blind)
+    year, number, _ = since.isocalendar()
+    with writing(engine) as connection:
         return enqueue_notice(
             connection, f"digest:{year}-W{number:02}", channels, reason="digest", payload=payload, now=now
         )

@@ -330,5 +330,5 @@ def test_a_track_that_is_none_is_a_failure(body: bytes) -> None:
         track = request.url.path.endswith("/flight-tracks")
         return httpx.Response(200, content=body if track else fr24_body(FR24_FLIGHT))
 
-    with pytest.raises(FeedError, match="no track of flight 391fdd79"):
+    with pytest.raises(FeedError, match="no track of the flight that was asked for"):
         fetch(feed_of(Fr24FlightsFeed, serve, tracks="true"), FLIGHTS)

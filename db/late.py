@@ -53,7 +53,7 @@ SHOWN: Mapping[str, str] = {
         (
             *("fix", "flight_claim", "estimated_position", "detection", "rejection", "blind_period"),
             *("provider_state", "delivery", "channel_state", "silence", "lease", "token"),
-            *("backfill_day", "backfill_part"),
+            *("backfill_day", "backfill_part", "alias", "visitor_key", "receiver_hour"),
         ),
         _NOTHING,
     ),

@@ -467,9 +467,26 @@ def test_a_bad_status_says_what_where_and_what_to_do(status: int) -> None:
     error = caught.value
     assert (error.status, error.retry_after_s, error.disable) == (status, 30.0, False)
     assert error.reason.startswith(f"test.readsb: GET https://readsb.example/v2/point: answered {status} ")
-    assert '{"detail": "no way"}' in error.reason
+    assert "(no way)" in error.reason
     assert error.reason.endswith(".")
     assert error.body == b'{"detail": "no\n\x00way"}'
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"ac": [{"hex": "a1b2c3", "ownOp": "Ophelia Planted"}]}', ""),
+        (b'[{"ownOp": "Ophelia Planted"', ""),
+        (b'{"error": "maintenance", "ac": [{"ownOp": "Ophelia Planted"}]}', " (maintenance)"),
+        (b"<h1>Bad gateway</h1>", " (<h1>Bad gateway</h1>)"),
+    ],
+)
+def test_of_a_refusal_only_its_message_is_quoted(content: bytes, said: str) -> None:
+    guarded = client(lambda _: httpx.Response(502, content=content))
+    with pytest.raises(FeedError) as caught:
+        guarded.request("GET", "https://readsb.example/v2/point", purpose="data")
+    assert f"answered 502 Bad Gateway{said}. " in caught.value.reason
+    assert "Planted" not in caught.value.reason
 
 
 def test_403_disables() -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,7 @@ _LAST_SECOND = 1e11
 _YEARS = range(1970, 2200)
 _LONGEST_TIME = 40
 _LONGEST_NUMBER = 400
-_LONGEST_WORDS = 200
+_LONGEST_WORDS, _ERRORS_NESTED = 200, 2
 # Texts are matched first, so that nothing inside them is changed.
 _PRINTED_NAN = re.compile(r'"(?:[^"\\]|\\.)*"|-?\b(?:inf(?:inity)?|nan)\b', re.IGNORECASE | re.DOTALL)
 _WORDS = ("message", "msg", "error_description", "error", "detail", "details", "description", "reason")
@@ -63,10 +64,21 @@ def words_of(document: object, answer: Answer) -> str:
     """What a provider says in words, such as " It says: Rate limit exceeded.", without secrets; '' where it says nothing."""
     if not isinstance(document, dict):
         return ""
-    texts = (document.get(key) for key in _WORDS)
-    said = next((text for text in texts if isinstance(text, str) and text.strip(" .") not in _ALL_WELL), "")
+    said = next((text for text in _texts(document) if text.strip(" .") not in _ALL_WELL), "")
     line = " ".join("".join(each if each.isprintable() else " " for each in answer.quote(said)).split())
     return f" It says: {line[:_LONGEST_WORDS].rstrip('.')}." if line else ""
+
+
+def _texts(document: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+    """The messages of a document, also of the errors that it lists: `{"error": {"message": …}}`, `{"detail": [{"msg": …}]}`."""
+    for key in _WORDS:
+        found = document.get(key)
+        if isinstance(found, str):
+            yield found
+        elif depth < _ERRORS_NESTED:
+            for each in found if isinstance(found, list) else [found]:
+                if isinstance(each, dict):
+                    yield from _texts(each, depth + 1)
 
 
 def words_in(body: bytes) -> str:

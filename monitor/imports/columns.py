@@ -45,6 +45,7 @@ EXPORT_COLUMNS = (
     "recorded_at",
     "revision",
     "look_key",
+    "knowable_from",
     "written_start",
     "written_end",
     "closed",

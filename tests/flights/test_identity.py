@@ -284,6 +284,7 @@ def test_a_tail_number_of_ones_own_is_found_by_its_address(tmp_path: Path) -> No
     path.write_text(
         '[class.mine]\nlabel = "my list"\nwatch = true\n'
         '[[rule]]\nclass = "mine"\nregistrations = ["RA-64520"]\n'
+        'reason = "a freighter that carries what is under embargo"\n'
         "[class.cargo]\nwatch = true\n",
         encoding="utf-8",
     )

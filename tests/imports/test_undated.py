@@ -163,7 +163,7 @@ def test_an_older_database_learns_it_and_can_forget_it_again(filled: Engine, pro
     with writing(filled) as connection:
         config = alembic_config()
         config.attributes["connection"] = connection
-        command.downgrade(config, "-1")
+        command.downgrade(config, "0006")
     assert not any(each.undated for each in stored(filled).values())
     migrate(filled)
     assert stored(filled) == marked

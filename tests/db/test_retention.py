@@ -260,6 +260,28 @@ def test_the_pictures_of_a_site_that_is_watched_no_more_go_with_it(engine: Engin
         assert cutout_failures(connection, "left") == []
 
 
+def test_who_is_watched_no_more_is_forgotten_as_if_nobody_ever_had(engine: Engine) -> None:
+    store(engine, WATCHED, replace(WATCHED, at=NOON - HOUR, received_at=NOON - HOUR))
+    with writing(engine) as connection:
+        record_visits(connection, [replace(GONE, icao24="15521f", callsign="RSD86", registration="RA-86559")])
+    run(engine)
+    with reading(engine) as connection:
+        assert len(fixes(connection)) == 2
+        assert [each.registration for each in visits(connection)] == ["RA-86559"]
+    with writing(engine) as connection:
+        purge(
+            connection,
+            NOON,
+            keep_identities=48 * HOUR,
+            keep_extracts=14 * DAY,
+            watched=lambda _: False,
+            sites=["sunan"],
+        )
+    with reading(engine) as connection:
+        assert [each.received_at for each in fixes(connection)] == [NOON - HOUR]
+        assert [(each.icao24, each.registration) for each in visits(connection)] == [("", "")]
+
+
 def test_what_a_receiver_heard_goes_after_a_day_though_it_be_asked_no_more(engine: Engine) -> None:
     with writing(engine) as connection:
         for name, age in (("roof", 25 * HOUR), ("shed", 25 * HOUR), ("shed", 2 * HOUR)):

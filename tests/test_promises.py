@@ -22,21 +22,25 @@ from sqlalchemy import Engine, select
 from db.backup import back_up
 from db.engine import LARGEST_REWRITTEN, reading, write_anew, writing
 from db.flights import fixes, insert_fixes
-from db.records import Fix
+from db.records import Fix, HeardAt
 from db.records.aliases import draft_visit_id
 from db.schema import metadata
 from db.visitor_keys import REGISTER_KEY, aliases_for, key_named, note_aliases, sealed_ids
-from monitor.bootstrap import FEEDS, build_app
+from monitor.bootstrap import FEEDS, build_app, rule_defaults
 from monitor.cli import main
 from monitor.config.settings import Settings
+from monitor.feeds.circles import Circle
 from monitor.feeds.providers import DEFAULT_ARCHIVES, DEFAULT_PROVIDERS
 from monitor.feeds.quoting import quoted_row
+from monitor.feeds.ranges import RangeBudget
+from monitor.feeds.receiver import NOTHING_EARLIER, Receiver, misplaced
 from monitor.imports import check_file
-from monitor.pipeline import retain
+from monitor.pipeline import PICTURES_AT_ONCE, retain
 from monitor.replay.run import scenario_settings
 from monitor.replay.scenario import load_scenario
 from monitor.reports.kept import kept_things
 from monitor.runtime.service import jobs_of
+from monitor.sites.load import load_sites
 from tests.kit.builders import at
 from tests.kit.cast import CAST_BY_ID
 from tests.kit.web_rig import NOW, rig, tell_story
@@ -288,6 +292,42 @@ def test_an_extract_holds_numbers_signs_and_words_of_its_list() -> None:
         "t": ["C56X"],
     }
     assert quoted_row(item, {"r", "flight", "alt_baro", "gs", "t"}) == {"r": "N99LX", "alt_baro": 3000}
+
+
+def test_27_aircraft_of_which_none_is_within_120_nm_are_no_chance() -> None:
+    reach = Circle(48.72, 2.37, 120.0)
+    heard = tuple(HeardAt(52.0, lon / 100, None) for lon in range(200, 227))
+    assert all(120 < reach.distance_nm(each.lat, each.lon) < 250 for each in heard)
+    assert not misplaced(Receiver("roof", reach, None, heard[:26]), NOTHING_EARLIER)
+    assert "none of the 27 aircraft" in misplaced(Receiver("roof", reach, None, heard), NOTHING_EARLIER)
+
+
+def test_a_picture_costs_no_more_than_is_said() -> None:
+    budget = RangeBudget()
+    said = f"at most {budget.requests} requests and {budget.size >> 20} MB for a picture, {_NUMBERS[PICTURES_AT_ONCE]} pictures"
+    assert said in DOCUMENTS["sources"].read_text(encoding="utf-8")
+
+
+_NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
+
+
+def test_as_many_sites_ship_as_are_said() -> None:
+    sites = load_sites(ROOT / "sites.geojson", rule_defaults())
+    text = " ".join(DOCUMENTS["readme"].read_text(encoding="utf-8").split())
+    assert f"loads the {len(sites)} sites of `sites.geojson`" in text
+
+
+def test_the_versions_of_python_are_those_that_are_said() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    least = project["requires-python"].removeprefix(">=")
+    assert f"You need Python {least} or newer" in DOCUMENTS["readme"].read_text(encoding="utf-8")
+
+
+def test_the_licence_is_the_one_that_is_said() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    said = " ".join((ROOT / "LICENSE").read_text(encoding="utf-8")[:120].split())
+    assert project["license"] == "Apache-2.0"
+    assert said.startswith("Apache License Version 2.0")
 
 
 def test_what_is_too_old_is_forgotten_every_hour(engine: Engine, tmp_path: Path) -> None:

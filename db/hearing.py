@@ -20,6 +20,11 @@ def note_hearing(
     insert_ignore(connection, receiver_hour, [row])
 
 
+def forget_hearing(connection: Connection, before: datetime) -> int:
+    """Forget what any receiver heard in hours before then, also of one that is asked no more; give the number of hours."""
+    return connection.execute(delete(receiver_hour).where(receiver_hour.c.hour < before)).rowcount
+
+
 def hearing_since(
     connection: Connection, provider: str, since: datetime
 ) -> list[tuple[datetime, tuple[HeardAt, ...]]]:

@@ -1,4 +1,4 @@
-"""What is forgotten, and when: extracts of answers, and the identity of every aircraft that nobody watches."""
+"""What is forgotten, and when: extracts of answers, what receivers heard, and who the aircraft were that nobody watches."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ from db.engine import reading, writing
 from db.extracts import aircraft_in_extracts, cited_polls, forget_extracts
 from db.flight_claims import forget_claims
 from db.flights import nameless_visits
+from db.hearing import forget_hearing
 from db.keys import any_key
 from db.polls import LOST_POLL_ERROR
 from db.schema import fix, flight_claim, poll, visit, visit_version
 from db.visitor_keys import drop_aliases, drop_keys
 
 _GIVEN_UP_AFTER = timedelta(days=1)
+_KEEP_HEARING = timedelta(days=1)
 DROPPED_IDENTITY = "(not kept)"
 
 
@@ -71,6 +73,7 @@ def purge(
         drop_sites(connection, sites),
         forget_claims(connection, before, lambda who: who[0] in kept or watched(Identity(*who, 0))),
     )
+    forget_hearing(connection, now - _KEEP_HEARING)
     drop_aliases(connection, before)
     drop_keys(connection, before, nameless_visits(connection, before))
     return report

@@ -61,7 +61,7 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
         "until you import them anew",
     )
     yield KeptThing(
-        "of each answer of a feed: time, scope, outcome, SHA-256 and size",
+        "of each answer of a feed: time, scope, outcome, SHA-256 and size; of a refusal its words",
         ("poll",),
         "silence must be told from an outage, and an extract be checked",
         "as long as the database",

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +105,21 @@ def test_the_railcar_alert_says_who_how_much_and_against_what(railcars: AlertCha
         assert words in text
     assert "1 in" not in text
     assert not FORBIDDEN.search(text)
+
+
+def test_the_message_on_the_first_page_is_the_one_that_is_sent() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = " ".join(line.removeprefix("> ") for line in readme.splitlines() if line.startswith("> "))
+    publisher = "CSIS Beyond Parallel"
+    seen = look("2023-10-05", 73, qualifier="~=", publisher=publisher, **LOCAL)
+    declared = stated("max", 20, ("2018-10-06", "2023-09-17"), publisher=publisher)
+    sent = everything(told(opened(seen, RecordRule(), declared=(declared,))))
+    missing = [
+        each
+        for each in re.split(r"(?<=[.:;]) |\*\* ?", shown)
+        if each.strip() and each.rstrip(".:") not in sent
+    ]
+    assert missing == []
 
 
 def test_links_are_web_links_only(railcars: AlertChange) -> None:

@@ -13,8 +13,9 @@ from db.cutouts import cutout_failures, newest_cutout, store_cutout, store_cutou
 from db.engine import reading, writing
 from db.extracts import extracts_of, polls_behind
 from db.flights import fixes, insert_fixes, record_visits, visits
+from db.hearing import hearing_since, note_hearing
 from db.polls import LOST_POLL_ERROR, PollKey, PollResult, polls, record_poll, start_poll
-from db.records import Cutout, CutoutFailure, Evidence, Extract, Fix, Visit
+from db.records import Cutout, CutoutFailure, Evidence, Extract, Fix, HeardAt, Visit
 from db.retention import DROPPED_IDENTITY, Identity, PurgeReport, forget_reports, purge
 from db.schema import alert, visit_version
 from tests.kit.fake_feeds import NOON
@@ -257,3 +258,36 @@ def test_the_pictures_of_a_site_that_is_watched_no_more_go_with_it(engine: Engin
         assert newest_cutout(connection, "sunan") == pictures[0]
         assert newest_cutout(connection, "left") is None
         assert cutout_failures(connection, "left") == []
+
+
+def test_who_is_watched_no_more_is_forgotten_as_if_nobody_ever_had(engine: Engine) -> None:
+    store(engine, WATCHED, replace(WATCHED, at=NOON - HOUR, received_at=NOON - HOUR))
+    with writing(engine) as connection:
+        record_visits(connection, [replace(GONE, icao24="15521f", callsign="RSD86", registration="RA-86559")])
+    run(engine)
+    with reading(engine) as connection:
+        assert len(fixes(connection)) == 2
+        assert [each.registration for each in visits(connection)] == ["RA-86559"]
+    with writing(engine) as connection:
+        purge(
+            connection,
+            NOON,
+            keep_identities=48 * HOUR,
+            keep_extracts=14 * DAY,
+            watched=lambda _: False,
+            sites=["sunan"],
+        )
+    with reading(engine) as connection:
+        assert [each.received_at for each in fixes(connection)] == [NOON - HOUR]
+        assert [(each.icao24, each.registration) for each in visits(connection)] == [("", "")]
+
+
+def test_what_a_receiver_heard_goes_after_a_day_though_it_be_asked_no_more(engine: Engine) -> None:
+    with writing(engine) as connection:
+        for name, age in (("roof", 25 * HOUR), ("shed", 25 * HOUR), ("shed", 2 * HOUR)):
+            heard = [HeardAt(39.2, 125.7, 3_000.0)]
+            note_hearing(connection, name, NOON - age, heard, oldest=NOON - 9 * DAY)
+    run(engine)
+    with reading(engine) as connection:
+        assert hearing_since(connection, "roof", NOON - 9 * DAY) == []
+        assert [hour for hour, _ in hearing_since(connection, "shed", NOON - 9 * DAY)] == [NOON - 2 * HOUR]

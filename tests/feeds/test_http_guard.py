@@ -508,6 +508,17 @@ def test_a_long_answer_is_quoted_in_part() -> None:
     assert len(caught.value.reason) < 500
 
 
+@pytest.mark.parametrize(
+    "body", [b'[{"hex": "abc123", "r": "N99LX"}]', b'{"ac": [{"r": "N99LX"}], "ownOp": "N99LX"}', b'{"ac": [{"r": "N99LX"']
+)  # fmt: skip
+def test_of_a_refusal_in_json_nothing_but_its_message_is_quoted(body: bytes) -> None:
+    with pytest.raises(FeedError) as caught:
+        client(lambda _: httpx.Response(500, content=body)).request(
+            "GET", "https://readsb.example/", purpose="data"
+        )
+    assert "N99LX" not in caught.value.reason
+
+
 def test_each_request_says_for_whom_and_why_it_is_made() -> None:
     seen: list[object] = []
 

@@ -1,18 +1,24 @@
 """The known providers, what settings make of them, and that docs/sources.md tells people about each."""
 
 import re
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from monitor.bootstrap import FEEDS
+from monitor.bootstrap import FEEDS, build_app, rule_defaults
 from monitor.config.settings import ProviderSettings, Settings, SettingsError
 from monitor.feeds import Provider
 from monitor.feeds.providers import DEFAULT_PROVIDERS, configured_providers
 from monitor.feeds.readsb import ReadsbFeed
+from monitor.sites.load import load_sites
 from tests.kit.fake_feeds import client, v2_body
+from tests.kit.feed_contract import CASES
 
 SOURCES = (Path(__file__).resolve().parents[2] / "docs/sources.md").read_text(encoding="utf-8")
 BY_NAME = {provider.name: provider for provider in DEFAULT_PROVIDERS}
@@ -114,3 +120,64 @@ def test_a_receiver_must_say_where_it_stands() -> None:
     quiet = client(lambda _: httpx.Response(200, content=v2_body()))
     with pytest.raises(SettingsError, match="receiver: the option lat must be a number"):
         ReadsbFeed(BY_NAME["receiver"], quiet)
+
+
+class _Asked(dict[str, str]):
+    """The options of a provider, which remember what a feed would have taken had nothing been set."""
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        super().__init__(options)
+        self.defaults: dict[str, str] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.defaults[key] = "" if default is None else str(default)
+        return super().get(key, default)
+
+
+def documented_defaults() -> list[tuple[str, str, str]]:
+    """Kind, option and default of each row whose default is a number or a word in backquotes."""
+    table = SOURCES[SOURCES.index("| kind | option |") :]
+    rows = re.findall(r"^\| ([a-z0-9_, ]+) \| (`[^|]+) \| ([^|]+) \|", table, re.MULTILINE)
+    return [
+        (kind, name.strip("`"), default.strip("`"))
+        for kinds, names, defaults in rows
+        for kind in kinds.split(", ")
+        for name, default in zip(names.split(", "), defaults.split(", "), strict=False)
+        if re.fullmatch(r"[\d.]+|`[^`]+`", default)
+    ]
+
+
+def test_a_documented_default_of_an_option_is_the_default() -> None:
+    asked: dict[str, _Asked] = {}
+    for case in CASES:
+        options = asked[case.kind] = _Asked({"tracks": "true"})
+        account = {**case.provider.credentials, "client_id": "me", "client_secret": "mine"}
+        replace(case, provider=replace(case.provider, options=options, credentials=account)).answering(b"")
+    told = [
+        (kind, name, default)
+        for kind, name, default in documented_defaults()
+        if kind in asked and name in asked[kind].defaults
+    ]
+    assert len(told) > 20
+    for kind, name, default in told:
+        used = asked[kind].defaults[name]
+        same = float(used) == float(default) if default.replace(".", "").isdecimal() else used == default
+        assert same, (kind, name, used, default)
+
+
+def test_the_figures_of_the_page_are_those_of_the_shipped_sites(tmp_path: Path) -> None:
+    sites = load_sites(Path(__file__).resolve().parents[2] / "sites.geojson", rule_defaults())
+    known = {each.name: each for each in configured_providers(Settings())}
+    circles = FEEDS["readsb"](known["adsb.lol"], client(lambda _: httpx.Response(500))).scopes(sites)
+    assert f"the shipped sites need {len(circles)}." in SOURCES
+    settings = {
+        "database_url": f"sqlite:///{tmp_path}/a.db",
+        "sites_file": Path(__file__).resolve().parents[2] / "sites.geojson",
+        "providers": {"opensky-tracks": {"enabled": True}},
+    }
+    with closing(build_app(Settings.model_validate(settings))) as app:
+        tracks = app.feeds["opensky-tracks"].scopes(sites)
+    assert f"so {4 * len(tracks)} credits a round" in SOURCES
+    # A box of the largest area that is asked for costs 2.
+    for interval_s in (300, 1_800):
+        assert f"{4 * 2 * 86_400 // interval_s:,}" in SOURCES

@@ -243,12 +243,13 @@ def test_the_next_page_is_on_the_same_server_or_not_asked(href: str) -> None:
     assert len(requests) == 1
 
 
-def test_a_server_that_takes_no_post_is_asked_by_get_from_then_on() -> None:
+@pytest.mark.parametrize("refused", [405, 501])
+def test_a_server_that_takes_no_post_is_asked_by_get_from_then_on(refused: int) -> None:
     asked: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         asked.append(request)
-        return httpx.Response(405 if request.method == "POST" else 200, content=stac_page(numbered(1)))
+        return httpx.Response(refused if request.method == "POST" else 200, content=stac_page(numbered(1)))
 
     searched = feed(handler)
     many = [

@@ -199,6 +199,7 @@ NO_DATA: Mapping[str, str] = {
     ),
     **dict.fromkeys(("backup", "restore"), "the whole database, with every attribution in it"),
     "doctor": "speaks of this machine",
+    "kept": "speaks of this program",
 }
 FORMS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "history": (("--format", "csv"), ("--format", "json"), ("--format", "geojson"), ("--format", "table")),

@@ -192,6 +192,21 @@ def test_who_never_says_ground_and_is_heard_throughout_makes_one_visit(
     assert abs(visit.departed_at - left) <= 2 * MINUTE
 
 
+def test_one_leap_while_it_stands_does_not_date_the_departure() -> None:
+    pilot = Pilot(QUIET_FIELD).approach().fly(30, kt=60, ground=False)
+    pilot.east_nm = 0.2
+    pilot.fly(600, kt=0, ground=False)
+    leapt = len(pilot.fixes)
+    pilot.fly(400, kt=0, ground=False)
+    left = pilot.fly(20, kt=90, ground=False).at
+    pilot.climb(300)
+    fixes = pilot.fixes
+    fixes[leapt] = replace(fixes[leapt], lat=fixes[leapt].lat + 0.005)
+    visit = only(read(fixes, QUIET_FIELD))
+    assert visit.departed_at is not None
+    assert abs(visit.departed_at - left) <= MINUTE
+
+
 @pytest.mark.parametrize("hpa", [970, 1013, 1040])
 @pytest.mark.parametrize("geometric", [True, False], ids=["alt_geom", "pressure alone"])
 @pytest.mark.parametrize("geoid_ft", [0.0, 150.0, -200.0])

@@ -192,6 +192,20 @@ def test_who_never_says_ground_and_is_heard_throughout_makes_one_visit(
     assert abs(visit.departed_at - left) <= 2 * MINUTE
 
 
+def test_a_landing_lost_by_a_slow_feed_is_kept_when_the_aircraft_taxies_out_the_next_day() -> None:
+    """Nothing says “ground”, and the reports of the taxi are too few to be sure by themselves."""
+    pilot = Pilot(QUIET_FIELD, every_s=65).approach(from_nm=15).wait(hours=15)
+    pilot.east_nm = pilot.height_ft = 0.0
+    pilot.fly(200, kt=20, ground=None, altitude_ft=None)
+    pilot.east_nm = 0.3
+    left = pilot.at
+    pilot.climb(600)
+    visit = only(read(pilot.fixes, QUIET_FIELD))
+    assert (visit.state, visit.arrived_at is not None) == ("departed", True)
+    assert visit.departed_at is not None
+    assert abs(visit.departed_at - left) <= 2 * MINUTE
+
+
 def test_one_leap_while_it_stands_does_not_date_the_departure() -> None:
     pilot = Pilot(QUIET_FIELD).approach().fly(30, kt=60, ground=False)
     pilot.east_nm = 0.2

@@ -261,6 +261,14 @@ def test_hovering_over_the_field_is_no_landing_where_the_height_is_known() -> No
     assert read(fixes, QUIET_FIELD, now=pilot.at + 11 * MINUTE) == []
 
 
+def test_what_drifts_slowly_over_the_field_has_not_landed() -> None:
+    """A balloon or a hovering helicopter goes up and down; what stands does not."""
+    pilot = Pilot(QUIET_FIELD, east_nm=0.6, height_ft=900)
+    for fpm in (120, -120, 150, -150, 120, -120, 150):
+        pilot.fly(60, kt=8, fpm=fpm, vertical_rate_fpm=None)
+    assert read(pilot.fixes, QUIET_FIELD, now=pilot.at + 11 * MINUTE) == []
+
+
 def test_reports_of_a_slow_feed_are_as_far_apart_as_asked() -> None:
     fixes = thinned(flight(ground=True).fixes, 60, late_s=10)
     gaps = [(after.at - before.at).total_seconds() for before, after in pairwise(fixes)]

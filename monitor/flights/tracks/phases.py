@@ -138,20 +138,27 @@ def _stood_s(fixes: Sequence[Fix]) -> list[float]:
         margin_nm = _STILL_RANGED_NM if fix.source in RANGED else _STILL_NM
         # Most are far: the latitude alone tells.
         before = fixes[anchor]
-        if abs(before.lat - fix.lat) * NM_PER_DEGREE > margin_nm or apart_nm(before, fix) > margin_nm:
+        gone = abs(before.lat - fix.lat) * NM_PER_DEGREE > margin_nm or apart_nm(before, fix) > margin_nm
+        if gone or _rose(before, fix):
             anchor = n
         found.append(seconds_between(fixes[anchor], fix))
     return found
 
 
 def _slow_s(fixes: Sequence[Fix], speeds: Sequence[float | None]) -> list[float]:
-    """Say of each report for how long the aircraft has been slow."""
+    """Say of each report for how long the aircraft has been slow and level; what hangs in the air goes up and down."""
     found: list[float] = []
     since: Fix | None = None
     for fix, speed in zip(fixes, speeds, strict=True):
         since = (since or fix) if is_slow(speed) else None
+        since = fix if since is not None and _rose(since, fix) else since
         found.append(0.0 if since is None else seconds_between(since, fix))
     return found
+
+
+def _rose(fix: Fix, later: Fix) -> bool:
+    before, now = _altitude_ft(fix), _altitude_ft(later)
+    return before is not None and now is not None and abs(now - before) > _LEVEL_FT / 2
 
 
 def _came_down(fixes: Sequence[Fix], n: int) -> bool:

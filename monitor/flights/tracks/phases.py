@@ -88,7 +88,7 @@ def phased_reports(fixes: Sequence[Fix], places: Sequence[Place]) -> list[Phased
         asked = fix.on_ground or (there is not None and (speed is None or speed < GROUND_SPEED_KT))
         signs = GroundSigns(
             speed,
-            None if field is None else height_above(fix, field),
+            height_above(fix, field) if field is not None and _needs_height(fix, speed) else None,
             there is not None,
             honest,
             stood[n],
@@ -98,6 +98,11 @@ def phased_reports(fixes: Sequence[Fix], places: Sequence[Place]) -> list[Phased
         grounded = bool(asked) and ground_log_odds(fix, signs) >= ON_GROUND_ODDS
         found.append(PhasedReport(fix, _phase(fix, signs, grounded=grounded), there, speed, intervals[n]))
     return found
+
+
+def _needs_height(fix: Fix, speed: float | None) -> bool:
+    """Whether a height can change what a report proves: who is said to fly, and fast, flies."""
+    return fix.on_ground is not False or speed is None or speed < GROUND_SPEED_KT
 
 
 def _phase(fix: Fix, signs: GroundSigns, *, grounded: bool) -> Phase:

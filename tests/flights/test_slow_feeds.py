@@ -332,3 +332,27 @@ def test_too_few_neighbours_correct_nothing() -> None:
     assert with_geometric_heights(answer) == tuple(answer)
     late = [fix, *(neighbour(number, NOON - 5 * MINUTE, 800.0) for number in (1, 2, 3))]
     assert with_geometric_heights(late) == tuple(late)
+
+
+def test_who_never_says_ground_is_told_live_while_it_stands_there(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine, [QUIET_FIELD])
+    pilot = Pilot(QUIET_FIELD, every_s=20).approach(from_nm=8).fly(40, kt=60, ground=False)
+    pilot.east_nm = 0.2
+    pilot.fly(100, kt=10, ground=False).fly(400, kt=0, ground=False)
+    world.live(pilot.fixes)
+    assert [(each.state, each.arrived_at is not None) for each in world.visits()] == [("present", True)]
+    count = len(pilot.fixes)
+    pilot.fly(40, kt=90, ground=False).climb(240)
+    world.live(pilot.fixes[count:])
+    assert [(each.state, each.confidence) for each in world.visits()] == [("departed", 4)]
+
+
+def test_a_take_off_roll_is_told_live(sqlite_engine: Engine) -> None:
+    """Three reports of the roll, 15 s apart, are all that is heard from the ground."""
+    world = World(sqlite_engine, [QUIET_FIELD], step_s=15)
+    pilot = Pilot(QUIET_FIELD, every_s=15, east_nm=0.6)
+    for kt in (40, 90, 130):
+        pilot.fly(15, kt=kt, ground=True)
+    pilot.climb(240)
+    world.live(pilot.fixes)
+    assert [(each.state, each.departed_at is not None) for each in world.visits()] == [("departed", True)]

@@ -113,7 +113,8 @@ def thinned(recording: Polls, cadence: Cadence) -> Iterator[tuple[datetime, Sequ
     for at, fixes in recording:
         if at >= due:
             yield at, fixes
-            due = at + timedelta(seconds=cadence.every_s + cadence.late_s * random.random())
+            # On from when it was due: the recording knows every tenth second alone, and would round each gap up.
+            due += timedelta(seconds=cadence.every_s + cadence.late_s * random.random())
 
 
 def _chosen(fixes: Sequence[Fix] | None, *, held_back: bool) -> Sequence[Fix] | None:

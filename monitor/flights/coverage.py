@@ -21,8 +21,8 @@ _INDEX_WATCHED = 0.25
 _USUAL_SHARE = 0.5
 POLL_WORTH_S = 300.0
 """So long a good answer vouches for a place at least, however often it is asked about."""
-_LATE = 1.2
-"""By so much more than usual the answers of a slow provider may be apart, without a hole between them."""
+_LATE, _LONGEST_STEP_S = 1.2, 400.0
+"""By so much more than usual, but no more than that, may the answers of a slow provider be apart without a hole between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ def watched_s(polls: Sequence[datetime], since: datetime, until: datetime) -> fl
     """
     ordered = sorted(poll for poll in polls if since < poll <= until)
     apart = [(after - before).total_seconds() for before, after in pairwise(ordered)]
-    hole_s = max(POLL_WORTH_S, _LATE * median(apart)) if apart else POLL_WORTH_S
+    usual_s = median(apart) if apart else 0.0
+    hole_s = max(POLL_WORTH_S, min(_LATE * usual_s, _LONGEST_STEP_S))
     if ordered and (ordered[0] - since).total_seconds() > hole_s:
         return 0.0
     steps = [(ordered[0] - since).total_seconds(), *apart] if ordered else []

@@ -144,8 +144,10 @@ class _Reader:
         elif step.phase is Phase.AIR:
             self._in_air(step)
         elif self._current is not None and is_slow(step.speed_kt) and _is_on_apron(step, self._current.place):
-            # Whatever it says of its height, it stands there.
-            self._current.last = step.fix
+            # Whatever it says of its height, it stands there, and what seemed flight before was an error.
+            self._current.last, self._air = step.fix, []
+            here = step.place is self._current.place
+            self._current.stood = self._current.stood or (here and _may_be_rolling(step, self._current.place))
         if self._current is None and not self._ground:
             self._look_for_takeoff()
 

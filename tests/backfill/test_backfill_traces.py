@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from db.records import Fix
 from monitor.backfill.archive import Part, _Joined, find_parts
 from monitor.backfill.filtering import SLOT_S, ReportFilter, TraceVeil, unpack_fixes
+from monitor.backfill.recorded_tracks import read_tracks
 from monitor.backfill.traces import Trace, TraceError, read_trace
 from monitor.errors import InputError
+from monitor.feeds import NO_AIRCRAFT
 from monitor.flights.tracks.classes import default_classes
 from tests.kit.archives import DAY, LOST, MIDNIGHT, flights, tar_of, trace, write_folder
 from tests.kit.cast import CAST, DATELINE_STRIP, QUIET_FIELD
@@ -299,6 +301,39 @@ def read_part(tmp_path: Path, files: dict[str, bytes], day: date = DAY) -> Any:
     part = Part("1f", files=tuple(str(folder / name) for name in sorted(files)))
     report_filter = ReportFilter("archive", tuple(CAST), default_classes(), TraceVeil(b"key"))
     return report_filter.read_part(part, day, MIDNIGHT)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"t": "GND"},
+        {"t": "SERV"},
+        {"icao": "000000"},
+        {"icao": "ffffff"},
+        {"source": "adsb_icao_nt"},
+        {"category": "C2"},
+    ],
+    ids=str,
+)
+def test_an_archive_holds_vehicles_and_nobodys_addresses_too(
+    tmp_path: Path, document: dict[str, str]
+) -> None:
+    """Three service cars and masts of a day are counted under one reason, and nothing of them is kept."""
+    fixes = Pilot(QUIET_FIELD, "4ca7b6").park(600).fixes
+    if source := document.get("source"):
+        fixes = [replace(fix, source=source) for fix in fixes]
+    more: dict[str, Any] = {key: text for key, text in document.items() if key in {"t", "icao"}}
+    if category := document.get("category"):
+        rows = json.loads(gzip.decompress(trace(fixes)))["trace"]
+        rows[3][8] = {"category": category}
+        more["trace"] = rows
+    part = read_part(tmp_path, {"trace_full_4ca7b6.json": trace(fixes, **more)})
+    assert unpack_fixes(part) == []
+    assert part.rejected == {NO_AIRCRAFT: 1}
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "trace_full_4ca7b6.json").write_bytes(trace(fixes, **more))
+    with pytest.raises(InputError, match="holds no tracks"):
+        read_tracks(tmp_path / "alone")
 
 
 def test_reports_near_sites_and_of_watched_aircraft_are_kept(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from db.records import Fix
 from monitor.feeds import NO_AIRCRAFT, FeedError, Fetched, Scope
 from monitor.feeds.answers import retry_after_s
+from monitor.feeds.fr24 import read_position
 from monitor.feeds.opensky import OpenSkyFeed
 from monitor.feeds.parsing import parse_json
 from monitor.feeds.readsb import ReadsbFeed
@@ -119,6 +121,13 @@ def test_what_does_not_fly_is_counted_and_is_no_aircraft(fields: dict[str, str])
     fetched = fetch(v2_body({**aircraft(), **fields}, aircraft("15521e", category="A5")))
     assert [fix.icao24 for fix in fetched.fixes] == ["15521e"]
     assert fetched.rejected == {NO_AIRCRAFT: 1}
+
+
+@pytest.mark.parametrize("kind", ["GRND", "gnd", "TWR"])
+def test_flightradar24_says_who_is_a_vehicle(kind: str) -> None:
+    row = {"timestamp": NOON.isoformat(), "lat": 39.2, "lon": 125.7, "alt": 0, "gspeed": 5, "type": kind}
+    assert read_position(row, "fr24", "15521f", NOON) == NO_AIRCRAFT
+    assert isinstance(read_position({**row, "type": "IL62"}, "fr24", "15521f", NOON), Fix)
 
 
 @pytest.mark.parametrize("category", [16, 17, 18, 19, 20])

@@ -192,6 +192,35 @@ def test_who_never_says_ground_and_is_heard_throughout_makes_one_visit(
     assert abs(visit.departed_at - left) <= 2 * MINUTE
 
 
+def test_a_landing_lost_by_a_slow_feed_is_kept_when_the_aircraft_taxies_out_the_next_day() -> None:
+    """Nothing says “ground”, and the reports of the taxi are too few to be sure by themselves."""
+    pilot = Pilot(QUIET_FIELD, every_s=65).approach(from_nm=15).wait(hours=15)
+    pilot.east_nm = pilot.height_ft = 0.0
+    pilot.fly(200, kt=20, ground=None, altitude_ft=None)
+    pilot.east_nm = 0.3
+    left = pilot.at
+    pilot.climb(600)
+    visit = only(read(pilot.fixes, QUIET_FIELD))
+    assert (visit.state, visit.arrived_at is not None) == ("departed", True)
+    assert visit.departed_at is not None
+    assert abs(visit.departed_at - left) <= 2 * MINUTE
+
+
+def test_one_leap_while_it_stands_does_not_date_the_departure() -> None:
+    pilot = Pilot(QUIET_FIELD).approach().fly(30, kt=60, ground=False)
+    pilot.east_nm = 0.2
+    pilot.fly(600, kt=0, ground=False)
+    leapt = len(pilot.fixes)
+    pilot.fly(400, kt=0, ground=False)
+    left = pilot.fly(20, kt=90, ground=False).at
+    pilot.climb(300)
+    fixes = pilot.fixes
+    fixes[leapt] = replace(fixes[leapt], lat=fixes[leapt].lat + 0.005)
+    visit = only(read(fixes, QUIET_FIELD))
+    assert visit.departed_at is not None
+    assert abs(visit.departed_at - left) <= MINUTE
+
+
 @pytest.mark.parametrize("hpa", [970, 1013, 1040])
 @pytest.mark.parametrize("geometric", [True, False], ids=["alt_geom", "pressure alone"])
 @pytest.mark.parametrize("geoid_ft", [0.0, 150.0, -200.0])
@@ -230,6 +259,14 @@ def test_hovering_over_the_field_is_no_landing_where_the_height_is_known() -> No
     assert pilot.height_ft > 900
     fixes = [replace(fix, altitude_geom_ft=fix.altitude_ft) for fix in pilot.fixes]
     assert read(fixes, QUIET_FIELD, now=pilot.at + 11 * MINUTE) == []
+
+
+def test_what_drifts_slowly_over_the_field_has_not_landed() -> None:
+    """A balloon or a hovering helicopter goes up and down; what stands does not."""
+    pilot = Pilot(QUIET_FIELD, east_nm=0.6, height_ft=900)
+    for fpm in (120, -120, 150, -150, 120, -120, 150):
+        pilot.fly(60, kt=8, fpm=fpm, vertical_rate_fpm=None)
+    assert read(pilot.fixes, QUIET_FIELD, now=pilot.at + 11 * MINUTE) == []
 
 
 def test_reports_of_a_slow_feed_are_as_far_apart_as_asked() -> None:
@@ -295,3 +332,27 @@ def test_too_few_neighbours_correct_nothing() -> None:
     assert with_geometric_heights(answer) == tuple(answer)
     late = [fix, *(neighbour(number, NOON - 5 * MINUTE, 800.0) for number in (1, 2, 3))]
     assert with_geometric_heights(late) == tuple(late)
+
+
+def test_who_never_says_ground_is_told_live_while_it_stands_there(sqlite_engine: Engine) -> None:
+    world = World(sqlite_engine, [QUIET_FIELD])
+    pilot = Pilot(QUIET_FIELD, every_s=20).approach(from_nm=8).fly(40, kt=60, ground=False)
+    pilot.east_nm = 0.2
+    pilot.fly(100, kt=10, ground=False).fly(400, kt=0, ground=False)
+    world.live(pilot.fixes)
+    assert [(each.state, each.arrived_at is not None) for each in world.visits()] == [("present", True)]
+    count = len(pilot.fixes)
+    pilot.fly(40, kt=90, ground=False).climb(240)
+    world.live(pilot.fixes[count:])
+    assert [(each.state, each.confidence) for each in world.visits()] == [("departed", 4)]
+
+
+def test_a_take_off_roll_is_told_live(sqlite_engine: Engine) -> None:
+    """Three reports of the roll, 15 s apart, are all that is heard from the ground."""
+    world = World(sqlite_engine, [QUIET_FIELD], step_s=15)
+    pilot = Pilot(QUIET_FIELD, every_s=15, east_nm=0.6)
+    for kt in (40, 90, 130):
+        pilot.fly(15, kt=kt, ground=True)
+    pilot.climb(240)
+    world.live(pilot.fixes)
+    assert [(each.state, each.departed_at is not None) for each in world.visits()] == [("departed", True)]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
-from statistics import median
 
 NO_CADENCE_S = 660.0
 """Reports further apart than this follow each other across a silence: they say nothing of a cadence."""
@@ -18,11 +17,18 @@ def delivered_interval_s(times: Sequence[datetime]) -> float:
     A provider's interval is what it promises; what of it arrives depends on the receivers, its limits and on how many
     other circles share them. So it is read off the reports, whoever brought them.
     """
-    gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
-    known = [gap for gap in gaps if gap <= NO_CADENCE_S]
-    return median(known) if known else 0.0
+    return _usual_s([(after - before).total_seconds() for before, after in pairwise(times)])
 
 
 def delivered_intervals_s(times: Sequence[datetime]) -> list[float]:
     """Give for each report how often its aircraft was delivered around it, from the reports before it and the next few."""
-    return [delivered_interval_s(times[max(0, n - _BEFORE) : n + _AFTER + 1]) for n in range(len(times))]
+    gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
+    return [_usual_s(gaps[max(0, n - _BEFORE) : n + _AFTER]) for n in range(len(times))]
+
+
+def _usual_s(gaps: Sequence[float]) -> float:
+    known = sorted(gap for gap in gaps if gap <= NO_CADENCE_S)
+    middle = len(known) // 2
+    if not known:
+        return 0.0
+    return known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2

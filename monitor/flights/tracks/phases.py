@@ -88,7 +88,7 @@ def phased_reports(fixes: Sequence[Fix], places: Sequence[Place]) -> list[Phased
         asked = fix.on_ground or (there is not None and (speed is None or speed < GROUND_SPEED_KT))
         signs = GroundSigns(
             speed,
-            None if field is None else height_above(fix, field),
+            height_above(fix, field) if field is not None and _needs_height(fix, speed) else None,
             there is not None,
             honest,
             stood[n],
@@ -98,6 +98,11 @@ def phased_reports(fixes: Sequence[Fix], places: Sequence[Place]) -> list[Phased
         grounded = bool(asked) and ground_log_odds(fix, signs) >= ON_GROUND_ODDS
         found.append(PhasedReport(fix, _phase(fix, signs, grounded=grounded), there, speed, intervals[n]))
     return found
+
+
+def _needs_height(fix: Fix, speed: float | None) -> bool:
+    """Whether a height can change what a report proves: who is said to fly, and fast, flies."""
+    return fix.on_ground is not False or speed is None or speed < GROUND_SPEED_KT
 
 
 def _phase(fix: Fix, signs: GroundSigns, *, grounded: bool) -> Phase:
@@ -138,20 +143,27 @@ def _stood_s(fixes: Sequence[Fix]) -> list[float]:
         margin_nm = _STILL_RANGED_NM if fix.source in RANGED else _STILL_NM
         # Most are far: the latitude alone tells.
         before = fixes[anchor]
-        if abs(before.lat - fix.lat) * NM_PER_DEGREE > margin_nm or apart_nm(before, fix) > margin_nm:
+        gone = abs(before.lat - fix.lat) * NM_PER_DEGREE > margin_nm or apart_nm(before, fix) > margin_nm
+        if gone or _rose(before, fix):
             anchor = n
         found.append(seconds_between(fixes[anchor], fix))
     return found
 
 
 def _slow_s(fixes: Sequence[Fix], speeds: Sequence[float | None]) -> list[float]:
-    """Say of each report for how long the aircraft has been slow."""
+    """Say of each report for how long the aircraft has been slow and level; what hangs in the air goes up and down."""
     found: list[float] = []
     since: Fix | None = None
     for fix, speed in zip(fixes, speeds, strict=True):
         since = (since or fix) if is_slow(speed) else None
+        since = fix if since is not None and _rose(since, fix) else since
         found.append(0.0 if since is None else seconds_between(since, fix))
     return found
+
+
+def _rose(fix: Fix, later: Fix) -> bool:
+    before, now = _altitude_ft(fix), _altitude_ft(later)
+    return before is not None and now is not None and abs(now - before) > _LEVEL_FT / 2
 
 
 def _came_down(fixes: Sequence[Fix], n: int) -> bool:

@@ -214,6 +214,11 @@ def test_it_is_told_when_it_is_old(engine: Engine, tmp_path: Path) -> None:
             "/api/v1/alerts",
         ):
             assert SECRET in made.client.get(name, headers=ABROAD).text, name
+        names = {"site_id": "quiet-field", "alert_id": known, "poll_id": "99"}
+        told = public_answers(made, **names)
+        # Who acknowledged it is the desk's own, and stays so.
+        assert [name for name, (_, _, body) in told.items() if f"Person {SECRET}".encode() in body] == []
+        assert f"Person {SECRET}" in made.client.get(f"/alerts/{known}").text
 
 
 def test_only_what_is_listed_is_public_and_a_new_route_is_not(engine: Engine, tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ be heard from; what is heard ends far short of a site. Few aircraft refute nothi
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import takewhile
+from operator import or_
 from typing import Any, Protocol
 
 from db.records import Fix, HeardAt
@@ -128,17 +131,19 @@ def misplaced(receiver: Receiver, earlier: Earlier) -> str:
 def _elsewhere(receiver: Receiver, earlier: Earlier) -> list[HeardAt]:
     """Where everybody was who was heard since somebody was in range; nobody, where somebody is now.
 
-    Who stands on the ground would be counted anew with each answer, so each place counts once.
+    Who stands on the ground would be counted anew with each answer, so a place counts as often as in the one that has most there.
     """
     reach = receiver.reach
     if _anybody_within(reach, receiver.heard):
         return []
-    heard = dict.fromkeys(receiver.heard)
+    heard = Counter(receiver.heard)
     if not receiver.heard or not _nobody_in_range(reach, receiver.heard):
         since = takewhile(lambda answer: not _anybody_within(reach, answer), earlier.answers())
         apart = set(map(tuple, earlier.apart()))
-        heard |= dict.fromkeys(place for answer in since if tuple(answer) in apart for place in answer)
-    return list(heard)
+        for answer in since:
+            if tuple(answer) in apart:
+                heard |= Counter(answer)
+    return list(heard.elements())
 
 
 def _anybody_within(reach: Circle, heard: Iterable[HeardAt]) -> bool:
@@ -213,7 +218,7 @@ def out_of_hearing(receiver: Receiver, earlier: Earlier, places: Mapping[str, Ci
     if not still:
         return {}
     heard = [*now, *(each for answer in earlier.answers() for each in _distances(reach, answer))]
-    n = len({place for answer in (receiver.heard, *earlier.apart()) for place in answer})
+    n = reduce(or_, map(Counter, (receiver.heard, *earlier.apart()))).total()
     farthest = max((distance for distance, _ in heard), default=0.0)
     shown = {name: _shown(heard, away[name]) for name in still}
     return {

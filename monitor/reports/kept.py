@@ -58,7 +58,7 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
         "aircraft databases that you imported: address, registration, type, operator; of who asked not to be shown an alias alone",
         ("aircraft", "visitor_key"),
         "feeds leave out types, and who asked not to be shown",
-        "until you import them anew",
+        "as long as the database; what a newer import says of an aircraft replaces what an earlier one said",
     )
     yield KeptThing(
         "of each answer of a feed: time, scope, outcome, SHA-256 and size; of a refusal its words",

@@ -125,6 +125,11 @@ def test_loading_again_changes_nothing_and_a_newer_file_changes_what_differs(
     with reading(engine) as connection:
         assert known_aircraft(connection, ["15521f"])["15521f"].registration == "RA-86560"
         assert connection.execute(select(aircraft.c.source)).scalars().all() == ["tar1090-db"] * 2
+    # What a newer file leaves out stays: it may be an excerpt.
+    (only,) = (line for line in TAR1090.splitlines() if "RA-86559" in line)
+    load(f"{only}\n")
+    with reading(engine) as connection:
+        assert len(connection.execute(select(aircraft.c.source)).all()) == 2
 
 
 def test_of_those_who_asked_not_to_be_shown_nothing_is_stored_but_that_whatever_others_say(

@@ -166,9 +166,7 @@ def test_a_documented_default_of_an_option_is_the_default() -> None:
 
 
 def test_the_figures_of_the_page_are_those_of_the_shipped_sites(tmp_path: Path) -> None:
-    sites = list(
-        load_sites(Path(__file__).resolve().parents[2] / "sites.geojson", rule_defaults()).by_id.values()
-    )
+    sites = list(load_sites(Path(__file__).resolve().parents[2] / "sites.geojson", rule_defaults()))
     known = {each.name: each for each in configured_providers(Settings())}
     circles = FEEDS["readsb"](known["adsb.lol"], client(lambda _: httpx.Response(500))).scopes(sites)
     assert f"the shipped sites need {len(circles)}." in SOURCES

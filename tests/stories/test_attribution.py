@@ -43,7 +43,11 @@ title = "Five quiet days"
 start = 2023-08-01T00:00:00Z
 end = 2023-08-06T00:00:00Z
 sites = "sites.geojson"
-observations = ["observations.csv"]
+
+[[observations]]
+file = "observations.csv"
+provenance = "recorded"
+origin = "What Harbour Watch published."
 """
 ROWS = """site_id,start,metric,subject,value,published,publisher,url
 quiet-field,2023-08-03,arrivals,class:vip_military,1,2023-08-04,Harbour Watch,https://watch.example/1
@@ -192,7 +196,7 @@ ELSEWHERE: Mapping[str, str] = {
     "evaluate": "tests/commands/test_evaluate_command.py",
 }
 NO_DATA: Mapping[str, str] = {
-    **dict.fromkeys(("observations import", "aircraft update"), "takes data in"),
+    **dict.fromkeys(("observations import", "observations check", "aircraft update"), "takes data in"),
     **dict.fromkeys(("sites check", "sites add", "sites remove"), "speaks of the operator's own file"),
     **dict.fromkeys(
         ("alerts ack", "alerts silence", "alerts test", "alerts resend"), "does something, and says so"

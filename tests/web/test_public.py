@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from db.alerts import acknowledge, alert_by_id, alert_events, alerts, append_event, update_alert
 from db.blindness import open_periods
@@ -198,6 +198,36 @@ def test_nothing_young_changes_a_byte_of_what_the_public_is_told(engine: Engine,
             assert SECRET in seen[name], name
 
 
+def test_no_table_holds_anything_young_whoever_asks_for_what(engine: Engine, tmp_path: Path) -> None:
+    """A page that asked for more would still be told nothing: each table on its own is late."""
+    with rig(engine, tmp_path) as made:
+        tell_story(made.app)
+        with reading(engine) as connection:
+            known = alerts(connection)[0].id
+        add_young(made, known)
+    late = late_engine(engine, lambda: NOW - DELAY)
+    with reading(engine) as now, reading(late) as then:
+        young = {each.name for each in metadata.sorted_tables if SECRET in rows_in(now, each)}
+        assert young >= {
+            "observation",
+            "note",
+            "visit",
+            "poll",
+            "extract",
+            "coverage_hour",
+            "scene",
+            "cutout",
+        }
+        assert [each.name for each in metadata.sorted_tables if SECRET in rows_in(then, each)] == []
+        assert rows_in(then, metadata.tables["observation"])
+    late.dispose()
+
+
+def rows_in(connection: Any, table: Any) -> str:
+    columns = [each for each in table.c if each.name not in {"png", "answer_sha256", "key"}]
+    return "\n".join(map(repr, connection.execute(select(*columns))))
+
+
 def test_it_is_told_when_it_is_old(engine: Engine, tmp_path: Path) -> None:
     with rig(engine, tmp_path) as made:
         tell_story(made.app)
@@ -214,6 +244,11 @@ def test_it_is_told_when_it_is_old(engine: Engine, tmp_path: Path) -> None:
             "/api/v1/alerts",
         ):
             assert SECRET in made.client.get(name, headers=ABROAD).text, name
+        names = {"site_id": "quiet-field", "alert_id": known, "poll_id": "99"}
+        told = public_answers(made, **names)
+        # Who acknowledged it is the desk's own, and stays so.
+        assert [name for name, (_, _, body) in told.items() if f"Person {SECRET}".encode() in body] == []
+        assert f"Person {SECRET}" in made.client.get(f"/alerts/{known}").text
 
 
 def test_only_what_is_listed_is_public_and_a_new_route_is_not(engine: Engine, tmp_path: Path) -> None:

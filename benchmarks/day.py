@@ -77,7 +77,7 @@ class SteppedJobs:
             return job.work(now)
 
     def _ended(self, name: str) -> None:
-        error = self._busy[name].exception()
+        error = self._busy.pop(name).exception()
         if error is not None:
             self.failed[name] = repr(error)
             print(f"  {self._began[name]}: {name} failed: {error!r}", flush=True)
@@ -85,7 +85,7 @@ class SteppedJobs:
     def close(self) -> None:
         """Wait for what is in hand."""
         self._pool.shutdown()
-        for name in self._busy:
+        for name in list(self._busy):
             self._ended(name)
 
 

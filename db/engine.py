@@ -54,8 +54,8 @@ BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another, on either kind of database, before it says that the database is locked."""
 _IMPORT_LOCK = 0x51FE_1A9E
 _CHECKPOINT_WAIT_MS = 1_000
-LARGEST_REWRITTEN = 256 * 1024 * 1024
-"""Bytes of a SQLite file that are written anew in seconds."""
+LARGEST_REWRITTEN = 64 * 1024 * 1024
+"""Bytes of a SQLite file that are written anew in two seconds of a busy machine; nobody else can write meanwhile."""
 _NO_PRIVILEGE = "42501"
 """PostgreSQL's code where the user may not read or write something."""
 _LIVELINESS = {

@@ -19,9 +19,8 @@ from db.flights import (
     mark_derived,
     nameless_visits,
     next_version,
+    record_visits,
     same_story,
-    store_versions,
-    touch_visit,
     touches,
     visits,
     visits_by_id,
@@ -117,9 +116,7 @@ class DerivingDraft:
     def store(self, connection: Connection, poll_ids: Collection[int]) -> int:
         """Write all of it and tick the polls off; give the number of new revisions of looks. Raises StaleDraftError."""
         self._make_sure(connection, poll_ids)
-        store_versions(connection, self._versions)
-        for each in self._drafted.values():
-            touch_visit(connection, each.visit_id, each.last_fix_at)
+        record_visits(connection, [*self._versions, *self._drafted.values()])
         for degraded in sorted(self._degraded):
             mark_degraded(connection, *degraded)
         count_rejected(connection, self._rejected)

@@ -99,9 +99,9 @@ def record_visits(connection: Connection, visits: Sequence[Visit]) -> list[Visit
         earlier = known.get(each.visit_id)
         later = next_version(earlier, each)
         if later is None:
-            touch_visit(connection, each.visit_id, each.last_fix_at)
+            _touch(connection, each)
             continue
-        store_versions(connection, [later])
+        _store(connection, later)
         known[each.visit_id] = later
         stored.append(later)
     return stored
@@ -112,22 +112,6 @@ def next_version(earlier: Visit | None, each: Visit) -> Visit | None:
     if earlier is not None and same_story(earlier, each):
         return None
     return _from_row({**_to_row(each), "version": 1 if earlier is None else earlier.version + 1})
-
-
-def store_versions(connection: Connection, versions: Sequence[Visit]) -> None:
-    """Append versions of visits, of one visit in their order, and refresh the cache."""
-    rows = [_to_row(each) for each in versions]
-    if rows:
-        connection.execute(visit_version.insert(), rows)
-    for row in {row["visit_id"]: row for row in rows}.values():
-        upsert(connection, visit, row, ["visit_id"])
-
-
-def touch_visit(connection: Connection, visit_id: str, last_fix_at: datetime | None) -> None:
-    """Note in the cache that the aircraft of a visit was heard since; never that it was heard before only."""
-    if last_fix_at is not None:
-        later = update(visit).where(visit.c.visit_id == visit_id, visit.c.last_fix_at < last_fix_at)
-        connection.execute(later.values(last_fix_at=last_fix_at))
 
 
 def visits(
@@ -269,6 +253,18 @@ def _sealed(connection: Connection, visits: Sequence[Visit]) -> list[Visit]:
         return list(visits)
     ids = sealed_ids(connection, drafts, max(each.recorded_at for each in visits))
     return [replace(each, visit_id=ids.get(each.visit_id, each.visit_id)) for each in visits]
+
+
+def _store(connection: Connection, each: Visit) -> None:
+    row = _to_row(each)
+    connection.execute(visit_version.insert(), row)
+    upsert(connection, visit, row, ["visit_id"])
+
+
+def _touch(connection: Connection, each: Visit) -> None:
+    if each.last_fix_at is not None:
+        unheard = visit.c.visit_id == each.visit_id, visit.c.last_fix_at < each.last_fix_at
+        connection.execute(update(visit).where(*unheard).values(last_fix_at=each.last_fix_at))
 
 
 def same_story(one: Visit, other: Visit) -> bool:

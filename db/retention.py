@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Table, delete, func, literal, select, update
 
-from db.chunks import KEYS_PER_STATEMENT, chunks
+from db.chunks import KEYS_PER_STATEMENT, ChunkItemT, chunks
 from db.cutouts import drop_sites
 from db.engine import reading, writing
 from db.extracts import ExtractKey, aircraft_in_extracts, cited_polls, forget_extracts, old_extracts
@@ -19,7 +19,6 @@ from db.polls import LOST_POLL_ERROR
 from db.schema import fix, flight_claim, poll, visit, visit_version
 from db.visitor_keys import drop_aliases, drop_keys
 
-ItemT = TypeVar("ItemT")
 _VISITS_AT_ONCE = 20
 _GIVEN_UP_AFTER = timedelta(days=1)
 DROPPED_IDENTITY = "(not kept)"
@@ -89,8 +88,8 @@ def purge(
 
 def _in_steps(
     engine: Engine,
-    items: Sequence[ItemT],
-    step: Callable[[Connection, Sequence[ItemT]], int],
+    items: Sequence[ChunkItemT],
+    step: Callable[[Connection, Sequence[ChunkItemT]], int],
     most: int = KEYS_PER_STATEMENT,
 ) -> int:
     done = 0

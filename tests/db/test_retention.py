@@ -114,6 +114,28 @@ def test_the_same_reports_go_in_small_transactions(engine: Engine) -> None:
         assert {fix.at for fix in fixes(connection)} == {WATCHED.at, recent.at}
 
 
+@pytest.mark.sqlite
+def test_others_can_write_while_it_is_sought_what_is_to_go(sqlite_engine: Engine) -> None:
+    store(sqlite_engine, WATCHED, OTHER)
+    asked: list[str] = []
+
+    def watched(_connection: Connection, who: Identity) -> bool:
+        store(sqlite_engine, replace(WATCHED, at=NOON + len(asked) * HOUR, received_at=NOON))
+        asked.append(who.icao24)
+        return is_watched(who)
+
+    report = purge(
+        sqlite_engine,
+        NOON,
+        keep_identities=48 * HOUR,
+        keep_extracts=14 * DAY,
+        watched=watched,
+        sites=["sunan"],
+    )
+    assert report.fixes == 1
+    assert set(asked) == {"15521f", "3985a2"}
+
+
 def test_a_kill_while_things_are_forgotten_leaves_the_rest_to_the_next_time(engine: Engine) -> None:
     others = [replace(OTHER, at=OTHER.at + timedelta(seconds=number)) for number in range(1_000)]
     store(engine, *others)

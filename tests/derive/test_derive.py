@@ -1,6 +1,6 @@
 """The derive step on real databases: polls become visits and looks, once, whatever happens in between."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,11 +16,12 @@ from db.evaluations import record_evaluations, unjudged
 from db.flights import underived_polls
 from db.observations import count_recorded, every_revision, looks
 from db.polls import PollKey, PollResult, record_poll, start_poll
-from db.records import Evaluation, Observation, Scene, Visit
+from db.records import Evaluation, Observation, Poll, Scene, Visit
 from db.schema import coverage_hour, visit, visit_version
 from db.upsert import upsert
 from monitor.derive.days import move_counted_days
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
+from monitor.derive.tracks import TrackReader, VisitChange
 from monitor.flights.looks import COUNTED_METRICS, day_period
 from monitor.flights.measures import NEW_VISITORS_METRIC
 from monitor.flights.visits import ADSB_PROCEDURE
@@ -169,6 +170,27 @@ def test_polls_that_another_process_derived_meanwhile_are_left_alone(
     assert only(world.visits()).version == 1
     with reading(world.engine) as connection:
         assert count_recorded(connection) == elsewhere[0].looks
+
+
+@pytest.mark.sqlite
+def test_others_can_write_while_visits_are_reckoned(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, pilot = World(sqlite_engine, CAST), Pilot(QUIET_FIELD).land()
+    for fix in pilot.fixes:
+        world.poll(fix.at, [fix])
+    derive, others = TrackReader.derive, []
+
+    def beside(reader: TrackReader, polls: Sequence[Poll], at: datetime) -> list[VisitChange]:
+        found = derive(reader, polls, at)
+        with writing(sqlite_engine) as connection:
+            others.append(connection.execute(update(coverage_hour).values(degraded=False)).rowcount)
+        return found
+
+    monkeypatch.setattr(TrackReader, "derive", beside)
+    world.derive(pilot.at)
+    assert others
+    assert only(world.visits()).version == 1
 
 
 def test_a_name_that_is_forgotten_while_a_batch_is_reckoned_is_not_written_again(

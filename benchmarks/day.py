@@ -49,6 +49,7 @@ class SteppedJobs:
         self._jobs = {job.id: job for job in jobs}
         self._next = dict.fromkeys(self._jobs, begin)
         self._busy: dict[str, Future[object]] = {}
+        self._began: dict[str, datetime] = {}
 
     def step(self, waited_for: str) -> None:
         """Go to the next moment at which anything is due, begin that, and wait for one job."""
@@ -67,6 +68,7 @@ class SteppedJobs:
             return
         if running is not None:
             self._ended(name)
+        self._began[name] = self.now
         self._busy[name] = self._pool.submit(self._run, self._jobs[name], self.now)
 
     @staticmethod
@@ -75,14 +77,15 @@ class SteppedJobs:
             return job.work(now)
 
     def _ended(self, name: str) -> None:
-        error = self._busy[name].exception()
+        error = self._busy.pop(name).exception()
         if error is not None:
             self.failed[name] = repr(error)
+            print(f"  {self._began[name]}: {name} failed: {error!r}", flush=True)
 
     def close(self) -> None:
         """Wait for what is in hand."""
         self._pool.shutdown()
-        for name in self._busy:
+        for name in list(self._busy):
             self._ended(name)
 
 

@@ -24,6 +24,7 @@ _APART_DEG = 0.25
 _HALF_DEG = 0.02
 _HISTORY_DAYS = 2_500
 _UNHEARD = 30
+_AIRCRAFT = "/data/aircraft.json"
 
 
 def site_id(number: int) -> str:
@@ -72,7 +73,7 @@ enabled = false
 enabled = false
 [providers.{PROVIDER}]
 kind = "readsb"
-base_url = "http://127.0.0.1:{port}/data/aircraft.json"
+base_url = "http://127.0.0.1:{port}{_AIRCRAFT}"
 interval_s = {POLL_S}
 licence = "own"
 attribution = "our own receiver"
@@ -129,6 +130,10 @@ def receiving(receiver: Receiver) -> Iterator[int]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            # What a receiver may show beside is not there, and no answer to a poll.
+            if not self.path.startswith(_AIRCRAFT):
+                self.send_error(404)
+                return
             body = receiver.aircraft()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")

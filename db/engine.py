@@ -14,7 +14,16 @@ from sqlalchemy import Connection, Engine, create_engine, event, func, make_url,
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
 
-from db.holders import Holder, WaitHandler, application_name, file_holder, file_lock, known_as, signed
+from db.holders import (
+    Holder,
+    WaitHandler,
+    application_name,
+    file_holder,
+    file_lock,
+    known_as,
+    signed,
+    writers_turn,
+)
 from db.sqlite_files import FileWatch, address, file_of
 
 __all__ = [
@@ -45,8 +54,8 @@ BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another, on either kind of database, before it says that the database is locked."""
 _IMPORT_LOCK = 0x51FE_1A9E
 _CHECKPOINT_WAIT_MS = 1_000
-LARGEST_REWRITTEN = 256 * 1024 * 1024
-"""Bytes of a SQLite file that are written anew in seconds."""
+LARGEST_REWRITTEN = 64 * 1024 * 1024
+"""Bytes of a SQLite file that are written anew in two seconds of a busy machine; nobody else can write meanwhile."""
 _NO_PRIVILEGE = "42501"
 """PostgreSQL's code where the user may not read or write something."""
 _LIVELINESS = {
@@ -175,7 +184,15 @@ def _watch_file(engine: Engine, path: Path) -> None:
 
     def begin(connection: Connection) -> None:
         watch.check()
-        _begin_sqlite(connection)
+        if _is_read_only(connection):
+            _begin_sqlite(connection)
+        else:
+            with writers_turn(path, BUSY_TIMEOUT_MS / 1_000) as had:
+                if not had:
+                    raise OperationalError(
+                        "BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked")
+                    )
+                _begin_sqlite(connection)
         watch.used()
 
     def before_commit(connection: Connection) -> None:

@@ -10,10 +10,13 @@ from sqlalchemy import Connection, delete, select
 from db.alerts import alerts
 from db.chunks import chunks
 from db.flights import visits_by_id
+from db.keys import any_key
 from db.records import Alert, Extract, Visit
 from db.schema import extract
 from db.upsert import insert_ignore
 
+ExtractKey = tuple[int, str]
+"""The poll and the aircraft."""
 PAGE_BREAK = b"\n"
 """Stands between the pages of one answer when its hash is taken."""
 
@@ -72,17 +75,21 @@ def cited_polls(connection: Connection, site_ids: Collection[str]) -> set[int]:
     return {number for each in told if each.state != "withdrawn" for number in _polls_of(each)}
 
 
-def forget_extracts(
+def old_extracts(
     connection: Connection, before: datetime, *, cited: Collection[int] = (), but: Collection[str] = ()
-) -> int:
-    """Delete the extracts received before then, save those of cited polls and of these aircraft; give their number."""
+) -> list[ExtractKey]:
+    """Name the extracts received before then, save those of cited polls and of these aircraft."""
     old = select(extract.c.poll_id, extract.c.icao24).where(extract.c.received_at < before)
-    rows = connection.execute(old).all()
-    gone = [row for row in rows if row.poll_id not in cited and row.icao24 not in but]
-    for row in gone:
-        one = (extract.c.poll_id == row.poll_id, extract.c.icao24 == row.icao24)
-        connection.execute(delete(extract).where(*one))
-    return len(gone)
+    rows = [(row.poll_id, row.icao24) for row in connection.execute(old)]
+    return [row for row in rows if row[0] not in cited and row[1] not in but]
+
+
+def forget_extracts(connection: Connection, keys: Sequence[ExtractKey]) -> int:
+    """Delete these extracts and give the number of those that were there; no more than fit into one statement."""
+    if not keys:
+        return 0
+    these = any_key((extract.c.poll_id, extract.c.icao24), keys, ("poll_id",))
+    return connection.execute(delete(extract).where(these)).rowcount
 
 
 def aircraft_in_extracts(connection: Connection) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Table, and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, or_, select
 
 from db.chunks import chunks
 from db.records.claims import EstimatedPosition, FlightClaim
@@ -14,6 +14,9 @@ from db.upsert import insert_ignore
 _CLAIM = tuple(each.name for each in fields(FlightClaim))
 _ESTIMATE = tuple(each.name for each in fields(EstimatedPosition))
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_CLAIMING = (flight_claim, estimated_position)
+ClaimedNames = tuple[str, str, str, str]
+"""Address, callsign, registration, type code."""
 
 
 def insert_claims(connection: Connection, claims: Sequence[FlightClaim]) -> list[FlightClaim]:
@@ -84,32 +87,30 @@ def estimates(
     return [EstimatedPosition(*row) for row in rows]
 
 
-def forget_claims(
-    connection: Connection, before: datetime, watched: Callable[[tuple[str, str, str, str]], bool]
-) -> int:
-    """Delete claims and estimates received before then, save those of watched aircraft; give their number.
+def unwatched_claims(
+    connection: Connection, before: datetime, watched: Callable[[ClaimedNames], bool]
+) -> list[ClaimedNames]:
+    """Give the names in claims and estimates received before then of aircraft that are not watched."""
+    found: set[ClaimedNames] = set()
+    for table in _CLAIMING:
+        old = select(*_names(table)).where(table.c.received_at < before).distinct()
+        found |= {(row[0], row[1], row[2], row[3]) for row in connection.execute(old)}
+    return sorted(who for who in found if not watched(who))
 
-    `watched` is asked with (icao24, callsign, registration, type_code).
-    """
-    return sum(_forget(connection, table, before, watched) for table in (flight_claim, estimated_position))
 
-
-def _forget(
-    connection: Connection,
-    table: Table,
-    before: datetime,
-    watched: Callable[[tuple[str, str, str, str]], bool],
-) -> int:
-    names = (table.c.icao24, table.c.callsign, table.c.registration, table.c.type_code)
-    old = connection.execute(select(*names).where(table.c.received_at < before).distinct())
+def forget_claims(connection: Connection, claimed: Sequence[ClaimedNames], before: datetime) -> int:
+    """Delete the claims and estimates received before then under these names; give their number."""
     forgotten = 0
-    for row in old.all():
-        who = (row.icao24, row.callsign, row.registration, row.type_code)
-        if not watched(who):
-            same = (column == value for column, value in zip(names, who, strict=True))
+    for who in claimed:
+        for table in _CLAIMING:
+            same = (column == value for column, value in zip(_names(table), who, strict=True))
             gone = delete(table).where(table.c.received_at < before, *same)
             forgotten += connection.execute(gone).rowcount
     return forgotten
+
+
+def _names(table: Table) -> tuple[ColumnElement[str], ...]:
+    return (table.c.icao24, table.c.callsign, table.c.registration, table.c.type_code)
 
 
 def _newest(connection: Connection, flight_ids: Sequence[str]) -> Iterable[FlightClaim]:

@@ -97,15 +97,21 @@ def record_visits(connection: Connection, visits: Sequence[Visit]) -> list[Visit
     stored: list[Visit] = []
     for each in sealed:
         earlier = known.get(each.visit_id)
-        if earlier is not None and _same_story(earlier, each):
-            _touch(connection, earlier, each)
+        later = next_version(earlier, each)
+        if later is None:
+            _touch(connection, each)
             continue
-        row = {**_to_row(each), "version": 1 if earlier is None else earlier.version + 1}
-        connection.execute(visit_version.insert(), row)
-        upsert(connection, visit, row, ["visit_id"])
-        known[each.visit_id] = _from_row(row)
-        stored.append(known[each.visit_id])
+        _store(connection, later)
+        known[each.visit_id] = later
+        stored.append(later)
     return stored
+
+
+def next_version(earlier: Visit | None, each: Visit) -> Visit | None:
+    """Give the version under which a visit is to be stored, None where it says nothing new."""
+    if earlier is not None and same_story(earlier, each):
+        return None
+    return _from_row({**_to_row(each), "version": 1 if earlier is None else earlier.version + 1})
 
 
 def visits(
@@ -148,13 +154,33 @@ def awaited_visits(connection: Connection) -> list[Visit]:
     return [_from_row(row) for row in connection.execute(query).mappings()]
 
 
-def visits_by_id(connection: Connection, visit_ids: Collection[str]) -> list[Visit]:
-    """Read the newest version of each of these visits."""
+def visits_by_id(connection: Connection, visit_ids: Collection[str], *, hold: bool = False) -> list[Visit]:
+    """Read the newest version of each of these visits; `hold` keeps others from changing them meanwhile."""
     found: list[Visit] = []
     for some in chunks(sorted(set(visit_ids))):
-        rows = connection.execute(select(visit).where(visit.c.visit_id.in_(some)))
+        query = select(visit).where(visit.c.visit_id.in_(some)).order_by(visit.c.visit_id)
+        rows = connection.execute(query.with_for_update() if hold else query)
         found += [_from_row(row) for row in rows.mappings()]
     return found
+
+
+def touches(
+    each: Visit,
+    *,
+    site_id: str | None = None,
+    icao24s: Collection[str] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> bool:
+    """Whether `visits` would find this visit if it were stored so."""
+    begin = each.first_fix_at or each.arrived_at or each.departed_at
+    last = each.last_fix_at or each.departed_at
+    return (
+        site_id in {None, each.site_id}
+        and (icao24s is None or each.icao24 in icao24s)
+        and (until is None or (begin is not None and begin < until))
+        and (since is None or each.state in OPEN_VISIT_STATES or (last is not None and last >= since))
+    )
 
 
 def _touching(since: datetime | None, *, open_only: bool) -> list[list[ColumnElement[bool]]]:
@@ -229,14 +255,20 @@ def _sealed(connection: Connection, visits: Sequence[Visit]) -> list[Visit]:
     return [replace(each, visit_id=ids.get(each.visit_id, each.visit_id)) for each in visits]
 
 
-def _touch(connection: Connection, earlier: Visit, later: Visit) -> None:
-    if later.last_fix_at is None or later.last_fix_at <= (earlier.last_fix_at or later.last_fix_at):
-        return
-    changed = update(visit).where(visit.c.visit_id == earlier.visit_id)
-    connection.execute(changed.values(last_fix_at=later.last_fix_at))
+def _store(connection: Connection, each: Visit) -> None:
+    row = _to_row(each)
+    connection.execute(visit_version.insert(), row)
+    upsert(connection, visit, row, ["visit_id"])
 
 
-def _same_story(one: Visit, other: Visit) -> bool:
+def _touch(connection: Connection, each: Visit) -> None:
+    if each.last_fix_at is not None:
+        unheard = visit.c.visit_id == each.visit_id, visit.c.last_fix_at < each.last_fix_at
+        connection.execute(update(visit).where(*unheard).values(last_fix_at=each.last_fix_at))
+
+
+def same_story(one: Visit, other: Visit) -> bool:
+    """Whether two versions of a visit say the same, but for when its aircraft was last heard."""
     dull = {"version", "recorded_at", "last_fix_at"}
     mine, theirs = _to_row(one), _to_row(other)
     return all(mine[name] == theirs[name] for name in _VISIT if name not in dull)

@@ -7,6 +7,7 @@ file, or a lock of the server's, makes sure that there is one importer at a time
 
 import fcntl
 import json
+import math
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 _PROGRAM = "sitewatch"
@@ -22,6 +24,7 @@ _NAME_BYTES = 63
 """What PostgreSQL keeps of the name of an application."""
 _NAME_CHARACTERS = 120
 _NOTE_BYTES = 1_000
+_LOOK_AGAIN_S = 0.003
 _doing: ContextVar[str] = ContextVar("doing", default=_PROGRAM)
 
 WaitHandler = Callable[[], None]
@@ -39,7 +42,7 @@ class Holder:
 
     def __str__(self) -> str:
         where = f" on {self.machine}" if self.machine else ""
-        return f"“{self.name}” (process {self.process}{where}) has been writing since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+        return f"“{self.name}” (process {self.process}{where}) has been writing since {self.since:%Y-%m-%dT%H:%M:%SZ}"
 
 
 @contextmanager
@@ -102,6 +105,37 @@ def file_lock(path: Path, waiting: WaitHandler) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def writers_turn(path: Path, patience_s: float) -> Iterator[bool]:
+    """Stand first in the queue of writers of a SQLite file; False where so many seconds were not enough.
+
+    SQLite has no queue: who waits looks again every tenth of a second, and one that writes without pause takes the lock in
+    between every time. Here it has to stand behind whoever waits. Held until the lock is had, not while it is held.
+    """
+    try:
+        descriptor = os.open(path.with_name(f"{path.name}-queue"), os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError:
+        # Where nothing may be made beside it, the database itself says so in better words.
+        yield True
+        return
+    try:
+        yield _is_locked_within(descriptor, patience_s)
+    finally:
+        os.close(descriptor)
+
+
+def _is_locked_within(descriptor: int, patience_s: float) -> bool:
+    pause = Event()
+    for _ in range(math.ceil(patience_s / _LOOK_AGAIN_S)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pause.wait(_LOOK_AGAIN_S)
+        else:
+            return True
+    return False
 
 
 def _beside(path: Path) -> Path:

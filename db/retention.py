@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Table, delete, func, literal, select, update
 
-from db.chunks import KEYS_PER_STATEMENT, chunks
+from db.chunks import KEYS_PER_STATEMENT, ChunkItemT, chunks
 from db.cutouts import drop_sites
 from db.engine import reading, writing
-from db.extracts import aircraft_in_extracts, cited_polls, forget_extracts
-from db.flight_claims import forget_claims
+from db.extracts import ExtractKey, aircraft_in_extracts, cited_polls, forget_extracts, old_extracts
+from db.flight_claims import forget_claims, unwatched_claims
 from db.flights import nameless_visits
 from db.hearing import forget_hearing
 from db.keys import any_key
@@ -20,6 +20,7 @@ from db.polls import LOST_POLL_ERROR
 from db.schema import fix, flight_claim, poll, visit, visit_version
 from db.visitor_keys import drop_aliases, drop_keys
 
+_VISITS_AT_ONCE = 20
 _GIVEN_UP_AFTER = timedelta(days=1)
 _KEEP_HEARING = timedelta(days=1)
 DROPPED_IDENTITY = "(not kept)"
@@ -48,12 +49,12 @@ class PurgeReport:
 
 
 def purge(
-    connection: Connection,
+    engine: Engine,
     now: datetime,
     *,
     keep_identities: timedelta,
     keep_extracts: timedelta,
-    watched: Callable[[Identity], bool],
+    watched: Callable[[Connection, Identity], bool],
     sites: Collection[str],
 ) -> PurgeReport:
     """Forget what is older than it may be kept; counts stay, and so does what an alert rests on.
@@ -62,30 +63,51 @@ def purge(
 
     Of an aircraft that is not `watched` the position reports go, and its visits keep no name, though it be heard
     on: a visit without name is continued by its key, which goes once it is silent for so long.
+
+    What is to go is sought on a view that holds nobody up, and goes a little in each transaction: a kill leaves the rest to the
+    next time.
     """
     before = now - keep_identities
-    kept, gone = _sorted_out(connection, before, watched)
+    with reading(engine) as connection:
+        known = partial(watched, connection)
+        kept, gone = _sorted_out(connection, before, known)
+        visitors = _visitors(connection, before, lambda who: who.icao24 in kept or known(who))
+        extracts = _old_extracts(connection, before, now - keep_extracts, known, sites)
+        claimed = unwatched_claims(connection, before, lambda who: who[0] in kept or known(Identity(*who, 0)))
     report = PurgeReport(
-        _forget_fixes(connection, before, gone),
-        _forget_visitors(connection, before, lambda who: who.icao24 in kept or watched(who)),
-        _forget_extracts(connection, before, now - keep_extracts, watched, sites),
-        _give_up_lost(connection, now - _GIVEN_UP_AFTER),
-        drop_sites(connection, sites),
-        forget_claims(connection, before, lambda who: who[0] in kept or watched(Identity(*who, 0))),
+        _forget_reports(engine, before, gone),
+        _in_steps(engine, visitors, _forget_visitors, _VISITS_AT_ONCE),
+        _in_steps(engine, extracts, forget_extracts),
+        _in_one(engine, partial(_give_up_lost, before=now - _GIVEN_UP_AFTER)),
+        _in_one(engine, partial(drop_sites, watched=sites)),
+        _in_steps(engine, claimed, partial(forget_claims, before=before), _VISITS_AT_ONCE),
     )
-    forget_hearing(connection, now - _KEEP_HEARING)
-    drop_aliases(connection, before)
-    drop_keys(connection, before, nameless_visits(connection, before))
+    with writing(engine) as connection:
+        forget_hearing(connection, now - _KEEP_HEARING)
+        drop_aliases(connection, before)
+        drop_keys(connection, before, nameless_visits(connection, before))
     return report
 
 
-def forget_reports(engine: Engine, before: datetime, watched: Callable[[Connection, Identity], bool]) -> int:
-    """Forget the position reports of aircraft that are not watched, a few in each transaction; give their number.
+def _in_steps(
+    engine: Engine,
+    items: Sequence[ChunkItemT],
+    step: Callable[[Connection, Sequence[ChunkItemT]], int],
+    most: int = KEYS_PER_STATEMENT,
+) -> int:
+    done = 0
+    for some in chunks(items, most):
+        with writing(engine) as connection:
+            done += step(connection, some)
+    return done
 
-    `purge` does the same in the one transaction of its caller, and finds few left.
-    """
-    with reading(engine) as connection:
-        _, gone = _sorted_out(connection, before, partial(watched, connection))
+
+def _in_one(engine: Engine, step: Callable[[Connection], int]) -> int:
+    with writing(engine) as connection:
+        return step(connection)
+
+
+def _forget_reports(engine: Engine, before: datetime, gone: Collection[str]) -> int:
     forgotten = 0
     for some in chunks(sorted(gone)):
         while now := _forget_some_fixes(engine, before, some):
@@ -117,30 +139,27 @@ def _sorted_out(
     return kept, {icao24 for icao24, _ in names} - kept
 
 
-def _forget_fixes(connection: Connection, before: datetime, gone: set[str]) -> int:
-    return sum(
-        connection.execute(delete(fix).where(fix.c.received_at < before, fix.c.icao24.in_(some))).rowcount
-        for some in chunks(sorted(gone))
-    )
-
-
-def _forget_visitors(connection: Connection, before: datetime, watched: Callable[[Identity], bool]) -> int:
+def _visitors(
+    connection: Connection, before: datetime, watched: Callable[[Identity], bool]
+) -> list[tuple[str, Identity]]:
+    """The visits that lose their names, with what names them."""
     # What an archive tells of long ago was learnt when it was recorded.
     first = select(visit_version.c.visit_id).where(visit_version.c.recorded_at < before)
-    query = select(visit).where(
+    names = (visit.c.icao24, visit.c.callsign, visit.c.registration, visit.c.type_code)
+    query = select(visit.c.visit_id, *names).where(
         visit.c.icao24 != "",
         func.coalesce(visit.c.first_fix_at, visit.c.arrived_at, visit.c.departed_at) < before,
         visit.c.visit_id.in_(first.where(visit_version.c.version == 1)),
     )
-    forgotten = 0
-    for row in connection.execute(query).mappings().all():
-        who = Identity(row["icao24"], row["callsign"], row["registration"], row["type_code"], 0)
-        if watched(who):
-            continue
+    found = [(row[0], Identity(row[1], row[2], row[3], row[4], 0)) for row in connection.execute(query)]
+    return [(visit_id, who) for visit_id, who in found if not watched(who)]
+
+
+def _forget_visitors(connection: Connection, visitors: Sequence[tuple[str, Identity]]) -> int:
+    for visit_id, who in visitors:
         for table in (visit, visit_version):
-            _anonymise(connection, table, row["visit_id"], who)
-        forgotten += 1
-    return forgotten
+            _anonymise(connection, table, visit_id, who)
+    return len(visitors)
 
 
 def _anonymise(connection: Connection, table: Table, visit_id: str, who: Identity) -> None:
@@ -180,17 +199,18 @@ def _without(value: Any, names: Collection[str]) -> Any:
     return [_without(each, names) for each in value] if isinstance(value, list) else value
 
 
-def _forget_extracts(
+def _old_extracts(
     connection: Connection,
     identities_before: datetime,
     before: datetime,
     watched: Callable[[Identity], bool],
     sites: Collection[str],
-) -> int:
-    """Forget the extracts that no alert rests on any more, and those about aircraft that are watched no more."""
+) -> list[ExtractKey]:
+    """The extracts that no alert rests on any more, and those about aircraft that are watched no more."""
     still = _watched_ones(connection, aircraft_in_extracts(connection), watched)
-    unwatched = forget_extracts(connection, identities_before, but=still)
-    return unwatched + forget_extracts(connection, before, cited=cited_polls(connection, sites))
+    unwatched = old_extracts(connection, identities_before, but=still)
+    uncited = old_extracts(connection, before, cited=cited_polls(connection, sites))
+    return sorted({*unwatched, *uncited})
 
 
 def _watched_ones(

@@ -28,8 +28,7 @@ def key_named(connection: Connection, name: str, now: datetime) -> bytes:
     found = _keys(connection, [name]).get(name)
     if found is not None:
         return found
-    made = {"name": name, "key": secrets.token_hex(_BYTES), "made_at": now}
-    insert_ignore(connection, visitor_key, [made])
+    _add(connection, {name: new_key()}, now)
     return _keys(connection, [name])[name]
 
 
@@ -38,11 +37,28 @@ def known_key(connection: Connection, name: str) -> bytes | None:
     return _keys(connection, [name]).get(name)
 
 
+def new_key() -> bytes:
+    """Make a key by chance."""
+    return secrets.token_bytes(_BYTES)
+
+
+def visit_keys(connection: Connection, days: Collection[str]) -> dict[str, bytes]:
+    """Give the keys of visits, by the UTC day of their first sign, as far as they are there."""
+    found = _keys(connection, [_VISITS + day for day in sorted(days)])
+    return {name.removeprefix(_VISITS): key for name, key in found.items()}
+
+
+def add_visit_keys(connection: Connection, keys: Mapping[str, bytes], now: datetime) -> dict[str, bytes]:
+    """Keep the keys of days that have none; give the keys of all these days."""
+    _add(connection, {_VISITS + day: keys[day] for day in sorted(keys)}, now)
+    return visit_keys(connection, keys)
+
+
 def sealed_ids(connection: Connection, drafts: Iterable[str], now: datetime) -> dict[str, str]:
     """Give the ids under which visits are stored, by draft."""
     wanted = list(drafts)
     days = {day_of_draft(draft) for draft in wanted}
-    keys = {day: key_named(connection, _VISITS + day, now) for day in sorted(days)}
+    keys = add_visit_keys(connection, {day: new_key() for day in days}, now)
     return {draft: sealed_visit_id(keys[day_of_draft(draft)], draft) for draft in wanted}
 
 
@@ -99,6 +115,11 @@ def aliases_for(connection: Connection, icao24s: Iterable[str], now: datetime) -
     """Give the alias of each address."""
     key = key_named(connection, ALIAS_KEY, now)
     return {icao24: alias_of(key, icao24) for icao24 in icao24s}
+
+
+def _add(connection: Connection, keys: Mapping[str, bytes], now: datetime) -> None:
+    rows = [{"name": name, "key": key.hex(), "made_at": now} for name, key in keys.items()]
+    insert_ignore(connection, visitor_key, rows)
 
 
 def _first_sign(visit: Visit) -> datetime | None:

@@ -4,7 +4,7 @@ Each step hands over by rows in the database and may be repeated or killed at an
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple, replace
+from dataclasses import asdict, astuple
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from db.alerts import forget_earlier_states
 from db.engine import Connection, empty_log, is_missing, reading, write_anew, writing
 from db.imports import drop_abandoned
 from db.migrate import current_revision, is_known, migrate, newest_revision
-from db.retention import Identity, PurgeReport, forget_reports, purge
+from db.retention import Identity, PurgeReport, purge
 from db.scenario_mark import ScenarioMark, scenario_mark
 from db.silences import drop_unborn_silences
 from db.sites import record_sites
@@ -378,23 +378,21 @@ def retain(app: App, now: datetime) -> PurgeReport:
     def watched(connection: Connection, who: Identity) -> bool:
         return is_watched(_completed(connection, who), app.classes, watchlist)
 
-    reports = forget_reports(app.engine, now - keep_identities, watched)
     with writing(app.engine) as connection:
         if unborn := drop_unborn_silences(connection, now):
             _log.warning("silences of a wrong clock dropped", silences=unborn)
-        report = purge(
-            connection,
-            now,
-            keep_identities=keep_identities,
-            keep_extracts=timedelta(days=settings.keep_payloads_days),
-            watched=partial(watched, connection),
-            sites=app.sites,
-        )
-        # Only a late page needs what an alert was before it changed; a little longer, for the delay may be raised.
-        forget_earlier_states(
-            connection, now - 2 * timedelta(hours=settings.public_delay_hours) - timedelta(days=1)
-        )
-    report = replace(report, fixes=report.fixes + reports)
+    report = purge(
+        app.engine,
+        now,
+        keep_identities=keep_identities,
+        keep_extracts=timedelta(days=settings.keep_payloads_days),
+        watched=watched,
+        sites=app.sites,
+    )
+    # Only a late page needs what an alert was before it changed; a little longer, for the delay may be raised.
+    recorded_before = now - 2 * timedelta(hours=settings.public_delay_hours) - timedelta(days=1)
+    with writing(app.engine) as connection:
+        forget_earlier_states(connection, recorded_before)
     if any(astuple(report)):
         _log.info("forgotten", **asdict(report))
     if report.fixes or report.visits or report.extracts or report.claims:

@@ -1,17 +1,20 @@
 """Visits become looks: the days of a site that changed, and the days that ended."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import structlog
 
 from db.coverage import coverage
 from db.deriving import closed_too_early, drop_unborn_looks, first_coverage, last_closed, looks_of_day
+from db.drafts import DerivingDraft
 from db.engine import Connection, Engine, reading, writing
 from db.flights import underived_polls, visits
 from db.moves import PeriodBounds, WrittenLook, counted_by_day, move_look
 from db.observations import looks, record_observations
-from db.records import Visit
+from db.records import CoverageHour, Observation, Visit
 from monitor.derive.tracks import VisitChange
 from monitor.flights.coverage import COVERAGE_INDEX_OVER, HEARD_WITHIN, Exposure, observed_exposure
 from monitor.flights.looks import (
@@ -42,18 +45,29 @@ _RECENTLY = timedelta(days=4)
 _log = structlog.get_logger()
 
 
-def record_changed(
-    connection: Connection, site: Site, changes: Sequence[VisitChange], at: datetime, now: datetime
-) -> int:
-    """Record the looks of the days that changed visits touch; give the number of new revisions."""
-    before = [change.before for change in changes if change.before is not None]
-    days = changed_days(site.timezone, before, [change.after for change in changes], at)
-    stays = sum(_record_stay(connection, change, at, now) for change in changes)
-    return stays + sum(record_day(connection, site, day, at, now) for day in sorted(days))
+def changed_looks(
+    draft: DerivingDraft, site: Site, changes: Sequence[VisitChange], at: datetime
+) -> list[Observation]:
+    """Give the looks of the days that changed visits touch, and the stays, as far as they say something new."""
+    whole = _whole_changes(changes)
+    before = [change.before for change in whole if change.before is not None]
+    days = changed_days(site.timezone, before, [change.after for change in whole], at)
+    found = [look for change in whole for look in _stay(draft.connection, change, at, draft.now)]
+    reader = _Counter(draft.connection, draft.visits, draft.coverage)
+    return found + [look for day in sorted(days) for look in reader.count(site, day, at, draft.now)]
 
 
-def _record_stay(connection: Connection, change: VisitChange, at: datetime, now: datetime) -> int:
-    """Measure the stay of a changed visit again; give the number of new revisions."""
+def _whole_changes(changes: Sequence[VisitChange]) -> list[VisitChange]:
+    """Join the steps in which a visit changed: what lies between them was never stored."""
+    joined: dict[str, VisitChange] = {}
+    for each in changes:
+        first = joined.get(each.after.visit_id, each)
+        joined[each.after.visit_id] = VisitChange(first.before, each.after)
+    return list(joined.values())
+
+
+def _stay(connection: Connection, change: VisitChange, at: datetime, now: datetime) -> list[Observation]:
+    """Measure the stay of a changed visit again."""
     visit = change.after
     ends = [
         moment
@@ -63,7 +77,7 @@ def _record_stay(connection: Connection, change: VisitChange, at: datetime, now:
         if moment is not None
     ]
     if not ends:
-        return 0
+        return []
     near = looks(
         connection,
         site_id=visit.site_id,
@@ -73,47 +87,60 @@ def _record_stay(connection: Connection, change: VisitChange, at: datetime, now:
         until=max(ends) + _DAY,
     )
     known = [each for each in near if each.look_key == visit.visit_id]
-    return len(record_observations(connection, stay_looks(visit, known, at, now)))
+    return stay_looks(visit, known, at, now)
 
 
 def record_day(connection: Connection, site: Site, day: date, at: datetime, now: datetime) -> int:
     """Count one day of a site again and record what differs; give the number of new revisions."""
-    start, end = day_period(site.timezone, day)
-    closed = at >= end + CLOSE_DAY_AFTER
-    watched_since = start - HEARD_WITHIN
-    hours = coverage(connection, site.id, start - COVERAGE_INDEX_OVER if closed else watched_since, end)
-    state = DayState(
-        at=at,
-        now=now,
-        exposure=observed_exposure(start, end, hours) if closed else Exposure(None),
-        closed=closed,
-        providers=tuple(
-            sorted({row.provider for row in hours if row.hour >= watched_since and row.observed_s})
-        ),
-    )
-    there = visits(connection, site_id=site.id, since=start - PRESENT_UNHEARD, until=end)
-    known = looks_of_day(connection, site.id, _DAILY, ADSB_PROCEDURE, start)
-    counted = [each for each in known if each.series.metric in COUNTED_METRICS]
-    found = day_looks(site, day, there, counted, state, story=visits_story)
-    arrived = [each for each in there if each.is_here and each.arrived_at and start <= each.arrived_at < end]
-    new = new_visitors(arrived, _of_the_year(connection, site, arrived, start))
-    before = next((each for each in known if each.series.metric == NEW_VISITORS_METRIC), None)
-    if new or before or closed:
-        look = look_of_day(
-            site, day, (NEW_VISITORS_METRIC, ""), new, state=state, earlier=before, story=visits_story
+    counter = _Counter(connection, partial(visits, connection), partial(coverage, connection))
+    return len(record_observations(connection, counter.count(site, day, at, now)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    """Counts days by the visits and hours that it is given to read, stored or drafted."""
+
+    connection: Connection
+    visits: Callable[..., list[Visit]]
+    coverage: Callable[[str, datetime, datetime], list[CoverageHour]]
+
+    def count(self, site: Site, day: date, at: datetime, now: datetime) -> list[Observation]:
+        """Give the looks of one day of a site that say something new."""
+        start, end = day_period(site.timezone, day)
+        closed = at >= end + CLOSE_DAY_AFTER
+        watched_since = start - HEARD_WITHIN
+        hours = self.coverage(site.id, start - COVERAGE_INDEX_OVER if closed else watched_since, end)
+        state = DayState(
+            at=at,
+            now=now,
+            exposure=observed_exposure(start, end, hours) if closed else Exposure(None),
+            closed=closed,
+            providers=tuple(
+                sorted({row.provider for row in hours if row.hour >= watched_since and row.observed_s})
+            ),
         )
-        found += [look] if before is None or not look.same_finding(before) else []
-    return len(record_observations(connection, found))
+        there = self.visits(site_id=site.id, since=start - PRESENT_UNHEARD, until=end)
+        known = looks_of_day(self.connection, site.id, _DAILY, ADSB_PROCEDURE, start)
+        counted = [each for each in known if each.series.metric in COUNTED_METRICS]
+        found = day_looks(site, day, there, counted, state, story=visits_story)
+        arrived = [
+            each for each in there if each.is_here and each.arrived_at and start <= each.arrived_at < end
+        ]
+        new = new_visitors(arrived, self._of_the_year(site, arrived, start))
+        before = next((each for each in known if each.series.metric == NEW_VISITORS_METRIC), None)
+        if new or before or closed:
+            look = look_of_day(
+                site, day, (NEW_VISITORS_METRIC, ""), new, state=state, earlier=before, story=visits_story
+            )
+            found += [look] if before is None or not look.same_finding(before) else []
+        return found
 
-
-def _of_the_year(
-    connection: Connection, site: Site, arrived: Sequence[Visit], start: datetime
-) -> list[Visit]:
-    """Read the visits of the year before of aircraft that arrived, where they have names."""
-    names = {visit.icao24 for visit in arrived if f"icao24:{visit.icao24}" in visit.subjects}
-    if not names:
-        return []
-    return visits(connection, site_id=site.id, icao24s=names, since=start - NEW_VISITOR_AFTER)
+    def _of_the_year(self, site: Site, arrived: Sequence[Visit], start: datetime) -> list[Visit]:
+        """Read the visits of the year before of aircraft that arrived, where they have names."""
+        names = {visit.icao24 for visit in arrived if f"icao24:{visit.icao24}" in visit.subjects}
+        if not names:
+            return []
+        return self.visits(site_id=site.id, icao24s=names, since=start - NEW_VISITOR_AFTER)
 
 
 def move_counted_days(engine: Engine, sites: Sequence[Site]) -> int:

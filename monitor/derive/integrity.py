@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from db.coverage import count_rejected, mark_degraded
-from db.engine import Connection
+from db.drafts import DerivingDraft
 from db.records import Fix
 from monitor.flights.places import Place, grid_of, positions
 from monitor.flights.selection import STORED_WITHIN_NM
@@ -23,9 +22,9 @@ _TORN_WITHIN = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class ReportIntegrity:
-    """What one batch of polls brought that is not believed; `settle` writes it down."""
+    """What one batch of polls brought that is not believed; `settle` drafts it."""
 
-    connection: Connection
+    draft: DerivingDraft
     places: Sequence[Place]
     poll_ids: frozenset[int]
     _counted: Counter[tuple[str, datetime, str]] = field(default_factory=Counter)
@@ -63,12 +62,12 @@ class ReportIntegrity:
         self._count(fix, "misread")
 
     def settle(self, at: datetime) -> None:
-        """Write down the counts, and degrade the places at which several aircraft arrived without a way there."""
+        """Draft the counts, and degrade the places at which several aircraft arrived without a way there."""
         for place, put in self._torn.items():
             recent = [fix for fix in put if at - fix.at <= _TORN_WITHIN]
             if len({fix.icao24 for fix in recent}) >= _TORN_AT_LEAST:
                 self._degrade(place, recent)
-        count_rejected(self.connection, self._counted)
+        self.draft.count_rejected(self._counted)
 
     def _near(self, reports: Sequence[Fix], margin_nm: float) -> Iterator[tuple[Place, list[Fix]]]:
         """Give the places that reports lie around, with those reports."""
@@ -83,7 +82,7 @@ class ReportIntegrity:
 
     def _degrade(self, place: Place, told: Collection[Fix]) -> None:
         for provider, hour in sorted({(fix.provider, _hour(fix.at)) for fix in told}):
-            mark_degraded(self.connection, provider, place.id, hour)
+            self.draft.mark_degraded(provider, place.id, hour)
 
 
 def _hour(at: datetime) -> datetime:

@@ -1,21 +1,29 @@
-"""The derive step: what polls brought becomes visits and looks, each batch in one transaction, then it is ticked off."""
+"""The derive step: what polls brought becomes visits and looks, which are written with the tick that says so.
+
+Each batch is reckoned on a view of the database that holds nobody up. One short transaction then writes all that came of it and
+ticks its polls off, or nothing where another process was faster: a kill leaves a batch derived or not begun.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from db.engine import Connection, Engine, reading, writing
-from db.flights import mark_derived, underived_polls
+import structlog
+
+from db.drafts import DerivingDraft, StaleDraftError
+from db.engine import Engine, reading, writing
+from db.flights import underived_polls
 from db.records import Poll
-from monitor.derive.days import close_ended, record_changed
-from monitor.derive.scenes import derive_scenes
+from monitor.derive.days import changed_looks, close_ended
+from monitor.derive.scenes import looks_of_scenes
 from monitor.derive.tracks import TrackReader, changes_by_site
 from monitor.flights.places import Place, places_of
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Classes
 from monitor.sites import Site
 
+_log = structlog.get_logger()
 _AT_ONCE = 100
 POLL_BATCH_SPAN = timedelta(minutes=1)
 """Polls that waited are derived together as far as they began within this time, oldest first."""
@@ -49,12 +57,20 @@ def derive_pending(
     known = default_classes() if classes is None else classes
     done, waiting = DeriveReport(), _something_waits(engine)
     while waiting and not stop():
-        with writing(engine) as connection:
+        with reading(engine) as connection:
             polls = underived_polls(connection, limit=_AT_ONCE)
             batch = [poll for poll in polls if poll.started_at - polls[0].started_at < POLL_BATCH_SPAN]
-            done += _derive_batch(connection, batch, places, known, now)
-            done += _derive_scenes(connection, batch, sites, now)
-            mark_derived(connection, [poll.id for poll in batch])
+            draft = DerivingDraft(connection, now)
+            if not batch:
+                break
+            found = _reckon(draft, batch, places, sites, classes=known)
+        try:
+            with writing(engine) as connection:
+                looks = draft.store(connection, [poll.id for poll in batch])
+        except StaleDraftError:
+            _log.info("derived anew, as another process wrote meanwhile", polls=len(batch))
+            continue
+        done += DeriveReport(len(batch), found, looks)
         waiting = len(batch) < len(polls) or len(polls) == _AT_ONCE
     return done
 
@@ -74,23 +90,21 @@ def _something_waits(engine: Engine) -> bool:
         return bool(underived_polls(connection, limit=1))
 
 
-def _derive_batch(
-    connection: Connection, batch: Sequence[Poll], places: Sequence[Place], classes: Classes, now: datetime
-) -> DeriveReport:
-    if not batch:
-        return DeriveReport()
+def _reckon(
+    draft: DerivingDraft,
+    batch: Sequence[Poll],
+    places: Sequence[Place],
+    sites: Sequence[Site],
+    *,
+    classes: Classes,
+) -> int:
+    """Draft what these polls bring; give the number of new versions of visits."""
     at = max(poll.finished_at or poll.started_at for poll in batch)
-    changes = TrackReader(connection, places, classes, now).derive(batch, at)
-    sites = {place.id: place.site for place in places}
-    looks = sum(
-        record_changed(connection, sites[site_id], changed, at, now)
-        for site_id, changed in changes_by_site(changes).items()
-    )
-    return DeriveReport(len(batch), len(changes), looks)
-
-
-def _derive_scenes(
-    connection: Connection, batch: Sequence[Poll], sites: Sequence[Site], now: datetime
-) -> DeriveReport:
+    changes = TrackReader(draft, places, classes, draft.now).derive(batch, at)
+    flying = {place.id: place.site for place in places}
+    for site_id, changed in changes_by_site(changes).items():
+        draft.record_looks(changed_looks(draft, flying[site_id], changed, at))
     by_id = {site.id: site for site in sites}
-    return DeriveReport(looks=derive_scenes(connection, [poll.id for poll in batch], by_id, now))
+    poll_ids = [poll.id for poll in batch]
+    draft.record_looks(list(looks_of_scenes(draft.connection, poll_ids, by_id, draft.now)))
+    return len(changes)

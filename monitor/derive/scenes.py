@@ -1,31 +1,28 @@
-"""Scenes that polls brought become looks of the metric `passes`; called for a batch of polls within its transaction."""
+"""Scenes that polls brought become looks of the metric `passes`; for one batch of polls."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from db.engine import Connection
 from db.imagery import scenes
-from db.observations import looks, record_observations
-from db.records import Scene
+from db.observations import looks
+from db.records import Observation, Scene
 from monitor.imagery.looks import PASSES_METRIC, pass_looks
 from monitor.sites import Site
 
 _AROUND = timedelta(days=1)
 
 
-def derive_scenes(
+def looks_of_scenes(
     connection: Connection, poll_ids: Collection[int], sites: Mapping[str, Site], now: datetime
-) -> int:
-    """Store the looks of every pass that these polls brought a scene of; give how many are new or revised."""
+) -> Iterator[Observation]:
+    """Give the looks of every pass that these polls brought a scene of."""
     brought = scenes(connection, poll_ids=poll_ids)
-    stored = 0
     for site_id, look_key in sorted({(scene.site_id, scene.look_key) for scene in brought}):
         if site_id in sites:
             whole = scenes(connection, site_id=site_id, look_key=look_key)
             starts = _known_starts(connection, site_id, whole)
-            made = pass_looks(sites[site_id], whole, recorded_at=now, known_starts=starts)
-            stored += len(record_observations(connection, made))
-    return stored
+            yield from pass_looks(sites[site_id], whole, recorded_at=now, known_starts=starts)
 
 
 def _known_starts(connection: Connection, site_id: str, whole: Collection[Scene]) -> dict[str, datetime]:

@@ -1,13 +1,13 @@
-"""Losses of signal become inferred visits, in one transaction of the caller: aircraft of watched classes alone."""
+"""Losses of signal become inferred visits, in a draft: aircraft of watched classes alone."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from db.deriving import good_polls_like, heard_before, last_report_times, scope_of, was_heard_low
+from db.drafts import DerivingDraft
 from db.engine import Connection
 from db.flight_claims import claims, estimates
-from db.flights import awaited_visits, record_visits, visits
 from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.places import Place
@@ -28,24 +28,29 @@ Reports = Callable[..., list[Fix]]
 
 @dataclass(frozen=True, slots=True)
 class SignalLossReader:
-    """What it takes to judge silences: an open transaction, reports, places, classes, the time of recording."""
+    """What it takes to judge silences: the draft of this batch, reports, places, classes, the time of recording."""
 
-    connection: Connection
+    draft: DerivingDraft
     fixes: Reports
     places: Sequence[Place]
     classes: Classes
     now: datetime
     readers: OutlookReaders
 
+    @property
+    def connection(self) -> Connection:
+        """The view that is read."""
+        return self.draft.connection
+
     def derive(self, new: Sequence[Fix], at: datetime, *, silences: bool) -> list[tuple[Visit | None, Visit]]:
-        """Record the inferred visits that these reports or the time change, each with its earlier version.
+        """Draft the inferred visits that these reports or the time change, each with its earlier version.
 
         `silences` says that it is time to look for aircraft that have fallen silent, once a minute or so.
         """
         first = {fix.icao24: fix.at for fix in reversed(new)}
         wanted = {
             visit.icao24: min(first.get(visit.icao24, at), at)
-            for visit in awaited_visits(self.connection)
+            for visit in self.draft.awaited_visits()
             if silences or visit.icao24 in first
         }
         if silences:
@@ -72,7 +77,7 @@ class SignalLossReader:
         }
 
     def _read(self, icao24: str, first: datetime, at: datetime) -> Iterator[tuple[Visit | None, Visit]]:
-        known = visits(self.connection, icao24s=[icao24], since=first - HEARD_AGAIN_WITHIN)
+        known = self.draft.visits(icao24s=[icao24], since=first - HEARD_AGAIN_WITHIN)
         track = believed_track(self.fixes(icao24s=[icao24], since=self._since(icao24, first, known)))
         if not track.fixes:
             return
@@ -81,7 +86,7 @@ class SignalLossReader:
         )
         earlier = {visit.visit_id: visit for visit in known}
         changed = [replace(each, recorded_at=self.now) for each in found]
-        stored = record_visits(self.connection, changed)
+        stored = self.draft.record_visits(changed)
         yield from ((earlier.get(each.visit_id), each) for each in stored)
 
     def _since(self, icao24: str, first: datetime, known: Sequence[Visit]) -> datetime:
@@ -100,13 +105,18 @@ class SignalLossReader:
 class DatabaseReaders:
     """What is known beside the judged track, read from the database as it stands; each site's visits once."""
 
-    connection: Connection
+    draft: DerivingDraft
     _visits: dict[str, list[Visit]] = field(default_factory=dict)
+
+    @property
+    def connection(self) -> Connection:
+        """The view that is read."""
+        return self.draft.connection
 
     def visits_of_site(self, site_id: str) -> Sequence[Visit]:
         """Every visit of a site, of any aircraft, as it stood when it was first asked for."""
         if site_id not in self._visits:
-            self._visits[site_id] = visits(self.connection, site_id=site_id)
+            self._visits[site_id] = self.draft.visits(site_id=site_id)
         return self._visits[site_id]
 
     def heard_before(self, icao24: str, before: datetime) -> datetime | None:

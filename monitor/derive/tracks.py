@@ -1,4 +1,4 @@
-"""Position reports become visits, in one transaction of the caller: choose aircraft, read their tracks, record."""
+"""Position reports become visits, in a draft: choose aircraft, read their tracks, reckon."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,8 +7,9 @@ from typing import Any
 
 from db.aircraft import known_aircraft
 from db.deriving import good_polls, last_report_times, poll_before
+from db.drafts import DerivingDraft
 from db.engine import Connection
-from db.flights import fixes, nameless_visits, record_visits, visits
+from db.flights import fixes
 from db.records import Fix, Poll, Visit
 from db.visitor_keys import owners
 from monitor.derive.integrity import ReportIntegrity
@@ -43,22 +44,27 @@ class VisitChange:
 
 @dataclass(frozen=True, slots=True)
 class TrackReader:
-    """What it takes to read tracks: an open transaction, the places, the classes and the time of recording."""
+    """What it takes to read tracks: the draft of this batch, the places, the classes and the time of recording."""
 
-    connection: Connection
+    draft: DerivingDraft
     places: Sequence[Place]
     classes: Classes
     now: datetime
 
+    @property
+    def connection(self) -> Connection:
+        """The view that is read."""
+        return self.draft.connection
+
     def derive(self, polls: Sequence[Poll], at: datetime) -> list[VisitChange]:
-        """Record the visits that these polls change; `at` is the time of the newest of them."""
+        """Draft the visits that these polls change; `at` is the time of the newest of them."""
         new = self._fixes(poll_ids=[poll.id for poll in polls])
-        guard = ReportIntegrity(self.connection, self.places, frozenset(poll.id for poll in polls))
+        guard = ReportIntegrity(self.draft, self.places, frozenset(poll.id for poll in polls))
         spoof = guard.spoofed(new)
         guard.jammed(new)
         believed = [fix for fix in new if fix.icao24 not in spoof]
         chosen = triage(believed, self.places, self._known(believed, at))
-        record_visits(self.connection, chosen.heard)
+        self.draft.record_visits(chosen.heard)
         first = {fix.icao24: fix.at for fix in reversed(new)}
         wanted = {icao24: min(first[icao24], at) for icao24 in chosen.read}
         new_minute = self._new_minute(polls, at)
@@ -70,8 +76,8 @@ class TrackReader:
             for change in self._read(icao24, since, at, guard)
         ]
         guard.settle(at)
-        readers = DatabaseReaders(self.connection)
-        dark = SignalLossReader(self.connection, self._fixes, self.places, self.classes, self.now, readers)
+        readers = DatabaseReaders(self.draft)
+        dark = SignalLossReader(self.draft, self._fixes, self.places, self.classes, self.now, readers)
         found = heard + [VisitChange(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
         return found + self._linked({change.after.icao24 for change in found} - {""}, at)
 
@@ -80,12 +86,10 @@ class TrackReader:
         places = {place.id: place for place in self.places}
         changes = []
         for icao24 in sorted(changed):
-            known = visits(self.connection, icao24s=[icao24], since=at - TRACK_WINDOW)
+            known = self.draft.visits(icao24s=[icao24], since=at - TRACK_WINDOW)
             before = {visit.visit_id: visit for visit in known}
             joined = [replace(visit, recorded_at=self.now) for visit in linked_visits(known, places)]
-            changes += [
-                VisitChange(before[each.visit_id], each) for each in record_visits(self.connection, joined)
-            ]
+            changes += [VisitChange(before[each.visit_id], each) for each in self.draft.record_visits(joined)]
         return changes
 
     def _read(self, icao24: str, first: datetime, at: datetime, guard: ReportIntegrity) -> list[VisitChange]:
@@ -108,7 +112,7 @@ class TrackReader:
             for visit in found
             if visit.visit_id in before or not self._is_false(visit, track.fixes, guard)
         ]
-        stored = record_visits(self.connection, true)
+        stored = self.draft.record_visits(true)
         return [VisitChange(before.get(each.visit_id), each) for each in stored]
 
     def _fixes(self, **wanted: Any) -> list[Fix]:
@@ -127,10 +131,10 @@ class TrackReader:
         """Read the visits of these aircraft, by aircraft, also those that have lost their names."""
         names = {fix.icao24 for fix in reports}
         watched = {place.id for place in self.places}
-        named = visits(self.connection, icao24s=names, since=since - TRACK_WINDOW)
+        named = self.draft.visits(icao24s=names, since=since - TRACK_WINDOW)
         nameless = [
             visit
-            for visit in nameless_visits(self.connection, since - TRACK_WINDOW)
+            for visit in self.draft.nameless_visits(since - TRACK_WINDOW)
             if visit.candidates.get("procedure") == ADSB_PROCEDURE
         ]
         found: dict[str, list[Visit]] = owners(self.connection, nameless, names)

@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -106,6 +107,33 @@ def test_a_place_where_no_name_can_be_left_keeps_nobody_from_writing(sqlite_engi
         assert "another program holds it" in told(sqlite_engine)
     with pytest.raises(DBAPIError), sole_importer(sqlite_engine):
         pytest.fail("the lock was taken although it cannot be kept")
+
+
+@pytest.mark.sqlite
+def test_one_that_writes_without_pause_lets_those_in_who_wait(sqlite_engine: Engine) -> None:
+    stop, written = threading.Event(), [0]
+
+    def greedy() -> None:
+        while not stop.is_set() and written[0] < 3_000:
+            with held(sqlite_engine):
+                # As long as a step of judging holds it, and then the next one at once.
+                stop.wait(0.01)
+                written[0] += 1
+
+    thread = threading.Thread(target=greedy)
+    thread.start()
+    let_in: list[int] = []
+    try:
+        while written[0] < 3:
+            stop.wait(0.01)
+        for _ in range(9):
+            before = written[0]
+            with held(sqlite_engine):
+                let_in.append(written[0] - before)
+    finally:
+        stop.set()
+        thread.join()
+    assert sorted(let_in)[4] <= 5, f"a writer was let in after {let_in} others"
 
 
 def test_the_one_who_imports_is_waited_for_and_goes_with_its_process(database_url: str) -> None:

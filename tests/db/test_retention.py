@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select, update
+from sqlalchemy import Connection, Engine, event, select, update
 
 from db.alerts import alerts
 from db.chunks import KEYS_PER_STATEMENT
@@ -16,7 +16,7 @@ from db.flights import fixes, insert_fixes, record_visits, visits
 from db.hearing import hearing_since, note_hearing
 from db.polls import LOST_POLL_ERROR, PollKey, PollResult, polls, record_poll, start_poll
 from db.records import Cutout, CutoutFailure, Evidence, Extract, Fix, HeardAt, Visit
-from db.retention import DROPPED_IDENTITY, Identity, PurgeReport, forget_reports, purge
+from db.retention import DROPPED_IDENTITY, Identity, PurgeReport, purge
 from db.schema import alert, visit_version
 from tests.kit.fake_feeds import NOON
 from tests.kit.owing import store_alert
@@ -60,15 +60,14 @@ def is_watched(who: Identity) -> bool:
 
 
 def run(engine: Engine) -> PurgeReport:
-    with writing(engine) as connection:
-        return purge(
-            connection,
-            NOON,
-            keep_identities=48 * HOUR,
-            keep_extracts=14 * DAY,
-            watched=is_watched,
-            sites=["sunan"],
-        )
+    return purge(
+        engine,
+        NOON,
+        keep_identities=48 * HOUR,
+        keep_extracts=14 * DAY,
+        watched=lambda _connection, who: is_watched(who),
+        sites=["sunan"],
+    )
 
 
 def store(engine: Engine, *reports: Fix) -> None:
@@ -109,12 +108,63 @@ def test_the_same_reports_go_in_small_transactions(engine: Engine) -> None:
             deleted.append(int(getattr(cursor, "rowcount", 0)))
 
     event.listen(engine, "after_cursor_execute", note)
-    forgotten = forget_reports(engine, NOON - 48 * HOUR, lambda _connection, who: is_watched(who))
-    assert forgotten == sum(deleted) == 1_000
+    assert run(engine).fixes == sum(deleted) == 1_000
     assert max(deleted) <= KEYS_PER_STATEMENT
     assert run(engine).fixes == 0
     with reading(engine) as connection:
         assert {fix.at for fix in fixes(connection)} == {WATCHED.at, recent.at}
+
+
+@pytest.mark.sqlite
+def test_others_can_write_while_it_is_sought_what_is_to_go(sqlite_engine: Engine) -> None:
+    store(sqlite_engine, WATCHED, OTHER)
+    asked: list[str] = []
+
+    def watched(_connection: Connection, who: Identity) -> bool:
+        store(sqlite_engine, replace(WATCHED, at=NOON + len(asked) * HOUR, received_at=NOON))
+        asked.append(who.icao24)
+        return is_watched(who)
+
+    report = purge(
+        sqlite_engine,
+        NOON,
+        keep_identities=48 * HOUR,
+        keep_extracts=14 * DAY,
+        watched=watched,
+        sites=["sunan"],
+    )
+    assert report.fixes == 1
+    assert set(asked) == {"15521f", "3985a2"}
+
+
+def test_a_kill_while_things_are_forgotten_leaves_the_rest_to_the_next_time(engine: Engine) -> None:
+    others = [replace(OTHER, at=OTHER.at + timedelta(seconds=number)) for number in range(1_000)]
+    store(engine, *others)
+    with writing(engine) as connection:
+        record_visits(connection, [replace(GONE, visit_id=f"v{number}") for number in range(50)])
+    done: list[int] = []
+    kill_at = [0]
+
+    class KilledError(Exception):
+        pass
+
+    def kill(_: Connection) -> None:
+        done.append(1)
+        if len(done) == kill_at[0]:
+            raise KilledError
+
+    event.listen(engine, "commit", kill)
+    for kill_at[0] in (2, 6):
+        done.clear()
+        with pytest.raises(KilledError):
+            run(engine)
+    event.remove(engine, "commit", kill)
+    left = run(engine)
+    assert 0 < left.visits < 50
+    assert left.fixes == 0
+    with reading(engine) as connection:
+        assert fixes(connection) == []
+        assert {each.icao24 for each in visits(connection)} == {""}
 
 
 def test_visits_stay_but_keep_no_name(engine: Engine) -> None:

@@ -1,24 +1,27 @@
 """The derive step on real databases: polls become visits and looks, once, whatever happens in between."""
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, update
 
 from db.coverage import coverage
-from db.engine import open_engine, reading, writing
+from db.engine import reading, writing
 from db.evaluations import record_evaluations, unjudged
 from db.flights import underived_polls
-from db.observations import every_revision, looks
+from db.observations import count_recorded, every_revision, looks
 from db.polls import PollKey, PollResult, record_poll, start_poll
-from db.records import Evaluation, Observation, Scene, Visit
-from db.schema import coverage_hour
+from db.records import Evaluation, Observation, Poll, Scene, Visit
+from db.schema import coverage_hour, visit, visit_version
 from db.upsert import upsert
 from monitor.derive.days import move_counted_days
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
+from monitor.derive.tracks import TrackReader, VisitChange
 from monitor.flights.looks import COUNTED_METRICS, day_period
 from monitor.flights.measures import NEW_VISITORS_METRIC
 from monitor.flights.visits import ADSB_PROCEDURE
@@ -140,19 +143,77 @@ def test_a_kill_before_the_commit_leaves_everything_to_be_done_again(world: Worl
     assert only(world.visits()).version == 1
 
 
-def test_polls_that_another_process_derived_meanwhile_are_left_alone(world: World) -> None:
-    world.poll(NOON, [])
-    other = open_engine(world.engine.url)
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Have something done once between the reckoning of a batch and its writing."""
+    acts = [act]
+
+    @contextmanager
+    def late(engine: Engine) -> Iterator[Connection]:
+        if acts:
+            acts.pop()()
+        with writing(engine) as connection:
+            yield connection
+
+    monkeypatch.setattr("monitor.derive.pending.writing", late)
+
+
+def test_polls_that_another_process_derived_meanwhile_are_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot = Pilot(QUIET_FIELD).land()
+    for fix in pilot.fixes:
+        world.poll(fix.at, [fix])
     elsewhere: list[DeriveReport] = []
+    meanwhile(monkeypatch, lambda: elsewhere.append(derive_pending(world.engine, CAST, pilot.at)))
+    assert derive_pending(world.engine, CAST, pilot.at) == DeriveReport()
+    assert elsewhere[0].polls == len(pilot.fixes)
+    assert only(world.visits()).version == 1
+    with reading(world.engine) as connection:
+        assert count_recorded(connection) == elsewhere[0].looks
 
-    # Reading ends with a rollback: that is between seeing the work and taking it up.
-    @event.listens_for(world.engine, "rollback")
-    def derived_elsewhere(_: Connection) -> None:
-        elsewhere.append(derive_pending(other, CAST, NOON))
 
-    assert derive_pending(world.engine, CAST, NOON) == DeriveReport()
-    assert elsewhere == [DeriveReport(polls=1)]
-    other.dispose()
+@pytest.mark.sqlite
+def test_others_can_write_while_visits_are_reckoned(
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, pilot = World(sqlite_engine, CAST), Pilot(QUIET_FIELD).land()
+    for fix in pilot.fixes:
+        world.poll(fix.at, [fix])
+    derive, others = TrackReader.derive, []
+
+    def beside(reader: TrackReader, polls: Sequence[Poll], at: datetime) -> list[VisitChange]:
+        found = derive(reader, polls, at)
+        with writing(sqlite_engine) as connection:
+            others.append(connection.execute(update(coverage_hour).values(degraded=False)).rowcount)
+        return found
+
+    monkeypatch.setattr(TrackReader, "derive", beside)
+    world.derive(pilot.at)
+    assert others
+    assert only(world.visits()).version == 1
+
+
+def test_a_name_that_is_forgotten_while_a_batch_is_reckoned_is_not_written_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot = Pilot(QUIET_FIELD).land()
+    for fix in pilot.fixes:
+        world.poll(fix.at, [fix])
+    world.derive(pilot.at)
+    landed = len(pilot.fixes)
+    pilot.park(600).take_off()
+    for fix in pilot.fixes[landed:]:
+        world.poll(fix.at, [fix])
+
+    def forget() -> None:
+        with writing(world.engine) as connection:
+            for table in (visit, visit_version):
+                connection.execute(update(table).values(icao24="", callsign="", registration="", evidence=[]))
+
+    meanwhile(monkeypatch, forget)
+    world.derive(pilot.at + HOUR)
+    left = only(world.visits())
+    assert (left.state, left.icao24, left.callsign, left.registration) == ("departed", "", "", "")
 
 
 def test_an_aircraft_heard_by_two_providers_is_counted_once(world: World) -> None:

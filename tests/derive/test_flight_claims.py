@@ -11,7 +11,14 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from db.engine import open_engine, reading, writing
-from db.flight_claims import claims, estimates, forget_claims, insert_claims, insert_estimates
+from db.flight_claims import (
+    claims,
+    estimates,
+    forget_claims,
+    insert_claims,
+    insert_estimates,
+    unwatched_claims,
+)
 from db.flights import fixes
 from db.migrate import migrate
 from db.provider_states import read_state
@@ -65,8 +72,10 @@ def test_what_nobody_watches_is_forgotten(engine: Engine) -> None:
     with writing(engine) as connection:
         insert_claims(connection, [CLAIM, other])
         insert_estimates(connection, [ESTIMATE, ESTIMATE, replace(ESTIMATE, icao24="3950c7")])
-        assert forget_claims(connection, NOON, lambda who: who[0] == "15521f") == 0
-        assert forget_claims(connection, NOON + HOUR, lambda who: who[0] == "15521f") == 2
+        assert unwatched_claims(connection, NOON, lambda who: who[0] == "15521f") == []
+        later = NOON + HOUR
+        claimed = unwatched_claims(connection, later, lambda who: who[0] == "15521f")
+        assert forget_claims(connection, claimed, later) == 2
     with reading(engine) as connection:
         assert claims(connection) == [CLAIM]
         assert estimates(connection, icao24s=["15521f"], since=NOON) == [ESTIMATE]

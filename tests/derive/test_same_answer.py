@@ -10,6 +10,7 @@ import pytest
 import shapely
 from sqlalchemy import Engine
 
+from db.drafts import DerivingDraft
 from db.engine import reading, writing
 from db.flight_claims import insert_claims, insert_estimates
 from db.flights import fixes, record_visits
@@ -343,7 +344,10 @@ def test_a_database_and_memory_read_the_same_of_the_same_reports(sqlite_engine: 
     times = [NOON + n * HOUR / 2 for n in range(-1, 4)]
     with reading(sqlite_engine) as connection:
         stored = fixes(connection, icao24s=[VIP])
-        readers: tuple[OutlookReaders, OutlookReaders] = (DatabaseReaders(connection), memory)
+        readers: tuple[OutlookReaders, OutlookReaders] = (
+            DatabaseReaders(DerivingDraft(connection, NOON)),
+            memory,
+        )
         database = readers[0]
         lows = [
             [

@@ -13,9 +13,9 @@ from sqlalchemy import Engine
 
 from db.engine import reading, writing
 from db.imagery import insert_scenes
-from db.observations import looks
+from db.observations import looks, record_observations
 from db.records import Observation, Scene
-from monitor.derive.scenes import derive_scenes
+from monitor.derive.scenes import looks_of_scenes
 from monitor.imagery.looks import SCENE_LATENCY, clearest, pass_looks
 from tests.kit.cast import BUSY_PORT, CAST, CAST_BY_ID, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
 from tests.kit.fake_feeds import NOON
@@ -226,7 +226,9 @@ def test_shares_stay_shares(tiles: list[tuple[float, float, float | None]]) -> N
 def derive(engine: Engine, poll_id: int, *scenes: Scene, now: datetime = NOON + 4 * HOUR) -> int:
     with writing(engine) as connection:
         insert_scenes(connection, [replace(scene, poll_id=poll_id) for scene in scenes])
-        return derive_scenes(connection, [poll_id], CAST_BY_ID, now)
+        return len(
+            record_observations(connection, list(looks_of_scenes(connection, [poll_id], CAST_BY_ID, now)))
+        )
 
 
 def stored(engine: Engine) -> list[Observation]:

@@ -318,15 +318,14 @@ def test_who_is_watched_no_more_is_forgotten_as_if_nobody_ever_had(engine: Engin
     with reading(engine) as connection:
         assert len(fixes(connection)) == 2
         assert [each.registration for each in visits(connection)] == ["RA-86559"]
-    with writing(engine) as connection:
-        purge(
-            connection,
-            NOON,
-            keep_identities=48 * HOUR,
-            keep_extracts=14 * DAY,
-            watched=lambda _: False,
-            sites=["sunan"],
-        )
+    purge(
+        engine,
+        NOON,
+        keep_identities=48 * HOUR,
+        keep_extracts=14 * DAY,
+        watched=lambda _connection, _who: False,
+        sites=["sunan"],
+    )
     with reading(engine) as connection:
         assert [each.received_at for each in fixes(connection)] == [NOON - HOUR]
         assert [(each.icao24, each.registration) for each in visits(connection)] == [("", "")]

@@ -52,12 +52,13 @@ def test_the_list_names_every_site(run: Run) -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].split()[:2] == ["site", "name"]
-    assert [line.split()[0] for line in lines[1:]] == [
+    assert [line.split()[0] for line in lines[1:5]] == [
         "quiet-field",
         "busy-port",
         "dateline-strip",
         "donut-base",
     ]
+    assert lines[-1].startswith("Data: ")
 
 
 def test_the_list_as_json(run: Run) -> None:
@@ -84,7 +85,7 @@ def test_the_list_as_json(run: Run) -> None:
 def test_an_empty_list_says_how_to_add_a_site(run: Run, sites_file: Path) -> None:
     sites_file.write_text('{"type": "FeatureCollection", "features": []}', encoding="utf-8")
     assert "sitewatch sites add" in run("list").stdout
-    assert document(run("list", "--json")) == {"items": []}
+    assert document(run("list", "--json")) == {"items": [], "attribution": []}
 
 
 def test_a_site_is_shown_with_what_is_watched_there(run: Run) -> None:

@@ -247,6 +247,16 @@ def test_a_clock_that_is_minutes_wrong_is_set_right_by_another_provider(late_s: 
     assert dropped(believed_track([*right, *wrong]))["clock"] == len(wrong)
 
 
+@pytest.mark.parametrize("later", [timedelta(hours=5), timedelta(days=1), timedelta(minutes=15)])
+def test_who_flies_the_same_way_again_and_is_heard_by_another_then_has_flown_twice(later: timedelta) -> None:
+    first = [replace(fix, provider="adsb.lol") for fix in Pilot(QUIET_FIELD).land().fixes]
+    again = [
+        replace(fix, at=fix.at + later, received_at=fix.received_at + later, provider="airplanes.live")
+        for fix in first
+    ]
+    assert "clock" not in dropped(believed_track([*first, *again]))
+
+
 def test_two_sound_providers_keep_their_clocks() -> None:
     fixes = Pilot(QUIET_FIELD).land().fixes
     other = [replace(fix, provider="adsb.fi", at=fix.at + timedelta(seconds=4)) for fix in fixes]

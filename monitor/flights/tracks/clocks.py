@@ -9,10 +9,12 @@ from statistics import median
 import numpy as np
 
 from db.records import Fix
-from monitor.sites.geodesy import NM_PER_DEGREE, Floats, wrap_longitudes
+from monitor.sites.geodesy import NM_PER_DEGREE, SECONDS_PER_HOUR, Floats, wrap_longitudes
 
 _WRONG_S = 20.0
 """Clocks of sound providers differ by less; a jet flies a mile and a half in it."""
+_FARTHEST_S = 600.0
+"""An answer whose clock is farther off is refused as it comes; who flies the same way later flies it once more."""
 _MOVING_KT = 60.0
 _SAME_WAY_NM = 0.5
 _AGREE_S = 15.0
@@ -55,10 +57,18 @@ def _behind_s(fixes: Sequence[Fix], right: Sequence[Fix]) -> float | None:
     for fix in moving[::step]:
         north = (lat - fix.lat) * NM_PER_DEGREE
         east = wrap_longitudes(lon - fix.lon) * NM_PER_DEGREE * np.cos(np.radians(fix.lat))
-        away = np.hypot(north, east)
+        off_s = at - fix.at.timestamp()
+        away = np.where(np.abs(off_s) <= _FARTHEST_S, np.hypot(north, east), np.inf)
+        # Who circles passes a place again and again: what fits the time as it is needs no other.
+        now = np.abs(off_s) <= _WRONG_S
+        if np.any(
+            away[now] <= _SAME_WAY_NM + (fix.ground_speed_kt or 0.0) * np.abs(off_s[now]) / SECONDS_PER_HOUR
+        ):
+            found.append(0.0)
+            continue
         nearest = int(np.argmin(away))
         if away[nearest] <= _SAME_WAY_NM:
-            found.append(float(at[nearest] - fix.at.timestamp()))
+            found.append(float(off_s[nearest]))
     if len(found) < _AT_LEAST:
         return None
     behind = median(found)

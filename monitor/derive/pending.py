@@ -11,7 +11,7 @@ from db.records import Poll
 from monitor.derive.days import close_ended, record_changed
 from monitor.derive.scenes import derive_scenes
 from monitor.derive.tracks import TrackReader, changes_by_site
-from monitor.flights.places import Place, places_of
+from monitor.flights.places import Place, places_of, regions_of
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Classes
 from monitor.sites import Site
@@ -37,14 +37,14 @@ def derive_pending(
     engine: Engine, sites: Sequence[Site], now: datetime, *, classes: Classes | None = None
 ) -> DeriveReport:
     """Derive every finished poll that waits; may be repeated or killed at any point."""
-    places = places_of(sites)
+    places, regions = places_of(sites), regions_of(sites)
     known = default_classes() if classes is None else classes
     done, waiting = DeriveReport(), _something_waits(engine)
     while waiting:
         with writing(engine) as connection:
             polls = underived_polls(connection, limit=_AT_ONCE)
             batch = [poll for poll in polls if poll.started_at - polls[0].started_at < POLL_BATCH_SPAN]
-            done += _derive_batch(connection, batch, places, known, now)
+            done += _derive_batch(connection, batch, places, regions, known, now)
             done += _derive_scenes(connection, batch, sites, now)
             mark_derived(connection, [poll.id for poll in batch])
         waiting = len(batch) < len(polls) or len(polls) == _AT_ONCE
@@ -62,13 +62,18 @@ def _something_waits(engine: Engine) -> bool:
 
 
 def _derive_batch(
-    connection: Connection, batch: Sequence[Poll], places: Sequence[Place], classes: Classes, now: datetime
+    connection: Connection,
+    batch: Sequence[Poll],
+    places: Sequence[Place],
+    regions: Sequence[Place],
+    classes: Classes,
+    now: datetime,
 ) -> DeriveReport:
     if not batch:
         return DeriveReport()
     at = max(poll.finished_at or poll.started_at for poll in batch)
-    changes = TrackReader(connection, places, classes, now).derive(batch, at)
-    sites = {place.id: place.site for place in places}
+    changes = TrackReader(connection, places, regions, classes, now).derive(batch, at)
+    sites = {place.id: place.site for place in (*places, *regions)}
     looks = sum(
         record_changed(connection, sites[site_id], changed, at, now)
         for site_id, changed in changes_by_site(changes).items()

@@ -45,6 +45,7 @@ class TrackReader:
 
     connection: Connection
     places: Sequence[Place]
+    regions: Sequence[Place]
     classes: Classes
     now: datetime
 
@@ -69,7 +70,9 @@ class TrackReader:
         ]
         guard.settle(at)
         readers = DatabaseReaders(self.connection)
-        dark = SignalLossReader(self.connection, self._fixes, self.places, self.classes, self.now, readers)
+        dark = SignalLossReader(
+            self.connection, self._fixes, self.places, self.regions, self.classes, self.now, readers
+        )
         found = heard + [VisitChange(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
         return found + self._linked({change.after.icao24 for change in found} - {""}, at)
 

@@ -100,6 +100,11 @@ def places_of(sites: Sequence[Site]) -> tuple[Place, ...]:
     return _places(_Same(tuple(sites)))
 
 
+def regions_of(sites: Sequence[Site]) -> tuple[Place, ...]:
+    """Prepare the regions among the sites: sets of places and the ground between them."""
+    return _regions(_Same(tuple(sites)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Same:
     """The very same sites: comparing them by their contents would cost more than preparing them."""
@@ -120,6 +125,11 @@ class _Same:
 @lru_cache(maxsize=8)
 def _places(same: _Same) -> tuple[Place, ...]:
     return tuple(place_of(site) for site in same.sites if site.flies)
+
+
+@lru_cache(maxsize=8)
+def _regions(same: _Same) -> tuple[Place, ...]:
+    return tuple(place_of(site) for site in same.sites if site.is_region)
 
 
 def _unwrapped(geometry: BaseGeometry) -> BaseGeometry:

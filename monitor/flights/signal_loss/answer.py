@@ -1,7 +1,7 @@
 """What is told of a posterior: a place, or the region where only that is known, each with how sure it is; or nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from db.records import Visit
@@ -19,6 +19,8 @@ from monitor.flights.signal_loss.posterior import LIKELY, Candidate, Posterior
 DOUBTFUL, LIKELIEST, CERTAIN = 2, 3, 4
 """Likelier than not, or not even that; four in five or more; nineteen in twenty or more."""
 _LIKELIEST, _CERTAIN = 0.8, 0.95
+_BY_ITSELF, _CERTAIN_BY_ITSELF = 0.4, 0.85
+"""What the flight's own evidence must say as well: on a usual way others fly too."""
 _PLACED = 0.7
 """A place is told instead of its region, and counted, where it is as likely as this."""
 _KEPT_AT = 0.25
@@ -89,6 +91,16 @@ def answer_of_return(
     if region is not None and posterior.regions[region.id] >= _KEPT_AT:
         return _in(region, posterior)
     return None if best is None or best.probability < _LEAST else _at(best, posterior, told_apart=False)
+
+
+def graded(answer: Answer, posterior: Posterior, own: Posterior) -> Answer:
+    """Lower the confidence of a return to what the flight's own evidence bears out."""
+    shares = own.regions | {each.place.id: each.probability for each in own.places}
+    alone = shares.get(answer.site.id, 0.0)
+    most = DOUBTFUL if alone < _BY_ITSELF else LIKELIEST
+    if posterior.went_down and alone >= _CERTAIN_BY_ITSELF:
+        most = CERTAIN
+    return replace(answer, confidence=min(answer.confidence, most))
 
 
 def _kept(posterior: Posterior, regions: Sequence[Place], site_id: str) -> Answer | None:

@@ -21,6 +21,7 @@ from monitor.flights.signal_loss.answer import (
     answer_of_return,
     arrival_of,
     departure_of,
+    graded,
     ground_of,
 )
 from monitor.flights.signal_loss.estimates import MIN_GROUND, estimate_departure, on_approach
@@ -123,9 +124,11 @@ class _Case:
         return self._replacing(earlier, self._lost_toward(gap, answer, posterior))
 
     def _judged(self, gap: Gap) -> Posterior:
-        return judge(
-            Question(gap, self.places, self.outlook, self.performance, self.subjects, self.now)
-        )
+        return judge(self._question(gap))
+
+    def _question(self, gap: Gap) -> Question:
+        state = self.aircraft.state
+        return Question(gap, self.places, self.outlook, self.performance, self.subjects, state, self.now)
 
     def _still_bound(self, gap: Gap, earlier: Visit) -> Visit:
         """Keep a visit whose aircraft was heard a little longer, if it went on towards the place."""
@@ -156,6 +159,7 @@ class _Case:
         answer = answer_of_return(posterior, self.outlook.regions, earlier)
         if answer is None:
             return self._ended(earlier, gap, "diverted", words.elsewhere_sentence(back))
+        answer = graded(answer, posterior, judge(self._question(gap), by_itself=True))
         return self._replacing(earlier, self._returned(gap, back, answer, posterior), gap)
 
     def _ended(self, earlier: Visit | None, gap: Gap, state: VisitState, text: Evidence) -> list[Visit]:
@@ -229,9 +233,7 @@ class _Case:
         before = back.fix.at - (self.performance.endurance or MIN_GROUND)
         if not back.airborne or any((each.last_fix_at or each.recorded_at) >= before for each in others):
             return []
-        gap_of = Gap(back, None, timedelta(0))
-        question = Question(gap_of, self.places, self.outlook, self.performance, self.subjects, self.now)
-        best = emerged_from(question, back)
+        best = emerged_from(self._question(Gap(back, None, timedelta(0))), back)
         if best is None:
             return []
         answer = Answer(best.place, best, best.region, best.probability, DOUBTFUL, (best,))

@@ -26,6 +26,7 @@ from monitor.flights.signal_loss.geometry import (
 from monitor.flights.signal_loss.hearing import Hearing
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.signal_loss.prior import History
+from monitor.sites.airports import find_airport
 from monitor.sites.geodesy import Floats, destination, great_circle_nm, great_circles_nm, turn_deg
 
 FLUX_NM = 60.0
@@ -39,6 +40,8 @@ _LISTED, _LINKED = 1.0, 1.0
 """What a site gains whose watch list names the aircraft, and one that is linked to where the flight came from."""
 _NAMED = 20.0
 """A destination that another service names."""
+_AT_HOME = 2.0
+"""What a place gains in the state in which the aircraft is registered."""
 _AT_GATE = 3.0
 _NAMELESS = 0.4
 """All fields without name together, against flying on."""
@@ -46,6 +49,8 @@ _CIRCLES, _CIRCLES_REFUELLED = 0.05, 1.0
 """How many of those that do not land turn back or circle in the dark, also of types that are refuelled in flight."""
 _SAME_WAY, _SAME_WAY_NM, _TURNED_DEG = 0.6, 20.0, 15.0
 """So many come back on the way on which they went, so near to it and so straight: the two ends are then one piece of evidence."""
+_HALF_KNOWN = 0.5
+"""On the same way the course back says half of what it would say by itself."""
 _SEEN_WITHIN_NM = 400.0
 _STAY_H, _STAY_SPREAD = 3.0, 1.8
 """The median stay and its spread in logarithms: from a quick turnaround to weeks."""
@@ -111,6 +116,8 @@ class Posterior:
     """How likely it landed anywhere unheard, or is about to."""
     flew_on: float
     circled: float
+    went_down: bool = False
+    """Whether it must have landed: silent for longer than its type can fly, or on the way down and up again at the best place."""
 
     @property
     def best(self) -> Candidate | None:
@@ -128,6 +135,8 @@ class Question:
     performance: Performance
     subjects: frozenset[str]
     """What the aircraft is counted under: a watch list that names one of them expects it."""
+    state: str
+    """The state of registry, or nothing."""
     now: datetime
 
 
@@ -150,18 +159,20 @@ class _Answers:
         return tuple(place.id for place in self.places) + self.regions[len(self.places) :]
 
 
-def judge(question: Question) -> Posterior:
-    """Weigh every answer to where a lost aircraft went."""
+def judge(question: Question, *, by_itself: bool = False) -> Posterior:
+    """Weigh every answer to where a lost aircraft went; `by_itself` knows of earlier flights those of its number alone."""
     gap, outlook = question.gap, question.outlook
     answers = _answers(question)
-    prior, on = _prior(answers, outlook.history(gap.lost.fix.at))
+    history = outlook.history(gap.lost.fix.at)
+    prior, on = _prior(answers, history.of_number if by_itself else history)
     if (hints := outlook.hinted(gap.lost.fix.at)) and not any(_codes(each) & hints for each in answers.places):
         on *= _NAMED
     track = prior * _track_in(question, answers)
     whole = float(track.sum()) + on
     track, on = track / whole, on / whole
     silent = track * _unheard_landings(question, answers, track > _WORTH)
-    seen, seen_on = _as_seen(silent, answers.keys, outlook.corridors(gap.lost).alike(gap.lost))
+    alike = {} if by_itself else outlook.corridors(gap.lost).alike(gap.lost)
+    seen, seen_on = _as_seen(silent, answers.keys, alike)
     circles = _CIRCLES if question.performance.endurance else _CIRCLES_REFUELLED / 2
     if gap.back is None:
         through, circled = _open(question, on, circles)
@@ -188,6 +199,7 @@ def _answers(question: Question) -> _Answers:
     kinds = [
         (_watched_weight(place, question.subjects, origin) if seen else _UNWATCHED)
         * (_NAMED if hints & _codes(place) else 1.0)
+        * (_AT_HOME if question.state and question.state == _state_of(place) else 1.0)
         for place, seen in zip(places, watched, strict=True)
     ]
     named = np.array(kinds) * FLUX_NM / np.maximum(away[: len(places)], _NEAREST_NM)
@@ -311,12 +323,14 @@ def _closed(
     away_in = great_circles_nm(answers.lat, answers.lon, lost.fix.lat, lost.fix.lon)
     away_out = great_circles_nm(answers.lat, answers.lon, back.fix.lat, back.fix.lon)
     apart = FLUX_NM / np.maximum(away_out, _NEAREST_NM)
+    together = np.ones_like(apart)
     off = courses_off_deg(back, answers.lat, answers.lon, outbound=True)
     if off is not None:
-        apart = apart * course_ratio(off, away_out, outbound=True)
-    out = (_SAME_WAY * same + (1 - _SAME_WAY) * apart) * vertical_ratio(
-        back, answers.elevation_ft, away_out, outbound=True
-    )
+        course = course_ratio(off, away_out, outbound=True)
+        apart = apart * course
+        together = (course / course_ratio(np.zeros_like(off), away_out, outbound=True)) ** _HALF_KNOWN
+    vertical = vertical_ratio(back, answers.elevation_ft, away_out, outbound=True)
+    out = (_SAME_WAY * same * together + (1 - _SAME_WAY) * apart) * vertical
     stay = hours - (away_in + away_out) * _FLOWN / performance.cruise_kt - _CLIMB_AND_DESCENT_H
     landed = track * out * _stay_density(stay)
     through = on * (1 - circles) * _through(lost, back, between, hours, performance.cruise_kt)
@@ -389,7 +403,19 @@ def _posterior(
         for region in dict.fromkeys(filter(None, answers.regions))
     }
     ranked = sorted(found, key=lambda each: (-each.probability, each.place.id))
-    return Posterior(tuple(ranked), regions, float(shares.sum()), through / total, circled / total)
+    down = question.performance.outlasted_by(question.gap.length(question.now)) or _heights(question, answers, shares) > 1
+    return Posterior(tuple(ranked), regions, float(shares.sum()), through / total, circled / total, down)
+
+
+def _heights(question: Question, answers: _Answers, shares: Floats) -> float:
+    """Weigh height and climb at the ends together for the likeliest answer."""
+    best = slice(int(np.argmax(shares)), int(np.argmax(shares)) + 1)
+    found = 1.0
+    for end, outbound in ((question.gap.lost, False), (question.gap.back, True)):
+        if end is not None:
+            away = great_circles_nm(answers.lat[best], answers.lon[best], end.fix.lat, end.fix.lon)
+            found *= float(vertical_ratio(end, answers.elevation_ft[best], away, outbound=outbound)[0])
+    return found
 
 
 def _off(end: GapEnd, place: Place) -> float | None:
@@ -439,6 +465,12 @@ LIKELY = 0.5
 """Less likely than this, nothing is told."""
 _CAME_BACK = 3
 _CLOSE_NM = 40.0
+
+
+def _state_of(place: Place) -> str:
+    """Give the state in which a place with an ICAO code lies, as far as the table of airports tells."""
+    airport = next((found for code in _codes(place) if (found := find_airport(code)) is not None), None)
+    return "" if airport is None else airport.country
 
 
 def _codes(place: Place) -> frozenset[str]:

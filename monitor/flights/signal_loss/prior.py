@@ -45,6 +45,11 @@ class History:
             }
         return shares
 
+    @property
+    def of_number(self) -> "History":
+        """What is known of earlier flights of the same number alone."""
+        return History(tuple(habit for habit in self.habits if habit.strength == _NUMBER))
+
     def _by_traffic(self, base: Mapping[str, float]) -> dict[str, float]:
         known = {key: number for key, number in self.traffic.items() if key in base}
         together, whole = sum(base[key] for key in known), sum(known.values()) + _ALL

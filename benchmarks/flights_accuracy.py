@@ -21,7 +21,7 @@ from monitor.sites.geodesy import METRES_PER_NM
 FLIES_KT = 80.0
 SETTLED = timedelta(minutes=1)
 CUT_OFF = timedelta(minutes=2)
-"""Landings begun so shortly before the recording ends are no errors: the reference needs more of them."""
+"""What happens so shortly before the recording ends, or after it begins, is no error: the reference needs more of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def measure(data: Path = DATA) -> Paris:
     """Read the recording and score every way of counting at every field."""
     recording = list(polls(data))
     by_aircraft = tracks([fix for _, fixes in recording for fix in fixes or ()])
-    end = recording[-1][0]
+    begin, end = recording[0][0], recording[-1][0]
     fields = places(data)
     found = events_of(
         [
@@ -72,7 +72,7 @@ def measure(data: Path = DATA) -> Paris:
         Field(
             site_id,
             source,
-            score(_whole([event for event in found if event.site_id == site_id], truth, end), truth),
+            score(whole([event for event in found if event.site_id == site_id], truth, begin, end), truth),
             *(score(_flags(by_aircraft, by_id[site_id], kept), truth) for kept in (timedelta(0), SETTLED)),
         )
         for site_id, source, truth in truths
@@ -117,10 +117,16 @@ def _takes_the_place(event: FlightEvent, label: FlightEvent) -> bool:
     return later and replace(event, at=label.at) == label
 
 
-def _whole(found: Sequence[FlightEvent], truth: Sequence[FlightEvent], end: datetime) -> list[FlightEvent]:
-    """Leave out what the end of the recording cuts off before the truth can tell."""
+def whole(
+    found: Sequence[FlightEvent], truth: Sequence[FlightEvent], begin: datetime, end: datetime
+) -> list[FlightEvent]:
+    """Leave out what the ends of the recording cut off before the truth can tell."""
     known = {(event.kind, event.icao24) for event in truth}
-    return [each for each in found if end - each.at > CUT_OFF or (each.kind, each.icao24) in known]
+    return [
+        each
+        for each in found
+        if begin + CUT_OFF < each.at < end - CUT_OFF or (each.kind, each.icao24) in known
+    ]
 
 
 def _flags(by_aircraft: dict[str, list[Fix]], place: Place, kept_for: timedelta) -> list[FlightEvent]:

@@ -10,6 +10,7 @@ from statistics import median
 
 from benchmarks.flights_accuracy import lines, measure
 from benchmarks.flights_attainable import attainable
+from benchmarks.flights_cadence import cadence_section
 from benchmarks.flights_far import BEFORE, FAR_KM, FLIGHTS, LEARNT_FROM, WAYS, WORLDS, far, table
 from benchmarks.flights_paris import NAMES, SCOPE, places, polls, tracks
 from benchmarks.flights_reliability import by_confidence, by_probability
@@ -176,6 +177,7 @@ def report() -> Iterator[str]:
     yield ""
     yield from lines(paris)
     yield from (_REFUTED.format(evidence=told) for told in paris.evidence)
+    yield from cadence_section()
     yield _MASKED.format(minutes=STUDY_TOLERANCE.total_seconds() / 60)
     yield ""
     yield "| taken away | field | heard coming | recall | precision | false visits of flights that passed | departures found | median error | attainable recall | attainable precision |"

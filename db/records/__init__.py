@@ -12,7 +12,7 @@ from db.records.counts import (
     SeriesKind,
     Statistic,
 )
-from db.records.flights import AWAITED_STATES, INFERRED, PRESENT_STATES, Fix, Visit, VisitState
+from db.records.flights import AWAITED_STATES, INFERRED, PRESENT_STATES, Fix, TimeBounds, Visit, VisitState
 from db.records.imagery import Cutout, CutoutFailure, Scene
 from db.records.judging import (
     Alert,
@@ -61,6 +61,7 @@ __all__ = [
     "SeriesKey",
     "SeriesKind",
     "Statistic",
+    "TimeBounds",
     "Visit",
     "VisitState",
 ]

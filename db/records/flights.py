@@ -1,5 +1,6 @@
 """Position reports and visits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -25,6 +26,8 @@ AWAITED_STATES = frozenset({"lost_toward", "presumed"})
 INFERRED = "inferred"
 """The key of a visit's candidates that says how it was inferred: `lost` on the way here, or only `emerged`."""
 _FLIGHT_ENDS = ("origin", "destination")
+TimeBounds = tuple[datetime, datetime]
+"""The earliest and the latest time at which something can have happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,16 @@ class Visit:
         return {key: self.candidates[key] for key in _FLIGHT_ENDS if key in self.candidates}
 
     @property
+    def arrived_between(self) -> TimeBounds | None:
+        """The interval in which it must have arrived; None where its arrival was not observed."""
+        return _bounds(self.candidates.get("arrived_between"))
+
+    @property
+    def departed_between(self) -> TimeBounds | None:
+        """The interval in which it must have left; None while it is not known to have."""
+        return _bounds(self.candidates.get("departed_between"))
+
+    @property
     def gap(self) -> JsonMapping:
         """The loss of signal behind it; empty where there is none."""
         found: JsonMapping = self.candidates.get("gap") or {}
@@ -130,3 +143,7 @@ class Visit:
         """When the signal was lost; None where only the departure was heard, or nothing was lost."""
         told = self.gap.get("lost_at")
         return None if told is None else datetime.fromisoformat(told)
+
+
+def _bounds(stamps: Sequence[str] | None) -> TimeBounds | None:
+    return None if stamps is None else (datetime.fromisoformat(stamps[0]), datetime.fromisoformat(stamps[1]))

@@ -21,7 +21,6 @@ from db.records.claims import BackfillPart
 from monitor.backfill.archive import FOLDERS, Part
 from monitor.backfill.traces import Trace, TraceError, read_trace
 from monitor.feeds import NO_AIRCRAFT
-from monitor.feeds.claims import GROUND_TYPES
 from monitor.flights.places import Grid, grid_of, places_of
 from monitor.flights.selection import STORED_WITHIN_NM
 from monitor.flights.tracks.identity import Aircraft, Classes
@@ -64,7 +63,7 @@ class ReportFilter:
                     found.rejected[BROKEN] += 1
                     continue
                 found.aircraft += 1
-                if trace.type_code in GROUND_TYPES:
+                if trace.is_no_aircraft:
                     found.rejected[NO_AIRCRAFT] += 1
                     continue
                 found.rejected.update(trace.rejected)

@@ -47,7 +47,7 @@ def _trace(path: Path) -> Iterator[Fix]:
         trace = read_trace(path.read_bytes(), path.name, _EVER_S)
     except TraceError as error:
         raise InputError(f"{path} cannot be used: {error}") from None
-    if trace.rows:
+    if trace.rows and not trace.is_no_aircraft:
         last = datetime.fromtimestamp(float(trace.at_s[-1]), UTC)
         yield from trace.fixes("archive", last, range(len(trace.rows)))
 

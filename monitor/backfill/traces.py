@@ -27,6 +27,7 @@ from monitor.feeds.parsing import (
     json_number,
     parse_json,
 )
+from monitor.flights.tracks.surface import NO_TRANSPONDER, NOBODY, is_surface
 from monitor.sites.geodesy import Floats
 
 _GZIP = b"\x1f\x8b"
@@ -58,6 +59,17 @@ class Trace:
     lat: Floats
     lon: Floats
     rejected: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_no_aircraft(self) -> bool:
+        """Whether it is the trace of a vehicle, a mast, or of an address that is nobody's."""
+        if self.icao24.removeprefix("~") in NOBODY or is_surface(type_code=self.type_code):
+            return True
+        own = (row[_TYPE_AT] for row in self.rows if len(row) > _TYPE_AT)
+        details = (row[_DETAILS] for row in self.rows if _has_details(row))
+        return NO_TRANSPONDER in {each for each in own if isinstance(each, str)} or any(
+            is_surface(source=each.get("type"), category=each.get("category")) for each in details
+        )
 
     @property
     def callsigns(self) -> frozenset[str]:

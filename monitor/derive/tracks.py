@@ -17,14 +17,16 @@ from monitor.flights.coverage import watched_s
 from monitor.flights.links import linked_visits
 from monitor.flights.places import Place, grid_of, positions
 from monitor.flights.selection import ends_near, triage
-from monitor.flights.stays import STAY_SILENCE, STAY_SILENCE_JUDGED
+from monitor.flights.stays import STAY_SILENCE
 from monitor.flights.tracks.identity import UNNAMED_FLAGS, Classes, completed_fixes, is_icao
 from monitor.flights.tracks.integrity import believed_track, misread, spoofed_addresses
 from monitor.flights.visits import belongs_to, derive_visits
 
 TRACK_WINDOW = timedelta(hours=24)
 """How far back a track is read again; a visit that began before is continued."""
-_AROUND_NM = 10.0
+_AROUND_NM = 20.0
+_SILENT_LOOKED_AT = timedelta(minutes=18)
+"""So late a silence is judged still: of a provider that is asked every five minutes the next answer is as far away."""
 _CROWD_TIME = timedelta(seconds=30)
 _CROWD_DEG = 0.002
 _TWIN_TIME = timedelta(minutes=2)
@@ -144,12 +146,12 @@ class TrackReader:
 
     def _silent(self, at: datetime) -> set[str]:
         """Find the aircraft that fell silent low near a place and are not held to be there."""
-        heard = dict(last_report_times(self.connection, at - STAY_SILENCE_JUDGED, at - STAY_SILENCE))
+        heard = dict(last_report_times(self.connection, at - _SILENT_LOOKED_AT, at - STAY_SILENCE))
         gone = [icao24 for icao24 in heard if is_icao(icao24)]
         last = [
             fix
             for fix in fixes(
-                self.connection, icao24s=gone, since=at - STAY_SILENCE_JUDGED, times=set(heard.values())
+                self.connection, icao24s=gone, since=at - _SILENT_LOOKED_AT, times=set(heard.values())
             )
             if fix.at == heard[fix.icao24]
         ]

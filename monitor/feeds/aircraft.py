@@ -12,7 +12,6 @@ from typing import Any
 from db.records import Fix
 from monitor.feeds import NO_AIRCRAFT
 from monitor.feeds.circles import Circle
-from monitor.feeds.claims import GROUND_TYPES, NO_TRANSPONDER
 from monitor.feeds.parsing import (
     CALLSIGN_PATTERN,
     FEED_CLOCK_AHEAD,
@@ -22,11 +21,10 @@ from monitor.feeds.parsing import (
     json_number,
     json_text,
 )
+from monitor.flights.tracks.surface import NOBODY, is_surface
 
 _HEX = re.compile(r"~?[0-9a-f]{6}")
 _SOURCE = re.compile(r"[a-z0-9_]{1,16}")
-_ON_THE_SURFACE = re.compile(r"C[1-7]")
-"""Emitter categories of vehicles and obstacles (DO-260B, 2.2.3.2.5.2)."""
 _OUTSIDE_NM = 1.0
 _MAX_AGE_ROUNDING_S = 1e-6
 
@@ -73,7 +71,7 @@ class AircraftReader:
     def _fix(self, item: Any) -> Fix:
         if not isinstance(item, dict):
             raise _RefusedError("not an object")
-        if _is_no_aircraft(item):
+        if is_surface(source=item.get("type"), type_code=item.get("t"), category=item.get("category")):
             raise _RefusedError(NO_AIRCRAFT)
         icao24 = _address(item.get("hex"))
         lat, lon, age_s = self._position(item)
@@ -133,20 +131,10 @@ class AircraftReader:
         return text or ""
 
 
-def _is_no_aircraft(item: Mapping[str, Any]) -> bool:
-    """Whether it says of itself that it is a vehicle, a mast or another sender that does not fly."""
-    kind, category = item.get("t"), item.get("category")
-    return (
-        item.get("type") == NO_TRANSPONDER
-        or (isinstance(kind, str) and kind.strip().upper() in GROUND_TYPES)
-        or (isinstance(category, str) and _ON_THE_SURFACE.fullmatch(category.strip().upper()) is not None)
-    )
-
-
 def _address(value: object) -> str:
     # A leading ~ marks an address that is not ICAO's; it stays a separate identity.
     text = value.lower() if isinstance(value, str) else ""
-    if not _HEX.fullmatch(text) or text.endswith("000000"):
+    if not _HEX.fullmatch(text) or text.removeprefix("~") in NOBODY:
         raise _RefusedError("no valid address")
     return text
 

@@ -5,14 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from monitor.feeds.parsing import ICAO24, json_instant, json_number, json_text
+from monitor.flights.tracks.surface import NOBODY
 from monitor.sites import Site
 
 AIRPORT_PATTERN = re.compile(r"[A-Z0-9]{2,4}")
-GROUND_TYPES = frozenset({"GND", "SERV", "TWR", "GRND"})
-"""What stands for a type where a vehicle or a mast is meant (tar1090's databases; Flightradar24)."""
-NO_TRANSPONDER = "adsb_icao_nt"
-"""readsb's source for senders that are no transponder: vehicles, masts, balloons."""
-_NOBODY = "000000"
 CANARY_AIRPORT = "RKSI"
 """Incheon, where somebody lands at any hour: what a canary asks about."""
 _LONGEST_NAIVE = 19
@@ -37,7 +33,7 @@ def matching_text(item: Mapping[str, object], key: str, pattern: re.Pattern[str]
 def claimed_icao24(value: object) -> str:
     """An ICAO 24-bit address in lower case, or ''."""
     text = json_text(value.lower() if isinstance(value, str) else None, ICAO24) or ""
-    return "" if text == _NOBODY else text
+    return "" if text in NOBODY else text
 
 
 def epoch_instant(value: object) -> datetime | None:

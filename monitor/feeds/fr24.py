@@ -11,7 +11,7 @@ from alerts.words import utc
 from db.records import Fix, Purpose
 from db.records.claims import EstimatedPosition
 from monitor.config.settings import SettingsError
-from monitor.feeds import Answer, FeedClient, FeedError, Provider
+from monitor.feeds import NO_AIRCRAFT, Answer, FeedClient, FeedError, Provider
 from monitor.feeds.claims import AIRPORT_PATTERN, matching_text, utc_instant
 from monitor.feeds.credits import PAYMENT_REQUIRED, BudgetPeriod, CreditLedger
 from monitor.feeds.options import number_option
@@ -25,6 +25,7 @@ from monitor.feeds.parsing import (
     words_in,
     words_of,
 )
+from monitor.flights.tracks.surface import is_surface
 
 FR24_API_VERSION = "v1"
 MOST_IN_A_LIST = 15
@@ -111,8 +112,8 @@ def read_position(item: Any, provider: str, icao24: str, now: datetime) -> Fix |
         json_number(item.get("lat"), -90, 90),
         json_number(item.get("lon"), -180, 180),
     )
-    if not icao24:
-        return "no valid address"
+    if not icao24 or is_surface(type_code=item.get("type")):
+        return NO_AIRCRAFT if icao24 else "no valid address"
     if at is None or lat is None or lon is None:
         return "no position"
     if at > now + FEED_CLOCK_AHEAD:

@@ -10,7 +10,7 @@ from typing import Any
 
 from alerts.words import utc_seconds
 from db.records import Fix, Purpose
-from monitor.feeds import Feed, FeedClient, FeedError, Fetched, Provider, Scope
+from monitor.feeds import NO_AIRCRAFT, Feed, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.boxes import BOX_MARGIN_NM, BoundingBox, boxes_around, merge_boxes
 from monitor.feeds.claims import claimed_icao24
 from monitor.feeds.credits import CreditLedger
@@ -23,6 +23,7 @@ from monitor.feeds.opensky_access import (
 )
 from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
 from monitor.feeds.parsing import CALLSIGN_PATTERN, json_integer, json_number, json_text, parse_json, words_of
+from monitor.flights.tracks.surface import OPENSKY_SURFACE_CATEGORIES
 from monitor.sites import Site
 
 OPENSKY_BOX_SQDEG = 100.0
@@ -33,7 +34,7 @@ CREDITS_BY_AREA = ((25.0, 1), (100.0, 2), (400.0, 3))
 CANARY_BOXES = ((36.8, 125.8, 38.0, 127.2), (39.4, 115.9, 40.7, 117.3))
 """Incheon and Beijing."""
 _SOURCES = {0: "adsb_icao", 1: "asterix", 2: "mlat", 3: "flarm"}
-_FIELDS = 17
+_FIELDS, _CATEGORY = 17, 17
 
 
 class OpenSkyFeed:
@@ -82,7 +83,13 @@ class OpenSkyFeed:
         where = f"{self.provider.name} {scope.key}"
         assert scope.box is not None
         south, west, north, east = scope.box
-        params = {"lamin": f"{south}", "lomin": f"{west}", "lamax": f"{north}", "lomax": f"{east}"}
+        params = {
+            "lamin": f"{south}",
+            "lomin": f"{west}",
+            "lamax": f"{north}",
+            "lomax": f"{east}",
+            "extended": "1",
+        }
         answer = self._access.get(
             "states/all", params, price=credit_cost(scope), purpose=purpose, now=now, where=where
         )
@@ -197,6 +204,8 @@ class _StateReader:
     ) -> str:
         if not icao24:
             return "no valid address"
+        if len(row) > _CATEGORY and json_integer(row[_CATEGORY], 0, 20) in OPENSKY_SURFACE_CATEGORIES:
+            return NO_AIRCRAFT
         if lat is None or lon is None or seen is None:
             return "no position" if None in (row[3], row[5], row[6]) else "impossible position"
         age_s = self._feed_time.timestamp() - seen

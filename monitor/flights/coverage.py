@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -19,7 +20,9 @@ _INDEX_REPORTS = 50.0
 _INDEX_WATCHED = 0.25
 _USUAL_SHARE = 0.5
 POLL_WORTH_S = 300.0
-"""Good answers further apart than this have a hole between them."""
+"""So long a good answer vouches for a place at least, however often it is asked about."""
+_LATE = 1.2
+"""By so much more than usual the answers of a slow provider may be apart, without a hole between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +94,13 @@ def watched_s(polls: Sequence[datetime], since: datetime, until: datetime) -> fl
 
     A silence that began in a hole proves nothing at all: the outage may be the silence.
     """
-    watched = 0.0
-    last = since
-    for poll in sorted(polls):
-        if since < poll <= until:
-            gap = (poll - last).total_seconds()
-            if gap > POLL_WORTH_S and last == since:
-                return 0.0
-            watched += gap if gap <= POLL_WORTH_S else 0.0
-            last = poll
-    return watched
+    ordered = sorted(poll for poll in polls if since < poll <= until)
+    apart = [(after - before).total_seconds() for before, after in pairwise(ordered)]
+    hole_s = max(POLL_WORTH_S, _LATE * median(apart)) if apart else POLL_WORTH_S
+    if ordered and (ordered[0] - since).total_seconds() > hole_s:
+        return 0.0
+    steps = [(ordered[0] - since).total_seconds(), *apart] if ordered else []
+    return sum(step for step in steps if step <= hole_s)
 
 
 def _observed_share(row: CoverageHour) -> float:

@@ -1,7 +1,7 @@
 """Which positions lie in or near which site: each site in a plane of its own, very many sites behind one grid."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -42,6 +42,8 @@ class Place:
     east_scale: float
     outline: BaseGeometry = field(repr=False)
     bounds: tuple[float, float, float, float]
+    runway_ends: tuple[Floats, ...] = field(default=(), repr=False)
+    """The two ends of each runway that is known, in the plane: arrays of two rows."""
 
     @property
     def id(self) -> str:
@@ -92,7 +94,25 @@ def place_of(site: Site) -> Place:
     local = shapely.transform(outline, lambda at: (at - (lon, lat)) * (scale, NM_PER_DEGREE), include_z=False)
     shapely.prepare(local)
     bounds = tuple(float(each) for each in local.bounds)
-    return Place(site, lat, wrap_longitude(lon), scale, local, (bounds[0], bounds[1], bounds[2], bounds[3]))
+    middle = wrap_longitude(lon)
+    return Place(
+        site,
+        lat,
+        middle,
+        scale,
+        local,
+        (bounds[0], bounds[1], bounds[2], bounds[3]),
+        tuple(_runway_ends(site, lat, middle, scale)),
+    )
+
+
+def _runway_ends(site: Site, lat: float, lon: float, scale: float) -> Iterator[Floats]:
+    for runway in site.runways:
+        if runway.get("ends") and not runway.get("closed"):
+            ends = np.array(runway["ends"], dtype=np.float64)
+            yield np.column_stack(
+                [wrap_longitudes(ends[:, 0] - lon) * scale, (ends[:, 1] - lat) * NM_PER_DEGREE]
+            )
 
 
 def places_of(sites: Sequence[Site]) -> tuple[Place, ...]:

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from db.records import Fix, Visit
 from monitor.flights.places import Place, grid_of, places_of, positions, sets_of
-from monitor.flights.stays import DEPARTED_BEYOND_NM
+from monitor.flights.stays import APRON_NM
 from monitor.flights.tracks.classes import default_classes
+from monitor.flights.tracks.ground import STILL_KT
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
-from monitor.flights.tracks.phases import STILL_KT, height_ft
+from monitor.flights.tracks.phases import height_ft
 from monitor.flights.visits import belongs_to
 from monitor.sites import Site
 
-ENDS_WITHIN_NM = 6.0
-"""Beyond it no end of a flight is looked for."""
+ENDS_WITHIN_NM = 10.0
+"""Beyond it no end of a flight is looked for: five miles, and as many as a jet flies between two polls."""
+_SINKS_WITHIN_NM = 20.0
 _CLIMBED_FT = 7_000.0
 _RISING_FPM = 200.0
 _CLIMB_OUT = timedelta(minutes=10)
@@ -69,8 +71,20 @@ def ends_near(last: Sequence[Fix], places: Sequence[Place]) -> list[Fix]:
 
     A lost signal often ends in a report with a misread altitude.
     """
-    which, _ = grid_of(tuple(places), ENDS_WITHIN_NM).near(*positions(last))
-    return [last[n] for n in np.unique(which)]
+    every = tuple(places)
+    near, _ = grid_of(every, ENDS_WITHIN_NM).near(*positions(last))
+    far, index = grid_of(every, _SINKS_WITHIN_NM).near(*positions(last))
+    # Of a slow feed the last report on the approach comes from further away.
+    sinking = {
+        n for n, place in zip(far.tolist(), index.tolist(), strict=True) if _sinks(last[n], every[place])
+    }
+    return [last[n] for n in sorted(sinking | set(near.tolist()))]
+
+
+def _sinks(fix: Fix, place: Place) -> bool:
+    height = height_ft(fix, place)
+    rate = fix.vertical_rate_fpm
+    return height is not None and height < _CLIMBED_FT and rate is not None and rate < 0
 
 
 def _may_begin(sighting: _Sighting, mine: Sequence[Visit]) -> bool:
@@ -81,6 +95,9 @@ def _may_begin(sighting: _Sighting, mine: Sequence[Visit]) -> bool:
         return True
     if fix.on_ground:
         return bool(sighting.inside)
+    if sighting.inside and fix.ground_speed_kt is not None and fix.ground_speed_kt < STILL_KT:
+        # It may stand there, though its flag never says so.
+        return True
     if any(
         visit.departed_at and visit.departed_at <= fix.at <= visit.departed_at + _CLIMB_OUT for visit in mine
     ):
@@ -125,7 +142,7 @@ def _sightings(fixes: Sequence[Fix], places: Sequence[Place]) -> dict[str, list[
         around = tuple(every[index] for index in near[n])
         here = lat[n : n + 1], lon[n : n + 1]
         inside = frozenset(place.id for place in around if place.contains(*here)[0])
-        apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < DEPARTED_BEYOND_NM)
+        apron = frozenset(place.id for place in around if place.distance_nm(*here)[0] < APRON_NM)
         found[fix.icao24].append(_Sighting(fix, inside, around, apron))
     return found
 

@@ -153,13 +153,13 @@ def _visit(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
     visit = _begun(stay, fixes, classes, now) if stay.prior is None else stay.prior
     visit = replace(visit, recorded_at=now, last_fix_at=max(stay.last.at, visit.last_fix_at or stay.last.at))
     grounded = stay.grounded or bool(visit.candidates.get("grounded"))
-    both = stay.arrival != "unseen" and stay.departure == "first_fixes"
+    both = stay.arrival != "unseen" and stay.departure in {"first_fixes", "ground"}
     return replace(
         visit,
         state="departed" if stay.departure else "present",
         confidence=4 if grounded or both else 3,
-        departed_at=_departed_at(stay),
-        last_fix_at=_departed_at(stay) or visit.last_fix_at,
+        departed_at=stay.departed_at,
+        last_fix_at=stay.off.at if stay.departed_at and stay.off else visit.last_fix_at,
         candidates={**visit.candidates, "grounded": grounded, **_departure_candidates(stay)},
         evidence=(*visit.evidence, *stay_evidence(stay)) if stay.prior else stay_evidence(stay),
     )
@@ -173,8 +173,8 @@ def _begun(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
         "first_sign": first.isoformat(timespec="minutes"),
         "arrival": stay.arrival,
     }
-    if stay.arrival != "unseen" and stay.before is not None and first - stay.before.at > STAY_SILENCE:
-        candidates["arrived_between"] = [_stamp(stay.before.at), _stamp(first)]
+    if (between := _arrived_between(stay)) is not None:
+        candidates["arrived_between"] = between
     return Visit(
         visit_id=visit_id(aircraft.icao24, stay.place.id, first),
         version=1,
@@ -182,7 +182,7 @@ def _begun(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
         icao24="" if aircraft.unnamed else aircraft.icao24,
         state="present",
         confidence=3,
-        arrived_at=None if stay.arrival == "unseen" else first,
+        arrived_at=stay.arrived_at,
         departed_at=None,
         first_fix_at=first,
         last_fix_at=stay.last.at,
@@ -203,21 +203,25 @@ def _aircraft(stay: Stay, fixes: Sequence[Fix]) -> Aircraft:
     return replace(aircraft_of(fixes), callsign=leg.callsign)
 
 
-def _departed_at(stay: Stay) -> datetime | None:
-    seen = stay.departure in {"ground", "first_fixes"}
-    return stay.off.at if seen and stay.off is not None else None
-
-
 def _departure_candidates(stay: Stay) -> dict[str, Any]:
     """Give how the departure was seen and, where it was not, the times it lies between."""
     if stay.off is None:
         return {}
-    found: dict[str, Any] = {"departure": stay.departure}
+    latest = stay.off.at
     if stay.departure in {"gap", "elsewhere"}:
         away = great_circle_nm(stay.last.lat, stay.last.lon, stay.off.lat, stay.off.lon)
-        latest = stay.off.at - timedelta(seconds=away / CRUISE_KT * SECONDS_PER_HOUR)
-        found["departed_between"] = [_stamp(stay.last.at), _stamp(max(latest, stay.last.at))]
-    return found
+        latest -= timedelta(seconds=away / CRUISE_KT * SECONDS_PER_HOUR)
+    between = [_stamp(stay.last.at), _stamp(max(latest, stay.last.at))]
+    return {"departure": stay.departure, "departed_between": between}
+
+
+def _arrived_between(stay: Stay) -> list[str] | None:
+    """Give the interval in which it must have arrived: between flight and ground, or before its silence was judged."""
+    if stay.arrival == "unseen":
+        return None
+    if stay.arrival == "approach":
+        return [_stamp(stay.first.at), _stamp(stay.first.at + STAY_SILENCE)]
+    return None if stay.before is None else [_stamp(stay.before.at), _stamp(stay.first.at)]
 
 
 def _stamp(at: datetime) -> str:

@@ -20,6 +20,8 @@ _INFERRED = {
     1: "only lost on the way towards this site",
 }
 _TOLD = 5
+_WIDE = timedelta(minutes=3)
+"""A time that is known as well as this needs no bounds beside it."""
 STATES: Mapping[VisitState, str] = {
     "lost_toward": "lost on the way here",
     "presumed": "presumed here",
@@ -52,26 +54,27 @@ def arrival_words(visit: Visit) -> str:
             if visit.first_fix_at
             else "arrival not observed"
         )
-    bounds = visit.candidates.get("arrived_between")
+    bounds = visit.arrived_between
     if bounds and visit.is_inferred:
-        early, late = (utc(datetime.fromisoformat(each)) for each in bounds)
-        return f"arrival not heard, estimated between {early} and {late}"
-    if bounds:
-        return f"arrived by {utc(visit.arrived_at)}, after {utc(datetime.fromisoformat(bounds[0]))}"
+        return f"arrival not heard, estimated between {utc(bounds[0])} and {utc(bounds[1])}"
+    if bounds and bounds[1] - bounds[0] >= _WIDE:
+        if visit.arrived_at == bounds[1]:
+            return f"arrived by {utc(visit.arrived_at)}, after {utc(bounds[0])}"
+        return f"arrived about {utc(visit.arrived_at)}, between {utc(bounds[0])} and {utc(bounds[1])}"
     return f"arrived {utc(visit.arrived_at)}"
 
 
 def departure_words(visit: Visit) -> str:
     """Say when it left, between which times, or when it was last heard here."""
-    bounds = visit.candidates.get("departed_between")
+    bounds = visit.departed_between
     if visit.departed_at is not None and visit.is_inferred and bounds:
-        early, late = (utc(datetime.fromisoformat(each)) for each in bounds)
-        return f"departure not heard, estimated between {early} and {late}"
+        return f"departure not heard, estimated between {utc(bounds[0])} and {utc(bounds[1])}"
+    if visit.departed_at is not None and bounds and bounds[1] - bounds[0] >= _WIDE:
+        return f"left about {utc(visit.departed_at)}, between {utc(bounds[0])} and {utc(bounds[1])}"
     if visit.departed_at is not None:
         return f"left {utc(visit.departed_at)}"
     if visit.state == "departed" and bounds:
-        after, before = (utc(datetime.fromisoformat(each)) for each in bounds)
-        return f"left at an unknown time between {after} and {before}"
+        return f"left at an unknown time between {utc(bounds[0])} and {utc(bounds[1])}"
     if visit.last_fix_at is None:
         return "departure not observed"
     return f"last heard here {utc(visit.last_fix_at)}"

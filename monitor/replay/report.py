@@ -12,7 +12,7 @@ from db.deliveries import deliveries
 from db.engine import Engine, reading
 from db.flights import visits
 from db.observations import count_recorded
-from db.records import Alert, AlertEvent, Delivery, JsonMapping, Visit
+from db.records import Alert, AlertEvent, Delivery, JsonMapping, TimeBounds, Visit
 
 
 def replay_report(engine: Engine) -> dict[str, Any]:
@@ -67,6 +67,8 @@ def _visit(visit: Visit) -> dict[str, Any]:
         "icao24": visit.icao24,
         "arrived_at": _time(visit.arrived_at),
         "departed_at": _time(visit.departed_at),
+        "arrived_between": _times(visit.arrived_between),
+        "departed_between": _times(visit.departed_between),
         "state": visit.state,
         "confidence": visit.confidence,
         "version": visit.version,
@@ -84,6 +86,10 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
 
 def _time(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def _times(bounds: TimeBounds | None) -> list[str | None] | None:
+    return None if bounds is None else [_time(each) for each in bounds]
 
 
 @dataclass(frozen=True, slots=True)

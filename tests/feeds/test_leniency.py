@@ -113,7 +113,7 @@ def test_capitals_in_an_address_are_an_address() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"type": "adsb_icao_nt"}, {"category": "C2"}, {"category": "C1"}, {"t": "GND"}, {"t": "SERV"}, {"t": "TWR"}],
+    [{"type": "adsb_icao_nt"}, {"category": "C2"}, {"category": "C0"}, {"category": "C7"}, {"t": "GND"}, {"t": "SERV"}, {"t": "TWR"}],
 )  # fmt: skip
 def test_what_does_not_fly_is_counted_and_is_no_aircraft(fields: dict[str, str]) -> None:
     fetched = fetch(v2_body({**aircraft(), **fields}, aircraft("15521e", category="A5")))
@@ -121,10 +121,17 @@ def test_what_does_not_fly_is_counted_and_is_no_aircraft(fields: dict[str, str])
     assert fetched.rejected == {NO_AIRCRAFT: 1}
 
 
-@pytest.mark.parametrize("hex_code", ["000000", "~000000"])
+@pytest.mark.parametrize("category", [16, 17, 18, 19, 20])
+def test_opensky_says_who_is_a_vehicle_or_an_obstacle(category: int) -> None:
+    fetched = opensky([*OPENSKY_ROW, category], ["15521e", *OPENSKY_ROW[1:], 6])
+    assert [fix.icao24 for fix in fetched.fixes] == ["15521e"]
+    assert fetched.rejected == {NO_AIRCRAFT: 1}
+
+
+@pytest.mark.parametrize("hex_code", ["000000", "~000000", "ffffff", "FFFFFF"])
 def test_an_address_of_noughts_is_nobodys(hex_code: str) -> None:
     assert fetch(v2_body(aircraft(hex_code))).rejected == {"no valid address": 1}
-    assert opensky(["000000", *OPENSKY_ROW[1:]]).rejected == {"no valid address": 1}
+    assert opensky([hex_code, *OPENSKY_ROW[1:]]).rejected == {"no valid address": 1}
 
 
 # --- words --------------------------------------------------------------------------------------

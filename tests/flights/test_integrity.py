@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from db.records import Fix
-from monitor.flights.tracks.integrity import Track, believed_track, spoofed_addresses
+from monitor.flights.tracks.integrity import Track, believed_track, misread, spoofed_addresses
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
-from tests.kit.flying import NOON, Pilot
+from tests.kit.flying import NOON, Pilot, read
 
 SECOND = timedelta(seconds=1)
 
@@ -223,3 +223,66 @@ def test_aircraft_that_follow_each_other_down_one_approach_are_not_spoofed() -> 
 
 def test_one_aircraft_heard_often_on_one_point_is_not_a_crowd() -> None:
     assert spoofed_addresses(Pilot(QUIET_FIELD).park(600).fixes) == frozenset()
+
+
+@pytest.mark.parametrize("late_s", [240, -90])
+def test_a_clock_that_is_minutes_wrong_is_set_right_by_another_provider(late_s: int) -> None:
+    """Both hear the landing and the take-off; the second dates its reports wrong."""
+    pilot = Pilot(QUIET_FIELD).land().park(1800).take_off()
+    right = pilot.fixes
+    wrong = [
+        replace(
+            fix, provider="adsb.fi", at=fix.at - timedelta(seconds=late_s - 3), received_at=fix.received_at
+        )
+        for fix in right[::2]
+    ]
+    (alone,) = read(right, QUIET_FIELD)
+    (both,) = read([*right, *wrong], QUIET_FIELD)
+    assert alone.arrived_at is not None
+    assert alone.departed_at is not None
+    assert both.arrived_at is not None
+    assert both.departed_at is not None
+    assert abs(both.arrived_at - alone.arrived_at) <= timedelta(seconds=15)
+    assert abs(both.departed_at - alone.departed_at) <= timedelta(seconds=15)
+    assert dropped(believed_track([*right, *wrong]))["clock"] == len(wrong)
+
+
+def test_two_sound_providers_keep_their_clocks() -> None:
+    fixes = Pilot(QUIET_FIELD).land().fixes
+    other = [replace(fix, provider="adsb.fi", at=fix.at + timedelta(seconds=4)) for fix in fixes]
+    assert "clock" not in dropped(believed_track([*fixes, *other]))
+
+
+@pytest.mark.parametrize("told", [480.0, None])
+def test_a_helicopter_at_480_kt_is_not_believed(told: float | None) -> None:
+    values = {"type_code": "MI8", "ground_speed_kt": told}
+    fixes = Pilot(QUIET_FIELD, east_nm=40, height_ft=2_000, values=values).fly(300, kt=480).fixes
+    track = believed_track(fixes)
+    assert dropped(track)["too_fast"] >= len(fixes) - 4
+    slow = Pilot(QUIET_FIELD, east_nm=20, height_ft=2_000, values={"type_code": "MI8"}).fly(300, kt=140).fixes
+    assert dropped(believed_track(slow)) == {}
+    jet = (
+        Pilot(QUIET_FIELD, east_nm=40, height_ft=30_000, values={"type_code": "IL62"}).fly(300, kt=480).fixes
+    )
+    assert dropped(believed_track(jet)) == {}
+
+
+def test_an_aircraft_one_bit_off_with_its_own_registration_is_no_misreading() -> None:
+    """RA-86555 and RA-86559, one callsign, side by side; the second is heard less often."""
+    first = Pilot(QUIET_FIELD, "15521f", values={"callsign": "RSD71"}).land().park(1200).fixes
+    own = [replace(fix, icao24="15521b", registration="RA-86555") for fix in first[::4]]
+    named = [replace(fix, registration="RA-86559") for fix in first]
+    assert not misread(own[-1], [*named, *own])
+    # Without registrations: a stand away from the other.
+    parked = [replace(fix, registration="", lat=fix.lat + 0.001) for fix in own if fix.on_ground]
+    assert not misread(parked[-1], [*first, *parked])
+    # On the very spot, a quarter as often, under the same name: read wrong.
+    ghost = [replace(fix, registration="") for fix in own]
+    assert misread(ghost[-1], [*first, *ghost])
+
+
+@pytest.mark.parametrize("values", [{"type_code": "GND"}, {"source": "adsb_icao_nt"}])
+def test_a_vehicle_is_no_aircraft_whatever_it_was_stored_as(values: dict[str, Any]) -> None:
+    car = Pilot(QUIET_FIELD, values=values).park(600).fixes
+    assert dropped(believed_track(car)) == {"no_aircraft": len(car)}
+    assert read(car, QUIET_FIELD) == []

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from benchmarks.flights_accuracy import Paris, lines, measure
+from benchmarks.flights_cadence import CADENCES, CadenceRow, measure_cadences
 from benchmarks.flights_events import events_of
 from benchmarks.flights_paris import labels, polls, sites
 from db.records import Fix
@@ -23,6 +24,13 @@ def live(world: World, recording: Iterator[tuple[datetime, Sequence[Fix] | None]
         world.poll(now, fixes or (), "failed" if fixes is None else "ok" if fixes else "empty")
         if number % 6 == 0:
             world.derive(now)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["all aircraft", "held-back half"])
+def slow(request: pytest.FixtureRequest, shared_data: Path) -> list[CadenceRow]:
+    """Every 60 s, 60 to 70 s and 300 s, and every 60 to 70 s without a ground report."""
+    wanted = [each for each in CADENCES if each.every_s in {60, 300}]
+    return measure_cadences(wanted, shared_data, held_back=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +94,29 @@ def test_a_share_of_few_cases_has_a_wide_interval() -> None:
     assert Share(58, 58).interval == pytest.approx((0.938, 1.0), abs=1e-3)
     assert Share(0, 0).interval == (0.0, 1.0)
     assert Share(0, 0).value is None
+
+
+def pooled(rows: Sequence[CadenceRow], end: str, share: str) -> float:
+    """Recall or precision of one end of the flights over several rows."""
+    shares = [getattr(getattr(row, end), share) for row in rows]
+    return float(sum(each.hits for each in shares) / sum(each.of for each in shares))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("cadence", [each.name for each in CADENCES if each.every_s == 60])
+def test_the_cadence_of_the_default_provider_is_enough(slow: list[CadenceRow], cadence: str) -> None:
+    rows = [row for row in slow if row.cadence.name == cadence]
+    assert pooled(rows, "arrivals", "recall") >= 0.95
+    assert pooled(rows, "departures", "recall") >= 0.90
+    assert pooled(rows, "arrivals", "precision") >= 0.97
+    assert pooled(rows, "departures", "precision") >= 0.97
+
+
+@pytest.mark.shared
+def test_every_five_minutes_is_enough_for_arrivals_where_the_ground_is_reported(
+    slow: list[CadenceRow],
+) -> None:
+    rows = [row for row in slow if row.cadence.every_s == 300 and row.site_id in {"lfpo", "lfpb"}]
+    assert len(rows) == 2
+    assert pooled(rows, "arrivals", "recall") >= 0.90
+    assert pooled(rows, "arrivals", "precision") >= 0.97

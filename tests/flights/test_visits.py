@@ -39,6 +39,18 @@ def test_a_landing_that_the_ground_reports_is_an_arrival(site: Site) -> None:
     assert "on the ground inside the site" in told(visit)
 
 
+def test_a_visit_carries_the_intervals_in_which_it_must_have_begun_and_ended() -> None:
+    pilot = Pilot(QUIET_FIELD).land().park(1800).take_off()
+    visit = only(read(pilot.fixes, QUIET_FIELD))
+    assert visit.arrived_at is not None
+    assert visit.departed_at is not None
+    second = timedelta(seconds=10)
+    assert visit.arrived_between == (visit.arrived_at - second, visit.arrived_at)
+    assert visit.departed_between == (visit.departed_at - second, visit.departed_at)
+    here = only(read(Pilot(QUIET_FIELD).park(60).fixes, QUIET_FIELD))
+    assert (here.arrived_between, here.departed_between) == (None, None)
+
+
 @pytest.mark.parametrize("site", FIELDS, ids=lambda site: site.id)
 def test_a_take_off_ends_the_visit(site: Site) -> None:
     pilot = Pilot(site).land().park(1800).take_off()

@@ -7,8 +7,12 @@ from datetime import timedelta
 from statistics import median
 
 from db.records import Fix
+from monitor.flights.tracks.clocks import set_clocks
 from monitor.flights.tracks.identity import is_icao
-from monitor.flights.tracks.kinematics import apart_nm, one_aircraft, seconds_between
+from monitor.flights.tracks.kinematics import MAX_SPEED_KT, apart_nm, one_aircraft, seconds_between
+from monitor.flights.tracks.speeds import fastest_kt
+from monitor.flights.tracks.surface import NOBODY, SURFACE_SENDER, is_surface
+from monitor.sites.geodesy import SECONDS_PER_HOUR
 
 MAX_AHEAD = timedelta(minutes=5)
 _REPEAT_S = 2.0
@@ -23,21 +27,30 @@ _RANGED_GAP_S = 120.0
 _MAX_CLIMB_FPM = 12_000.0
 _ALTITUDE_SLACK_FT = 1_000.0
 _ALTITUDE_WINDOW = 2
+_RATE_SLACK_FPM = 1_500.0
+_RATES_HOLD_S = 120.0
+_SPARSE_MIN = 1.0
 _CROWD_AIRBORNE = 4
 _CROWD_GROUND = 5
 _CROWD_S = 30.0
 _JAMMED_SHARE = 0.1
 _JAMMED_AT_LEAST = 3
-_TWIN_NM, _TWIN_FT = 1.0, 200.0
+_SAME_STAND_NM, _TWIN_FT = 0.02, 200.0
+_MISREAD_SELDOM = 2
+_BESIDE_S = 90.0
+_SPEED_BASE_S = 60.0
 
 RejectedReports = list[tuple[Fix, str]]
 
 
 REJECTION_REASONS = {
-    "not_icao": "the address is not ICAO's (it begins with ~)",
+    "not_icao": "the address is not ICAO's (it begins with ~), or nobody's (all bits 0 or 1)",
+    SURFACE_SENDER: "a vehicle, a mast or another sender on the surface",
     "future": "dated more than 5 minutes ahead",
     "low_integrity": "the transponder itself says that its position is poor (jamming does that)",
     "repeat": "told before, by this provider or another",
+    "clock": "dated by a clock that is wrong, as another provider shows; the report was kept, set right",
+    "too_fast": "faster than an aircraft of its type can fly",
     "frozen": "a position that stands still at speed",
     "altitude_jump": "a misread altitude; the position was kept",
     "teleport": "a jump that no aircraft can fly",
@@ -67,15 +80,17 @@ def believed_track(fixes: Sequence[Fix]) -> Track:
 
     `REJECTION_REASONS` tells the reasons; a report with a misread altitude stays, without its altitude.
     """
-    dropped: RejectedReports = []
+    ordered, moved = set_clocks(sorted(fixes, key=lambda each: (each.at, each.provider)))
+    dropped: RejectedReports = [(fix, "clock") for fix in moved]
     kept: list[Fix] = []
-    for fix in sorted(fixes, key=lambda each: (each.at, each.provider)):
+    for fix in ordered:
         reason = first_reason(fix) or (_repeated(kept[-1], fix) if kept else "")
         if reason:
             dropped.append((fix, reason))
         else:
             kept.append(fix)
     kept = _without_altitude_jumps(kept, dropped)
+    kept = _slow_enough(kept, dropped)
     kept = one_aircraft(kept, dropped)
     kept = _agreeing(kept, dropped)
     return Track(tuple(kept), tuple(dropped))
@@ -128,10 +143,13 @@ def jammed(fixes: Sequence[Fix]) -> bool:
 
 
 def misread(fix: Fix, around: Sequence[Fix]) -> bool:
-    """Whether an address is a misreading of another: one bit off, same callsign, height and place, heard more often."""
+    """Whether an address is a misreading of another: one bit off, same callsign, height and place, heard far more often.
+
+    Who has a registration of its own, stands beside the other or is heard nearly as often is an aircraft.
+    """
     heard = Counter(each.icao24 for each in around)
     twins = {each.icao24 for each in around if _is_twin(fix, each)}
-    return any(heard[twin] > heard[fix.icao24] for twin in twins)
+    return any(heard[twin] > _MISREAD_SELDOM * heard[fix.icao24] for twin in twins)
 
 
 def _is_twin(fix: Fix, other: Fix) -> bool:
@@ -140,14 +158,26 @@ def _is_twin(fix: Fix, other: Fix) -> bool:
     same_height = fix.on_ground and other.on_ground
     if fix.altitude_ft is not None and other.altitude_ft is not None:
         same_height = abs(fix.altitude_ft - other.altitude_ft) <= _TWIN_FT
+    if fix.registration and other.registration and fix.registration != other.registration:
+        return False
+    if abs(seconds_between(fix, other)) > _BESIDE_S:
+        return False
     one_bit = (int(fix.icao24, 16) ^ int(other.icao24, 16)).bit_count() == 1
-    return bool(one_bit and same_height and apart_nm(fix, other) <= _TWIN_NM)
+    return bool(one_bit and same_height and apart_nm(fix, other) <= _one_sender_nm(fix, other))
+
+
+def _one_sender_nm(fix: Fix, other: Fix) -> float:
+    """Give how far apart two reports of one aircraft can lie: it is where its twin is, not beside it."""
+    fastest_kt = max(fix.ground_speed_kt or 0.0, other.ground_speed_kt or 0.0)
+    return _SAME_STAND_NM + fastest_kt * abs(seconds_between(fix, other)) / SECONDS_PER_HOUR
 
 
 def first_reason(fix: Fix) -> str:
     """Say why a report is not believed by itself, whatever the others say; nothing where it may be."""
-    if not is_icao(fix.icao24):
+    if not is_icao(fix.icao24) or fix.icao24 in NOBODY:
         return "not_icao"
+    if is_surface(source=fix.source, type_code=fix.type_code):
+        return SURFACE_SENDER
     if fix.at > fix.received_at + MAX_AHEAD:
         return "future"
     return "low_integrity" if _low_integrity(fix) else ""
@@ -181,6 +211,31 @@ def _flies(fix: Fix) -> bool:
     return fix.on_ground is False and (fix.ground_speed_kt or 0) > _MOVING_KT
 
 
+def _slow_enough(fixes: list[Fix], dropped: RejectedReports) -> list[Fix]:
+    """Drop the reports of an aircraft that are faster than its type can fly: by what they say, or by the way from one to the next."""
+    limit_kt = fastest_kt(next((fix.type_code for fix in fixes if fix.type_code), ""))
+    if limit_kt >= MAX_SPEED_KT:
+        return fixes
+    kept: list[Fix] = []
+    base: deque[Fix] = deque()
+    for fix in fixes:
+        while len(base) > 1 and seconds_between(base[1], fix) >= _SPEED_BASE_S:
+            base.popleft()
+        moved_kt = _moved_kt(base[0], fix) if base else 0.0
+        if (fix.ground_speed_kt or 0.0) > limit_kt or moved_kt > limit_kt:
+            dropped.append((fix, "too_fast"))
+        else:
+            kept.append(fix)
+            base.append(fix)
+    return kept
+
+
+def _moved_kt(base: Fix, fix: Fix) -> float:
+    """Give the speed since a report a minute or so ago; over less than half a minute positions and clocks are too coarse."""
+    seconds = seconds_between(base, fix)
+    return apart_nm(base, fix) / seconds * SECONDS_PER_HOUR if seconds >= _SPEED_BASE_S / 2 else 0.0
+
+
 def _without_altitude_jumps(fixes: list[Fix], dropped: RejectedReports) -> list[Fix]:
     mended = []
     for n, fix in enumerate(fixes):
@@ -201,7 +256,33 @@ def _jumps(fixes: Sequence[Fix], n: int) -> bool:
     span_min = seconds_between(around[0], around[-1]) / 60
     altitude = fixes[n].altitude_ft
     assert altitude is not None
+    if span_min >= _SPARSE_MIN and _contradicts_rates(fixes, n):
+        return True
     return abs(altitude - median(known)) > _ALTITUDE_SLACK_FT + _MAX_CLIMB_FPM * span_min / 2
+
+
+def _contradicts_rates(fixes: Sequence[Fix], n: int) -> bool:
+    """Whether an altitude is none that the rates of climb reported around it lead to or from; slow feeds leave no median."""
+    around = (*fixes[max(0, n - _ALTITUDE_WINDOW) : n], *fixes[n + 1 : n + _ALTITUDE_WINDOW + 1])
+    beside = [other for other in around if _tells_climb(other) and _is_beside(fixes[n], other)]
+    return bool(beside and _tells_climb(fixes[n])) and all(_strays(fixes[n], each) for each in beside)
+
+
+def _is_beside(fix: Fix, other: Fix) -> bool:
+    return abs(seconds_between(fix, other)) <= _RATES_HOLD_S
+
+
+def _tells_climb(fix: Fix) -> bool:
+    return fix.altitude_ft is not None and fix.vertical_rate_fpm is not None
+
+
+def _strays(fix: Fix, other: Fix) -> bool:
+    """Whether two altitudes differ by more than the rates reported at both and a margin of error explain."""
+    first, last = sorted((fix, other), key=lambda each: each.at)
+    minutes = seconds_between(first, last) / 60
+    climbed_ft = ((first.vertical_rate_fpm or 0.0) + (last.vertical_rate_fpm or 0.0)) / 2 * minutes
+    off_ft = abs((last.altitude_ft or 0.0) - (first.altitude_ft or 0.0) - climbed_ft)
+    return off_ft > _ALTITUDE_SLACK_FT + _RATE_SLACK_FPM * minutes
 
 
 def _agreeing(fixes: list[Fix], dropped: RejectedReports) -> list[Fix]:

@@ -107,6 +107,12 @@ class VisitItem(BaseModel):
     confidence: int = Field(description="1 (weak) to 4 (sure).")
     arrived_at: datetime | None = Field(description="When it arrived, if known.")
     departed_at: datetime | None = Field(description="When it left, if known.")
+    arrived_between: tuple[datetime, datetime] | None = Field(
+        description="The interval in which it must have arrived; null where its arrival was not observed."
+    )
+    departed_between: tuple[datetime, datetime] | None = Field(
+        description="The interval in which it must have left; null while it is not known to have."
+    )
     first_fix_at: datetime | None = Field(description="First position report of the visit.")
     last_fix_at: datetime | None = Field(description="Last position report of the visit.")
     callsign: str = Field(description="Callsign, if one was sent.")
@@ -240,6 +246,8 @@ def visit_item(each: Visit) -> VisitItem:
         confidence=each.confidence,
         arrived_at=each.arrived_at,
         departed_at=each.departed_at,
+        arrived_between=each.arrived_between,
+        departed_between=each.departed_between,
         first_fix_at=each.first_fix_at,
         last_fix_at=each.last_fix_at,
         callsign=each.callsign,

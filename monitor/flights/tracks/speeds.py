@@ -1,0 +1,21 @@
+"""How fast a type can fly at most over the ground: what is faster is another aircraft, or a false position."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from monitor.flights.tracks.kinematics import MAX_SPEED_KT
+
+SPEEDS_FILE = Path(__file__).with_name("speeds.toml")
+
+
+def fastest_kt(type_code: str) -> float:
+    """Give the speed that no aircraft of a type (ICAO designator) exceeds over the ground, else that of any."""
+    return _table().get(type_code, MAX_SPEED_KT)
+
+
+@cache
+def _table() -> Mapping[str, float]:
+    document = tomllib.loads(SPEEDS_FILE.read_text(encoding="utf-8"))
+    return {name: float(group["fastest_kt"]) for group in document["group"] for name in group["types"]}

@@ -2,8 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, Integer, case, cast, delete, distinct, func, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    case,
+    cast,
+    delete,
+    distinct,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from db.flights import Bounds, in_box
 from db.moments import CLOCK_SKEW
@@ -112,7 +126,7 @@ def heard_cells(
     return [(int(a), int(b), int(c), int(n)) for a, b, c, n in connection.execute(query)]
 
 
-def _whole(connection: Connection, value: ColumnElement[float], lift: int) -> ColumnElement[int]:
+def _whole(connection: Connection, value: ColumnElement[Any], lift: int) -> ColumnElement[int]:
     """Round down; SQLite has no floor everywhere but cuts towards 0, PostgreSQL rounds: the value is lifted above 0 first."""
     lifted = value + literal_column(str(lift), Integer)
     whole = func.floor(lifted) if connection.dialect.name == "postgresql" else lifted

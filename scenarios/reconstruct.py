@@ -302,7 +302,12 @@ def along(
                 course = course_deg(*one, *other)
                 height = altitude - rate * left / who.kt * 60
                 return sent(
-                    who, destination(*one, course, flown), course, round(min(35000, height)), who.kt, baro_rate=rate
+                    who,
+                    destination(*one, course, flown),
+                    course,
+                    round(min(35000, height)),
+                    who.kt,
+                    baro_rate=rate,
                 )
             flown -= length
         return None
@@ -364,7 +369,10 @@ def _pair() -> Story:
         along(home, list(reversed(way)), back),
         *airliners(INCHEON, _SEOUL),
     ]
-    windows = [(begins, lost + timedelta(hours=2)), (back - timedelta(minutes=10), back + timedelta(minutes=16))]
+    windows = [
+        (begins, lost + timedelta(hours=2)),
+        (back - timedelta(minutes=10), back + timedelta(minutes=16)),
+    ]
     return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
 
 
@@ -383,7 +391,10 @@ def _hanoi() -> Story:
         along(RA_96012, away, back),
         *airliners(INCHEON, _SEOUL),
     ]
-    windows = [(begins, lost + timedelta(hours=2)), (back - timedelta(minutes=10), back + timedelta(minutes=16))]
+    windows = [
+        (begins, lost + timedelta(hours=2)),
+        (back - timedelta(minutes=10), back + timedelta(minutes=16)),
+    ]
     return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
 
 
@@ -398,7 +409,10 @@ def _switched_off() -> Story:
         along(RA_86559, list(reversed(way)), back, altitude=33000, rate=1200),
         *airliners(INCHEON, _SEOUL),
     ]
-    windows = [(begins, lost + timedelta(hours=2)), (back - timedelta(minutes=10), back + timedelta(minutes=16))]
+    windows = [
+        (begins, lost + timedelta(hours=2)),
+        (back - timedelta(minutes=10), back + timedelta(minutes=16)),
+    ]
     return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
 
 
@@ -413,7 +427,10 @@ def _il76() -> Story:
         along(RA_78816, list(reversed(way)), back),
         *airliners(destination(*WONSAN, 110, 130), _SEOUL),
     ]
-    windows = [(begins, lost + timedelta(hours=2)), (back - timedelta(minutes=10), back + timedelta(minutes=16))]
+    windows = [
+        (begins, lost + timedelta(hours=2)),
+        (back - timedelta(minutes=10), back + timedelta(minutes=16)),
+    ]
     return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
 
 
@@ -428,7 +445,10 @@ def _dog_leg() -> Story:
         along(RA_86555, list(reversed(way)), back),
         *airliners(INCHEON, _SEOUL),
     ]
-    windows = [(begins, lost + timedelta(hours=2)), (back - timedelta(minutes=10), back + timedelta(minutes=16))]
+    windows = [
+        (begins, lost + timedelta(hours=2)),
+        (back - timedelta(minutes=10), back + timedelta(minutes=16)),
+    ]
     return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
 
 

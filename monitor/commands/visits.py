@@ -1,7 +1,8 @@
 """`sitewatch visits`: which aircraft were at a site, how sure that is and why."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -50,7 +51,8 @@ def visits_command(
         told = [anonymised_claim(each, registers) for each in claimed]
         attributions = app.attributions
     if as_json:
-        document = {"site": found.id, "name": found.name, "visits": known, "claims": told}
+        stays = [asdict(each) | _whereabouts(each) for each in known]
+        document = {"site": found.id, "name": found.name, "visits": stays, "claims": told}
         print_json({**document, "attributions": attributions})
         return
     if known:
@@ -58,6 +60,17 @@ def visits_command(
     else:
         say(_nothing(found))
     _print_claims(found, told)
+
+
+def _whereabouts(visit: "Visit") -> dict[str, Any]:
+    """What follows from a visit's candidates, as the API gives it."""
+    return {
+        "site": visit.site,
+        "region": visit.region or None,
+        "places": list(visit.places),
+        "arrived_between": visit.arrived_between,
+        "departed_between": visit.departed_between,
+    }
 
 
 def _period(option: str, text: str, zone: "tzinfo") -> "Period":
@@ -101,6 +114,8 @@ def _print_claims(site: "Site", claimed: "Sequence[FlightClaim]") -> None:
 
 
 def _nothing(site: "Site") -> str:
+    if site.is_region:
+        return f"No aircraft is known to have landed somewhere in {site.name} ({site.id}); see the visits of its sites."
     if not site.flies:
         return f"{site.name} ({site.id}) is no airfield: flight feeds are not asked about it."
     return (

@@ -44,7 +44,7 @@ def derive_pending(
         with writing(engine) as connection:
             polls = underived_polls(connection, limit=_AT_ONCE)
             batch = [poll for poll in polls if poll.started_at - polls[0].started_at < POLL_BATCH_SPAN]
-            done += _derive_batch(connection, batch, places, regions, known, now)
+            done += _derive_batch(connection, batch, places, regions, classes=known, now=now)
             done += _derive_scenes(connection, batch, sites, now)
             mark_derived(connection, [poll.id for poll in batch])
         waiting = len(batch) < len(polls) or len(polls) == _AT_ONCE
@@ -66,6 +66,7 @@ def _derive_batch(
     batch: Sequence[Poll],
     places: Sequence[Place],
     regions: Sequence[Place],
+    *,
     classes: Classes,
     now: datetime,
 ) -> DeriveReport:

@@ -137,7 +137,9 @@ class DatabaseReaders:
         heard = fixes(self.connection, icao24s=[icao24], since=since, until=after + timedelta(microseconds=1))
         return [fix for fix in last_before_silence(heard) if fix.at <= until]
 
-    def flights_claimed(self, codes: Sequence[str], since: datetime, until: datetime) -> Sequence[FlightClaim]:
+    def flights_claimed(
+        self, codes: Sequence[str], since: datetime, until: datetime
+    ) -> Sequence[FlightClaim]:
         """What providers say of flights from and to airports, by their ICAO codes, that ended in [since, until)."""
         told = claims(self.connection, airports=codes, since=since)
         return [

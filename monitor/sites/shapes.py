@@ -176,8 +176,6 @@ def _fits(spot: Spot, geometry: Polygon | MultiPolygon, most_km2: float) -> bool
         spot.fault("the area is zero, or smaller than 100 m²", "Draw the whole site, in degrees")
         return False
     if area > most_km2:
-        spot.fault(
-            f"the area is {area:,.0f} km²", f"Draw a site of at most {most_km2:,.0f} km², or several"
-        )
+        spot.fault(f"the area is {area:,.0f} km²", f"Draw a site of at most {most_km2:,.0f} km², or several")
         return False
     return True

@@ -340,23 +340,28 @@ def test_a_database_and_memory_read_the_same_of_the_same_reports(sqlite_engine: 
         stored = fixes(connection, icao24s=[VIP])
         readers: tuple[OutlookReaders, OutlookReaders] = (DatabaseReaders(connection), memory)
         database = readers[0]
-        lows = [
+        boxes = [
+            (lon(strip, west), strip.lat + south / 60, lon(strip, east), strip.lat + north / 60)
+            for west, east in ((-3, 3), (-3, 0), (-1, 1), (2, 3), (0, 2))
+            for south, north in ((-2, 0), (1, 3), (-2, 3))
+        ]
+        heard_by = [
             [
-                each.heard_low(
-                    (lon(strip, west), strip.lat + south / 60, lon(strip, east), strip.lat + north / 60),
-                    NOON + since * MINUTE,
-                    NOON + until * MINUTE,
-                    below_ft=1_515.0,
-                    but=AIRLINER,
-                )
-                for west, east in ((-3, 3), (-3, 0), (-1, 1), (2, 3), (0, 2))
-                for south, north in ((-2, 0), (1, 3), (-2, 3))
+                each.heard_cells(box, NOON + since * MINUTE, NOON + until * MINUTE, but=AIRLINER)
+                for box in boxes
                 for since, until in ((0, 4), (1, 1), (2, 3), (4, 9))
             ]
             for each in readers
         ]
-        assert lows[0] == lows[1]
-        assert {True, False} == set(lows[0])
+        assert heard_by[0] == heard_by[1]
+        assert {0, 1, 2, 3, 4} <= {len(each.cells) for each in heard_by[0]}
+        for since, until in ((0, 4), (1, 3), (4, 9)):
+            span = NOON + since * MINUTE, NOON + until * MINUTE
+            mine, theirs = (each.losses(VIP, *span) for each in readers)
+            assert [fix.at for fix in mine] == [fix.at for fix in theirs]
+        for codes in (["XQUF"], ["XOTF"], ["XQUF", "XOTF"]):
+            span = NOON - HOUR, NOON + 3 * HOUR
+            assert readers[0].flights_claimed(codes, *span) == readers[1].flights_claimed(codes, *span)
         for fix, mine in zip(stored, tracks[VIP], strict=True):
             assert database.heard_before(VIP, fix.at) == memory.heard_before(VIP, mine.at)
             assert database.scope_of(fix) == memory.scope_of(mine)

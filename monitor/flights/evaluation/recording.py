@@ -138,7 +138,9 @@ class RecordingReaders:
         known = min(until, self.now - SIGNAL_LOST_AFTER)
         return [fix for fix in self.recording.losses(icao24) if since <= fix.at <= known]
 
-    def flights_claimed(self, codes: Sequence[str], since: datetime, until: datetime) -> Sequence[FlightClaim]:
+    def flights_claimed(
+        self, codes: Sequence[str], since: datetime, until: datetime
+    ) -> Sequence[FlightClaim]:
         """What was known by now of flights from and to airports that ended in [since, until)."""
         return [
             each

@@ -19,7 +19,7 @@ from monitor.flights.signal_loss.posterior import LIKELY, Candidate, Posterior
 DOUBTFUL, LIKELIEST, CERTAIN = 2, 3, 4
 """Likelier than not, or not even that; four in five or more; nineteen in twenty or more."""
 _LIKELIEST, _CERTAIN = 0.8, 0.95
-_BY_ITSELF, _CERTAIN_BY_ITSELF = 0.4, 0.85
+_BY_ITSELF, _CERTAIN_BY_ITSELF = 0.4, 0.95
 """What the flight's own evidence must say as well: on a usual way others fly too."""
 _PLACED = 0.7
 """A place is told instead of its region, and counted, where it is as likely as this."""
@@ -27,7 +27,7 @@ _KEPT_AT = 0.25
 """Where a place was told before, it stays told down to this."""
 _LANDED = 0.9
 """Who is as likely to have landed is told somewhere, however open the place is."""
-_LEAST = 0.05
+_LEAST = 0.2
 _SHARE = 0.1
 """The bounds of an arrival take in every place with such a share of what is told."""
 
@@ -72,22 +72,14 @@ def answer_of_loss(posterior: Posterior, regions: Sequence[Place]) -> Answer | N
     return None
 
 
-def answer_of_return(
-    posterior: Posterior, regions: Sequence[Place], earlier: Visit | None
-) -> Answer | None:
+def answer_of_return(posterior: Posterior, regions: Sequence[Place], earlier: Visit | None) -> Answer | None:
     """Tell where an aircraft that was heard again had been; what was told before stays, unless it is unlikely."""
-    best, region = posterior.best, _region(posterior, regions)
     if earlier is not None and (kept := _kept(posterior, regions, earlier.site_id)) is not None:
         return kept
-    if best is not None and best.probability >= _PLACED:
-        return _at(best, posterior)
-    if region is not None and posterior.regions[region.id] >= LIKELY:
-        return _in(region, posterior)
-    if best is not None and best.probability >= LIKELY:
-        return _at(best, posterior, told_apart=False)
-    if posterior.landed < _LANDED:
-        return None
+    if (told := answer_of_loss(posterior, regions)) is not None or posterior.landed < _LANDED:
+        return told
     # It has landed for certain: better told with what may be than not at all.
+    best, region = posterior.best, _region(posterior, regions)
     if region is not None and posterior.regions[region.id] >= _KEPT_AT:
         return _in(region, posterior)
     return None if best is None or best.probability < _LEAST else _at(best, posterior, told_apart=False)
@@ -95,18 +87,21 @@ def answer_of_return(
 
 def graded(answer: Answer, posterior: Posterior, own: Posterior) -> Answer:
     """Lower the confidence of a return to what the flight's own evidence bears out."""
-    shares = own.regions | {each.place.id: each.probability for each in own.places}
+    shares = dict(own.regions) | {each.place.id: each.probability for each in own.places}
     alone = shares.get(answer.site.id, 0.0)
     most = DOUBTFUL if alone < _BY_ITSELF else LIKELIEST
-    if posterior.went_down and alone >= _CERTAIN_BY_ITSELF:
+    if posterior.went_down and posterior.straight and alone >= _CERTAIN_BY_ITSELF:
         most = CERTAIN
     return replace(answer, confidence=min(answer.confidence, most))
 
 
 def _kept(posterior: Posterior, regions: Sequence[Place], site_id: str) -> Answer | None:
     rival = posterior.best
-    if rival is not None and rival.place.id != site_id and rival.probability >= _PLACED and not any(
-        region.id == site_id == rival.region for region in regions
+    if (
+        rival is not None
+        and rival.place.id != site_id
+        and rival.probability >= _PLACED
+        and not any(region.id == site_id == rival.region for region in regions)
     ):
         return None
     region = next((each for each in regions if each.id == site_id), None)
@@ -115,14 +110,12 @@ def _kept(posterior: Posterior, regions: Sequence[Place], site_id: str) -> Answe
     own = next((each for each in posterior.places if each.place.id == site_id), None)
     if own is None or own.probability < _KEPT_AT:
         return None
-    return _at(own, posterior, told_apart=own.probability >= LIKELY)
+    return _at(own, posterior, told_apart=own.probability >= _PLACED)
 
 
 def _at(best: Candidate, posterior: Posterior, *, told_apart: bool = True) -> Answer:
     odds = (best, *(each for each in posterior.places if each is not best))
-    return Answer(
-        best.place, best, best.region, best.probability, _grade(best.probability), odds, told_apart
-    )
+    return Answer(best.place, best, best.region, best.probability, _grade(best.probability), odds, told_apart)
 
 
 def _in(region: Place, posterior: Posterior) -> Answer:

@@ -32,7 +32,9 @@ class Corridors:
     """Earlier flights over one area, all their states in one table."""
 
     states: Floats = field(default_factory=lambda: np.empty((0, STATE_LENGTH)))
-    flight: np.ndarray[tuple[int], np.dtype[np.intp]] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    flight: np.ndarray[tuple[int], np.dtype[np.intp]] = field(
+        default_factory=lambda: np.empty(0, dtype=np.intp)
+    )
     """Which flight each state is of."""
     to: tuple[str, ...] = ()
 
@@ -65,7 +67,15 @@ def corridors_of(flights: Sequence[KnownFlight]) -> Corridors:
 def state_of(fix: Fix, course_deg: float | None, rate_fpm: float | None) -> Floats:
     """Give latitude, longitude, altitude (ft), the sine and cosine of the course, climb (ft/min) and speed (kt); NaN is unknown."""
     course = np.nan if course_deg is None else np.radians(course_deg)
-    values = (fix.lat, fix.lon, fix.altitude_ft, np.sin(course), np.cos(course), rate_fpm, fix.ground_speed_kt)
+    values = (
+        fix.lat,
+        fix.lon,
+        fix.altitude_ft,
+        np.sin(course),
+        np.cos(course),
+        rate_fpm,
+        fix.ground_speed_kt,
+    )
     return np.array([np.nan if each is None else each for each in values], dtype=np.float64)
 
 

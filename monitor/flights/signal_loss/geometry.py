@@ -65,7 +65,9 @@ def course_ratio(off_deg: Floats, away_nm: Floats, *, outbound: bool) -> Floats:
     courses of real flights (the first half of the recording around Paris, up to 40 NM), farther out it is judgement.
     """
     away = np.maximum(away_nm, 1.0)
-    spread = (_FAR_DEG + _NEAR_DEG * _NEAR_NM_OF / np.maximum(away, _ANY_WITHIN_NM)) * (_OUT_SHARE if outbound else 1.0)
+    spread = (_FAR_DEG + _NEAR_DEG * _NEAR_NM_OF / np.maximum(away, _ANY_WITHIN_NM)) * (
+        _OUT_SHARE if outbound else 1.0
+    )
     z, most = off_deg / spread, _CIRCLE_DEG / 2 / spread
     within = most / np.sqrt(2 + most**2)
     straight = _CIRCLE_DEG / (2 * math.sqrt(2) * spread) * (1 + z**2 / 2) ** -1.5 / within
@@ -120,7 +122,9 @@ def _descending(away: Floats, height_ft: Floats) -> Floats:
     """
     ratio = np.maximum(away, 1.0) / ((height_ft + _SLACK_FT) / GLIDE_FT_PER_NM)
     off = np.log(ratio / _USUAL)
-    found: Floats = np.maximum(_LEAST, _FITS * np.exp(-((off / np.where(off > 0, _FARTHER, _NEARER)) ** 2) / 2))
+    found: Floats = np.maximum(
+        _LEAST, _FITS * np.exp(-((off / np.where(off > 0, _FARTHER, _NEARER)) ** 2) / 2)
+    )
     return found
 
 

@@ -53,7 +53,9 @@ class Hearing:
     wide: Mapping[tuple[int, int, int], int]
     """The same by wider cells: enough traffic to tell of flight on the way."""
 
-    def landing_unheard(self, place: Place, side: tuple[float, float, float, float], below_ft: float) -> float:
+    def landing_unheard(
+        self, place: Place, side: tuple[float, float, float, float], below_ft: float
+    ) -> float:
         """Give the chance that a landing is not heard at a place whose low flights come over this side of it (plane, NM)."""
         heard = self._low(place, side, below_ft)
         return _DEAF / (heard + _DEAF)
@@ -61,7 +63,9 @@ class Hearing:
     def _low(self, place: Place, side: tuple[float, float, float, float], below_ft: float) -> int:
         west, south, east, north = side
         rows = range(_cell(place.lat + south / NM_PER_DEGREE), _cell(place.lat + north / NM_PER_DEGREE) + 1)
-        columns = range(_cell(place.lon + west / place.east_scale), _cell(place.lon + east / place.east_scale) + 1)
+        columns = range(
+            _cell(place.lon + west / place.east_scale), _cell(place.lon + east / place.east_scale) + 1
+        )
         bands = range(GROUND_BAND, math.ceil(below_ft / HEARING_BAND_FT))
         turn = round(360 / HEARING_CELL_DEG)
         half = turn // 2
@@ -82,7 +86,9 @@ class Hearing:
         """
         if lost.course_deg is None or silent_s <= 0:
             return 1.0
-        chances = [self._along(lost, lost.course_deg + turn, scope, speed_kt, silent_s) for turn in _COURSES_DEG]
+        chances = [
+            self._along(lost, lost.course_deg + turn, scope, speed_kt, silent_s) for turn in _COURSES_DEG
+        ]
         return float(np.mean(chances))
 
     def _along(self, lost: GapEnd, course: float, scope: str, speed_kt: float, silent_s: float) -> float:
@@ -102,7 +108,8 @@ class Hearing:
             return 0
         row, column, band = _cell(lat) // _WIDE, _cell(lon) // _WIDE, int(altitude_ft // HEARING_BAND_FT)
         return sum(
-            self.wide.get((row, column, each), 0) for each in range(band - _BANDS_NEAR, band + _BANDS_NEAR + 1)
+            self.wide.get((row, column, each), 0)
+            for each in range(band - _BANDS_NEAR, band + _BANDS_NEAR + 1)
         )
 
 

@@ -13,9 +13,7 @@ from db.records import INFERRED, Evidence, Visit, VisitState
 from monitor.flights.places import Place
 from monitor.flights.signal_loss import wording as words
 from monitor.flights.signal_loss.answer import (
-    CERTAIN,
     DOUBTFUL,
-    LIKELIEST,
     Answer,
     answer_of_loss,
     answer_of_return,
@@ -133,7 +131,7 @@ class _Case:
     def _still_bound(self, gap: Gap, earlier: Visit) -> Visit:
         """Keep a visit whose aircraft was heard a little longer, if it went on towards the place."""
         posterior = self._judged(gap)
-        shares = posterior.regions | {each.place.id: each.probability for each in posterior.places}
+        shares = dict(posterior.regions) | {each.place.id: each.probability for each in posterior.places}
         return earlier if shares.get(earlier.site_id, 0.0) >= LIKELY / 2 else self.withdrawn(earlier)
 
     def _waited(self, gap: Gap, visit: Visit) -> Visit:

@@ -63,7 +63,9 @@ class OutlookReaders(Protocol):
         """The reports of one aircraft in [since, until] after which it was not heard for `SIGNAL_LOST_AFTER`."""
         ...
 
-    def flights_claimed(self, codes: Sequence[str], since: datetime, until: datetime) -> Sequence[FlightClaim]:
+    def flights_claimed(
+        self, codes: Sequence[str], since: datetime, until: datetime
+    ) -> Sequence[FlightClaim]:
         """What providers say of flights from and to airports, by their ICAO codes, that ended in [since, until)."""
         ...
 
@@ -149,7 +151,9 @@ def outlook_of(
         return before is not None and end.fix.at - before < SIGNAL_LOST_AFTER
 
     return Outlook(
-        history=lambda at: history_of(earlier(at), aircraft, kinds, origin(at), _traffic(earlier(at), places, at, readers)),
+        history=lambda at: history_of(
+            earlier(at), aircraft, kinds, origin(at), _traffic(earlier(at), places, at, readers)
+        ),
         corridors=lambda end: corridors_of(known_flights(earlier(end.fix.at), places, end, readers)),
         emerged=lambda end: _came_back(earlier(end.fix.at), end),
         hearing=cache(lambda fix: _hearing(fix, readers)),
@@ -205,8 +209,8 @@ def known_flights(
         ]
         for icao24, to, since, until in flights:
             lost = readers.losses(icao24, since, until)
-            states = [state_of(fix, fix.track_deg, fix.vertical_rate_fpm) for fix in lost]
-            found += [KnownFlight(icao24, to, np.array(states))] if states else []
+            rows = [state_of(fix, fix.track_deg, fix.vertical_rate_fpm) for fix in lost]
+            found += [KnownFlight(icao24, to, np.array(rows))] if rows else []
     return found
 
 
@@ -253,7 +257,16 @@ def _lost_state(visit: Visit) -> Floats:
     if not lost:
         return np.empty((0, STATE_LENGTH))
     altitude, course, rate, speed = moving or (None, None, None, None)
-    fix = Fix("", "", visit.recorded_at, visit.recorded_at, lost[0], lost[1], altitude_ft=altitude, ground_speed_kt=speed)
+    fix = Fix(
+        "",
+        "",
+        visit.recorded_at,
+        visit.recorded_at,
+        lost[0],
+        lost[1],
+        altitude_ft=altitude,
+        ground_speed_kt=speed,
+    )
     return state_of(fix, course, rate)[np.newaxis]
 
 

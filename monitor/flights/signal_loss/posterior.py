@@ -14,8 +14,8 @@ import numpy as np
 from db.records import Fix
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import Gate, gates_of
+from monitor.flights.signal_loss.corridors import Corridors
 from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, approach_side
-from monitor.flights.signal_loss.corridors import FLEW_ON, Corridors
 from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.geometry import (
     course_ratio,
@@ -40,11 +40,14 @@ _LISTED, _LINKED = 1.0, 1.0
 """What a site gains whose watch list names the aircraft, and one that is linked to where the flight came from."""
 _NAMED = 20.0
 """A destination that another service names."""
+_RETURNS = 0.05
+"""A place that the flight has just left."""
 _AT_HOME = 2.0
 """What a place gains in the state in which the aircraft is registered."""
 _AT_GATE = 3.0
 _NAMELESS = 0.4
 """All fields without name together, against flying on."""
+_NAMELESS_FIELD = "a field without name"
 _CIRCLES, _CIRCLES_REFUELLED = 0.05, 1.0
 """How many of those that do not land turn back or circle in the dark, also of types that are refuelled in flight."""
 _SAME_WAY, _SAME_WAY_NM, _TURNED_DEG = 0.6, 20.0, 15.0
@@ -54,7 +57,7 @@ _HALF_KNOWN = 0.5
 _SEEN_WITHIN_NM = 400.0
 _STAY_H, _STAY_SPREAD = 3.0, 1.8
 """The median stay and its spread in logarithms: from a quick turnaround to weeks."""
-_LEAST_STAY_H, _LEAST_SOFT_H = 0.33, 0.08
+_LEAST_STAY_H, _LEAST_SOFT_H = 0.42, 0.05
 _CLIMB_AND_DESCENT_H = 1 / 3
 _FLOWN, _FLOWN_SPREAD, _FLOWN_SLACK_H = 1.05, 0.12, 0.05
 """Flights take so much longer than the direct way at cruise, give or take (in logarithms, and at least so many hours)."""
@@ -116,6 +119,8 @@ class Posterior:
     """How likely it landed anywhere unheard, or is about to."""
     flew_on: float
     circled: float
+    straight: bool = False
+    """Whether the tracks at both ends lead straight to the best place and away from it."""
     went_down: bool = False
     """Whether it must have landed: silent for longer than its type can fly, or on the way down and up again at the best place."""
 
@@ -156,7 +161,8 @@ class _Answers:
     @property
     def keys(self) -> tuple[str, ...]:
         """By what name earlier flights to each are known: a place's id, and a region's for a field without name."""
-        return tuple(place.id for place in self.places) + self.regions[len(self.places) :]
+        nameless = (region or _NAMELESS_FIELD for region in self.regions[len(self.places) :])
+        return (*(place.id for place in self.places), *nameless)
 
 
 def judge(question: Question, *, by_itself: bool = False) -> Posterior:
@@ -165,7 +171,9 @@ def judge(question: Question, *, by_itself: bool = False) -> Posterior:
     answers = _answers(question)
     history = outlook.history(gap.lost.fix.at)
     prior, on = _prior(answers, history.of_number if by_itself else history)
-    if (hints := outlook.hinted(gap.lost.fix.at)) and not any(_codes(each) & hints for each in answers.places):
+    if (hints := outlook.hinted(gap.lost.fix.at)) and not any(
+        _codes(each) & hints for each in answers.places
+    ):
         on *= _NAMED
     track = prior * _track_in(question, answers)
     whole = float(track.sum()) + on
@@ -178,11 +186,14 @@ def judge(question: Question, *, by_itself: bool = False) -> Posterior:
         through, circled = _open(question, on, circles)
         landed, through = silent + seen, through + seen_on
     else:
-        landed, through, circled = _closed(question, gap.back, answers, silent + seen, on + seen_on, circles)
+        landed, through, circled = _closed(
+            question, gap.back, answers, silent + seen, on=on + seen_on, circles=circles
+        )
     return _posterior(question, answers, landed, through, circled)
 
 
 _WORTH = 1e-3
+_STRAIGHT_DEG = 30.0
 
 
 def _answers(question: Question) -> _Answers:
@@ -221,6 +232,8 @@ def region_ids(regions: Sequence[Place], lat: Floats, lon: Floats) -> tuple[str,
 
 
 def _watched_weight(place: Place, subjects: frozenset[str], origin: str) -> float:
+    if place.id == origin:
+        return _RETURNS
     listed = _LISTED if not subjects.isdisjoint(place.site.watchlist) else 0.0
     return 1.0 + listed + (_LINKED if origin and origin in place.site.links else 0.0)
 
@@ -230,7 +243,11 @@ def _fan(lost: GapEnd) -> tuple[Floats, Floats, Floats]:
     course = lost.course_deg
     turns = _FAN_DEG if course is not None else tuple(np.arange(0.0, 360.0, 360.0 / len(_FAN_DEG)))
     points = np.array(
-        [destination(lost.fix.lat, lost.fix.lon, (course or 0.0) + turn, nm) for turn in turns for nm in _FAN_NM]
+        [
+            destination(lost.fix.lat, lost.fix.lon, (course or 0.0) + turn, nm)
+            for turn in turns
+            for nm in _FAN_NM
+        ]
     )
     away = np.tile(np.array(_FAN_NM), len(turns))
     widths = np.gradient(np.array(turns))
@@ -314,12 +331,15 @@ def _open(question: Question, on: float, circles: float) -> tuple[float, float]:
 
 
 def _closed(
-    question: Question, back: GapEnd, answers: _Answers, track: Floats, on: float, circles: float
+    question: Question, back: GapEnd, answers: _Answers, track: Floats, *, on: float, circles: float
 ) -> tuple[Floats, float, float]:
     """Weigh a silence with both its ends, by where it came back, on what course, how high, and after how long."""
     gap, performance = question.gap, question.performance
     lost, hours = gap.lost, gap.length(back.fix.at).total_seconds() / 3600
-    same, between = _same_way(lost, back), great_circle_nm(lost.fix.lat, lost.fix.lon, back.fix.lat, back.fix.lon)
+    same, between = (
+        _same_way(lost, back),
+        great_circle_nm(lost.fix.lat, lost.fix.lon, back.fix.lat, back.fix.lon),
+    )
     away_in = great_circles_nm(answers.lat, answers.lon, lost.fix.lat, lost.fix.lon)
     away_out = great_circles_nm(answers.lat, answers.lon, back.fix.lat, back.fix.lon)
     apart = FLUX_NM / np.maximum(away_out, _NEAREST_NM)
@@ -352,7 +372,8 @@ def _same_way(lost: GapEnd, back: GapEnd) -> float:
     if lost.course_deg is None or back.course_deg is None:
         return near
     turned = turn_deg(back.course_deg, lost.course_deg + 180) / _TURNED_DEG
-    return near * 360 / (2 * math.sqrt(2) * _TURNED_DEG) * (1 + turned**2 / 2) ** -1.5
+    straight: float = (1 + turned**2 / 2) ** -1.5
+    return near * 360 / (2 * math.sqrt(2) * _TURNED_DEG) * straight
 
 
 def _through(lost: GapEnd, back: GapEnd, between: float, hours: float, cruise_kt: float) -> float:
@@ -362,7 +383,8 @@ def _through(lost: GapEnd, back: GapEnd, between: float, hours: float, cruise_kt
     away = np.array([between])
     density = FLUX_NM / max(between, _NEAREST_NM)
     for off in (courses_off_deg(lost, *there, outbound=False), courses_off_deg(back, *here, outbound=True)):
-        density *= 1.0 if off is None else float(course_ratio(off, away, outbound=False)[0])
+        if off is not None:
+            density *= float(course_ratio(off, away, outbound=False)[0])
     usual = between / cruise_kt * _FLOWN
     spread = math.hypot(_FLOWN_SPREAD * usual, _FLOWN_SLACK_H)
     return density * math.exp(-(((hours - usual) / spread) ** 2) / 2) / (spread * math.sqrt(2 * math.pi))
@@ -399,12 +421,27 @@ def _posterior(
         for n, place in enumerate(answers.places)
     ]
     regions = {
-        region: float(sum(share for share, at in zip(shares.tolist(), answers.regions, strict=True) if at == region))
+        region: float(
+            sum(share for share, at in zip(shares.tolist(), answers.regions, strict=True) if at == region)
+        )
         for region in dict.fromkeys(filter(None, answers.regions))
     }
     ranked = sorted(found, key=lambda each: (-each.probability, each.place.id))
-    down = question.performance.outlasted_by(question.gap.length(question.now)) or _heights(question, answers, shares) > 1
-    return Posterior(tuple(ranked), regions, float(shares.sum()), through / total, circled / total, down)
+    down = (
+        question.performance.outlasted_by(question.gap.length(question.now))
+        or _heights(question, answers, shares) > 1
+    )
+    best = answers.lat[np.argmax(shares)], answers.lon[np.argmax(shares)]
+    straight = question.gap.back is not None and all(
+        _points(end, *best, outbound=outbound) for end, outbound in ((lost, False), (question.gap.back, True))
+    )
+    not_landed = through / total, circled / total
+    return Posterior(tuple(ranked), regions, float(shares.sum()), *not_landed, straight, down)
+
+
+def _points(end: GapEnd, lat: float, lon: float, *, outbound: bool) -> bool:
+    off = courses_off_deg(end, np.array([lat]), np.array([lon]), outbound=outbound)
+    return off is not None and bool(off[0] <= _STRAIGHT_DEG)
 
 
 def _heights(question: Question, answers: _Answers, shares: Floats) -> float:
@@ -441,29 +478,39 @@ def emerged_from(question: Question, back: GapEnd) -> Candidate | None:
     for n, place in enumerate(places):
         watched = n < len(question.places)
         came = before.get(place.id, 0)
-        shown = bool(_gate(back, gates_of(place.site))) or came >= _CAME_BACK or (away[n] <= _CLOSE_NM and vertical[n] > 1)
-        if not shown:
+        shown = (
+            bool(_gate(back, gates_of(place.site)))
+            or came >= _CAME_BACK
+            or (away[n] <= _CLOSE_NM and vertical[n] > 1)
+        )
+        if not shown or (off is not None and off[n] > _EMERGES_DEG):
             continue
         below_ft = (place.elevation_ft or 0.0) + COVERED_BELOW_FT
         kind = _watched_weight(place, question.subjects, "") if watched else _UNWATCHED
         unheard = hearing.landing_unheard(place, approach_side(place, back.fix), below_ft)
         weights[n] = kind * (1 + came) * FLUX_NM / max(float(away[n]), _NEAREST_NM) * ratio[n] * unheard
     total = 1.0 + float(weights.sum())
-    best = int(np.argmax(weights)) if len(places) else 0
-    if not len(places) or best >= len(question.places) or weights[best] < LIKELY * total:
+    best = int(np.argmax(weights)) if places else 0
+    if not places or best >= len(question.places) or weights[best] < LIKELY * total:
         return None
     place = places[best]
     regions = region_ids(outlook.regions, lat[best : best + 1], lon[best : best + 1])
     turned = None if off is None else round(float(off[best]), 1)
     gate = _gate(back, gates_of(place.site)) or ("where others came back" if before.get(place.id) else "")
     return Candidate(
-        place, round(float(weights[best]) / total, 3), round(float(away[best]), 1), turned, gate, region=regions[0]
+        place,
+        round(float(weights[best]) / total, 3),
+        round(float(away[best]), 1),
+        turned,
+        gate,
+        region=regions[0],
     )
 
 
 LIKELY = 0.5
 """Less likely than this, nothing is told."""
 _CAME_BACK = 3
+_EMERGES_DEG = 60.0
 _CLOSE_NM = 40.0
 
 

@@ -41,7 +41,8 @@ class History:
         for habit in self.habits:
             whole = sum(habit.landed.get(key, 0) for key in base) + habit.strength
             shares = {
-                key: (habit.landed.get(key, 0) + habit.strength * share) / whole for key, share in shares.items()
+                key: (habit.landed.get(key, 0) + habit.strength * share) / whole
+                for key, share in shares.items()
             }
         return shares
 

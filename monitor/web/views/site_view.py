@@ -101,7 +101,11 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     panel_reader = PanelReader(connection, site, overview_reader.names, now)
     watch = app.watches[site.id]
     panel = panel_reader.panel(chosen, told, watch=watch, height=SITE_CHART_HEIGHT) if chosen else None
-    visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if site.flies else []
+    visits = (
+        visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS)
+        if site.flies or site.is_region
+        else []
+    )
     return SitePage(
         card=overview_reader.card(site, charted=False),
         picture=site_picture(connection, site, now),

@@ -65,7 +65,7 @@ _AS_SEEN = 1.0
 """How many earlier flights in a like state weigh as much as what is known without them."""
 _FAN_DEG = (-70.0, -45.0, -28.0, -17.0, -10.0, -5.0, 0.0, 5.0, 10.0, 17.0, 28.0, 45.0, 70.0)
 _FAN_NM = (30.0, 60.0, 100.0, 150.0, 210.0, 280.0, 360.0, 450.0)
-_ROUND = 12
+_STEPS_S = (300.0, 900.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,11 +323,16 @@ def _open(question: Question, on: float, circles: float) -> tuple[float, float]:
     gap, outlook, performance = question.gap, question.outlook, question.performance
     if performance.outlasted_by(gap.length(question.now)):
         return 0.0, 0.0
-    silent_s = outlook.watched(gap, question.now)
+    silent_s = _step(outlook.watched(gap, question.now))
     speed_kt = gap.lost.fix.ground_speed_kt or performance.cruise_kt
     hearing, scope = outlook.hearing(gap.lost.fix), outlook.scope(gap.lost.fix)
     unheard = hearing.flying_unheard(gap.lost, scope, speed_kt, silent_s)
     return on * (1 - circles) * unheard, on * circles
+
+
+def _step(silent_s: float) -> float:
+    """Count a silence in steps, so that what is told does not depend on the second at which it is looked at."""
+    return max((step for step in _STEPS_S if step <= silent_s), default=silent_s)
 
 
 def _closed(

@@ -26,7 +26,7 @@ from db.records import Observation, Poll
 from db.schema import SERIES_KEY, coverage_hour, evaluation, fix, observation, poll
 
 _HOUR = timedelta(hours=1)
-FAR_CELLS = 10_000
+_FAR_CELLS = 10_000
 """More than there are cells between a meridian and its opposite: what is lifted by so much is above 0."""
 
 
@@ -111,7 +111,7 @@ def heard_cells(
     whole bands of altitude, none below 0) and the number of aircraft. Reports without a height are left out.
     """
     cell, height = literal_column(repr(cell_deg), Float), literal_column(repr(band_ft), Float)
-    row, column = (_whole(connection, at / cell, FAR_CELLS) for at in (fix.c.lat, fix.c.lon))
+    row, column = (_whole(connection, at / cell, _FAR_CELLS) for at in (fix.c.lat, fix.c.lon))
     band = case(
         (fix.c.on_ground, literal_column("-1")),
         (fix.c.altitude_ft < 0, literal_column("0")),

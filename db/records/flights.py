@@ -134,11 +134,6 @@ class Visit:
         return str(self.candidates.get("region", ""))
 
     @property
-    def region_name(self) -> str:
-        """The name of the region where only that is known."""
-        return str(self.candidates.get(_ONLY_REGION, ""))
-
-    @property
     def places(self) -> tuple[JsonMapping, ...]:
         """The odds of an inferred visit: places (`site`, `name`, `watched`, `probability`, `away_nm`), best first."""
         return tuple(self.candidates.get("places", ()))

@@ -305,7 +305,7 @@ def test_what_another_airport_explains_as_well_stays_presumed() -> None:
 def test_a_loss_that_leads_to_a_neighbour_as_well_is_told_but_awaited_at_neither() -> None:
     lat, lon = destination(FIELD.lat, FIELD.lon, 20, 6)
     twin = replace(FIELD, site=replace(QUIET_FIELD, id="twin", name="Twin"), lat=lat, lon=lon)
-    story = Story(places=(FIELD, twin), before={FIELD.id: 1}).hear(inbound(60))
+    story = Story(places=(FIELD, twin), before={FIELD.id: 4}).hear(inbound(60))
     lost = story.reports[-1].at
     # Long overdue, and by now it must have landed: it never becomes an arrival at one of the two.
     story.read(lost + 6 * MINUTE).read(lost + 5 * HOUR).read(lost + 14 * HOUR)

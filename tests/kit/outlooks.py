@@ -43,7 +43,7 @@ def outlook(
     )
 
 
-def heard_on_the_ground(places: Sequence[Place], aircraft: int = 20) -> Hearing:
+def heard_on_the_ground(places: Sequence[Place], aircraft: int = 400) -> Hearing:
     """Others were heard on the ground all over these places."""
     cells = []
     for place in places:

@@ -27,7 +27,7 @@ MINUTE = timedelta(minutes=1)
 @cache
 def shipped() -> tuple[tuple[Place, ...], tuple[Place, ...]]:
     """The places and the regions of the shipped sites."""
-    sites = load_sites(SHIPPED, rule_defaults())
+    sites = tuple(load_sites(SHIPPED, rule_defaults()))
     return places_of(sites), regions_of(sites)
 
 
@@ -47,9 +47,7 @@ class Heard:
     def lost_at(self) -> datetime:
         """The last report before the silence."""
         track = self.tracks[self.who]
-        return next(
-            one.at for one, other in pairwise(track) if other.at - one.at > 20 * MINUTE
-        )
+        return next(one.at for one, other in pairwise(track) if other.at - one.at > 20 * MINUTE)
 
     def told(self, until: datetime | None = None, known: Sequence[Visit] = ()) -> list[Visit]:
         """What the service would tell by then."""

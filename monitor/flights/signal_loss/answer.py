@@ -33,7 +33,7 @@ _SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Whereabouts:
     """Where it is told to be: `site` is the place, or the region; `best` the likeliest place there."""
 
     site: Place
@@ -60,7 +60,7 @@ class Answer:
         return tuple(each for each in there if each.probability >= _SHARE * self.probability) or (self.best,)
 
 
-def answer_of_loss(posterior: Posterior, regions: Sequence[Place]) -> Answer | None:
+def answer_of_loss(posterior: Posterior, regions: Sequence[Place]) -> Whereabouts | None:
     """Tell where a lost aircraft is bound for, if that is likelier than not."""
     best, region = posterior.best, _region(posterior, regions)
     if best is not None and best.probability >= _PLACED:
@@ -72,7 +72,9 @@ def answer_of_loss(posterior: Posterior, regions: Sequence[Place]) -> Answer | N
     return None
 
 
-def answer_of_return(posterior: Posterior, regions: Sequence[Place], earlier: Visit | None) -> Answer | None:
+def answer_of_return(
+    posterior: Posterior, regions: Sequence[Place], earlier: Visit | None
+) -> Whereabouts | None:
     """Tell where an aircraft that was heard again had been; what was told before stays, unless it is unlikely."""
     if earlier is not None and (kept := _kept(posterior, regions, earlier.site_id)) is not None:
         return kept
@@ -85,7 +87,7 @@ def answer_of_return(posterior: Posterior, regions: Sequence[Place], earlier: Vi
     return None if best is None or best.probability < _LEAST else _at(best, posterior, told_apart=False)
 
 
-def graded(answer: Answer, posterior: Posterior, own: Posterior) -> Answer:
+def graded(answer: Whereabouts, posterior: Posterior, own: Posterior) -> Whereabouts:
     """Lower the confidence of a return to what the flight's own evidence bears out."""
     shares = dict(own.regions) | {each.place.id: each.probability for each in own.places}
     alone = shares.get(answer.site.id, 0.0)
@@ -95,7 +97,7 @@ def graded(answer: Answer, posterior: Posterior, own: Posterior) -> Answer:
     return replace(answer, confidence=min(answer.confidence, most))
 
 
-def _kept(posterior: Posterior, regions: Sequence[Place], site_id: str) -> Answer | None:
+def _kept(posterior: Posterior, regions: Sequence[Place], site_id: str) -> Whereabouts | None:
     rival = posterior.best
     if (
         rival is not None
@@ -113,16 +115,18 @@ def _kept(posterior: Posterior, regions: Sequence[Place], site_id: str) -> Answe
     return _at(own, posterior, told_apart=own.probability >= _PLACED)
 
 
-def _at(best: Candidate, posterior: Posterior, *, told_apart: bool = True) -> Answer:
+def _at(best: Candidate, posterior: Posterior, *, told_apart: bool = True) -> Whereabouts:
     odds = (best, *(each for each in posterior.places if each is not best))
-    return Answer(best.place, best, best.region, best.probability, _grade(best.probability), odds, told_apart)
+    return Whereabouts(
+        best.place, best, best.region, best.probability, _grade(best.probability), odds, told_apart
+    )
 
 
-def _in(region: Place, posterior: Posterior) -> Answer:
+def _in(region: Place, posterior: Posterior) -> Whereabouts:
     there = [each for each in posterior.places if each.region == region.id]
     odds = (*there, *(each for each in posterior.places if each.region != region.id))
     probability = posterior.regions[region.id]
-    return Answer(region, odds[0], region.id, probability, _grade(probability), odds)
+    return Whereabouts(region, odds[0], region.id, probability, _grade(probability), odds)
 
 
 def _region(posterior: Posterior, regions: Sequence[Place]) -> Place | None:
@@ -136,20 +140,20 @@ def _grade(probability: float) -> int:
     return CERTAIN if probability >= _CERTAIN else LIKELIEST if probability >= _LIKELIEST else DOUBTFUL
 
 
-def arrival_of(lost: GapEnd, answer: Answer, performance: Performance) -> ArrivalEstimate:
+def arrival_of(lost: GapEnd, answer: Whereabouts, performance: Performance) -> ArrivalEstimate:
     """Estimate the arrival; in a region the bounds take in all its places that may be meant."""
     found = [estimate_arrival(lost, each.place, performance) for each in answer.within]
     at = estimate_arrival(lost, answer.best.place, performance).at
     return ArrivalEstimate(min(each.early for each in found), at, max(each.late for each in found))
 
 
-def departure_of(back: GapEnd, answer: Answer, performance: Performance) -> ArrivalEstimate:
+def departure_of(back: GapEnd, answer: Whereabouts, performance: Performance) -> ArrivalEstimate:
     """Estimate the departure in the same way."""
     found = [estimate_departure(back, each.place, performance) for each in answer.within]
     at = estimate_departure(back, answer.best.place, performance).at
     return ArrivalEstimate(min(each.early for each in found), at, max(each.late for each in found))
 
 
-def ground_of(gap: Gap, answer: Answer, performance: Performance) -> timedelta:
+def ground_of(gap: Gap, answer: Whereabouts, performance: Performance) -> timedelta:
     """Give the time that a closed gap leaves on the ground of the likeliest place, which is never less than none."""
     return max(timedelta(0), ground_time(gap, answer.best.place, performance))

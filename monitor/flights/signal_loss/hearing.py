@@ -18,7 +18,7 @@ GROUND_BAND = -1
 """The band of reports from the ground; that of the lowest airborne ones is 0."""
 HeardCell = tuple[int, int, int, int]
 """Row and column of a cell (southwest corner through its size), band of height, and how many aircraft were heard there."""
-FAR_CELLS = 10_000
+_LIFT = 10_000
 """More than there are cells between a meridian and its opposite: numbers lifted by so much are above 0."""
 _WIDE = 5
 _BANDS_NEAR = 3
@@ -26,15 +26,15 @@ _UNKNOWN_A_MINUTE = 1 / 60
 """Where nobody was heard, a flight that goes on is heard again within an hour on the average."""
 _HEARD_A_MINUTE = 0.5
 """Where many are heard, so many of the minutes of a flight bring a report that is believed."""
-_DEAF = 0.1
-"""As if so much of an aircraft had landed unheard at every field: one that was heard leaves a chance of a tenth."""
+_DEAF = 0.5
+"""As if so many aircraft had landed unheard at every field: one that was heard leaves a chance of a third."""
 _COURSES_DEG = (-40.0, -15.0, 0.0, 15.0, 40.0)
 _LONGEST_MIN = 60
 
 
 def cells_of(degrees: Floats) -> Floats:
     """Give the rows or columns of positions, by the same arithmetic as the database."""
-    found: Floats = np.floor(degrees / HEARING_CELL_DEG + FAR_CELLS) - FAR_CELLS
+    found: Floats = np.floor(degrees / HEARING_CELL_DEG + _LIFT) - _LIFT
     return found
 
 

@@ -14,7 +14,7 @@ from monitor.flights.places import Place
 from monitor.flights.signal_loss import wording as words
 from monitor.flights.signal_loss.answer import (
     DOUBTFUL,
-    Answer,
+    Whereabouts,
     answer_of_loss,
     answer_of_return,
     arrival_of,
@@ -25,7 +25,14 @@ from monitor.flights.signal_loss.answer import (
 from monitor.flights.signal_loss.estimates import MIN_GROUND, estimate_departure, on_approach
 from monitor.flights.signal_loss.gaps import Gap, GapEnd, gaps, segment_start, split_segments
 from monitor.flights.signal_loss.performance import Performance, performance_of
-from monitor.flights.signal_loss.posterior import LIKELY, Outlook, Posterior, Question, emerged_from, judge
+from monitor.flights.signal_loss.posterior import (
+    LIKELY,
+    Outlook,
+    Posterior,
+    Question,
+    emerged_from,
+    posterior_of,
+)
 from monitor.flights.signal_loss.records import (
     candidate_record,
     end_position,
@@ -122,7 +129,7 @@ class _Case:
         return self._replacing(earlier, self._lost_toward(gap, answer, posterior))
 
     def _judged(self, gap: Gap) -> Posterior:
-        return judge(self._question(gap))
+        return posterior_of(self._question(gap))
 
     def _question(self, gap: Gap) -> Question:
         state = self.aircraft.state
@@ -157,7 +164,7 @@ class _Case:
         answer = answer_of_return(posterior, self.outlook.regions, earlier)
         if answer is None:
             return self._ended(earlier, gap, "diverted", words.elsewhere_sentence(back))
-        answer = graded(answer, posterior, judge(self._question(gap), by_itself=True))
+        answer = graded(answer, posterior, posterior_of(self._question(gap), by_itself=True))
         return self._replacing(earlier, self._returned(gap, back, answer, posterior), gap)
 
     def _ended(self, earlier: Visit | None, gap: Gap, state: VisitState, text: Evidence) -> list[Visit]:
@@ -187,7 +194,7 @@ class _Case:
             return [self._next(earlier, "diverted", text), visit]
         return [*self._ended(earlier, gap, "diverted", text), visit]
 
-    def _lost_toward(self, gap: Gap, answer: Answer, posterior: Posterior) -> Visit:
+    def _lost_toward(self, gap: Gap, answer: Whereabouts, posterior: Posterior) -> Visit:
         expected = arrival_of(gap.lost, answer, self.performance)
         visit = self._visit(gap.lost.fix.at, answer, "lost", gap_note(gap, self.performance), posterior)
         bounds = [utc_stamp(expected.early), utc_stamp(expected.late)]
@@ -201,7 +208,7 @@ class _Case:
             evidence=(words.lost_sentence(gap, answer, posterior, expected),),
         )
 
-    def _returned(self, gap: Gap, back: GapEnd, answer: Answer, posterior: Posterior) -> Visit:
+    def _returned(self, gap: Gap, back: GapEnd, answer: Whereabouts, posterior: Posterior) -> Visit:
         """Confirm a stay between two flights; where another answer explains them as well, it stays presumed."""
         visit = self._lost_toward(gap, answer, posterior)
         left = departure_of(back, answer, self.performance)
@@ -234,7 +241,7 @@ class _Case:
         best = emerged_from(self._question(Gap(back, None, timedelta(0))), back)
         if best is None:
             return []
-        answer = Answer(best.place, best, best.region, best.probability, DOUBTFUL, (best,))
+        answer = Whereabouts(best.place, best, best.region, best.probability, DOUBTFUL, (best,))
         left = estimate_departure(back, best.place, self.performance)
         gap = {"back": end_position(back), "back_at": utc_stamp(back.fix.at)}
         alone = Posterior((best,), {}, best.probability, 1 - best.probability, 0.0)
@@ -259,7 +266,7 @@ class _Case:
         return frozenset(visit_subjects(self.aircraft, self.classes, listed))
 
     def _visit(
-        self, first: datetime, answer: Answer, how: str, gap: Mapping[str, Any], posterior: Posterior
+        self, first: datetime, answer: Whereabouts, how: str, gap: Mapping[str, Any], posterior: Posterior
     ) -> Visit:
         aircraft, place = self.aircraft, answer.site
         told = answer.odds[:_KEPT]

@@ -20,7 +20,7 @@ from monitor.flights.signal_loss.hearing import Hearing
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.posterior import Outlook
-from monitor.flights.signal_loss.prior import history_of
+from monitor.flights.signal_loss.prior import flight_history
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, kinds_of
 from monitor.flights.tracks.integrity import Track
 from monitor.sites.geodesy import POLE_DEG, Floats, great_circle_nm, wrap_longitude
@@ -151,7 +151,7 @@ def outlook_of(
         return before is not None and end.fix.at - before < SIGNAL_LOST_AFTER
 
     return Outlook(
-        history=lambda at: history_of(
+        history=lambda at: flight_history(
             earlier(at), aircraft, kinds, origin(at), _traffic(earlier(at), places, at, readers)
         ),
         corridors=lambda end: corridors_of(known_flights(earlier(end.fix.at), places, end, readers)),

@@ -165,7 +165,7 @@ class _Answers:
         return (*(place.id for place in self.places), *nameless)
 
 
-def judge(question: Question, *, by_itself: bool = False) -> Posterior:
+def posterior_of(question: Question, *, by_itself: bool = False) -> Posterior:
     """Weigh every answer to where a lost aircraft went; `by_itself` knows of earlier flights those of its number alone."""
     gap, outlook = question.gap, question.outlook
     answers = _answers(question)

@@ -74,7 +74,7 @@ class History:
         return max((habit.landed.get(place_id, 0) for habit in self.habits), default=0)
 
 
-def history_of(
+def flight_history(
     visits: Sequence[Visit],
     aircraft: Aircraft,
     kinds: frozenset[str],

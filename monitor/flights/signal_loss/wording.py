@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from alerts.words import measured_duration, utc_seconds
 from db.records import Evidence, Fix, Visit
 from monitor.flights.evidence import flying, poll_evidence
-from monitor.flights.signal_loss.answer import Answer
+from monitor.flights.signal_loss.answer import Whereabouts
 from monitor.flights.signal_loss.estimates import ArrivalEstimate
 from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.performance import Performance
@@ -16,7 +16,7 @@ _TOLD = 3
 _WORTH_TELLING = 0.02
 
 
-def lost_sentence(gap: Gap, answer: Answer, posterior: Posterior, expected: ArrivalEstimate) -> Evidence:
+def lost_sentence(gap: Gap, answer: Whereabouts, posterior: Posterior, expected: ArrivalEstimate) -> Evidence:
     """Tell of the loss of signal and where it points."""
     fix, best = gap.lost.fix, answer.best
     off = "" if best.off_deg is None else f", {best.off_deg:.0f}° off the direct way"
@@ -25,11 +25,11 @@ def lost_sentence(gap: Gap, answer: Answer, posterior: Posterior, expected: Arri
         fix,
         f"Last heard {flying(fix)} at {utc_seconds(fix.at)} ({fix.provider}), {best.away_nm:.0f} NM from "
         f"{best.place.site.name}{off}{gate}. It would have arrived between "
-        f"{expected.early:%H:%M} and {expected.late:%H:%M} UTC. {odds_words(answer, posterior)}",
+        f"{expected.early:%H:%M} and {expected.late:%H:%M} UTC. {odds_sentence(answer, posterior)}",
     )
 
 
-def odds_words(answer: Answer, posterior: Posterior) -> str:
+def odds_sentence(answer: Whereabouts, posterior: Posterior) -> str:
     """Say how likely the answer is, how that is shared out among places, and what is left for everything else."""
     told = [each for each in answer.odds if each.probability >= _WORTH_TELLING][:_TOLD]
     named = ", ".join(f"{each.place.site.name} {each.probability:.0%}" for each in told)
@@ -94,7 +94,7 @@ def other_site_sentence(visit: Visit) -> Evidence:
 
 
 def return_sentence(
-    gap: Gap, end: GapEnd, answer: Answer, posterior: Posterior, ground: timedelta
+    gap: Gap, end: GapEnd, answer: Whereabouts, posterior: Posterior, ground: timedelta
 ) -> Evidence:
     """Tell of the return, of the time that it leaves on the ground, and of other places that explain both."""
     away = apart_nm(end.fix, _at(answer.best, end.fix))
@@ -102,7 +102,7 @@ def return_sentence(
         end.fix,
         f"Heard again {flying(end.fix)} at {utc_seconds(end.fix.at)} ({end.fix.provider}), {away:.0f} NM from "
         f"{answer.best.place.site.name}, after {measured_duration(gap.length(end.fix.at))} of silence. "
-        f"That leaves about {measured_duration(ground)} on the ground. {odds_words(answer, posterior)}",
+        f"That leaves about {measured_duration(ground)} on the ground. {odds_sentence(answer, posterior)}",
     )
 
 

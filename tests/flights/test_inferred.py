@@ -315,7 +315,7 @@ def test_a_loss_that_leads_to_a_neighbour_as_well_is_told_but_awaited_at_neither
     assert not visit.is_counted
     assert "a place near by is not known (confidence 1 of 4)" in printable("arrivals", [visit], QUIET_FIELD)
     # The same with the field alone is awaited there.
-    alone = Story().hear(inbound(60)).read(lost + 5 * HOUR)
+    alone = Story().hear(inbound(135)).read(lost + 5 * HOUR)
     assert alone.last.is_counted
 
 

@@ -62,8 +62,11 @@ def run(
     return code
 
 
-def rows(connection: Connection, table: Table, slots: dict[str, str]) -> list[str]:
-    """The rows of a table as sorted text, a poll named by what was asked and when."""
+def rows(connection: Connection, table: Table, slots: dict[str, str], visits: dict[str, str]) -> list[str]:
+    """The rows of a table as sorted text, a poll named by what was asked and when, a visit by its place and begin.
+
+    The ids of visits are sealed with keys that are made by chance in each database.
+    """
     columns = [each for each in table.c if each.name not in OF_THE_RUN]
     found = []
     for row in connection.execute(select(*columns)).mappings():
@@ -71,6 +74,8 @@ def rows(connection: Connection, table: Table, slots: dict[str, str]) -> list[st
             name: str(value) if hasattr(value, "hour") else value for name, value in row.items()
         }
         text = json.dumps(values, sort_keys=True, default=str)
+        for visit_id, name in visits.items():
+            text = text.replace(visit_id, name)
         found.append(POLL_REF.sub(lambda match: f'"poll": "{slots[match[1]]}"', text))
     return sorted(found)
 
@@ -79,7 +84,10 @@ def everything(engine: Engine) -> dict[str, list[str]]:
     with reading(engine) as connection:
         asked = select(poll.c.id, poll.c.provider, poll.c.scope, poll.c.slot)
         slots = {str(row.id): f"{row.provider} {row.scope} {row.slot}" for row in connection.execute(asked)}
-        return {table.name: rows(connection, table, slots) for table in KEPT}
+        known = select(visit.c.visit_id, visit.c.site_id, visit.c.first_fix_at, visit.c.arrived_at)
+        visits = {row[0]: f"{row[1]} {row[2]} {row[3]}" for row in connection.execute(known)}
+        assert len(set(visits.values())) == len(visits)
+        return {table.name: rows(connection, table, slots, visits) for table in KEPT}
 
 
 class Undisturbed:

@@ -3,18 +3,19 @@
 Run: python -m benchmarks.flights_coverage > docs/accuracy.md
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from benchmarks.flights_accuracy import lines, measure
 from benchmarks.flights_attainable import attainable
 from benchmarks.flights_cadence import cadence_section
 from benchmarks.flights_far import BEFORE, FAR_KM, FLIGHTS, LEARNT_FROM, WAYS, WORLDS, far, table
-from benchmarks.flights_paris import NAMES, SCOPE, places, polls, tracks
+from benchmarks.flights_paris import NAMES, SCOPE, ours, places, polls, tracks
 from benchmarks.flights_reliability import by_confidence, by_probability
 from db.records import Visit
+from db.records.claims import FlightClaim
 from monitor.flights.evaluation.masking import (
     LEAST_FLIGHTS,
     STUDY_TOLERANCE,
@@ -26,7 +27,6 @@ from monitor.flights.evaluation.masking import (
     within_km,
 )
 from monitor.flights.evaluation.recording import NEVER, StudyContext, TrackRecording, Tracks
-from monitor.flights.evaluation.scoring import Share
 from monitor.flights.places import Place
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Classes
@@ -35,6 +35,7 @@ RADII_KM = (10.0, 20.0, 40.0)
 ALTITUDES_FT = (3_000.0, 5_000.0, 10_000.0)
 HALF = datetime(2021, 10, 7, 13, 30, tzinfo=UTC)
 """The constants were set on what lies before."""
+_LISTED_AFTER = timedelta(minutes=30)
 
 _INTRODUCTION = """# Accuracy
 
@@ -71,20 +72,9 @@ it finds far more than the rule, the routes into the field would have to be know
 _HALVES = """
 All masks and fields together. The constants of the rule were set on the first 90 minutes; the landing direction turned round between
 the halves, which led to one change of the rule itself (a field counts as heard only on the side that others were heard on).
-The last row knows what the service would have told of the first half under the same mask: visits, and losses that led past or elsewhere.
+The third row knows what the service would have told of the first half under the same mask: visits, and losses that led past or elsewhere.
+The last one knows, of all flights but the one that is judged, where and when they landed and took off, half an hour later: as a provider's flight lists tell.
 """
-_CHANGED = """
-What changed: until November 2026 this page built what is known beside a track in its own way, and the service in another; now one builder serves both,
-and the study looks when the service looks. For the second 90 minutes recall is {now[0]} (was {was[0]}), precision {now[1]} (was {was[1]}), departures found {now[2]} (was {was[2]});
-with the first half known recall {known[0]} (was {was_known[0]}), precision {known[1]} (was {was_known[1]}), departures found {known[2]} (was {was_known[2]}).
-Why: where others were heard low at an airport that nobody watches, it is ruled out as the sites always were, so that departures have fewer rivals; an aircraft is judged
-when it is first heard, not only after its next loss. What is known of the first half is what was found of it, no longer the whole truth.
-"""
-BEFORE_THE_ONE_BUILDER = {
-    "second 90 minutes": (Share(194, 330), Share(194, 211), Share(96, 396)),
-    "second 90 minutes, the first known": (Share(203, 330), Share(203, 223), Share(168, 396)),
-}
-"""Recall, precision and departures found as they stood here before, to compare with."""
 _FAR = """
 ## Far from all coverage
 
@@ -93,14 +83,13 @@ that a cell needs). The tables are of **synthetic** flights, {flights} of each k
 outside a circle around one dark field and silent inside, in {worlds} worlds with four airports each that nobody watches. Courses where
 signals end stray from the direct way by 10° (standard deviation): of the real flights of three hours around Paris half strayed by more than 16° on the
 way in and 9° on the way out, 100 km from the field, and nothing real is known from farther away. It shows what the rule does,
-not how often the world does it. Each cell says how the visits told are graded: `confirmed` with confidence 4 (the flight's own evidence
-says that it landed, and leads to no other place nearly as well) or 3 (the place is likelier than all others together, and by the flight's
-own evidence four times as likely as any other that has a name), or `presumed` with 2 (it landed or circled somewhere), which is never counted for certain.
+not how often the world does it. Each cell says how the visits told are graded: `confirmed` with confidence 4 or 3, or `presumed` with 2, which
+is never counted for certain; [visits.md](visits.md) says what each asks.
 
 With nothing known of earlier flights:
 """
 _KNOWN = """
-With {before} earlier visits of its kind known, flights on {ways} ways, and gates learnt from {learnt} earlier visits:
+With {before} earlier visits of its kind known, flights on {ways} ways, and {learnt} earlier visits on the same ways:
 """
 _READING = """
 What it says: a flight that passes without landing is told apart. One that lands at another dark airport near by, or circles in the
@@ -168,6 +157,40 @@ def halves(by_aircraft: Tracks, fields: tuple[Place, ...]) -> Iterator[tuple[str
     yield "first 90 minutes (constants set on it)", masked(first, fields, StudyContext(scope=SCOPE))
     yield "second 90 minutes", masked(by_aircraft, fields, second)
     yield "second 90 minutes, the first known", masked(by_aircraft, fields, second, first=first)
+    listed = replace(second, claims=flight_list(by_aircraft, fields))
+    yield "second 90 minutes, with flight lists", masked(by_aircraft, fields, listed)
+
+
+def flight_list(by_aircraft: Tracks, fields: tuple[Place, ...]) -> tuple[FlightClaim, ...]:
+    """Make the list that a provider gives of flights from and to the fields, each known half an hour after its event.
+
+    It says nothing of a flight while it is judged: the claims name no time at which the aircraft was seen.
+    """
+    end = max(track[-1].at for track in by_aircraft.values()) + _LISTED_AFTER
+    found = []
+    for icao24, track in by_aircraft.items():
+        for n, visit in enumerate(ours(track, fields, end)):
+            code = visit.site_id.upper()
+            if visit.arrived_at is not None:
+                at = visit.arrived_at
+                found.append(
+                    FlightClaim(
+                        "list",
+                        f"{icao24}-{n}-in",
+                        at + _LISTED_AFTER,
+                        icao24,
+                        actual_destination=code,
+                        landed_at=at,
+                    )
+                )
+            if visit.departed_at is not None:
+                at = visit.departed_at
+                found.append(
+                    FlightClaim(
+                        "list", f"{icao24}-{n}-out", at + _LISTED_AFTER, icao24, origin=code, took_off_at=at
+                    )
+                )
+    return tuple(found)
 
 
 def report() -> Iterator[str]:
@@ -194,9 +217,7 @@ def report() -> Iterator[str]:
     yield ""
     yield "| part | heard coming | recall | precision | false visits of flights that passed | departures found |"
     yield "|---|---|---|---|---|---|"
-    parts = dict(halves(by_aircraft, fields))
-    yield from (f"| {name} | {_figures(cell)} |" for name, cell in parts.items())
-    yield _changed(parts)
+    yield from (f"| {name} | {_figures(cell)} |" for name, cell in halves(by_aircraft, fields))
     unknown, known = ([each for km in FAR_KM for each in far(km, known=know)] for know in (False, True))
     yield _FAR.format(enough=LEAST_FLIGHTS, flights=FLIGHTS, worlds=WORLDS)
     yield ""
@@ -210,13 +231,6 @@ def report() -> Iterator[str]:
     yield _DECILES
     yield ""
     yield from by_probability(unknown, known)
-
-
-def _changed(parts: Mapping[str, MaskedResult]) -> str:
-    second, known = (parts[name] for name in BEFORE_THE_ONE_BUILDER)
-    was, was_known = BEFORE_THE_ONE_BUILDER.values()
-    now, now_known = ((each.arrivals, each.precision, each.departures) for each in (second, known))
-    return _CHANGED.format(now=now, was=was, known=now_known, was_known=was_known)
 
 
 def _figures(cell: MaskedResult) -> str:

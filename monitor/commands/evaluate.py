@@ -19,7 +19,8 @@ def evaluate_command(
     traces: Annotated[
         Path,
         typer.Argument(
-            metavar="TRACES", help="A folder with trace_full_*.json, or recorded answers (.ndjson)."
+            metavar="TRACES",
+            help="A folder with trace_full_*.json, recorded answers (.ndjson), or a table (.csv).",
         ),
     ],
     *,

@@ -89,3 +89,23 @@ def test_recorded_answers_are_read_in_seconds_and_in_milliseconds(tmp_path: Path
     path.write_text("\n".join(map(json.dumps, lines)))
     track = read_tracks(path)["150001"]
     assert [(fix.at - NOON).total_seconds() for fix in track] == [-1, 59]
+
+
+def test_a_csv_table_is_read_row_by_row_and_its_faults_are_named(tmp_path: Path) -> None:
+    table = tmp_path / "tracks.csv"
+    head = "time,address,latitude,longitude,altitude,speed,track,on ground\n"
+    table.write_text(
+        head
+        + "2023-08-01T12:00:00Z,15521F,39.2,125.6,1200,140,350,false\n1690891260,15521f,39.21,125.61,,,,true\n"
+        + "1690891320,15521f,39.22,125.62,,,,\n"
+    )
+    (track,) = read_tracks(table).values()
+    assert [fix.at.minute for fix in track] == [0, 1, 2]
+    assert [fix.on_ground for fix in track] == [False, True, None]
+    assert (track[0].altitude_ft, track[0].ground_speed_kt, track[1].altitude_ft) == (1200.0, 140.0, None)
+    table.write_text(head + "noon,15521f,39.2,125.6,,,,\n")
+    with pytest.raises(InputError, match="line 2"):
+        read_tracks(table)
+    table.write_text("time,address\n")
+    with pytest.raises(InputError, match="latitude, longitude"):
+        read_tracks(table)

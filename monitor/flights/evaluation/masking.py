@@ -208,7 +208,15 @@ def _read(
         )
         found = _updated(known, heard)
     if lately or any(map(_is_awaited, found)):
-        lost = read_losses(track, places, known=found, readers=readers, classes=classes, now=now)
+        lost = read_losses(
+            track,
+            places,
+            regions=recording.setting.regions,
+            known=found,
+            readers=readers,
+            classes=classes,
+            now=now,
+        )
         found = _updated(found, lost)
     return found
 

@@ -365,7 +365,7 @@ def _vladivostok(dark: timedelta) -> Story:
     ]
     windows = [(begins - timedelta(minutes=2), lost + timedelta(minutes=76))]
     windows.append((back - timedelta(minutes=4), back + timedelta(minutes=10)))
-    return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
 
 
 def _edge_nm() -> float:
@@ -391,7 +391,7 @@ def _pair() -> Story:
         (begins, lost + timedelta(hours=2)),
         (back - timedelta(minutes=10), back + timedelta(minutes=16)),
     ]
-    return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
 
 
 def _hanoi() -> Story:
@@ -413,7 +413,7 @@ def _hanoi() -> Story:
         (begins, lost + timedelta(hours=2)),
         (back - timedelta(minutes=10), back + timedelta(minutes=16)),
     ]
-    return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
 
 
 def _switched_off() -> Story:
@@ -431,7 +431,7 @@ def _switched_off() -> Story:
         (begins, lost + timedelta(hours=2)),
         (back - timedelta(minutes=10), back + timedelta(minutes=16)),
     ]
-    return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
 
 
 def _il76() -> Story:
@@ -449,7 +449,7 @@ def _il76() -> Story:
         (begins, lost + timedelta(hours=2)),
         (back - timedelta(minutes=10), back + timedelta(minutes=16)),
     ]
-    return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
 
 
 def _dog_leg() -> Story:
@@ -467,7 +467,7 @@ def _dog_leg() -> Story:
         (begins, lost + timedelta(hours=2)),
         (back - timedelta(minutes=10), back + timedelta(minutes=16)),
     ]
-    return Story("adsb.lol", windows, flights, circles=AS_SHIPPED)
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
 
 
 def _outage() -> Story:

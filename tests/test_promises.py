@@ -261,7 +261,7 @@ def test_a_file_is_written_anew_once_a_day_unless_it_is_large(
     assert write_anew(sqlite_engine, first)
     assert not write_anew(sqlite_engine, first + timedelta(hours=20))
     assert write_anew(sqlite_engine, first + timedelta(hours=24))
-    assert LARGEST_REWRITTEN == 256 * 1024 * 1024
+    assert LARGEST_REWRITTEN == 64 * 1024 * 1024
     monkeypatch.setattr("db.engine.LARGEST_REWRITTEN", 1)
     assert not write_anew(sqlite_engine, first + timedelta(hours=48))
 

@@ -19,7 +19,7 @@ from monitor.flights.signal_loss.posterior import LIKELY, Candidate, Posterior
 DOUBTFUL, LIKELIEST, CERTAIN = 2, 3, 4
 """Likelier than not, or not even that; four in five or more; nineteen in twenty or more."""
 _LIKELIEST, _CERTAIN = 0.8, 0.95
-_BY_ITSELF, _CERTAIN_BY_ITSELF = 0.4, 0.95
+_BY_ITSELF, _CERTAIN_BY_ITSELF = 0.4, 0.9
 """What the flight's own evidence must say as well: on a usual way others fly too."""
 _PLACED = 0.7
 """A place is told instead of its region, and counted, where it is as likely as this."""

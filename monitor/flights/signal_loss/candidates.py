@@ -12,6 +12,7 @@ from monitor.flights.signal_loss.gaps import GapEnd
 from monitor.sites import Site
 from monitor.sites.airports import Airport, airports_around
 from monitor.sites.geodesy import great_circle_nm
+from monitor.sites.runways import runways_of
 
 CANDIDATE_REACH_NM = 400.0
 """Farther airports weigh next to nothing against those that are nearer."""
@@ -79,5 +80,6 @@ def _place(airport: Airport) -> Place:
             ZoneInfo("UTC"),
             codes={"icao": airport.icao} if airport.icao else {},
             elevation_ft=airport.elevation_ft,
+            runways=runways_of(airport.icao),
         )
     )

@@ -39,6 +39,8 @@ _ALIGNED, _JOINS, _UNALIGNED = 6.0, 4.0, 0.5
 _REACH_NM = 25.0
 _JOIN_NM = 12.0
 _FINAL_FROM_NM, _FINAL_TO_NM = 2.0, 18.0
+RUNWAYS_WITHIN_NM = _REACH_NM + _JOIN_NM
+"""From farther away no track leads to a runway's centreline."""
 _WITHIN_DEG = 12.0
 _JOINS_DEG = 110.0
 _BESIDE_NM = 1.0

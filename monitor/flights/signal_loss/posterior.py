@@ -18,12 +18,13 @@ from monitor.flights.signal_loss.corridors import Corridors
 from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, approach_side
 from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.geometry import (
+    RUNWAYS_WITHIN_NM,
     course_ratio,
     courses_off_deg,
     runway_ratio,
     vertical_ratio,
 )
-from monitor.flights.signal_loss.hearing import Hearing
+from monitor.flights.signal_loss.hearing import HEARING_BAND_FT, Hearing, hearing_band
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.signal_loss.prior import History
 from monitor.sites.airports import find_airport
@@ -214,9 +215,10 @@ def _answers(question: Question) -> _Answers:
         for place, seen in zip(places, watched, strict=True)
     ]
     named = np.array(kinds) * FLUX_NM / np.maximum(away[: len(places)], _NEAREST_NM)
-    # However many airports there are around, the flights that pass are as many again.
-    crowd = float(named[len(question.places) :].sum())
-    named[len(question.places) :] *= min(1.0, _UNWATCHED_ALL / crowd) if crowd else 1.0
+    # However many airports there are far around, the flights that pass are as many again; who is near one is seldom passing.
+    far = ~np.array(watched) & (away[: len(places)] > FLUX_NM)
+    crowd = float(named[far].sum())
+    named[far] *= min(1.0, _UNWATCHED_ALL / crowd) if crowd else 1.0
     base = np.concatenate([named, _NAMELESS * fan_weight])
     elevation = np.concatenate([heights, np.zeros(len(fan_lat))])
     return _Answers(places, watched, lat, lon, elevation, region_ids(outlook.regions, lat, lon), base)
@@ -281,8 +283,10 @@ def _track_in(question: Question, answers: _Answers) -> Floats:
     for n, (place, seen) in enumerate(zip(answers.places, answers.watched, strict=True)):
         if question.performance.outlasted_by(question.performance.flight(float(away[n]))):
             ratio[n] = 0.0
-        elif seen:
-            ratio[n] *= runway_ratio(lost, place) * _gates(lost, place)
+        else:
+            # The runways of a rival count as those of a site do: on final there, it is not on the way here.
+            ratio[n] *= runway_ratio(lost, place) if away[n] <= RUNWAYS_WITHIN_NM else 1.0
+            ratio[n] *= _gates(lost, place) if seen else 1.0
     return ratio
 
 
@@ -313,9 +317,15 @@ def _unheard_landings(question: Question, answers: _Answers, worth: np.ndarray) 
     found = np.ones(len(answers.lat))
     for n, place in enumerate(answers.places):
         if worth[n]:
-            below_ft = (place.elevation_ft or 0.0) + COVERED_BELOW_FT
+            below_ft = min((place.elevation_ft or 0.0) + COVERED_BELOW_FT, _floor_ft(gap.lost.fix))
             found[n] = hearing.landing_unheard(place, approach_side(place, gap.lost.fix), below_ft)
     return found
+
+
+def _floor_ft(lost: Fix) -> float:
+    """Give the floor of the band in which it was lost: who was heard at its own height says nothing of what is lower."""
+    band = hearing_band(lost)
+    return math.inf if math.isnan(band) else max(band, 0.0) * HEARING_BAND_FT
 
 
 def _open(question: Question, on: float, circles: float) -> tuple[float, float]:

@@ -149,7 +149,7 @@ def evaluate_command(
     _show(run, found)
     if comparison is not None and other is not None:
         say("")
-        for line in comparison_lines(comparison, run.version, other.version):
+        for line in comparison_lines(comparison, f"{run.version} ({tracks})", f"{other.version} ({against})"):
             say(line)
     if plot is not None:
         say(f"Drawn in {plot}." if found else "No loss of signal could be judged: nothing is drawn.")

@@ -9,12 +9,12 @@ from typing import Literal
 from db.records import Fix
 from monitor.flights.evaluation.recording import StudyContext, TrackRecording
 from monitor.flights.evaluation.truth import Truth
-from monitor.flights.places import Place
+from monitor.flights.places import Place, positions
 from monitor.flights.signal_loss.candidates import CANDIDATE_REACH_NM
 from monitor.flights.signal_loss.gaps import SIGNAL_LOST_AFTER, Gap, GapEnd, TrackSegment, gaps
 from monitor.flights.signal_loss.outlook import outlook_of
 from monitor.flights.signal_loss.performance import performance_of
-from monitor.flights.signal_loss.posterior import Posterior, Question, posterior_of
+from monitor.flights.signal_loss.posterior import Posterior, Question, posterior_of, region_ids
 from monitor.flights.tracks.identity import aircraft_of, visit_subjects
 from monitor.flights.tracks.integrity import believed_track
 from monitor.sites.geodesy import great_circle_nm
@@ -27,6 +27,8 @@ _ON_THE_WAY = timedelta(minutes=90)
 """Who lands so long after the loss, and is not heard in between, was on the way there."""
 _HIGH_FT = 5_000.0
 _HELD = 2
+_HOLE = timedelta(minutes=30)
+"""A track with a longer hole on the way does not show where the flight that was lost went."""
 
 Odds = Mapping[str, float]
 """How likely each statement is said to be: `place:ID`, `region:ID`, `landed`."""
@@ -92,30 +94,29 @@ def judged_losses(
         if len(left[icao24]) == len(track):
             continue
         for gap in gaps(believed_track(list(left[icao24])).fixes):
-            if not gap.lost.airborne or not _made_by_mask(gap, track, left[icao24]):
+            judged = gap.lost.airborne and gap.lost.fix.at >= recording.setting.since
+            if not judged or not _made_by_mask(gap, track, left[icao24]):
                 continue
-            outcome = _outcome(truth, icao24, gap)
+            outcome = _outcome(truth, recording.setting.regions, gap)
             if outcome is None:
                 unknown += 1
                 continue
-            for stage, posterior, at_end in _posteriors(truth, recording, icao24, gap):
-                if gap.lost.fix.at < recording.setting.since:
-                    continue
-                place, landed = outcome
+            place = outcome.place
+            for stage, posterior, lost in _posteriors(truth, recording, icao24, gap):
                 loss = JudgedLoss(
                     mask,
                     darkened,
                     icao24,
-                    gap.lost.fix.at,
+                    lost.fix.at,
                     stage,
                     "" if place is None else place.id,
-                    "" if place is None else place.region,
-                    landed,
-                    _odds(posterior, _asked_about(truth.places, at_end, place), recording.setting.regions),
+                    outcome.region,
+                    outcome.landed,
+                    _odds(posterior, _asked_about(truth.places, lost, place), recording.setting.regions),
                     {},
                 )
-                around = recording.setting.airports(at_end, truth.places)
-                found.append(OpenedLoss(loss, at_end, tuple(around)))
+                around = recording.setting.airports(lost, truth.places)
+                found.append(OpenedLoss(loss, lost, tuple(around)))
     return found, unknown
 
 
@@ -125,28 +126,46 @@ def with_rivals(opened: OpenedLoss, rivals: Mapping[str, Odds]) -> JudgedLoss:
 
 
 def _made_by_mask(gap: Gap, track: Sequence[Fix], left: Sequence[Fix]) -> bool:
-    """Whether reports were taken away in this silence."""
-    until = gap.back.fix.at if gap.back else track[-1].at
+    """Whether it is the mask that silenced the aircraft: reports that follow the last one at once were taken away."""
+    until = gap.lost.fix.at + gap.settled_after
     kept = {fix.at for fix in left}
     return any(gap.lost.fix.at < fix.at <= until and fix.at not in kept for fix in track)
 
 
-def _outcome(truth: Truth, icao24: str, gap: Gap) -> tuple[Place | None, bool | None] | None:
-    """Tell where it landed and whether it did at all, as the whole track shows; None where it shows neither."""
-    lost_at, back = gap.lost.fix.at, gap.back
-    until = back.fix.at if back else lost_at + _ON_THE_WAY
-    if (visit := truth.landed_between(icao24, lost_at, until)) is not None:
-        return next(place for place in truth.places if place.id == visit.site_id), True
-    heard = truth.heard(icao24, lost_at, until)
-    if sum(fix.on_ground is True for fix in heard) >= _HELD:
-        return None, True
-    whole = all(other.at - one.at < SIGNAL_LOST_AFTER for one, other in pairwise(heard))
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What the whole track shows of a loss: where it landed, in which region, and whether it did at all."""
+
+    place: Place | None
+    region: str
+    landed: bool | None
+
+
+def _outcome(truth: Truth, regions: Sequence[Place], gap: Gap) -> _Outcome | None:
+    """Tell what became of a loss; None where the whole track shows nothing of it."""
+    lost, back = gap.lost.fix, gap.back
+    until = back.fix.at if back else lost.at + _ON_THE_WAY
+    visit = truth.landed_between(lost.icao24, lost.at, until)
+    if visit is not None and visit.arrived_at is not None:
+        place = next(place for place in truth.places if place.id == visit.site_id)
+        on_the_way = truth.heard(lost.icao24, lost.at, visit.arrived_at)
+        return _Outcome(place, place.region, True) if _whole(on_the_way, _HOLE) else None
+    heard = truth.heard(lost.icao24, lost.at, until)
+    ground = [fix for fix in heard if fix.on_ground is True]
+    if len(ground) >= _HELD:
+        (region,) = region_ids(regions, *positions(ground[:1]))
+        return _Outcome(None, region, True)
     if back is not None:
-        return (None, False) if whole else None
+        return _Outcome(None, "", False) if _whole(heard, SIGNAL_LOST_AFTER) else None
     # Who is last heard high has not landed yet: at none of these places, as far as the track goes.
-    last = truth.believed(icao24).fixes[-1]
-    goes_on = last.at > lost_at + SIGNAL_LOST_AFTER and (last.altitude_ft or 0.0) >= _HIGH_FT
-    return (None, None) if goes_on else None
+    last = truth.believed(lost.icao24).fixes[-1]
+    goes_on = last.at > lost.at + SIGNAL_LOST_AFTER and (last.altitude_ft or 0.0) >= _HIGH_FT
+    return _Outcome(None, "", None) if goes_on else None
+
+
+def _whole(heard: Sequence[Fix], most: timedelta) -> bool:
+    """Whether an aircraft was never silent for so long."""
+    return all(other.at - one.at < most for one, other in pairwise(heard))
 
 
 def _posteriors(

@@ -1,12 +1,11 @@
 """How well visits are found where reports are missing: take reports away from real or made tracks, and read again."""
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-
-import numpy as np
 
 from db.records import AWAITED_STATES, PRESENT_STATES, Fix, Visit
 from monitor.flights.coverage import watched_s
@@ -105,8 +104,8 @@ def within_km(place: Place, radius_km: float) -> Mask:
 
     def mask(fix: Fix) -> bool:
         turned = wrap_longitude(fix.lon - place.lon)
-        away = np.hypot(turned * place.east_scale, (fix.lat - place.lat) * NM_PER_DEGREE)
-        return bool(away * KM_PER_NM < radius_km)
+        away = math.hypot(turned * place.east_scale, (fix.lat - place.lat) * NM_PER_DEGREE)
+        return away * KM_PER_NM < radius_km
 
     return mask
 

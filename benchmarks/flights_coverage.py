@@ -18,7 +18,7 @@ from benchmarks.flights_real import lines as real_lines
 from benchmarks.flights_real import scores as real_scores
 from benchmarks.flights_reliability import by_confidence, by_probability, look_alikes
 from benchmarks.flights_synthetic import ASSUMED, MEASURED
-from monitor.flights.evaluation.calibration import Calibration, calibrations
+from monitor.flights.evaluation.calibration import ScoredOdds, calibrations
 from monitor.flights.evaluation.masking import STUDY_TOLERANCE, MaskedResult
 from monitor.reports.evaluation import diagram_lines, diagrams, score_rows, score_titles
 
@@ -223,7 +223,7 @@ def _real_words(real: Sequence[RealFlights]) -> str:
     return f"the samples of `traffic` {version('traffic')} (MIT)" if real else "no long flights"
 
 
-def _drawn(found: Sequence[Calibration]) -> Iterator[str]:
+def _drawn(found: Sequence[ScoredOdds]) -> Iterator[str]:
     yield _DIAGRAM
     yield "```text"
     for each in diagrams(found):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from db.records import Fix
 from monitor.backfill.recorded_tracks import read_tracks
-from monitor.flights.evaluation.calibration import Calibration, calibrations
+from monitor.flights.evaluation.calibration import ScoredOdds, calibrations
 from monitor.flights.evaluation.landing_fields import landing_fields
 from monitor.flights.evaluation.masking import KM_PER_NM, MaskedResult, evaluate_place, within_km
 from monitor.flights.evaluation.recording import Tracks
@@ -108,7 +108,7 @@ def _near(tracks: Tracks, place: Place, km: float) -> Tracks:
     }
 
 
-def scores(measured: Sequence[RealFlights]) -> list[Calibration]:
+def scores(measured: Sequence[RealFlights]) -> list[ScoredOdds]:
     """Weigh what was said of each loss, all masks together."""
     return list(calibrations([loss for each in measured for loss in each.found.losses]))
 

@@ -61,7 +61,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class ScoredOdds:
     """How good one kind of statement is, and how good each rival's is on the same losses."""
 
     name: str
@@ -94,7 +94,7 @@ class Calibration:
         return mean_of([(mine.icao24, theirs.log_score - mine.log_score) for mine, theirs in pairs])
 
 
-def calibrations(losses: Sequence[JudgedLoss]) -> Iterator[Calibration]:
+def calibrations(losses: Sequence[JudgedLoss]) -> Iterator[ScoredOdds]:
     """Weigh all places together, each place, each region, and whether it landed at all; what is not known is left out."""
     names = list(dict.fromkeys(name for loss in losses for name in loss.odds))
     places = [name for name in names if name.startswith(_PLACE)]
@@ -106,12 +106,12 @@ def calibrations(losses: Sequence[JudgedLoss]) -> Iterator[Calibration]:
             yield found
 
 
-def _calibration(title: str, losses: Sequence[JudgedLoss], names: Sequence[str]) -> Calibration:
+def _calibration(title: str, losses: Sequence[JudgedLoss], names: Sequence[str]) -> ScoredOdds:
     known = [
         (loss, name) for loss in losses for name in names if name in loss.odds and loss.true(name) is not None
     ]
     rivals = list(dict.fromkeys(rival for loss, _ in known for rival in loss.rivals))
-    return Calibration(
+    return ScoredOdds(
         title,
         tuple(Statement(loss.icao24, loss.odds[name], bool(loss.true(name))) for loss, name in known),
         {

@@ -2,6 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -200,7 +201,17 @@ def evaluate_places(
             truth=whole,
             judge=judge,
         )
-    return total
+    return replace(total, losses=tuple(_once(total.losses)))
+
+
+def _once(losses: Sequence[JudgedLoss]) -> Iterator[JudgedLoss]:
+    """Leave out a loss that the same mask made at another place too, as one by height does at all of them."""
+    known: dict[tuple[str, datetime, str], list[Mapping[str, float]]] = defaultdict(list)
+    for loss in losses:
+        same = known[loss.icao24, loss.lost_at, loss.stage]
+        if loss.odds not in same:
+            same.append(loss.odds)
+            yield loss
 
 
 def outcomes_of_cells(cells: Mapping[str, MaskedResult], version: str) -> Outcomes:

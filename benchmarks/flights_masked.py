@@ -14,17 +14,17 @@ from benchmarks.flights_attainable import attainable
 from benchmarks.flights_paris import SCOPE, places, polls, tracks
 from db.records import Visit
 from db.records.claims import FlightClaim
-from monitor.flights.evaluation.losses import JudgedLoss
+from monitor.flights.evaluation.losses import JudgedLoss, judged_losses
 from monitor.flights.evaluation.masking import (
     Mask,
     MaskedResult,
     below_ft,
     evaluate_place,
-    judge_place,
     live_visits,
     within_km,
 )
 from monitor.flights.evaluation.recording import NEVER, StudyContext, TrackRecording
+from monitor.flights.evaluation.rivals import told_beside
 from monitor.flights.evaluation.scoring import Share
 from monitor.flights.evaluation.truth import Truth
 from monitor.flights.places import Place, place_of
@@ -163,7 +163,10 @@ def _losses(number: int, *, known: bool) -> list[JudgedLoss]:
         whole.tracks, tuple(replace(place, region=region.id) for place in whole.places), whole.classes
     )
     setting = StudyContext(scope=SCOPE, since=HALF, regions=(region,), visits=_history(of) if known else {})
-    return judge_place(truth, of.place, of.mask, setting=setting, name=of.name)
+    left = {icao24: [fix for fix in track if not of.mask(fix)] for icao24, track in truth.tracks.items()}
+    recording = TrackRecording(left, truth.places, truth.classes, setting)
+    opened, _ = judged_losses(truth, left, recording, mask=of.name, darkened=of.place.id)
+    return told_beside(opened, truth.places)
 
 
 @cache

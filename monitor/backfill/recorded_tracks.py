@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from db.records import Fix
 from monitor.backfill.traces import TraceError, read_trace
@@ -23,7 +23,6 @@ from monitor.feeds.options import MAX_POSITION_AGE_S
 from monitor.feeds.parsing import feed_instant
 
 TrackFormat = Literal["traces", "polls", "table"]
-FORMATS: tuple[TrackFormat, ...] = get_args(TrackFormat)
 _EVER_S = (0.0, 1e11)
 _GZIP = b"\x1f\x8b"
 _SUFFIXES = (".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".txt")

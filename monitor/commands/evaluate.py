@@ -16,7 +16,7 @@ from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
     from monitor.backfill.recorded_tracks import Reading
-    from monitor.flights.evaluation.calibration import Calibration
+    from monitor.flights.evaluation.calibration import ScoredOdds
     from monitor.flights.evaluation.masking import Mask
     from monitor.flights.evaluation.outcomes import Outcomes
     from monitor.flights.evaluation.recording import Tracks
@@ -156,7 +156,7 @@ def evaluate_command(
     say_data(data)
 
 
-def _show(run: "Outcomes", found: "Sequence[Calibration]") -> None:
+def _show(run: "Outcomes", found: "Sequence[ScoredOdds]") -> None:
     from monitor.reports.evaluation import (
         FOUND_TITLES,
         diagram_lines,

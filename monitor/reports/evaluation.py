@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import Any
 
 from alerts.attribution import data_line
-from monitor.flights.evaluation.calibration import EVERY_PLACE, Calibration, Estimate, ReliabilityBin
+from monitor.flights.evaluation.calibration import EVERY_PLACE, Estimate, ReliabilityBin, ScoredOdds
 from monitor.flights.evaluation.comparing import Comparison
 from monitor.flights.evaluation.outcomes import Outcomes, share_record
 from monitor.flights.evaluation.scoring import Share
@@ -69,7 +69,7 @@ def per_thousand(share: Share) -> str:
     return f"{share.hits}/{share.of} = {1000 * share.value:.0f} ({low:.0f}–{high:.0f})"
 
 
-def score_titles(found: Sequence[Calibration]) -> tuple[str, ...]:
+def score_titles(found: Sequence[ScoredOdds]) -> tuple[str, ...]:
     """Give the titles of the table of scores: one more for each rival."""
     return (
         "said of each loss",
@@ -80,25 +80,25 @@ def score_titles(found: Sequence[Calibration]) -> tuple[str, ...]:
     )
 
 
-def _score_row(each: Calibration, rivals: Sequence[str]) -> tuple[str, ...]:
+def _score_row(each: ScoredOdds, rivals: Sequence[str]) -> tuple[str, ...]:
     """Tell how good one kind of statement is, and how much better than each rival."""
     ahead = (str(each.ahead_of(rival)) if rival in each.rivals else "–" for rival in rivals)
     return (each.name, str(len(each.statements)), str(each.log_score), str(each.brier), *ahead)
 
 
-def score_rows(found: Sequence[Calibration]) -> list[tuple[str, ...]]:
+def score_rows(found: Sequence[ScoredOdds]) -> list[tuple[str, ...]]:
     """Give the table of scores; of many places not each has a row."""
     shown = found if sum(each.is_one_place for each in found) <= _PLACES_SHOWN else diagrams(found)
     return [_score_row(each, _rivals(found)) for each in shown]
 
 
-def diagrams(found: Sequence[Calibration]) -> list[Calibration]:
+def diagrams(found: Sequence[ScoredOdds]) -> list[ScoredOdds]:
     """Choose the diagrams worth drawing: all places together rather than each, every region, and whether it landed."""
     together = [each for each in found if each.statements and not each.is_one_place]
     return together if any(each.name == EVERY_PLACE for each in together) else list(found)
 
 
-def diagram_lines(each: Calibration) -> Iterator[str]:
+def diagram_lines(each: ScoredOdds) -> Iterator[str]:
     """Draw a reliability diagram in letters: `│` where it was told, `●` where it was true, `─` the 95 % interval."""
     yield f"{each.name}: told │, true ●"
     for found in each.bins:
@@ -141,7 +141,7 @@ def comparison_lines(found: Comparison, this: str, other: str) -> Iterator[str]:
         yield f"{found.only_one} events stand in one run alone and are left out: tracks, sites or the truth differ."
 
 
-def scores_record(found: Sequence[Calibration]) -> list[dict[str, Any]]:
+def scores_record(found: Sequence[ScoredOdds]) -> list[dict[str, Any]]:
     """Give scores and reliability for a JSON document."""
     return [
         {
@@ -202,7 +202,7 @@ def comparison_record(found: Comparison) -> dict[str, Any]:
     }
 
 
-def reliability_plot(path: Path, found: Sequence[Calibration], *, data: Sequence[str]) -> None:
+def reliability_plot(path: Path, found: Sequence[ScoredOdds], *, data: Sequence[str]) -> None:
     """Write a picture: for each kind of statement how often it came true, by how likely it was told to be.
 
     `data` stands below the picture, and inside the file as its copyright, so that a copy carries it.
@@ -222,7 +222,7 @@ def reliability_plot(path: Path, found: Sequence[Calibration], *, data: Sequence
     figure.savefig(path, metadata={"Copyright": line} if path.suffix.lower() == ".png" else None)
 
 
-def _panel(axes: Any, each: Calibration) -> None:
+def _panel(axes: Any, each: ScoredOdds) -> None:
     """Draw one diagram: on the line what is told comes true as often as it is told; the area of a point is its number."""
     bins = each.bins
     most = max(found.true.of for found in bins)
@@ -257,7 +257,7 @@ def _panel(axes: Any, each: Calibration) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _headline(each: Calibration) -> str:
+def _headline(each: ScoredOdds) -> str:
     """Say in words what the diagram shows: what was told as likely, and how often it was so."""
     likely = [statement for statement in each.statements if statement.probability >= _LIKELY]
     if not likely:
@@ -270,7 +270,7 @@ def _headline(each: Calibration) -> str:
     )
 
 
-def _rivals(found: Sequence[Calibration]) -> list[str]:
+def _rivals(found: Sequence[ScoredOdds]) -> list[str]:
     return list(dict.fromkeys(rival for each in found for rival in each.rivals))
 
 

@@ -12,7 +12,7 @@ from monitor.flights.evaluation.scoring import FlightEventKind, Share
 
 _EventKey = tuple[str, str, str, FlightEventKind, datetime]
 _LossKey = tuple[str, str, str, datetime, Stage]
-KINDS: tuple[FlightEventKind, ...] = ("arrival", "departure")
+_KINDS: tuple[FlightEventKind, ...] = ("arrival", "departure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _found(
 ) -> Iterator[PairedShare]:
     keys = [key for key in mine if key in theirs]
     masks = list(dict.fromkeys(mine[key].mask for key in keys))
-    for kind in KINDS:
+    for kind in _KINDS:
         for mask in (*masks, None) if len(masks) > 1 else masks:
             pairs = [
                 (mine[key], theirs[key])
@@ -132,7 +132,7 @@ def _paired(name: str, pairs: Sequence[tuple[EventOutcome, EventOutcome]]) -> Pa
 
 
 def _told(this: Outcomes, other: Outcomes) -> Iterator[PrecisionPair]:
-    for kind in KINDS:
+    for kind in _KINDS:
         shares = []
         for run in (this, other):
             told = [each.matched for each in run.events if each.side == "told" and each.kind == kind]

@@ -62,11 +62,6 @@ class MaskedResult:
     """The losses besides of which the whole tracks do not show what became."""
 
     @property
-    def flights(self) -> int:
-        """How many flights the cell rests on: those that landed and those that passed."""
-        return self.arrivals.of + self.false_visits.of
-
-    @property
     def shares(self) -> dict[str, Share]:
         """What was found, as outcomes name it."""
         return {
@@ -155,25 +150,8 @@ def evaluate_place(
     total = replace(total, events=tuple(replace(each, mask=name) for each in total.events))
     if not judge:
         return total
-    losses, unknown = _judged(whole, left, recording, name, place)
-    return replace(total, losses=tuple(losses), unknown=unknown)
-
-
-def judge_place(
-    truth: Truth, place: Place, mask: Mask, *, setting: StudyContext, name: str = ""
-) -> list[JudgedLoss]:
-    """Judge the losses alone that a mask makes, without reading any visit; as `evaluate_place` with `judge`."""
-    left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in truth.tracks.items()}
-    recording = TrackRecording(left, truth.places, truth.classes, setting)
-    losses, _ = _judged(truth, left, recording, name, place)
-    return losses
-
-
-def _judged(
-    truth: Truth, left: Mapping[str, Sequence[Fix]], recording: TrackRecording, name: str, place: Place
-) -> tuple[list[JudgedLoss], int]:
-    opened, unknown = judged_losses(truth, left, recording, mask=name, darkened=place.id)
-    return told_beside(opened, truth.places), unknown
+    opened, unknown = judged_losses(whole, left, recording, mask=name, darkened=place.id)
+    return replace(total, losses=tuple(told_beside(opened, places)), unknown=unknown)
 
 
 def evaluate_places(

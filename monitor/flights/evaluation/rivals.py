@@ -16,7 +16,6 @@ from monitor.flights.signal_loss.gaps import GapEnd
 from monitor.sites.geodesy import NM_PER_DEGREE, Floats, course_deg, great_circle_nm, turn_deg
 
 BASE_RATE, NEIGHBOURS, NEAREST_AHEAD = "base rate", "nearest-neighbour vote", "nearest field ahead"
-RIVALS = (NEAREST_AHEAD, BASE_RATE, NEIGHBOURS)
 _KNOWN_AFTER = timedelta(minutes=30)
 _ASKED = 5
 _AHEAD_DEG = 90.0

@@ -180,8 +180,10 @@ def cadence_section(workers: Executor) -> Iterator[str]:
         for held_back in (False, True)
     }
     yield _CADENCES
+    yield ""
     yield from cadence_lines([row for job in jobs[False] for row in job.result()])
     yield _HELD_BACK
+    yield ""
     yield from cadence_lines([row for job in jobs[True] for row in job.result()])
 
 

@@ -172,7 +172,8 @@ def _masked_section(masked: MaskedParis) -> Iterator[str]:
     yield _SCORES
     for words, known in (("Nothing known of before", False), ("The first half known", True)):
         found_scores = list(calibrations(masked.losses(known=known)))
-        yield f"\n{words}:\n"
+        yield f"\n{words}:"
+        yield ""
         yield from _table(score_titles(found_scores), score_rows(found_scores))
         if not known:
             yield from _drawn(found_scores)
@@ -186,7 +187,8 @@ def _real_section(real: Sequence[RealFlights]) -> Iterator[str]:
     yield ""
     yield from real_lines(real)
     found = diagrams(real_scores(real))
-    yield f"\nWhat was said of each loss, with {' and '.join(f'{km:g} km' for km in MASK_KM)} taken away:\n"
+    yield f"\nWhat was said of each loss, with {' and '.join(f'{km:g} km' for km in MASK_KM)} taken away:"
+    yield ""
     yield from _table(score_titles(found), score_rows(found))
     yield from _drawn(found)
 
@@ -225,6 +227,7 @@ def _real_words(real: Sequence[RealFlights]) -> str:
 
 def _drawn(found: Sequence[ScoredOdds]) -> Iterator[str]:
     yield _DIAGRAM
+    yield ""
     yield "```text"
     for each in diagrams(found):
         yield from diagram_lines(each)

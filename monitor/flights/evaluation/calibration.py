@@ -152,3 +152,24 @@ def mean_of(values: Sequence[tuple[str, float]]) -> Estimate:
     drawn = np.random.default_rng(_SEED).integers(len(sums), size=(_DRAWS, len(sums)))
     low, high = np.percentile(sums[drawn].sum(axis=1) / numbers[drawn].sum(axis=1), [_LOW, _HIGH])
     return Estimate(float(sums.sum() / numbers.sum()), float(low), float(high), len(values))
+
+
+def ratio_difference(
+    one: Sequence[tuple[str, float]], other: Sequence[tuple[str, float]]
+) -> tuple[float, float]:
+    """Give the 95 % interval of one mean less another, of values that belong to the same aircraft but need not be as many."""
+    names = {icao24: n for n, icao24 in enumerate(sorted({icao24 for icao24, _ in (*one, *other)}))}
+    drawn = np.random.default_rng(_SEED).integers(len(names), size=(_DRAWS, len(names)))
+    means = []
+    for values in (one, other):
+        owner = np.array([names[icao24] for icao24, _ in values], dtype=np.intp)
+        sums, numbers = np.zeros(len(names)), np.zeros(len(names))
+        np.add.at(sums, owner, [value for _, value in values])
+        np.add.at(numbers, owner, 1.0)
+        of = numbers[drawn].sum(axis=1)
+        means.append(np.where(of > 0, sums[drawn].sum(axis=1) / np.maximum(of, 1), np.nan))
+    apart = means[0] - means[1]
+    if not np.isfinite(apart).any():
+        return -1.0, 1.0
+    low, high = np.nanpercentile(apart, [_LOW, _HIGH])
+    return float(low), float(high)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.flights.evaluation.calibration import Estimate, Statement, mean_of
+from monitor.flights.evaluation.calibration import Estimate, Statement, mean_of, ratio_difference
 from monitor.flights.evaluation.losses import LANDED, JudgedLoss, Stage
 from monitor.flights.evaluation.outcomes import EventOutcome, Outcomes
 from monitor.flights.evaluation.scoring import FlightEventKind, Share
@@ -54,11 +54,8 @@ class PrecisionPair:
     name: str
     this: Share
     other: Share
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the difference of two shares (Newcombe's, from Wilson's of each)."""
-        return difference_interval(self.this, self.other)
+    interval: tuple[float, float]
+    """The 95 % interval of the difference: of the same aircraft drawn again where both runs tell of each, else Newcombe's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +130,15 @@ def _paired(name: str, pairs: Sequence[tuple[EventOutcome, EventOutcome]]) -> Pa
 
 def _told(this: Outcomes, other: Outcomes) -> Iterator[PrecisionPair]:
     for kind in _KINDS:
-        shares = []
-        for run in (this, other):
-            told = [each.matched for each in run.events if each.side == "told" and each.kind == kind]
-            shares.append(Share(sum(told), len(told)))
+        told = [
+            [each for each in run.events if each.side == "told" and each.kind == kind]
+            for run in (this, other)
+        ]
+        shares = [Share(sum(each.matched for each in of), len(of)) for of in told]
         if any(share.of for share in shares):
-            yield PrecisionPair(f"{kind}s told that are true", shares[0], shares[1])
+            ratios = [[(each.icao24, float(each.matched)) for each in of] for of in told]
+            interval = ratio_difference(ratios[0], ratios[1])
+            yield PrecisionPair(f"{kind}s told that are true", shares[0], shares[1], interval)
 
 
 def _scores(
@@ -170,4 +170,5 @@ def _totals(this: Outcomes, other: Outcomes) -> Iterator[PrecisionPair]:
     for mask, shares in this.totals.items():
         for name, share in shares.items():
             if (theirs := other.totals.get(mask, {}).get(name)) is not None:
-                yield PrecisionPair(f"{name.replace('_', ' ')}, {mask}", share, theirs)
+                interval = difference_interval(share, theirs)
+                yield PrecisionPair(f"{name.replace('_', ' ')}, {mask}", share, theirs, interval)

@@ -90,9 +90,15 @@ def heard_in(body: bytes, provider: str) -> tuple[HeardAt, ...]:
 
 def to_keep(reach: Circle, heard: Sequence[HeardAt]) -> tuple[HeardAt, ...]:
     """Give the places that are kept of an answer: coarser, each once, from the nearest to the farthest and not too many."""
-    places = sorted(set(heard), key=lambda place: (_distance(reach, place), place))
+    places = sorted(set(heard), key=lambda place: _by_distance(reach, place))
     step = max(1, -(-len(places) // _MOST_KEPT))
     return tuple(places[: len(places) - 1 : step] + places[-1:])
+
+
+def _by_distance(reach: Circle, place: HeardAt) -> tuple[float, float, float, float]:
+    """Order places; over one spot a height that is not known comes first, for it cannot be compared."""
+    height = -math.inf if place.height_ft is None else place.height_ft
+    return _distance(reach, place), place.lat, place.lon, height
 
 
 def _place_of(fix: Fix) -> HeardAt:

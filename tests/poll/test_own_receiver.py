@@ -188,6 +188,17 @@ def test_nothing_that_is_kept_of_it_tells_whose_places_they_are(sqlite_engine: E
     assert {len(place) for place in hours[0][1]} == {3}
 
 
+def test_two_over_one_spot_of_which_one_sends_no_height_are_both_kept(sqlite_engine: Engine) -> None:
+    here = destination(*PARIS, 45, 30)
+    heard = [aircraft("4ca1fa", *here, alt_baro=None), aircraft("4ca1fb", *here), aircraft("4ca1fc", *here)]
+    antenna = Antenna(heard)
+    report, _ = Watch(sqlite_engine, own(antenna, *PARIS), antenna, ORLY).ask()
+    assert report.outcome == "ok"
+    with reading(sqlite_engine) as connection:
+        ((_, kept),) = hearing_since(connection, "receiver", NOON)
+    assert [place.height_ft is None for place in kept] == [True, False]
+
+
 def test_one_in_range_confirms_the_settings(sqlite_engine: Engine) -> None:
     antenna = Antenna([*around(destination(*PARIS, 90, 300), 60, out_to_nm=100), aircraft("4ca1fa", *PARIS)])
     report, _ = Watch(sqlite_engine, own(antenna, *PARIS), antenna, ORLY).ask()

@@ -49,8 +49,6 @@ _AT_GATE = 3.0
 _NAMELESS = 0.4
 """All fields without name together, against flying on."""
 _NAMELESS_FIELD = "a field without name"
-_CIRCLES, _CIRCLES_REFUELLED = 0.05, 1.0
-"""How many of those that do not land turn back or circle in the dark, also of types that are refuelled in flight."""
 _SAME_WAY, _SAME_WAY_NM, _TURNED_DEG = 0.6, 20.0, 15.0
 """So many come back on the way on which they went, so near to it and so straight: the two ends are then one piece of evidence."""
 _HALF_KNOWN = 0.5
@@ -171,7 +169,7 @@ def posterior_of(question: Question, *, by_itself: bool = False) -> Posterior:
     gap, outlook = question.gap, question.outlook
     answers = _answers(question)
     history = outlook.history(gap.lost.fix.at)
-    prior, on = _prior(answers, history.of_number if by_itself else history)
+    prior, on, stays_up = _prior(answers, history.of_number if by_itself else history)
     if (hints := outlook.hinted(gap.lost.fix.at)) and not any(
         _codes(each) & hints for each in answers.places
     ):
@@ -179,16 +177,17 @@ def posterior_of(question: Question, *, by_itself: bool = False) -> Posterior:
     track = prior * _track_in(question, answers)
     whole = float(track.sum()) + on
     track, on = track / whole, on / whole
+    # Who means to circle has no habit of landing or passing: earlier flights of its kind say nothing of it.
+    circling = question.performance.circles * stays_up / whole
     silent = track * _unheard_landings(question, answers, track > _WORTH)
     alike = {} if by_itself else outlook.corridors(gap.lost).alike(gap.lost)
     seen, seen_on = _as_seen(silent, answers.keys, alike)
-    circles = _CIRCLES if question.performance.endurance else _CIRCLES_REFUELLED / 2
     if gap.back is None:
-        through, circled = _open(question, on, circles)
+        through, circled = _open(question, on, circling)
         landed, through = silent + seen, through + seen_on
     else:
         landed, through, circled = _closed(
-            question, gap.back, answers, silent + seen, on=on + seen_on, circles=circles
+            question, gap.back, answers, silent + seen, on=on + seen_on, circling=circling
         )
     return _posterior(question, answers, landed, through, circled)
 
@@ -259,16 +258,20 @@ def _fan(lost: GapEnd) -> tuple[Floats, Floats, Floats]:
     return points[:, 0], points[:, 1], share / share.sum()
 
 
-def _prior(answers: _Answers, history: History) -> tuple[Floats, float]:
-    """Give the prior of each answer and of flying on: earlier flights of its kind over the geometry of the loss."""
+def _prior(answers: _Answers, history: History) -> tuple[Floats, float, float]:
+    """Give the prior of each answer, and of flying on: earlier flights of its kind over the geometry of the loss.
+
+    The last is that of flying on by geometry alone.
+    """
     keys, total = answers.keys, float(answers.base.sum())
     base: dict[str, float] = {}
     for key, weight in zip(keys, (answers.base / total).tolist(), strict=True):
         base[key] = base.get(key, 0.0) + weight
-    on = history.flying_on(1.0 / (1.0 + total), base)
+    by_geometry = 1.0 / (1.0 + total)
+    on = history.flying_on(by_geometry, base)
     shares = history.landing_shares(base)
     factor = np.array([shares[key] / base[key] if base[key] else 0.0 for key in keys])
-    return (1 - on) * answers.base / total * factor, on
+    return (1 - on) * answers.base / total * factor, on, by_geometry
 
 
 def _track_in(question: Question, answers: _Answers) -> Floats:
@@ -328,7 +331,7 @@ def _floor_ft(lost: Fix) -> float:
     return math.inf if math.isnan(band) else max(band, 0.0) * HEARING_BAND_FT
 
 
-def _open(question: Question, on: float, circles: float) -> tuple[float, float]:
+def _open(question: Question, on: float, circling: float) -> tuple[float, float]:
     """Weigh not having landed in a silence that goes on: who flies on is heard again sooner or later."""
     gap, outlook, performance = question.gap, question.outlook, question.performance
     if performance.outlasted_by(gap.length(question.now)):
@@ -337,7 +340,7 @@ def _open(question: Question, on: float, circles: float) -> tuple[float, float]:
     speed_kt = gap.lost.fix.ground_speed_kt or performance.cruise_kt
     hearing, scope = outlook.hearing(gap.lost.fix), outlook.scope(gap.lost.fix)
     unheard = hearing.flying_unheard(gap.lost, scope, speed_kt, silent_s)
-    return on * (1 - circles) * unheard, on * circles
+    return on * unheard, circling
 
 
 def _step(silent_s: float) -> float:
@@ -346,7 +349,7 @@ def _step(silent_s: float) -> float:
 
 
 def _closed(
-    question: Question, back: GapEnd, answers: _Answers, track: Floats, *, on: float, circles: float
+    question: Question, back: GapEnd, answers: _Answers, track: Floats, *, on: float, circling: float
 ) -> tuple[Floats, float, float]:
     """Weigh a silence with both its ends, by where it came back, on what course, how high, and after how long."""
     gap, performance = question.gap, question.performance
@@ -368,14 +371,14 @@ def _closed(
     out = (_SAME_WAY * same * together + (1 - _SAME_WAY) * apart) * vertical
     stay = hours - (away_in + away_out) * _FLOWN / performance.cruise_kt - _CLIMB_AND_DESCENT_H
     landed = track * out * _stay_density(stay)
-    through = on * (1 - circles) * _through(lost, back, between, hours, performance.cruise_kt)
+    through = on * _through(lost, back, between, hours, performance.cruise_kt)
     if performance.endurance is not None and hours > performance.endurance.total_seconds() / 3600:
         return landed, 0.0, 0.0
     reach = min(max(hours * performance.cruise_kt / 2, _SAME_WAY_NM), _SEEN_WITHIN_NM)
     anywhere = 2 * _SEEN_WITHIN_NM * FLUX_NM / reach**2
     longest = 24.0 if performance.endurance is None else performance.endurance.total_seconds() / 3600
     least = between / performance.cruise_kt
-    circled = on * circles * (_SAME_WAY * same + (1 - _SAME_WAY) * anywhere)
+    circled = circling * (_SAME_WAY * same + (1 - _SAME_WAY) * anywhere)
     circled *= (1.0 if hours > least else 0.0) / (max(hours, 0.1) * math.log(longest / 0.1))
     return landed, through, circled
 

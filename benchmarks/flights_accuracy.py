@@ -41,6 +41,7 @@ class Paris:
 
     fields: tuple[Field, ...]
     reports: int
+    aircraft: int
     refuted: tuple[FlightEvent, ...]
     evidence: tuple[str, ...]
     """For each refuted label, what the reports say."""
@@ -78,7 +79,7 @@ def measure(data: Path = DATA) -> Paris:
         for site_id, source, truth in truths
     ]
     evidence = tuple(reports_say(by_aircraft[event.icao24], event) for event in refuted)
-    return Paris(tuple(rows), sum(map(len, by_aircraft.values())), refuted, evidence)
+    return Paris(tuple(rows), sum(map(len, by_aircraft.values())), len(by_aircraft), refuted, evidence)
 
 
 def stands_still(track: Sequence[Fix], at: datetime) -> bool:

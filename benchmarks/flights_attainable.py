@@ -10,43 +10,35 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.flights_paris import ours
 from db.records import Visit
 from monitor.flights.evaluation.masking import Mask
-from monitor.flights.evaluation.recording import Tracks
+from monitor.flights.evaluation.rivals import loss_features
 from monitor.flights.evaluation.scoring import Share
+from monitor.flights.evaluation.truth import Truth
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.gaps import GapEnd, gaps
 from monitor.flights.tracks.integrity import believed_track
-from monitor.sites.geodesy import NM_PER_DEGREE
+from monitor.sites.geodesy import Floats
 
 _NEIGHBOURS = (1, 3, 5, 7, 9)
 _ON_THE_WAY = timedelta(minutes=45)
 """A loss led to the next arrival of its aircraft where that came so soon."""
-_ALIKE = {"nm": 3.0, "ft": 1_500.0, "turn": 0.5, "fpm": 800.0, "kt": 60.0}
-"""How far apart losses are that are one step unlike each other."""
-
-Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class _Loss:
     icao24: str
-    at: Numbers
+    at: Floats
     field: str
 
 
-def attainable(
-    by_aircraft: Tracks, fields: Sequence[Place], place: Place, mask: Mask, since: datetime
-) -> tuple[Share, Share]:
+def attainable(truth: Truth, place: Place, mask: Mask, since: datetime) -> tuple[Share, Share]:
     """Give the recall and precision of that judge for the arrivals at one place."""
-    end = max(track[-1].at for track in by_aircraft.values()) + timedelta(minutes=30)
     losses: list[_Loss] = []
     arrivals = 0
-    for icao24, track in by_aircraft.items():
-        true = [visit for visit in ours(track, fields, end) if visit.arrived_at is not None]
+    for icao24, track in truth.tracks.items():
+        true = [visit for visit in truth.visits(icao24) if visit.arrived_at is not None]
         arrivals += sum(visit.site_id == place.id and _came_since(visit, since) for visit in true)
         left = [fix for fix in track if not mask(fix)]
         if len(left) < len(track):
@@ -74,24 +66,7 @@ def _losses(icao24: str, lost: Sequence[GapEnd], true: Sequence[Visit], since: d
             and _came_since(visit, since)
         ]
         if end.airborne:
-            yield _Loss(icao24, _features(end), led[0].site_id if led else "")
-
-
-def _features(end: GapEnd) -> Numbers:
-    """Put a loss into a space in which one is one step unlike another."""
-    fix, course = end.fix, np.radians(end.course_deg or 0.0)
-    east = fix.lon * NM_PER_DEGREE * np.cos(np.radians(fix.lat))
-    return np.array(
-        [
-            east / _ALIKE["nm"],
-            fix.lat * NM_PER_DEGREE / _ALIKE["nm"],
-            (fix.altitude_ft or 0.0) / _ALIKE["ft"],
-            np.sin(course) / _ALIKE["turn"],
-            np.cos(course) / _ALIKE["turn"],
-            (end.rate_fpm or 0.0) / _ALIKE["fpm"],
-            (fix.ground_speed_kt or 0.0) / _ALIKE["kt"],
-        ]
-    )
+            yield _Loss(icao24, loss_features(end), led[0].site_id if led else "")
 
 
 def _judged(losses: Sequence[_Loss], field: str, arrivals: int, neighbours: int) -> tuple[Share, Share]:

@@ -1,45 +1,33 @@
-"""How well visits are found where coverage is missing: the whole of docs/accuracy.md.
+"""How well visits are found where coverage is missing: the whole of docs/accuracy.md, in some minutes on two cores.
 
 Run: python -m benchmarks.flights_coverage > docs/accuracy.md
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
 from statistics import median
 
 from benchmarks.flights_accuracy import lines, measure
-from benchmarks.flights_attainable import attainable
 from benchmarks.flights_cadence import cadence_section
-from benchmarks.flights_far import BEFORE, FAR_KM, FLIGHTS, LEARNT_FROM, WAYS, WORLDS, far, table
-from benchmarks.flights_paris import NAMES, SCOPE, places, polls, tracks
-from benchmarks.flights_reliability import by_confidence, by_probability
-from db.records import Visit
-from monitor.flights.evaluation.masking import (
-    LEAST_FLIGHTS,
-    STUDY_TOLERANCE,
-    Mask,
-    MaskedResult,
-    below_ft,
-    evaluate_place,
-    live_visits,
-    within_km,
-)
-from monitor.flights.evaluation.recording import NEVER, StudyContext, TrackRecording, Tracks
-from monitor.flights.evaluation.scoring import Share
-from monitor.flights.places import Place
-from monitor.flights.tracks.classes import default_classes
-from monitor.flights.tracks.identity import Classes
+from benchmarks.flights_far import BEFORE, FLIGHTS, LEARNT_FROM, WAYS, WORLDS, Told, every_far, table
+from benchmarks.flights_masked import MaskedParis
+from benchmarks.flights_paris import NAMES
+from benchmarks.flights_real import MASK_KM, RealFlights, measure_real, samples
+from benchmarks.flights_real import lines as real_lines
+from benchmarks.flights_real import scores as real_scores
+from benchmarks.flights_reliability import by_confidence, by_probability, look_alikes
+from benchmarks.flights_synthetic import ASSUMED, MEASURED
+from monitor.flights.evaluation.calibration import ScoredOdds, calibrations
+from monitor.flights.evaluation.masking import STUDY_TOLERANCE, MaskedResult
+from monitor.reports.evaluation import diagram_lines, diagrams, score_rows, score_titles
 
-RADII_KM = (10.0, 20.0, 40.0)
-ALTITUDES_FT = (3_000.0, 5_000.0, 10_000.0)
-HALF = datetime(2021, 10, 7, 13, 30, tzinfo=UTC)
-"""The constants were set on what lies before."""
+PROCESSES = 2
 
 _INTRODUCTION = """# Accuracy
 
 Written by `python -m benchmarks.flights_coverage > docs/accuracy.md`; nothing here is typed by hand. Intervals are 95 % (Wilson).
-`sitewatch evaluate TRACES --mask-km 100` measures the same on tracks that you have. Visits and inferred visits are read by the code that reads
+`sitewatch evaluate TRACKS --mask-km 100` measures the same on tracks that you have. Visits and inferred visits are read by the code that reads
 the live feeds; of aircraft that are of no watched class the service judges no silence, here all are held to be.
 
 ## Where the feeds hear the ground
@@ -71,152 +59,186 @@ it finds far more than the rule, the routes into the field would have to be know
 _HALVES = """
 All masks and fields together. The constants of the rule were set on the first 90 minutes; the landing direction turned round between
 the halves, which led to one change of the rule itself (a field counts as heard only on the side that others were heard on).
-The last row knows what the service would have told of the first half under the same mask: visits, and losses that led past or elsewhere.
+The third row knows what the service would have told of the first half under the same mask: visits, and losses that led past or elsewhere.
+The last one knows, of all flights but the one that is judged, where and when they landed and took off, half an hour later: as a provider's flight lists tell.
 """
-_CHANGED = """
-What changed: until November 2026 this page built what is known beside a track in its own way, and the service in another; now one builder serves both,
-and the study looks when the service looks. For the second 90 minutes recall is {now[0]} (was {was[0]}), precision {now[1]} (was {was[1]}), departures found {now[2]} (was {was[2]});
-with the first half known recall {known[0]} (was {was_known[0]}), precision {known[1]} (was {was_known[1]}), departures found {known[2]} (was {was_known[2]}).
-Why: where others were heard low at an airport that nobody watches, it is ruled out as the sites always were, so that departures have fewer rivals; an aircraft is judged
-when it is first heard, not only after its next loss. What is known of the first half is what was found of it, no longer the whole truth.
-"""
-BEFORE_THE_ONE_BUILDER = {
-    "second 90 minutes": (Share(194, 330), Share(194, 211), Share(96, 396)),
-    "second 90 minutes, the first known": (Share(203, 330), Share(203, 223), Share(168, 396)),
-}
-"""Recall, precision and departures found as they stood here before, to compare with."""
-_FAR = """
-## Far from all coverage
+_SCORES = """
+### How far its odds can be trusted
 
-No real flight to a dark airport was ever recorded with its truth: at these distances real flights are **not measured** (0 of the {enough}
-that a cell needs). The tables are of **synthetic** flights, {flights} of each kind for each radius, made by `benchmarks/flights_synthetic.py`: heard
-outside a circle around one dark field and silent inside, in {worlds} worlds with four airports each that nobody watches. Courses where
-signals end stray from the direct way by 10° (standard deviation): of the real flights of three hours around Paris half strayed by more than 16° on the
-way in and 9° on the way out, 100 km from the field, and nothing real is known from farther away. It shows what the rule does,
-not how often the world does it. Each cell says how the visits told are graded: `confirmed` with confidence 4 (the flight's own evidence
-says that it landed, and leads to no other place nearly as well) or 3 (the place is likelier than all others together, and by the flight's
-own evidence four times as likely as any other that has a name), or `presumed` with 2 (it landed or circled somewhere), which is never counted for certain.
+Of every loss of signal that a mask makes in the second 90 minutes, told or not, and judged when it has lasted and when the aircraft is heard
+again: how likely each field, the region around them (declared for this) and a landing at all are said to be, and what came true. Less is better of
+both scores; the log score is the surprise in bits. Of “better than” more is better. The rivals are told more than the rule: what really became of every other aircraft
+half an hour before. The *nearest field ahead* names the nearest airport within 90° of the course, and is as sure as it was right of the others;
+the *base rate* says what became of all others; the *vote* is of the five losses most like this one by place, height, course, climb and
+speed. None was tuned. Aircraft are drawn again for the 95 % intervals, as one aircraft is lost under many masks.
+"""
+_DIAGRAM = """
+In each line what was told, where that lies (`│`), how often it came true (`●`, `◉` where both fall together) with its interval (`─`), and the cases:
+"""
+_REAL = """
+## Real long flights
+
+The flights that come with the `traffic` package {version} as samples: {aircraft} aircraft, recorded one by one at airports all over the world, thinned to a report every ten seconds. All
+reports so near to the field are taken away, for every airport at which one of them lands or takes off. Many are no usual flights: calibrations that
+circle a field for hours, surveys, maiden and farewell flights that draw pictures. Nothing is heard of others, and nothing is known of before.
+"""
+_NO_REAL = """
+## Real long flights
+
+**Not measured** in this run: the flights come with the package `traffic`, which was not installed (`python -m pip install --no-deps traffic`).
+"""
+_FAR = """
+## Far from all coverage: made-up flights
+
+No real flight to a dark airport was ever recorded with its truth. These tables are of **synthetic** flights, {flights} of each kind for each radius, in
+{worlds} worlds with four airports each that nobody watches. They fly dog-legs: how far a leg strays from the direct way, how long it is, how
+much longer a way in or out is and how steep is drawn from the flights of the first half of the recording around Paris ({measured}). Reports come every 60 to 70 s, a tenth is
+missing, and a third of the flights have a hole of two to six minutes. The edge of what is heard is ragged and reaches farther out for
+aircraft that are low. Four airlines have ways, numbers and destinations of their own. The ground within 0.8 of the radius is declared a region.
+
+What these worlds share with the rule, or suppose without having measured it:
+
+{assumed}
+
+It shows what the rule does, not how often the world does it. Each cell says how the visits told are graded: `confirmed` with confidence 4 or 3, or `presumed` with 2, which
+is never counted for certain; [visits.md](visits.md) says what each asks. “Only the region” is a visit to the region without a place.
 
 With nothing known of earlier flights:
 """
 _KNOWN = """
-With {before} earlier visits of its kind known, flights on {ways} ways, and gates learnt from {learnt} earlier visits:
+With {before} earlier visits of its kind known, flights on {ways} ways, each airline on its own, and {learnt} earlier visits on the same ways:
 """
 _READING = """
-What it says: a flight that passes without landing is told apart. One that lands at another dark airport near by, or circles in the
-dark for hours and comes out as it went in, may be told as a visit, seldom as a sure one: a history of visits makes a place likelier,
-but does not by itself make a visit sure, for others fly on the usual way too. The price is that many real visits are told with less than they deserve:
-where courses stray, nothing in such a flight tells the place from its neighbours. The alternatives stand in each visit's
-candidates with their probabilities, and imagery must decide.
+Of {look_alikes_of} flights that landed elsewhere, circled or flew past, {look_alikes_hits} are told at the place with confidence 4: {look_alikes} per 1,000.
 
 ### How far a told visit can be trusted
 
 Of the visits told, which share was real? That depends on how many flights of each kind there are, and nobody knows it of a dark place: so for three declared
-mixes of the same made-up flights. {worlds} worlds for each radius, on other seeds than the rule was tuned on. Weakest is confidence 3 where 200 km
-are dark: from there a flight that is still level may circle as well as land. Where most flights only pass, a visit told with 3 is less sure again.
+mixes of the same made-up flights. {worlds} worlds for each radius, on other seeds than the rule was tuned on. A visit to the place is real if it
+landed there; one to the region if it landed at the place or at one of the other airports.
 """
 _DECILES = """
-The same for the mix 50 / 25 / 25 / 0 by the probability that a visit's place has among its candidates. With a history a
+The same for the mix 50 / 25 / 25 / 0 by the probability that is told. With a history a
 probability says how likely the place is if what came before is a guide; confidence asks the flight's own evidence as well.
+"""
+_MEASURED_ON = """
+## Measured on
+
+{recording} reports of {aircraft} aircraft around Paris, 7 October 2021, 12:00 to 15:00 UTC, as answers of the v2 interface every 10 s (MIT-licensed samples of `traffic`); {real}; and
+{flights} synthetic flights (seeds from 20270101). Settings are the defaults, the code is the one in this tree. `python -m benchmarks.flights_coverage` repeats all of it.
 """
 
 
-def masks(fields: tuple[Place, ...]) -> Iterator[tuple[str, Place, Mask]]:
-    """Give every mask of every field."""
-    for km in RADII_KM:
-        yield from ((f"{km:g} km around the field", place, within_km(place, km)) for place in fields)
-    for feet in ALTITUDES_FT:
-        yield from ((f"below {feet:,.0f} ft", place, below_ft(feet)) for place in fields)
-
-
-def history(
-    tracks: Tracks,
-    places: Sequence[Place],
-    mask: Mask,
-    classes: Classes,
-    *,
-    setting: StudyContext,
-    until: datetime,
-) -> dict[str, list[Visit]]:
-    """Give the visits of each site that the service would have told by then of what the mask leaves, in every state."""
-    left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in tracks.items()}
-    recording = TrackRecording(left, places, classes, setting)
-    told = [visit for icao24 in left for visit in live_visits(recording, icao24, places, classes, until)]
-    return {place.id: [visit for visit in told if visit.site_id == place.id] for place in places}
-
-
-def masked(
-    by_aircraft: Tracks, fields: tuple[Place, ...], setting: StudyContext, *, first: Tracks | None = None
-) -> MaskedResult:
-    """Measure every field under every mask, and add it all up.
-
-    With `first` each field knows the visits that the service would have told of these tracks under the same mask.
-    """
-    classes, cells = default_classes(), []
-    for _, place, mask in masks(fields):
-        known = history(first or {}, fields, mask, classes, setting=StudyContext(scope=SCOPE), until=HALF)
-        whole = replace(setting, visits=known)
-        cells.append(evaluate_place(by_aircraft, fields, place, mask, classes, setting=whole))
-    return sum(cells[1:], cells[0])
-
-
-def halves(by_aircraft: Tracks, fields: tuple[Place, ...]) -> Iterator[tuple[str, MaskedResult]]:
-    """Measure what the constants were set on, what they were not set on, and that with the first half known."""
-    cut = {icao24: [fix for fix in track if fix.at < HALF] for icao24, track in by_aircraft.items()}
-    first = {icao24: track for icao24, track in cut.items() if track}
-    second = StudyContext(scope=SCOPE, since=HALF)
-    yield "first 90 minutes (constants set on it)", masked(first, fields, StudyContext(scope=SCOPE))
-    yield "second 90 minutes", masked(by_aircraft, fields, second)
-    yield "second 90 minutes, the first known", masked(by_aircraft, fields, second, first=first)
-
-
-def report() -> Iterator[str]:
+def report(processes: int = PROCESSES) -> Iterator[str]:
     """Write docs/accuracy.md, line by line."""
-    paris = measure()
-    yield _INTRODUCTION.format(reports=f"{paris.reports:,}")
-    yield ""
-    yield from lines(paris)
-    yield from (_REFUTED.format(evidence=told) for told in paris.evidence)
-    yield from cadence_section()
-    yield _MASKED.format(minutes=STUDY_TOLERANCE.total_seconds() / 60)
-    yield ""
+    with ProcessPoolExecutor(processes) as workers:
+        # What takes longest is begun first.
+        masked = MaskedParis(workers)
+        paris = measure()
+        yield _INTRODUCTION.format(reports=f"{paris.reports:,}")
+        yield ""
+        yield from lines(paris)
+        yield from (_REFUTED.format(evidence=told) for told in paris.evidence)
+        yield from cadence_section(workers)
+        yield _MASKED.format(minutes=STUDY_TOLERANCE.total_seconds() / 60)
+        yield ""
+        yield from _masked_section(masked)
+    folder = samples()
+    real = [] if folder is None else measure_real(processes, folder)
+    yield from _real_section(real)
+    told = every_far(processes)
+    yield from _far_section(told)
+    yield _MEASURED_ON.format(
+        recording=f"{paris.reports:,}",
+        aircraft=paris.aircraft,
+        real=_real_words(real),
+        flights=f"{len(told):,}",
+    )
+
+
+def _masked_section(masked: MaskedParis) -> Iterator[str]:
     yield "| taken away | field | heard coming | recall | precision | false visits of flights that passed | departures found | median error | attainable recall | attainable precision |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
-    by_aircraft, fields = tracks([fix for _, fixes in polls() for fix in fixes or ()]), places()
-    for name, place, mask in masks(fields):
-        cell = evaluate_place(
-            by_aircraft, fields, place, mask, default_classes(), setting=StudyContext(scope=SCOPE)
-        )
-        error = f"{median(cell.errors_s):+.0f} s" if cell.errors_s else "–"
-        best = " | ".join(map(str, attainable(by_aircraft, fields, place, mask, NEVER)))
-        yield f"| {name} | {NAMES[place.id]} | {_figures(cell)} | {error} | {best} |"
+    for cell in masked.cells():
+        found = cell.found
+        error = f"{median(found.errors_s):+.0f} s" if found.errors_s else "–"
+        best = " | ".join(map(str, cell.attainable))
+        yield f"| {cell.of.name} | {NAMES[cell.of.place.id]} | {_figures(found)} | {error} | {best} |"
     yield _HALVES
     yield ""
     yield "| part | heard coming | recall | precision | false visits of flights that passed | departures found |"
     yield "|---|---|---|---|---|---|"
-    parts = dict(halves(by_aircraft, fields))
-    yield from (f"| {name} | {_figures(cell)} |" for name, cell in parts.items())
-    yield _changed(parts)
-    unknown, known = ([each for km in FAR_KM for each in far(km, known=know)] for know in (False, True))
-    yield _FAR.format(enough=LEAST_FLIGHTS, flights=FLIGHTS, worlds=WORLDS)
+    yield from (f"| {name} | {_figures(found)} |" for name, found in masked.parts())
+    yield _SCORES
+    for words, known in (("Nothing known of before", False), ("The first half known", True)):
+        found_scores = list(calibrations(masked.losses(known=known)))
+        yield f"\n{words}:"
+        yield ""
+        yield from _table(score_titles(found_scores), score_rows(found_scores))
+        if not known:
+            yield from _drawn(found_scores)
+
+
+def _real_section(real: Sequence[RealFlights]) -> Iterator[str]:
+    if not real:
+        yield _NO_REAL
+        return
+    yield _REAL.format(version=version("traffic"), aircraft=real[0].aircraft)
     yield ""
-    yield from table(unknown)
+    yield from real_lines(real)
+    found = diagrams(real_scores(real))
+    yield f"\nWhat was said of each loss, with {' and '.join(f'{km:g} km' for km in MASK_KM)} taken away:"
+    yield ""
+    yield from _table(score_titles(found), score_rows(found))
+    yield from _drawn(found)
+
+
+def _far_section(told: Sequence[Told]) -> Iterator[str]:
+    cases = ", ".join(
+        f"{name.removesuffix('_deg').removesuffix('_nm').replace('_', ' ')} n = {n}"
+        for name, (n, _) in MEASURED.items()
+    )
+    yield _FAR.format(
+        flights=FLIGHTS, worlds=WORLDS, measured=cases, assumed="\n".join(f"- {each};" for each in ASSUMED)
+    )
+    yield ""
+    yield from table([each for each in told if not each.known])
     yield _KNOWN.format(before=BEFORE, ways=WAYS, learnt=LEARNT_FROM)
     yield ""
-    yield from table(known)
-    yield _READING.format(worlds=WORLDS)
+    yield from table([each for each in told if each.known])
+    alike = look_alikes(told)
+    low, high = (1000 * each for each in alike.interval)
+    yield _READING.format(
+        worlds=WORLDS,
+        look_alikes_of=f"{alike.of:,}",
+        look_alikes_hits=alike.hits,
+        look_alikes=f"{1000 * (alike.value or 0):.1f} ({low:.1f}–{high:.1f})",
+    )
     yield ""
-    yield from by_confidence(unknown, known)
+    yield from by_confidence(told)
     yield _DECILES
     yield ""
-    yield from by_probability(unknown, known)
+    yield from by_probability(told)
 
 
-def _changed(parts: Mapping[str, MaskedResult]) -> str:
-    second, known = (parts[name] for name in BEFORE_THE_ONE_BUILDER)
-    was, was_known = BEFORE_THE_ONE_BUILDER.values()
-    now, now_known = ((each.arrivals, each.precision, each.departures) for each in (second, known))
-    return _CHANGED.format(now=now, was=was, known=now_known, was_known=was_known)
+def _real_words(real: Sequence[RealFlights]) -> str:
+    return f"the samples of `traffic` {version('traffic')} (MIT)" if real else "no long flights"
+
+
+def _drawn(found: Sequence[ScoredOdds]) -> Iterator[str]:
+    yield _DIAGRAM
+    yield ""
+    yield "```text"
+    for each in diagrams(found):
+        yield from diagram_lines(each)
+        yield ""
+    yield "```"
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(titles)} |"
+    yield "|" + "---|" * len(titles)
+    yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
 def _figures(cell: MaskedResult) -> str:
@@ -228,7 +250,8 @@ def _figures(cell: MaskedResult) -> str:
 
 def main() -> None:
     """Print the document."""
-    print("\n".join(line.rstrip("\n") for line in report()))
+    for line in report():
+        print(line.rstrip("\n"), flush=True)
 
 
 if __name__ == "__main__":

@@ -226,7 +226,17 @@ def _site(site_id: str, ends: Sequence[tuple[float, float]]) -> Site:
     # Both directions of a runway follow each other in the list.
     pairs = tuple({"ends": [list(ends[n]), list(ends[n + 1])]} for n in range(0, len(ends), 2))
     zone = ZoneInfo("Europe/Paris")
-    return Site(site_id, NAMES[site_id], "airport", outline, zone, elevation_ft=elevation_ft, runways=pairs)
+    codes = {"icao": site_id.upper()}
+    return Site(
+        site_id,
+        NAMES[site_id],
+        "airport",
+        outline,
+        zone,
+        codes=codes,
+        elevation_ft=elevation_ft,
+        runways=pairs,
+    )
 
 
 def places(data: Path = DATA) -> tuple[Place, ...]:

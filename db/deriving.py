@@ -2,8 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    case,
+    cast,
+    delete,
+    distinct,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from db.flights import Bounds, in_box
 from db.moments import CLOCK_SKEW
@@ -12,6 +26,8 @@ from db.records import Observation, Poll
 from db.schema import SERIES_KEY, coverage_hour, evaluation, fix, observation, poll
 
 _HOUR = timedelta(hours=1)
+_FAR_CELLS = 10_000
+"""More than there are cells between a meridian and its opposite: what is lifted by so much is above 0."""
 
 
 def first_coverage(connection: Connection, site_ids: Collection[str]) -> dict[str, datetime]:
@@ -79,18 +95,42 @@ def heard_before(connection: Connection, icao24: str, before: datetime) -> datet
     return found
 
 
-def was_heard_low(
-    connection: Connection, box: Bounds, since: datetime, until: datetime, *, below_ft: float, but: str
-) -> bool:
-    """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
-    query = select(fix.c.icao24).where(
-        fix.c.at >= since,
-        fix.c.at <= until,
-        *in_box(box),
-        fix.c.icao24 != but,
-        or_(fix.c.on_ground, fix.c.altitude_ft < below_ft),
+def heard_cells(
+    connection: Connection,
+    box: Bounds,
+    since: datetime,
+    until: datetime,
+    *,
+    but: str,
+    cell_deg: float,
+    band_ft: float,
+) -> list[tuple[int, int, int, int]]:
+    """Count the aircraft but one that were heard in [since, until], by cell and band of height.
+
+    A row holds the row and the column of the cell (its southwest corner through its size), the band (-1 on the ground, else
+    whole bands of altitude, none below 0) and the number of aircraft. Reports without a height are left out.
+    """
+    cell, height = literal_column(repr(cell_deg), Float), literal_column(repr(band_ft), Float)
+    row, column = (_whole(connection, at / cell, _FAR_CELLS) for at in (fix.c.lat, fix.c.lon))
+    band = case(
+        (fix.c.on_ground, literal_column("-1")),
+        (fix.c.altitude_ft < 0, literal_column("0")),
+        else_=_whole(connection, fix.c.altitude_ft / height, 0),
     )
-    return connection.execute(query.limit(1)).first() is not None
+    query = (
+        select(row.label("r"), column.label("c"), band.label("b"), func.count(distinct(fix.c.icao24)))
+        .where(fix.c.at >= since, fix.c.at <= until, *in_box(box), fix.c.icao24 != but)
+        .where(or_(fix.c.on_ground, fix.c.altitude_ft.is_not(None)))
+        .group_by("r", "c", "b")
+    )
+    return [(int(a), int(b), int(c), int(n)) for a, b, c, n in connection.execute(query)]
+
+
+def _whole(connection: Connection, value: ColumnElement[Any], lift: int) -> ColumnElement[int]:
+    """Round down; SQLite has no floor everywhere but cuts towards 0, PostgreSQL rounds: the value is lifted above 0 first."""
+    lifted = value + literal_column(str(lift), Integer)
+    whole = func.floor(lifted) if connection.dialect.name == "postgresql" else lifted
+    return cast(whole, Integer) - literal_column(str(lift), Integer)
 
 
 def poll_before(connection: Connection, polls: Sequence[Poll]) -> datetime | None:

@@ -7,12 +7,13 @@ or what could happen. Nothing here was recorded.
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from monitor.sites.geodesy import SECONDS_PER_HOUR, course_deg, destination
+from monitor.sites.geodesy import SECONDS_PER_HOUR, course_deg, destination, great_circle_nm
 
 HERE = Path(__file__).parent
 POLLS = "flights.ndjson"
@@ -59,6 +60,8 @@ class Story:
     empty: Callable[[datetime], bool] = lambda _at: False
     """Whether the answer, and the one about a busy place, is an empty list."""
     step: timedelta = STEP
+    circles: Sequence[tuple[Position, float]] = ()
+    """The circles that are asked about, each with its own answer; one answer holds all where there are none."""
 
 
 def main() -> None:
@@ -84,7 +87,12 @@ def _answers(story: Story, at: datetime) -> Iterator[Mapping[str, Any]]:
         yield _line(story.provider, "canary", at, [])
         return
     heard = [flight(at) for flight in story.flights]
-    yield _line(story.provider, "data", at, [each for each in heard if each is not None])
+    every = [each for each in heard if each is not None]
+    if not story.circles:
+        yield _line(story.provider, "data", at, every)
+    for middle, radius_nm in story.circles:
+        inside = [each for each in every if great_circle_nm(*middle, each["lat"], each["lon"]) <= radius_nm]
+        yield _line(story.provider, "data", at, inside)
 
 
 def _line(
@@ -217,6 +225,23 @@ def stories() -> dict[str, Story]:
         "vnukovo-spoof": _spoof(),
         "empty-answers": _empty(),
         "ghost-address": _ghost(),
+        "vladivostok-36h": _vladivostok(timedelta(hours=36)),
+        "vladivostok-65min": _vladivostok(timedelta(minutes=160)),
+    }
+
+
+def silences() -> dict[str, Story]:
+    """More flights into North Korea that nobody heard land; tests read them from memory, as replaying them takes minutes."""
+    return {
+        "vladivostok-36h": _vladivostok(timedelta(hours=36)),
+        "vladivostok-65min": _vladivostok(timedelta(minutes=160)),
+        "vladivostok-dark-65min": _vladivostok(timedelta(minutes=65)),
+        "air-koryo-pair": _pair(),
+        "il96-to-hanoi": _hanoi(),
+        "transponder-off": _switched_off(),
+        "il76-wonsan": _il76(),
+        "dog-leg-sunan": _dog_leg(),
+        "through-flight": _through(),
     }
 
 
@@ -267,6 +292,182 @@ def _through() -> Story:
         *airliners(INCHEON, _SEOUL),
     ]
     return Story("reconstructed-flights", [(utc("2022-01-18T05:00"), utc("2022-01-18T07:30"))], flights)
+
+
+def along(
+    who: Who, way: Sequence[Position], begins: datetime, *, altitude: float = 33000, rate: float = 0
+) -> Flight:
+    """Flying from point to point at cruise, heard all the way; the height is that at the last point."""
+    legs = list(pairwise(way))
+    miles = [great_circle_nm(*one, *other) for one, other in legs]
+
+    def flight(at: datetime) -> Mapping[str, Any] | None:
+        flown = (at - begins).total_seconds() * who.kt / SECONDS_PER_HOUR
+        if not 0 <= flown <= sum(miles):
+            return None
+        left = sum(miles) - flown
+        for (one, other), length in zip(legs, miles, strict=True):
+            if flown <= length:
+                course = course_deg(*one, *other)
+                height = altitude - rate * left / who.kt * 60
+                return sent(
+                    who,
+                    destination(*one, course, flown),
+                    course,
+                    round(min(35000, height)),
+                    who.kt,
+                    baro_rate=rate,
+                )
+            flown -= length
+        return None
+
+    return flight
+
+
+def ends_at(way: Sequence[Position], who: Who, begins: datetime) -> datetime:
+    """When such a flight is over."""
+    miles = sum(great_circle_nm(*one, *other) for one, other in pairwise(way))
+    return begins + timedelta(hours=miles / who.kt)
+
+
+RA_86540 = Who("15520c", "RA-86540", "IL62", "RFF7040")
+P_633 = Who("7277a9", "P-633", "T204", "KOR272")
+RA_96012 = Who("15770c", "RA-96012", "IL96", "RSD412", kt=470.0)
+RA_78816 = Who("153480", "RA-78816", "IL76", "RFF8816", kt=415.0)
+AS_SHIPPED = (
+    ((39.2002, 126.5659), 245),
+    ((55.7385, 37.6584), 218),
+    ((50.605, 137.0817), 202),
+    ((43.3979, 132.149), 202),
+    ((43.4464, 39.9425), 202),
+)
+"""The circles that the default settings ask about, in their order: Sunan with Wonsan, Moscow, Dzyomgi, Knevichi, Sochi."""
+EDGE = (42.18, 130.5)
+"""Where the way from Vladivostok to Sunan crosses 130.5° E."""
+
+
+def _vladivostok(dark: timedelta) -> Story:
+    """An Il-62M from Vladivostok, heard to 130.5° E, and again at the same place after so long."""
+    begins = utc("2025-03-04T02:00")
+    course = course_deg(*SUNAN, *KNEVICHI)
+    edge = destination(*SUNAN, course, _edge_nm())
+    way = [destination(*KNEVICHI, course_deg(*KNEVICHI, *SUNAN), 12), edge]
+    lost = ends_at(way, RA_86540, begins)
+    back = lost + dark
+    flights = [
+        along(RA_86540, way, begins, rate=900),
+        along(RA_86540, list(reversed(way)), back, rate=-600, altitude=27000),
+        *airliners(INCHEON, _SEOUL),
+        *(
+            _circling(Who(f"71c1{n:02x}", f"HL90{n:02}", "B738", f"KAL90{n}"), middle, 90.0 * n)
+            for n, (middle, _) in enumerate(AS_SHIPPED)
+        ),
+    ]
+    windows = [(begins - timedelta(minutes=2), lost + timedelta(minutes=76))]
+    windows.append((back - timedelta(minutes=4), back + timedelta(minutes=10)))
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
+
+
+def _edge_nm() -> float:
+    """How far from Sunan the way to Vladivostok crosses 130.5° E."""
+    course = course_deg(*SUNAN, *KNEVICHI)
+    return next(nm for nm in range(400) if destination(*SUNAN, course, nm)[1] >= EDGE[1])
+
+
+def _pair() -> Story:
+    """KOR272 from Vladivostok, dark from off the coast, and KOR271 back the same day."""
+    begins = utc("2025-05-12T08:30")
+    course = course_deg(*SUNAN, *KNEVICHI)
+    way = [destination(*SUNAN, course, 330), destination(*SUNAN, course, 200)]
+    lost = ends_at(way, P_633, begins)
+    back = lost + timedelta(hours=4)
+    home = replace(P_633, callsign="KOR271")
+    flights = [
+        along(P_633, way, begins),
+        along(home, list(reversed(way)), back),
+        *airliners(INCHEON, _SEOUL),
+    ]
+    windows = [
+        (begins, lost + timedelta(hours=2)),
+        (back - timedelta(minutes=10), back + timedelta(minutes=16)),
+    ]
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
+
+
+def _hanoi() -> Story:
+    """An Il-96 from Yakutsk by way of Pyongyang to Hanoi: lost in the north, heard again over the Yellow Sea 20 hours later."""
+    begins = utc("2024-06-18T15:00")
+    yakutsk, hanoi = (62.0933, 129.7706), (21.2212, 105.8072)
+    course = course_deg(*SUNAN, *yakutsk)
+    way = [destination(*SUNAN, course, 235), destination(*SUNAN, course, 150)]
+    lost = ends_at(way, RA_96012, begins)
+    out = course_deg(*SUNAN, *hanoi)
+    back = lost + timedelta(hours=20)
+    away = [destination(*SUNAN, out, 110), destination(*SUNAN, out, 230)]
+    flights = [
+        along(RA_96012, way, begins, altitude=36000),
+        along(RA_96012, away, back),
+        *airliners(INCHEON, _SEOUL),
+    ]
+    windows = [
+        (begins, lost + timedelta(hours=2)),
+        (back - timedelta(minutes=10), back + timedelta(minutes=16)),
+    ]
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
+
+
+def _switched_off() -> Story:
+    """The transponder is switched off 30 NM out, and on again there 30 hours later."""
+    begins = utc("2025-01-20T04:00")
+    way = [destination(*SUNAN, 40, 150), destination(*SUNAN, 40, 30)]
+    lost = ends_at(way, RA_86559, begins)
+    back = lost + timedelta(hours=30)
+    flights = [
+        along(RA_86559, way, begins, altitude=11000, rate=-1500),
+        along(RA_86559, list(reversed(way)), back, altitude=33000, rate=1200),
+        *airliners(INCHEON, _SEOUL),
+    ]
+    windows = [
+        (begins, lost + timedelta(hours=2)),
+        (back - timedelta(minutes=10), back + timedelta(minutes=16)),
+    ]
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
+
+
+def _il76() -> Story:
+    """An Il-76 to Wonsan, lost over the sea and heard again five hours later."""
+    begins = utc("2025-07-10T01:00")
+    way = [destination(*WONSAN, 48, 190), destination(*WONSAN, 48, 95)]
+    lost = ends_at(way, RA_78816, begins)
+    back = lost + timedelta(hours=5)
+    flights = [
+        along(RA_78816, way, begins),
+        along(RA_78816, list(reversed(way)), back),
+        *airliners(destination(*WONSAN, 110, 130), _SEOUL),
+    ]
+    windows = [
+        (begins, lost + timedelta(hours=2)),
+        (back - timedelta(minutes=10), back + timedelta(minutes=16)),
+    ]
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
+
+
+def _dog_leg() -> Story:
+    """Over the sea as if to Wonsan, with a dog-leg to Sunan in the dark, and back the same way after seven hours."""
+    begins = utc("2025-09-02T03:00")
+    way = [destination(*WONSAN, 50, 250), destination(*WONSAN, 50, 130)]
+    lost = ends_at(way, RA_86555, begins)
+    back = lost + timedelta(hours=7)
+    flights = [
+        along(RA_86555, way, begins),
+        along(RA_86555, list(reversed(way)), back),
+        *airliners(INCHEON, _SEOUL),
+    ]
+    windows = [
+        (begins, lost + timedelta(hours=2)),
+        (back - timedelta(minutes=10), back + timedelta(minutes=16)),
+    ]
+    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
 
 
 def _outage() -> Story:

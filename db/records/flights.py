@@ -25,6 +25,7 @@ AWAITED_STATES = frozenset({"lost_toward", "presumed"})
 """States in which it may be there: counted, with a lower bound that leaves it out."""
 INFERRED = "inferred"
 """The key of a visit's candidates that says how it was inferred: `lost` on the way here, or only `emerged`."""
+_ONLY_REGION = "only_region"
 _FLIGHT_ENDS = ("origin", "destination")
 TimeBounds = tuple[datetime, datetime]
 """The earliest and the latest time at which something can have happened."""
@@ -121,6 +122,21 @@ class Visit:
     def flight_ends(self) -> JsonMapping:
         """The watched sites at the other ends of the flights that brought and took it: `origin`, `destination`."""
         return {key: self.candidates[key] for key in _FLIGHT_ENDS if key in self.candidates}
+
+    @property
+    def site(self) -> str | None:
+        """The site where it was; None where only the region is known, whose id `site_id` then is."""
+        return None if _ONLY_REGION in self.candidates else self.site_id
+
+    @property
+    def region(self) -> str:
+        """The region where it was, as the sites file declares it; empty where the site lies in none."""
+        return str(self.candidates.get("region", ""))
+
+    @property
+    def places(self) -> tuple[JsonMapping, ...]:
+        """The odds of an inferred visit: places (`site`, `name`, `watched`, `probability`, `away_nm`), best first."""
+        return tuple(self.candidates.get("places", ()))
 
     @property
     def arrived_between(self) -> TimeBounds | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -61,7 +61,10 @@ def visits_command(
         ]
     )
     if as_json:
-        stays = [{**asdict(each), "attribution": one_cell(sources[each.visit_id])} for each in known]
+        stays = [
+            {**asdict(each), **_whereabouts(each), "attribution": one_cell(sources[each.visit_id])}
+            for each in known
+        ]
         document = {"site": found.id, "name": found.name, "visits": stays, "claims": told}
         print_json({**document, "attributions": attributions, "attribution": data})
         return
@@ -71,6 +74,17 @@ def visits_command(
         say(_nothing(found))
     _print_claims(found, told)
     say_data(data)
+
+
+def _whereabouts(visit: "Visit") -> dict[str, Any]:
+    """What follows from a visit's candidates, as the API gives it."""
+    return {
+        "site": visit.site,
+        "region": visit.region or None,
+        "places": list(visit.places),
+        "arrived_between": visit.arrived_between,
+        "departed_between": visit.departed_between,
+    }
 
 
 def _period(option: str, text: str, zone: "tzinfo") -> "Period":
@@ -114,6 +128,8 @@ def _print_claims(site: "Site", claimed: "Sequence[FlightClaim]") -> None:
 
 
 def _nothing(site: "Site") -> str:
+    if site.is_region:
+        return f"No aircraft is known to have landed somewhere in {site.name} ({site.id}); see the visits of its sites."
     if not site.flies:
         return f"{site.name} ({site.id}) is no airfield: flight feeds are not asked about it."
     return (

@@ -18,7 +18,7 @@ from db.records import Poll
 from monitor.derive.days import changed_looks, close_ended
 from monitor.derive.scenes import looks_of_scenes
 from monitor.derive.tracks import TrackReader, changes_by_site
-from monitor.flights.places import Place, places_of
+from monitor.flights.places import Place, places_of, regions_of
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Classes
 from monitor.sites import Site
@@ -53,7 +53,7 @@ def derive_pending(
 
     `stop` is asked between batches: the rest waits.
     """
-    places = places_of(sites)
+    places, regions = places_of(sites), regions_of(sites)
     known = default_classes() if classes is None else classes
     done, waiting = DeriveReport(), _something_waits(engine)
     while waiting and not stop():
@@ -63,7 +63,7 @@ def derive_pending(
             draft = DerivingDraft(connection, now)
             if not batch:
                 break
-            found = _reckon(draft, batch, places, sites, classes=known)
+            found = _reckon(draft, batch, (places, regions), sites, classes=known)
         try:
             with writing(engine) as connection:
                 looks = draft.store(connection, [poll.id for poll in batch])
@@ -93,15 +93,16 @@ def _something_waits(engine: Engine) -> bool:
 def _reckon(
     draft: DerivingDraft,
     batch: Sequence[Poll],
-    places: Sequence[Place],
+    where: tuple[Sequence[Place], Sequence[Place]],
     sites: Sequence[Site],
     *,
     classes: Classes,
 ) -> int:
     """Draft what these polls bring; give the number of new versions of visits."""
     at = max(poll.finished_at or poll.started_at for poll in batch)
-    changes = TrackReader(draft, places, classes, draft.now).derive(batch, at)
-    flying = {place.id: place.site for place in places}
+    places, regions = where
+    changes = TrackReader(draft, places, regions, classes, draft.now).derive(batch, at)
+    flying = {place.id: place.site for place in (*places, *regions)}
     for site_id, changed in changes_by_site(changes).items():
         draft.record_looks(changed_looks(draft, flying[site_id], changed, at))
     by_id = {site.id: site for site in sites}

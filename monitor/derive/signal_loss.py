@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from db.deriving import good_polls_like, heard_before, last_report_times, scope_of, was_heard_low
+from db.deriving import good_polls_like, heard_before, heard_cells, last_report_times, scope_of
 from db.drafts import DerivingDraft
 from db.engine import Connection
 from db.flight_claims import claims, estimates
+from db.flights import fixes
 from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.candidates import unwatched_airports_around
-from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, SIGNAL_LOST_AFTER, GapEnd
+from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, SIGNAL_LOST_AFTER, GapEnd, last_before_silence
+from monitor.flights.signal_loss.hearing import HEARING_BAND_FT, HEARING_CELL_DEG, Hearing, hearing_of
 from monitor.flights.signal_loss.outlook import OutlookReaders, SearchBox, read_losses
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
 from monitor.flights.tracks.integrity import believed_track
@@ -33,6 +35,7 @@ class SignalLossReader:
     draft: DerivingDraft
     fixes: Reports
     places: Sequence[Place]
+    regions: Sequence[Place]
     classes: Classes
     now: datetime
     readers: OutlookReaders
@@ -82,7 +85,13 @@ class SignalLossReader:
         if not track.fixes:
             return
         found = read_losses(
-            track, self.places, known=known, readers=self.readers, classes=self.classes, now=at
+            track,
+            self.places,
+            regions=self.regions,
+            known=known,
+            readers=self.readers,
+            classes=self.classes,
+            now=at,
         )
         earlier = {visit.visit_id: visit for visit in known}
         changed = [replace(each, recorded_at=self.now) for each in found]
@@ -123,11 +132,30 @@ class DatabaseReaders:
         """The time of the last report of one aircraft before another time."""
         return heard_before(self.connection, icao24, before)
 
-    def heard_low(
-        self, box: SearchBox, since: datetime, until: datetime, *, below_ft: float, but: str
-    ) -> bool:
-        """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
-        return was_heard_low(self.connection, box, since, until, below_ft=below_ft, but=but)
+    def heard_cells(self, box: SearchBox, since: datetime, until: datetime, *, but: str) -> Hearing:
+        """Where any aircraft but one was heard in a box, in [since, until]."""
+        rows = heard_cells(
+            self.connection, box, since, until, but=but, cell_deg=HEARING_CELL_DEG, band_ft=HEARING_BAND_FT
+        )
+        return hearing_of(rows)
+
+    def losses(self, icao24: str, since: datetime, until: datetime) -> Sequence[Fix]:
+        """The reports of one aircraft in [since, until] after which it was not heard for five minutes."""
+        after = until + SIGNAL_LOST_AFTER
+        heard = fixes(self.connection, icao24s=[icao24], since=since, until=after + timedelta(microseconds=1))
+        return [fix for fix in last_before_silence(heard) if fix.at <= until]
+
+    def flights_claimed(
+        self, codes: Sequence[str], since: datetime, until: datetime
+    ) -> Sequence[FlightClaim]:
+        """What providers say of flights from and to airports, by their ICAO codes, that ended in [since, until)."""
+        told = claims(self.connection, airports=codes, since=since)
+        return [
+            each
+            for each in told
+            if (ended := each.landed_at or each.last_seen_at or each.took_off_at) is not None
+            and since <= ended < until
+        ]
 
     def good_polls(self, fix: Fix, until: datetime) -> Sequence[datetime]:
         """The times at which good answers ended to the question that brought a report; an archive has no poll."""

@@ -48,6 +48,7 @@ class TrackReader:
 
     draft: DerivingDraft
     places: Sequence[Place]
+    regions: Sequence[Place]
     classes: Classes
     now: datetime
 
@@ -77,7 +78,9 @@ class TrackReader:
         ]
         guard.settle(at)
         readers = DatabaseReaders(self.draft)
-        dark = SignalLossReader(self.draft, self._fixes, self.places, self.classes, self.now, readers)
+        dark = SignalLossReader(
+            self.draft, self._fixes, self.places, self.regions, self.classes, self.now, readers
+        )
         found = heard + [VisitChange(*pair) for pair in dark.derive(believed, at, silences=new_minute)]
         return found + self._linked({change.after.icao24 for change in found} - {""}, at)
 

@@ -83,7 +83,7 @@ class StacFeed:
 
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Ask for many outlines at once."""
-        ordered = sorted(sites, key=lambda site: site.id)
+        ordered = sorted((site for site in sites if not site.is_region), key=lambda site: site.id)
         groups = [ordered[start : start + SITES_AT_ONCE] for start in range(0, len(ordered), SITES_AT_ONCE)]
         return [Scope(self._key(group), tuple(site.id for site in group)) for group in groups]
 

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -44,6 +44,8 @@ class Place:
     bounds: tuple[float, float, float, float]
     runway_ends: tuple[Floats, ...] = field(default=(), repr=False)
     """The two ends of each runway that is known, in the plane: arrays of two rows."""
+    region: str = ""
+    """The region that it lies in, or nothing."""
 
     @property
     def id(self) -> str:
@@ -120,6 +122,11 @@ def places_of(sites: Sequence[Site]) -> tuple[Place, ...]:
     return _places(_Same(tuple(sites)))
 
 
+def regions_of(sites: Sequence[Site]) -> tuple[Place, ...]:
+    """Prepare the regions among the sites: sets of places and the ground between them."""
+    return _regions(_Same(tuple(sites)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Same:
     """The very same sites: comparing them by their contents would cost more than preparing them."""
@@ -139,7 +146,18 @@ class _Same:
 
 @lru_cache(maxsize=8)
 def _places(same: _Same) -> tuple[Place, ...]:
-    return tuple(place_of(site) for site in same.sites if site.flies)
+    regions = _regions(same)
+    return tuple(_in_region(place_of(site), regions) for site in same.sites if site.flies)
+
+
+def _in_region(place: Place, regions: Sequence[Place]) -> Place:
+    here = np.array([place.lat]), np.array([place.lon])
+    return replace(place, region=next((each.id for each in regions if each.contains(*here)[0]), ""))
+
+
+@lru_cache(maxsize=8)
+def _regions(same: _Same) -> tuple[Place, ...]:
+    return tuple(place_of(site) for site in same.sites if site.is_region)
 
 
 def _unwrapped(geometry: BaseGeometry) -> BaseGeometry:

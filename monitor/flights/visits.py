@@ -113,7 +113,11 @@ def _continued(heard: Visit, inferred: Visit) -> Visit:
     """Keep what the loss of signal told; an arrival or departure that was heard is better than its estimate."""
     gap = {**inferred.candidates["gap"], "told": len(inferred.evidence)}
     first = inferred.candidates["first_sign"]
-    kept = {key: inferred.candidates[key] for key in ("arrived_between",) if heard.arrived_at is None}
+    kept = {
+        key: inferred.candidates[key]
+        for key in ("arrived_between",)
+        if heard.arrived_at is None and key in inferred.candidates
+    }
     return replace(
         heard,
         visit_id=inferred.visit_id,
@@ -158,6 +162,8 @@ def _begun(stay: Stay, fixes: Sequence[Fix], classes: Classes, now: datetime) ->
         "first_sign": first.isoformat(timespec="minutes"),
         "arrival": stay.arrival,
     }
+    if stay.place.region:
+        candidates["region"] = stay.place.region
     if (between := _arrived_between(stay)) is not None:
         candidates["arrived_between"] = between
     return Visit(

@@ -14,10 +14,10 @@ _HEARD = {
     3: "heard at one end of the stay only, without a report from the ground",
 }
 _INFERRED = {
-    4: "lost on the way here and heard again on the way back; its flight says that it landed, and fits no other place nearly as well",
-    3: "lost and heard again with time for a stay between; here is likelier than anywhere else, another place or circling is possible",
-    2: "heard again, coming from here or from another place that fits nearly as well",
-    1: "only lost on the way towards this site",
+    4: "lost on the way here and heard again; at least 95 % sure, and by this flight alone it landed here",
+    3: "lost and heard again; at least 80 % sure, another place or circling is possible",
+    2: "heard again, and here is possible, but another place or circling nearly as well",
+    1: "only lost on the way here",
 }
 _TOLD = 5
 FAST_ENOUGH_S = 120.0
@@ -35,6 +35,12 @@ STATES: Mapping[VisitState, str] = {
     "withdrawn": "withdrawn: later reports show that it was not here",
 }
 """What became of a visit, by its state."""
+_IN_REGION: Mapping[VisitState, str] = {
+    "lost_toward": "lost on the way here, the place is open",
+    "presumed": "presumed to have landed in the region",
+    "confirmed": "landed in the region",
+}
+_WORTH_TELLING, _MOST_ODDS = 0.02, 4
 _LOST_AMONG_SEVERAL = "lost on the way here or to a place near by, counted at neither"
 
 
@@ -91,7 +97,18 @@ def confidence_words(visit: Visit) -> str:
 
 def visit_state_words(visit: Visit) -> str:
     """Say what became of it."""
+    if visit.site is None:
+        return f"{_IN_REGION.get(visit.state, STATES[visit.state])} ({odds_words(visit)})"
     return _LOST_AMONG_SEVERAL if visit.is_awaited_near else STATES[visit.state]
+
+
+def odds_words(visit: Visit) -> str:
+    """Name the likeliest places with their odds: `Sunan 62 %, Wonsan 21 %`."""
+    told = [each for each in visit.places if each["probability"] >= _WORTH_TELLING][:_MOST_ODDS]
+    return (
+        ", ".join(f"{each.get('name', each['site'])} {100 * each['probability']:.0f} %" for each in told)
+        or "place open"
+    )
 
 
 def rejected_words(counts: Mapping[str, int]) -> str:
@@ -141,13 +158,14 @@ def _told(visit: Visit, site: Site) -> str:
         back = utc(datetime.fromisoformat(gap["back_at"]))
         return f"was first heard at {back}, flying away from {site.name}; its arrival there was not ({_graded(visit)})."
     lost = utc(datetime.fromisoformat(gap["lost_at"]))
-    away = next((each["away_nm"] for each in visit.candidates["places"] if each["site"] == site.id), None)
-    where = "" if away is None else f", {away:.0f} NM from {site.name} and flying towards it"
+    away = next((each["away_nm"] for each in visit.places if each["site"] == site.id), None)
+    where = f", bound for {site.name} ({odds_words(visit)})" if visit.site is None else ""
+    where = where if away is None else f", {away:.0f} NM from {site.name} and flying towards it"
     text = f"was last heard at {lost}{where}.{came}"
     if "ground_h" in visit.candidates:
         back = utc(datetime.fromisoformat(gap["back_at"]))
         ground = measured_duration(timedelta(hours=visit.candidates["ground_h"]))
-        doubt = "" if visit.state == "confirmed" else "; other places fit nearly as well"
+        doubt = "" if visit.state == "confirmed" else "; other places or circling fit nearly as well"
         return (
             f"{text} It was heard again at {back}, which leaves about {ground} on the ground. "
             f"Nobody heard it land{doubt} ({_graded(visit)})."

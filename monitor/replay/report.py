@@ -66,7 +66,9 @@ def _message(alert: Alert, event: AlertEvent) -> str:
 
 def _visit(visit: Visit) -> dict[str, Any]:
     return {
-        "site": visit.site_id,
+        "site": visit.site,
+        "region": visit.region or None,
+        "places": [dict(each) for each in visit.places],
         "icao24": visit.icao24,
         "arrived_at": _time(visit.arrived_at),
         "departed_at": _time(visit.departed_at),

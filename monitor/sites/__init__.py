@@ -62,6 +62,12 @@ class Site:
         """Whether aircraft come and go here, so that flight feeds are asked about it."""
         return self.kind in FLIGHT_KINDS
 
+    @property
+    def is_region(self) -> bool:
+        """Whether this is a set of places and the ground between them: no feed is asked about it."""
+        return self.kind == REGION_KIND
 
+
+REGION_KIND = "region"
 FLIGHT_KINDS = frozenset({"airport", "airbase", "factory"})
 """Kinds with a runway of their own; the factory among the seeds is an aircraft plant on an airfield."""

@@ -9,7 +9,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 from shapely import MultiPolygon, Polygon
 
-from monitor.sites import Site
+from monitor.sites import REGION_KIND, Site
 from monitor.sites.document import check_leaves
 from monitor.sites.faults import SitesFault, Spot, did_you_mean, printable_value
 from monitor.sites.fields import (
@@ -37,7 +37,7 @@ from monitor.sites.properties import (
     check_links,
     check_runways,
 )
-from monitor.sites.shapes import outline
+from monitor.sites.shapes import MAX_AREA_KM2, MAX_REGION_KM2, outline
 from monitor.sites.subjects import linked_site
 from monitor.sites.watching import (
     NO_RULE_DEFAULTS,
@@ -169,11 +169,12 @@ def _check_feature(
         spot.at("type").fault(
             f"{printable_value(entry.get('type'))} is not a Feature", 'Write "type": "Feature"'
         )
-    shape = outline(spot.at("geometry"), entry.get("geometry"))
     here = spot.at("properties")
     # A trip through QGIS gives every feature every key, null where it had none.
     given = {key: value for key, value in mapping(here, entry.get("properties")).items() if value is not None}
     known_keys(here, given, PROPERTY_KEYS)
+    most_km2 = MAX_REGION_KM2 if given.get("kind") == REGION_KIND else MAX_AREA_KM2
+    shape = outline(spot.at("geometry"), entry.get("geometry"), most_km2)
     site_id = _check_id(spot, entry, given)
     zone = _check_timezone(here, given, shape)
     codes = check_codes(here.at("codes"), given.get("codes", {}))

@@ -72,6 +72,15 @@ def course_deg(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float:
     return math.degrees(math.atan2(y, x)) % FULL_TURN_DEG
 
 
+def courses_deg(lat: float, lon: float, lats: Floats, lons: Floats) -> Floats:
+    """As `course_deg`, from one position to many."""
+    east, phi_a, phi_b = np.radians(lons - lon), math.radians(lat), np.radians(lats)
+    y = np.sin(east) * np.cos(phi_b)
+    x = math.cos(phi_a) * np.sin(phi_b) - math.sin(phi_a) * np.cos(phi_b) * np.cos(east)
+    found: Floats = np.degrees(np.arctan2(y, x)) % FULL_TURN_DEG
+    return found
+
+
 def turn_deg(one_deg: float, other_deg: float) -> float:
     """Give the angle between two courses, 0 to 180."""
     return abs(wrap_longitude(one_deg - other_deg))

@@ -43,6 +43,8 @@ KINDS = {
         SiteKind("naval_base", "naval base", _PORT),
         SiteKind("factory", "factory", {**_AIRFIELD, "vehicles": _JUDGED, "railcars": _JUDGED}),
         SiteKind("launch_site", "launch site", {"vehicles": _JUDGED}),
+        # What landed at a named place is counted there; here only what landed somewhere in the region.
+        SiteKind("region", "region", {"arrivals": {"rules": {"watchlist": {}}}}),
     )
 }
 """Every kind by name. A new kind is one entry here and one line in docs/sites.md."""

@@ -31,6 +31,8 @@ class Overlap:
 
 def overlaps(sites: Sequence[Site], among: Collection[str] | None = None) -> list[Overlap]:
     """Every pair that shares ground, or those with a site of `among`; areas are compared in degrees, which cancel out."""
+    # A region is there to hold sites.
+    sites = [site for site in sites if not site.is_region]
     outlines = np.array([site.geometry for site in sites], dtype=object)
     pairs = shapely.STRtree(outlines).query(outlines, predicate="intersects").T
     found = []

@@ -1,8 +1,10 @@
 """The packaged table of runways by airport (OurAirports): a site made from an airport's code knows its runways at once."""
 
 import csv
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -13,18 +15,29 @@ _TABLE = f"{_PACKAGE}/data/runways.csv"
 _ENDS = (("le_longitude_deg", "le_latitude_deg"), ("he_longitude_deg", "he_latitude_deg"))
 
 
-@lru_cache(maxsize=64)
+_AIRPORT = re.compile(r',"([^",]+)",')
+
+
+@lru_cache(maxsize=4096)
 def runways_of(icao: str) -> tuple[Mapping[str, Any], ...]:
     """Give the runways of an airport with both ends known, as a site holds them; closed ones are left out."""
-    if not icao:
+    head, lines = _table()
+    if icao not in lines:
         return ()
+    return tuple(_runways(csv.DictReader([head, *lines[icao]]), icao))
+
+
+@cache
+def _table() -> tuple[str, Mapping[str, Sequence[str]]]:
+    """Give the head of the table, and its lines by the first code in each: 47,000, of which few are ever taken apart."""
     path = Path(str(distribution(_PACKAGE).locate_file(_TABLE)))
-    mark = f',"{icao}",'
+    found: dict[str, list[str]] = defaultdict(list)
     with path.open(encoding="utf-8", newline="") as lines:
         head = next(lines)
-        # 47,000 rows: only those that name the airport are taken apart.
-        rows = csv.DictReader([head, *(line for line in lines if mark in line)])
-        return tuple(_runways(rows, icao))
+        for line in lines:
+            if (named := _AIRPORT.search(line)) is not None:
+                found[named[1]].append(line)
+    return head, dict(found)
 
 
 def runways_source() -> str:

@@ -16,6 +16,7 @@ from monitor.sites.geometry import area_km2
 MAX_VERTICES = 10_000
 MIN_AREA_KM2 = 1e-4
 MAX_AREA_KM2 = 100_000.0
+MAX_REGION_KM2 = 20_000_000.0
 OUTLINE_TYPES = ("Polygon", "MultiPolygon")
 AREA_TYPES = ("Polygon", "MultiPolygon", "LineString")
 SWAPPED = "latitude and longitude look swapped"
@@ -35,12 +36,12 @@ _WHAT = {
 LonLat = tuple[float, float]
 
 
-def outline(spot: Spot, value: Any) -> Polygon | MultiPolygon | None:
+def outline(spot: Spot, value: Any, most_km2: float = MAX_AREA_KM2) -> Polygon | MultiPolygon | None:
     """The outline of a site: valid, counter-clockwise, of a sensible area; None with faults otherwise."""
     geometry = parse_shape(spot, value, OUTLINE_TYPES)
     if not isinstance(geometry, Polygon | MultiPolygon):
         return None
-    return geometry if _fits(spot, geometry) else None
+    return geometry if _fits(spot, geometry, most_km2) else None
 
 
 def parse_shape(spot: Spot, value: Any, types: Collection[str]) -> BaseGeometry | None:
@@ -169,14 +170,12 @@ def _why_invalid(geometry: BaseGeometry) -> str:
     return f"{_WHAT.get(what, f'the outline is not valid ({what.lower()})')} at [{place}]"
 
 
-def _fits(spot: Spot, geometry: Polygon | MultiPolygon) -> bool:
+def _fits(spot: Spot, geometry: Polygon | MultiPolygon, most_km2: float) -> bool:
     area = area_km2(geometry)
     if area < MIN_AREA_KM2:
         spot.fault("the area is zero, or smaller than 100 m²", "Draw the whole site, in degrees")
         return False
-    if area > MAX_AREA_KM2:
-        spot.fault(
-            f"the area is {area:,.0f} km²", f"Draw a site of at most {MAX_AREA_KM2:,.0f} km², or several"
-        )
+    if area > most_km2:
+        spot.fault(f"the area is {area:,.0f} km²", f"Draw a site of at most {most_km2:,.0f} km², or several")
         return False
     return True

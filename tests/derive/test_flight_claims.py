@@ -170,7 +170,7 @@ def test_a_destination_that_is_claimed_says_where_an_aircraft_was_lost_to(
     world = World(engine, (QUIET_FIELD,))
     place = place_of(QUIET_FIELD)
     # So far out that the direction alone does not say it.
-    cruise = Cruise(place.lat, place.lon, 20).towards(330)
+    cruise = Cruise(place.lat, place.lon, 20, off_deg=40).towards(330)
     claim = replace(CLAIM, destination=destination, first_seen_at=cruise.at - HOUR, last_seen_at=cruise.at)
     with writing(engine) as connection:
         insert_claims(connection, [claim] if destination else [])

@@ -7,6 +7,7 @@ import pytest
 from shapely import STRtree
 from shapely.geometry import shape
 
+from monitor.flights.places import places_of
 from monitor.sites.geometry import bounding_circle
 from monitor.sites.kinds import KINDS
 from monitor.sites.load import SiteSet, load_sites
@@ -25,8 +26,9 @@ def shipped() -> SiteSet:
 @pytest.mark.shared
 def test_every_researched_site_is_there_as_it_was_drawn(shipped: SiteSet, shared_data: Path) -> None:
     research = json.loads((shared_data / "sites-research.geojson").read_text(encoding="utf-8"))
-    assert [site.id for site in shipped] == [feature["id"] for feature in research["features"]]
-    for site, feature in zip(shipped, research["features"], strict=True):
+    drawn = [site for site in shipped if not site.is_region]
+    assert [site.id for site in drawn] == [feature["id"] for feature in research["features"]]
+    for site, feature in zip(drawn, research["features"], strict=True):
         told = feature["properties"]
         assert site.geometry.equals(shape(feature["geometry"]))
         assert (site.name, site.timezone.key, site.precision) == (told["name"], told["tz"], told["precision"])
@@ -77,9 +79,8 @@ def test_every_site_says_where_its_outline_comes_from(shipped: SiteSet) -> None:
 
 
 def test_no_two_sites_overlap(shipped: SiteSet) -> None:
-    met = STRtree([site.geometry for site in shipped]).query(
-        [site.geometry for site in shipped], predicate="intersects"
-    )
+    outlines = [site.geometry for site in shipped if not site.is_region]
+    met = STRtree(outlines).query(outlines, predicate="intersects")
     assert [(one, other) for one, other in met.T.tolist() if one != other] == []
 
 
@@ -90,7 +91,17 @@ def test_every_site_that_flies_has_an_elevation(shipped: SiteSet) -> None:
 
 
 def test_every_site_fits_the_circle_of_a_feed(shipped: SiteSet) -> None:
-    assert all(0.3 < bounding_circle(site.geometry).radius_nm < 10 for site in shipped)
+    drawn = [site for site in shipped if not site.is_region]
+    assert all(0.3 < bounding_circle(site.geometry).radius_nm < 10 for site in drawn)
+
+
+def test_the_shipped_regions_hold_their_sites_and_no_others(shipped: SiteSet) -> None:
+    regions = {place.region for place in places_of(tuple(shipped)) if place.region}
+    assert regions == {site.id for site in shipped if site.is_region} == {"kp", "ru-far-east"}
+    for region, prefix, others in (("kp", "kp-", ("ru-", "kr-")), ("ru-far-east", "ru-", ("kp-",))):
+        there = [place.id for place in places_of(tuple(shipped)) if place.region == region]
+        assert there
+        assert all(name.startswith(prefix) and not name.startswith(others) for name in there)
 
 
 def test_every_kind_of_shipped_site_has_a_watch(shipped: SiteSet) -> None:

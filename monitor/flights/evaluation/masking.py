@@ -1,17 +1,21 @@
 """How well visits are found where reports are missing: take reports away from real or made tracks, and read again."""
 
+import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-import numpy as np
-
 from db.records import AWAITED_STATES, PRESENT_STATES, Fix, Visit
 from monitor.flights.coverage import watched_s
+from monitor.flights.evaluation.losses import JudgedLoss, judged_losses
+from monitor.flights.evaluation.outcomes import EventOutcome, Outcomes, Side
 from monitor.flights.evaluation.recording import EVERYTHING, NEVER, StudyContext, TrackRecording, Tracks
-from monitor.flights.evaluation.scoring import FlightEvent, FlightEventKind, Share, score
+from monitor.flights.evaluation.rivals import told_beside
+from monitor.flights.evaluation.scoring import FlightEvent, FlightEventKind, Score, Share, score
+from monitor.flights.evaluation.truth import Truth
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.gaps import LOOKED_AT_FOR, TrackSegment, gaps, split_segments
 from monitor.flights.signal_loss.outlook import read_losses
@@ -25,8 +29,6 @@ from monitor.sites.geodesy import METRES_PER_NM, NM_PER_DEGREE, wrap_longitude
 KM_PER_NM = METRES_PER_NM / 1000
 STUDY_TOLERANCE = timedelta(minutes=15)
 """An estimated arrival may be so far off; one that was heard is off by seconds."""
-LEAST_FLIGHTS = 200
-"""Fewer real flights measure nothing."""
 FOUND_STATES = PRESENT_STATES | {"presumed"}
 """States in which a visit is found: an aircraft that is only lost towards a place may still come back."""
 _MINUTE, _TICK = timedelta(minutes=1), timedelta(microseconds=1)
@@ -52,16 +54,22 @@ class MaskedResult:
     """The true arrivals of which anything at all was still heard in the half hour before."""
     errors_s: tuple[float, ...]
     """How far off the times of the arrivals found are."""
+    events: tuple[EventOutcome, ...] = ()
+    """Every arrival and departure, true or told."""
+    losses: tuple[JudgedLoss, ...] = ()
+    """What is said of every loss of signal that the mask made, where losses were to be judged."""
+    unknown: int = 0
+    """The losses besides of which the whole tracks do not show what became."""
 
     @property
-    def flights(self) -> int:
-        """How many flights the cell rests on: those that landed and those that passed."""
-        return self.arrivals.of + self.false_visits.of
-
-    @property
-    def measured(self) -> bool:
-        """Whether there are enough flights to say anything."""
-        return self.flights >= LEAST_FLIGHTS
+    def shares(self) -> dict[str, Share]:
+        """What was found, as outcomes name it."""
+        return {
+            "arrivals": self.arrivals,
+            "precision": self.precision,
+            "departures": self.departures,
+            "false_visits": self.false_visits,
+        }
 
     def __add__(self, other: "MaskedResult") -> "MaskedResult":
         pairs = [
@@ -75,7 +83,15 @@ class MaskedResult:
             )
         ]
         return MaskedResult(
-            pairs[0], pairs[1], pairs[2], pairs[3], pairs[4], (*self.errors_s, *other.errors_s)
+            pairs[0],
+            pairs[1],
+            pairs[2],
+            pairs[3],
+            pairs[4],
+            (*self.errors_s, *other.errors_s),
+            (*self.events, *other.events),
+            (*self.losses, *other.losses),
+            self.unknown + other.unknown,
         )
 
 
@@ -84,8 +100,8 @@ def within_km(place: Place, radius_km: float) -> Mask:
 
     def mask(fix: Fix) -> bool:
         turned = wrap_longitude(fix.lon - place.lon)
-        away = np.hypot(turned * place.east_scale, (fix.lat - place.lat) * NM_PER_DEGREE)
-        return bool(away * KM_PER_NM < radius_km)
+        away = math.hypot(turned * place.east_scale, (fix.lat - place.lat) * NM_PER_DEGREE)
+        return away * KM_PER_NM < radius_km
 
     return mask
 
@@ -110,34 +126,82 @@ def evaluate_place(
     classes: Classes,
     *,
     setting: StudyContext = EVERYTHING,
+    name: str = "",
+    truth: Truth | None = None,
+    judge: bool = False,
 ) -> MaskedResult:
     """Measure what is found of the traffic of a place once the masked reports are gone.
 
-    The truth is what is read from all reports. Only aircraft of which the mask takes something are counted.
+    The truth is what is read from all reports. Only aircraft of which the mask takes something are counted. `name` is
+    what the mask is called in the outcomes; with `judge` every loss that it makes is judged as well.
     """
-    end = max(track[-1].at for track in tracks.values()) + timedelta(minutes=30)
+    whole = truth or Truth(tracks, places, classes)
     left = {icao24: [fix for fix in track if not mask(fix)] for icao24, track in tracks.items()}
     recording = TrackRecording(left, places, classes, setting)
     total = _nothing()
     for icao24, track in tracks.items():
         if len(left[icao24]) == len(track):
             continue
-        true = _of_place(_truth(believed_track(track), places, classes, end), place)
-        told = live_visits(recording, icao24, places, classes, end)
+        true = _of_place(whole.visits(icao24), place)
+        told = live_visits(recording, icao24, places, classes, whole.end)
         found = [visit for visit in _of_place(told, place) if visit.state in FOUND_STATES]
         passes = _passes(track, mask, true, setting.since)
         total += _cell(true, found, passes, _audible(true, left[icao24], setting.since), setting.since)
-    return total
+    total = replace(total, events=tuple(replace(each, mask=name) for each in total.events))
+    if not judge:
+        return total
+    opened, unknown = judged_losses(whole, left, recording, mask=name, darkened=place.id)
+    return replace(total, losses=tuple(told_beside(opened, places)), unknown=unknown)
 
 
 def evaluate_places(
-    tracks: Tracks, places: Sequence[Place], mask_of: Callable[[Place], Mask], classes: Classes
+    tracks: Tracks,
+    places: Sequence[Place],
+    mask_of: Callable[[Place], Mask],
+    classes: Classes,
+    *,
+    setting: StudyContext = EVERYTHING,
+    name: str = "",
+    truth: Truth | None = None,
+    judge: bool = False,
 ) -> MaskedResult:
     """Measure every place, each with its own mask, and add the figures up."""
-    total = _nothing()
+    whole, total = truth or Truth(tracks, places, classes), _nothing()
     for place in places:
-        total += evaluate_place(tracks, places, place, mask_of(place), classes)
-    return total
+        total += evaluate_place(
+            tracks,
+            places,
+            place,
+            mask_of(place),
+            classes,
+            setting=setting,
+            name=name,
+            truth=whole,
+            judge=judge,
+        )
+    return replace(total, losses=tuple(_once(total.losses)))
+
+
+def _once(losses: Sequence[JudgedLoss]) -> Iterator[JudgedLoss]:
+    """Leave out a loss that the same mask made at another place too, as one by height does at all of them."""
+    known: dict[tuple[str, datetime, str], list[Mapping[str, float]]] = defaultdict(list)
+    for loss in losses:
+        same = known[loss.icao24, loss.lost_at, loss.stage]
+        if loss.odds not in same:
+            same.append(loss.odds)
+            yield loss
+
+
+def outcomes_of_cells(cells: Mapping[str, MaskedResult], version: str) -> Outcomes:
+    """Give what a run found under each mask, case by case."""
+    every = cells.values()
+    return Outcomes(
+        version,
+        tuple(event for cell in every for event in cell.events),
+        tuple(loss for cell in every for loss in cell.losses),
+        {mask: cell.shares for mask, cell in cells.items()},
+        sum(cell.unknown for cell in every),
+    )
 
 
 def _passes(track: Sequence[Fix], mask: Mask, true: Sequence[Visit], since: datetime) -> int:
@@ -208,7 +272,15 @@ def _read(
         )
         found = _updated(known, heard)
     if lately or any(map(_is_awaited, found)):
-        lost = read_losses(track, places, known=found, readers=readers, classes=classes, now=now)
+        lost = read_losses(
+            track,
+            places,
+            regions=recording.setting.regions,
+            known=found,
+            readers=readers,
+            classes=classes,
+            now=now,
+        )
         found = _updated(found, lost)
     return found
 
@@ -216,19 +288,6 @@ def _read(
 def _updated(known: Sequence[Visit], changed: Sequence[Visit]) -> list[Visit]:
     whole = {visit.visit_id: visit for visit in (*known, *changed)}
     return sorted(whole.values(), key=lambda each: (each.first_fix_at or NEVER, each.visit_id))
-
-
-def _truth(track: Track, places: Sequence[Place], classes: Classes, now: datetime) -> list[Visit]:
-    """Read the visits that all reports together show; the feed is held never to have failed."""
-    return derive_visits(
-        track,
-        places,
-        known=(),
-        since=NEVER,
-        watched=lambda _place, _heard, since, until: (until - since).total_seconds(),
-        classes=classes,
-        now=now,
-    )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -333,7 +392,20 @@ def _cell(
         Share(min(passes, false), passes),
         audible,
         tuple((one.at - true_one.at).total_seconds() for true_one, one in arrivals.matched),
+        tuple(event for each in (arrivals, departures) for event in _outcomes(each)),
     )
+
+
+def _outcomes(scored: Score) -> Iterator[EventOutcome]:
+    sides: tuple[tuple[Sequence[FlightEvent], Side, bool], ...] = (
+        ([true for true, _ in scored.matched], "true", True),
+        (scored.missed, "true", False),
+        ([told for _, told in scored.matched], "told", True),
+        (scored.false, "told", False),
+    )
+    for events, side, matched in sides:
+        for each in events:
+            yield EventOutcome("", each.site_id, each.icao24, each.kind, each.at, side, matched)
 
 
 def _events(visits: Sequence[Visit], key: str, since: datetime) -> list[FlightEvent]:

@@ -1,7 +1,7 @@
 """Tracks in memory, and what is known beside them: the study reads of a recording what the live line reads of its database."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import compress
@@ -14,7 +14,14 @@ from monitor.flights.coverage import POLL_WORTH_S
 from monitor.flights.places import Place, positions
 from monitor.flights.selection import worth_storing
 from monitor.flights.signal_loss.candidates import unwatched_airports_around
-from monitor.flights.signal_loss.gaps import GapEnd
+from monitor.flights.signal_loss.gaps import SIGNAL_LOST_AFTER, GapEnd, last_before_silence
+from monitor.flights.signal_loss.hearing import (
+    HeardCell,
+    Hearing,
+    cells_of,
+    hearing_band,
+    hearing_of,
+)
 from monitor.flights.signal_loss.outlook import SearchBox
 from monitor.flights.tracks.identity import Classes
 
@@ -39,6 +46,7 @@ class StudyContext:
     claims: Sequence[FlightClaim] = ()
     """What providers say of flights."""
     estimates: Sequence[EstimatedPosition] = ()
+    regions: Sequence[Place] = ()
     airports: Callable[[GapEnd, Sequence[Place]], Sequence[Place]] = unwatched_airports_around
     """The airports that nobody watches, around an end of a gap."""
 
@@ -60,24 +68,49 @@ class TrackRecording:
         fixes = sorted(stored, key=lambda fix: fix.lat)
         self._lat, self._lon = positions(fixes)
         self._at = np.array([fix.at.timestamp() for fix in fixes], dtype=np.float64)
-        self._height_ft = np.array([_low_as_ft(fix) for fix in fixes], dtype=np.float64)
-        self._icao24 = np.array([fix.icao24 for fix in fixes], dtype=np.str_)
+        self._band = np.array([hearing_band(fix) for fix in fixes], dtype=np.float64)
+        names, self._who = np.unique([fix.icao24 for fix in fixes] or [""], return_inverse=True)
+        self._number = {str(name): n for n, name in enumerate(names)}
+        self._losses: dict[str, Sequence[Fix]] = {}
+        self._heard: dict[tuple[SearchBox, datetime, datetime, str], Hearing] = {}
 
     def until(self, now: datetime) -> "RecordingReaders":
         """Give the readers of what was known at a time."""
         return RecordingReaders(self, now)
 
-    def heard_low(
-        self, box: SearchBox, since: datetime, until: datetime, *, below_ft: float, but: str
-    ) -> bool:
-        """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
+    def heard_cells(self, box: SearchBox, since: datetime, until: datetime, *, but: str) -> Hearing:
+        """Where any aircraft but one was heard in a box, in [since, until]."""
+        key = (box, since, until, but)
+        if key not in self._heard:
+            self._heard[key] = hearing_of(self._cells(box, since, until, but))
+        return self._heard[key]
+
+    def _cells(self, box: SearchBox, since: datetime, until: datetime, but: str) -> Iterator[HeardCell]:
         west, south, east, north = box
         rows = slice(int(np.searchsorted(self._lat, south)), int(np.searchsorted(self._lat, north, "right")))
         lon, at = self._lon[rows], self._at[rows]
         across = (lon >= west) & (lon <= east) if west <= east else (lon >= west) | (lon <= east)
         during = (at >= since.timestamp()) & (at <= until.timestamp())
-        low = (self._height_ft[rows] < below_ft) & (self._icao24[rows] != but)
-        return bool((across & during & low).any())
+        other = self._who[rows] != self._number.get(but, -1)
+        kept = across & during & other & np.isfinite(self._band[rows])
+        cells = np.column_stack(
+            [
+                cells_of(self._lat[rows][kept]),
+                cells_of(lon[kept]),
+                self._band[rows][kept],
+                self._who[rows][kept],
+            ]
+        ).astype(np.int64)
+        by_aircraft = np.unique(cells, axis=0)
+        found, number = np.unique(by_aircraft[:, :3], axis=0, return_counts=True)
+        for (row, column, band), heard in zip(found.tolist(), number.tolist(), strict=True):
+            yield row, column, band, heard
+
+    def losses(self, icao24: str) -> Sequence[Fix]:
+        """The reports of one aircraft after which it was not heard for five minutes, if ever."""
+        if icao24 not in self._losses:
+            self._losses[icao24] = last_before_silence(self.tracks.get(icao24, ()))
+        return self._losses[icao24]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +129,27 @@ class RecordingReaders:
         track = self.recording.tracks.get(icao24, ())
         return max((fix.at for fix in track if fix.at < before), default=None)
 
-    def heard_low(
-        self, box: SearchBox, since: datetime, until: datetime, *, below_ft: float, but: str
-    ) -> bool:
-        """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
-        return self.recording.heard_low(box, since, min(until, self.now), below_ft=below_ft, but=but)
+    def heard_cells(self, box: SearchBox, since: datetime, until: datetime, *, but: str) -> Hearing:
+        """Where any aircraft but one was heard in a box, in [since, until], as far as that is over."""
+        return self.recording.heard_cells(box, since, min(until, self.now), but=but)
+
+    def losses(self, icao24: str, since: datetime, until: datetime) -> Sequence[Fix]:
+        """The reports of one aircraft in [since, until] after which it was not heard for five minutes."""
+        known = min(until, self.now - SIGNAL_LOST_AFTER)
+        return [fix for fix in self.recording.losses(icao24) if since <= fix.at <= known]
+
+    def flights_claimed(
+        self, codes: Sequence[str], since: datetime, until: datetime
+    ) -> Sequence[FlightClaim]:
+        """What was known by now of flights from and to airports that ended in [since, until)."""
+        return [
+            each
+            for each in self.recording.setting.claims
+            if each.received_at <= self.now
+            and not {each.origin, each.destination, each.actual_destination}.isdisjoint(codes)
+            if (ended := each.landed_at or each.last_seen_at or each.took_off_at) is not None
+            and since <= ended < until
+        ]
 
     def good_polls(self, fix: Fix, until: datetime) -> Sequence[datetime]:
         """The times from a report on at which good answers ended."""
@@ -139,10 +188,3 @@ class RecordingReaders:
     def airports_around(self, end: GapEnd, places: Sequence[Place]) -> Sequence[Place]:
         """The airports around an end of a gap that are none of the sites."""
         return self.recording.setting.airports(end, places)
-
-
-def _low_as_ft(fix: Fix) -> float:
-    """Give the height that tells who is low: the ground is below any altitude, an unknown one below none."""
-    if fix.on_ground:
-        return -np.inf
-    return np.inf if fix.altitude_ft is None else fix.altitude_ft

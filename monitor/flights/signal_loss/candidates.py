@@ -7,16 +7,13 @@ from zoneinfo import ZoneInfo
 
 import shapely
 
-from db.records import Visit
 from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.gaps import GapEnd
 from monitor.sites import Site
 from monitor.sites.airports import Airport, airports_around
 from monitor.sites.geodesy import great_circle_nm
+from monitor.sites.runways import runways_of
 
-GATE_RADIUS_NM = 30.0
-GATE_MIN_LOSSES = 3
-"""Fewer losses at one place are no habit."""
 CANDIDATE_REACH_NM = 400.0
 """Farther airports weigh next to nothing against those that are nearer."""
 SAME_FIELD_NM = 5.0
@@ -34,46 +31,23 @@ class Gate:
     lat: float
     lon: float
     radius_nm: float
-    losses: int = 0
-    """How many losses it was learnt from; 0 where the sites file says it."""
 
     def holds(self, lat: float, lon: float) -> bool:
         """Whether a position lies in it."""
         return great_circle_nm(self.lat, self.lon, lat, lon) <= self.radius_nm
 
 
-def gates_of(site: Site, visits: Sequence[Visit]) -> tuple[Gate, ...]:
-    """Give the gates that the sites file names, else those learnt from earlier losses of this site's visits."""
-    if site.gates:
-        return tuple(
-            Gate(
-                str(each.get("name") or each["id"]),
-                float(each["point"][1]),
-                float(each["point"][0]),
-                float(each["radius_nm"]),
-            )
-            for each in site.gates
+def gates_of(site: Site) -> tuple[Gate, ...]:
+    """Give the gates that the sites file names."""
+    return tuple(
+        Gate(
+            str(each.get("name") or each["id"]),
+            float(each["point"][1]),
+            float(each["point"][0]),
+            float(each["radius_nm"]),
         )
-    return _learn([visit for visit in visits if visit.site_id == site.id])
-
-
-def _learn(visits: Sequence[Visit]) -> tuple[Gate, ...]:
-    """Gather the places at which inferred visits lost their signal; three within 30 NM on two days make a gate."""
-    left = sorted(
-        (visit.gap["lost_at"], float(visit.gap["lost"][0]), float(visit.gap["lost"][1]))
-        for visit in visits
-        if (visit.is_here or visit.is_awaited) and visit.gap.get("lost")
+        for each in site.gates
     )
-    found: list[Gate] = []
-    while left:
-        _, lat, lon = left[0]
-        near = [each for each in left if great_circle_nm(lat, lon, each[1], each[2]) <= GATE_RADIUS_NM]
-        left = [each for each in left if each not in near]
-        days = {at[:10] for at, _, _ in near}
-        if len(near) >= GATE_MIN_LOSSES and len(days) > 1:
-            lat, lon = (sum(each[n] for each in near) / len(near) for n in (1, 2))
-            found.append(Gate(f"learnt gate {len(found) + 1}", lat, lon, GATE_RADIUS_NM, len(near)))
-    return tuple(found)
 
 
 def unwatched_airports_around(end: GapEnd, sites: Sequence[Place]) -> tuple[Place, ...]:
@@ -106,5 +80,6 @@ def _place(airport: Airport) -> Place:
             ZoneInfo("UTC"),
             codes={"icao": airport.icao} if airport.icao else {},
             elevation_ft=airport.elevation_ft,
+            runways=runways_of(airport.icao),
         )
     )

@@ -1,8 +1,4 @@
-"""The test for a visit that nobody heard: an aircraft lost on the way to a place, and heard again on the way back.
-
-Eight steps: coverage, through flight, feasible stay, direction, endurance, which place, events (`inferred`),
-and emergence alone. Distances in nautical miles; nothing here knows the time or a database.
-"""
+"""When a lost aircraft would have arrived and left, and which losses the rules of the approach judge first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +7,15 @@ from datetime import datetime, timedelta
 from db.records import Fix
 from monitor.flights.places import Place, positions
 from monitor.flights.signal_loss.gaps import Gap, GapEnd
-from monitor.flights.signal_loss.likelihood import away_nm, off_deg
+from monitor.flights.signal_loss.geometry import away_nm, off_deg
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.takeoff_landing import LANDING_BELOW_FT, NEAR_FINAL_NM
 from monitor.flights.tracks.phases import HIGH_FT, height_ft
-from monitor.sites.geodesy import great_circle_nm
 
 MIN_GROUND = timedelta(minutes=25)
 CLIMB_AND_DESCENT = timedelta(minutes=20)
 COVERED_NM, COVERED_BELOW_FT = 2.0, HIGH_FT
 """Who is heard so low and near to a field would have been heard landing there."""
-_THROUGH_FACTOR = 1.3
-_THROUGH_SLACK = timedelta(minutes=10)
 _SURE_NM = 90.0
 _SLOWEST_KT = 100.0
 _DESCENT_NM = 25.0
@@ -63,14 +56,6 @@ def estimate_departure(back: GapEnd, place: Place, performance: Performance) -> 
     return ArrivalEstimate(
         at - _LATE * flight - CLIMB_AND_DESCENT, at - flight - CLIMB_AND_DESCENT / 2, at - _EARLY * flight
     )
-
-
-def flew_through(gap: Gap, performance: Performance) -> bool:
-    """Whether a closed gap is no longer than a flight without landing from one end to the other."""
-    assert gap.back is not None
-    one, other = gap.lost.fix, gap.back.fix
-    flight = performance.flight(great_circle_nm(one.lat, one.lon, other.lat, other.lon))
-    return other.at - one.at <= _THROUGH_FACTOR * flight + _THROUGH_SLACK
 
 
 def ground_time(gap: Gap, place: Place, performance: Performance) -> timedelta:

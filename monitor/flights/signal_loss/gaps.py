@@ -89,6 +89,12 @@ def gaps(fixes: Sequence[Fix]) -> list[Gap]:
     return [*closed, *(Gap(_end(leg), None, _longest(leg.fixes)) for leg in flown[-1:])]
 
 
+def last_before_silence(fixes: Sequence[Fix]) -> list[Fix]:
+    """Give the reports of one aircraft, in order, after each of which it was not heard for `SIGNAL_LOST_AFTER`."""
+    found = [one for one, other in pairwise(fixes) if other.at - one.at >= SIGNAL_LOST_AFTER]
+    return [*found, *fixes[-1:]]
+
+
 def segment_start(leg: TrackSegment) -> GapEnd:
     """How an aircraft moved when it was first heard."""
     first = leg.fixes[0]

@@ -6,33 +6,33 @@ changes: a rank that moves with every poll would be news about nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from db.records import INFERRED, Evidence, Visit, VisitState
 from db.records.aliases import draft_visit_id
 from monitor.flights.places import Place
 from monitor.flights.signal_loss import wording as words
-from monitor.flights.signal_loss.confidence import CERTAIN, DOUBTFUL, confidence_of
-from monitor.flights.signal_loss.estimates import (
-    MIN_GROUND,
-    estimate_arrival,
-    estimate_departure,
-    flew_through,
-    ground_time,
-    on_approach,
+from monitor.flights.signal_loss.answer import (
+    DOUBTFUL,
+    Whereabouts,
+    answer_of_loss,
+    answer_of_return,
+    arrival_of,
+    departure_of,
+    graded,
+    ground_of,
 )
+from monitor.flights.signal_loss.estimates import MIN_GROUND, estimate_departure, on_approach
 from monitor.flights.signal_loss.gaps import Gap, GapEnd, gaps, segment_start, split_segments
-from monitor.flights.signal_loss.likelihood import comes_from, leads_to
 from monitor.flights.signal_loss.performance import Performance, performance_of
-from monitor.flights.signal_loss.ranking import (
-    LIKELY_PROBABILITY,
-    UNLIKELY_PROBABILITY,
-    Candidate,
+from monitor.flights.signal_loss.posterior import (
+    LIKELY,
     Outlook,
+    Posterior,
+    Question,
     emerged_from,
-    rank,
-    stands_out,
+    posterior_of,
 )
 from monitor.flights.signal_loss.records import (
     candidate_record,
@@ -123,21 +123,24 @@ class _Case:
             return [self._waited(gap, earlier)]
         if self.outlook.watched(gap, self.now) < gap.settled_after.total_seconds():
             return [] if earlier is None else [self._still_bound(gap, earlier)]
-        ranked = self._ranked(gap)
-        if not ranked or not self._is_likely(gap, ranked[0]):
+        posterior = self._judged(gap)
+        answer = answer_of_loss(posterior, self.outlook.regions)
+        if answer is None:
             return [] if earlier is None else [self.withdrawn(earlier)]
-        visit = self._lost_toward(gap, ranked)
-        if not stands_out(ranked[0], ranked):
-            visit = replace(visit, candidates={**visit.candidates, "undecided": True})
-        return self._replacing(earlier, visit)
+        return self._replacing(earlier, self._lost_toward(gap, answer, posterior))
 
-    def _is_likely(self, gap: Gap, best: Candidate) -> bool:
-        return best.watched and best.probability >= LIKELY_PROBABILITY and leads_to(gap.lost, best.place)
+    def _judged(self, gap: Gap) -> Posterior:
+        return posterior_of(self._question(gap))
+
+    def _question(self, gap: Gap) -> Question:
+        state = self.aircraft.state
+        return Question(gap, self.places, self.outlook, self.performance, self.subjects, state, self.now)
 
     def _still_bound(self, gap: Gap, earlier: Visit) -> Visit:
         """Keep a visit whose aircraft was heard a little longer, if it went on towards the place."""
-        place = next((each for each in self.places if each.id == earlier.site_id), None)
-        return earlier if place is not None and leads_to(gap.lost, place) else self.withdrawn(earlier)
+        posterior = self._judged(gap)
+        shares = dict(posterior.regions) | {each.place.id: each.probability for each in posterior.places}
+        return earlier if shares.get(earlier.site_id, 0.0) >= LIKELY / 2 else self.withdrawn(earlier)
 
     def _waited(self, gap: Gap, visit: Visit) -> Visit:
         """Presume the arrival once it is overdue and a working feed heard nothing; prove it by endurance."""
@@ -154,21 +157,16 @@ class _Case:
         return visit
 
     def _closed(self, gap: Gap, back: GapEnd, earlier: Visit | None) -> list[Visit]:
-        if flew_through(gap, self.performance):
-            return self._ended(earlier, gap, "through_flight", words.through_flight_sentence(gap, back))
-        ranked = self._ranked(gap)
-        if not ranked:
-            return self._ended(earlier, gap, "through_flight", words.too_short_sentence(gap, back))
-        best = _best_of([each for each in ranked if each.watched], earlier)
-        if best is None or best.probability < UNLIKELY_PROBABILITY:
+        posterior = self._judged(gap)
+        if posterior.landed < LIKELY:
+            turned = posterior.circled > posterior.flew_on
+            sentence = words.turned_sentence if turned else words.through_flight_sentence
+            return self._ended(earlier, gap, "through_flight", sentence(gap, back))
+        answer = answer_of_return(posterior, self.outlook.regions, earlier)
+        if answer is None:
             return self._ended(earlier, gap, "diverted", words.elsewhere_sentence(back))
-        both = best is ranked[0] and comes_from(back, best.place) and leads_to(gap.lost, best.place)
-        if earlier is None and not (both and best.probability >= LIKELY_PROBABILITY):
-            return []
-        return self._replacing(earlier, self._returned(gap, back, best, ranked, both=both), gap)
-
-    def _ranked(self, gap: Gap) -> list[Candidate]:
-        return rank(gap, self.places, self.outlook, self.performance, now=self.now)
+        answer = graded(answer, posterior, posterior_of(self._question(gap), by_itself=True))
+        return self._replacing(earlier, self._returned(gap, back, answer, posterior), gap)
 
     def _ended(self, earlier: Visit | None, gap: Gap, state: VisitState, text: Evidence) -> list[Visit]:
         if earlier is None:
@@ -197,33 +195,26 @@ class _Case:
             return [self._next(earlier, "diverted", text), visit]
         return [*self._ended(earlier, gap, "diverted", text), visit]
 
-    def _lost_toward(self, gap: Gap, ranked: Sequence[Candidate]) -> Visit:
-        best = ranked[0]
-        expected = estimate_arrival(gap.lost, best.place, self.performance)
-        visit = self._visit(gap.lost.fix.at, best.place, "lost", gap_note(gap, self.performance), ranked)
-        candidates = {
-            **visit.candidates,
-            "arrived_between": [utc_stamp(expected.early), utc_stamp(expected.late)],
-        }
+    def _lost_toward(self, gap: Gap, answer: Whereabouts, posterior: Posterior) -> Visit:
+        expected = arrival_of(gap.lost, answer, self.performance)
+        visit = self._visit(gap.lost.fix.at, answer, "lost", gap_note(gap, self.performance), posterior)
+        bounds = [utc_stamp(expected.early), utc_stamp(expected.late)]
+        doubt = {} if answer.told_apart else {"undecided": True}
         return replace(
             visit,
             state="lost_toward",
             confidence=1,
             arrived_at=expected.at,
-            candidates=candidates,
-            evidence=(words.lost_sentence(gap, best, ranked, expected),),
+            candidates={**visit.candidates, "arrived_between": bounds, **doubt},
+            evidence=(words.lost_sentence(gap, answer, posterior, expected),),
         )
 
-    def _returned(
-        self, gap: Gap, back: GapEnd, best: Candidate, ranked: Sequence[Candidate], *, both: bool
-    ) -> Visit:
-        """Confirm a stay between two flights; where another place explains them as well, it stays presumed."""
-        visit = self._lost_toward(gap, [best, *(each for each in ranked if each is not best)])
-        left = estimate_departure(back, best.place, self.performance)
-        ground = ground_time(gap, best.place, self.performance)
-        confidence = confidence_of(gap, best, ranked, self.performance, both=both, now=self.now)
-        told = words.return_sentence(gap, back, best, ranked, ground, certain=confidence == CERTAIN)
-        doubt = {"undecided": True} if confidence == DOUBTFUL and not stands_out(best, ranked) else {}
+    def _returned(self, gap: Gap, back: GapEnd, answer: Whereabouts, posterior: Posterior) -> Visit:
+        """Confirm a stay between two flights; where another answer explains them as well, it stays presumed."""
+        visit = self._lost_toward(gap, answer, posterior)
+        left = departure_of(back, answer, self.performance)
+        ground = ground_of(gap, answer, self.performance)
+        told = words.return_sentence(gap, back, answer, posterior, ground)
         found: dict[str, Any] = {
             "departure": "emerged",
             "departed_between": [utc_stamp(max(left.early, gap.lost.fix.at)), utc_stamp(left.late)],
@@ -231,11 +222,11 @@ class _Case:
         }
         return replace(
             visit,
-            state="confirmed" if confidence > DOUBTFUL else "presumed",
-            confidence=confidence,
+            state="confirmed" if answer.confidence > DOUBTFUL else "presumed",
+            confidence=answer.confidence,
             departed_at=left.at,
             last_fix_at=back.fix.at,
-            candidates={**visit.candidates, **found, **doubt},
+            candidates={**visit.candidates, **found},
             evidence=(*visit.evidence, told),
         )
 
@@ -248,12 +239,14 @@ class _Case:
         before = back.fix.at - (self.performance.endurance or MIN_GROUND)
         if not back.airborne or any((each.last_fix_at or each.recorded_at) >= before for each in others):
             return []
-        best = emerged_from(back, self.places, self.outlook)
+        best = emerged_from(self._question(Gap(back, None, timedelta(0))), back)
         if best is None:
             return []
+        answer = Whereabouts(best.place, best, best.region, best.probability, DOUBTFUL, (best,))
         left = estimate_departure(back, best.place, self.performance)
         gap = {"back": end_position(back), "back_at": utc_stamp(back.fix.at)}
-        visit = self._visit(back.fix.at, best.place, "emerged", gap, [best])
+        alone = Posterior((best,), {}, best.probability, 1 - best.probability, 0.0)
+        visit = self._visit(back.fix.at, answer, "emerged", gap, alone)
         bounds = {"departure": "emerged", "departed_between": [utc_stamp(left.early), utc_stamp(left.late)]}
         return [
             replace(
@@ -267,19 +260,32 @@ class _Case:
             )
         ]
 
+    @property
+    def subjects(self) -> frozenset[str]:
+        """What the aircraft is counted under, as watch lists name it."""
+        listed = [name for place in (*self.places, *self.outlook.regions) for name in place.site.watchlist]
+        return frozenset(visit_subjects(self.aircraft, self.classes, listed))
+
     def _visit(
-        self, first: datetime, place: Place, how: str, gap: Mapping[str, Any], ranked: Sequence[Candidate]
+        self, first: datetime, answer: Whereabouts, how: str, gap: Mapping[str, Any], posterior: Posterior
     ) -> Visit:
-        aircraft = self.aircraft
+        aircraft, place = self.aircraft, answer.site
+        told = answer.odds[:_KEPT]
         candidates: dict[str, Any] = {
             "procedure": ADSB_PROCEDURE,
             "first_sign": first.isoformat(timespec="minutes"),
             INFERRED: how,
             "arrival": how,
             "gap": dict(gap),
-            "places": [candidate_record(each) for each in ranked[:_KEPT]],
-            "elsewhere": round(1 - sum(each.probability for each in ranked), 3),
+            "places": [candidate_record(each) for each in told],
+            "elsewhere": round(1 - sum(each.probability for each in told), 3),
+            "landed": round(posterior.landed, 3),
+            "probability": round(answer.probability, 3),
         }
+        if answer.region:
+            candidates["region"] = answer.region
+        if answer.is_region:
+            candidates["only_region"] = place.site.name
         return Visit(
             visit_id=draft_visit_id(aircraft.icao24, place.id, first),
             version=1,
@@ -301,11 +307,3 @@ class _Case:
 
     def _next(self, visit: Visit, state: VisitState, text: Evidence) -> Visit:
         return replace(visit, state=state, evidence=(*visit.evidence, text), recorded_at=self.now)
-
-
-def _best_of(watched: Sequence[Candidate], earlier: Visit | None) -> Candidate | None:
-    """Choose the likeliest site; one that was told before is kept where no other is likelier than not."""
-    if not watched or earlier is None or watched[0].probability >= LIKELY_PROBABILITY:
-        return watched[0] if watched else None
-    own = next((each for each in watched if each.place.id == earlier.site_id), watched[0])
-    return own if own.probability >= UNLIKELY_PROBABILITY else watched[0]

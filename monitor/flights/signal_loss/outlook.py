@@ -1,26 +1,41 @@
 """The one builder of what is known beside an aircraft's own reports: the live line and the study give it readers."""
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Protocol
+
+import numpy as np
 
 from db.records import Fix, Visit
 from db.records.claims import EstimatedPosition, FlightClaim
 from monitor.flights.coverage import watched_s
-from monitor.flights.places import Place
-from monitor.flights.signal_loss.candidates import gates_of
-from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, approach_side
+from monitor.flights.places import Place, positions
+from monitor.flights.signal_loss.candidates import CANDIDATE_REACH_NM
+from monitor.flights.signal_loss.corridors import FLEW_ON, STATE_LENGTH, KnownFlight, corridors_of, state_of
 from monitor.flights.signal_loss.gaps import SIGNAL_LOST_AFTER, Gap, GapEnd, flew_in, flies_out
+from monitor.flights.signal_loss.hearing import Hearing
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
-from monitor.flights.signal_loss.ranking import Outlook, Past, past_of
+from monitor.flights.signal_loss.posterior import Outlook
+from monitor.flights.signal_loss.prior import flight_history
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, kinds_of
 from monitor.flights.tracks.integrity import Track
-from monitor.sites.geodesy import NM_PER_DEGREE, wrap_longitude
+from monitor.sites.geodesy import POLE_DEG, Floats, great_circle_nm, wrap_longitude
 
-_COVERED_FOR = timedelta(hours=24)
-_COVERED_UNTIL = timedelta(hours=1)
+_HEARD_FOR = timedelta(hours=24)
+_HEARD_UNTIL = timedelta(hours=1)
+_HEARD_WITHIN_DEG = 7.0
 _SAME_FLIGHT = timedelta(hours=1)
+_ON_THE_WAY = timedelta(minutes=45)
+_KNOWN_FOR = timedelta(days=60)
+_KNOWN_OF_PLACE = 100
+"""So many of the newest arrivals make the corridors into a place."""
+_BACK_NEAR_NM = 30.0
+_CAME_FROM = timedelta(hours=14)
+_PASSED = frozenset({"through_flight", "diverted"})
 
 SearchBox = tuple[float, float, float, float]
 """West, south, east, north in degrees; west greater than east crosses 180°."""
@@ -40,10 +55,18 @@ class OutlookReaders(Protocol):
         """The time of the last report of one aircraft before another time."""
         ...
 
-    def heard_low(
-        self, box: SearchBox, since: datetime, until: datetime, *, below_ft: float, but: str
-    ) -> bool:
-        """Whether any aircraft but one was heard on the ground or below an altitude in a box, in [since, until]."""
+    def heard_cells(self, box: SearchBox, since: datetime, until: datetime, *, but: str) -> Hearing:
+        """Where any aircraft but one was heard in a box, in [since, until]."""
+        ...
+
+    def losses(self, icao24: str, since: datetime, until: datetime) -> Sequence[Fix]:
+        """The reports of one aircraft in [since, until] after which it was not heard for `SIGNAL_LOST_AFTER`."""
+        ...
+
+    def flights_claimed(
+        self, codes: Sequence[str], since: datetime, until: datetime
+    ) -> Sequence[FlightClaim]:
+        """What providers say of flights from and to airports, by their ICAO codes, that ended in [since, until)."""
         ...
 
     def good_polls(self, fix: Fix, until: datetime) -> Sequence[datetime]:
@@ -71,6 +94,7 @@ def read_losses(
     track: Track,
     places: Sequence[Place],
     *,
+    regions: Sequence[Place],
     known: Sequence[Visit],
     readers: OutlookReaders,
     classes: Classes,
@@ -80,7 +104,7 @@ def read_losses(
     # The newest callsign is that of the flight that was lost.
     aircraft = aircraft_of(list(reversed(track.fixes)))
     began = min(fix.at for fix in (*track.fixes, *(fix for fix, _ in track.rejected)))
-    outlook = outlook_of(aircraft, places, classes, readers, read_since=began)
+    outlook = outlook_of(aircraft, places, classes, readers, read_since=began, regions=regions)
     return infer(track, places, aircraft, known=known, outlook=outlook, classes=classes, now=now)
 
 
@@ -91,23 +115,27 @@ def outlook_of(
     readers: OutlookReaders,
     *,
     read_since: datetime,
+    regions: Sequence[Place] = (),
 ) -> Outlook:
     """Build what is known beside the reports of one aircraft, which were read from `read_since` on."""
     kinds, performance = kinds_of(aircraft, classes), performance_of(aircraft.type_code)
 
-    def past(at: datetime) -> Past:
-        earlier = {
-            place.id: [
-                visit for visit in readers.visits_of_site(place.id) if _is_earlier(visit, at, aircraft.icao24)
-            ]
-            for place in places
-        }
-        counts = {site_id: past_of(visits, kinds) for site_id, visits in earlier.items()}
-        return Past(
-            gates={place.id: gates_of(place.site, earlier[place.id]) for place in places},
-            before={site_id: came for site_id, (came, _) in counts.items()},
-            passed={site_id: passed for site_id, (_, passed) in counts.items()},
-        )
+    def earlier(at: datetime) -> list[Visit]:
+        return [
+            visit
+            for place in (*places, *regions)
+            for visit in readers.visits_of_site(place.id)
+            if _is_earlier(visit, at, aircraft.icao24)
+        ]
+
+    def origin(at: datetime) -> str:
+        own = [visit for visit in earlier(at) if visit.icao24 == aircraft.icao24 and visit.departed_at]
+        left = [
+            (visit.departed_at, visit.site_id)
+            for visit in own
+            if visit.departed_at is not None and timedelta(0) < at - visit.departed_at <= _CAME_FROM
+        ]
+        return max(left, default=(at, ""))[1]
 
     def watched(gap: Gap, until: datetime) -> float:
         lost = gap.lost.fix
@@ -123,27 +151,136 @@ def outlook_of(
         return before is not None and end.fix.at - before < SIGNAL_LOST_AFTER
 
     return Outlook(
-        past=past,
-        covered=lambda place, lost: is_covered(place, lost, readers),
+        history=lambda at: flight_history(
+            earlier(at), aircraft, kinds, origin(at), _traffic(earlier(at), places, at, readers)
+        ),
+        corridors=lambda end: corridors_of(known_flights(earlier(end.fix.at), places, end, readers)),
+        emerged=lambda end: _came_back(earlier(end.fix.at), end),
+        hearing=cache(lambda fix: _hearing(fix, readers)),
         watched=watched,
+        scope=readers.scope_of,
         others=lambda end: readers.airports_around(end, places),
+        origin=origin,
         hinted=lambda at: _hinted(aircraft.icao24, at, readers),
         entered=entered,
+        regions=regions,
     )
 
 
-def is_covered(place: Place, lost: Fix, readers: OutlookReaders) -> bool:
-    """Whether others were heard low at a place, on the side a report came from, in the day before or the hour after."""
-    west, south, east, north = approach_side(place, lost)
-    box = (
-        wrap_longitude(place.lon + west / place.east_scale),
-        place.lat + south / NM_PER_DEGREE,
-        wrap_longitude(place.lon + east / place.east_scale),
-        place.lat + north / NM_PER_DEGREE,
+def _hearing(fix: Fix, readers: OutlookReaders) -> Hearing:
+    """Read where others were heard in the day before a report and the hour after, around it."""
+    south, north = max(-POLE_DEG, fix.lat - _HEARD_WITHIN_DEG), min(POLE_DEG, fix.lat + _HEARD_WITHIN_DEG)
+    wide = _HEARD_WITHIN_DEG / max(0.05, math.cos(math.radians(fix.lat)))
+    box = (wrap_longitude(fix.lon - wide), south, wrap_longitude(fix.lon + wide), north)
+    return readers.heard_cells(box, fix.at - _HEARD_FOR, fix.at + _HEARD_UNTIL, but=fix.icao24)
+
+
+def known_flights(
+    earlier: Sequence[Visit], places: Sequence[Place], end: GapEnd, readers: OutlookReaders
+) -> list[KnownFlight]:
+    """Gather the earlier flights whose end is known: lost and heard again, heard to land, or said to have landed."""
+    at = end.fix.at
+    found = [
+        KnownFlight(visit.icao24, FLEW_ON if visit.state in _PASSED else visit.site_id, states)
+        for visit in earlier
+        if (visit.is_here or visit.state in _PASSED) and len(states := _lost_state(visit))
+    ]
+    near = [place for place in places if place.near(*positions([end.fix]), CANDIDATE_REACH_NM)[0]]
+    by_code, told = _claimed(near, at, readers)
+    landed = _landed(earlier, near, at, readers)
+    left = [
+        (visit.departed_at, visit.icao24, visit.site_id)
+        for visit in earlier
+        if not visit.is_inferred and visit.is_here and visit.icao24
+        if visit.departed_at is not None and at - _KNOWN_FOR <= visit.departed_at < at
+    ]
+    left += [
+        (each.took_off_at, each.icao24, origin)
+        for each in told
+        if each.took_off_at is not None and (origin := by_code.get(each.origin))
+    ]
+    for place in near:
+        flights = [
+            *((icao24, to, moment - _ON_THE_WAY, moment) for moment, icao24, to in _newest(landed, place)),
+            *(
+                (icao24, FLEW_ON, moment, min(moment + _ON_THE_WAY, at))
+                for moment, icao24, _ in _newest(left, place)
+            ),
+        ]
+        for icao24, to, since, until in flights:
+            lost = readers.losses(icao24, since, until)
+            rows = [state_of(fix, fix.track_deg, fix.vertical_rate_fpm) for fix in lost]
+            found += [KnownFlight(icao24, to, np.array(rows))] if rows else []
+    return found
+
+
+def _landed(
+    earlier: Sequence[Visit], places: Sequence[Place], at: datetime, readers: OutlookReaders
+) -> list[tuple[datetime, str, str]]:
+    """Give the landings that were heard or are claimed, of the last weeks: when, who and where."""
+    by_code, told = _claimed(places, at, readers)
+    heard = [
+        (visit.arrived_at, visit.icao24, visit.site_id)
+        for visit in earlier
+        if not visit.is_inferred and visit.is_here and visit.icao24
+        if visit.arrived_at is not None and at - _KNOWN_FOR <= visit.arrived_at < at
+    ]
+    claimed = [
+        (each.landed_at, each.icao24, to)
+        for each in told
+        if each.landed_at is not None and (to := by_code.get(each.actual_destination or each.destination))
+    ]
+    return heard + claimed
+
+
+def _claimed(
+    places: Sequence[Place], at: datetime, readers: OutlookReaders
+) -> tuple[Mapping[str, str], list[FlightClaim]]:
+    by_code = {code: place.id for place in places if (code := place.site.codes.get("icao"))}
+    claimed = readers.flights_claimed(sorted(by_code), at - _KNOWN_FOR, at) if by_code else ()
+    return by_code, [each for each in claimed if each.icao24 and not each.estimated]
+
+
+def _traffic(
+    earlier: Sequence[Visit], places: Sequence[Place], at: datetime, readers: OutlookReaders
+) -> Mapping[str, int]:
+    return Counter(site_id for _, _, site_id in _landed(earlier, places, at, readers))
+
+
+def _newest(events: Sequence[tuple[datetime, str, str]], place: Place) -> list[tuple[datetime, str, str]]:
+    return sorted({each for each in events if each[2] == place.id}, reverse=True)[:_KNOWN_OF_PLACE]
+
+
+def _lost_state(visit: Visit) -> Floats:
+    """Give the state in which the aircraft of an earlier visit was lost, as one row; none where nothing is known of it."""
+    lost, moving = visit.gap.get("lost"), visit.gap.get("lost_moving")
+    if not lost:
+        return np.empty((0, STATE_LENGTH))
+    altitude, course, rate, speed = moving or (None, None, None, None)
+    fix = Fix(
+        "",
+        "",
+        visit.recorded_at,
+        visit.recorded_at,
+        lost[0],
+        lost[1],
+        altitude_ft=altitude,
+        ground_speed_kt=speed,
     )
-    below_ft = (place.elevation_ft or 0.0) + COVERED_BELOW_FT
-    since, until = lost.at - _COVERED_FOR, lost.at + _COVERED_UNTIL
-    return readers.heard_low(box, since, until, below_ft=below_ft, but=lost.icao24)
+    return state_of(fix, course, rate)[np.newaxis]
+
+
+def _came_back(earlier: Sequence[Visit], end: GapEnd) -> Mapping[str, int]:
+    """Count the earlier visits whose aircraft came back near there, by site."""
+    backs = [
+        (visit.site_id, visit.gap["back"]) for visit in earlier if visit.is_here and visit.gap.get("back")
+    ]
+    near = [
+        site_id
+        for site_id, (lat, lon) in backs
+        if great_circle_nm(lat, lon, end.fix.lat, end.fix.lon) <= _BACK_NEAR_NM
+    ]
+    return Counter(near)
 
 
 def _is_earlier(visit: Visit, at: datetime, icao24: str) -> bool:

@@ -19,6 +19,8 @@ class Performance:
 
     cruise_kt: float
     endurance: timedelta | None
+    circles: float
+    """How many of those that do not land turn back or circle where nobody hears them, from 0 to 1."""
 
     def flight(self, distance_nm: float) -> timedelta:
         """How long the type takes for a distance at cruise."""
@@ -43,4 +45,5 @@ def _table() -> Mapping[str, Performance]:
 
 def _read(entry: Mapping[str, Any]) -> Performance:
     hours = entry.get("endurance_h")
-    return Performance(float(entry["cruise_kt"]), None if hours is None else timedelta(hours=hours))
+    endurance = None if hours is None else timedelta(hours=hours)
+    return Performance(float(entry["cruise_kt"]), endurance, float(entry["circles"]))

@@ -6,7 +6,7 @@ from typing import Any
 from db.records import Visit
 from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.performance import Performance
-from monitor.flights.signal_loss.ranking import Candidate
+from monitor.flights.signal_loss.posterior import Candidate
 from monitor.flights.tracks.integrity import Track
 from monitor.sites.geodesy import great_circle_nm
 
@@ -19,6 +19,12 @@ def gap_note(gap: Gap, performance: Performance) -> dict[str, Any]:
         "lost_at": utc_stamp(gap.lost.fix.at),
         "closed": gap.back is not None,
         "longest_before_s": gap.longest_before.total_seconds(),
+        "lost_moving": [
+            gap.lost.fix.altitude_ft,
+            gap.lost.course_deg,
+            gap.lost.rate_fpm,
+            gap.lost.fix.ground_speed_kt,
+        ],
     }
     if gap.back is None:
         return found
@@ -79,11 +85,11 @@ def is_contradicted(visit: Visit, track: Track) -> bool:
 
 
 def candidate_record(candidate: Candidate) -> dict[str, Any]:
-    """Write down a candidate (JSON types); an airport that nobody watches goes by its code and has its name."""
-    found: dict[str, Any] = {
+    """Write down a candidate (JSON types); an airport that nobody watches goes by its code."""
+    return {
         "site": candidate.place.id,
+        "name": candidate.place.site.name,
+        "watched": candidate.watched,
         "probability": candidate.probability,
-        "own": candidate.own,
         "away_nm": candidate.away_nm,
     }
-    return found if candidate.watched else found | {"name": candidate.place.site.name}

@@ -1,42 +1,43 @@
 """The words of an inferred visit's evidence: what was heard, what was not, and what follows from it."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from alerts.words import measured_duration, utc_seconds
 from db.records import Evidence, Fix, Visit
 from monitor.flights.evidence import flying, poll_evidence
+from monitor.flights.signal_loss.answer import Whereabouts
 from monitor.flights.signal_loss.estimates import ArrivalEstimate
 from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.performance import Performance
-from monitor.flights.signal_loss.ranking import Candidate
+from monitor.flights.signal_loss.posterior import Candidate, Posterior
 from monitor.flights.tracks.kinematics import apart_nm
 
 _TOLD = 3
 _WORTH_TELLING = 0.02
 
 
-def lost_sentence(
-    gap: Gap, best: Candidate, ranked: Sequence[Candidate], expected: ArrivalEstimate
-) -> Evidence:
+def lost_sentence(gap: Gap, answer: Whereabouts, posterior: Posterior, expected: ArrivalEstimate) -> Evidence:
     """Tell of the loss of signal and where it points."""
-    fix = gap.lost.fix
+    fix, best = gap.lost.fix, answer.best
     off = "" if best.off_deg is None else f", {best.off_deg:.0f}° off the direct way"
     gate = f", where signals are usually lost on that way ({best.gate})" if best.gate else ""
     return poll_evidence(
         fix,
         f"Last heard {flying(fix)} at {utc_seconds(fix.at)} ({fix.provider}), {best.away_nm:.0f} NM from "
-        f"{best.place.site.name} and flying towards it{off}{gate}. It would have arrived between "
-        f"{expected.early:%H:%M} and {expected.late:%H:%M} UTC. That it went there: {best.probability:.0%}; {_rest(best, ranked)}.",
+        f"{best.place.site.name}{off}{gate}. It would have arrived between "
+        f"{expected.early:%H:%M} and {expected.late:%H:%M} UTC. {odds_sentence(answer, posterior)}",
     )
 
 
-def _rest(best: Candidate, ranked: Sequence[Candidate]) -> str:
-    """Name the likeliest alternatives, and what is left for all others."""
-    told = [each for each in ranked if each is not best and each.probability >= _WORTH_TELLING][:_TOLD]
-    others = [f"{each.place.site.name} {each.probability:.0%}" for each in told]
-    elsewhere = max(0.0, 1 - best.probability - sum(each.probability for each in told))
-    return ", ".join([*others, f"anywhere else {elsewhere:.0%}"])
+def odds_sentence(answer: Whereabouts, posterior: Posterior) -> str:
+    """Say how likely the answer is, how that is shared out among places, and what is left for everything else."""
+    told = [each for each in answer.odds if each.probability >= _WORTH_TELLING][:_TOLD]
+    named = ", ".join(f"{each.place.site.name} {each.probability:.0%}" for each in told)
+    elsewhere = max(0.0, posterior.landed - sum(each.probability for each in told))
+    rest = f"another field {elsewhere:.0%}, not landed {posterior.flew_on + posterior.circled:.0%}"
+    if answer.is_region:
+        return f"That it went down in {answer.site.site.name}: {answer.probability:.0%}; {', '.join(filter(None, [named, rest]))}."
+    return f"That it went there: {', '.join(filter(None, [named, rest]))}."
 
 
 def overdue_sentence(gap: Gap, late: datetime) -> Evidence:
@@ -70,12 +71,12 @@ def through_flight_sentence(gap: Gap, back: GapEnd) -> Evidence:
     )
 
 
-def too_short_sentence(gap: Gap, back: GapEnd) -> Evidence:
-    """Say that the silence leaves no time for a stay."""
+def turned_sentence(gap: Gap, back: GapEnd) -> Evidence:
+    """Say that the silence leaves no time for a stay, or is likelier one of turning round or circling."""
     return poll_evidence(
         back.fix,
         f"Heard again at {utc_seconds(back.fix.at)} ({back.fix.provider}) after {measured_duration(gap.length(back.fix.at))}: "
-        "too soon to have landed and left again.",
+        "too soon to have landed and left again, or as an aircraft that turned round or circled.",
     )
 
 
@@ -93,25 +94,15 @@ def other_site_sentence(visit: Visit) -> Evidence:
 
 
 def return_sentence(
-    gap: Gap,
-    end: GapEnd,
-    best: Candidate,
-    ranked: Sequence[Candidate],
-    ground: timedelta,
-    *,
-    certain: bool,
+    gap: Gap, end: GapEnd, answer: Whereabouts, posterior: Posterior, ground: timedelta
 ) -> Evidence:
     """Tell of the return, of the time that it leaves on the ground, and of other places that explain both."""
-    away = apart_nm(end.fix, _at(best, end.fix))
-    doubt = ""
-    if not certain:
-        alone = f", {best.own:.0%} by this flight alone" if best.own < best.probability else ""
-        doubt = f" That it was there: {best.probability:.0%}{alone}; {_rest(best, ranked)}."
+    away = apart_nm(end.fix, _at(answer.best, end.fix))
     return poll_evidence(
         end.fix,
         f"Heard again {flying(end.fix)} at {utc_seconds(end.fix.at)} ({end.fix.provider}), {away:.0f} NM from "
-        f"{best.place.site.name}, after {measured_duration(gap.length(end.fix.at))} of silence. "
-        f"That leaves about {measured_duration(ground)} on the ground.{doubt}",
+        f"{answer.best.place.site.name}, after {measured_duration(gap.length(end.fix.at))} of silence. "
+        f"That leaves about {measured_duration(ground)} on the ground. {odds_sentence(answer, posterior)}",
     )
 
 

@@ -146,7 +146,15 @@ class VisitItem(BaseModel):
 
     visit_id: str = Field(description="The visit's id.")
     version: int = Field(description="Number of the version, from 1 on.")
-    site_id: str = Field(description="The site's id; empty where only the region is known.")
+    site_id: str = Field(
+        description="The id of the site that tells of it; the region's where only that is known."
+    )
+    site: str | None = Field(description="The site's id; null where only the region is known.")
+    region: str | None = Field(description="The id of the region; null where the site lies in none.")
+    places: list[JsonObject] = Field(
+        description="The odds of an inferred visit, the likeliest first: `site` (an airport's code where it is `watched` by nobody), "
+        "`name`, `probability` and `away_nm`."
+    )
     icao24: str = Field(description="The ICAO 24-bit address.")
     state: VisitState = Field(description="How far the visit has come.")
     confidence: int = Field(description="1 (weak) to 4 (sure).")
@@ -304,6 +312,9 @@ def visit_item(each: Visit, sources: Iterable[str]) -> VisitItem:
         visit_id=each.visit_id,
         version=each.version,
         site_id=each.site_id,
+        site=each.site,
+        region=each.region or None,
+        places=[dict(place) for place in each.places],
         icao24=each.icao24,
         state=each.state,
         confidence=each.confidence,

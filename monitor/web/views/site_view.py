@@ -106,7 +106,8 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     panel_reader = PanelReader(connection, site, overview_reader.names, now)
     watch = app.watches[site.id]
     panel = panel_reader.panel(chosen, told, watch=watch, height=SITE_CHART_HEIGHT) if chosen else None
-    visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if site.flies else []
+    has_visits = site.flies or site.is_region
+    visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if has_visits else []
     remarks, picture = notes(connection, site.id), site_picture(connection, site, now)
     data = each_once(
         [

@@ -1,4 +1,4 @@
-"""How well an end of a gap fits a place: distance, course, height and climb, and the way to a runway."""
+"""How an end of a gap lies to places: distance, course, height and climb, and the way to a runway."""
 
 import math
 
@@ -6,18 +6,19 @@ import numpy as np
 
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.gaps import GapEnd
-from monitor.flights.tracks.phases import height_ft
-from monitor.sites.geodesy import course_deg, great_circle_nm, turn_deg
+from monitor.sites.geodesy import Floats, course_deg, courses_deg, great_circle_nm, turn_deg, wrap_longitudes
 
 TERMINAL_NM = 45.0
 """Nearer than this to its field an aircraft flies where controllers and procedures send it, not straight in."""
-_SPREAD_DEG = 12.0
-_SPREADS = 2.5
-_WIDEST_DEG = 144.0
-"""So wide that the course says nothing."""
-_WIDENING = 1.3
-_TURNED = 0.1
-"""So many of those near their field fly any course, as on the downwind leg of an approach."""
+_FAR_DEG, _NEAR_DEG = 8.0, 10.0
+"""How far courses stray from the direct way: far out, and what distance adds (at 54 NM, less the farther away)."""
+_OUT_SHARE = 0.6
+"""Who has left is soon on course: on the way out they stray by so much of that on the way in."""
+_NEAR_NM_OF = 54.0
+_ANY_COURSE, _ANY_COURSE_FAR = 0.45, 0.1
+"""So many of those near their field fly any course, as on the downwind leg of an approach, and of those far from it."""
+_ANY_WITHIN_NM = 20.0
+_CIRCLE_DEG = 360.0
 GLIDE_FT_PER_NM = 318.0
 """A path of 3°, on which airliners come down and above which most climb out."""
 STEEP_DESCENT_FPM = 300.0
@@ -34,9 +35,12 @@ _CLIMBS_NEAR, _CLIMBS, _CLIMBS_FAR = 0.05, 0.25, 0.5
 _NEAR_NM, _FAR_NM = 80.0, 200.0
 FINAL_NM = 12.0
 """Nearer than this who will land has turned to the runway."""
+_ALIGNED, _JOINS, _UNALIGNED = 6.0, 4.0, 0.5
 _REACH_NM = 25.0
 _JOIN_NM = 12.0
 _FINAL_FROM_NM, _FINAL_TO_NM = 2.0, 18.0
+RUNWAYS_WITHIN_NM = _REACH_NM + _JOIN_NM
+"""From farther away no track leads to a runway's centreline."""
 _WITHIN_DEG = 12.0
 _JOINS_DEG = 110.0
 _BESIDE_NM = 1.0
@@ -56,67 +60,54 @@ def off_deg(end: GapEnd, place: Place, *, outbound: bool) -> float | None:
     return round(turn_deg(end.course_deg, (to_place + 180) % 360 if outbound else to_place), 1)
 
 
-def leads_to(lost: GapEnd, place: Place) -> bool:
-    """Whether the track at the loss may lead to a place: within 30°, and more the nearer it is."""
-    return _agrees(lost, place, outbound=False)
+def course_ratio(off_deg: Floats, away_nm: Floats, *, outbound: bool) -> Floats:
+    """Say how many times likelier a course so far off the direct one is of a flight to a place than of any flight.
+
+    Student's t with two degrees of freedom, for airways bend, and a share that flies any course; the spread was set on the
+    courses of real flights (the first half of the recording around Paris, up to 40 NM), farther out it is judgement.
+    """
+    away = np.maximum(away_nm, 1.0)
+    spread = (_FAR_DEG + _NEAR_DEG * _NEAR_NM_OF / np.maximum(away, _ANY_WITHIN_NM)) * (
+        _OUT_SHARE if outbound else 1.0
+    )
+    z, most = off_deg / spread, _CIRCLE_DEG / 2 / spread
+    within = most / np.sqrt(2 + most**2)
+    straight = _CIRCLE_DEG / (2 * math.sqrt(2) * spread) * (1 + z**2 / 2) ** -1.5 / within
+    near = np.clip((TERMINAL_NM - away) / (TERMINAL_NM - _ANY_WITHIN_NM), 0.0, 1.0)
+    any_course = _ANY_COURSE_FAR + (_ANY_COURSE - _ANY_COURSE_FAR) * near
+    ratio: Floats = (1 - any_course) * straight + any_course
+    return ratio
 
 
-def may_lead_to(lost: GapEnd, place: Place) -> bool:
-    """Whether a place must be weighed: where the track leads, and every field near by, as whoever lands there may turn."""
-    return leads_to(lost, place) or away_nm(lost, place) <= TERMINAL_NM
+def courses_off_deg(end: GapEnd, lat: Floats, lon: Floats, *, outbound: bool) -> Floats | None:
+    """Give the angles between the track and the directions to places, or from them; None where no course is known."""
+    if end.course_deg is None:
+        return None
+    to = courses_deg(end.fix.lat, end.fix.lon, lat, lon)
+    off: Floats = np.abs(wrap_longitudes((to + 180 if outbound else to) - end.course_deg))
+    return off
 
 
-def points_along(end: GapEnd, place: Place, *, outbound: bool) -> bool:
-    """Whether the track leads straight to a place, or from it: within 30°, however near it is."""
-    off = off_deg(end, place, outbound=outbound)
-    return off is not None and off <= _SPREADS * _SPREAD_DEG
-
-
-def comes_from(back: GapEnd, place: Place) -> bool:
-    """Whether the track at re-emergence may come from a place."""
-    return _agrees(back, place, outbound=True)
-
-
-def course_likelihood(end: GapEnd, place: Place, *, outbound: bool) -> float:
-    """Weigh the course: 1 straight from afar; near the field, where any course occurs, it proves less either way."""
-    away = away_nm(end, place)
-    off, spread = off_deg(end, place, outbound=outbound), _spread_deg(away)
-    anywhere = math.sqrt(_SPREAD_DEG / _WIDEST_DEG)
-    if off is None or spread >= _WIDEST_DEG:
-        return anywhere
-    straight = math.sqrt(_SPREAD_DEG / spread) * math.exp(-((off / spread) ** 2) / 2)
-    return straight if away > TERMINAL_NM else (1 - _TURNED) * straight + _TURNED * anywhere
-
-
-def _agrees(end: GapEnd, place: Place, *, outbound: bool) -> bool:
-    off, spread = off_deg(end, place, outbound=outbound), _spread_deg(away_nm(end, place))
-    if off is None:
-        return spread >= _WIDEST_DEG
-    return off <= _SPREADS * spread
-
-
-def _spread_deg(away: float) -> float:
-    if away <= 0:
-        return _WIDEST_DEG
-    wider: float = max(1.0, TERMINAL_NM / away) ** _WIDENING
-    return min(_WIDEST_DEG, _SPREAD_DEG * wider)
-
-
-def vertical_likelihood(end: GapEnd, place: Place, *, outbound: bool) -> float:
+def vertical_ratio(end: GapEnd, elevation_ft: Floats, away_nm: Floats, *, outbound: bool) -> Floats:
     """Weigh height and rate of climb: above 1 where they are those of a flight there, below 1 where they are not.
 
     A flight comes down about 3° before its field and climbs away from it. Who is past the point where the descent
     begins and still level will fly on; who climbs so near has just left another field. Outbound is the mirror image.
+    An elevation that is not known (NaN) says nothing.
     """
-    height, away = height_ft(end.fix, place), away_nm(end, place)
     sinking = (end.rate_fpm or 0.0) * (1 if outbound else -1)
     if sinking < -STEEP_DESCENT_FPM:
-        return _CLIMBS_NEAR if away < _NEAR_NM else _CLIMBS if away < _FAR_NM else _CLIMBS_FAR
-    if height is None or end.rate_fpm is None:
-        return 1.0
-    if sinking > STEEP_DESCENT_FPM:
-        return _descending(away, height)
-    return _LEVEL_SHARE * _descending(away, height) if height < _LOW_FT else _level(away, height)
+        return np.where(
+            away_nm < _NEAR_NM, _CLIMBS_NEAR, np.where(away_nm < _FAR_NM, _CLIMBS, _CLIMBS_FAR)
+        ).astype(np.float64)
+    altitude = end.fix.altitude_ft if end.fix.altitude_ft is not None else end.fix.altitude_geom_ft
+    if altitude is None or end.rate_fpm is None:
+        return np.ones_like(away_nm)
+    height = np.maximum(0.0, altitude - elevation_ft)
+    coming_down = _descending(away_nm, height)
+    if sinking <= STEEP_DESCENT_FPM:
+        coming_down = np.where(height < _LOW_FT, _LEVEL_SHARE * coming_down, _level(away_nm, height))
+    return np.where(np.isnan(height), 1.0, coming_down)
 
 
 def glide_path_likelihood(way_nm: float, height_ft: float) -> float:
@@ -126,23 +117,25 @@ def glide_path_likelihood(way_nm: float, height_ft: float) -> float:
     return math.exp(-((off / (_UNDER_PATH if off > 0 else _ABOVE_PATH)) ** 2) / 2)
 
 
-def _descending(away: float, height_ft: float) -> float:
+def _descending(away: Floats, height_ft: Floats) -> Floats:
     """Weigh a descent by how far the place is against the way on which that height is lost at 3°.
 
     Few begin so early that a long way is left below the path; many fly a longer way than the straight one.
     """
-    ratio = max(away, 1.0) / ((max(0.0, height_ft) + _SLACK_FT) / GLIDE_FT_PER_NM)
-    off = math.log(ratio / _USUAL)
-    return max(_LEAST, _FITS * math.exp(-((off / (_FARTHER if off > 0 else _NEARER)) ** 2) / 2))
+    ratio = np.maximum(away, 1.0) / ((height_ft + _SLACK_FT) / GLIDE_FT_PER_NM)
+    off = np.log(ratio / _USUAL)
+    found: Floats = np.maximum(
+        _LEAST, _FITS * np.exp(-((off / np.where(off > 0, _FARTHER, _NEARER)) ** 2) / 2)
+    )
+    return found
 
 
-def _level(away: float, height_ft: float) -> float:
+def _level(away: Floats, height_ft: Floats) -> Floats:
     """Weigh level flight: past the point where the descent begins it says that the flight goes on."""
     ratio = away / (height_ft / GLIDE_FT_PER_NM + _SLACK_NM)
-    if ratio >= _BEGUN:
-        return 1.0
-    share = max(0.0, (ratio - _LATE) / (_BEGUN - _LATE))
-    return math.exp((1 - share) * math.log(_NOT_DOWN))
+    share = np.clip((ratio - _LATE) / (_BEGUN - _LATE), 0.0, 1.0)
+    found: Floats = np.exp((1 - share) * math.log(_NOT_DOWN))
+    return found
 
 
 def way_to_runway_nm(lost: GapEnd, place: Place) -> float | None:
@@ -171,9 +164,16 @@ def is_on_final(lost: GapEnd, place: Place) -> bool:
     )
 
 
-def knows_runways(place: Place) -> bool:
-    """Whether the sites file gives the ends of any runway."""
-    return any(runway.get("ends") for runway in place.site.runways)
+def runway_ratio(lost: GapEnd, place: Place) -> float:
+    """Weigh the way to a runway: on its final approach or about to join it, at the height that belongs there."""
+    if not _directions(place):
+        return 1.0
+    way, altitude = way_to_runway_nm(lost, place), lost.fix.altitude_ft
+    off = _UNALIGNED if away_nm(lost, place) <= FINAL_NM else 1.0
+    if way is None or altitude is None or place.elevation_ft is None:
+        return off
+    fits = _ALIGNED if is_on_final(lost, place) else _JOINS
+    return max(off, fits * glide_path_likelihood(way, altitude - place.elevation_ft))
 
 
 def _way(here: Point, flown: Point, near: Point, far: Point) -> float | None:

@@ -30,7 +30,6 @@ from monitor.feeds.ranges import RangeBudget, RemoteFile
 from monitor.imagery.cutout import (
     CUTOUT_LOOK_BACK,
     VISUAL_LINK,
-    CutoutError,
     CutoutImage,
     clear_scenes,
     copernicus_attribution,
@@ -38,6 +37,7 @@ from monitor.imagery.cutout import (
     outline_digest,
 )
 from monitor.imagery.geotiff import GeoTiff
+from monitor.imagery.windows import RasterError
 from monitor.sites import Site
 
 PICTURE_HOSTS_OPTION = "picture_hosts"
@@ -156,7 +156,7 @@ def _make(engine: Engine, due: _Due, client: FeedClient, now: datetime, hosts: S
     try:
         _check_link(scene.links[VISUAL_LINK], hosts)
         cut = _cut(remote, due)
-    except (CutoutError, FeedError) as error:
+    except (RasterError, FeedError) as error:
         reason = _reason(error, scene.links[VISUAL_LINK])
         wait = _wait(due.attempts, error)
         failure = CutoutFailure(
@@ -182,7 +182,7 @@ def _cut(remote: RemoteFile, due: _Due) -> CutoutImage:
     except _UNREADABLE:
         if remote.failure is not None:
             raise remote.failure from None
-        raise CutoutError("the file is damaged, or it is no GeoTIFF") from None
+        raise RasterError("the file is damaged, or it is no GeoTIFF") from None
     if remote.failure is not None:
         raise remote.failure
     return cut
@@ -221,17 +221,17 @@ def _check_link(link: str, hosts: Sequence[str]) -> None:
     parts = urlsplit(link)
     host = parts.hostname or ""
     if parts.scheme != "https":
-        raise CutoutError("its link is not https")
+        raise RasterError("its link is not https")
     if not any(host == each or host.endswith(f".{each}") for each in hosts):
-        raise CutoutError(
+        raise RasterError(
             f"its link leads to {host}, and pictures are read from {', '.join(hosts)} only. If that is the "
             f"provider's own server, add it to the provider's option {PICTURE_HOSTS_OPTION}"
         )
 
 
-def _reason(error: CutoutError | FeedError, link: str) -> str:
+def _reason(error: RasterError | FeedError, link: str) -> str:
     """Why there is no picture, without advice that is meant for feeds."""
-    if isinstance(error, CutoutError):
+    if isinstance(error, RasterError):
         return f"{error}."
     host = urlsplit(link).hostname
     if error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED):
@@ -241,7 +241,7 @@ def _reason(error: CutoutError | FeedError, link: str) -> str:
     return error.reason
 
 
-def _wait(attempts: int, error: CutoutError | FeedError) -> timedelta:
+def _wait(attempts: int, error: RasterError | FeedError) -> timedelta:
     wait = min(_FIRST_WAIT * (1 << min(attempts, _MOST_DOUBLINGS)), _LONGEST_WAIT)
     asked_s = error.retry_after_s if isinstance(error, FeedError) else None
     return max(wait, timedelta(seconds=asked_s or 0))

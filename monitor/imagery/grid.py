@@ -107,7 +107,13 @@ class Zone:
     """The pixels whose state counts."""
     steps: npt.NDArray[np.int32] | None = field(default=None, repr=False)
     """For what is measured along a line: which step of 10 m along it each pixel of the mask belongs to."""
-    length_m: float = 0.0
+    axis: LineString | None = field(default=None, repr=False)
+    """That line, in metres."""
+
+    @property
+    def length_m(self) -> float:
+        """How long it is; 0 for what is measured as a surface."""
+        return 0.0 if self.axis is None else float(self.axis.length)
 
     @property
     def pixels(self) -> int:
@@ -131,14 +137,6 @@ def zones_of(site: Site, grid: Grid) -> list[Zone]:
     return [whole, *filter(None, (_zone(area, grid) for area in site.areas))]
 
 
-def ring_of(grid: Grid, zones: Sequence[Zone]) -> Bools:
-    """The ground around a site, none of it in any of its zones."""
-    outside = np.ones(grid.shape, bool)
-    for zone in zones:
-        outside &= ~zone.mask
-    return outside
-
-
 def _zone(area: Area, grid: Grid) -> Zone | None:
     if area.geometry is None:
         return None
@@ -156,7 +154,7 @@ def _zone(area: Area, grid: Grid) -> Zone | None:
         return Zone(area.id, area.name, area.kind, mask) if mask.any() else None
     along = shapely.line_locate_point(axis, shapely.points(grid.centres(mask)))
     steps = np.minimum(along // PIXEL_M, max(0, math.ceil(axis.length / PIXEL_M) - 1)).astype(np.int32)
-    return Zone(area.id, area.name, area.kind, mask, steps, float(axis.length))
+    return Zone(area.id, area.name, area.kind, mask, steps, axis)
 
 
 _SMALL_M2 = 4_000.0

@@ -13,7 +13,14 @@ from db.records.counts import (
     Statistic,
 )
 from db.records.flights import AWAITED_STATES, INFERRED, PRESENT_STATES, Fix, TimeBounds, Visit, VisitState
-from db.records.imagery import Cutout, CutoutFailure, Scene
+from db.records.imagery import (
+    Cutout,
+    CutoutFailure,
+    MeasureAdmission,
+    PixelFailure,
+    PixelLook,
+    Scene,
+)
 from db.records.judging import (
     Alert,
     AlertEvent,
@@ -60,10 +67,13 @@ __all__ = [
     "Fix",
     "HeardAt",
     "JsonMapping",
+    "MeasureAdmission",
     "Note",
     "Observation",
     "ObservationKey",
     "Outcome",
+    "PixelFailure",
+    "PixelLook",
     "Poll",
     "Precision",
     "ProviderState",

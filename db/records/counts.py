@@ -99,6 +99,8 @@ class Observation:
             and self.assessable == other.assessable
             and self.closed == other.closed
             and self.announced == other.announced
+            # Cloud over a tile of 110 km, and later over the site itself.
+            and self.exposure_parts.get("cloud_of") == other.exposure_parts.get("cloud_of")
         )
 
     def revised(self, revision: int) -> Self:

@@ -6,6 +6,7 @@ it, and calls bright roofs, stacks and aprons cloud for ever (Zekoll and others,
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,9 @@ _WIDENED_PX = 6
 """Thick cloud and its shadow reach so far beyond the mask (10 m pixels; 3 of the mask's own)."""
 LEAST_LOOKS_FOR_ROOFS = 20
 _ROOF_SHARE = 0.6
-_AROUND_PX, _AROUND_CLEAR = 15, 0.5
+_AROUND_PX, _AROUND_CLEAR = 8, 0.5
+_WATER_SHARE = 0.3
+"""Of clear looks; a berth with ships in it most of the time is water in the others."""
 _MOST_CLASS = 11
 
 
@@ -83,7 +86,7 @@ def clear_pixels(classes: Classes, roofs: Bools | None = None) -> Bools:
 def false_cloud(passes: Sequence[Classes]) -> Bools | None:
     """Which pixels are called cloud for ever: in most looks at which the ground around them is clear.
 
-    None where fewer than twenty passes are known. All are of one shape.
+    None where fewer than twenty passes are known. All are of one shape, with the mask's own pixels of 20 m.
     """
     if len(passes) < LEAST_LOOKS_FOR_ROOFS:
         return None
@@ -96,6 +99,22 @@ def false_cloud(passes: Sequence[Classes]) -> Bools | None:
         looked += around & (classes > _DEFECTIVE)
         cloudy += around & cloud
     return (looked >= LEAST_LOOKS_FOR_ROOFS // 2) & (cloudy > _ROOF_SHARE * looked)
+
+
+def water_of(passes: Sequence[Classes]) -> Bools | None:
+    """Which pixels are water in at least three of ten clear looks; None without any pass."""
+    if not passes:
+        return None
+    clear, water = np.zeros((2, *passes[0].shape), np.int32)
+    for each in passes:
+        clear += (each > _DEFECTIVE) & ~np.isin(each, (*_CLOUD, SHADOW))
+        water += each == WATER
+    return np.asarray((water > 0) & (water >= _WATER_SHARE * clear))
+
+
+def doubled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Pixels of 20 m on the grid of 10 m."""
+    return np.repeat(np.repeat(values, 2, axis=0), 2, axis=1)
 
 
 def widened(mask: Bools, by_px: int) -> Bools:

@@ -157,6 +157,7 @@ def _zone(area: Area, grid: Grid) -> Zone | None:
     return Zone(area.id, area.name, area.kind, mask, steps, axis)
 
 
+_LARGEST_OVERVIEW_PX = 2_048
 _SMALL_M2 = 4_000.0
 """Of a smaller area every pixel that it touches counts, or hardly one would be left."""
 
@@ -198,6 +199,21 @@ def read_band(raster: Raster, grids: Sequence[Grid], *, kind: str, fine: bool) -
         for grid, frame in zip(grids, frames, strict=True):
             found = read_frame(full, frame, (1,))[0]
             yield _on_grid(found, frame.transform, grid, times)
+
+
+def read_overview(raster: Raster) -> npt.NDArray[Any]:
+    """The whole of a single band in its coarsest level; raises RasterError where there is none that is coarse."""
+    with raster.level(None) as full:
+        checked_epsg(full)
+        levels = full.overviews(1)
+    if not levels:
+        raise RasterError("the file has no coarse level")
+    with raster.level(len(levels) - 1) as level:
+        if max(level.height, level.width) > _LARGEST_OVERVIEW_PX:
+            raise RasterError("the coarsest level of the file is too large to read whole")
+        frame = frame_around(level, tuple(level.bounds))
+        raster.fetch(sorted(set(blocks_of(level, frame, (1,)))))
+        return np.asarray(read_frame(level, frame, (1,))[0])
 
 
 def _on_grid(found: npt.NDArray[Any], transform: Any, grid: Grid, times: int) -> npt.NDArray[Any]:

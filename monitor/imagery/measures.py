@@ -22,7 +22,15 @@ from monitor.imagery.grid import (
     Floats32,
     Zone,
 )
-from monitor.imagery.history import Departure, chi_squared_limit, coherent, squared_distance, still_ground
+from monitor.imagery.history import (
+    Departure,
+    Usual,
+    chi_squared_limit,
+    coherent,
+    departure,
+    squared_distance,
+    still_ground,
+)
 
 CHANGED, STAYING, BRIGHT = "changed_area_m2", "new_area_m2", "bright_target_m2"
 TRACK, BERTH = "occupied_track_m", "occupied_berth_m"
@@ -70,6 +78,14 @@ class Look:
     before: Sequence[tuple[Bools, Bools]] = ()
 
 
+def look_against(
+    codes: Codes, usual: Usual, zones: Sequence[Zone], water: Bools, before: Sequence[tuple[Bools, Bools]]
+) -> Look:
+    """Hold the pixels of one look against the usual; the ground around all zones says how the scene as a whole is."""
+    ring = ~np.logical_or.reduce([zone.mask for zone in zones])
+    return Look(codes, departure(codes, usual, ring), water, before)
+
+
 def metrics_of(zone: Zone) -> tuple[str, ...]:
     """What is measured of a zone, by its kind."""
     if zone.steps is not None:
@@ -92,14 +108,14 @@ def measures(look: Look, zones: Sequence[Zone]) -> Iterator[Measured]:
 
 def measure(look: Look, zone: Zone, metric: str) -> Measured:
     """One measure of one zone; what is new and stays needs the looks before it."""
-    departure = look.departure
+    shown = look.departure
     if metric == CHANGED:
-        return _area(zone, metric, departure.left, departure.seen, departure.fault)
+        return _area(zone, metric, shown.left, shown.seen, shown.fault)
     if metric == STAYING:
         left, seen = _staying(look)
-        return _area(zone, metric, left, seen, departure.fault)
+        return _area(zone, metric, left, seen, shown.fault)
     if metric == BRIGHT:
-        return _area(zone, metric, _bright(look), departure.seen, departure.fault)
+        return _area(zone, metric, _bright(look), shown.seen, shown.fault)
     if metric == TRACK:
         return _track(look, zone)
     return _berth(look, zone)
@@ -122,37 +138,37 @@ def _told(zone: Zone, metric: str, value: float, share: float, fault: str) -> Me
 
 def _staying(look: Look) -> tuple[Bools, Bools]:
     """What three clear looks in a row show as changed, and where there were three."""
-    departure = look.departure
-    seen_times = np.zeros(departure.seen.shape, np.uint8)
+    shown = look.departure
+    seen_times = np.zeros(shown.seen.shape, np.uint8)
     run = np.zeros_like(seen_times)
-    for seen, left in [(departure.seen, departure.left), *look.before]:
+    for seen, left in [(shown.seen, shown.left), *look.before]:
         open_still = seen & (seen_times < HOLDS_FOR)
         run += open_still & left
         seen_times += open_still
     whole = seen_times >= HOLDS_FOR
     # A place that is hidden now says nothing new.
-    return coherent(whole & (run >= HOLDS_FOR) & departure.seen), whole & departure.seen
+    return coherent(whole & (run >= HOLDS_FOR) & shown.seen), whole & shown.seen
 
 
 def _bright(look: Look) -> Bools:
-    departure = look.departure
-    rise, spread = departure.rise[_VISIBLE], departure.spread[_VISIBLE]
+    shown = look.departure
+    rise, spread = shown.rise[_VISIBLE], shown.spread[_VISIBLE]
     now = decode(look.codes[_VISIBLE])
     before = decode(np.clip(look.codes[_VISIBLE] - rise, 0, None))
     stands_out = (rise > _BRIGHT_SPREADS * spread).all(axis=0)
-    return coherent(departure.seen & stands_out & ((now - before).mean(axis=0) > _BRIGHT_REFLECTANCE))
+    return coherent(shown.seen & stands_out & ((now - before).mean(axis=0) > _BRIGHT_REFLECTANCE))
 
 
 def _track(look: Look, zone: Zone) -> Measured:
-    departure, zone = _cropped(look.departure, zone)
-    held = departure.seen & zone.mask
-    rise, spread = _along(zone, departure.rise, held), _along(zone, departure.spread, held)
+    shown, zone = _cropped(look.departure, zone)
+    held = shown.seen & zone.mask
+    rise, spread = _along(zone, shown.rise, held), _along(zone, shown.spread, held)
     there = np.isfinite(rise[0])
     share = float(there.mean()) if there.size else 0.0
-    if departure.fault or share < LEAST_SHARE:
-        return _told(zone, TRACK, 0.0, share, departure.fault)
+    if shown.fault or share < LEAST_SHARE:
+        return _told(zone, TRACK, 0.0, share, shown.fault)
     together = _smooth(rise / spread)
-    beside = _beside(zone, departure)
+    beside = _beside(zone, shown)
     if beside.shape[1] < _FEWEST_BESIDE:
         return _told(zone, TRACK, 0.0, 0.0, "no ground beside it was seen to compare with")
     middle = np.median(beside, axis=1)[:, np.newaxis]
@@ -163,18 +179,18 @@ def _track(look: Look, zone: Zone) -> Measured:
     return _told(zone, TRACK, min(zone.length_m, float(occupied.sum()) * PIXEL_M), share, "")
 
 
-def _cropped(departure: Departure, zone: Zone) -> tuple[Departure, Zone]:
+def _cropped(shown: Departure, zone: Zone) -> tuple[Departure, Zone]:
     """The part of a look around one zone."""
     rows, columns = (np.flatnonzero(zone.mask.any(axis=axis)) for axis in (1, 0))
     margin = _BESIDE_PX[1] + 2
     window = tuple(slice(max(0, each[0] - margin), each[-1] + margin + 1) for each in (rows, columns))
     bands = (slice(None), *window)
     smaller = replace(
-        departure,
-        seen=departure.seen[window],
-        left=departure.left[window],
-        rise=departure.rise[bands],
-        spread=departure.spread[bands],
+        shown,
+        seen=shown.seen[window],
+        left=shown.left[window],
+        rise=shown.rise[bands],
+        spread=shown.spread[bands],
     )
     return smaller, replace(zone, mask=zone.mask[window])
 
@@ -189,13 +205,13 @@ def _along(zone: Zone, values: Floats32, held: Bools) -> npt.NDArray[np.float64]
         return np.stack([np.bincount(steps, band[held], minlength=size) / count for band in values])
 
 
-def _beside(zone: Zone, departure: Departure) -> Floats32:
+def _beside(zone: Zone, shown: Departure) -> Floats32:
     """What pieces of ground beside a track did, each as large as a piece of the track (band, piece)."""
     near, far = _BESIDE_PX
-    seen = departure.seen
+    seen = shown.seen
     beside = seen & widened(zone.mask, far) & ~widened(zone.mask, near)
     share = np.maximum(box_mean(seen.astype(np.float32), 1), _TINY)
-    scaled = np.where(seen, departure.rise / departure.spread, 0)
+    scaled = np.where(seen, shown.rise / shown.spread, 0)
     return np.stack([(box_mean(band, 1) / share)[beside] for band in scaled])
 
 

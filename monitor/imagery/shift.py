@@ -81,12 +81,12 @@ def _peak(ours: Floats, theirs: Floats) -> tuple[float, float, float]:
 
 def _refined(ours: Floats, theirs: Floats, held: Bools, south: float, east: float) -> tuple[float, float]:
     """Least squares on slopes, from the whole pixel on; what has changed weighs little, for large residuals are cut."""
-    down, right = np.gradient(theirs)
+    down, right = (np.asarray(each, np.float64) for each in np.gradient(theirs))
     inner = held & _inside(held)
     for _ in range(_ROUNDS):
         there = moved(ours.astype(np.float32), south, east)
-        rest = (theirs - there)[inner]
-        keep = np.abs(rest) <= np.percentile(np.abs(rest), _TRIMMED_PERCENT)
+        rest: Floats = np.asarray((theirs - there)[inner], np.float64)
+        keep = np.abs(rest) <= float(np.percentile(np.abs(rest), _TRIMMED_PERCENT))
         slopes = np.column_stack([down[inner][keep], right[inner][keep]])
         down_by, right_by = np.linalg.lstsq(slopes, rest[keep], rcond=None)[0].tolist()
         south, east = south + down_by, east + right_by

@@ -5,7 +5,7 @@ are drawn; one is seen where the number is larger than in all but one of twenty 
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from monitor.imagery.codes import Codes
 from monitor.imagery.grid import Bools, Grid, Zone
-from monitor.imagery.history import LEAST_LOOKS, Usual, departed_again, departure, of_season, usual_of
+from monitor.imagery.history import LEAST_LOOKS, Usual, departed_again, of_season, usual_of
 from monitor.imagery.measures import (
     BERTH,
     BRIGHT,
@@ -23,6 +23,7 @@ from monitor.imagery.measures import (
     WHOLE_SHARE,
     Look,
     Measured,
+    look_against,
     measure,
     measures,
     metrics_of,
@@ -46,10 +47,11 @@ _SEED = 20_230_918
 
 @dataclass(frozen=True, slots=True)
 class KeptLook:
-    """The pixels of one clear look, as they are kept."""
+    """One clear look whose pixels are kept: they are brought when they are asked for."""
 
+    key: str
     at: datetime
-    codes: Codes = field(repr=False)
+    load: Callable[[], Codes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,49 +80,52 @@ class Admission:
 
 
 def causal_looks(
-    kept: Sequence[KeptLook], zones: Sequence[Zone], water: Bools, *, since: datetime | None = None
+    kept: Sequence[KeptLook], zones: Sequence[Zone], water: Bools
 ) -> Iterator[tuple[KeptLook, Look, Usual]]:
     """Each look with what it is held against: the looks of its season before it. In order of time.
 
-    Looks without enough before them are left out, as are those before `since`.
+    Looks without enough before them are left out.
     """
-    ordered = sorted(kept, key=lambda each: each.at)
-    times = [each.at for each in ordered]
-    ring = ring_of_zones(zones)
     before: deque[tuple[Bools, Bools]] = deque(maxlen=LOOKS_BEFORE)
-    first = 0 if since is None else max(0, sum(each < since for each in times) - LOOKS_BEFORE)
-    for place in range(first, len(ordered)):
-        season = [ordered[each].codes for each in of_season(times[:place], times[place])]
-        if len(season) < LEAST_LOOKS:
-            continue
-        usual = usual_of(season)
-        found = departure(ordered[place].codes, usual, ring)
-        if since is None or times[place] >= since:
-            yield ordered[place], Look(ordered[place].codes, found, water, tuple(before)), usual
-        if not found.fault:
-            before.appendleft((found.seen, found.left))
+    for look, season in seasons(kept):
+        usual = usual_of([each.load() for each in season])
+        found = look_against(look.load(), usual, zones, water, tuple(before))
+        yield look, found, usual
+        if not found.departure.fault:
+            before.appendleft((found.departure.seen, found.departure.left))
 
 
-def ring_of_zones(zones: Sequence[Zone]) -> Bools:
-    """The ground around all zones of a site."""
-    outside = ~zones[0].mask
-    for zone in zones[1:]:
-        outside = outside & ~zone.mask
-    return outside
+def seasons(kept: Sequence[KeptLook]) -> Iterator[tuple[KeptLook, list[KeptLook]]]:
+    """Each look that has enough looks of its season before it, with those; in order of time."""
+    ordered = sorted(kept, key=lambda each: (each.at, each.key))
+    times = [each.at for each in ordered]
+    for place, look in enumerate(ordered):
+        season = [ordered[each] for each in of_season(times[:place], look.at)]
+        if len(season) >= LEAST_LOOKS:
+            yield look, season
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What was measured of one look, and which pixels were judged and had left (None: none was)."""
+
+    look: KeptLook
+    found: list[Measured]
+    pixels: tuple[Bools, Bools] | None
 
 
 def study(
     kept: Sequence[KeptLook], grid: Grid, zones: Sequence[Zone], water: Bools
-) -> tuple[list[Admission], list[tuple[KeptLook, list[Measured]]]]:
+) -> tuple[list[Admission], list[Measures]]:
     """Learn what each measure can do in each zone; also give what it said of each look, in order of time."""
     trials = _Trials(grid, zones)
-    said: list[tuple[KeptLook, list[Measured]]] = []
+    said: list[Measures] = []
     for place, (look, shown, usual) in enumerate(causal_looks(kept, zones, water)):
-        said.append((look, list(measures(shown, zones))))
+        said.append(measures_of(look, shown, zones))
         trials.run(place, shown, usual)
     values: dict[tuple[str, str], list[Measured]] = defaultdict(list)
-    for _, found in said:
-        for each in found:
+    for one in said:
+        for each in one.found:
             values[each.area_id, each.metric].append(each)
     admissions = [
         _admission(
@@ -130,6 +135,13 @@ def study(
         for metric in metrics_of(zone)
     ]
     return admissions, said
+
+
+def measures_of(look: KeptLook, shown: Look, zones: Sequence[Zone]) -> Measures:
+    """Measure one look in every zone."""
+    found = shown.departure
+    pixels = None if found.fault else (found.seen, found.left)
+    return Measures(look, list(measures(shown, zones)), pixels)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,8 @@ from db.records.base import Evidence, JsonMapping, SeriesKey
 from db.records.counts import (
     Change,
     DeclaredBaseline,
+    Measure,
+    MetricMeaning,
     Note,
     Observation,
     ObservationKey,
@@ -60,6 +62,8 @@ __all__ = [
     "Fix",
     "HeardAt",
     "JsonMapping",
+    "Measure",
+    "MetricMeaning",
     "Note",
     "Observation",
     "ObservationKey",

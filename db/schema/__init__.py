@@ -2,12 +2,12 @@
 
 Append-only tables grow by versions and are never updated; caches (`visit`, `alert`, `rule_state`,
 `provider_state`) can be rebuilt from them, `cutout` and `cutout_failure` from the pictures that scenes link
-to; `delivery`, `lease`, `silence` and `token` are mutable.
+to; `metric`, `delivery`, `lease`, `silence` and `token` are mutable.
 """
 
 from db.schema.backfills import backfill_day, backfill_part
 from db.schema.base import SERIES_KEY, metadata
-from db.schema.counts import declared_baseline, note, observation, series
+from db.schema.counts import declared_baseline, metric, note, observation, series
 from db.schema.flights import (
     aircraft,
     alias,
@@ -56,6 +56,7 @@ __all__ = [
     "flight_claim",
     "lease",
     "metadata",
+    "metric",
     "note",
     "observation",
     "poll",

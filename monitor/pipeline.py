@@ -17,11 +17,15 @@ from alerts.delivery.compose import compose
 from alerts.delivery.digest import enqueue_weekly_digest
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
+from alerts.metrics import meanings, recall_metrics
+from alerts.words import digits
 from db.aircraft import known_aircraft
 from db.alerts import forget_earlier_states
 from db.engine import Connection, empty_log, is_missing, reading, write_anew, writing
 from db.imports import drop_abandoned
+from db.metrics import keep_meanings, looks_of_metric, metric_meanings
 from db.migrate import current_revision, is_known, migrate, newest_revision
+from db.records import MetricMeaning
 from db.retention import Identity, PurgeReport, purge
 from db.scenario_mark import ScenarioMark, scenario_mark
 from db.silences import drop_unborn_silences
@@ -52,6 +56,7 @@ def start(app: App, now: datetime) -> list[str]:
     """Bring the database up to date, record the sites, load the published history; say in words what was done."""
     done = list(_migrate(app))
     _refuse_scenario(app)
+    _note_metrics(app, now)
     note_sites(app, now)
     done += [f"Baselines begin anew: {what}." for what in note_feeds(app.engine, app.feeds.values(), now)]
     done.append(f"Sites: {len(app.sites)} watched, from {app.sites_file.path}: {_some(app.sites)}.")
@@ -86,6 +91,42 @@ def prepare(app: App, now: datetime, *, fresh: bool) -> None:
         )
     elif fresh:
         _refuse_scenario(app)
+        _note_metrics(app, now)
+    else:
+        _recall_metrics(app)
+
+
+def _note_metrics(app: App, now: datetime) -> None:
+    """Keep what every metric means, once no stored look would come to mean something else."""
+    known = {each.name: each for each in _recall_metrics(app)}
+    changed = [each for each in meanings() if known.get(each.name) != each]
+    if changed:
+        with writing(app.engine) as connection:
+            keep_meanings(connection, changed, now)
+
+
+def _recall_metrics(app: App) -> list[MetricMeaning]:
+    """Read what metrics meant before; raises InputError where a declaration would read stored looks otherwise."""
+    declared = {each.name: each for each in meanings()}
+    with reading(app.engine) as connection:
+        known = metric_meanings(connection)
+        for each in known:
+            now_says = declared.get(each.name)
+            if now_says is None or now_says.same_numbers(each):
+                continue
+            if looks := looks_of_metric(connection, each.name):
+                raise InputError(
+                    f"The metric {each.name} is on record as {_meaning_words(each)}, with {looks} looks; it is declared as "
+                    f"{_meaning_words(now_says)} now. Put [metrics.{each.name}] back as it was, and give the new one "
+                    "another name."
+                )
+    recall_metrics(each for each in known if each.name not in declared)
+    return known
+
+
+def _meaning_words(meaning: MetricMeaning) -> str:
+    unit = f" in {meaning.unit}" if meaning.unit else ""
+    return f"{meaning.kind}, {meaning.measure}{unit}"
 
 
 def scenario_of(app: App) -> ScenarioMark | None:
@@ -181,7 +222,7 @@ def _taken_back(app: App, path: Path, now: datetime) -> Iterator[str]:
             else f"{look.written_start} to {look.written_end}"
         )
         yield (
-            f"History: taken back: {key.site_id}, {key.metric}{f' {key.subject}' if key.subject else ''}, {when}, {look.value:g}. "
+            f"History: taken back: {key.site_id}, {key.metric}{f' {key.subject}' if key.subject else ''}, {when}, {digits(look.value or 0.0)}. "
             f"{why} What was told because of it is judged again."
         )
 

@@ -4,6 +4,8 @@ from db.records.base import Evidence, JsonMapping, SeriesKey
 from db.records.counts import (
     Change,
     DeclaredBaseline,
+    Measure,
+    MetricMeaning,
     Note,
     Observation,
     ObservationKey,
@@ -67,7 +69,9 @@ __all__ = [
     "Fix",
     "HeardAt",
     "JsonMapping",
+    "Measure",
     "MeasureAdmission",
+    "MetricMeaning",
     "Note",
     "Observation",
     "ObservationKey",

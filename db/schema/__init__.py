@@ -2,12 +2,12 @@
 
 Append-only tables grow by versions and are never updated; caches (`visit`, `alert`, `rule_state`,
 `provider_state`) can be rebuilt from them, `cutout`, `pixel_look` and their failures from the files that scenes
-link to, and `measure_admission` from `pixel_look`; `delivery`, `lease`, `silence` and `token` are mutable.
+link to, and `measure_admission` from `pixel_look`; `metric`, `delivery`, `lease`, `silence` and `token` are mutable.
 """
 
 from db.schema.backfills import backfill_day, backfill_part
 from db.schema.base import SERIES_KEY, metadata
-from db.schema.counts import declared_baseline, note, observation, series
+from db.schema.counts import declared_baseline, metric, note, observation, series
 from db.schema.flights import (
     aircraft,
     alias,
@@ -66,6 +66,7 @@ __all__ = [
     "lease",
     "measure_admission",
     "metadata",
+    "metric",
     "note",
     "observation",
     "pixel_failure",

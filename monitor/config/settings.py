@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from alerts.baselines.budget import DEFAULT_BUDGET
+from alerts.metrics import read_declarations
 from monitor.config.secrets import secret_forms
 from monitor.config.sources import RawSettings, explain, read_environment, read_toml
 from monitor.config.values import http_url, is_database_url, severities, without_false
@@ -24,7 +25,7 @@ from monitor.errors import InputError
 
 ENVIRONMENT_PREFIX = "SITEWATCH_"
 CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
-SETTING_TABLES = ("providers", "channels", "watch")
+SETTING_TABLES = ("providers", "channels", "watch", "metrics")
 """What only sitewatch.toml can hold."""
 
 
@@ -144,6 +145,7 @@ class Settings(_Strict):
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     watch: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @field_validator("public_url")
     @classmethod
@@ -174,6 +176,12 @@ class Settings(_Strict):
         if not isinstance(value, Mapping):
             return value
         return {kind: without_false(layer) for kind, layer in value.items()}
+
+    @field_validator("metrics")
+    @classmethod
+    def _known_words(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        read_declarations(value)
+        return value
 
     @field_validator("api_token")
     @classmethod

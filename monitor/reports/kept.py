@@ -87,7 +87,7 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
     yield KeptThing(
         "counts, verdicts, alerts and what was told of them; of aircraft they name watched ones alone",
         (
-            "series", "observation", "declared_baseline", "note", "evaluation", "rule_state", "alert", "alert_event", "delivery",
+            "metric", "series", "observation", "declared_baseline", "note", "evaluation", "rule_state", "alert", "alert_event", "delivery",
         ),
         "history is what is unusual measured against; nothing told is unsaid",
         "as long as the database",

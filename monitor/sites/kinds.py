@@ -17,6 +17,8 @@ class SiteKind:
 
 _FIRSTS: dict[str, Any] = {"record": {}, "first_ever": {}, "first_since": {}, "watchlist": {}}
 _JUDGED: dict[str, Any] = {"rules": {**_FIRSTS, "tail": {}, "absence": {}, "step": {}, "rate_change": {}}}
+_MEASURED: dict[str, Any] = {"rules": {**_FIRSTS, "tail": {}}}
+"""For what has a unit: the other rules rest on laws of counts."""
 
 _AIRFIELD: WatchSpec = {
     "arrivals": _JUDGED,
@@ -29,7 +31,7 @@ _PORT: WatchSpec = {
     "ships_present": _JUDGED,
     "ship_calls": _JUDGED,
     "containers": _JUDGED,
-    "container_stack_length_m": _JUDGED,
+    "container_stack_length_m": _MEASURED,
 }
 
 KINDS = {

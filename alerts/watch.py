@@ -14,6 +14,11 @@ from alerts.baselines.budget import (
 from alerts.promise import site_budget
 
 RuleParams = Mapping[str, Any]
+PIXEL_METRICS = frozenset(
+    {"changed_area_m2", "new_area_m2", "bright_target_m2", "occupied_track_m", "occupied_berth_m"}
+)
+"""Measures of one and the same picture: together they cost what one other metric may cost."""
+_PIXELS = "pixels"
 WatchSpec = Mapping[str, Mapping[str, Any]]
 """As written in sites.geojson: `{metric: {"subjects": [...], "rules": {name: {params} | null}}}`."""
 
@@ -50,8 +55,13 @@ class SiteWatch:
 
     def promise(self, metric: str, series: int = 1) -> FalseAlarmPromise:
         """What one of so many series of a metric may cost a year; the site's budget is split evenly."""
-        sharing = sum(bool(watch.rules.keys() & BUDGETED_RULES) for watch in self.metrics.values())
-        whole = site_budget(self.budget, self.false_alarms, metric, sharing)
+        sharing = {
+            _PIXELS if name in PIXEL_METRICS else name
+            for name, watch in self.metrics.items()
+            if watch.rules.keys() & BUDGETED_RULES
+        }
+        pixels = sum(name in PIXEL_METRICS for name in self.metrics) if metric in PIXEL_METRICS else 1
+        whole = site_budget(self.budget, self.false_alarms, metric, len(sharing) * pixels)
         rules = self.metrics[metric].rules if metric in self.metrics else ()
         part = {name: value / max(1, series) for name, value in whole.items()}
         return FalseAlarmPromise(part, shares_of(tuple(rules)))

@@ -32,8 +32,10 @@ from db.silences import drop_unborn_silences
 from db.sites import record_sites
 from monitor.app import App
 from monitor.derive.days import move_counted_days
+from monitor.derive.measuring import study_where_due
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
+from monitor.derive.pixels import PixelReport, read_passes
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.tracks.identity import Aircraft, completed_aircraft, is_watched
 from monitor.imports import ImportClock, load_declared, load_published, move_days, withdraw_published
@@ -47,6 +49,8 @@ from monitor.sites.reload import Reload
 
 _log = structlog.get_logger()
 PICTURES_AT_ONCE = 4
+SCENES_AT_ONCE = 8
+BYTES_PER_MB = 1024 * 1024
 _NAMED = 20
 _THIS_MACHINE = "this machine"
 _WITHDRAWN_FILE = "withdrawn.csv"
@@ -330,6 +334,28 @@ def make_pictures(app: App, now: datetime) -> list[CutoutReport]:
         app.troubles.worked("pictures")
     elif reports:
         app.troubles.failed("pictures", reports[0].text, now)
+    return reports
+
+
+def read_pixels(app: App, now: datetime) -> list[PixelReport]:
+    """Read and measure a few of the passes that are due, and learn where it is time what can be measured at a site."""
+    sites = list(app.sites.values())
+    reports = read_passes(
+        app.engine,
+        sites,
+        app.pictures,
+        now,
+        limit=SCENES_AT_ONCE,
+        most_bytes=app.settings.imagery_mb_a_day * BYTES_PER_MB,
+        hosts=app.picture_hosts,
+        clients=app.picture_clients,
+    )
+    for site_id in sorted({report.site_id for report in reports if report.read}):
+        study_where_due(app.engine, app.sites[site_id], now)
+    if any(report.read for report in reports):
+        app.troubles.worked("pixels of scenes")
+    elif reports:
+        app.troubles.failed("pixels of scenes", reports[0].text, now)
     return reports
 
 

@@ -132,6 +132,7 @@ class Settings(_Strict):
     )
     keep_identities_hours: float = Field(default=48, gt=0)
     keep_payloads_days: float = Field(default=14, gt=0)
+    imagery_mb_a_day: int = Field(default=2_000, ge=0)
     max_attempts: int = Field(default=12, ge=1)
     slack_webhook_url: SecretStr | None = None
     smtp_host: str | None = None

@@ -35,7 +35,6 @@ from monitor.imagery.study import (
     LOOKS_BEFORE,
     Admission,
     KeptLook,
-    Measures,
     admission_words,
     measures_of,
     seasons,
@@ -62,9 +61,9 @@ class SiteMeasures:
 class SiteStudy:
     """What all measures of a site can do, and what they said of each look."""
 
-    site: Site
     admissions: list[Admission]
-    said: list[Measures]
+    looks: list[Observation]
+    """What each measure said of each look, also of those that may not be judged."""
     passes: int
     clear: int
 
@@ -94,19 +93,21 @@ def site_measures(
         if each.admitted and each.outline == drawn(site)
     }
     of_pass = scenes(connection, site_id=site.id, look_key=new.look_key)
-    looks = list(measured_looks(site.id, of_pass, found.found, admitted=may, recorded_at=now))
+    looks = list(measured_looks(site.id, of_pass, found.found, told=may, recorded_at=now))
     return SiteMeasures(looks, None if found.pixels is None else packed_masks(*found.pixels))
 
 
-def study_due(connection: Connection, site: Site) -> bool:
-    """Whether it is time to learn what the measures of a site can do: never done, drawn anew, or more looks than then."""
-    clear = sum(each.is_clear for each in _passes(connection, site))
+def study_where_due(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
+    """Learn what can be measured at a site where that was never done, it is drawn anew, or has more looks than then."""
+    with reading(engine) as connection:
+        clear = sum(each.is_clear for each in _passes(connection, site))
+        known = admissions(connection, site.id)
     if clear < LEAST_LOOKS + LEAST_MEASURED:
-        return False
-    known = admissions(connection, site.id)
-    if not known or any(each.outline != drawn(site) for each in known):
-        return True
-    return any(not each.admitted for each in known) and clear >= known[0].clear_looks + STUDY_EVERY
+        return None
+    same = known and all(each.outline == drawn(site) for each in known)
+    if same and (all(each.admitted for each in known) or clear < known[0].clear_looks + STUDY_EVERY):
+        return None
+    return study_site(engine, site, now)
 
 
 def study_site(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
@@ -123,25 +124,28 @@ def study_site(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
         zones = zones_of(site, grid)
         kept = kept_looks(connection, site.id, known)
         if not kept:
-            return SiteStudy(site, [], [], len(known), 0)
+            return SiteStudy([], [], len(known), 0)
         learned, said = study(kept, grid, zones, _water(known, grid))
         by_pass: dict[str, list[Scene]] = defaultdict(list)
         for scene in scenes(connection, site_id=site.id, since=known[0].acquired_at):
             by_pass[scene.look_key].append(scene)
     decided = [_decided(site, each, now) for each in learned]
-    may = {(each.area, each.metric): each.words for each in decided if each.admitted}
+    words = {(each.area, each.metric): each.words for each in decided}
     looks = [
         look
         for one in said
         if by_pass[one.look.key]
-        for look in measured_looks(site.id, by_pass[one.look.key], one.found, admitted=may, recorded_at=now)
+        for look in measured_looks(site.id, by_pass[one.look.key], one.found, told=words, recorded_at=now)
     ]
+    may = {(each.area, each.metric) for each in decided if each.admitted}
     states = {one.look.key: None if one.pixels is None else packed_masks(*one.pixels) for one in said}
     with writing(engine) as connection:
         store_states(connection, site.id, states)
         store_admissions(connection, site.id, decided)
-        record_observations(connection, looks)
-    return SiteStudy(site, learned, said, len(known), len(kept))
+        record_observations(
+            connection, [each for each in looks if (each.series.area, each.series.metric) in may]
+        )
+    return SiteStudy(learned, looks, len(known), len(kept))
 
 
 def drawn(site: Site) -> str:

@@ -5,7 +5,6 @@ Pixels never alarm. What they add up to in a zone goes to the ordinary rules, wi
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +35,8 @@ CHANGED, STAYING, BRIGHT = "changed_area_m2", "new_area_m2", "bright_target_m2"
 TRACK, BERTH = "occupied_track_m", "occupied_berth_m"
 HOLDS_FOR = 3
 """A change that so many clear looks in a row show is new and stays."""
-WHOLE_SHARE, LEAST_SHARE = 0.9, 0.5
-"""Of a zone seen: from here on a number is that of the zone; below that it is a lower bound; below this there is none."""
+LEAST_SHARE = 0.5
+"""With less of a zone seen there is no number."""
 _NIR = BANDS.index("nir")
 _VISIBLE = slice(0, 3)
 _BRIGHT_SPREADS, _BRIGHT_REFLECTANCE = 4.0, 0.04
@@ -63,9 +62,11 @@ class Measured:
     fault: str = ""
 
     @property
-    def qualifier(self) -> Literal["=", ">="]:
-        """Whether the number is that of the whole zone or a lower bound."""
-        return "=" if self.seen_share >= WHOLE_SHARE else ">="
+    def scaled(self) -> float:
+        """The value as if all of the zone had been seen; raises ValueError where there is none."""
+        if self.value is None:
+            raise ValueError("nothing was measured")
+        return self.value / self.seen_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,6 @@ def _told(zone: Zone, metric: str, value: float, share: float, fault: str) -> Me
         return Measured(zone.area_id, metric, None, share, fault)
     if share < LEAST_SHARE:
         return Measured(zone.area_id, metric, None, share, f"only {share:.0%} of it could be judged")
-    if share < WHOLE_SHARE and not value:
-        return Measured(zone.area_id, metric, None, share, f"nothing in the {share:.0%} that could be judged")
     return Measured(zone.area_id, metric, value, share)
 
 

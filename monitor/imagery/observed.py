@@ -16,15 +16,15 @@ def measured_looks(
     scenes: Sequence[Scene],
     found: Iterable[Measured],
     *,
-    admitted: Mapping[tuple[str, str], str],
+    told: Mapping[tuple[str, str], str],
     recorded_at: datetime,
 ) -> Iterator[Observation]:
-    """One look for each measure that is admitted (by area and metric, in words); `scenes` are those of the pass."""
+    """One look for each measure that is told (by area and metric, with what it can do in words); `scenes` are those of the pass."""
     tiles = clearest(scenes)
     first = tiles[0]
     evidence = tuple(scene_evidence(tiles))
     for each in found:
-        words = admitted.get((each.area_id, each.metric))
+        words = told.get((each.area_id, each.metric))
         if words is None:
             continue
         yield Observation(
@@ -34,7 +34,6 @@ def measured_looks(
             period_end=first.acquired_at,
             look_key=first.look_key,
             value=each.value,
-            qualifier="=" if each.value is None else each.qualifier,
             result_time=knowable_at(scenes),
             recorded_at=recorded_at,
             precision="minute",

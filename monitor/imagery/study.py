@@ -20,7 +20,6 @@ from monitor.imagery.measures import (
     CHANGED,
     STAYING,
     TRACK,
-    WHOLE_SHARE,
     Look,
     Measured,
     look_against,
@@ -172,7 +171,7 @@ class _Trials:
             again = departed_again(shown.departure, codes, rows, columns, usual)
             changed = replace(shown, codes=codes, departure=again)
             found = measure(changed, trial.zone, trial.metric)
-            values.append(-1.0 if found.value is None else found.value)
+            values.append(-1.0 if found.value is None else found.scaled)
 
     def results(
         self, zone: Zone, metric: str, values: Mapping[tuple[str, str], Sequence[Measured]]
@@ -211,7 +210,7 @@ class _Trial:
 
 
 def _whole(found: Sequence[Measured]) -> list[float]:
-    return [each.value for each in found if each.value is not None and each.seen_share >= WHOLE_SHARE]
+    return [each.scaled for each in found if each.value is not None]
 
 
 def _highest(found: Sequence[Measured]) -> float | None:
@@ -245,7 +244,7 @@ def _fault(admission: Admission, found: Sequence[Measured], tried: Sequence[tupl
         common = max(set(faults), key=faults.count) if faults else ""
         why = f" (of the others, most often: {common})" if common else ""
         return (
-            f"{admission.measured} looks of {admission.clear_looks} clear ones show all of it and have {LEAST_LOOKS} "
+            f"{admission.measured} looks of {admission.clear_looks} clear ones show enough of it and have {LEAST_LOOKS} "
             f"of the same season before them, and {LEAST_MEASURED} are needed{why}"
         )
     if admission.metric == STAYING or admission.smallest is not None:

@@ -11,14 +11,10 @@ from alerts.baselines.budget import (
     FalseAlarmPromise,
     shares_of,
 )
+from alerts.metrics import metric_named
 from alerts.promise import site_budget
 
 RuleParams = Mapping[str, Any]
-PIXEL_METRICS = frozenset(
-    {"changed_area_m2", "new_area_m2", "bright_target_m2", "occupied_track_m", "occupied_berth_m"}
-)
-"""Measures of one and the same picture: together they cost what one other metric may cost."""
-_PIXELS = "pixels"
 WatchSpec = Mapping[str, Mapping[str, Any]]
 """As written in sites.geojson: `{metric: {"subjects": [...], "rules": {name: {params} | null}}}`."""
 
@@ -54,14 +50,14 @@ class SiteWatch:
     """What the site itself says: a number, by severity, or by metric; None: as the settings say."""
 
     def promise(self, metric: str, series: int = 1) -> FalseAlarmPromise:
-        """What one of so many series of a metric may cost a year; the site's budget is split evenly."""
-        sharing = {
-            _PIXELS if name in PIXEL_METRICS else name
+        """What one of so many series of a metric may cost a year; the site's budget is split evenly, what shares a look taking one part."""
+        parts = [
+            metric_named(name).shares or name
             for name, watch in self.metrics.items()
             if watch.rules.keys() & BUDGETED_RULES
-        }
-        pixels = sum(name in PIXEL_METRICS for name in self.metrics) if metric in PIXEL_METRICS else 1
-        whole = site_budget(self.budget, self.false_alarms, metric, len(sharing) * pixels)
+        ]
+        within = max(1, parts.count(metric_named(metric).shares or metric))
+        whole = site_budget(self.budget, self.false_alarms, metric, len(set(parts)) * within)
         rules = self.metrics[metric].rules if metric in self.metrics else ()
         part = {name: value / max(1, series) for name, value in whole.items()}
         return FalseAlarmPromise(part, shares_of(tuple(rules)))

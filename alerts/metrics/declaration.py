@@ -18,7 +18,20 @@ LARGEST_AMOUNT = 1e12
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,58}[a-z0-9]")
 _RESERVED = frozenset({NOTE_METRIC, *SEVERITIES})
-_KEYS = ("measure", "kind", "unit", "what", "one", "many", "heading", "event", "adds_up", "most", "also")
+_KEYS = (
+    "measure",
+    "kind",
+    "unit",
+    "what",
+    "one",
+    "many",
+    "heading",
+    "event",
+    "adds_up",
+    "most",
+    "also",
+    "shares",
+)
 _LONGEST, _LONGEST_UNIT = 80, 20
 _POWERS = {"2": "²", "3": "³"}
 _POWER = re.compile(r"(?<=m)([23])\b")
@@ -54,6 +67,8 @@ class Metric:
     """What is larger cannot be true."""
     also: tuple[str, ...] = ()
     """What detectors call it, understood in imports."""
+    shares: str = ""
+    """Metrics with the same word here are read off one and the same look, and share one part of what a site may cost."""
 
     @property
     def counted(self) -> bool:
@@ -97,6 +112,7 @@ def declared_metric(name: str, given: Mapping[str, Any], taken: Collection[str])
         adds_up=given.get("adds_up", True),
         most=float(given.get("most", LARGEST_COUNT if counted else LARGEST_AMOUNT)),
         also=tuple(given.get("also", ())),
+        shares=given.get("shares", ""),
     )
 
 
@@ -115,7 +131,7 @@ def _faults(name: str, given: Mapping[str, Any], taken: Collection[str]) -> Iter
             yield f"{key!s} is not known; a metric has {', '.join(_KEYS)}"
     yield from _choice(given, "measure", get_args(Measure))
     yield from _choice(given, "kind", get_args(SeriesKind))
-    for key in ("unit", "what", "one", "many", "heading"):
+    for key in ("unit", "what", "one", "many", "heading", "shares"):
         yield from _text(given, key, _LONGEST_UNIT if key == "unit" else _LONGEST)
     for key in ("event", "adds_up"):
         if key in given and not isinstance(given[key], bool):

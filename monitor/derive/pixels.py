@@ -44,7 +44,7 @@ from monitor.imagery.classes import clear_pixels, doubled, false_cloud, shares_i
 from monitor.imagery.codes import BANDS, FINE_BANDS, MISSING, OffsetDecision, decide_offset, decode, encode
 from monitor.imagery.geotiff import GeoTiff
 from monitor.imagery.grid import Bools, Grid, read_band, read_overview, site_grid, zones_of
-from monitor.imagery.history import Usual, usual_of
+from monitor.imagery.history import Usual, steepness, usual_of
 from monitor.imagery.kept import packed, unpacked
 from monitor.imagery.looks import WHOLE_SITE, pass_looks
 from monitor.imagery.map_zone import map_of
@@ -64,6 +64,7 @@ _ONE = RangeBudget(size=40 * 1024 * 1024, requests=24)
 _MANY = RangeBudget(size=120 * 1024 * 1024, requests=96)
 _LEAST_COVERED = 0.3
 _MOST_TILE_CLOUD = 0.6
+_LARGEST = np.iinfo(np.uint16).max
 _Found = TypeVar("_Found")
 
 
@@ -403,8 +404,13 @@ def _put_right(pixels: _Pixels, shift: Shift) -> NDArray[np.uint8]:
     assert pixels.offset.offset is not None
     held = pixels.clear & (pixels.numbers > 0).all(axis=0)
     whole = moved(held.astype(np.float32), shift.south, shift.east) > _WHOLLY
-    numbers = np.rint(moved(pixels.numbers.astype(np.float32), shift.south, shift.east))
+    if pixels.usual is not None:
+        # Between pixels an edge can be put right only roughly: what is left of it is no change.
+        whole &= (steepness(pixels.usual.middle) < _STEEP).all(axis=0)
+    numbers = np.rint(np.clip(moved(pixels.numbers.astype(np.float32), shift.south, shift.east), 1, _LARGEST))
     return encode(numbers.astype(np.uint16), pixels.offset.offset, whole)
 
 
 _WHOLLY = 0.999
+_STEEP = 16.0
+"""Codes between neighbours: a tenth of a pixel is then half of what two dates differ by anyway."""

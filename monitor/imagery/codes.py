@@ -98,10 +98,13 @@ def _by_history(numbers: Sequence[Numbers], usual: Sequence[Floats32], held: Boo
         if both.sum() < _FEWEST:
             return None
         above.append(float(np.median(band[both] - known[both] * _PER_REFLECTANCE)))
+    # An offset is the same in both; haze, which also brightens, is stronger in red.
+    on = all(abs(each - OFFSET) < _TELLING for each in above)
+    if not on and not all(abs(each) < _TELLING for each in above):
+        said = " and ".join(f"{each:+.0f}" for each in above)
+        why = f"the site reads {said} in red and infrared against its own history, which haze does and an offset does not"
+        return OffsetDecision(None, why)
     mean = sum(above) / len(above)
-    if abs(abs(mean - OFFSET) - abs(mean)) < _TELLING:
-        return None
-    on = abs(mean - OFFSET) < abs(mean)
     return OffsetDecision(
         OFFSET if on else 0,
         f"the site reads {mean:+.0f} against its own history: {'1,000 was' if on else 'nothing was'} added",

@@ -20,7 +20,10 @@ from monitor.imagery.grid import Bools, Floats32
 
 SEASON = timedelta(days=45)
 """Looks so many days before and after the same day of the year are of one season."""
+WIDER_SEASON = timedelta(days=75)
+"""While a place is new, looks so far away help out, until there are enough."""
 MOST_LOOKS = 25
+ENOUGH_LOOKS = 12
 LEAST_LOOKS = 8
 """With fewer looks of the season a pixel has no usual."""
 LEAST_COHERENT_PX = 4
@@ -82,21 +85,27 @@ class Departure:
 
 
 def of_season(times: Sequence[datetime], at: datetime) -> list[int]:
-    """Which of these looks (their places) are of the season of `at` and before it; the nearest, at most 25."""
-    near = [(apart, place) for place, each in enumerate(times) if (apart := _apart(each, at)) is not None]
-    return [place for _, place in sorted(near)[:MOST_LOOKS]]
+    """Which of these looks (their places) are of the season of `at` and before it: the nearest, newer years first.
+
+    At most 25; where fewer than twelve are of the season, those just outside it help out.
+    """
+    near = sorted(
+        (apart, place) for place, each in enumerate(times) if (apart := _apart(each, at)) is not None
+    )
+    inside = sum(apart[0] <= SEASON for apart, _ in near)
+    return [place for _, place in near[: min(MOST_LOOKS, max(inside, ENOUGH_LOOKS))]]
 
 
-def _apart(earlier: datetime, at: datetime) -> float | None:
+def _apart(earlier: datetime, at: datetime) -> tuple[timedelta, float] | None:
+    """How far a look is from this time of year, then how old it is; None where it is of another time."""
     age = at - earlier
     if age <= timedelta(0):
         return None
     years = round(age / _YEAR)
     season = abs(age - years * _YEAR)
-    if years > _YEARS_BACK or season > SEASON:
+    if years > _YEARS_BACK or season > WIDER_SEASON:
         return None
-    # An older year counts as a few weeks farther away: places change.
-    return season / SEASON + years / 2
+    return (timedelta(0) if season <= SEASON else season, season / SEASON + years / 2)
 
 
 def usual_of(stack: Sequence[Codes]) -> Usual:
@@ -193,7 +202,7 @@ def departure(codes: Codes, usual: Usual, ring: Bools) -> Departure:
     """Hold one look (band, row, column) against the usual; `ring` is the ground around the site."""
     seen = (codes[0] != MISSING) & usual.known
     rise = codes.astype(np.float32) - usual.middle
-    spread = np.hypot(usual.spread, _EDGE_SHARE * _steepness(usual.middle))
+    spread = np.hypot(usual.spread, _EDGE_SHARE * steepness(usual.middle))
     nothing = np.zeros(seen.shape, bool)
     if seen.sum() < _FEWEST_PX:
         fault = "too little of the ground has a history of this season"
@@ -278,7 +287,7 @@ def _haze_words(off: npt.NDArray[np.float32]) -> str:
     return f"the whole scene is {'brighter' if brighter else 'darker'} than this place ever is in this season"
 
 
-def _steepness(middle: Floats32) -> Floats32:
+def steepness(middle: Floats32) -> Floats32:
     """By how much each pixel differs from its neighbours, where a small shift looks like a change."""
     steep = np.zeros_like(middle)
     for axis in (1, 2):

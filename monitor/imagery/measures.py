@@ -40,7 +40,7 @@ LEAST_SHARE = 0.5
 _NIR = BANDS.index("nir")
 _VISIBLE = slice(0, 3)
 _BRIGHT_SPREADS, _BRIGHT_REFLECTANCE = 4.0, 0.04
-_TRACK_SPREADS = 3.0
+_TRACK_SPREADS = 3.5
 _ALONG = 3
 """Steps along a track that are taken together: 30 m, two wagons."""
 _BESIDE_PX = (2, 12)

@@ -20,7 +20,6 @@ from db.records import Scene
 from monitor.imagery.cutout import (
     LARGEST_CUTOUT_PX,
     CutoutImage,
-    Raster,
     clear_scenes,
     copernicus_attribution,
     cut_out,
@@ -28,7 +27,7 @@ from monitor.imagery.cutout import (
 )
 from monitor.imagery.drawing import HATCH_COLOUR, OUTLINE_COLOUR
 from monitor.imagery.geotiff import GeoTiff
-from monitor.imagery.windows import RasterError
+from monitor.imagery.windows import Raster, RasterError
 from monitor.sites import Site
 from monitor.sites.geometry import circle
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD

@@ -18,7 +18,7 @@ from rasterio.transform import from_origin
 from db.records import Scene
 from monitor.feeds.http import GuardedClient
 from monitor.imagery.classes import box_mean
-from monitor.imagery.codes import BANDS, encode_reflectance
+from monitor.imagery.codes import BANDS, FINE_BANDS, decode, encode_reflectance
 from monitor.imagery.grid import Grid, site_grid
 from monitor.imagery.planting import Planted, plant
 from monitor.imagery.shift import moved
@@ -31,6 +31,8 @@ EVERY = timedelta(days=5)
 VEGETATION, WATER, CLOUD, SNOW = 4, 6, 9, 11
 _REFLECTANCE = (0.08, 0.10, 0.11, 0.24, 0.22)
 _MARGIN_PX = 30
+_HAZE = np.array([1, 0.75, 0.55, 0.3, 0.1])[:, np.newaxis, np.newaxis]
+"""Haze is stronger in shorter waves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,11 @@ class World:
     def _bands(self, one: Pass) -> Iterator[tuple[str, NDArray[Any], float]]:
         rng = np.random.default_rng([self.seed, int(one.at.timestamp())])
         light = 1 + rng.normal(0, 0.02)
-        reflectance = self._with(one.things) * light + one.haze + rng.exponential(0.003)
-        reflectance = moved(
-            reflectance.astype(np.float32), *(each + rng.normal(0, 0.05) for each in one.shift)
-        )
+        reflectance: NDArray[Any] = self._with(one.things) * light + one.haze * _HAZE + rng.exponential(0.003)
+        south, east = (each + float(rng.normal(0, 0.05)) for each in one.shift)
+        reflectance = moved(reflectance.astype(np.float32), south, east)
         reflectance = reflectance + rng.normal(0, 0.004, reflectance.shape) * (1 + reflectance)
-        classes = np.full(reflectance.shape[1:], VEGETATION, np.uint8)
+        classes = np.full((reflectance.shape[-2], reflectance.shape[-1]), VEGETATION, np.uint8)
         hidden = round(one.cloud * classes.shape[0])
         classes[:hidden] = CLOUD
         reflectance[:, :hidden] += 0.4
@@ -129,20 +130,18 @@ class World:
         yield "scl", classes[::2, ::2], 20.0
         numbers = np.clip(np.rint(reflectance * 10_000), 1, 60_000).astype(np.uint16) + np.uint16(one.offset)
         for band, pixels in zip(BANDS, numbers, strict=True):
-            coarse = band == "swir16"
-            yield band, pixels[::2, ::2] if coarse else pixels, 20.0 if coarse else 10.0
+            if band in FINE_BANDS:
+                yield band, pixels, 10.0
+            else:
+                yield band, _halved(pixels), 20.0
 
     def _with(self, things: Sequence[Planted]) -> NDArray[np.float32]:
-        if not things:
-            return self.ground
-        inner = (slice(None), *(slice(_MARGIN_PX, -_MARGIN_PX),) * 2)
         whole = self.ground.copy()
-        whole_held = np.ones(self.grid.shape, bool)
-        drawn, _, _ = plant(encode_reflectance(whole[inner], whole_held), self.grid, things)
-        before = encode_reflectance(whole[inner], whole_held)
-        from monitor.imagery.codes import decode
-
-        whole[inner] += decode(drawn) - decode(before)
+        inner = whole[:, _MARGIN_PX:-_MARGIN_PX, _MARGIN_PX:-_MARGIN_PX]
+        before = encode_reflectance(inner, np.ones(self.grid.shape, bool))
+        if things:
+            drawn, _, _ = plant(before, self.grid, things)
+            inner += decode(drawn) - decode(before)
         return whole
 
     def reply(self, asked: Asked) -> Reply | None:
@@ -156,3 +155,9 @@ class World:
         """The guarded client that reaches these files."""
         with serving(self.reply) as (_, transport):
             yield client(transport, "pictures", **options)
+
+
+def _halved(pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Pixels of 20 m: the mean of four of 10 m."""
+    height, width = pixels.shape
+    return np.asarray(pixels.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3)), np.uint16)

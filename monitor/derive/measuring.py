@@ -23,9 +23,9 @@ from db.pixels import (
     store_states,
 )
 from db.records import MeasureAdmission, Observation, PixelLook, Scene
-from monitor.imagery.classes import Classes, doubled, water_of
+from monitor.imagery.classes import doubled, water_of
 from monitor.imagery.codes import Codes
-from monitor.imagery.grid import Bools, Grid, site_grid, zones_of
+from monitor.imagery.grid import Bools, PixelGrid, site_grid, zones_of
 from monitor.imagery.history import LEAST_LOOKS, usual_of
 from monitor.imagery.kept import packed_masks, unpacked, unpacked_masks
 from monitor.imagery.measures import look_against
@@ -38,7 +38,7 @@ from monitor.imagery.study import (
     admission_words,
     measures_of,
     seasons,
-    study,
+    study_looks,
 )
 from monitor.imagery.windows import RasterError
 from monitor.sites import Site
@@ -69,7 +69,7 @@ class SiteStudy:
 
 
 def site_measures(
-    connection: Connection, site: Site, grid: Grid, new: PixelLook, now: datetime
+    connection: Connection, site: Site, grid: PixelGrid, new: PixelLook, now: datetime
 ) -> SiteMeasures:
     """Measure one pass that was just read against the looks before it; nothing where there are too few."""
     if new.codes is None:
@@ -125,7 +125,7 @@ def study_site(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
         kept = kept_looks(connection, site.id, known)
         if not kept:
             return SiteStudy([], [], len(known), 0)
-        learned, said = study(kept, grid, zones, _water(known, grid))
+        learned, said = study_looks(kept, grid, zones, _water(known, grid))
         by_pass: dict[str, list[Scene]] = defaultdict(list)
         for scene in scenes(connection, site_id=site.id, since=known[0].acquired_at):
             by_pass[scene.look_key].append(scene)
@@ -183,8 +183,8 @@ def _decided(site: Site, learned: Admission, now: datetime) -> MeasureAdmission:
     )
 
 
-def _water(known: Sequence[KeptPass], grid: Grid) -> Bools:
-    passes: list[Classes] = [unpacked(each.classes) for each in known[-_WATER_PASSES:]]
+def _water(known: Sequence[KeptPass], grid: PixelGrid) -> Bools:
+    passes: list[SceneClasses] = [unpacked(each.classes) for each in known[-_WATER_PASSES:]]
     water = water_of(passes)
     return np.zeros(grid.shape, bool) if water is None else doubled(water)
 

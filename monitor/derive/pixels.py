@@ -43,8 +43,8 @@ from monitor.feeds.ranges import RangeBudget, RemoteFile
 from monitor.imagery.classes import clear_pixels, doubled, false_cloud, shares_in
 from monitor.imagery.codes import BANDS, FINE_BANDS, MISSING, OffsetDecision, decide_offset, decode, encode
 from monitor.imagery.geotiff import GeoTiff
-from monitor.imagery.grid import Bools, Grid, read_band, read_overview, site_grid, zones_of
-from monitor.imagery.history import Usual, steepness, usual_of
+from monitor.imagery.grid import Bools, PixelGrid, read_band, read_overview, site_grid, zones_of
+from monitor.imagery.history import UsualPixels, steepness, usual_of
 from monitor.imagery.kept import packed, unpacked
 from monitor.imagery.looks import WHOLE_SITE, pass_looks
 from monitor.imagery.map_zone import map_of
@@ -83,7 +83,7 @@ class PixelReport:
 class _Due:
     site: Site
     scene: Scene
-    grid: Grid
+    grid: PixelGrid
     attempts: int
 
 
@@ -98,7 +98,7 @@ class _Files:
     spent: int = 0
     requests: int = 0
 
-    def band(self, name: str, grids: Sequence[Grid]) -> list[NDArray[Any]]:
+    def band(self, name: str, grids: Sequence[PixelGrid]) -> list[NDArray[Any]]:
         """One band over these grids; raises RasterError and FeedError."""
         kind = "uint8" if name == "scl" else "uint16"
         return self._read(
@@ -204,7 +204,7 @@ def _due(connection: Connection, site: Site, now: datetime) -> _Due | None:
     return None
 
 
-def _grid(site: Site, epsg: int) -> Grid | None:
+def _grid(site: Site, epsg: int) -> PixelGrid | None:
     try:
         return site_grid(site, epsg)
     except RasterError:
@@ -270,7 +270,7 @@ class _Pixels:
     clear: Bools
     roofs: Bools | None
     numbers: NDArray[np.uint16] | None = None
-    usual: Usual | None = None
+    usual: UsualPixels | None = None
     offset: OffsetDecision = field(default_factory=lambda: OffsetDecision(None, "no band was read"))
 
 
@@ -317,7 +317,7 @@ def _understand(engine: Engine, due: _Due, pixels: _Pixels, files: _Files) -> No
     pixels.offset = decision
 
 
-def _reflectances(usual: Usual) -> list[NDArray[np.float32]]:
+def _reflectances(usual: UsualPixels) -> list[NDArray[np.float32]]:
     known = usual.looks > 0
     return [
         np.where(known, decode(usual.middle[BANDS.index(name)]), np.float32(np.nan))
@@ -391,7 +391,7 @@ def _codes(pixels: _Pixels) -> tuple[NDArray[np.uint8] | None, dict[str, Any], s
     return codes, facts, ""
 
 
-def _shift(codes: NDArray[np.uint8], usual: Usual | None) -> Shift:
+def _shift(codes: NDArray[np.uint8], usual: UsualPixels | None) -> Shift:
     if usual is None:
         return Shift(0.0, 0.0, found=False)
     nir = BANDS.index("nir")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from monitor.imagery.grid import Bools
 
-Classes = npt.NDArray[np.uint8]
+SceneClasses = npt.NDArray[np.uint8]
 NO_DATA, SHADOW, WATER, MEDIUM, HIGH, CIRRUS, SNOW = 0, 3, 6, 8, 9, 10, 11
 _DEFECTIVE = 1
 _CLOUD = (MEDIUM, HIGH, CIRRUS)
@@ -49,7 +49,7 @@ class Shares:
         return {name: round(value, 4) for name, value in {"covered": self.covered, **asdict(self)}.items()}
 
 
-def shares_in(classes: Classes, mask: Bools, roofs: Bools | None = None) -> Shares:
+def shares_in(classes: SceneClasses, mask: Bools, roofs: Bools | None = None) -> Shares:
     """Count the classes inside a mask; `roofs` are pixels that are called cloud whatever the weather.
 
     Cloud and shadow are not widened here: this is what the mask says, for people and for the share of a pass.
@@ -73,7 +73,7 @@ def shares_in(classes: Classes, mask: Bools, roofs: Bools | None = None) -> Shar
     )
 
 
-def clear_pixels(classes: Classes, roofs: Bools | None = None) -> Bools:
+def clear_pixels(classes: SceneClasses, roofs: Bools | None = None) -> Bools:
     """Which pixels may be measured: nothing of cloud, shadow or snow in them, nor thick cloud close by."""
     thick = np.isin(classes, (MEDIUM, HIGH, SHADOW))
     thin = np.isin(classes, (CIRRUS, SNOW)) | (classes <= _DEFECTIVE)
@@ -83,7 +83,7 @@ def clear_pixels(classes: Classes, roofs: Bools | None = None) -> Bools:
     return ~(widened(thick, _WIDENED_PX) | thin | (classes > _MOST_CLASS))
 
 
-def false_cloud(passes: Sequence[Classes]) -> Bools | None:
+def false_cloud(passes: Sequence[SceneClasses]) -> Bools | None:
     """Which pixels are called cloud for ever: in most looks at which the ground around them is clear.
 
     None where fewer than twenty passes are known. All are of one shape, with the mask's own pixels of 20 m.
@@ -101,7 +101,7 @@ def false_cloud(passes: Sequence[Classes]) -> Bools | None:
     return (looked >= LEAST_LOOKS_FOR_ROOFS // 2) & (cloudy > _ROOF_SHARE * looked)
 
 
-def water_of(passes: Sequence[Classes]) -> Bools | None:
+def water_of(passes: Sequence[SceneClasses]) -> Bools | None:
     """Which pixels are water in at least three of ten clear looks; None without any pass."""
     if not passes:
         return None

@@ -44,7 +44,7 @@ BERTH_REACH_M = 45.0
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class PixelGrid:
     """Square pixels of 10 m on one UTM map, the first one's top left corner at `west` and `north` (metres)."""
 
     epsg: int
@@ -121,23 +121,23 @@ class Zone:
         return int(self.mask.sum())
 
 
-def site_grid(site: Site, epsg: int) -> Grid:
+def site_grid(site: Site, epsg: int) -> PixelGrid:
     """The grid of a site with a ring around it; raises RasterError where the site is not on that map."""
     west, south, east, north = projected(site.geometry, epsg).bounds
     left = math.floor((west - RING_M) / _STEP_M) * _STEP_M
     top = math.ceil((north + RING_M) / _STEP_M) * _STEP_M
     width = math.ceil((east + RING_M - left) / _STEP_M) * 2
     height = math.ceil((top - (south - RING_M)) / _STEP_M) * 2
-    return Grid(epsg, left, top, height, width)
+    return PixelGrid(epsg, left, top, height, width)
 
 
-def zones_of(site: Site, grid: Grid) -> list[Zone]:
+def zones_of(site: Site, grid: PixelGrid) -> list[Zone]:
     """The site as a whole, then each of its areas that somebody has located."""
     whole = Zone("", site.name, site.kind, grid.covers(projected(site.geometry, grid.epsg)))
     return [whole, *filter(None, (_zone(area, grid) for area in site.areas))]
 
 
-def _zone(area: Area, grid: Grid) -> Zone | None:
+def _zone(area: Area, grid: PixelGrid) -> Zone | None:
     if area.geometry is None:
         return None
     shape = projected(area.geometry, grid.epsg)
@@ -183,7 +183,9 @@ def _axis(shape: BaseGeometry) -> LineString | None:
     return max(one, other, key=lambda line: line.length)
 
 
-def read_band(raster: Raster, grids: Sequence[Grid], *, kind: str, fine: bool) -> Iterator[npt.NDArray[Any]]:
+def read_band(
+    raster: Raster, grids: Sequence[PixelGrid], *, kind: str, fine: bool
+) -> Iterator[npt.NDArray[Any]]:
     """One band over each of these grids, all its blocks asked for together; 0 is no data, raises RasterError.
 
     `kind` is the type of its numbers; bands of 20 m are laid out on the grid's 10 m unless the band must be `fine`.
@@ -216,7 +218,7 @@ def read_overview(raster: Raster) -> npt.NDArray[Any]:
         return np.asarray(read_frame(level, frame, (1,))[0])
 
 
-def _on_grid(found: npt.NDArray[Any], transform: Any, grid: Grid, times: int) -> npt.NDArray[Any]:
+def _on_grid(found: npt.NDArray[Any], transform: Any, grid: PixelGrid, times: int) -> npt.NDArray[Any]:
     fine = np.repeat(np.repeat(found, times, axis=0), times, axis=1) if times > 1 else found
     # The frame begins on a pixel of its own, which may lie a fine pixel before the grid.
     top = round((transform.f - grid.north) / PIXEL_M)

@@ -47,7 +47,7 @@ _FEWEST_PX = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class UsualPixels:
     """Of each pixel: the middle and the spread in each band (codes), and out of how many looks."""
 
     middle: Floats32
@@ -108,7 +108,7 @@ def _apart(earlier: datetime, at: datetime) -> tuple[timedelta, float] | None:
     return (timedelta(0) if season <= SEASON else season, season / SEASON + years / 2)
 
 
-def usual_of(stack: Sequence[Codes]) -> Usual:
+def usual_of(stack: Sequence[Codes]) -> UsualPixels:
     """Median and spread of looks (band, row, column) of one shape; raises ValueError for none."""
     if not stack:
         raise ValueError("no look, so there is no usual")
@@ -127,7 +127,7 @@ def usual_of(stack: Sequence[Codes]) -> Usual:
             low, under, over, high = (np.take_along_axis(ordered, each, 0)[0] for each in places)
             middle[band, part] = (under.astype(np.float32) + over) / 2
             spread[band, part] = (high.astype(np.float32) - low) / widths
-    return Usual(middle.reshape(shape), _pooled(spread.reshape(shape)), looks)
+    return UsualPixels(middle.reshape(shape), _pooled(spread.reshape(shape)), looks)
 
 
 def _places(
@@ -198,7 +198,7 @@ def _blocks_mean(values: Floats32) -> Floats32:
     return np.repeat(np.repeat(mean, size, axis=1), size, axis=2)[:, :height, :width]
 
 
-def departure(codes: Codes, usual: Usual, ring: Bools) -> Departure:
+def departure(codes: Codes, usual: UsualPixels, ring: Bools) -> Departure:
     """Hold one look (band, row, column) against the usual; `ring` is the ground around the site."""
     seen = (codes[0] != MISSING) & usual.known
     rise = codes.astype(np.float32) - usual.middle
@@ -224,7 +224,9 @@ def departure(codes: Codes, usual: Usual, ring: Bools) -> Departure:
     return Departure(seen, left, rise, spread, Ground(off, inverse))
 
 
-def departed_again(before: Departure, codes: Codes, rows: slice, columns: slice, usual: Usual) -> Departure:
+def departed_again(
+    before: Departure, codes: Codes, rows: slice, columns: slice, usual: UsualPixels
+) -> Departure:
     """The same look with other pixels in one window; the ground is as still as it was."""
     assert before.ground is not None
     rise, left = before.rise.copy(), before.left.copy()

@@ -23,7 +23,7 @@ from monitor.imagery.grid import (
 )
 from monitor.imagery.history import (
     Departure,
-    Usual,
+    UsualPixels,
     chi_squared_limit,
     coherent,
     departure,
@@ -80,7 +80,11 @@ class Look:
 
 
 def look_against(
-    codes: Codes, usual: Usual, zones: Sequence[Zone], water: Bools, before: Sequence[tuple[Bools, Bools]]
+    codes: Codes,
+    usual: UsualPixels,
+    zones: Sequence[Zone],
+    water: Bools,
+    before: Sequence[tuple[Bools, Bools]],
 ) -> Look:
     """Hold the pixels of one look against the usual; the ground around all zones says how the scene as a whole is."""
     ring = ~np.logical_or.reduce([zone.mask for zone in zones])

@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import substring, unary_union
 
 from monitor.imagery.codes import MISSING, Codes, decode, encode_reflectance
-from monitor.imagery.grid import PIXEL_M, Bools, Floats32, Grid, Zone
+from monitor.imagery.grid import PIXEL_M, Bools, Floats32, PixelGrid, Zone
 
 Material = tuple[float, ...]
 ROOF: Material = (0.26, 0.28, 0.30, 0.34, 0.36)
@@ -46,7 +46,7 @@ class Planted:
     material: Material
 
 
-def plant(codes: Codes, grid: Grid, things: Sequence[Planted]) -> tuple[Codes, slice, slice]:
+def plant(codes: Codes, grid: PixelGrid, things: Sequence[Planted]) -> tuple[Codes, slice, slice]:
     """Draw things into a look, and say in which rows and columns; what is missing there stays missing."""
     rows, columns = _window(unary_union([thing.shape for thing in things]).bounds, grid)
     part = codes[:, rows, columns]
@@ -60,7 +60,9 @@ def plant(codes: Codes, grid: Grid, things: Sequence[Planted]) -> tuple[Codes, s
     return drawn, rows, columns
 
 
-def patch(zone: Zone, grid: Grid, seen: Bools, area_m2: float, rng: np.random.Generator) -> Polygon | None:
+def patch(
+    zone: Zone, grid: PixelGrid, seen: Bools, area_m2: float, rng: np.random.Generator
+) -> Polygon | None:
     """A square of this area at a random place of a zone that is seen; None where none is."""
     places = grid.centres(zone.mask & seen)
     if not len(places):
@@ -84,7 +86,9 @@ def train(axis: LineString, length_m: float, rng: np.random.Generator) -> list[P
     return wagons
 
 
-def ship(zone: Zone, grid: Grid, water: Bools, length_m: float, rng: np.random.Generator) -> list[Planted]:
+def ship(
+    zone: Zone, grid: PixelGrid, water: Bools, length_m: float, rng: np.random.Generator
+) -> list[Planted]:
     """A hull of this length alongside a quay, on the side where the water is."""
     assert zone.axis is not None
     begins = float(rng.uniform(0, max(0.0, zone.axis.length - length_m)))
@@ -99,7 +103,7 @@ def ship(zone: Zone, grid: Grid, water: Bools, length_m: float, rng: np.random.G
     return [Planted(wettest, HULL)]
 
 
-def _window(bounds: tuple[float, float, float, float], grid: Grid) -> tuple[slice, slice]:
+def _window(bounds: tuple[float, float, float, float], grid: PixelGrid) -> tuple[slice, slice]:
     west, south, east, north = bounds
     left = math.floor((west - _MARGIN_M - grid.west) / PIXEL_M)
     right = math.ceil((east + _MARGIN_M - grid.west) / PIXEL_M)
@@ -111,7 +115,7 @@ def _window(bounds: tuple[float, float, float, float], grid: Grid) -> tuple[slic
     )
 
 
-def _coverage(shape: BaseGeometry, grid: Grid, rows: slice, columns: slice) -> Floats32:
+def _coverage(shape: BaseGeometry, grid: PixelGrid, rows: slice, columns: slice) -> Floats32:
     """The share of each pixel of a window that a shape fills, as the instrument blurs it."""
     height, width = rows.stop - rows.start, columns.stop - columns.start
     if height <= 0 or width <= 0:

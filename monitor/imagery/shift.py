@@ -6,9 +6,9 @@ Scenes are laid on one reference image, but that step is left out under heavy cl
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from monitor.imagery.grid import Bools, Floats32
+from monitor.sites.geodesy import Floats
 
 WORTH_MENDING_PX = 0.15
 LARGEST_PX = 3.0
@@ -18,7 +18,6 @@ _LEAST_PEAK = 5.0
 _ROUNDS = 12
 _STILL_PX = 0.02
 _TRIMMED_PERCENT = 95
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from datetime import datetime
 import numpy as np
 
 from monitor.imagery.codes import Codes
-from monitor.imagery.grid import Bools, Grid, Zone
-from monitor.imagery.history import LEAST_LOOKS, Usual, departed_again, of_season, usual_of
+from monitor.imagery.grid import Bools, PixelGrid, Zone
+from monitor.imagery.history import LEAST_LOOKS, UsualPixels, departed_again, of_season, usual_of
 from monitor.imagery.measures import (
     BERTH,
     BRIGHT,
@@ -80,7 +80,7 @@ class Admission:
 
 def causal_looks(
     kept: Sequence[KeptLook], zones: Sequence[Zone], water: Bools
-) -> Iterator[tuple[KeptLook, Look, Usual]]:
+) -> Iterator[tuple[KeptLook, Look, UsualPixels]]:
     """Each look with what it is held against: the looks of its season before it. In order of time.
 
     Looks without enough before them are left out.
@@ -113,8 +113,8 @@ class Measures:
     pixels: tuple[Bools, Bools] | None
 
 
-def study(
-    kept: Sequence[KeptLook], grid: Grid, zones: Sequence[Zone], water: Bools
+def study_looks(
+    kept: Sequence[KeptLook], grid: PixelGrid, zones: Sequence[Zone], water: Bools
 ) -> tuple[list[Admission], list[Measures]]:
     """Learn what each measure can do in each zone; also give what it said of each look, in order of time."""
     trials = _Trials(grid, zones)
@@ -147,11 +147,11 @@ def measures_of(look: KeptLook, shown: Look, zones: Sequence[Zone]) -> Measures:
 class _Trials:
     """Things drawn into looks as they pass: twenty of each size, spread over the looks."""
 
-    grid: Grid
+    grid: PixelGrid
     zones: Sequence[Zone]
     found: dict[tuple[str, str, float], list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def run(self, place: int, shown: Look, usual: Usual) -> None:
+    def run(self, place: int, shown: Look, usual: UsualPixels) -> None:
         """Try each measure once or twice on this look."""
         if shown.departure.fault:
             return
@@ -161,7 +161,7 @@ class _Trials:
                     trial = _Trial(zone, metric, size)
                     self._try(trial, np.random.default_rng([_SEED, place, number, int(size)]), shown, usual)
 
-    def _try(self, trial: "_Trial", rng: np.random.Generator, shown: Look, usual: Usual) -> None:
+    def _try(self, trial: "_Trial", rng: np.random.Generator, shown: Look, usual: UsualPixels) -> None:
         values = self.found[trial.zone.area_id, trial.metric, trial.size]
         for _ in range(min(_TRIALS_A_LOOK, TRIALS - len(values))):
             things = trial.things(self.grid, shown, rng)
@@ -194,7 +194,7 @@ class _Trial:
     metric: str
     size: float
 
-    def things(self, grid: Grid, shown: Look, rng: np.random.Generator) -> list[Planted]:
+    def things(self, grid: PixelGrid, shown: Look, rng: np.random.Generator) -> list[Planted]:
         """What is drawn; nothing where the zone is too small for it or hidden."""
         axis = self.zone.axis
         if axis is not None:

@@ -19,7 +19,7 @@ from db.records import Scene
 from monitor.feeds.http import GuardedClient
 from monitor.imagery.classes import box_mean
 from monitor.imagery.codes import BANDS, FINE_BANDS, decode, encode_reflectance
-from monitor.imagery.grid import Grid, site_grid
+from monitor.imagery.grid import PixelGrid, site_grid
 from monitor.imagery.planting import Planted, plant
 from monitor.imagery.shift import moved
 from monitor.sites import Site
@@ -60,7 +60,7 @@ class World:
     _ground: NDArray[np.float32] | None = None
 
     @property
-    def grid(self) -> Grid:
+    def grid(self) -> PixelGrid:
         """The grid of the site."""
         return site_grid(self.site, utm_of(self.site))
 

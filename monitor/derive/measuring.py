@@ -23,7 +23,7 @@ from db.pixels import (
     store_states,
 )
 from db.records import MeasureAdmission, Observation, PixelLook, Scene
-from monitor.imagery.classes import doubled, water_of
+from monitor.imagery.classes import SceneClasses, doubled, water_of
 from monitor.imagery.codes import Codes
 from monitor.imagery.grid import Bools, PixelGrid, site_grid, zones_of
 from monitor.imagery.history import LEAST_LOOKS, usual_of

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import structlog
+from shapely import box
 from typer.testing import CliRunner, Result
 
 from db.engine import Engine, open_engine, reading, writing
@@ -123,6 +125,14 @@ def test_the_status_says_how_far_it_is_and_what_it_costs(run: Run, engine: Engin
     assert line.split() == ["quiet-field", "3", "2", "0", "0"]
     told = json.loads(printed(run("status", "--json")))
     assert told["read_bytes"] == 4 * 1024 * 1024
+
+
+def test_of_a_site_that_is_too_large_the_page_says_so(engine: Engine) -> None:
+    west, south, east, north = QUIET_FIELD.geometry.bounds
+    large = replace(QUIET_FIELD, id="large", geometry=box(west - 0.1, south - 0.05, east + 0.1, north + 0.05))
+    with reading(engine) as connection:
+        (said,) = measurable(connection, large)
+    assert said.startswith("Not measurable here: it is larger than 12 km")
 
 
 def test_reading_says_that_nothing_is_due(run: Run) -> None:

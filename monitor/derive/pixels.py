@@ -194,7 +194,9 @@ def _due(connection: Connection, site: Site, now: datetime) -> _Due | None:
     if not usable:
         return None
     read = passes_read(connection, site.id)
-    epsg = next((epsg for _, epsg in read.values()), None) or map_of(usable)
+    # A site near the edge of a map stays on the one it is known on, unless it was drawn somewhere else.
+    maps = {map_of([each]) for each in usable}
+    epsg = next((epsg for _, epsg in read.values() if epsg in maps), map_of(usable))
     grid = _grid(site, epsg)
     if grid is None:
         return None

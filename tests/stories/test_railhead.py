@@ -78,7 +78,7 @@ def sites_file(folder: Path) -> Path:
             "kind": "railhead",
             "timezone": QUIET_FIELD.timezone.key,
             "areas": [{"id": "sidings", "name": "Sidings", "kind": "sidings", "geometry": mapping(TRACK)}],
-            "false_alarms_per_site_year": {"occupied_track_m": 0.5},
+            "false_alarms_per_site_year": {"occupied_track_m": 2},
             "source": "invented",
         },
     }

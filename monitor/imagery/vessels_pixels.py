@@ -129,8 +129,13 @@ class Network:
 def vessel_map(water: Water, network: Network) -> Floats:
     """The network's answer for each pixel, [height, width], lightly smoothed; 0 where it is not asked."""
     where = looked_at(water)
+    named = {name: values[where] for name, values in measures(water)}
+    rows = np.stack([named[name] for name in network.names], axis=1)
+    return smoothed_map(where, network.probability(rows), water.pixel_m)
+
+
+def smoothed_map(where: Flags, answers: Floats, pixel_m: float) -> Floats:
+    """Answers laid out over the window: `answers` are those of the pixels in `where`, row by row."""
     found = np.zeros(where.shape, np.float32)
-    if where.any():
-        named = {name: values[where] for name, values in measures(water)}
-        found[where] = network.probability(np.stack([named[name] for name in network.names], axis=1))
-    return np.asarray(ndimage.gaussian_filter(found, 7.0 / water.pixel_m), np.float32)
+    found[where] = answers
+    return np.asarray(ndimage.gaussian_filter(found, 7.0 / pixel_m), np.float32)

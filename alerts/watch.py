@@ -11,6 +11,7 @@ from alerts.baselines.budget import (
     FalseAlarmPromise,
     shares_of,
 )
+from alerts.metrics import metric_named
 from alerts.promise import site_budget
 
 RuleParams = Mapping[str, Any]
@@ -49,9 +50,14 @@ class SiteWatch:
     """What the site itself says: a number, by severity, or by metric; None: as the settings say."""
 
     def promise(self, metric: str, series: int = 1) -> FalseAlarmPromise:
-        """What one of so many series of a metric may cost a year; the site's budget is split evenly."""
-        sharing = sum(bool(watch.rules.keys() & BUDGETED_RULES) for watch in self.metrics.values())
-        whole = site_budget(self.budget, self.false_alarms, metric, sharing)
+        """What one of so many series of a metric may cost a year; the site's budget is split evenly, what shares a look taking one part."""
+        parts = [
+            metric_named(name).shares or name
+            for name, watch in self.metrics.items()
+            if watch.rules.keys() & BUDGETED_RULES
+        ]
+        within = max(1, parts.count(metric_named(metric).shares or metric))
+        whole = site_budget(self.budget, self.false_alarms, metric, len(set(parts)) * within)
         rules = self.metrics[metric].rules if metric in self.metrics else ()
         part = {name: value / max(1, series) for name, value in whole.items()}
         return FalseAlarmPromise(part, shares_of(tuple(rules)))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from alerts.metrics import METRICS
+from alerts.metrics import metric_named
 from db.records import DeclaredBaseline, Observation, Precision
 from db.records.counts import remark
 
@@ -42,8 +42,10 @@ _SHORTEST_DAY = timedelta(hours=23)
 
 
 def digits(value: float) -> str:
-    """A number as it was counted: whole ones in all their digits."""
-    return str(int(value)) if float(value).is_integer() else f"{value:g}"
+    """A number as it was counted or measured: whole ones in all their digits, others to four figures."""
+    if float(value).is_integer():
+        return str(int(value))
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 - four figures
 
 
 def rounded_number(value: float) -> str:
@@ -77,7 +79,7 @@ def units(number_of: int, what: str) -> str:
 
 def count_words(value: float, qualifier: str = "=", metric: str = "") -> str:
     """A count with its qualifier, and what was counted: `about 73`, `at least 1 railcar`."""
-    noun = f" {METRICS[metric].noun(value)}" if metric else ""
+    noun = f" {metric_named(metric).noun(value)}" if metric else ""
     return f"{QUALIFIERS[qualifier][0]}{digits(value)}{noun}"
 
 
@@ -135,7 +137,7 @@ def exposure_words(share: float | None) -> str:
 def statement_words(declared: DeclaredBaseline) -> str:
     """What a declared baseline says: `at most 20 railcars`, `no railcars before`."""
     value = "?" if declared.value is None else digits(declared.value)
-    many = METRICS[declared.series.metric].many
+    many = metric_named(declared.series.metric).many
     match declared.statistic:
         case "max":
             return f"at most {value} {many}"
@@ -153,9 +155,7 @@ def looks_behind(n_looks: int | None) -> str:
 
 def metric_words(metric: str) -> str:
     """A metric as a heading says it."""
-    if metric == "container_stack_length_m":
-        return "Length of the container stack (m)"
-    return capital(METRICS[metric].many if metric in METRICS else metric.replace("_", " "))
+    return capital(metric_named(metric).heading)
 
 
 def rule_words(rule: str) -> str:

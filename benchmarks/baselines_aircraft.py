@@ -18,7 +18,7 @@ from alerts.baselines.calibrate import rate_interval
 from alerts.baselines.engine import Remembered, SideInformation, judge_series
 from alerts.baselines.model import DAYS_A_YEAR, Looks, Series, clean_looks, merge_near_looks
 from alerts.baselines.step import Memory
-from alerts.baselines.usual import usual_of_series
+from alerts.baselines.usual import usual_count
 from benchmarks.baselines_data import FloatArray, Scenes, aircraft
 from benchmarks.baselines_study import asked
 from monitor.bootstrap import RULES
@@ -64,7 +64,7 @@ def judge_airport(scenes: Scenes, *, aware: bool, quiet_from: datetime = QUIET_F
         known = Series(days[: column + 1] - at, looks.window(slice(0, column + 1)))
         if at < quiet[0]:
             continue
-        what = usual_of_series(known)
+        what = usual_count(known)
         rules = {**asked("absence", "step"), "tail": {**RULES["tail"].defaults, "sides": "low"}}
         down = judge_series(known, LOW, rules, SideInformation(memory=memory, usual=what)).rulings
         step = down["step"].of(Remembered)

@@ -19,7 +19,7 @@ from alerts.baselines.farrington import FarringtonOptions, judge_week
 from alerts.baselines.model import Series, clean_looks
 from alerts.baselines.special import BoolArray
 from alerts.baselines.step import Memory
-from alerts.baselines.usual import UsualCount, usual_of_series
+from alerts.baselines.usual import UsualCount, usual_count
 from benchmarks.baselines_simulation import (
     FIRST,
     LAST,
@@ -112,7 +112,7 @@ class Run:
 
 def expectations(counts: FloatArray) -> list[UsualCount]:
     """What R2 expects of every evaluated week; no promise changes it."""
-    return [usual_of_series(series_of(counts, week)) for week in _EVALUATED]
+    return [usual_count(series_of(counts, week)) for week in _EVALUATED]
 
 
 def verdicts(counts: FloatArray, expected: Sequence[UsualCount], promise: float) -> Run:

@@ -41,6 +41,7 @@ SHOWN: Mapping[str, str] = {
     "scene": f"acquired_at <= {_AT} and recorded_at <= {_AT}",
     "cutout": f"acquired_at <= {_AT} and made_at <= {_AT}",
     "cutout_failure": f"acquired_at <= {_AT} and failed_at <= {_AT}",
+    "measure_admission": f"decided_at <= {_AT}",
     "poll": f"started_at <= {_AT} and (finished_at is null or finished_at <= {_AT})",
     "extract": f"received_at <= {_AT}",
     # An hour is told when the whole of it is old.
@@ -51,7 +52,17 @@ SHOWN: Mapping[str, str] = {
     # How things stand now, or nothing that a public page shows.
     **dict.fromkeys(
         (
-            *("fix", "flight_claim", "estimated_position", "detection", "rejection", "blind_period"),
+            *(
+                "fix",
+                "flight_claim",
+                "estimated_position",
+                "detection",
+                "pixel_look",
+                "pixel_failure",
+                "pixels_read",
+                "rejection",
+                "blind_period",
+            ),
             *("provider_state", "delivery", "channel_state", "silence", "lease", "token"),
             *("backfill_day", "backfill_part", "alias", "visitor_key", "receiver_hour"),
         ),

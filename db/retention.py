@@ -16,6 +16,7 @@ from db.flight_claims import forget_claims, unwatched_claims
 from db.flights import nameless_visits
 from db.hearing import forget_hearing
 from db.keys import any_key
+from db.pixels import drop_pixels
 from db.polls import LOST_POLL_ERROR
 from db.schema import fix, flight_claim, poll, visit, visit_version
 from db.visitor_keys import drop_aliases, drop_keys
@@ -23,6 +24,8 @@ from db.visitor_keys import drop_aliases, drop_keys
 _VISITS_AT_ONCE = 20
 _GIVEN_UP_AFTER = timedelta(days=1)
 _KEEP_HEARING = timedelta(days=1)
+_KEEP_PIXELS = timedelta(days=4 * 366)
+"""Three years of a season and a little more: no look is held against older ones."""
 DROPPED_IDENTITY = "(not kept)"
 
 
@@ -84,6 +87,7 @@ def purge(
     )
     with writing(engine) as connection:
         forget_hearing(connection, now - _KEEP_HEARING)
+        drop_pixels(connection, sites, now - _KEEP_PIXELS)
         drop_aliases(connection, before)
         drop_keys(connection, before, nameless_visits(connection, before))
     return report

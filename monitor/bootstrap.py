@@ -12,6 +12,7 @@ from alerts.channels import Channel, HttpPost
 from alerts.channels.email import EmailChannel
 from alerts.channels.log import LogChannel
 from alerts.channels.slack import SlackChannel
+from alerts.metrics import declare_metrics
 from alerts.rules.absence import AbsenceRule
 from alerts.rules.contract import Rule
 from alerts.rules.ears import EarsRule
@@ -124,6 +125,7 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
 
     `transport` replaces the network for feeds and pictures (a replay of recorded answers).
     """
+    declare_metrics(settings.metrics)
     classes = build_classes(settings)
     sites_file = SitesFile(settings.sites_file, rule_defaults(), address_test(classes))
     _check_followed(settings, sites_file, classes)

@@ -17,6 +17,7 @@ from monitor.commands.demo import demo
 from monitor.commands.doctor import doctor
 from monitor.commands.evaluate import evaluate_command
 from monitor.commands.history import history
+from monitor.commands.imagery import imagery_app
 from monitor.commands.kept import kept
 from monitor.commands.observations import observations_app
 from monitor.commands.poll import poll_command
@@ -42,6 +43,7 @@ app.command("run")(run_command)
 app.command("poll")(poll_command)
 app.add_typer(sites_app, name="sites")
 app.add_typer(observations_app, name="observations")
+app.add_typer(imagery_app, name="imagery")
 app.command(short_help="Show what was counted at a site, and how it is known.")(history)
 app.command("visits", short_help="Show which aircraft were at a site, and how sure that is.")(visits_command)
 app.add_typer(aircraft_app, name="aircraft")

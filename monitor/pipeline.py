@@ -17,19 +17,25 @@ from alerts.delivery.compose import compose
 from alerts.delivery.digest import enqueue_weekly_digest
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
+from alerts.metrics import meanings, recall_metrics
+from alerts.words import digits
 from db.aircraft import known_aircraft
 from db.alerts import forget_earlier_states
 from db.engine import Connection, empty_log, is_missing, reading, write_anew, writing
 from db.imports import drop_abandoned
+from db.metrics import keep_meanings, looks_of_metric, metric_meanings
 from db.migrate import current_revision, is_known, migrate, newest_revision
+from db.records import MetricMeaning
 from db.retention import Identity, PurgeReport, purge
 from db.scenario_mark import ScenarioMark, scenario_mark
 from db.silences import drop_unborn_silences
 from db.sites import record_sites
 from monitor.app import App
 from monitor.derive.days import move_counted_days
+from monitor.derive.measuring import study_where_due
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
+from monitor.derive.pixels import PixelReport, read_passes
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.tracks.identity import Aircraft, completed_aircraft, is_watched
 from monitor.imports import ImportClock, load_declared, load_published, move_days, withdraw_published
@@ -43,6 +49,8 @@ from monitor.sites.reload import Reload
 
 _log = structlog.get_logger()
 PICTURES_AT_ONCE = 4
+SCENES_AT_ONCE = 8
+BYTES_PER_MB = 1024 * 1024
 _NAMED = 20
 _THIS_MACHINE = "this machine"
 _WITHDRAWN_FILE = "withdrawn.csv"
@@ -52,6 +60,7 @@ def start(app: App, now: datetime) -> list[str]:
     """Bring the database up to date, record the sites, load the published history; say in words what was done."""
     done = list(_migrate(app))
     _refuse_scenario(app)
+    _note_metrics(app, now)
     note_sites(app, now)
     done += [f"Baselines begin anew: {what}." for what in note_feeds(app.engine, app.feeds.values(), now)]
     done.append(f"Sites: {len(app.sites)} watched, from {app.sites_file.path}: {_some(app.sites)}.")
@@ -86,6 +95,42 @@ def prepare(app: App, now: datetime, *, fresh: bool) -> None:
         )
     elif fresh:
         _refuse_scenario(app)
+        _note_metrics(app, now)
+    else:
+        _recall_metrics(app)
+
+
+def _note_metrics(app: App, now: datetime) -> None:
+    """Keep what every metric means, once no stored look would come to mean something else."""
+    known = {each.name: each for each in _recall_metrics(app)}
+    changed = [each for each in meanings() if known.get(each.name) != each]
+    if changed:
+        with writing(app.engine) as connection:
+            keep_meanings(connection, changed, now)
+
+
+def _recall_metrics(app: App) -> list[MetricMeaning]:
+    """Read what metrics meant before; raises InputError where a declaration would read stored looks otherwise."""
+    declared = {each.name: each for each in meanings()}
+    with reading(app.engine) as connection:
+        known = metric_meanings(connection)
+        for each in known:
+            now_says = declared.get(each.name)
+            if now_says is None or now_says.same_numbers(each):
+                continue
+            if looks := looks_of_metric(connection, each.name):
+                raise InputError(
+                    f"The metric {each.name} is on record as {_meaning_words(each)}, with {looks} looks; it is declared as "
+                    f"{_meaning_words(now_says)} now. Put [metrics.{each.name}] back as it was, and give the new one "
+                    "another name."
+                )
+    recall_metrics(each for each in known if each.name not in declared)
+    return known
+
+
+def _meaning_words(meaning: MetricMeaning) -> str:
+    unit = f" in {meaning.unit}" if meaning.unit else ""
+    return f"{meaning.kind}, {meaning.measure}{unit}"
 
 
 def scenario_of(app: App) -> ScenarioMark | None:
@@ -181,7 +226,7 @@ def _taken_back(app: App, path: Path, now: datetime) -> Iterator[str]:
             else f"{look.written_start} to {look.written_end}"
         )
         yield (
-            f"History: taken back: {key.site_id}, {key.metric}{f' {key.subject}' if key.subject else ''}, {when}, {look.value:g}. "
+            f"History: taken back: {key.site_id}, {key.metric}{f' {key.subject}' if key.subject else ''}, {when}, {digits(look.value or 0.0)}. "
             f"{why} What was told because of it is judged again."
         )
 
@@ -289,6 +334,28 @@ def make_pictures(app: App, now: datetime) -> list[CutoutReport]:
         app.troubles.worked("pictures")
     elif reports:
         app.troubles.failed("pictures", reports[0].text, now)
+    return reports
+
+
+def read_pixels(app: App, now: datetime) -> list[PixelReport]:
+    """Read and measure a few of the passes that are due, and learn where it is time what can be measured at a site."""
+    sites = list(app.sites.values())
+    reports = read_passes(
+        app.engine,
+        sites,
+        app.pictures,
+        now,
+        limit=SCENES_AT_ONCE,
+        most_bytes=app.settings.imagery_mb_a_day * BYTES_PER_MB,
+        hosts=app.picture_hosts,
+        clients=app.picture_clients,
+    )
+    for site_id in sorted({report.site_id for report in reports if report.read}):
+        study_where_due(app.engine, app.sites[site_id], now)
+    if any(report.read for report in reports):
+        app.troubles.worked("pixels of scenes")
+    elif reports:
+        app.troubles.failed("pixels of scenes", reports[0].text, now)
     return reports
 
 

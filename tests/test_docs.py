@@ -69,7 +69,12 @@ def test_what_is_kept_is_told_with_the_times_that_are_set() -> None:
 
 
 def test_every_setting_has_its_row() -> None:
-    assert settings_table().keys() == Settings.model_fields.keys() - {"providers", "channels", "watch"}
+    assert settings_table().keys() == Settings.model_fields.keys() - {
+        "providers",
+        "channels",
+        "watch",
+        "metrics",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(settings_table()))

@@ -13,7 +13,8 @@ from alerts.baselines import nb
 from alerts.baselines.model import clean_looks
 from alerts.baselines.special import FloatArray, normal_sf
 from alerts.baselines.tail import Expectation, judge_windows
-from alerts.baselines.usual import UsualCount, usual_of_series
+from alerts.baselines.tail_measured import UsualMeasure
+from alerts.baselines.usual import Usual, UsualCount, usual_of_series
 from alerts.rules.series import past_looks, series_of
 from db.records import Observation
 
@@ -41,15 +42,18 @@ class CalibrationCheck:
 
 def check_calibration(judged: Sequence[ReplayedLook], seed: int) -> CalibrationCheck:
     """Compare every look with what `tail` predicted of it before it was seen."""
-    rows = [
-        (said.details["value"], said.details["expected"], said.details.get("size", math.inf))
+    told = [
+        said.details
         for each in judged
         if (said := each.said("tail")) is not None
         and said.status == "evaluated"
         and "expected" in said.details
     ]
-    if not rows:
+    if not told:
         return CalibrationCheck(0, (0,) * PIT_DECILES, None, {})
+    if "pit" in told[0]:
+        return _measured_calibration(told, seed)
+    rows = [(each["value"], each["expected"], each.get("size", math.inf)) for each in told]
     y, mean, size = np.array(rows, dtype=np.float64).T
     below = np.where(y > 0, nb.cdf(np.maximum(y - 1.0, 0.0), mean, size), 0.0)
     upto = nb.cdf(y, mean, size)
@@ -59,6 +63,20 @@ def check_calibration(judged: Sequence[ReplayedLook], seed: int) -> CalibrationC
     for band in COVERAGE_BANDS:
         low, high = (nb.quantile(tail, mean, size) for tail in ((1 + band) / 2, (1 - band) / 2))
         coverage[f"{band:.0%}"] = round(float(((y >= low) & (y <= high)).mean()), 4)
+    return CalibrationCheck(len(y), tuple(counts.tolist()), chi_square_p(counts.astype(np.float64)), coverage)
+
+
+def _measured_calibration(told: Sequence[Mapping[str, Any]], seed: int) -> CalibrationCheck:
+    """The same of what is measured; a look that shows nothing may lie anywhere among those that do."""
+    y, pit, present = np.array(
+        [(each["value"], each["pit"], each["present"]) for each in told], dtype=np.float64
+    ).T
+    drawn = np.random.default_rng(seed).random(len(y))
+    pit = np.where(y > 0, pit, drawn * (1.0 - present))
+    counts = np.histogram(pit, bins=PIT_DECILES, range=(0.0, 1.0))[0]
+    coverage = {
+        f"{band:.0%}": round(float((np.abs(pit - 0.5) <= band / 2).mean()), 4) for band in COVERAGE_BANDS
+    }
     return CalibrationCheck(len(y), tuple(counts.tolist()), chi_square_p(counts.astype(np.float64)), coverage)
 
 
@@ -133,7 +151,7 @@ class _InjectedSeries:
             for each in judged
             if (said := each.said("tail")) is not None and said.status == "evaluated"
         }
-        self._usual: dict[int, UsualCount] = {}
+        self._usual: dict[int, Usual] = {}
         self.usable = [n for n, each in enumerate(self._looks) if self._key(each) in self._bounds]
 
     @staticmethod
@@ -171,14 +189,18 @@ class _InjectedSeries:
         for row, ((surge, _, _), days) in enumerate(kinds):
             yield surge, days, int(hit[row]), float(delay[row])
 
-    def _expect(self, n: int) -> UsualCount:
+    def _expect(self, n: int) -> Usual:
         if n not in self._usual:
             self._usual[n] = usual_of_series(series_of(self._looks[n], self._past))
         return self._usual[n]
 
     @staticmethod
-    def _extra(what: UsualCount, times: float, more: float, rng: np.random.Generator) -> float:
-        """What a surge adds to one look at its exposure, by chance round its mean."""
+    def _extra(what: Usual, times: float, more: float, rng: np.random.Generator) -> float:
+        """What a surge adds to one look at its exposure, of counts by chance round its mean."""
+        if not isinstance(what, UsualCount):
+            # So many more of a measure means nothing without its unit.
+            middle = float(what.expected()[0])
+            return times * middle if np.isfinite(middle) else 0.0
         shown = what.looks.today_exposure[0]
         factor = 1.0 if what.factors is None else float(what.factors[0, -1])
         exposure = 1.0 if np.isnan(shown) else float(shown)
@@ -186,8 +208,12 @@ class _InjectedSeries:
         return float(rng.poisson(times * mean + more * exposure)) if np.isfinite(mean) else 0.0
 
 
-def _fires(what: UsualCount, added: FloatArray, alpha: float) -> Any:
+def _fires(what: Usual, added: FloatArray, alpha: float) -> Any:
     """Whether `tail` fires on the newest look under each surge, rows of `added` [kinds, looks up to now]."""
+    if isinstance(what, UsualMeasure):
+        return np.array([float(what.chance_of(what.today + each)[0]) <= alpha for each in added[:, -1]])
+    if not isinstance(what, UsualCount):
+        raise TypeError(f"no surge can be added to {type(what).__name__}")
     width = max(what.windows)
     looks = what.looks
     counts = np.repeat(looks.counts[:, -width:], len(added), axis=0)

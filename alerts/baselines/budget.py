@@ -37,6 +37,11 @@ FIRST_RULES = _GROUPS["first_since"]
 BUDGETED_RULES = frozenset(rule for group in _GROUPS.values() for rule in group)
 """Rules under the promise; the watch list and declared statistics lie outside it."""
 
+COUNT_RULES = frozenset(
+    {"ears_c1", "ears_c2", "ears_c3", "farrington", "absence", "step", "rate_change", "several"}
+)
+"""Rules that rest on laws of counts: they judge nothing that is measured in a unit."""
+
 _MOST = 0.5
 
 

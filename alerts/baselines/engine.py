@@ -22,7 +22,7 @@ from alerts.baselines.since import Watched, judge_first_ever, judge_first_since,
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 from alerts.baselines.step import Memory, Step, alarm_at, judge_step, learn
 from alerts.baselines.tail import Tail
-from alerts.baselines.usual import UsualCount, usual_of_series
+from alerts.baselines.usual import Usual, usual_of_series
 
 RuleParameters = Mapping[str, Any]
 Found = TypeVar("Found")
@@ -38,7 +38,7 @@ class SideInformation:
     """The largest count known [series]."""
     memory: Memory | None = None
     """What `step` remembers of earlier looks."""
-    usual: UsualCount | None = None
+    usual: Usual | None = None
     """What the judged look should show, where that is worked out already."""
 
 
@@ -111,7 +111,7 @@ def judge_series(
 class TwoSided:
     """What `tail` found, and on which side."""
 
-    usual: UsualCount
+    usual: Usual
     tail: Tail
     low: BoolArray
     """Series that show unusually little rather than much."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
-from db.records import SeriesKind
+from db.records import Measure, SeriesKind
 
 EXPOSURE_GATES: dict[SeriesKind, float] = {"stock": 0.3, "flow": 0.5}
 """Least exposure at which a zero means something and a look belongs to a baseline."""
@@ -43,7 +43,7 @@ class Looks:
     member: BoolArray
     """Looks that belong to baselines: a count, seen with enough exposure."""
     faults: BoolArray
-    """Looks left out because count or exposure cannot be true (negative, infinite, above a million, share > 1)."""
+    """Looks left out because count or exposure cannot be true (negative, infinite, above the largest, share > 1)."""
 
     @property
     def seen(self) -> BoolArray:
@@ -95,6 +95,10 @@ class Series:
     """No look says how much was seen, so all are taken as alike."""
     today: date | None = None
     """The calendar day of the judged look, for anniversaries; without it they are 52 weeks apart."""
+    measure: Measure = "count"
+    """Counts have laws of their own; anything else is judged by how its values lie."""
+    adds_up: bool = True
+    """Whether a look that saw half shows half of a continuous measure."""
 
     @property
     def weekday(self) -> IntArray:
@@ -125,7 +129,8 @@ class Series:
     @property
     def kind(self) -> str:
         """The class whose past scores these series share: `flow, daily`."""
-        return f"{self.looks.kind}, {'daily' if self.daily else 'by look'}"
+        measured = "" if self.measure == "count" else ", measured"
+        return f"{self.looks.kind}, {'daily' if self.daily else 'by look'}{measured}"
 
     def newest(self, columns: int) -> Self:
         """The newest columns alone."""
@@ -138,6 +143,7 @@ def clean_looks(
     exposure: ArrayLike | None = None,
     *,
     kind: SeriesKind = "flow",
+    largest: float = LARGEST_COUNT,
 ) -> Looks:
     """Clean a batch: what cannot be true and zeros without enough exposure become "not observed".
 
@@ -151,7 +157,7 @@ def clean_looks(
         y, exposure = np.full((len(y), 1), np.nan), None
     e = np.ones_like(y) if exposure is None else np.array(np.broadcast_to(exposure, y.shape), np.float64)
     with np.errstate(invalid="ignore"):
-        false_count = (y < 0) | (y > LARGEST_COUNT)
+        false_count = (y < 0) | (y > largest)
         false_share = (e < 0) | (e > 1)
         faults = (false_count & ~np.isnan(y)) | (false_share & ~np.isnan(y))
         y = np.where(faults, np.nan, y)

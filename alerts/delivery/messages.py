@@ -9,7 +9,7 @@ from alerts.attribution import alert_attributions, one_cell
 from alerts.channels import Link, Message
 from alerts.incidents.headline import Entry, entry_count, entry_when, is_doubtful
 from alerts.incidents.witnesses import disputes
-from alerts.metrics import METRICS
+from alerts.metrics import metric_named
 from alerts.words import (
     capital,
     digits,
@@ -56,7 +56,7 @@ def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_ur
     return Message(
         identity=delivery.identity,
         thread=alert.incident_id,
-        subject=f"[sitewatch] {alert.site_name}: {METRICS[alert.metric].many}, {day}",
+        subject=f"[sitewatch] {alert.site_name}: {metric_named(alert.metric).many}, {day}",
         status=EVENT_WORDS[event.kind],
         headline=alert.headline,
         paragraphs=(*_made(alert), *_paragraphs(alert, event)),
@@ -172,11 +172,11 @@ def _moment(entry: Entry, name: str) -> datetime:
 
 def _usual(baseline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "expected" in baseline:
-        band = f" (95 %: {baseline['low']:g}–{baseline['high']:g})" if "low" in baseline else ""
+        band = f" (95 %: {digits(baseline['low'])}–{digits(baseline['high'])})" if "low" in baseline else ""
         yield "Expected", f"{rounded_number(baseline['expected'])}{band}"
     threshold = baseline.get("threshold")
     if threshold:
-        yield _threshold_words(baseline), f"{threshold:g}"
+        yield _threshold_words(baseline), digits(threshold)
 
 
 def _behind(baseline: Mapping[str, Any], zone: str) -> Iterator[tuple[str, str]]:

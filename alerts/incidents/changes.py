@@ -2,6 +2,7 @@
 
 from alerts.incidents.findings import is_event, snapshot_look_id
 from alerts.incidents.headline import is_doubtful
+from alerts.words import digits
 from db.records import Alert
 from db.spelling import folded
 
@@ -36,7 +37,7 @@ def is_news(before: Alert, after: Alert) -> bool:
 def change_sentence(before: Alert, after: Alert) -> str:
     """The sentence that tells it."""
     if before.peak != after.peak:
-        return f"Now {after.peak:g}, before {before.peak:g}. {after.headline}"
+        return f"Now {digits(after.peak or 0.0)}, before {digits(before.peak or 0.0)}. {after.headline}"
     return after.headline
 
 

@@ -28,11 +28,11 @@ from alerts.incidents.findings import (
 )
 from alerts.incidents.headline import entry_count, headline
 from alerts.incidents.witnesses import contradicting, disputes, otherwise, source, told, unheard, witnesses
-from alerts.metrics import METRICS
+from alerts.metrics import metric_named
 from alerts.rules.contract import Verdict
 from alerts.rules.series import certain_count
 from alerts.watch import SiteWatch
-from alerts.words import capital, local_day
+from alerts.words import capital, digits, local_day
 from db.records import Alert, AlertEvent, EventKind, Observation
 from db.records.provenance import made_words
 
@@ -83,7 +83,7 @@ def group_of(finding: Finding, site: SiteWatch) -> str:
     if all(each.details.get("side") == "low" for each in finding.fired):
         # What is missing lasts, and is another story than what is there too much.
         return f"low:{look.series.subject}"
-    if METRICS[look.series.metric].event:
+    if metric_named(look.series.metric).event:
         return f"@{local_day(look.period_start, site.timezone)}"
     if any(each.rule == "watchlist" for each in finding.fired):
         return "watchlist"
@@ -197,7 +197,7 @@ def resolve_or_withdraw(
         return AlertChange(replace(refreshed, details=details), None)
     day = local_day(look.period_start, alert.details["timezone"])
     bound = "more than" if is_low(alert) else "not above"
-    reason = f"Back to {certain_count(look):g} on {day}, {bound} {alert_threshold(alert):g}."
+    reason = f"Back to {digits(certain_count(look))} on {day}, {bound} {digits(alert_threshold(alert))}."
     # What was over before it became known is one message, not two.
     return _close(refreshed, "resolved", moment, reason, look, tell=moment.at > alert.opened_at)
 
@@ -230,8 +230,8 @@ def _correct(
 ) -> AlertChange | None:
     before = next(each for each in alert.details["entries"] if same_look(each, look))
     day = local_day(look.period_start, alert.details["timezone"])
-    now_says = f"{look.value:g}" if look.value is not None else "no count"
-    reason = f"The count for {day} was corrected from {before['value']:g} to {now_says}."
+    now_says = digits(look.value) if look.value is not None else "no count"
+    reason = f"The count for {day} was corrected from {digits(before['value'])} to {now_says}."
     if kept:
         after = _with_entries(alert, kept, episode_context)
         return _step(after, "amended", moment, reason, look, tell=True)

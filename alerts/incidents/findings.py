@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from alerts.attribution import Attributions
-from alerts.metrics import METRICS
+from alerts.metrics import metric_named
 from alerts.rules.contract import Verdict
 from alerts.rules.series import certain_count
 from alerts.words import quoted_note
@@ -133,7 +133,7 @@ def is_of_same_time(each: Mapping[str, Any], look: Observation) -> bool:
 
 def is_event(alert: Alert) -> bool:
     """Whether the alert is about something that happened once, so that nothing can end it."""
-    return METRICS[alert.metric].event and alert.group_key.startswith("@")
+    return metric_named(alert.metric).event and alert.group_key.startswith("@")
 
 
 def is_low(alert: Alert) -> bool:

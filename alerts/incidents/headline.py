@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from alerts.metrics import METRICS
-from alerts.words import capital, count_words, listed, subject_phrase, when_words
+from alerts.metrics import metric_named
+from alerts.words import capital, count_words, digits, listed, subject_phrase, when_words
 from db.records.provenance import made_of
 
 Entry = Mapping[str, Any]
@@ -54,7 +54,7 @@ def _what(metric: str, entries: Sequence[Entry]) -> str:
     # Two sources may tell of the same.
     names = list(dict.fromkeys(said))
     if len(names) > 1:
-        return f"{METRICS[metric].many} of {len(names)} kinds ({listed(names)})"
+        return f"{metric_named(metric).many} of {len(names)} kinds ({listed(names)})"
     first = entries[0]
     counted = entry_count(first, metric) + (" (not confirmed)" if is_doubtful(first) else "")
     return f"{names[0]}: {counted}" if names else counted
@@ -80,7 +80,7 @@ def _seen(rule: str, details: Mapping[str, Any]) -> str:
     """Why, by the rules that ask what was ever seen."""
     match rule:
         case "record" if details.get("ratio"):
-            return f"{details['ratio']:g} times the highest known before ({details['threshold']:g})"
+            return f"{details['ratio']:g} times the highest known before ({digits(details['threshold'])})"
         case "first_ever":
             return "never seen there before"
         case "first_since" if details.get("last_seen_words"):

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from alerts.baselines import nb
 from alerts.baselines.budget import BUDGETED_RULES, TAIL_ALTERNATIVES
 from alerts.baselines.model import EXPOSURE_GATES
 from alerts.baselines.usual import usual_of_series
 from alerts.judging.history import history_of
 from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
-from alerts.metrics import METRICS
+from alerts.metrics import metric_named
 from alerts.rules.contract import Rule, Verdict
 from alerts.rules.series import certain_count, past_looks, series_of
 from alerts.watch import SiteWatch
@@ -115,7 +114,7 @@ def series_baseline(
     a_year = next((each.details["looks_a_year"] for each in said if "looks_a_year" in each.details), 0.0)
     return SeriesBaseline(
         series=key,
-        kind=METRICS[key.metric].kind,
+        kind=metric_named(key.metric).kind,
         looks=len(own),
         usable=len(usable),
         newest=usable[-1] if usable else None,
@@ -137,7 +136,7 @@ def next_look(key: SeriesKey, usable: Sequence[Observation], now: datetime) -> O
     if not usable:
         day = now.replace(hour=0, minute=0, second=0, microsecond=0)
         end = day + timedelta(days=1)
-        kind = METRICS[key.metric].kind
+        kind = metric_named(key.metric).kind
         return Observation(key, kind, day, end, "now", 1.0, end, now, exposure=1.0, assessable=True)
     newest = usable[-1]
     length = max(newest.period_end - newest.period_start, timedelta(hours=1))
@@ -179,10 +178,8 @@ def _expectations(key: SeriesKey, known: KnownHistory, most: int) -> Iterator[Ex
     past = past_looks(history.looks, history.implied)
     for look in own[-most:]:
         what = usual_of_series(series_of(look, past))
-        if what.expectation.needs[0] > 0:
+        expected = float(what.expected()[0])
+        if what.needs[0] > 0 or not np.isfinite(expected):
             continue
-        mean, size = what.of_today()
-        if np.isnan(mean[0]):
-            continue
-        low, high = (float(nb.quantile(tail, mean, size)[0]) for tail in (0.975, 0.025))
-        yield Expected(look, float(mean[0]), low, high)
+        low, high = (float(each[0]) for each in what.band())
+        yield Expected(look, expected, low, high)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from alerts.baselines.budget import ClassScores
+from alerts.baselines.budget import COUNT_RULES, ClassScores
 from alerts.baselines.engine import RULE_QUESTIONS
 from alerts.judging.history import history_of, watched_series
-from alerts.metrics import METRICS
+from alerts.metrics import metric_named
 from alerts.rules import unjudgeable, unlisted_identity
 from alerts.rules.combined import combine_verdicts
 from alerts.rules.contract import LookHistory, Rule, RuleContext, RuleState, Verdict
@@ -35,7 +35,7 @@ def context_of(site: SiteWatch, metric: str, known: KnownHistory) -> RuleContext
     """What the rules may know beside the look: metric, watch list, zone, and what is promised."""
     promise = site.promise(metric, watched_series(known.looks, site.watchlist))
     return RuleContext(
-        METRICS[metric], site.watchlist, site.timezone, replace(promise, scores=dict(known.scores))
+        metric_named(metric), site.watchlist, site.timezone, replace(promise, scores=dict(known.scores))
     )
 
 
@@ -48,9 +48,8 @@ def verdicts_on(
         return ()
     states = known.states.get(look.series, {})
     history = history_of(look, known.looks, known.declared, known.as_of, changes=known.changes, states=states)
-    asked = {
-        name: {**rule.defaults, **watch.rules[name]} for name, rule in rules.items() if name in watch.rules
-    }
+    fit = watch.rules.keys() if context.metric.counted else watch.rules.keys() - COUNT_RULES
+    asked = {name: {**rule.defaults, **watch.rules[name]} for name, rule in rules.items() if name in fit}
     if RULE_QUESTIONS.keys() & asked.keys() and _has_odds(look, history, context):
         context = replace(context, judgement=ask_engine(look, history, context, asked))
     said = [rules[name].judge(look, history, context, params) for name, params in asked.items()]

@@ -9,7 +9,7 @@ from alerts.rules import attribution, citation, comparable, declared_window, sit
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import Case, RuleFinding, cannot_tell, open_case, verdict_of_finding
 from alerts.rules.series import certain_count
-from alerts.words import looks_behind
+from alerts.words import digits, looks_behind
 from db.records import DeclaredBaseline, Observation
 
 
@@ -70,7 +70,7 @@ def _against_declared(
         details["ratio"] = round(value / threshold, 2)
     details["declared"] = citation(declared)
     basis = (
-        f"at most {declared.value:g} from {declared_window(declared, context)} {attribution(declared)}, "
+        f"at most {digits(declared.value or 0.0)} from {declared_window(declared, context)} {attribution(declared)}, "
         f"{looks_behind(declared.n_looks)}"
     )
     if highest is not None and own >= threshold:
@@ -107,12 +107,14 @@ def _by_odds(case: Case, highest: Observation | None) -> Verdict:
 
 def _comparison(value: float, threshold: float, context: RuleContext) -> str:
     comparison = "more than" if value > threshold else "not more than"
-    return f"{value:g} {context.metric.many}: {comparison} the highest known before, {threshold:g}"
+    return (
+        f"{digits(value)} {context.metric.many}: {comparison} the highest known before, {digits(threshold)}"
+    )
 
 
 def _named(highest: Observation, context: RuleContext) -> str:
     source = f", {highest.publisher}" if highest.publisher else ""
-    return f"{certain_count(highest):g} on {site_day(highest.period_start, context)}{source}"
+    return f"{digits(certain_count(highest))} on {site_day(highest.period_start, context)}{source}"
 
 
 def _previous(highest: Observation) -> dict[str, object]:

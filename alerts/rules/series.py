@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.baselines.model import LARGEST_COUNT, Series, clean_looks, merge_near_looks
+from alerts.baselines.model import Series, clean_looks, merge_near_looks
 from alerts.baselines.special import FloatArray
+from alerts.metrics import metric_named
 from db.records import HOUR_S, Observation
 
 DAY_S = 86_400.0
@@ -36,10 +37,11 @@ def certain_count(look: Observation) -> float:
 
 
 def look_fault(look: Observation) -> str:
-    """What of a look cannot be true, "" if nothing: a count is 0 to a million, a share observed 0 to 1."""
+    """What of a look cannot be true, "" if nothing: a count is 0 to the metric's most, a share observed 0 to 1."""
+    metric = metric_named(look.series.metric)
     for count in (look.value, look.low):
-        if count is not None and not 0 <= count <= LARGEST_COUNT:
-            return f"a count of {count:g}"
+        if count is not None and not 0 <= count <= metric.most:
+            return f"a {'count' if metric.counted else 'value'} of {count:g}"
     for share in (look.exposure, look.detectability):
         if share is not None and not 0 <= share <= 1:
             return f"a share of {share:g} observed"
@@ -82,6 +84,7 @@ def exposure_of(look: Observation) -> float:
 
 def series_of(look: Observation, past: PastLooks) -> Series:
     """Lay the judged look behind its past: one look an hour, periods of like length, days on a calendar."""
+    metric = metric_named(look.series.metric)
     start = look.period_start.timestamp()
     length = max(look.period_end.timestamp() - start, 1.0)
     like = past.start_s < start
@@ -107,11 +110,13 @@ def series_of(look: Observation, past: PastLooks) -> Series:
         )
     return Series(
         days,
-        clean_looks(counts, exposure, kind=look.kind),
+        clean_looks(counts, exposure, kind=look.kind, largest=metric.most),
         daily=daily,
         period_days=length / DAY_S,
         alike=alike,
         today=look.period_start.date(),
+        measure=metric.measure,
+        adds_up=metric.adds_up,
     )
 
 

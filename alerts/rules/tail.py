@@ -4,8 +4,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from alerts.baselines import nb
 from alerts.baselines.engine import TwoSided
+from alerts.baselines.special import FloatArray
+from alerts.baselines.tail_measured import UsualMeasure
+from alerts.baselines.usual import UsualCount
+from alerts.metrics.declaration import unit_words
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import (
     Case,
@@ -17,12 +20,12 @@ from alerts.rules.figures import (
     open_case,
     verdict_of_finding,
 )
-from alerts.words import one_in, rounded_number
+from alerts.words import count_words, digits, one_in, rounded_number
 from db.records import Observation
 
 
 class TailRule:
-    """Fires where P(Y ≥ count) under the predictive negative binomial falls to what the promise allows.
+    """Fires where P(Y ≥ count) falls to what the promise allows: by the predictive negative binomial, or as measured.
 
     With `sides` "both" it also asks for too few, and both share the promise.
     """
@@ -43,14 +46,12 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
     what, p = found.usual, case.p
     side: FiredSide = "low" if found.low[0] else "high"
     alpha = case.spending.bound(case.rule) / found.tries
-    mean, size = what.of_today()
-    expected = float(mean[0])
-    high, low = (float(nb.quantile(part, mean, size)[0]) for part in (0.025, 0.975))
-    if side == "high":
-        threshold = float(what.most_ordinary(alpha)[0])
-    else:
-        threshold = float(nb.quantile(1.0 - alpha / len(what.windows), mean, size)[0]) - 1.0
     chance = float(what.attainable(alpha, side)[0])
+    if isinstance(what, UsualMeasure):
+        return _measured(case, what, side, alpha, chance)
+    expected = float(what.expected()[0])
+    low, high = (float(each[0]) for each in what.band())
+    bound = what.most_ordinary(alpha) if side == "high" else what.least_ordinary(alpha) - 1.0
     count = rounded_number(float(case.series.looks.today[0]))
     many = "so many" if side == "high" else "so few"
     together = _together(found, expected, case) if side == "high" and p < 1 else ""
@@ -59,9 +60,55 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
         f"{history_words(case)}; {many}{together} by chance: {one_in(p)} looks."
     )
     more: dict[str, float] = {"dispersion": round(float(found.tail.dispersion[0]), 3)}
-    if np.isfinite(size[0]):
-        more["size"] = float(size[0])
-    return RuleFinding(p, side, threshold, sentence, expected, (low, high), chance, more=more)
+    size = float(what.of_today()[1][0]) if isinstance(what, UsualCount) else np.inf
+    if np.isfinite(size):
+        more["size"] = size
+    return RuleFinding(p, side, float(bound[0]), sentence, expected, (low, high), chance, more=more)
+
+
+def _measured(
+    case: Case, what: UsualMeasure, side: FiredSide, alpha: FloatArray, chance: float
+) -> RuleFinding:
+    """In words what a length or an area is beside the earlier ones; where too few showed any, how seldom they do."""
+    value, p = float(case.series.looks.today[0]), case.p
+    below = float(what.share_below[0])
+    beside = (
+        f"more than in {below:.0%} of them" if side == "high" else f"less than in {1 - below:.0%} of them"
+    )
+    much = "so much" if side == "high" else "so little"
+    told = f"{count_words(value, case.look.qualifier, case.context.metric.name)} {at_exposure(case)}, beside {history_words(case)}: {beside}"
+    upto = float(what.chance_of(np.array([value]))[0])
+    more: dict[str, float] = {
+        "share_below": round(below, 4),
+        "pit": round(1.0 - upto, 6) if value > 0 else 0.0,
+        "present": round(float(what.present[0]), 4),
+    }
+    if not what.known[0]:
+        sentence = f"{told}; anything at all by chance: {one_in(float(what.present[0]))} looks."
+        return RuleFinding(p, side, 0.0, sentence, chance=chance, more=more)
+    expected = float(what.expected()[0])
+    low, high = (float(each[0]) for each in what.band())
+    bound = what.most_ordinary(alpha) if side == "high" else what.least_ordinary(alpha)
+    unit = unit_words(case.context.metric.unit)
+    sentence = (
+        f"{told}; usual are {digits(_rounded(low))} to {digits(_rounded(high))} {unit} (95 %), half the looks show at most "
+        f"{digits(_rounded(expected))}; {much} by chance: {one_in(p)} looks."
+    )
+    return RuleFinding(
+        p,
+        side,
+        _rounded(float(bound[0])),
+        sentence,
+        _rounded(expected),
+        (_rounded(low), _rounded(high)),
+        chance,
+        more=more,
+    )
+
+
+def _rounded(value: float) -> float:
+    """A reckoned amount to three figures: more would say more than is known."""
+    return float(f"{value:.3g}")
 
 
 def _together(found: TwoSided, expected: float, case: Case) -> str:

@@ -4,6 +4,8 @@ from db.records.base import Evidence, JsonMapping, SeriesKey
 from db.records.counts import (
     Change,
     DeclaredBaseline,
+    Measure,
+    MetricMeaning,
     Note,
     Observation,
     ObservationKey,
@@ -13,7 +15,14 @@ from db.records.counts import (
     Statistic,
 )
 from db.records.flights import AWAITED_STATES, INFERRED, PRESENT_STATES, Fix, TimeBounds, Visit, VisitState
-from db.records.imagery import Cutout, CutoutFailure, Scene
+from db.records.imagery import (
+    Cutout,
+    CutoutFailure,
+    MeasureAdmission,
+    PixelFailure,
+    PixelLook,
+    Scene,
+)
 from db.records.judging import (
     Alert,
     AlertEvent,
@@ -60,10 +69,15 @@ __all__ = [
     "Fix",
     "HeardAt",
     "JsonMapping",
+    "Measure",
+    "MeasureAdmission",
+    "MetricMeaning",
     "Note",
     "Observation",
     "ObservationKey",
     "Outcome",
+    "PixelFailure",
+    "PixelLook",
     "Poll",
     "Precision",
     "ProviderState",

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from db.records.base import Evidence, JsonMapping, SeriesKey
 
 SeriesKind = Literal["flow", "stock"]
+Measure = Literal["count", "continuous"]
 Precision = Literal["minute", "hour", "day", "month", "window"]
 Qualifier = Literal["=", "~=", ">=", "<="]
 Statistic = Literal["max", "none_before", "last_seen", "share"]
@@ -18,6 +19,23 @@ def remark(text: str, *, undated: bool = False) -> str:
     """A remark that says whether the date of publication is unknown, whatever it said before."""
     plain = text.removesuffix(UNDATED).rstrip()
     return f"{plain} {UNDATED}".lstrip() if undated else plain
+
+
+@dataclass(frozen=True, slots=True)
+class MetricMeaning:
+    """What a metric meant when its looks were stored: with another unit they would be other numbers."""
+
+    name: str
+    measure: Measure
+    kind: SeriesKind
+    unit: str
+    one: str
+    many: str
+    heading: str
+
+    def same_numbers(self, other: Self) -> bool:
+        """Whether numbers of the one are numbers of the other; words may differ."""
+        return (self.measure, self.kind, self.unit) == (other.measure, other.kind, other.unit)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -99,6 +117,8 @@ class Observation:
             and self.assessable == other.assessable
             and self.closed == other.closed
             and self.announced == other.announced
+            # Cloud over a tile of 110 km, and later over the site itself.
+            and self.exposure_parts.get("cloud_of") == other.exposure_parts.get("cloud_of")
         )
 
     def revised(self, revision: int) -> Self:

@@ -69,3 +69,64 @@ class CutoutFailure:
     attempts: int
     failed_at: datetime
     not_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PixelLook:
+    """What was read of one pass over one site, on the site's own grid of 10 m pixels.
+
+    `classes`, `codes` and `state` are packed arrays (`monitor.imagery.kept`): scene classes; reflectance in one byte a band,
+    None where too little was clear or it cannot be believed, `fault` saying why; which pixels were judged and had changed,
+    None where there was too little to hold them against. `shares` has what was seen of each area ('' the whole site).
+    """
+
+    site_id: str
+    look_key: str
+    provider: str
+    collection: str
+    item_id: str
+    platform: str
+    sensor: str
+    acquired_at: datetime
+    grid: str
+    epsg: int
+    classes: bytes = field(repr=False)
+    codes: bytes | None = field(repr=False)
+    state: bytes | None = field(repr=False)
+    shares: JsonMapping
+    facts: JsonMapping
+    """How the offset was decided (`offset`, `offset_why`) and the shift (`shift_south_px`, `shift_east_px`, `shift_found`)."""
+    fault: str
+    spent_bytes: int
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFailure:
+    """Why the pixels of one scene could not be read over one site, and when that is tried again."""
+
+    site_id: str
+    provider: str
+    collection: str
+    item_id: str
+    acquired_at: datetime
+    reason: str
+    attempts: int
+    failed_at: datetime
+    not_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureAdmission:
+    """What one measure has shown that it can do in one area of a site ('' the whole), and whether it may be judged."""
+
+    site_id: str
+    area: str
+    metric: str
+    outline: str
+    """A digest of what was drawn when this was learned."""
+    admitted: bool
+    clear_looks: int
+    words: str
+    figures: JsonMapping
+    decided_at: datetime

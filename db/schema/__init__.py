@@ -1,13 +1,13 @@
 """Every table, with named constraints, as the migrations build it. Records are in `db.records`.
 
 Append-only tables grow by versions and are never updated; caches (`visit`, `alert`, `rule_state`,
-`provider_state`) can be rebuilt from them, `cutout` and `cutout_failure` from the pictures that scenes link
-to; `delivery`, `lease`, `silence` and `token` are mutable.
+`provider_state`) can be rebuilt from them, `cutout`, `pixel_look` and their failures from the files that scenes
+link to, and `measure_admission` from `pixel_look`; `metric`, `delivery`, `lease`, `silence` and `token` are mutable.
 """
 
 from db.schema.backfills import backfill_day, backfill_part
 from db.schema.base import SERIES_KEY, metadata
-from db.schema.counts import declared_baseline, note, observation, series
+from db.schema.counts import declared_baseline, metric, note, observation, series
 from db.schema.flights import (
     aircraft,
     alias,
@@ -18,7 +18,16 @@ from db.schema.flights import (
     visit_version,
     visitor_key,
 )
-from db.schema.imagery import cutout, cutout_failure, detection, scene
+from db.schema.imagery import (
+    cutout,
+    cutout_failure,
+    detection,
+    measure_admission,
+    pixel_failure,
+    pixel_look,
+    pixels_read,
+    scene,
+)
 from db.schema.judging import alert, alert_event, evaluation, rule_state
 from db.schema.places import change, site_version
 from db.schema.polling import (
@@ -55,9 +64,14 @@ __all__ = [
     "fix",
     "flight_claim",
     "lease",
+    "measure_admission",
     "metadata",
+    "metric",
     "note",
     "observation",
+    "pixel_failure",
+    "pixel_look",
+    "pixels_read",
     "poll",
     "provider_state",
     "receiver_hour",

@@ -31,6 +31,21 @@ series = Table(
     CheckConstraint("kind in ('flow', 'stock')", name="kind"),
 )
 
+metric = Table(
+    "metric",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("measure", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("one", Text, nullable=False),
+    Column("many", Text, nullable=False),
+    Column("heading", Text, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    CheckConstraint("measure in ('count', 'continuous')", name="measure"),
+    CheckConstraint("kind in ('flow', 'stock')", name="kind"),
+)
+
 observation = Table(
     "observation",
     metadata,

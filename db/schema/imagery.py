@@ -1,6 +1,6 @@
-"""Scenes, what was found in them, and the pictures made of them."""
+"""Scenes, what was found in them, and the pictures and pixels taken out of them."""
 
-from sqlalchemy import CheckConstraint, Column, Float, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import Boolean, CheckConstraint, Column, Float, Index, Integer, LargeBinary, Table, Text
 
 from db.schema.base import metadata
 from db.schema.types import BigId, Json, UtcDateTime
@@ -82,4 +82,65 @@ cutout_failure = Table(
     Column("failed_at", UtcDateTime, nullable=False),
     Column("not_before", UtcDateTime, nullable=False),
     CheckConstraint("reason <> ''", name="reason"),
+)
+
+pixel_look = Table(
+    "pixel_look",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("look_key", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("collection", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("sensor", Text, nullable=False),
+    Column("acquired_at", UtcDateTime, nullable=False),
+    Column("grid", Text, nullable=False),
+    Column("epsg", Integer, nullable=False),
+    Column("classes", LargeBinary, nullable=False),
+    Column("codes", LargeBinary),
+    Column("state", LargeBinary),
+    Column("shares", Json, nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("fault", Text, nullable=False, server_default=""),
+    Column("spent_bytes", BigId, nullable=False),
+    Column("read_at", UtcDateTime, nullable=False),
+    Index("ix_pixel_look_site_id_acquired_at", "site_id", "acquired_at"),
+)
+
+pixel_failure = Table(
+    "pixel_failure",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("item_id", Text, primary_key=True),
+    Column("acquired_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failed_at", UtcDateTime, nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    CheckConstraint("reason <> ''", name="reason"),
+)
+
+pixels_read = Table(
+    "pixels_read",
+    metadata,
+    Column("day", Text, primary_key=True),
+    Column("read_bytes", BigId, nullable=False),
+    Column("requests", Integer, nullable=False),
+)
+
+measure_admission = Table(
+    "measure_admission",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("area", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("outline", Text, nullable=False),
+    Column("admitted", Boolean, nullable=False),
+    Column("clear_looks", Integer, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("figures", Json, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
 )

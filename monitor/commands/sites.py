@@ -35,10 +35,13 @@ def _path(file: Path | None) -> Path:
 
 
 def _checks() -> dict[str, Any]:
-    """What a sites file is checked against: the rules there are, and the classes of aircraft that are watched."""
+    """What a sites file is checked against: the metrics and rules there are, and the watched classes of aircraft."""
+    from alerts.metrics import declare_metrics
     from monitor.bootstrap import address_test, build_classes, rule_defaults
 
-    return {"rules": rule_defaults(), "in_watched_class": address_test(build_classes(_settings()))}
+    settings = _settings()
+    declare_metrics(settings.metrics)
+    return {"rules": rule_defaults(), "in_watched_class": address_test(build_classes(settings))}
 
 
 @sites_app.command("list")

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from alerts.baselines.budget import DEFAULT_BUDGET
+from alerts.metrics import read_declarations
 from monitor.config.secrets import secret_forms
 from monitor.config.sources import RawSettings, explain, read_environment, read_toml
 from monitor.config.values import http_url, is_database_url, severities, without_false
@@ -24,7 +25,7 @@ from monitor.errors import InputError
 
 ENVIRONMENT_PREFIX = "SITEWATCH_"
 CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
-SETTING_TABLES = ("providers", "channels", "watch")
+SETTING_TABLES = ("providers", "channels", "watch", "metrics")
 """What only sitewatch.toml can hold."""
 
 
@@ -131,6 +132,7 @@ class Settings(_Strict):
     )
     keep_identities_hours: float = Field(default=48, gt=0)
     keep_payloads_days: float = Field(default=14, gt=0)
+    imagery_mb_a_day: int = Field(default=2_000, ge=0)
     max_attempts: int = Field(default=12, ge=1)
     slack_webhook_url: SecretStr | None = None
     smtp_host: str | None = None
@@ -144,6 +146,7 @@ class Settings(_Strict):
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
     watch: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @field_validator("public_url")
     @classmethod
@@ -174,6 +177,12 @@ class Settings(_Strict):
         if not isinstance(value, Mapping):
             return value
         return {kind: without_false(layer) for kind, layer in value.items()}
+
+    @field_validator("metrics")
+    @classmethod
+    def _known_words(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        read_declarations(value)
+        return value
 
     @field_validator("api_token")
     @classmethod

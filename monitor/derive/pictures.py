@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -30,7 +31,6 @@ from monitor.feeds.ranges import RangeBudget, RemoteFile
 from monitor.imagery.cutout import (
     CUTOUT_LOOK_BACK,
     VISUAL_LINK,
-    CutoutError,
     CutoutImage,
     clear_scenes,
     copernicus_attribution,
@@ -38,6 +38,7 @@ from monitor.imagery.cutout import (
     outline_digest,
 )
 from monitor.imagery.geotiff import GeoTiff
+from monitor.imagery.windows import RasterError
 from monitor.sites import Site
 
 PICTURE_HOSTS_OPTION = "picture_hosts"
@@ -100,7 +101,7 @@ def refresh_cutouts(
 
     `hosts` is what `picture_hosts` gives; `clients` are those of providers that need one of their own. The database is not held while a picture is read.
     """
-    _quieten_library()
+    quieten_library()
     reports: list[CutoutReport] = []
     busy: set[str | None] = set()
     for due in _all_due(engine, sites, now)[:limit]:
@@ -154,11 +155,11 @@ def _make(engine: Engine, due: _Due, client: FeedClient, now: datetime, hosts: S
     scene = due.scene
     remote = RemoteFile(client, scene.links[VISUAL_LINK], PICTURE_BUDGET)
     try:
-        _check_link(scene.links[VISUAL_LINK], hosts)
+        check_link(scene.links[VISUAL_LINK], hosts)
         cut = _cut(remote, due)
-    except (CutoutError, FeedError) as error:
-        reason = _reason(error, scene.links[VISUAL_LINK])
-        wait = _wait(due.attempts, error)
+    except (RasterError, FeedError) as error:
+        reason = failure_reason(error, scene.links[VISUAL_LINK])
+        wait = retry_wait(due.attempts, error)
         failure = CutoutFailure(
             scene.site_id, scene.provider, scene.collection, scene.item_id, scene.acquired_at, reason,
             due.attempts + 1, now, now + wait,
@@ -176,16 +177,22 @@ def _make(engine: Engine, due: _Due, client: FeedClient, now: datetime, hosts: S
 
 def _cut(remote: RemoteFile, due: _Due) -> CutoutImage:
     texts = dict(_texts(due))
-    try:
+    with damaged_words(remote):
         raster = GeoTiff(remote.open, remote.fetch)
-        cut = cut_out(raster, due.site, most_bytes=PICTURE_BUDGET.size - _HEADROOM, texts=texts)
+        return cut_out(raster, due.site, most_bytes=PICTURE_BUDGET.size - _HEADROOM, texts=texts)
+
+
+@contextmanager
+def damaged_words(remote: RemoteFile) -> Iterator[None]:
+    """Turn what the library raises for a file into words, and what could not be read of it into its own error."""
+    try:
+        yield
     except _UNREADABLE:
         if remote.failure is not None:
             raise remote.failure from None
-        raise CutoutError("the file is damaged, or it is no GeoTIFF") from None
+        raise RasterError("the file is damaged, or it is no GeoTIFF") from None
     if remote.failure is not None:
         raise remote.failure
-    return cut
 
 
 def _texts(due: _Due) -> Iterator[tuple[str, str]]:
@@ -217,21 +224,22 @@ def _record(due: _Due, cut: CutoutImage, now: datetime) -> Cutout:
     )
 
 
-def _check_link(link: str, hosts: Sequence[str]) -> None:
+def check_link(link: str, hosts: Sequence[str]) -> None:
+    """Raise RasterError for a link that is not read from."""
     parts = urlsplit(link)
     host = parts.hostname or ""
     if parts.scheme != "https":
-        raise CutoutError("its link is not https")
+        raise RasterError("its link is not https")
     if not any(host == each or host.endswith(f".{each}") for each in hosts):
-        raise CutoutError(
+        raise RasterError(
             f"its link leads to {host}, and pictures are read from {', '.join(hosts)} only. If that is the "
             f"provider's own server, add it to the provider's option {PICTURE_HOSTS_OPTION}"
         )
 
 
-def _reason(error: CutoutError | FeedError, link: str) -> str:
+def failure_reason(error: RasterError | FeedError, link: str) -> str:
     """Why there is no picture, without advice that is meant for feeds."""
-    if isinstance(error, CutoutError):
+    if isinstance(error, RasterError):
         return f"{error}."
     host = urlsplit(link).hostname
     if error.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED):
@@ -241,7 +249,8 @@ def _reason(error: CutoutError | FeedError, link: str) -> str:
     return error.reason
 
 
-def _wait(attempts: int, error: CutoutError | FeedError) -> timedelta:
+def retry_wait(attempts: int, error: RasterError | FeedError) -> timedelta:
+    """How long a file is left alone after so many failures, later if the server asks for more."""
     wait = min(_FIRST_WAIT * (1 << min(attempts, _MOST_DOUBLINGS)), _LONGEST_WAIT)
     asked_s = error.retry_after_s if isinstance(error, FeedError) else None
     return max(wait, timedelta(seconds=asked_s or 0))
@@ -260,6 +269,7 @@ def _hosts_of(provider: Provider) -> tuple[str, ...]:
     return named
 
 
-def _quieten_library() -> None:
+def quieten_library() -> None:
+    """Let our own lines alone speak of damaged files."""
     # It logs each fault of a file at once; our own line says it in words, with the site.
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)

@@ -135,7 +135,7 @@ DEFAULT_PROVIDERS = (
         licence="Copernicus Sentinel data: free, full and open",
         attribution="Contains modified Copernicus Sentinel data, found through Earth Search by Element 84",
         redistribute=True,
-        options={"collections": "sentinel-2-l2a"},
+        options={"collections": "sentinel-2-l2a,sentinel-2-c1-l2a"},
         terms_url="https://github.com/element84/earth-search",
         limits="none published and no guaranteed service",
     ),

@@ -13,6 +13,8 @@ BLOCK_BYTES = 16 * 1024
 HEAD_BYTES = 128 * 1024
 """The first request: the directories of a cloud-optimised picture fit into it."""
 _GAP = 4
+_LONGEST_RUN = 512
+"""Blocks in one request: 8 MB, less than any answer may have."""
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
 
 
@@ -177,12 +179,12 @@ def _blocks(offset: int, size: int) -> range:
 
 
 def _runs(blocks: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each run of blocks; a small gap is read along rather than asked around."""
+    """First and last of each run of blocks, none too long; a small gap is read along rather than asked around."""
     if not blocks:
         return
     first = last = blocks[0]
     for block in blocks[1:]:
-        if block - last > _GAP + 1:
+        if block - last > _GAP + 1 or block - first >= _LONGEST_RUN:
             yield first, last
             first = block
         last = block

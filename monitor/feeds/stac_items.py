@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from db.records import Scene
 from monitor.feeds.parsing import json_instant, json_integer, json_number, json_text
+from monitor.feeds.stac_grid import is_refuted
 from monitor.sites import Site
 from monitor.sites.geodesy import FULL_TURN_DEG, POLE_DEG
 from monitor.sites.geometry import GeometryError, covered_share, footprint_outline
@@ -38,6 +39,15 @@ _DATATAKE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _BASELINE = re.compile(r"_N\d\d\.\d\d$")
 _DIGITS = re.compile(r"[0-9]{1,3}")
 _DATATAKES = ("s2:datatake_id", "s1:datatake_id", "eopf:datatake_id")
+BAND_ASSETS = {
+    "scl": ("scl", "SCL"),
+    "blue": ("blue", "B02"),
+    "green": ("green", "B03"),
+    "red": ("red", "B04"),
+    "nir": ("nir", "B08"),
+    "swir16": ("swir16", "B11"),
+}
+"""Files of single bands whose links are kept, by what catalogues call them."""
 _PREVIEWS = ("thumbnail", "rendered_preview", "preview", "overview")
 _SIGNATURES = ("sig", "signature", "token", "x-amz-signature", "x-goog-signature", "se", "expires")
 _LONGEST_LINK = 2_000
@@ -88,6 +98,8 @@ class ItemReader:
         if not self._begins <= acquired_at <= self._ends:
             raise _RefusedError("outside the time")
         footprint = _footprint(item)
+        if is_refuted(properties.get("grid:code"), footprint):
+            raise _RefusedError("an outline that its grid code refutes")
         platform = _platform(properties, collection)
         pass_key = f"{platform}:{_pass(properties, acquired_at)}"
         sensor = _sensor(properties)
@@ -247,12 +259,21 @@ def _links(item: Mapping[str, Any]) -> dict[str, str]:
     assets = item.get("assets")
     if isinstance(assets, dict):
         found |= {"visual": _href(assets, ("visual",)), "thumbnail": _href(assets, _PREVIEWS)}
+        found |= {name: _href(assets, names) for name, names in BAND_ASSETS.items()}
     return {name: href for name, href in found.items() if href}
 
 
 def _href(assets: Mapping[str, Any], names: Sequence[str]) -> str:
-    hrefs = (_unsigned(asset.get("href")) for name in names if isinstance(asset := assets.get(name), dict))
-    return next((href for href in hrefs if href), "")
+    found = (asset for name in names if isinstance(asset := assets.get(name), dict))
+    return next((href for asset in found for each in _hrefs(asset) if (href := _unsigned(each))), "")
+
+
+def _hrefs(asset: Mapping[str, Any]) -> Iterator[object]:
+    """The address of an asset, then its alternates: the first is often for holders of a key (`s3:`)."""
+    yield asset.get("href")
+    others = asset.get("alternate")
+    if isinstance(others, dict):
+        yield from (each.get("href") for each in others.values() if isinstance(each, dict))
 
 
 def _unsigned(href: object) -> str:

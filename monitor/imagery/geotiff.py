@@ -18,7 +18,7 @@ _OPTIONS = {
 
 
 class GeoTiff:
-    """Fits `monitor.imagery.cutout.Raster`: `open_file` gives the file from its start, each time anew."""
+    """Fits `monitor.imagery.windows.Raster`: `open_file` gives the file from its start, each time anew."""
 
     def __init__(
         self, open_file: Callable[[], io.RawIOBase], fetch: Callable[[Iterable[tuple[int, int]]], None]

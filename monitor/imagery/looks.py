@@ -5,7 +5,8 @@ count that comes later has its denominator, and that a cloudy pass is known to b
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,9 @@ SCENE_LATENCY = timedelta(hours=2)
 RADAR_SENSORS = frozenset({"sar"})
 """Radar sees through cloud."""
 _SAME_TILE = 0.9
+WHOLE_SITE = ""
+PassShares = Mapping[str, Mapping[str, float]]
+"""What the pixels of one pass show of each area ('' the whole site): shares by name, as `classes.Shares.as_parts`."""
 _LINKS = ("thumbnail", "visual", "self")
 
 
@@ -37,19 +41,41 @@ def pass_looks(
     recorded_at: datetime,
     known_starts: Mapping[str, datetime] | None = None,
     gate: float = PASS_EXPOSURE_GATE,
+    pixels: Mapping[str, PassShares] | None = None,
 ) -> list[Observation]:
     """Make one look of all scenes of a pass over this site, in order of time.
 
     `scenes` are newest versions, and all that are known of each pass. `known_starts` gives the period start
-    under which a look was stored before, by look key: a tile that comes late must not move it.
+    under which a look was stored before, by look key: a tile that comes late must not move it. `pixels` has, of passes
+    whose pixels were read, what was seen of the site ('') and of each area, which is then a look of its own.
     """
     by_pass: dict[str, list[Scene]] = defaultdict(list)
     for scene in scenes:
         if scene.site_id == site.id:
             by_pass[scene.look_key].append(scene)
     starts = known_starts or {}
-    looks = [_look(site, tiles, recorded_at, starts.get(key), gate) for key, tiles in by_pass.items()]
+    read = pixels or {}
+    looks = [
+        each
+        for key, tiles in by_pass.items()
+        for each in _seen(_look(site, tiles, recorded_at, starts.get(key), gate), read.get(key, {}), gate)
+    ]
     return sorted(looks, key=lambda look: (look.period_start, look.look_key))
+
+
+def _seen(whole: Observation, read: PassShares, gate: float) -> Iterator[Observation]:
+    """The look as the catalogue tells it, or, once its pixels were read, one for the site and one for each area."""
+    if WHOLE_SITE not in read:
+        yield whole
+    for area, shares in read.items():
+        exposure = float(shares["clear"])
+        yield replace(
+            whole,
+            series=replace(whole.series, area=area),
+            assessable=exposure >= gate,
+            exposure=exposure,
+            exposure_parts={**shares, "cloud_of": "site"},
+        )
 
 
 def _look(
@@ -68,15 +94,15 @@ def _look(
         period_end=max(begins, *(scene.acquired_at for scene in scenes)),
         look_key=first.look_key,
         value=None,
-        result_time=_knowable_at(scenes),
+        result_time=knowable_at(scenes),
         recorded_at=recorded_at,
         precision="minute",
         assessable=None if exposure is None else exposure >= gate,
         exposure=exposure,
-        exposure_parts=_parts(covered, clear),
+        exposure_parts=_parts(covered, clear, radar=first.sensor in RADAR_SENSORS),
         publisher=first.provider,
         origin=first.platform,
-        evidence=tuple(_evidence(tiles)),
+        evidence=tuple(scene_evidence(tiles)),
     )
 
 
@@ -136,12 +162,15 @@ def _clear_share(tiles: Sequence[Scene]) -> float | None:
     return 1 - sum(tile.covered_share * (tile.cloud_share or 0) for tile in told) / shown
 
 
-def _parts(covered: float, clear: float | None) -> dict[str, Any]:
-    parts = {"covered": round(covered, 4)}
-    return parts if clear is None else {**parts, "clear": round(clear, 4)}
+def _parts(covered: float, clear: float | None, *, radar: bool) -> dict[str, Any]:
+    parts: dict[str, Any] = {"covered": round(covered, 4)}
+    if clear is None:
+        return parts
+    # Of a tile of 110 km: the site itself may be clear under a cloudy one, or hidden under a clear one.
+    return {**parts, "clear": round(clear, 4), **({} if radar else {"cloud_of": "tile"})}
 
 
-def _knowable_at(scenes: Sequence[Scene]) -> datetime:
+def knowable_at(scenes: Sequence[Scene]) -> datetime:
     """When the pass could first be known of, or, once a scene was corrected, the correction."""
     published = [
         scene.published_at
@@ -153,7 +182,8 @@ def _knowable_at(scenes: Sequence[Scene]) -> datetime:
     return max(first, *corrected) if corrected else first
 
 
-def _evidence(tiles: Sequence[Scene]) -> list[Evidence]:
+def scene_evidence(tiles: Sequence[Scene]) -> list[Evidence]:
+    """Which scenes a look rests on, with what they show and where a person can see them."""
     found: list[Evidence] = []
     for tile in tiles:
         cloud = "" if tile.cloud_share is None else f", {tile.cloud_share:.0%} of the tile under cloud"

@@ -19,6 +19,7 @@ IMPORT_COLUMNS = (
     "comparator",
     "low",
     "high",
+    "unit",
     "assessable",
     "exposure",
     "method",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
 
-from alerts.words import count_words
+from alerts.words import count_words, digits
 from db.records import DeclaredBaseline, Note, Observation, Qualifier
 
 CountedRecord = Observation | DeclaredBaseline | Note
@@ -145,7 +145,7 @@ def _against(label: str, declared: DeclaredBaseline, other_label: str, look: Obs
     most = {"max": declared.value, "none_before": 0.0}.get(declared.statistic, inf)
     if _least(look) > most:
         yield (
-            f"{label} and {other_label}: at most {most:g} in a window that holds {_count(look)} {_when(look)}. One of the two is wrong."
+            f"{label} and {other_label}: at most {digits(most)} in a window that holds {_count(look)} {_when(look)}. One of the two is wrong."
         )
 
 

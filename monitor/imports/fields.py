@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from alerts.metrics import NOTE_METRIC
+from alerts.metrics import NOTE_METRIC, metric_named
 from alerts.words import utc
 from db.spelling import spelled
 from monitor.imports import periods, values
@@ -216,8 +216,10 @@ def _bounded(reader: RowReader, when: RowPeriod, clock: ImportClock, *, publishe
 
 def _finding(reader: RowReader, metric: str, says: Comparator) -> RowNumbers:
     assessable = reader.optional("assessable", values.parse_yes_no)
-    value = reader.optional("value", lambda text: values.parse_count(text, metric))
-    low, high = reader.optional("low", number), reader.optional("high", number)
+    value = reader.optional("value", lambda text: values.parse_amount(text, metric))
+    reader.optional("unit", lambda text: values.check_unit(text, metric))
+    most = metric_named(metric).most
+    low, high = (reader.optional(name, lambda text: number(text, most)) for name in ("low", "high"))
     found = RowNumbers(says, value, low, high, assessable)
     if metric == NOTE_METRIC:
         _check_note(reader, found)

@@ -4,10 +4,9 @@ import re
 import unicodedata
 from decimal import Decimal
 
+from alerts.baselines.model import LARGEST_COUNT
 from monitor.imports.faults import BadCell
 from monitor.sites.faults import printable_value
-
-MAX_COUNT = 1_000_000
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"-?[0-9]+,[0-9]+")
@@ -78,8 +77,8 @@ def with_point(text: str) -> str:
     return text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) and not is_ambiguous(text) else text
 
 
-def number(text: str) -> float:
-    """A finite number from 0 to a million, in plain digits."""
+def number(text: str, most: float = LARGEST_COUNT) -> float:
+    """A finite number from 0 to `most`, in plain digits."""
     if is_ambiguous(text):
         raise BadCell(f"{printable_value(text)} is ambiguous", _both_ways(text))
     if not _NUMBER.fullmatch(text):
@@ -89,15 +88,15 @@ def number(text: str) -> float:
             f"{text} is negative", "A count is 0 or more; where nothing could be counted, write assessable no"
         )
     value = float(text)
-    if value > MAX_COUNT:
-        raise BadCell(f"{printable_value(text)} is more than {MAX_COUNT:,}", "Check the digits")
+    if value > most:
+        raise BadCell(f"{printable_value(text)} is more than {most:,.0f}", "Check the digits")
     return value
 
 
-def counted_number(text: str) -> float:
+def counted_number(text: str, most: float = LARGEST_COUNT) -> float:
     """As `number`; what says more than a number is pointed to the column that holds it."""
     if is_ambiguous(text) or _NUMBER.fullmatch(text) or not (mend := _as_count(text)):
-        return number(text)
+        return number(text, most)
     raise BadCell(f"{printable_value(text)} is not a number", mend)
 
 

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from alerts.metrics import METRICS, NOTE_METRIC
+from alerts.metrics import METRICS, NOTE_METRIC, metric_named
+from alerts.metrics.declaration import unit_words
 from alerts.rules import HUMAN_METHODS
 from db.records import Qualifier, Statistic
 from db.spelling import folded, spelled, tidy
@@ -17,9 +18,6 @@ from monitor.sites.faults import did_you_mean, printable_value
 from monitor.sites.subjects import subject_fault
 
 MAX_CELL_TEXT = 2_000
-FRACTIONAL_METRICS = frozenset({"container_stack_length_m", "stay_h"})
-"""Metrics that are measured, not counted."""
-
 _LONGEST_METHOD = 100
 _OFFSET = re.compile(r"(?:UTC)?([+-])([0-9]{2}):?([0-9]{2})?")
 _WIDEST = timedelta(hours=15)
@@ -35,14 +33,6 @@ _QUALIFIERS: dict[str, Qualifier] = {
     "at_most": "<=",
 }
 _STATISTICS: dict[str, Statistic] = {"max": "max", "none_before": "none_before", "last_seen": "last_seen"}
-_SINGULAR = {
-    **{metric.one: name for name, metric in METRICS.items()},
-    **{name.rstrip("s"): name for name in METRICS},
-    "aircraft": "aircraft_present",
-    "plane": "aircraft_present",
-    "ship": "ships_present",
-    "vessel": "ships_present",
-}
 _BREAKS = re.compile(r"[\r\n\t]")
 # Controls, halves of surrogate pairs (which no database stores) and marks that turn the reading direction.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
@@ -59,15 +49,28 @@ def plain_text(cell: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:2] in _PROTECTED else text
 
 
-def parse_count(text: str, metric: str) -> float:
-    """A number, whole for everything that is counted."""
-    value = counted_number(text)
-    if metric not in FRACTIONAL_METRICS and not value.is_integer():
+def parse_amount(text: str, metric: str) -> float:
+    """A number of what is counted or measured, whole for everything that is counted."""
+    known = metric_named(metric)
+    value = counted_number(text, known.most)
+    if known.counted and not value.is_integer():
         raise BadCell(
             f"{text} is not a whole number",
             f"{metric} are counted; put an average's interval into low and high",
         )
     return value
+
+
+def check_unit(text: str, metric: str) -> None:
+    """Refuse a row in another unit than the metric's: nothing is converted."""
+    known = metric_named(metric)
+    if spelled(text) not in {known.unit, unit_words(known.unit)}:
+        mend = (
+            f"Convert the value to {known.unit}"
+            if known.unit
+            else "Leave it empty: what is counted has no unit"
+        )
+        raise BadCell(f"{printable_value(text)} is not the unit of {metric}", mend)
 
 
 def parse_share(text: str) -> float:
@@ -113,10 +116,18 @@ def parse_comparator(text: str) -> Comparator:
 def parse_metric(text: str) -> str:
     """A known metric, or `note`; a detector's class in the singular is understood."""
     text = spelled(text)
-    name = _SINGULAR.get(text.lower(), text)
+    name = text if text in METRICS else _by_other_name(text.lower())
     if name not in METRICS and name != NOTE_METRIC:
         raise BadCell(f"{printable_value(text)} is not a metric", did_you_mean(name, [*METRICS, NOTE_METRIC]))
     return name
+
+
+def _by_other_name(text: str) -> str:
+    """The metric that a detector calls so, else the text itself."""
+    for name, metric in METRICS.items():
+        if text in (metric.one, name.rstrip("s"), *metric.also):
+            return name
+    return text
 
 
 def parse_subject(text: str) -> str:

@@ -87,7 +87,7 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
     yield KeptThing(
         "counts, verdicts, alerts and what was told of them; of aircraft they name watched ones alone",
         (
-            "series", "observation", "declared_baseline", "note", "evaluation", "rule_state", "alert", "alert_event", "delivery",
+            "metric", "series", "observation", "declared_baseline", "note", "evaluation", "rule_state", "alert", "alert_event", "delivery",
         ),
         "history is what is unusual measured against; nothing told is unsaid",
         "as long as the database",
@@ -103,9 +103,18 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
     )  # fmt: skip
     yield KeptThing(
         "scenes of satellites, objects found in them, pictures of sites",
-        ("scene", "detection", "cutout", "cutout_failure"),
+        (
+            "scene",
+            "detection",
+            "cutout",
+            "cutout_failure",
+            "pixel_look",
+            "pixel_failure",
+            "pixels_read",
+            "measure_admission",
+        ),
         "what imagery shows is counted, and shown",
-        "scenes as long as the database, pictures until newer ones come or their site is removed",
+        "scenes as long as the database, pictures until newer ones come or their site is removed, pixels for four years",
     )
     yield KeptThing(
         "owners of aircraft, and whole answers of feeds", (), "nothing needs them", "never stored"

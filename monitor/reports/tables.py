@@ -12,6 +12,7 @@ import shapely
 from shapely.geometry import mapping
 
 from alerts.attribution import Attributions, each_once, one_cell
+from alerts.metrics import metric_named
 from alerts.words import look_status, named, period_words, quoted_note
 from db.records import DeclaredBaseline, Note, Observation
 from monitor.imports.columns import FORMULA_STARTS
@@ -35,6 +36,7 @@ HISTORY_COLUMNS = (
     "comparator",
     "low",
     "high",
+    "unit",
     "n_looks",
     "status",
     "assessable",
@@ -142,6 +144,7 @@ def look_table_row(look: Observation, site: NamedSite, attributions: Mapping[str
         "comparator": look.qualifier,
         "low": look.low,
         "high": look.high,
+        "unit": metric_named(look.series.metric).unit,
         "n_looks": None,
         "status": look_status(look),
         "assessable": look.assessable,
@@ -168,6 +171,7 @@ def declared_table_row(
         **_place(site, baseline.series.area, baseline.series.metric, baseline.series.subject),
         **_period(site, baseline.window_start, baseline.window_end, baseline),
         "value": baseline.value,
+        "unit": metric_named(baseline.series.metric).unit,
         "comparator": share if baseline.statistic == "share" else baseline.statistic,
         "n_looks": baseline.n_looks,
         "status": "declared",

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Literal
 
+from alerts.metrics import declare_metrics
 from db.engine import DBAPIError, Engine, open_engine, reading, server_time, writing
 from db.leases import is_alive, lease_holder
 from db.migrate import current_revision, is_known, newest_revision
@@ -70,6 +71,7 @@ def run_checks(clock: Callable[[], datetime], *, network: bool = True) -> Iterat
             "settings", "broken", str(error), "Correct each setting named above; nothing else was checked."
         )
         return
+    declare_metrics(settings.metrics)
     yield CheckResult("settings", "ok", "Every setting is known and can be used.")
     yield _sites(settings)
     yield _history(settings)

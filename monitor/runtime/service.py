@@ -31,6 +31,7 @@ SELF_EVERY_S = 300
 PING_EVERY_S = 300
 RETAIN_EVERY_S = 3600
 PICTURE_EVERY_S = 3600
+PIXELS_EVERY_S = 3600
 RELOAD_EVERY_S = 5
 NEXT_PICTURES = timedelta(seconds=10)
 """Between new scenes and their pictures, and between a few pictures and the next few."""
@@ -75,6 +76,9 @@ def run_once(
     say(f"Judged: {done.judged.judged} looks; alerts: {changes}.")
     for made in pipeline.make_pictures(app, clock()):
         say(f"Picture: {made.text}")
+    for read in pipeline.read_pixels(app, clock()):
+        say(f"Pixels: {read.text}")
+    pipeline.judge(app, clock())
     pipeline.watch_self(app, clock())
     sent = _send_all(app, say, clock, wait)
     pipeline.retain(app, clock())
@@ -172,6 +176,7 @@ def jobs_of(app: App, owner: str, soon: Callable[[str], None], stopping: threadi
         *polls,
         Job("judge", JUDGE_EVERY_S, partial(_judge, app, stopping), vital=True),
         Job("pictures", PICTURE_EVERY_S, partial(_picture, app, soon)),
+        Job("pixels", PIXELS_EVERY_S, partial(_pixels, app, soon)),
         Job("self", SELF_EVERY_S, partial(_watch_self, app)),
         Job("retain", RETAIN_EVERY_S, partial(pipeline.retain, app)),
         Job("deliver", DELIVER_EVERY_S, partial(_deliver, app, owner), vital=True),
@@ -181,6 +186,7 @@ def jobs_of(app: App, owner: str, soon: Callable[[str], None], stopping: threadi
 def _poll(app: App, provider: str, soon: Callable[[str], None], now: datetime) -> None:
     if any(report.scenes for report in pipeline.poll(app, now, provider)):
         soon("pictures")
+        soon("pixels")
 
 
 def _picture(app: App, soon: Callable[[str], None], now: datetime) -> None:
@@ -188,6 +194,11 @@ def _picture(app: App, soon: Callable[[str], None], now: datetime) -> None:
     # Where none could be made, the next few would hardly fare better now.
     if len(made) == pipeline.PICTURES_AT_ONCE and any(made):
         soon("pictures")
+
+
+def _pixels(app: App, soon: Callable[[str], None], now: datetime) -> None:
+    if any(report.read for report in pipeline.read_pixels(app, now)):
+        soon("pixels")
 
 
 def _watch_self(app: App, now: datetime) -> None:

@@ -17,19 +17,32 @@ class SiteKind:
 
 _FIRSTS: dict[str, Any] = {"record": {}, "first_ever": {}, "first_since": {}, "watchlist": {}}
 _JUDGED: dict[str, Any] = {"rules": {**_FIRSTS, "tail": {}, "absence": {}, "step": {}, "rate_change": {}}}
+_MEASURED: dict[str, Any] = {"rules": {**_FIRSTS, "tail": {}}}
+"""For what has a unit: the other rules rest on laws of counts."""
 
+_GROUND: WatchSpec = {"changed_area_m2": _MEASURED, "new_area_m2": _MEASURED}
+_OPEN_GROUND: WatchSpec = {**_GROUND, "bright_target_m2": _MEASURED}
 _AIRFIELD: WatchSpec = {
     "arrivals": _JUDGED,
     "departures": {"rules": {"record": {}, "tail": {}}},
     # Arrivals already say that nothing comes any more.
     "aircraft_present": {"rules": {**_FIRSTS, "tail": {}, "step": {}, "rate_change": {}}},
+    **_OPEN_GROUND,
 }
-_RAIL: WatchSpec = {"railcars": _JUDGED, "locomotives": _JUDGED, "containers": _JUDGED}
+_RAIL: WatchSpec = {
+    "railcars": _JUDGED,
+    "locomotives": _JUDGED,
+    "containers": _JUDGED,
+    "occupied_track_m": _MEASURED,
+    **_OPEN_GROUND,
+}
 _PORT: WatchSpec = {
     "ships_present": _JUDGED,
     "ship_calls": _JUDGED,
     "containers": _JUDGED,
-    "container_stack_length_m": _JUDGED,
+    "container_stack_length_m": _MEASURED,
+    "occupied_berth_m": _MEASURED,
+    **_OPEN_GROUND,
 }
 
 KINDS = {
@@ -42,7 +55,7 @@ KINDS = {
         SiteKind("port", "port", _PORT),
         SiteKind("naval_base", "naval base", _PORT),
         SiteKind("factory", "factory", {**_AIRFIELD, "vehicles": _JUDGED, "railcars": _JUDGED}),
-        SiteKind("launch_site", "launch site", {"vehicles": _JUDGED}),
+        SiteKind("launch_site", "launch site", {"vehicles": _JUDGED, **_OPEN_GROUND}),
     )
 }
 """Every kind by name. A new kind is one entry here and one line in docs/sites.md."""

@@ -8,6 +8,7 @@ from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from alerts.metrics import METRICS
+from alerts.metrics.declaration import LARGEST_AMOUNT
 from monitor.sites import Area
 from monitor.sites.faults import Spot, did_you_mean, printable_value
 from monitor.sites.fields import (
@@ -228,7 +229,9 @@ def check_declared_baselines(spot: Spot, value: Any) -> tuple[Mapping[str, Any],
 def _check_value(spot: Spot, entry: Mapping[str, Any]) -> None:
     value = required(spot, entry, "value", "Give the published number")
     if value is not None:
-        number_within(spot.at("value"), value, 0, 1e9)
+        metric = entry.get("metric")
+        most = METRICS[metric].most if isinstance(metric, str) and metric in METRICS else LARGEST_AMOUNT
+        number_within(spot.at("value"), value, 0, most)
 
 
 def _check_baseline_texts(spot: Spot, entry: Mapping[str, Any]) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from alerts.baselines.budget import DEFAULT_BUDGET, SEVERITIES, FalseAlarmBudget
-from alerts.metrics import METRICS
+from alerts.baselines.budget import COUNT_RULES, DEFAULT_BUDGET, SEVERITIES, FalseAlarmBudget
+from alerts.metrics import METRICS, Metric
 from alerts.watch import RuleParams, SiteWatch, WatchSpec, merge_watch
 from monitor.sites import Site
 from monitor.sites.faults import Spot, did_you_mean, printable_value
@@ -45,7 +45,17 @@ def check_watch(spot: Spot, value: Any, rules: RuleDefaults = NO_RULE_DEFAULTS) 
             check_subjects(here.at("subjects"), spec["subjects"])
         for name, params in mapping(here.at("rules"), spec.get("rules", {})).items():
             _check_rule(here.at("rules", name), name, params, rules)
+            if params is not None and name in COUNT_RULES and metric in METRICS:
+                _check_law(here.at("rules", name), METRICS[metric])
     return watch
+
+
+def _check_law(spot: Spot, metric: Metric) -> None:
+    if not metric.counted:
+        fit = ", ".join(name for name in RULE_NAMES if name not in COUNT_RULES)
+        spot.fault(
+            f"this rule judges counts, and {metric.name} is measured in {metric.unit}", f"Use some of {fit}"
+        )
 
 
 def _check_rule(spot: Spot, name: str, params: Any, rules: RuleDefaults) -> None:

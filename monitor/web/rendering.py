@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 
 from alerts.channels.safe_text import clean_text, safe_url
-from alerts.metrics import METRICS
+from alerts.metrics import metric_named
 from alerts.words import ago, capital, duration, every, known_since, listed, local_time, metric_words, utc
 from monitor.config.secrets import visible
 from monitor.web.files import Assets
@@ -105,7 +105,7 @@ def make_environment(assets: Assets) -> Environment:
         "known": _known_tag,
         "every": every,
     }
-    environment.tests["event_metric"] = lambda metric: metric in METRICS and METRICS[metric].event
+    environment.tests["event_metric"] = lambda metric: metric_named(metric).event
     return environment
 
 

@@ -19,9 +19,7 @@ from shapely import LineString, MultiLineString
 from db.records import Scene
 from monitor.imagery.cutout import (
     LARGEST_CUTOUT_PX,
-    CutoutError,
     CutoutImage,
-    Raster,
     clear_scenes,
     copernicus_attribution,
     cut_out,
@@ -29,6 +27,7 @@ from monitor.imagery.cutout import (
 )
 from monitor.imagery.drawing import HATCH_COLOUR, OUTLINE_COLOUR
 from monitor.imagery.geotiff import GeoTiff
+from monitor.imagery.windows import Raster, RasterError
 from monitor.sites import Site
 from monitor.sites.geometry import circle
 from tests.kit.cast import BUSY_PORT, CAST, DATELINE_STRIP, DONUT_BASE, QUIET_FIELD
@@ -197,7 +196,7 @@ def test_a_coarser_level_is_taken_where_the_finest_would_cost_too_much(tmp_path:
     assert sum(size for _, size in cheap.parts) < whole
     assert made.bounds["east"] - made.bounds["west"] > 3000
     with pytest.raises(
-        CutoutError, match="no level at which the site fits into 1024 pixels and few enough bytes"
+        RasterError, match="no level at which the site fits into 1024 pixels and few enough bytes"
     ):
         cut(path, QUIET_FIELD, most_bytes=1000)
 
@@ -225,7 +224,7 @@ def test_pixels_without_data_count_as_not_shown(tmp_path: Path) -> None:
     pixels[:, : round((origin[1] - (south + north) / 2) / METRES)] = 0
     made = cut(cog(tmp_path / "a.tif", pixels, origin, epsg), DONUT_BASE)
     assert made.shown_share == pytest.approx(0.5, abs=0.02)
-    with pytest.raises(CutoutError, match="holds no data over the site"):
+    with pytest.raises(RasterError, match="holds no data over the site"):
         cut(cog(tmp_path / "b.tif", np.zeros_like(pixels), origin, epsg), DONUT_BASE)
 
 
@@ -269,7 +268,7 @@ def _elsewhere(folder: Path, **changes: Any) -> Path:
 def test_a_file_that_is_not_the_expected_picture_is_refused_in_words(
     changes: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(CutoutError, match=words):
+    with pytest.raises(RasterError, match=words):
         cut(_elsewhere(tmp_path, **changes), QUIET_FIELD)
 
 

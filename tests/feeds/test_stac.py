@@ -71,6 +71,10 @@ def numbered(number: int, **properties: Any) -> dict[str, Any]:
     return {**stac_item(**properties), "id": f"S2B_{number:03}"}
 
 
+NO_CODE: dict[str, Any] = {"grid:code": None}
+"""For footprints that are drawn for other sites."""
+
+
 def around(site: Site, reach_deg: float = 0.5) -> dict[str, Any]:
     west, south, east, north = site.geometry.bounds
     ring = [
@@ -330,7 +334,7 @@ def test_everything_of_an_item_arrives() -> None:
     assert scene == Scene(
         provider="test.stac",
         collection="sentinel-2-l2a",
-        item_id="S2B_19FDU_20230731_0_L2A",
+        item_id="S2B_19FCC_20230731_0_L2A",
         site_id="quiet-field",
         look_key="sentinel-2b:GS2B_20230731T142029_033417:quiet-field",
         platform="sentinel-2b",
@@ -343,14 +347,14 @@ def test_everything_of_an_item_arrives() -> None:
         cloud_share=0.125,
         footprint=scene.footprint,
         links={
-            "self": "https://feed.example/collections/sentinel-2-l2a/items/S2B_19FDU",
+            "self": "https://feed.example/collections/sentinel-2-l2a/items/S2B_19FCC",
             "thumbnail": "https://feed.example/preview.jpg",
         },
         properties=scene.properties,
     )
     assert scene.footprint is not None
     assert shape(dict(scene.footprint)).equals(shape(stac_item()["geometry"]))
-    assert scene.properties["grid:code"] == "MGRS-19FDU"
+    assert scene.properties["grid:code"] == "MGRS-19FCC"
 
 
 def test_radar_sees_through_cloud_and_is_dated_by_its_start() -> None:
@@ -403,7 +407,8 @@ def test_cloud_that_is_not_known_is_not_zero(cloud: Any) -> None:
         ({"geometry": {"type": "Polygon", "coordinates": [[[0], [9, 0], [9, 9], [0, 0]]]}}, "unusable outline"),
         ({"geometry": {"type": "Polygon", "coordinates": [["ab", [9, 0], [9, 9], [0, 0]]]}}, "unusable outline"),
         ({"geometry": {"type": "Polygon", "coordinates": [[[0, 0]] * 100_001]}}, "unusable outline"),
-        ({"geometry": around(DONUT_BASE)}, "outside the sites"),
+        ({"geometry": around(DONUT_BASE), "properties": stac_item(**NO_CODE)["properties"]}, "outside the sites"),
+        ({"geometry": around(DONUT_BASE)}, "an outline that its grid code refutes"),
     ],
 )  # fmt: skip
 def test_what_the_server_should_not_have_sent_is_counted_not_kept(
@@ -453,7 +458,7 @@ def test_an_outline_drawn_round_the_earth_is_refused() -> None:
 def test_the_covered_share_is_that_of_the_site(site: Site) -> None:
     west, south, east, north = site.geometry.bounds
     middle = (south + north) / 2
-    half = stac_item() | {
+    half = stac_item(**NO_CODE) | {
         "geometry": json.loads(json.dumps(around(site)).replace(str(north + 0.5), str(middle)))
     }
     (scene,) = found(half, sites=[site]).scenes
@@ -470,7 +475,7 @@ def test_the_covered_share_is_that_of_the_site(site: Site) -> None:
     ],
 )
 def test_a_footprint_across_180_degrees_is_read_however_it_is_written(rings: Any) -> None:
-    item = {**stac_item(), "geometry": {"type": "Polygon", "coordinates": rings}}
+    item = {**stac_item(**NO_CODE), "geometry": {"type": "Polygon", "coordinates": rings}}
     (scene,) = found(item, sites=[DATELINE_STRIP, QUIET_FIELD]).scenes
     assert scene.site_id == DATELINE_STRIP.id
     assert scene.covered_share == pytest.approx(1)
@@ -478,7 +483,7 @@ def test_a_footprint_across_180_degrees_is_read_however_it_is_written(rings: Any
 
 def test_the_hole_of_a_site_is_no_part_of_it() -> None:
     town = box(-150.019, 65.4951, -149.981, 65.5049)
-    item = {**stac_item(), "geometry": json.loads(json.dumps(town.__geo_interface__))}
+    item = {**stac_item(**NO_CODE), "geometry": json.loads(json.dumps(town.__geo_interface__))}
     fetched = found(item, sites=[DONUT_BASE])
     assert fetched.scenes == ()
     assert fetched.rejected["outside the sites"] == 1
@@ -487,7 +492,7 @@ def test_the_hole_of_a_site_is_no_part_of_it() -> None:
 def test_a_tile_that_only_touches_a_site_does_not_show_it() -> None:
     west, south, east, _ = QUIET_FIELD.geometry.bounds
     below = box(west - 1, south - 1, east + 1, south)
-    item = {**stac_item(), "geometry": json.loads(json.dumps(below.__geo_interface__))}
+    item = {**stac_item(**NO_CODE), "geometry": json.loads(json.dumps(below.__geo_interface__))}
     assert found(item).rejected == {"outside the sites": 1}
 
 

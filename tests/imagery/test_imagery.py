@@ -70,7 +70,7 @@ def test_a_pass_is_a_look_that_nobody_has_counted() -> None:
     assert (look.series.area, look.series.subject, look.look_key) == ("", "", LOOK)
     assert (look.period_start, look.period_end, look.precision) == (NOON, NOON, "minute")
     assert look.exposure == pytest.approx(0.8)
-    assert look.exposure_parts == {"covered": 1.0, "clear": 0.8}
+    assert look.exposure_parts == {"covered": 1.0, "clear": 0.8, "cloud_of": "tile"}
     assert look.assessable
     assert not look.usable
     assert (look.result_time, look.recorded_at) == (NOON + HOUR, NOON + 4 * HOUR)

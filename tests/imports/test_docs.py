@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 from typing import get_args
 
+from alerts.baselines.model import LARGEST_COUNT
 from alerts.metrics import METRICS
+from alerts.metrics.declaration import LARGEST_AMOUNT
 from db.records import Precision, Qualifier
 from monitor.imports.columns import FEATURE_ALIASES, FEATURE_EXTRAS, ID_COLUMN, IMPORT_COLUMNS
-from monitor.imports.numbers import MAX_COUNT
 from monitor.imports.sources import MAX_CSV_BYTES, MAX_GEOJSON_BYTES
 from monitor.imports.values import MAX_CELL_TEXT
 from monitor.sites.subjects import SUBJECT_PREFIXES
@@ -39,5 +40,6 @@ def test_no_metric_is_described_that_there_is_not() -> None:
 def test_the_limits_are_the_ones_in_force() -> None:
     assert f"at most {MAX_GEOJSON_BYTES // 2**20} MiB" in PAGE
     assert f"{MAX_CSV_BYTES // 2**20} MiB" in PAGE
-    assert f"0 to {MAX_COUNT:,}" in PAGE
+    assert f"0 to {LARGEST_COUNT:,.0f}" in PAGE
+    assert f"{LARGEST_AMOUNT:,.0f}" in PAGE
     assert f"{MAX_CELL_TEXT:,} characters" in PAGE

@@ -25,11 +25,11 @@ SITES: Sequence[Site] = (QUIET_FIELD,)
 
 def stac_item(**properties: Any) -> dict[str, Any]:
     """A Sentinel-2 tile over Quiet Field, as Earth Search lists it."""
-    ring = [[-71, -52.2], [-70, -52.2], [-70, -51.5], [-71, -51.5], [-71, -52.2]]
+    ring = [[-71.2, -52.2], [-70.2, -52.2], [-70.2, -51.5], [-71.2, -51.5], [-71.2, -52.2]]
     return {
         "type": "Feature",
         "stac_version": "1.0.0",
-        "id": "S2B_19FDU_20230731_0_L2A",
+        "id": "S2B_19FCC_20230731_0_L2A",
         "collection": "sentinel-2-l2a",
         "geometry": {"type": "Polygon", "coordinates": [ring]},
         "properties": {
@@ -40,11 +40,11 @@ def stac_item(**properties: Any) -> dict[str, Any]:
             "constellation": "sentinel-2",
             "instruments": ["msi"],
             "eo:cloud_cover": 12.5,
-            "grid:code": "MGRS-19FDU",
+            "grid:code": "MGRS-19FCC",
             "s2:datatake_id": "GS2B_20230731T142029_033417_N05.09",
             **properties,
         },
-        "links": [{"rel": "self", "href": f"https://{HOST}/collections/sentinel-2-l2a/items/S2B_19FDU"}],
+        "links": [{"rel": "self", "href": f"https://{HOST}/collections/sentinel-2-l2a/items/S2B_19FCC"}],
         "assets": {"thumbnail": {"href": f"https://{HOST}/preview.jpg"}},
     }
 

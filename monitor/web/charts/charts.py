@@ -70,8 +70,9 @@ def value_chart(given: ChartInput, title: str, height: int = 170) -> Chart | Non
 
 
 def _top(values: Sequence[float], declared: Iterable[DeclaredBaseline]) -> float:
-    highest = max([1.0, *values, *(each.value or 0.0 for each in declared if each.statistic == "max")])
-    return highest * 1.06
+    highest = max([0.0, *values, *(each.value or 0.0 for each in declared if each.statistic == "max")])
+    # A radiance may be far below one.
+    return (highest or 1.0) * 1.06
 
 
 def _baselines(given: ChartInput, span: Span, y: Scale, floor: float) -> Iterator[Block]:

@@ -8,9 +8,12 @@ from alerts.words import ago, capital, utc
 from db.cutouts import cutout_failures, newest_cutout
 from db.engine import Connection
 from db.imagery import scenes
+from db.pixels import admissions, pixel_summaries
 from db.records import Cutout, Scene
 from monitor.imagery.cutout import CUTOUT_LOOK_BACK, clear_scenes
+from monitor.imagery.history import LEAST_LOOKS
 from monitor.imagery.next_pass import PASS_WINDOW, next_pass_sentence, next_passes
+from monitor.imagery.study import LEAST_MEASURED
 from monitor.sites import Site
 
 _SATELLITES: Mapping[str, str] = {
@@ -55,6 +58,19 @@ def site_picture(connection: Connection, site: Site, now: datetime) -> SitePictu
         missing="",
         next_pass=due,
     )
+
+
+def measurable(connection: Connection, site: Site) -> tuple[str, ...]:
+    """What free pictures can measure here, in a sentence for each measure, those that are judged first."""
+    decided = sorted(admissions(connection, site.id), key=lambda each: (not each.admitted, each.area))
+    if decided:
+        return tuple(each.words for each in decided)
+    read = pixel_summaries(connection).get(site.id)
+    if read is None:
+        return ("Not measurable here yet: no pass has been read.",)
+    needed = LEAST_LOOKS + LEAST_MEASURED
+    words = f"{read.clear} of {read.passes} passes read were clear, and {needed} clear ones are needed"
+    return (f"Not measurable here yet: {words} before anything can be said.",)
 
 
 def _caption(made: Cutout, now: datetime) -> str:

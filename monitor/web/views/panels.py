@@ -8,7 +8,7 @@ from datetime import datetime
 from alerts.attribution import Attributions
 from alerts.judging.forecast import Expected, expectations, series_in
 from alerts.judging.knowable import known_at
-from alerts.metrics import METRICS
+from alerts.metrics import metric_named
 from alerts.watch import SiteWatch
 from alerts.words import metric_words
 from db.alerts import alerts
@@ -51,7 +51,7 @@ class Topic:
     @property
     def lanes(self) -> bool:
         """Whether the times matter more than the counts: events, or several subjects beside each other."""
-        return len(self.subjects) > 1 or (self.metric in METRICS and METRICS[self.metric].event)
+        return len(self.subjects) > 1 or metric_named(self.metric).event
 
 
 @dataclass(frozen=True, slots=True)

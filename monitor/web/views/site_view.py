@@ -18,7 +18,7 @@ from monitor.app import App
 from monitor.reports.sources import visit_attributions
 from monitor.sites import Site
 from monitor.web.charts.data import chart_data
-from monitor.web.views.imagery_view import SitePicture, site_picture
+from monitor.web.views.imagery_view import SitePicture, measurable, site_picture
 from monitor.web.views.overview import OverviewReader, SiteCard
 from monitor.web.views.panels import Panel, PanelReader, Topic, panel_attributions, topics
 from monitor.web.views.plan import Plan, draw_plan
@@ -86,6 +86,8 @@ class SitePage:
     watched: tuple[tuple[str, tuple[str, ...]], ...]
     site_names: dict[str, str]
     judgeability: tuple[Judgeability, ...]
+    measurable: tuple[str, ...]
+    """What free pictures can measure here, or why they cannot."""
     watchlist: tuple[tuple[str, str], ...]
     """The subjects on the site's watch list in words, each with why it is listed or why it can never fire, if either."""
     data: tuple[str, ...]
@@ -132,6 +134,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         area_names={area.id: area.name for area in site.areas},
         watched=rules_by_metric(watch),
         site_names=overview_reader.names,
+        measurable=measurable(connection, site),
         judgeability=tuple(judgeability(connection, {site.id: watch}, app.rules, now)),
         watchlist=tuple(_listed(connection, site, overview_reader.names)),
         data=tuple(data),

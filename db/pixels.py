@@ -1,0 +1,149 @@
+"""What is read of passes over sites, what could not be read, what that cost, and which measures may be judged."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select, union_all, update
+
+from db.records import MeasureAdmission, PixelFailure, PixelLook
+from db.schema import measure_admission, pixel_failure, pixel_look, pixels_read
+from db.upsert import upsert
+
+_FAILURE = tuple(pixel_failure.c[each.name] for each in fields(PixelFailure))
+_ADMISSION = tuple(measure_admission.c[each.name] for each in fields(MeasureAdmission))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPass:
+    """A `PixelLook` without its reflectance, which is large; `is_clear` says whether it has any."""
+
+    look_key: str
+    acquired_at: datetime
+    epsg: int
+    classes: bytes
+    state: bytes | None
+    is_clear: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PixelSummary:
+    """How far a site is read: passes, those with pixels, and when the last one was read."""
+
+    passes: int
+    clear: int
+    read_at: datetime | None
+
+
+def store_pixel_look(connection: Connection, look: PixelLook) -> None:
+    """Store what was read of a pass, in place of what was read before, and forget that it failed."""
+    upsert(connection, pixel_look, asdict(look), ("site_id", "look_key"))
+    same = (
+        pixel_failure.c[name] == getattr(look, name)
+        for name in ("site_id", "provider", "collection", "item_id")
+    )
+    connection.execute(delete(pixel_failure).where(*same))
+
+
+def store_states(connection: Connection, site_id: str, states: Mapping[str, bytes | None]) -> None:
+    """Store what the pixels of these passes (by look key) say now that the history is another."""
+    for look_key, state in states.items():
+        here = (pixel_look.c.site_id == site_id, pixel_look.c.look_key == look_key)
+        connection.execute(update(pixel_look).where(*here).values(state=state))
+
+
+def kept_passes(connection: Connection, site_id: str, grid: str) -> list[KeptPass]:
+    """Read what is kept of the passes over a site on one grid, by time, without their reflectance."""
+    columns = (pixel_look.c[name] for name in ("look_key", "acquired_at", "epsg", "classes", "state"))
+    query = select(*columns, pixel_look.c.codes.is_not(None))
+    wanted = query.where(pixel_look.c.site_id == site_id, pixel_look.c.grid == grid)
+    ordered = wanted.order_by(pixel_look.c.acquired_at, pixel_look.c.look_key)
+    return [KeptPass(*tuple(row)) for row in connection.execute(ordered)]
+
+
+def codes_of(connection: Connection, site_id: str, look_key: str) -> bytes:
+    """Read the packed reflectance of one pass that has any."""
+    query = select(pixel_look.c.codes).where(
+        pixel_look.c.site_id == site_id, pixel_look.c.look_key == look_key
+    )
+    return bytes(connection.execute(query).scalar_one())
+
+
+def passes_read(connection: Connection, site_id: str) -> dict[str, tuple[str, int]]:
+    """Of each pass that was read (by look key): on which grid and map."""
+    query = select(pixel_look.c.look_key, pixel_look.c.grid, pixel_look.c.epsg)
+    rows = connection.execute(query.where(pixel_look.c.site_id == site_id))
+    return {key: (grid, epsg) for key, grid, epsg in rows}
+
+
+def shares_of_pass(connection: Connection, site_id: str, look_key: str) -> dict[str, dict[str, float]]:
+    """What the pixels of one pass show of each area ('' the whole site); empty where none were read."""
+    query = select(pixel_look.c.shares).where(
+        pixel_look.c.site_id == site_id, pixel_look.c.look_key == look_key
+    )
+    return dict(connection.execute(query).scalar() or {})
+
+
+def store_pixel_failure(connection: Connection, failed: PixelFailure) -> None:
+    """Store why the pixels of a scene could not be read, in place of the reason given before."""
+    upsert(connection, pixel_failure, asdict(failed), ("site_id", "provider", "collection", "item_id"))
+
+
+def pixel_failures(connection: Connection, site_id: str) -> list[PixelFailure]:
+    """Which scenes of a site could not be read, by time of acquisition."""
+    query = select(*_FAILURE).where(pixel_failure.c.site_id == site_id)
+    return [PixelFailure(*row) for row in connection.execute(query.order_by(*_FAILURE[4:5], *_FAILURE[1:4]))]
+
+
+def last_read(connection: Connection) -> dict[str, datetime]:
+    """When pixels of each site were last read, or tried."""
+    both = union_all(
+        select(pixel_look.c.site_id, pixel_look.c.read_at.label("at")),
+        select(pixel_failure.c.site_id, pixel_failure.c.failed_at.label("at")),
+    ).subquery()
+    query = select(both.c.site_id, func.max(both.c.at)).group_by(both.c.site_id)
+    return {site_id: at for site_id, at in connection.execute(query)}  # noqa: C416 - rows are not pairs to mypy
+
+
+def pixel_summaries(connection: Connection) -> dict[str, PixelSummary]:
+    """How far each site is read."""
+    clear = func.count(pixel_look.c.codes)
+    query = select(pixel_look.c.site_id, func.count(), clear, func.max(pixel_look.c.read_at))
+    rows = connection.execute(query.group_by(pixel_look.c.site_id))
+    return {site_id: PixelSummary(passes, clear, at) for site_id, passes, clear, at in rows}
+
+
+def bytes_read_on(connection: Connection, day: str) -> int:
+    """How many bytes were read on a day (UTC, as 2026-11-30)."""
+    query = select(pixels_read.c.read_bytes).where(pixels_read.c.day == day)
+    return int(connection.execute(query).scalar() or 0)
+
+
+def add_bytes_read(connection: Connection, day: str, read_bytes: int, requests: int) -> None:
+    """Add to what a day has cost."""
+    query = select(pixels_read.c.read_bytes, pixels_read.c.requests).where(pixels_read.c.day == day)
+    before = connection.execute(query.with_for_update()).first() or (0, 0)
+    row = {"day": day, "read_bytes": before[0] + read_bytes, "requests": before[1] + requests}
+    upsert(connection, pixels_read, row, ("day",))
+
+
+def store_admissions(connection: Connection, site_id: str, decided: Iterable[MeasureAdmission]) -> None:
+    """Store which measures of a site may be judged, in place of all that was decided before."""
+    connection.execute(delete(measure_admission).where(measure_admission.c.site_id == site_id))
+    for each in decided:
+        connection.execute(measure_admission.insert(), asdict(each))
+
+
+def admissions(connection: Connection, site_id: str) -> list[MeasureAdmission]:
+    """Read which measures of a site may be judged, and why the others may not."""
+    query = select(*_ADMISSION).where(measure_admission.c.site_id == site_id)
+    return [MeasureAdmission(*row) for row in connection.execute(query.order_by(*_ADMISSION[1:3]))]
+
+
+def drop_pixels(connection: Connection, watched: Collection[str], before: datetime) -> int:
+    """Forget the pixels of sites that are watched no more, and those of passes before a moment; give their number."""
+    for table in (pixel_failure, measure_admission):
+        connection.execute(delete(table).where(table.c.site_id.not_in(watched)))
+    connection.execute(delete(pixel_failure).where(pixel_failure.c.acquired_at < before))
+    gone = (pixel_look.c.site_id.not_in(watched)) | (pixel_look.c.acquired_at < before)
+    return connection.execute(delete(pixel_look).where(gone)).rowcount

@@ -1,0 +1,302 @@
+"""What each pixel of a site usually looks like at this time of year, and which pixels have left that.
+
+The usual is the median of the clear looks of the same season, its spread the distance between their quartiles: up to a
+quarter of the looks may be anything. Everything is exact and depends on no order, so a look that comes late, or a history
+that is built anew, gives the same.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.features import sieve
+
+from monitor.imagery.codes import MISSING, Codes
+from monitor.imagery.grid import Bools, Floats32
+
+SEASON = timedelta(days=45)
+"""Looks so many days before and after the same day of the year are of one season."""
+WIDER_SEASON = timedelta(days=75)
+"""While a place is new, looks so far away help out, until there are enough."""
+MOST_LOOKS = 25
+ENOUGH_LOOKS = 12
+LEAST_LOOKS = 8
+"""With fewer looks of the season a pixel has no usual."""
+LEAST_COHERENT_PX = 4
+_YEAR = timedelta(days=365.2425)
+_YEARS_BACK = 3
+_CHUNK = 32_768
+_FLOOR = 3.0
+"""Codes: 0.01 of reflectance at 0.15, less than which no two dates of one ground agree on."""
+_NEIGHBOURHOOD_PX = 4
+_EDGE_SHARE = 0.1
+"""Pixels may be out of place by so much after their shift was mended."""
+_LEFT = 3.7
+"""How rare a pixel's distance from its usual must be, as a normal value in spreads: one of ten thousand."""
+_LEFT_AT_ONCE = 3.0
+_ROUNDS, _NEAREST, _STEADY = 3, 0.9, 1e-3
+_SAMPLE_PX = 20_000
+_HAZE = 14.0
+"""Codes by which a whole scene may differ in a band: 0.04 of reflectance at 0.15."""
+_MASS_SHARE = 0.3
+_FEWEST_PX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class UsualPixels:
+    """Of each pixel: the middle and the spread in each band (codes), and out of how many looks."""
+
+    middle: Floats32
+    spread: Floats32
+    looks: npt.NDArray[np.uint8]
+
+    @property
+    def known(self) -> Bools:
+        """Which pixels have enough looks."""
+        return self.looks >= LEAST_LOOKS
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """How the still ground of one scene differs from the usual: in each band, and how bands go together."""
+
+    off: npt.NDArray[np.float32]
+    inverse: npt.NDArray[np.float32]
+    """Of the covariance of rises, each in its own spread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """How one look differs from the usual. `fault` says why nothing of it can be told, '' where it can."""
+
+    seen: Bools
+    left: Bools
+    """Pixels that left their usual, at least four together."""
+    rise: Floats32
+    """How much each band rose (codes), the scene's own difference taken off; meaningless where not seen."""
+    spread: Floats32
+    """By how much each would differ anyway."""
+    ground: Ground | None = None
+    fault: str = ""
+
+
+def of_season(times: Sequence[datetime], at: datetime) -> list[int]:
+    """Which of these looks (their places) are of the season of `at` and before it: the nearest, newer years first.
+
+    At most 25; where fewer than twelve are of the season, those just outside it help out.
+    """
+    near = sorted(
+        (apart, place) for place, each in enumerate(times) if (apart := _apart(each, at)) is not None
+    )
+    inside = sum(apart[0] <= SEASON for apart, _ in near)
+    return [place for _, place in near[: min(MOST_LOOKS, max(inside, ENOUGH_LOOKS))]]
+
+
+def _apart(earlier: datetime, at: datetime) -> tuple[timedelta, float] | None:
+    """How far a look is from this time of year, then how old it is; None where it is of another time."""
+    age = at - earlier
+    if age <= timedelta(0):
+        return None
+    years = round(age / _YEAR)
+    season = abs(age - years * _YEAR)
+    if years > _YEARS_BACK or season > WIDER_SEASON:
+        return None
+    return (timedelta(0) if season <= SEASON else season, season / SEASON + years / 2)
+
+
+def usual_of(stack: Sequence[Codes]) -> UsualPixels:
+    """Median and spread of looks (band, row, column) of one shape; raises ValueError for none."""
+    if not stack:
+        raise ValueError("no look, so there is no usual")
+    shape = stack[0].shape
+    looks = np.zeros(shape[1:], np.uint8)
+    for codes in stack:
+        looks += codes[0] != MISSING
+    middle, spread = np.empty((2, shape[0], looks.size), np.float32)
+    counts = looks.ravel()
+    flat = [codes.reshape(shape[0], -1) for codes in stack]
+    for start in range(0, looks.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        places, widths = _places(counts[part], len(stack))
+        for band in range(shape[0]):
+            ordered = _ordered([each[band, part] for each in flat])
+            low, under, over, high = (np.take_along_axis(ordered, each, 0)[0] for each in places)
+            middle[band, part] = (under.astype(np.float32) + over) / 2
+            spread[band, part] = (high.astype(np.float32) - low) / widths
+    return UsualPixels(middle.reshape(shape), _pooled(spread.reshape(shape)), looks)
+
+
+def _places(
+    counts: npt.NDArray[np.uint8], most: int
+) -> tuple[list[npt.NDArray[np.intp]], npt.NDArray[np.float32]]:
+    """Where quartiles and middle stand among so many, and how far apart the quartiles of a unit normal would be."""
+    table, widths = _order_statistics(most)
+    return [row[counts][np.newaxis] for row in table], widths[counts]
+
+
+@cache
+def _order_statistics(most: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    table = np.zeros((4, most + 1), np.intp)
+    widths = np.ones(most + 1, np.float32)
+    for count in range(1, most + 1):
+        low = (count - 1) // 4
+        table[:, count] = low, (count - 1) // 2, count // 2, count - 1 - low
+        share = (count - low - 0.375) / (count + 0.25)
+        widths[count] = max(0.2, 2 * NormalDist().inv_cdf(share))
+    return table, widths
+
+
+def _ordered(rows: Sequence[Codes]) -> Codes:
+    """Rows sorted against each other, column by column; missing ones come last.
+
+    A sorting network of whole-row minima and maxima: the processor does 32 columns at once, so sorting 25 looks of
+    a site costs less than reading one of them.
+    """
+    held = np.stack(rows)
+    spare = np.empty_like(held[0])
+    for low, high in _network(len(rows)):
+        np.minimum(held[low], held[high], out=spare)
+        np.maximum(held[low], held[high], out=held[high])
+        held[low] = spare
+    return held
+
+
+@cache
+def _network(size: int) -> tuple[tuple[int, int], ...]:
+    """The comparisons of Batcher's odd-even merge sort, those beyond the last row left out."""
+    return tuple(pair for pair in _batcher(size))
+
+
+def _batcher(size: int) -> Iterator[tuple[int, int]]:
+    step = 1
+    while step < size:
+        gap = step
+        while gap >= 1:
+            for start in range(gap % step, size - gap, 2 * gap):
+                for low in range(start, min(start + gap, size - gap)):
+                    if low // (2 * step) == (low + gap) // (2 * step):
+                        yield low, low + gap
+            gap //= 2
+        step *= 2
+
+
+def _pooled(spread: Floats32) -> Floats32:
+    """No pixel is taken to be steadier than the ground around it: a spread out of a few looks is itself uncertain."""
+    return np.hypot(np.maximum(spread, _blocks_mean(spread)), np.float32(_FLOOR))
+
+
+def _blocks_mean(values: Floats32) -> Floats32:
+    size = _NEIGHBOURHOOD_PX
+    bands, height, width = values.shape
+    padded = np.pad(values, ((0, 0), (0, -height % size), (0, -width % size)), mode="edge")
+    rows, columns = padded.shape[1] // size, padded.shape[2] // size
+    mean = padded.reshape(bands, rows, size, columns, size).mean(axis=(2, 4))
+    return np.repeat(np.repeat(mean, size, axis=1), size, axis=2)[:, :height, :width]
+
+
+def departure(codes: Codes, usual: UsualPixels, ring: Bools) -> Departure:
+    """Hold one look (band, row, column) against the usual; `ring` is the ground around the site."""
+    seen = (codes[0] != MISSING) & usual.known
+    rise = codes.astype(np.float32) - usual.middle
+    spread = np.hypot(usual.spread, _EDGE_SHARE * steepness(usual.middle))
+    nothing = np.zeros(seen.shape, bool)
+    if seen.sum() < _FEWEST_PX:
+        fault = "too little of the ground has a history of this season"
+        return Departure(seen, nothing, rise, spread, fault=fault)
+    sample = np.flatnonzero(seen.ravel())[:: _every(seen)]
+    off = np.median(rise.reshape(len(rise), -1)[:, sample], axis=1).astype(np.float32)
+    if np.abs(off).max() > _HAZE:
+        return Departure(seen, nothing, rise, spread, fault=_haze_words(off))
+    rise -= off[:, np.newaxis, np.newaxis]
+    scaled = rise / spread
+    around = seen & ring
+    ground = around if around.sum() >= _FEWEST_PX else seen
+    mass = float((np.square(scaled[:, ground]).mean(axis=0) > _LEFT_AT_ONCE**2).mean())
+    if mass > _MASS_SHARE:
+        fault = f"{mass:.0%} of the ground around has changed too"
+        return Departure(seen, nothing, rise, spread, fault=fault)
+    inverse = still_ground(scaled.reshape(len(scaled), -1)[:, sample])
+    left = coherent(seen & _has_left(scaled, inverse))
+    return Departure(seen, left, rise, spread, Ground(off, inverse))
+
+
+def departed_again(
+    before: Departure, codes: Codes, rows: slice, columns: slice, usual: UsualPixels
+) -> Departure:
+    """The same look with other pixels in one window; the ground is as still as it was."""
+    assert before.ground is not None
+    rise, left = before.rise.copy(), before.left.copy()
+    window = (slice(None), rows, columns)
+    off = before.ground.off[:, np.newaxis, np.newaxis]
+    rise[window] = codes[window].astype(np.float32) - usual.middle[window] - off
+    scaled = rise[window] / before.spread[window]
+    left[rows, columns] |= before.seen[rows, columns] & _has_left(scaled, before.ground.inverse)
+    return replace(before, rise=rise, left=coherent(left))
+
+
+def _has_left(scaled: Floats32, inverse: npt.NDArray[np.float32]) -> Bools:
+    return np.asarray(squared_distance(scaled, inverse) > chi_squared_limit(len(scaled), _LEFT))
+
+
+def still_ground(points: Floats32) -> npt.NDArray[np.float32]:
+    """The inverse covariance of what the ground (band, point) does where nothing has come or gone.
+
+    Light, haze and a small shift move all bands together, a thing that came does not: so distances are Mahalanobis's,
+    by the nearest nine tenths, scaled so that half of the ground lies within the median of the normal law.
+    """
+    bands = len(points)
+    kept = points
+    for _ in range(_ROUNDS):
+        covariance = np.cov(kept).reshape(bands, bands) + _STEADY * np.eye(bands)
+        inverse = np.linalg.inv(covariance).astype(np.float32)
+        squared = squared_distance(points, inverse)
+        kept = points[:, squared <= np.quantile(squared, _NEAREST)]
+    scale = float(np.median(squared)) / chi_squared_limit(bands, 0.0)
+    return np.asarray(inverse / max(scale, _STEADY), np.float32)
+
+
+def squared_distance(values: Floats32, inverse: npt.NDArray[np.float32]) -> Floats32:
+    """How far each point (band, …) lies from still ground, squared, in spreads of it."""
+    flat = values.reshape(len(values), -1)
+    return np.asarray(np.einsum("bn,bn->n", flat, inverse @ flat).reshape(values.shape[1:]), np.float32)
+
+
+def chi_squared_limit(bands: int, sigma: float) -> float:
+    """What a squared distance in so many bands exceeds as rarely as a normal value exceeds `sigma` (Wilson, Hilferty)."""
+    part = 2 / (9 * bands)
+    return float(bands * (1 - part + sigma * part**0.5) ** 3)
+
+
+def _every(seen: Bools) -> int:
+    """Every how manieth pixel is enough to know a whole scene by."""
+    return max(1, int(seen.sum()) // _SAMPLE_PX)
+
+
+def coherent(mask: Bools, least_px: int = LEAST_COHERENT_PX) -> Bools:
+    """Those pixels of a mask that hang together, at least so many of them (also by corners)."""
+    if not mask.any():
+        return mask
+    held: Bools = sieve(mask.astype(np.uint8), least_px, connectivity=8) == 1
+    return mask & held
+
+
+def _haze_words(off: npt.NDArray[np.float32]) -> str:
+    brighter = off[np.abs(off).argmax()] > 0
+    return f"the whole scene is {'brighter' if brighter else 'darker'} than this place ever is in this season"
+
+
+def steepness(middle: Floats32) -> Floats32:
+    """By how much each pixel differs from its neighbours, where a small shift looks like a change."""
+    steep = np.zeros_like(middle)
+    for axis in (1, 2):
+        step = np.abs(np.diff(middle, axis=axis))
+        before = [slice(None)] * 3
+        after = [slice(None)] * 3
+        before[axis], after[axis] = slice(None, -1), slice(1, None)
+        np.maximum(steep[tuple(before)], step, out=steep[tuple(before)])
+        np.maximum(steep[tuple(after)], step, out=steep[tuple(after)])
+    return steep

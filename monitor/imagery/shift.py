@@ -1,0 +1,116 @@
+"""By how much a look lies beside the others of its place, and putting it right: phase correlation, then a finer fit.
+
+Scenes are laid on one reference image, but that step is left out under heavy cloud and over sea, which is where ports are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.imagery.grid import Bools, Floats32
+from monitor.sites.geodesy import Floats
+
+WORTH_MENDING_PX = 0.15
+LARGEST_PX = 3.0
+_FEWEST_PX = 1_000
+_LEAST_PEAK = 5.0
+"""Times the usual height of the correlation; less is no peak."""
+_ROUNDS = 12
+_STILL_PX = 0.02
+_TRIMMED_PERCENT = 95
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How far a look lies to the south and east of the others, in pixels; `found` False: nothing to measure it by."""
+
+    south: float
+    east: float
+    found: bool
+
+    @property
+    def size(self) -> float:
+        """How far in all."""
+        return float(np.hypot(self.south, self.east))
+
+
+def find_shift(look: Floats32, usual: Floats32, held: Bools) -> Shift:
+    """Measure the shift of one band against the usual of it, where both are held."""
+    if held.sum() < _FEWEST_PX:
+        return Shift(0.0, 0.0, found=False)
+    ours, theirs = (_flattened(each, held) for each in (look, usual))
+    if not (ours.any() and theirs.any()):
+        return Shift(0.0, 0.0, found=False)
+    peak, south, east = _peak(ours, theirs)
+    if peak < _LEAST_PEAK:
+        return Shift(0.0, 0.0, found=False)
+    return Shift(*_refined(ours, theirs, held, south, east), found=True)
+
+
+def moved(values: Floats32, south: float, east: float) -> Floats32:
+    """The picture that shows at each pixel what stood so far to the south and east of it; edges are repeated.
+
+    Between pixels by Catmull and Rom's cubic, which keeps edges sharper than a straight line does.
+    """
+    for axis, by in ((-2, south), (-1, east)):
+        whole = int(np.floor(by))
+        share = by - whole
+        places = np.arange(values.shape[axis]) + whole
+        parts = [
+            values.take(np.clip(places + step, 0, len(places) - 1), axis) * np.float32(weight)
+            for step, weight in zip((-1, 0, 1, 2), _cubic(share), strict=True)
+        ]
+        values = parts[0] + parts[1] + parts[2] + parts[3]
+    return values
+
+
+def _cubic(share: float) -> tuple[float, float, float, float]:
+    square, cube = share * share, share**3
+    return (
+        (-share + 2 * square - cube) / 2,
+        (2 - 5 * square + 3 * cube) / 2,
+        (share + 4 * square - 3 * cube) / 2,
+        (cube - square) / 2,
+    )
+
+
+def _flattened(values: Floats32, held: Bools) -> Floats:
+    """The picture about its own middle, nothing where it is not held."""
+    inside = values[held]
+    low, high = np.percentile(inside, (1, 99))
+    return np.where(held, np.clip(values, low, high) - np.median(inside), 0.0)
+
+
+def _peak(ours: Floats, theirs: Floats) -> tuple[float, float, float]:
+    """Height of the peak of the phase correlation (in units of its spread), and where it is, in whole pixels."""
+    window = np.hanning(ours.shape[0])[:, np.newaxis] * np.hanning(ours.shape[1])
+    product = np.fft.rfft2(ours * window) * np.conj(np.fft.rfft2(theirs * window))
+    flat = np.fft.irfft2(product / np.maximum(np.abs(product), 1e-12), s=ours.shape)
+    reach = int(LARGEST_PX) + 1
+    rows, columns = (np.arange(-min(reach, size // 2), min(reach, size // 2) + 1) for size in ours.shape)
+    near = flat[np.ix_(rows, columns)]
+    row, column = np.unravel_index(int(near.argmax()), near.shape)
+    return float(near.max() / flat.std()), float(rows[row]), float(columns[column])
+
+
+def _refined(ours: Floats, theirs: Floats, held: Bools, south: float, east: float) -> tuple[float, float]:
+    """Least squares on slopes, from the whole pixel on; what has changed weighs little, for large residuals are cut."""
+    down, right = (np.asarray(each, np.float64) for each in np.gradient(theirs))
+    inner = held & _inside(held)
+    for _ in range(_ROUNDS):
+        there = moved(ours.astype(np.float32), south, east)
+        rest: Floats = np.asarray((theirs - there)[inner], np.float64)
+        keep = np.abs(rest) <= float(np.percentile(np.abs(rest), _TRIMMED_PERCENT))
+        slopes = np.column_stack([down[inner][keep], right[inner][keep]])
+        down_by, right_by = np.linalg.lstsq(slopes, rest[keep], rcond=None)[0].tolist()
+        south, east = south + down_by, east + right_by
+        if max(abs(down_by), abs(right_by)) < _STILL_PX or max(abs(south), abs(east)) > 2 * LARGEST_PX:
+            break
+    return south, east
+
+
+def _inside(held: Bools) -> Bools:
+    """Pixels whose neighbours are held too."""
+    inner = np.zeros_like(held)
+    inner[1:-1, 1:-1] = held[:-2, 1:-1] & held[2:, 1:-1] & held[1:-1, :-2] & held[1:-1, 2:]
+    return inner

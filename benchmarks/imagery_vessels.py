@@ -58,7 +58,8 @@ def tallies(
     vessel = matched(boxes, port.boxes, overlap)
     height, width = water.wet.shape
     far = np.array(
-        [water.land_m[min(int(box.y), height - 1), min(int(box.x), width - 1)] >= QUAY_M for box in boxes], np.bool_
+        [water.land_m[min(int(box.y), height - 1), min(int(box.x), width - 1)] >= QUAY_M for box in boxes],
+        np.bool_,
     )
     right = int(sum(away[at] for at in vessel if at >= 0))
     of_open = right + int(((vessel < 0) & far).sum())
@@ -101,10 +102,14 @@ def held_out_report(trained: Trained, held: Mapping[str, Mapping[str, Held]]) ->
         whole, away = tallies(boxes, each.port, each.water, each.away)
         ours["all"].append(whole)
         ours["away"].append(away)
-        for kind, tally in zip(("all .3", "away .3"), tallies(boxes, each.port, each.water, each.away, 0.3), strict=True):
+        for kind, tally in zip(
+            ("all .3", "away .3"), tallies(boxes, each.port, each.water, each.away, 0.3), strict=True
+        ):
             ours[kind].append(tally)
         for kind, tally in zip(
-            ("all", "away"), tallies(naive(each.port, each.water), each.port, each.water, each.away), strict=True
+            ("all", "away"),
+            tallies(naive(each.port, each.water), each.port, each.water, each.away),
+            strict=True,
         ):
             rival[kind].append(tally)
         rows.append(f"  {name:12s} all {whole}  away {away}")
@@ -146,12 +151,15 @@ def shipped_report(ports: Sequence[Port]) -> str:
         away = away_from_quays(port, water)
         found = find_vessels(port.window)
         boxes = [
-            Box(each.left, each.top, each.right, each.bottom, each.x, each.y) for each in (*found.away, *found.moored)
+            Box(each.left, each.top, each.right, each.bottom, each.x, each.y)
+            for each in (*found.away, *found.moored)
         ]
         ours.append(tallies(boxes, port, water, away))
         rival.append(tallies(naive(port, water), port, water, away))
         sides = port.boxes[~away, 2:] - port.boxes[~away, :2]
-        lengths.append((found.moored_length_m, float(sides.max(axis=1, initial=0).sum() * port.window.pixel_m)))
+        lengths.append(
+            (found.moored_length_m, float(sides.max(axis=1, initial=0).sum() * port.window.pixel_m))
+        )
         rows.append(
             f"  {port.name:12s} all {ours[-1][0]}  away {ours[-1][1]}  said {found.low}–{found.high} away; "
             f"{lengths[-1][0]:.0f} m at quays, labelled boxes {lengths[-1][1]:.0f} m"

@@ -2,7 +2,7 @@
 
 A folder has `NAME.tif` (blue, green, red, near and short-wave infrared, reflectance × 65,535, Web Mercator) and
 `vessels.json` with boxes `[x, y, width, height]` in pixels. A find is right if its hull lies in the box of a vessel that no
-surer find took.
+surer find took. Reflectance goes through the one byte in which the program keeps it.
 """
 
 import json
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 
+from monitor.imagery.codes import decode, encode_reflectance
 from monitor.imagery.vessels_objects import QUAY_M, Box
 from monitor.imagery.vessels_water import Water, Window
 
@@ -44,6 +45,7 @@ def _port(folder: Path, name: str, vessels: Sequence[Sequence[float]]) -> Port:
         step, middle = file.transform.a, file.transform.f + file.transform.e * file.height / 2
         mercator = file.crs.to_epsg() == 3857
     latitude = 2 * math.atan(math.exp(middle / _EARTH_M)) - math.pi / 2 if mercator else 0.0
+    values = decode(encode_reflectance(values, np.ones(values.shape[1:], np.bool_)))
     boxes = np.array(vessels, np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     return Port(name, Window(values, step * math.cos(latitude)), boxes)
@@ -53,7 +55,8 @@ def away_from_quays(port: Port, water: Water) -> npt.NDArray[np.bool_]:
     """Which labelled vessels lie nowhere within 20 m of land or pier (dry, joined, above four hectares)."""
     return np.array(
         [
-            water.land_m[max(0, round(top)) : round(bottom), max(0, round(left)) : round(right)].min() >= QUAY_M
+            water.land_m[max(0, round(top)) : round(bottom), max(0, round(left)) : round(right)].min()
+            >= QUAY_M
             for left, top, right, bottom in port.boxes
         ],
         np.bool_,

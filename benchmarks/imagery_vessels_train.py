@@ -25,7 +25,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.imagery_vessels_ports import Boxes, Port, away_from_quays, hull_within, matched, overlaps, read_ports
+from benchmarks.imagery_vessels_ports import (
+    Boxes,
+    Port,
+    away_from_quays,
+    hull_within,
+    matched,
+    overlaps,
+    read_ports,
+)
 from monitor.imagery.vessels_model import Scorer, Tree, apart, f1, measured
 from monitor.imagery.vessels_objects import Box, Candidate, open_candidates, quay_candidates
 from monitor.imagery.vessels_pixels import Network, looked_at, measures, smoothed_map
@@ -39,19 +47,24 @@ OTHERS_A_PORT = 600
 FITS, DOUBTFUL, DOUBTFUL_WEIGHT = 0.3, 0.1, 0.3
 """A candidate with its hull in a labelled box that shares this much with it is a vessel; above the second it may be one."""
 LABEL_WEIGHT = 8.0
-TREES, LEAVES = 60, 24
+TREES, LEAVES = 40, 24
 THRESHOLDS = np.arange(0.05, 0.95, 0.02)
 OPEN = (
-    ("area", "length", "breadth", "elongation", "fill", "level", "land", "hull shift")
-    + tuple(f"{band} {what}" for band in ("visible", "nir", "swir") for what in ("most", "mean", "sum"))
-    + ("swir to visible", "nir to visible", "blue to red", "edge", "outer edge", "noise", "over noise")
-    + ("wet ring", "wet outer", "half area", "half length", "half breadth", "half elongation", "hull most", "hull swir")
+    *("area", "length", "breadth", "elongation", "fill", "level", "land", "hull shift"),
+    *(f"{band} {what}" for band in ("visible", "nir", "swir") for what in ("most", "mean", "sum")),
+    *("swir to visible", "nir to visible", "blue to red", "edge", "outer edge", "noise", "over noise"),
+    *("wet ring", "wet outer", "half area", "half length", "half breadth", "half elongation"),
+    *("hull most", "hull swir"),
 )
 QUAY = (
-    ("area", "length", "breadth", "elongation", "fill", "land", "wet", "wet ring", "wet outer", "level")
-    + ("likeness", "likeness most", "likeness low", "likeness ring", "likeness ring most", "likeness outer")
-    + ("likeness drop", "visible mean", "nir mean", "swir to visible", "nir to visible", "blue to red")
-    + tuple(f"tone {tone} {what}" for tone in ("visible", "swir/nir", "swir/visible") for what in ("beside", "varies"))
+    *("area", "length", "breadth", "elongation", "fill", "land", "wet", "wet ring", "wet outer", "level"),
+    *("likeness", "likeness most", "likeness low", "likeness ring", "likeness ring most", "likeness outer"),
+    *("likeness drop", "visible mean", "nir mean", "swir to visible", "nir to visible", "blue to red"),
+    *(
+        f"tone {tone} {what}"
+        for tone in ("visible", "swir/nir", "swir/visible")
+        for what in ("beside", "varies")
+    ),
 )
 
 
@@ -99,7 +112,9 @@ def ground(port: Port) -> Ground:
     for left, top, right, bottom in port.boxes.astype(int):
         inside[max(0, top) : bottom, max(0, left) : right] = True
     names, columns = zip(*named, strict=True)
-    return Ground(port, water, names, where, np.stack(columns, 1), inside[where], away_from_quays(port, water))
+    return Ground(
+        port, water, names, where, np.stack(columns, 1), inside[where], away_from_quays(port, water)
+    )
 
 
 def fit_network(grounds: Sequence[Ground]) -> Network:
@@ -114,7 +129,9 @@ def fit_network(grounds: Sequence[Ground]) -> Network:
         right.append(each.labelled[taken])
     table = np.concatenate(rows)
     mean, deviation = table.mean(axis=0), table.std(axis=0) + 1e-6
-    fitted = MLPClassifier(HIDDEN, alpha=1, max_iter=12, learning_rate_init=3e-3, batch_size=512, random_state=0)
+    fitted = MLPClassifier(
+        HIDDEN, alpha=1, max_iter=12, learning_rate_init=3e-3, batch_size=512, random_state=0
+    )
     fitted.fit((table - mean) / deviation, np.concatenate(right))
     layers = [
         (np.asarray(weights, np.float32), np.asarray(offsets, np.float32))
@@ -166,7 +183,9 @@ def fit_scorer(pools: Sequence[Pool], names: Sequence[str]) -> Scorer:
     ).fit(rows, right, weight)
     offset = float(curve.intercept_[0] - slopes @ middle)
     trees = [_tree(each.tree_) for each in forest.estimators_]
-    return Scorer(tuple(names), mean, deviation, offset, slopes[: len(names)].astype(np.float32), products, trees)
+    return Scorer(
+        tuple(names), mean, deviation, offset, slopes[: len(names)].astype(np.float32), products, trees
+    )
 
 
 def _tree(fitted: Any) -> Tree:
@@ -221,13 +240,20 @@ class Held:
     @property
     def boxes(self) -> list[Box]:
         """What is taken."""
-        return [box for box, score in zip(self.finds.boxes, self.finds.scores, strict=True) if score >= self.threshold]
+        return [
+            box
+            for box, score in zip(self.finds.boxes, self.finds.scores, strict=True)
+            if score >= self.threshold
+        ]
 
 
-def hold_out(grounds: Mapping[str, Ground], pools: Pools, names: Sequence[str], *, away: bool) -> dict[str, Held]:
+def hold_out(
+    grounds: Mapping[str, Ground], pools: Pools, names: Sequence[str], *, away: bool
+) -> dict[str, Held]:
     """Each port in turn."""
     held = {}
     for port in grounds:
+        print(f"holding out {port}", file=sys.stderr, flush=True)
         others = [name for name in grounds if name != port]
         without = frozenset({port})
         inner = []
@@ -317,7 +343,8 @@ def _stored_network(network: Network) -> dict[str, Any]:
         "mean": _rounded(network.mean),
         "deviation": _rounded(network.deviation),
         "layers": [
-            {"weights": _rounded(weights), "offsets": _rounded(offsets)} for weights, offsets in network.layers
+            {"weights": _rounded(weights), "offsets": _rounded(offsets)}
+            for weights, offsets in network.layers
         ],
     }
 
@@ -377,7 +404,9 @@ def main(arguments: Sequence[str]) -> None:
     print(held_out_report(trained, held))
     if len(arguments) > 1:
         stored = train(trained, held)
-        version = f"{len(trained.grounds)}-ports-{sum(len(each.away) for each in trained.grounds.values())}-vessels"
+        version = (
+            f"{len(trained.grounds)}-ports-{sum(len(each.away) for each in trained.grounds.values())}-vessels"
+        )
         Path(arguments[1]).write_text(written(stored, version), encoding="utf-8")
 
 

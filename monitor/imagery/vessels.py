@@ -113,7 +113,11 @@ def occupied_berth(
     """Walk each quay (corners [n, 2] as x, y in pixels of the window) and see where a moored vessel is near."""
     if not quays:
         return Berth(0.0, 0.0)
-    reach = ndimage.distance_transform_edt(~moored_mask) if moored_mask.any() else np.full(moored_mask.shape, np.inf)
+    reach = (
+        ndimage.distance_transform_edt(~moored_mask)
+        if moored_mask.any()
+        else np.full(moored_mask.shape, np.inf)
+    )
     occupied = seen = 0.0
     for quay in quays:
         points, step_m = _stations(quay, pixel_m)

@@ -115,9 +115,7 @@ class Kind:
     def taken(self, candidates: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
         """Those taken with their scores, the surest first, no vessel twice."""
         scores = self.scorer.scores(candidates)
-        return [
-            (candidates[at], float(scores[at])) for at in apart(candidates, scores, self.threshold)
-        ]
+        return [(candidates[at], float(scores[at])) for at in apart(candidates, scores, self.threshold)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +154,10 @@ def _same(kept: npt.NDArray[np.float64], box: npt.NDArray[np.float64]) -> npt.ND
     high = np.clip(np.minimum(kept[:, 3], box[3]) - np.maximum(kept[:, 1], box[1]), 0, None)
     areas = (kept[:, 2] - kept[:, 0]) * (kept[:, 3] - kept[:, 1])
     union = areas + (box[2] - box[0]) * (box[3] - box[1]) - wide * high
-    in_kept = (kept[:, 0] <= box[4]) & (box[4] <= kept[:, 2]) & (kept[:, 1] <= box[5]) & (box[5] <= kept[:, 3])
-    in_box = (
-        (box[0] <= kept[:, 4]) & (kept[:, 4] <= box[2]) & (box[1] <= kept[:, 5]) & (kept[:, 5] <= box[3])
+    in_kept = (
+        (kept[:, 0] <= box[4]) & (box[4] <= kept[:, 2]) & (kept[:, 1] <= box[5]) & (box[5] <= kept[:, 3])
     )
+    in_box = (box[0] <= kept[:, 4]) & (kept[:, 4] <= box[2]) & (box[1] <= kept[:, 5]) & (kept[:, 5] <= box[3])
     return np.asarray((wide * high > _SHARED_M * union) | in_kept | in_box, np.bool_)
 
 

@@ -1,6 +1,6 @@
 """Joined pixels that could be vessels, and what is measured of each. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -98,11 +98,24 @@ class _Layers:
         )
 
 
-def _groups(images: object, pixel_m: float) -> Iterator[_Group]:
+@dataclass(frozen=True, slots=True)
+class _Rings:
+    """The pixels around a group: the nearest two, and the next two."""
+
+    ring: Flags
+    outer: Flags
+
+    @classmethod
+    def around(cls, mask: Flags) -> "_Rings":
+        near = ndimage.binary_dilation(mask, iterations=_RING_PX)
+        return cls(near & ~mask, ndimage.binary_dilation(near, iterations=_RING_PX) & ~near)
+
+
+def _groups(images: Iterable[tuple[Floats, Sequence[float]]], pixel_m: float) -> Iterator[_Group]:
     """Each joined group at each level once, with a margin for its rings."""
     seen: set[tuple[int, ...]] = set()
     margin = 2 * _RING_PX
-    for image, levels in images:  # type: ignore[attr-defined]
+    for image, levels in images:
         height, width = image.shape
         for level in levels:
             labels, count = ndimage.label(image > level, structure=ANY)
@@ -126,8 +139,7 @@ def _groups(images: object, pixel_m: float) -> Iterator[_Group]:
 def _described(layers: _Layers, group: _Group) -> Candidate:
     part, mask, pixel_m = (group.rows, group.columns), group.mask, layers.water.pixel_m
     rows, columns = np.nonzero(mask)
-    near = ndimage.binary_dilation(mask, iterations=_RING_PX)
-    ring, outer = near & ~mask, ndimage.binary_dilation(near, iterations=_RING_PX) & ~near
+    rings = _Rings.around(mask)
     y, x = _hull_centre(np.clip(layers.hull[part], 0, None) ** 2 * mask, (rows.mean(), columns.mean()))
     length, breadth = _sides(rows, columns, pixel_m)
     land_m = float(layers.water.land_m[part][mask].min())
@@ -136,10 +148,10 @@ def _described(layers: _Layers, group: _Group) -> Candidate:
         "land": min(land_m, 200.0),
         "level": float(np.log(group.level)),
         "hull shift": float(np.log(np.hypot(y - rows.mean(), x - columns.mean()) * pixel_m + 3)),
-        **_contrasts(layers, part, mask, near, ring, outer),
+        **_contrasts(layers, part, mask, rings),
         **_half(layers, part, mask),
-        **_likeness(layers.likeness[part], mask, ring, outer),
-        **_ring_tones(layers, part, mask, ring | outer),
+        **_likeness(layers.likeness[part], mask, rings),
+        **_ring_tones(layers, part, mask, rings.ring | rings.outer),
     }
     box = Box(
         left=group.columns.start + int(columns.min()),
@@ -183,16 +195,15 @@ def _log(value: float, floor: float = _TINY) -> float:
     return float(np.log(max(value, 0.0) + floor))
 
 
-def _contrasts(
-    layers: _Layers, part: tuple[slice, slice], mask: Flags, near: Flags, ring: Flags, outer: Flags
-) -> dict[str, float]:
+def _contrasts(layers: _Layers, part: tuple[slice, slice], mask: Flags, rings: _Rings) -> dict[str, float]:
     water, area = layers.water, layers.water.pixel_m**2
+    ring, outer = rings.ring, rings.outer
     bands = {"visible": layers.visible[part], "nir": water.contrast[3][part], "swir": water.contrast[4][part]}
     found: dict[str, float] = {}
     for name, band in bands.items():
         found[f"{name} most"] = _log(band[mask].max())
         found[f"{name} mean"] = _log(band[mask].mean())
-        found[f"{name} sum"] = _log(band[near].sum() * area, 1.0)
+        found[f"{name} sum"] = _log(band[mask | ring].sum() * area, 1.0)
     visible, nir, swir = (_log(band[mask].mean(), _FLOOR) for band in bands.values())
     hull, wet = layers.hull[part], water.wet[part]
     inside = max(float(hull[mask].mean()), _FLOOR)
@@ -227,8 +238,8 @@ def _half(layers: _Layers, part: tuple[slice, slice], mask: Flags) -> dict[str, 
     }
 
 
-def _likeness(likeness: Floats, mask: Flags, ring: Flags, outer: Flags) -> dict[str, float]:
-    inside, around = likeness[mask], likeness[ring]
+def _likeness(likeness: Floats, mask: Flags, rings: _Rings) -> dict[str, float]:
+    inside, around, outer = likeness[mask], likeness[rings.ring], rings.outer
     return {
         "likeness": float(inside.mean()),
         "likeness most": float(inside.max()),

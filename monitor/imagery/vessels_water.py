@@ -23,11 +23,12 @@ _LAND_BRIGHT = np.array([0.2, 0.2, 0.25, 0.3, 0.3], np.float32)
 _SCALES = (0.1, 2.0)
 _LEAST_NOISE = 0.001
 _SEARCHED_M = 110.0
+_MOSTLY = 0.5
 ANY = np.ones((3, 3), np.bool_)
 
 
 class NoWaterError(Exception):
-    """This window shows too little open water to look for vessels; the text says so."""
+    """Too little open water is seen to look for vessels; the text says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def read_water(window: Window) -> Water:
         contrast=(contrast / scale).astype(np.float32),
         noise=(np.maximum(noise, _LEAST_NOISE) / scale).astype(np.float32),
         land_m=(away * window.pixel_m).astype(np.float32),
-        searched=near & seen & (True if window.water_share is None else window.water_share >= 0.5),
+        searched=near & seen & (True if window.water_share is None else window.water_share >= _MOSTLY),
     )
 
 
@@ -113,7 +114,7 @@ def _wet(window: Window, seen: Flags) -> Flags:
 
 def _dry(window: Window, wet: Flags) -> Flags:
     """What is land on this look, or was on most earlier ones: moored vessels are land only without a history."""
-    return ~wet if window.water_share is None else window.water_share < 0.5
+    return ~wet if window.water_share is None else window.water_share < _MOSTLY
 
 
 def _otsu(values: Floats) -> float:

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from benchmarks.imagery_vessels_ports import Port, away_from_quays, hull_within, matched, read_ports
+from benchmarks.imagery_vessels_ports import Port, away_from_quays, f1, hull_within, matched, read_ports
 from benchmarks.imagery_vessels_train import Held, Trained, cross_validate, prepare
 from monitor.imagery.vessels import find_vessels
-from monitor.imagery.vessels_model import Measured, f1, true_count, vessel_model
+from monitor.imagery.vessels_model import Measured, true_count, vessel_model
 from monitor.imagery.vessels_objects import QUAY_M, Box, open_candidates, quay_candidates
 from monitor.imagery.vessels_water import ANY, Water, disk, read_water
 
@@ -134,7 +134,7 @@ def interval_report(away: Sequence[Tally], trained: Trained) -> str:
     table, held, said = np.array(away), 0, []
     for at, name in enumerate(trained.grounds):
         others = np.delete(table, at, axis=0)
-        _, low, high = true_count(int(table[at, 1]), Measured(*others.T))
+        low, high = true_count(int(table[at, 1]), Measured(*others.T))
         held += low <= table[at, 2] <= high
         said.append(f"{name} {table[at, 2]} in {low}–{high}")
     return f"the interval holds the labelled number at {held} of {len(table)} ports: {'; '.join(said)}"

@@ -90,3 +90,8 @@ def matched(found: Sequence[Box], boxes: Boxes, least_overlap: float = 0.0) -> n
             answer[at] = int(np.argmax(np.where(fits, shared, -1)))
             taken[answer[at]] = True
     return answer
+
+
+def f1(right: int, found: int, labelled: int) -> float:
+    """The harmonic mean of recall and precision."""
+    return 2 * right / max(1, found + labelled)

@@ -29,12 +29,13 @@ from benchmarks.imagery_vessels_ports import (
     Boxes,
     Port,
     away_from_quays,
+    f1,
     hull_within,
     matched,
     overlaps,
     read_ports,
 )
-from monitor.imagery.vessels_model import Scorer, Tree, apart, f1, measured
+from monitor.imagery.vessels_model import Scorer, Tree, apart, measured
 from monitor.imagery.vessels_objects import Box, Candidate, open_candidates, quay_candidates
 from monitor.imagery.vessels_pixels import Network, looked_at, measures, smoothed_map
 from monitor.imagery.vessels_water import Flags, Floats, Water, read_water

@@ -93,16 +93,6 @@ class Measured:
         """Of what was found, the share that is labelled."""
         return float(self.right.sum() / max(1, self.found.sum()))
 
-    @property
-    def f1(self) -> float:
-        """The harmonic mean of both."""
-        return f1(int(self.right.sum()), int(self.found.sum()), int(self.labelled.sum()))
-
-
-def f1(right: int, found: int, labelled: int) -> float:
-    """The harmonic mean of recall and precision."""
-    return 2 * right / max(1, found + labelled)
-
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -161,8 +151,8 @@ def _same(kept: npt.NDArray[np.float64], box: npt.NDArray[np.float64]) -> npt.ND
     return np.asarray((wide * high > _SHARED_M * union) | in_kept | in_box, np.bool_)
 
 
-def true_count(found: int, measured_at: Measured) -> tuple[float, int, int]:
-    """How many vessels stand behind `found` detections: the median, and 95 % of what measured ports allow.
+def true_count(found: int, measured_at: Measured) -> tuple[int, int]:
+    """How many vessels stand behind `found` detections: 95 % of what measured ports allow.
 
     Each draw takes as many ports as there are, with replacement, so that ports differ as they did; then how many
     detections are right, and how many vessels were missed beside them (any number is as likely beforehand). Zero found is
@@ -178,7 +168,7 @@ def true_count(found: int, measured_at: Measured) -> tuple[float, int, int]:
     true = rng.binomial(found, precision)
     there = true + rng.negative_binomial(true + 1, recall)
     low, high = np.percentile(there, _SPREAD)
-    return float(np.median(there)), int(low), int(np.ceil(high))
+    return int(low), int(np.ceil(high))
 
 
 @cache

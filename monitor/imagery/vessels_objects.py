@@ -229,7 +229,8 @@ def _half(layers: _Layers, part: tuple[slice, slice], mask: Flags) -> dict[str, 
     at = np.unravel_index(int(np.argmax(np.where(mask, hull, -np.inf))), mask.shape)
     labels, _ = ndimage.label((hull > 0.5 * hull[at]) | (mask & (hull >= hull[at])), structure=ANY)
     half = labels == labels[at]
-    length, breadth = _sides(*np.nonzero(half), layers.water.pixel_m)
+    rows, columns = np.nonzero(half)
+    length, breadth = _sides(rows, columns, layers.water.pixel_m)
     return {
         **_shape("half ", half, length, breadth, layers.water.pixel_m),
         "hull most": _log(float(hull[at])),

@@ -66,7 +66,7 @@ def measures(water: Water) -> Iterator[tuple[str, Floats]]:
 
 def _texture(tone: Floats, sigma: float) -> Floats:
     mean = ndimage.gaussian_filter(tone, sigma)
-    return np.sqrt(np.clip(ndimage.gaussian_filter(tone * tone, sigma) - mean * mean, 0, None))
+    return np.asarray(np.sqrt(np.clip(ndimage.gaussian_filter(tone * tone, sigma) - mean * mean, 0, None)))
 
 
 def _surroundings(water: Water) -> Iterator[tuple[str, Floats]]:
@@ -94,7 +94,7 @@ def _metres(mask: Flags, pixel_m: float) -> Floats:
     """Metres from each pixel of the mask to its edge."""
     if mask.all():
         return np.full(mask.shape, _FAR_M, np.float32)
-    return np.minimum(ndimage.distance_transform_edt(mask) * pixel_m, _FAR_M).astype(np.float32)
+    return np.asarray(np.minimum(ndimage.distance_transform_edt(mask) * pixel_m, _FAR_M), np.float32)
 
 
 def _edges(tone: Floats, ten: float) -> Iterator[tuple[str, Floats]]:

@@ -109,7 +109,7 @@ def _wet(window: Window, seen: Flags) -> Flags:
     values = infrared[seen]
     if values.size == 0:
         raise NoWaterError("no pixel of this window is clear")
-    return (infrared < _otsu(values)) & seen
+    return np.asarray((infrared < _otsu(values)) & seen, np.bool_)
 
 
 def _dry(window: Window, wet: Flags) -> Flags:
@@ -171,7 +171,7 @@ def _smoothed(bands: Floats, used: Flags, step: int, sigma: float) -> tuple[Floa
     return level, spread
 
 
-def _spread(cells: Floats, grid: list[npt.NDArray[np.float64]]) -> Floats:
+def _spread(cells: Floats, grid: tuple[npt.NDArray[np.float64], ...]) -> Floats:
     return np.asarray(ndimage.map_coordinates(cells, grid, order=1, mode="nearest"), np.float32)
 
 
@@ -180,4 +180,4 @@ def _scale(contrast: Floats, land: Flags) -> Floats:
     if not land.any():
         return np.ones((len(BANDS), 1, 1), np.float32)
     bright = np.percentile(contrast[:, land], 90, axis=1) / _LAND_BRIGHT
-    return np.clip(bright, *_SCALES).astype(np.float32)[:, None, None]
+    return np.asarray(np.clip(bright, *_SCALES), np.float32)[:, None, None]

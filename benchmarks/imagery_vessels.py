@@ -18,9 +18,9 @@ from scipy import ndimage
 from benchmarks.imagery_vessels_ports import Port, away_from_quays, f1, hull_within, matched, read_ports
 from benchmarks.imagery_vessels_train import Held, Trained, cross_validate, prepare
 from monitor.imagery.vessels import find_vessels
-from monitor.imagery.vessels_model import Measured, true_count, vessel_model
+from monitor.imagery.vessels_model import HeldOutPorts, true_count, vessel_model
 from monitor.imagery.vessels_objects import QUAY_M, Box, open_candidates, quay_candidates
-from monitor.imagery.vessels_water import ANY, Water, disk, read_water
+from monitor.imagery.vessels_water import ANY, Water, read_water
 
 Tally = tuple[int, int, int]
 """Right, found, labelled."""
@@ -31,8 +31,7 @@ def naive(port: Port, water: Water) -> list[Box]:
     nir = port.window.reflectance[3]
     level = np.median(nir[water.open_water])
     deviation = 1.4826 * np.median(np.abs(nir[water.open_water] - level))
-    radius = 8
-    closed = ndimage.binary_closing(np.pad(water.open_water, 20), disk(radius))[20:-20, 20:-20]
+    closed = ndimage.binary_closing(np.pad(water.open_water, 20), _disk(8))[20:-20, 20:-20]
     labels, _ = ndimage.label(closed & (nir > level + 4 * deviation), structure=ANY)
     found = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
@@ -49,6 +48,11 @@ def naive(port: Port, water: Water) -> list[Box]:
             )
             found.append((float(nir[rows, columns][mask].mean()), box))
     return [box for _, box in sorted(found, key=lambda each: -each[0])]
+
+
+def _disk(radius: int) -> npt.NDArray[np.bool_]:
+    rows, columns = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return np.asarray(rows * rows + columns * columns <= radius * radius, np.bool_)
 
 
 def tallies(
@@ -134,7 +138,7 @@ def interval_report(away: Sequence[Tally], trained: Trained) -> str:
     table, held, said = np.array(away), 0, []
     for at, name in enumerate(trained.grounds):
         others = np.delete(table, at, axis=0)
-        low, high = true_count(int(table[at, 1]), Measured(*others.T))
+        low, high = true_count(int(table[at, 1]), HeldOutPorts(*others.T))
         held += low <= table[at, 2] <= high
         said.append(f"{name} {table[at, 2]} in {low}–{high}")
     return f"the interval holds the labelled number at {held} of {len(table)} ports: {'; '.join(said)}"

@@ -35,10 +35,11 @@ from benchmarks.imagery_vessels_ports import (
     overlaps,
     read_ports,
 )
-from monitor.imagery.vessels_model import Scorer, Tree, apart, measured
-from monitor.imagery.vessels_objects import Box, Candidate, open_candidates, quay_candidates
-from monitor.imagery.vessels_pixels import Network, looked_at, measures, smoothed_map
-from monitor.imagery.vessels_water import Flags, Floats, Water, read_water
+from monitor.imagery.grid import Bools, Floats32
+from monitor.imagery.vessels_model import Scorer, apart, measured, read_tree
+from monitor.imagery.vessels_objects import Box, HullCandidate, open_candidates, quay_candidates
+from monitor.imagery.vessels_pixels import PixelNetwork, looked_at, pixel_measures, smoothed_map
+from monitor.imagery.vessels_water import Water, read_water
 
 HIDDEN = (24, 12)
 PIXELS_A_PORT = 15000
@@ -76,12 +77,12 @@ class Ground:
     port: Port
     water: Water
     names: tuple[str, ...]
-    where: Flags
-    rows: Floats
+    where: Bools
+    rows: Floats32
     labelled: npt.NDArray[np.bool_]
     away: npt.NDArray[np.bool_]
 
-    def likeness(self, network: Network) -> Floats:
+    def likeness(self, network: PixelNetwork) -> Floats32:
         """The network's map of this port."""
         return smoothed_map(self.where, network.probability(self.rows), self.water.pixel_m)
 
@@ -90,8 +91,8 @@ class Ground:
 class Pool:
     """Candidates of one port, measured, and how well each fits a labelled vessel."""
 
-    candidates: list[Candidate]
-    rows: Floats
+    candidates: list[HullCandidate]
+    rows: Floats32
     right: npt.NDArray[np.bool_]
     weight: npt.NDArray[np.float64]
 
@@ -108,7 +109,7 @@ def ground(port: Port) -> Ground:
     """Measure each pixel once."""
     water = read_water(port.window)
     where = looked_at(water)
-    named = [(name, values[where]) for name, values in measures(water)]
+    named = [(name, values[where]) for name, values in pixel_measures(water)]
     inside = np.zeros(where.shape, np.bool_)
     for left, top, right, bottom in port.boxes.astype(int):
         inside[max(0, top) : bottom, max(0, left) : right] = True
@@ -118,7 +119,7 @@ def ground(port: Port) -> Ground:
     )
 
 
-def fit_network(grounds: Sequence[Ground]) -> Network:
+def fit_network(grounds: Sequence[Ground]) -> PixelNetwork:
     """The network of pixels: those in labelled boxes against a draw of the others."""
     rng = np.random.default_rng(0)
     rows, right = [], []
@@ -138,10 +139,10 @@ def fit_network(grounds: Sequence[Ground]) -> Network:
         (np.asarray(weights, np.float32), np.asarray(offsets, np.float32))
         for weights, offsets in zip(fitted.coefs_, fitted.intercepts_, strict=True)
     ]
-    return Network(grounds[0].names, mean, deviation, layers)
+    return PixelNetwork(grounds[0].names, mean, deviation, layers)
 
 
-def pool(candidates: list[Candidate], names: Sequence[str], boxes: Boxes) -> Pool:
+def pool(candidates: list[HullCandidate], names: Sequence[str], boxes: Boxes) -> Pool:
     """Hold candidates against the labelled boxes; each vessel weighs the same, however many candidates fit it."""
     right, weight = np.zeros(len(candidates), np.bool_), np.ones(len(candidates))
     vessel = np.full(len(candidates), -1)
@@ -183,21 +184,23 @@ def fit_scorer(pools: Sequence[Pool], names: Sequence[str]) -> Scorer:
         TREES, max_leaf_nodes=LEAVES, min_samples_leaf=5, max_features=0.6, random_state=0
     ).fit(rows, right, weight)
     offset = float(curve.intercept_[0] - slopes @ middle)
-    trees = [_tree(each.tree_) for each in forest.estimators_]
+    trees = [read_tree(stored_tree(each.tree_)) for each in forest.estimators_]
     return Scorer(
         tuple(names), mean, deviation, offset, slopes[: len(names)].astype(np.float32), products, trees
     )
 
 
-def _tree(fitted: Any) -> Tree:
+def stored_tree(fitted: Any) -> dict[str, list[Any]]:
+    """A tree of scikit-learn as `monitor.imagery.vessels_model.read_tree` reads it."""
     share = fitted.value[:, 0, :]
-    return Tree(
-        np.maximum(fitted.feature, -1),
-        fitted.threshold.astype(np.float32),
-        np.maximum(fitted.children_left, 0),
-        np.maximum(fitted.children_right, 0),
-        (share[:, 1] / share.sum(axis=1)).astype(np.float32),
-    )
+    found = {
+        "feature": np.maximum(fitted.feature, -1),
+        "threshold": fitted.threshold,
+        "left": np.maximum(fitted.children_left, 0),
+        "right": np.maximum(fitted.children_right, 0),
+        "value": share[:, 1] / share.sum(axis=1),
+    }
+    return {name: _rounded(values) for name, values in found.items()}
 
 
 def finds(scorer: Scorer, pooled: Pool) -> Finds:
@@ -273,7 +276,7 @@ class Trained:
     grounds: dict[str, Ground]
     open_pools: Pools
     quay_pools: Pools
-    networks: dict[frozenset[str], Network]
+    networks: dict[frozenset[str], PixelNetwork]
 
 
 def prepare(ports: Sequence[Port]) -> Trained:
@@ -324,21 +327,21 @@ def train(trained: Trained, held: Mapping[str, Mapping[str, Held]]) -> dict[str,
         stored[kind] = {
             "threshold": round(best_threshold(cases, away=away), 2),
             "ports": ports,
-            "scorer": _stored_scorer(scorer),
+            "scorer": stored_scorer(scorer),
         }
     return stored
 
 
 def _rounded(values: Any) -> Any:
-    """Five digits are more than ports agree on."""
+    """Four digits are more than ports agree on."""
     if isinstance(values, np.ndarray):
         return _rounded(values.tolist())
     if isinstance(values, list):
         return [_rounded(each) for each in values]
-    return float(f"{values:.5g}") if isinstance(values, float) else values
+    return float(f"{values:.4g}") if isinstance(values, float) else values
 
 
-def _stored_network(network: Network) -> dict[str, Any]:
+def _stored_network(network: PixelNetwork) -> dict[str, Any]:
     return {
         "names": list(network.names),
         "mean": _rounded(network.mean),
@@ -350,7 +353,8 @@ def _stored_network(network: Network) -> dict[str, Any]:
     }
 
 
-def _stored_scorer(scorer: Scorer) -> dict[str, Any]:
+def stored_scorer(scorer: Scorer) -> dict[str, Any]:
+    """As `monitor.imagery.vessels_model.read_scorer` reads it."""
     return {
         "names": list(scorer.names),
         "mean": _rounded(scorer.mean),

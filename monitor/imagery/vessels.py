@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from monitor.imagery.grid import Bools
 from monitor.imagery.vessels_model import VesselModel, true_count, vessel_model
-from monitor.imagery.vessels_objects import Candidate, open_candidates, quay_candidates
+from monitor.imagery.vessels_objects import HullCandidate, open_candidates, quay_candidates
 from monitor.imagery.vessels_pixels import vessel_map
-from monitor.imagery.vessels_water import Flags, Water, Window, read_water
+from monitor.imagery.vessels_water import Water, Window, read_water
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Vessel:
     length_m: float
     score: float
 
-    def lies_in(self, mask: Flags) -> bool:
+    def lies_in(self, mask: Bools) -> bool:
         """Whether the hull lies in a part of the window."""
         height, width = mask.shape
         return bool(mask[min(int(self.y), height - 1), min(int(self.x), width - 1)])
@@ -64,7 +65,7 @@ class Vessels:
         """The lengths of what lies at quays, added up."""
         return sum(each.length_m for each in self.moored)
 
-    def within(self, mask: Flags) -> "Vessels":
+    def within(self, mask: Bools) -> "Vessels":
         """Only those whose hull lies in a part of the window; `mask` is [height, width]."""
         return _said(
             [each for each in self.away if each.lies_in(mask)],
@@ -97,6 +98,6 @@ def _said(away: Sequence[Vessel], moored: Sequence[Vessel], model: VesselModel) 
     return Vessels(tuple(away), low, high, tuple(moored), model)
 
 
-def _vessel(candidate: Candidate, score: float) -> Vessel:
+def _vessel(candidate: HullCandidate, score: float) -> Vessel:
     box = candidate.box
     return Vessel(box.x, box.y, box.left, box.top, box.right, box.bottom, candidate.length_m, score)

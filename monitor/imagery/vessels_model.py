@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from monitor.imagery.vessels_objects import Candidate
-from monitor.imagery.vessels_pixels import Network
-from monitor.imagery.vessels_water import Floats
+from monitor.imagery.grid import Floats32
+from monitor.imagery.vessels_objects import HullCandidate
+from monitor.imagery.vessels_pixels import PixelNetwork
 
 COEFFICIENTS = "vessels.json"
 _DRAWS = 4000
@@ -29,12 +29,12 @@ class Tree:
     """A decision tree: `feature` is −1 in a leaf, whose `value` is the share of vessels; one entry a node."""
 
     feature: npt.NDArray[np.int64]
-    threshold: Floats
+    threshold: Floats32
     left: npt.NDArray[np.int64]
     right: npt.NDArray[np.int64]
-    value: Floats
+    value: Floats32
 
-    def probability(self, rows: Floats) -> Floats:
+    def probability(self, rows: Floats32) -> Floats32:
         """Of each row [n, features]: [n]."""
         node = np.zeros(len(rows), np.int64)
         while (asked := self.feature[node] >= 0).any():
@@ -52,14 +52,14 @@ class Scorer:
     """
 
     names: tuple[str, ...]
-    mean: Floats
-    deviation: Floats
+    mean: Floats32
+    deviation: Floats32
     offset: float
-    linear: Floats
-    products: Floats
+    linear: Floats32
+    products: Floats32
     trees: Sequence[Tree]
 
-    def scores(self, candidates: Sequence[Candidate]) -> Floats:
+    def scores(self, candidates: Sequence[HullCandidate]) -> Floats32:
         """How sure each candidate is a vessel, 0 to 1, [n]."""
         if not candidates:
             return np.zeros(0, np.float32)
@@ -76,7 +76,7 @@ _FARTHEST = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class HeldOutPorts:
     """What one kind of vessel was found with at ports that had no part in the training: one row a port."""
 
     right: npt.NDArray[np.int64]
@@ -100,9 +100,9 @@ class Kind:
 
     scorer: Scorer
     threshold: float
-    measured: Measured
+    measured: HeldOutPorts
 
-    def taken(self, candidates: Sequence[Candidate]) -> list[tuple[Candidate, float]]:
+    def taken(self, candidates: Sequence[HullCandidate]) -> list[tuple[HullCandidate, float]]:
         """Those taken with their scores, the surest first, no vessel twice."""
         scores = self.scorer.scores(candidates)
         return [(candidates[at], float(scores[at])) for at in apart(candidates, scores, self.threshold)]
@@ -113,17 +113,17 @@ class VesselModel:
     """All coefficients. `version` changes with every training and is part of the procedure's name."""
 
     version: str
-    network: Network
+    network: PixelNetwork
     open: Kind
     quay: Kind
 
 
-def measured(candidates: Sequence[Candidate], names: Sequence[str]) -> Floats:
+def measured(candidates: Sequence[HullCandidate], names: Sequence[str]) -> Floats32:
     """The named measures of candidates, [n, len(names)]."""
     return np.array([[each.measures[name] for name in names] for each in candidates], np.float32)
 
 
-def apart(candidates: Sequence[Candidate], scores: Floats, least: float) -> list[int]:
+def apart(candidates: Sequence[HullCandidate], scores: Floats32, least: float) -> list[int]:
     """Which are taken, the surest first: none whose box holds the hull of a surer one, or shares much with it."""
     order = [int(at) for at in np.argsort(-scores, kind="stable") if scores[at] >= least]
     boxes = np.array([_numbers(each) for each in candidates], np.float64).reshape(-1, 6)
@@ -134,7 +134,7 @@ def apart(candidates: Sequence[Candidate], scores: Floats, least: float) -> list
     return kept
 
 
-def _numbers(candidate: Candidate) -> tuple[float, ...]:
+def _numbers(candidate: HullCandidate) -> tuple[float, ...]:
     box = candidate.box
     return box.left, box.top, box.right, box.bottom, box.x, box.y
 
@@ -151,7 +151,7 @@ def _same(kept: npt.NDArray[np.float64], box: npt.NDArray[np.float64]) -> npt.ND
     return np.asarray((wide * high > _SHARED_M * union) | in_kept | in_box, np.bool_)
 
 
-def true_count(found: int, measured_at: Measured) -> tuple[int, int]:
+def true_count(found: int, measured_at: HeldOutPorts) -> tuple[int, int]:
     """How many vessels stand behind `found` detections: 95 % of what measured ports allow.
 
     Each draw takes as many ports as there are, with replacement, so that ports differ as they did; then how many
@@ -182,7 +182,7 @@ def read_model(stored: Mapping[str, Any]) -> VesselModel:
     network = stored["network"]
     return VesselModel(
         version=stored["version"],
-        network=Network(
+        network=PixelNetwork(
             tuple(network["names"]),
             _floats(network["mean"]),
             _floats(network["deviation"]),
@@ -194,26 +194,32 @@ def read_model(stored: Mapping[str, Any]) -> VesselModel:
 
 
 def _kind(stored: Mapping[str, Any]) -> Kind:
-    scorer, ports = stored["scorer"], stored["ports"].values()
-    names = tuple(scorer["names"])
-    products = np.zeros((len(names), len(names)), np.float32)
-    products[np.triu_indices(len(names))] = scorer["products"]
+    ports = stored["ports"].values()
     return Kind(
-        Scorer(
-            names,
-            _floats(scorer["mean"]),
-            _floats(scorer["deviation"]),
-            float(scorer["offset"]),
-            _floats(scorer["linear"]),
-            products,
-            [_tree(each) for each in scorer["trees"]],
-        ),
+        read_scorer(stored["scorer"]),
         float(stored["threshold"]),
-        Measured(*(np.array([port[what] for port in ports]) for what in ("right", "found", "labelled"))),
+        HeldOutPorts(*(np.array([port[what] for port in ports]) for what in ("right", "found", "labelled"))),
     )
 
 
-def _tree(stored: Mapping[str, Any]) -> Tree:
+def read_scorer(stored: Mapping[str, Any]) -> Scorer:
+    """A scorer from its stored lists; of the products those on and above the diagonal are stored, row by row."""
+    names = tuple(stored["names"])
+    products = np.zeros((len(names), len(names)), np.float32)
+    products[np.triu_indices(len(names))] = stored["products"]
+    return Scorer(
+        names,
+        _floats(stored["mean"]),
+        _floats(stored["deviation"]),
+        float(stored["offset"]),
+        _floats(stored["linear"]),
+        products,
+        [read_tree(each) for each in stored["trees"]],
+    )
+
+
+def read_tree(stored: Mapping[str, Any]) -> Tree:
+    """A tree from its stored lists."""
     return Tree(
         np.array(stored["feature"]),
         _floats(stored["threshold"]),
@@ -223,5 +229,5 @@ def _tree(stored: Mapping[str, Any]) -> Tree:
     )
 
 
-def _floats(values: Iterable[Any]) -> Floats:
+def _floats(values: Iterable[Any]) -> Floats32:
     return np.array(values, np.float32)

@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from monitor.imagery.vessels_pixels import stands_out, tones
-from monitor.imagery.vessels_water import ANY, Flags, Floats, Water
+from monitor.imagery.grid import Bools, Floats32
+from monitor.imagery.vessels_pixels import contrast_to_noise, tones
+from monitor.imagery.vessels_water import ANY, Water
 
 QUAY_M = 20.0
 """A candidate nearer to land or pier than this lies at a quay."""
@@ -35,7 +36,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class HullCandidate:
     """One joined group of pixels: which they are (rows, columns), and the measures of it by name."""
 
     box: Box
@@ -45,11 +46,11 @@ class Candidate:
     at_quay: bool
 
 
-def open_candidates(water: Water, likeness: Floats) -> list[Candidate]:
+def open_candidates(water: Water, likeness: Floats32) -> list[HullCandidate]:
     """Groups away from quays: what stands out of the water, at many heights, in any band and in the infrared alone."""
     allowed = (water.land_m >= QUAY_M) & water.searched
     images = (
-        stands_out(water),
+        contrast_to_noise(water),
         water.contrast[3] / water.noise[3],
         water.contrast[4] / water.noise[4],
     )
@@ -58,7 +59,7 @@ def open_candidates(water: Water, likeness: Floats) -> list[Candidate]:
     return [each for each in map(describe, _groups(levels, water.pixel_m)) if not each.at_quay]
 
 
-def quay_candidates(water: Water, likeness: Floats) -> list[Candidate]:
+def quay_candidates(water: Water, likeness: Floats32) -> list[HullCandidate]:
     """Groups at quays: what the map of likeness joins, at many heights."""
     describe = partial(_described, _Layers.of(water, likeness))
     found = _groups([(np.where(water.searched, likeness, 0), _MAP_LEVELS)], water.pixel_m)
@@ -69,7 +70,7 @@ def quay_candidates(water: Water, likeness: Floats) -> list[Candidate]:
 class _Group:
     rows: slice
     columns: slice
-    mask: Flags
+    mask: Bools
     level: float
 
 
@@ -78,15 +79,15 @@ class _Layers:
     """All that is measured from, once a window."""
 
     water: Water
-    likeness: Floats
-    visible: Floats
-    hull: Floats
+    likeness: Floats32
+    visible: Floats32
+    hull: Floats32
     """Contrast weighted towards what is steel and not water: wakes fade in the short-wave infrared."""
-    hull_noise: Floats
-    tones: dict[str, Floats]
+    hull_noise: Floats32
+    tones: dict[str, Floats32]
 
     @classmethod
-    def of(cls, water: Water, likeness: Floats) -> "_Layers":
+    def of(cls, water: Water, likeness: Floats32) -> "_Layers":
         contrast, noise = water.contrast, water.noise
         return cls(
             water=water,
@@ -102,16 +103,16 @@ class _Layers:
 class _Rings:
     """The pixels around a group: the nearest two, and the next two."""
 
-    ring: Flags
-    outer: Flags
+    ring: Bools
+    outer: Bools
 
     @classmethod
-    def around(cls, mask: Flags) -> "_Rings":
+    def around(cls, mask: Bools) -> "_Rings":
         near = ndimage.binary_dilation(mask, iterations=_RING_PX)
         return cls(near & ~mask, ndimage.binary_dilation(near, iterations=_RING_PX) & ~near)
 
 
-def _groups(images: Iterable[tuple[Floats, Sequence[float]]], pixel_m: float) -> Iterator[_Group]:
+def _groups(images: Iterable[tuple[Floats32, Sequence[float]]], pixel_m: float) -> Iterator[_Group]:
     """Each joined group at each level once, with a margin for its rings."""
     seen: set[tuple[int, ...]] = set()
     margin = 2 * _RING_PX
@@ -136,7 +137,7 @@ def _groups(images: Iterable[tuple[Floats, Sequence[float]]], pixel_m: float) ->
                 yield _Group(*wide, labels[wide] == number, level)
 
 
-def _described(layers: _Layers, group: _Group) -> Candidate:
+def _described(layers: _Layers, group: _Group) -> HullCandidate:
     part, mask, pixel_m = (group.rows, group.columns), group.mask, layers.water.pixel_m
     rows, columns = np.nonzero(mask)
     rings = _Rings.around(mask)
@@ -162,10 +163,10 @@ def _described(layers: _Layers, group: _Group) -> Candidate:
         y=group.rows.start + y + 0.5,
     )
     pixels = (rows + group.rows.start, columns + group.columns.start)
-    return Candidate(box, pixels, found, length, at_quay=land_m < QUAY_M)
+    return HullCandidate(box, pixels, found, length, at_quay=land_m < QUAY_M)
 
 
-def _hull_centre(weights: Floats, middle: tuple[float, float]) -> tuple[float, float]:
+def _hull_centre(weights: Floats32, middle: tuple[float, float]) -> tuple[float, float]:
     total = float(weights.sum())
     if total <= 0:
         return middle
@@ -180,7 +181,7 @@ def _sides(rows: np.ndarray, columns: np.ndarray, pixel_m: float) -> tuple[float
     return float(long), float(short)
 
 
-def _shape(prefix: str, mask: Flags, length: float, breadth: float, pixel_m: float) -> dict[str, float]:
+def _shape(prefix: str, mask: Bools, length: float, breadth: float, pixel_m: float) -> dict[str, float]:
     area = float(mask.sum()) * pixel_m**2
     return {
         f"{prefix}area": float(np.log(area)),
@@ -195,7 +196,7 @@ def _log(value: float, floor: float = _TINY) -> float:
     return float(np.log(max(value, 0.0) + floor))
 
 
-def _contrasts(layers: _Layers, part: tuple[slice, slice], mask: Flags, rings: _Rings) -> dict[str, float]:
+def _contrasts(layers: _Layers, part: tuple[slice, slice], mask: Bools, rings: _Rings) -> dict[str, float]:
     water, area = layers.water, layers.water.pixel_m**2
     ring, outer = rings.ring, rings.outer
     bands = {"visible": layers.visible[part], "nir": water.contrast[3][part], "swir": water.contrast[4][part]}
@@ -223,7 +224,7 @@ def _contrasts(layers: _Layers, part: tuple[slice, slice], mask: Flags, rings: _
     }
 
 
-def _half(layers: _Layers, part: tuple[slice, slice], mask: Flags) -> dict[str, float]:
+def _half(layers: _Layers, part: tuple[slice, slice], mask: Bools) -> dict[str, float]:
     """The part around the brightest hull pixel that has half its contrast: the same at every level."""
     hull = layers.hull[part]
     at = np.unravel_index(int(np.argmax(np.where(mask, hull, -np.inf))), mask.shape)
@@ -239,7 +240,7 @@ def _half(layers: _Layers, part: tuple[slice, slice], mask: Flags) -> dict[str, 
     }
 
 
-def _likeness(likeness: Floats, mask: Flags, rings: _Rings) -> dict[str, float]:
+def _likeness(likeness: Floats32, mask: Bools, rings: _Rings) -> dict[str, float]:
     inside, around, outer = likeness[mask], likeness[rings.ring], rings.outer
     return {
         "likeness": float(inside.mean()),
@@ -252,7 +253,7 @@ def _likeness(likeness: Floats, mask: Flags, rings: _Rings) -> dict[str, float]:
     }
 
 
-def _ring_tones(layers: _Layers, part: tuple[slice, slice], mask: Flags, around: Flags) -> dict[str, float]:
+def _ring_tones(layers: _Layers, part: tuple[slice, slice], mask: Bools, around: Bools) -> dict[str, float]:
     """Colour within, how much it varies, and how it differs from the dry ground beside it."""
     dry = around & ~layers.water.wet[part]
     beside = dry if dry.any() else around

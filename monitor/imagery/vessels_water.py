@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-Floats = npt.NDArray[np.float32]
-Flags = npt.NDArray[np.bool_]
+from monitor.imagery.codes import BANDS
+from monitor.imagery.grid import Bools, Floats32
 
-BANDS = ("blue", "green", "red", "nir", "swir")
 LAND_HA = 4.0
 """What is dry, joined and larger than this is land or pier, not a vessel."""
 _OPEN_WATER_M2 = 1e5
@@ -35,15 +34,15 @@ class NoWaterError(Exception):
 class Window:
     """One look at one site.
 
-    `reflectance` is [5, height, width] in the order of `BANDS`, surface reflectance 0 to 1; `pixel_m` is the side of a
+    `reflectance` is [5, height, width] in the order of `monitor.imagery.codes.BANDS`, surface reflectance 0 to 1; `pixel_m` is the side of a
     pixel on the ground. `clear` is True where neither cloud, shadow nor a missing pixel hides the ground (None:
     everywhere). `water_share` is the share of earlier clear dates on which each pixel was water (None: only this look).
     """
 
-    reflectance: Floats
+    reflectance: Floats32
     pixel_m: float
-    clear: Flags | None = None
-    water_share: Floats | None = None
+    clear: Bools | None = None
+    water_share: Floats32 | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +50,21 @@ class Water:
     """The water of one look; every array is [height, width] of the window, contrasts are [5, height, width]."""
 
     pixel_m: float
-    wet: Flags
-    open_water: Flags
-    contrast: Floats
+    wet: Bools
+    open_water: Bools
+    contrast: Floats32
     """Above the local water, as a share of the brightness of land."""
-    noise: Floats
+    noise: Floats32
     """Robust deviation of the local water, in the same unit."""
-    land_m: Floats
+    land_m: Floats32
     """Metres to the nearest land, pier or quay: not to other vessels."""
-    searched: Flags
+    searched: Bools
     """Open water and what lies close to it, where the view is clear."""
 
 
 def pixels_of(metres: float, pixel_m: float) -> int:
     """Metres on the ground as whole pixels, at least one."""
     return max(1, round(metres / pixel_m))
-
-
-def disk(radius: int) -> Flags:
-    """A round structuring element."""
-    rows, columns = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    return np.asarray(rows * rows + columns * columns <= radius * radius, np.bool_)
 
 
 def read_water(window: Window) -> Water:
@@ -103,7 +96,7 @@ def read_water(window: Window) -> Water:
     )
 
 
-def _wet(window: Window, seen: Flags) -> Flags:
+def _wet(window: Window, seen: Bools) -> Bools:
     """Dark in near and short-wave infrared: the split of the two heaps that bright and dark pixels form."""
     infrared = np.log(np.clip(window.reflectance[3] + window.reflectance[4], 0.002, 1.0))
     values = infrared[seen]
@@ -112,13 +105,15 @@ def _wet(window: Window, seen: Flags) -> Flags:
     return np.asarray((infrared < _otsu(values)) & seen, np.bool_)
 
 
-def _dry(window: Window, wet: Flags) -> Flags:
+def _dry(window: Window, wet: Bools) -> Bools:
     """What is land on this look, or was on most earlier ones: moored vessels are land only without a history."""
     return ~wet if window.water_share is None else window.water_share < _MOSTLY
 
 
-def _otsu(values: Floats) -> float:
+def _otsu(values: Floats32) -> float:
     """The threshold that parts two heaps best (Otsu 1979)."""
+    if values.min() == values.max():
+        return float(values.min())
     counts, edges = np.histogram(values, bins=256)
     centres = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)
@@ -129,7 +124,7 @@ def _otsu(values: Floats) -> float:
     return float(centres[int(np.nanargmax(apart[:-1]))])
 
 
-def _large(mask: Flags, pixel_m: float, least_m2: float, joined: Flags | None = None) -> Flags:
+def _large(mask: Bools, pixel_m: float, least_m2: float, joined: Bools | None = None) -> Bools:
     """The joined parts of a mask that cover at least this area."""
     labels, _ = ndimage.label(mask, structure=joined)
     size = np.bincount(labels.ravel()) * pixel_m**2
@@ -137,7 +132,7 @@ def _large(mask: Flags, pixel_m: float, least_m2: float, joined: Flags | None = 
     return np.asarray((size >= least_m2)[labels], np.bool_)
 
 
-def _level(bands: Floats, water: Flags, pixel_m: float) -> tuple[Floats, Floats]:
+def _level(bands: Floats32, water: Bools, pixel_m: float) -> tuple[Floats32, Floats32]:
     """Mean and deviation of the water around each pixel, vessels and wakes left out in two further rounds."""
     step = pixels_of(_LEVEL_CELL_M, pixel_m)
     used = water
@@ -148,11 +143,11 @@ def _level(bands: Floats, water: Flags, pixel_m: float) -> tuple[Floats, Floats]
     return mean, deviation
 
 
-def _smoothed(bands: Floats, used: Flags, step: int, sigma: float) -> tuple[Floats, Floats]:
+def _smoothed(bands: Floats32, used: Bools, step: int, sigma: float) -> tuple[Floats32, Floats32]:
     """Normalised convolution on a grid of cells; far from water the wide one decides."""
     height, width = used.shape
 
-    def blurred(values: Floats) -> Floats:
+    def blurred(values: Floats32) -> Floats32:
         cells = np.add.reduceat(np.add.reduceat(values, range(0, height, step), 0), range(0, width, step), 1)
         wide = ndimage.gaussian_filter(cells, 4 * sigma) + 1e-3 * ndimage.gaussian_filter(cells, 16 * sigma)
         return np.asarray(ndimage.gaussian_filter(cells, sigma) + 1e-2 * wide, np.float32)
@@ -171,11 +166,11 @@ def _smoothed(bands: Floats, used: Flags, step: int, sigma: float) -> tuple[Floa
     return level, spread
 
 
-def _spread(cells: Floats, grid: tuple[npt.NDArray[np.float64], ...]) -> Floats:
+def _spread(cells: Floats32, grid: tuple[npt.NDArray[np.float64], ...]) -> Floats32:
     return np.asarray(ndimage.map_coordinates(cells, grid, order=1, mode="nearest"), np.float32)
 
 
-def _scale(contrast: Floats, land: Flags) -> Floats:
+def _scale(contrast: Floats32, land: Bools) -> Floats32:
     """How bright the land of this scene is over its water, band by band, as a share of a clear scene's."""
     if not land.any():
         return np.ones((len(BANDS), 1, 1), np.float32)

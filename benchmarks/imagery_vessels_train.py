@@ -11,7 +11,7 @@ maps that the scorers at quays learn from come from networks that knew neither t
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations_with_replacement
@@ -49,6 +49,10 @@ OTHERS_A_PORT = 600
 FITS, DOUBTFUL, DOUBTFUL_WEIGHT = 0.3, 0.1, 0.3
 """A candidate with its hull in a labelled box that shares this much with it is a vessel; above the second it may be one."""
 LABEL_WEIGHT = 8.0
+LARGER, LARGER_WEIGHT, LONGEST_M = (1.5, 2.0, 3.0), 0.3, 350.0
+"""Few large vessels lie away from quays on so few looks, large piers and booms do: each vessel is shown enlarged as well."""
+LENGTHS = ("length", "breadth", "half length", "half breadth")
+AREAS = ("area", "half area", "visible sum", "nir sum", "swir sum")
 TREES, LEAVES = 40, 24
 THRESHOLDS = np.arange(0.05, 0.95, 0.02)
 OPEN = (
@@ -166,11 +170,8 @@ def pool(candidates: list[HullCandidate], names: Sequence[str], boxes: Boxes) ->
 
 def fit_scorer(pools: Sequence[Pool], names: Sequence[str]) -> Scorer:
     """A logistic curve with all products, and a few small trees."""
-    rows = np.concatenate([each.rows for each in pools])
-    right = np.concatenate([each.right for each in pools])
-    weight = np.concatenate([each.weight for each in pools])
-    used = weight > 0
-    rows, right, weight = rows[used], right[used], weight[used]
+    shown = [each for one in pools for each in _shown(one, names)]
+    rows, right, weight = (np.concatenate(each) for each in zip(*shown, strict=True))
     mean, deviation = rows.mean(axis=0), rows.std(axis=0) + 1e-6
     near = np.clip((rows - mean) / deviation, -4, 4)
     upper = np.triu_indices(len(names))
@@ -188,6 +189,20 @@ def fit_scorer(pools: Sequence[Pool], names: Sequence[str]) -> Scorer:
     return Scorer(
         tuple(names), mean, deviation, offset, slopes[: len(names)].astype(np.float32), products, trees
     )
+
+
+def _shown(
+    one: Pool, names: Sequence[str]
+) -> Iterator[tuple[Floats32, npt.NDArray[np.bool_], npt.NDArray[np.float64]]]:
+    """What of a pool is learned from: measures, which are vessels, and their weights; vessels also enlarged."""
+    used = one.weight > 0
+    yield one.rows[used], one.right[used], one.weight[used]
+    for times in LARGER:
+        large = one.right & (one.rows[:, names.index("length")] + np.log(times) <= np.log(LONGEST_M))
+        rows = one.rows[large].copy()
+        for name in set(names) & {*LENGTHS, *AREAS}:
+            rows[:, names.index(name)] += np.log(times) * (2 if name in AREAS else 1)
+        yield rows, np.ones(len(rows), np.bool_), LARGER_WEIGHT * one.weight[large]
 
 
 def stored_tree(fitted: Any) -> dict[str, list[Any]]:

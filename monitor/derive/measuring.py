@@ -40,6 +40,7 @@ from monitor.imagery.study import (
     seasons,
     study_looks,
 )
+from monitor.imagery.vessels_model import vessel_model
 from monitor.imagery.windows import RasterError
 from monitor.sites import Site
 
@@ -155,6 +156,7 @@ def study_site(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
 def drawn(site: Site) -> str:
     """A short text that changes when the site or one of its areas is drawn anew, or the way of measuring changes."""
     digest = hashlib.sha256(shapely.to_wkb(site.geometry))
+    digest.update(f"{site.kind}:{vessel_model().version}".encode())
     for area in site.areas:
         digest.update(f"{area.id}:{area.kind}:{PROCEDURE}".encode())
         digest.update(b"" if area.geometry is None else shapely.to_wkb(area.geometry))

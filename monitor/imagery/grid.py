@@ -41,6 +41,8 @@ TOO_LARGE = (
 )
 TRACK_KINDS = frozenset({"track", "tracks", "siding", "sidings"})
 BERTH_KINDS = frozenset({"quay", "berth", "pier", "wharf", "jetty"})
+WATER_KINDS = frozenset({"port", "naval_base", "anchorage", "roads", "basin", "harbour"})
+"""Sites and surfaces in which vessels are counted where there is water."""
 OPEN_GROUND_KINDS = frozenset({"apron", "yard", "storage", "stand", "pad"})
 TRACK_HALF_WIDTH_M = 8.0
 BERTH_REACH_M = 45.0

@@ -17,10 +17,12 @@ from monitor.imagery.grid import (
     PIXEL_M,
     PIXEL_M2,
     TRACK_KINDS,
+    WATER_KINDS,
     Bools,
     Floats32,
     Zone,
 )
+from monitor.imagery.grid_vessels import ShownVessels, vessels_shown
 from monitor.imagery.history import (
     Departure,
     UsualPixels,
@@ -33,6 +35,7 @@ from monitor.imagery.history import (
 
 CHANGED, STAYING, BRIGHT = "changed_area_m2", "new_area_m2", "bright_target_m2"
 TRACK, BERTH = "occupied_track_m", "occupied_berth_m"
+SHIPS = "ships_present"
 HOLDS_FOR = 3
 """A change that so many clear looks in a row show is new and stays."""
 LEAST_SHARE = 0.5
@@ -61,6 +64,12 @@ class Measured:
     value: float | None
     seen_share: float
     fault: str = ""
+    low: float | None = None
+    high: float | None = None
+    """What the value may stand for, 95 %, where that was measured."""
+    procedure: str = ""
+    """How it was measured, '' where that is the common way."""
+    note: str = ""
 
     @property
     def scaled(self) -> float:
@@ -98,16 +107,23 @@ def metrics_of(zone: Zone) -> tuple[str, ...]:
         return (TRACK,) if zone.kind in TRACK_KINDS else (BERTH,) if zone.kind in BERTH_KINDS else ()
     if zone.kind in OPEN_GROUND_KINDS:
         return CHANGED, STAYING, BRIGHT
+    if zone.kind in WATER_KINDS:
+        return CHANGED, STAYING, SHIPS
     return CHANGED, STAYING
 
 
 def measures(look: Look, zones: Sequence[Zone]) -> Iterator[Measured]:
     """Measure every zone of one look."""
     staying = _staying(look)
+    shown = (
+        vessels_shown(look.codes, look.water) if any(SHIPS in metrics_of(zone) for zone in zones) else None
+    )
     for zone in zones:
         for metric in metrics_of(zone):
             if metric == STAYING:
                 yield _area(zone, metric, staying[0], staying[1], look.departure.fault)
+            elif metric == SHIPS and shown is not None:
+                yield _ships(shown, zone)
             else:
                 yield measure(look, zone, metric)
 
@@ -124,7 +140,29 @@ def measure(look: Look, zone: Zone, metric: str) -> Measured:
         return _area(zone, metric, _bright(look), shown.seen, shown.fault)
     if metric == TRACK:
         return _track(look, zone)
+    if metric == SHIPS:
+        return _ships(vessels_shown(look.codes, look.water), zone)
     return _berth(look, zone)
+
+
+def _ships(shown: ShownVessels, zone: Zone) -> Measured:
+    """Vessels away from quays whose hull lies in a zone; those at quays are said in metres and not counted."""
+    share = shown.seen_share(zone.mask)
+    found = shown.vessels
+    if found is None or share < LEAST_SHARE:
+        return _told(zone, SHIPS, 0.0, share, shown.fault)
+    inside = found.within(zone.mask)
+    moored = inside.moored_length_m
+    return Measured(
+        zone.area_id,
+        SHIPS,
+        float(inside.count),
+        share,
+        low=inside.low,
+        high=inside.high,
+        procedure=f"imagery/msi/{inside.procedure}",
+        note=f"At quays about {moored:,.0f} m look like vessels; they are not counted." if moored else "",
+    )
 
 
 def _area(zone: Zone, metric: str, left: Bools, seen: Bools, fault: str) -> Measured:

@@ -28,12 +28,14 @@ def measured_looks(
         if words is None:
             continue
         yield Observation(
-            series=SeriesKey(site_id, each.area_id, each.metric, "", PROCEDURE),
+            series=SeriesKey(site_id, each.area_id, each.metric, "", each.procedure or PROCEDURE),
             kind="stock",
             period_start=first.acquired_at,
             period_end=first.acquired_at,
             look_key=first.look_key,
             value=each.value,
+            low=each.low,
+            high=each.high,
             result_time=knowable_at(scenes),
             recorded_at=recorded_at,
             precision="minute",
@@ -43,5 +45,5 @@ def measured_looks(
             publisher=first.provider,
             origin=first.platform,
             evidence=(*evidence, Evidence("note", "", words)),
-            note=f"Not measured: {each.fault}." if each.fault else "",
+            note=f"Not measured: {each.fault}." if each.fault else each.note,
         )

@@ -16,6 +16,7 @@ from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import substring, unary_union
 
+from monitor.imagery.classes import widened
 from monitor.imagery.codes import MISSING, Codes, decode, encode_reflectance
 from monitor.imagery.grid import PIXEL_M, Bools, Floats32, PixelGrid, Zone
 
@@ -36,6 +37,7 @@ _HULL_M, _FENDER_M = 22.0, 3.0
 _FINE = 5
 _BLUR = (0.25, 0.5, 0.25)
 _MARGIN_M = 20.0
+_OFF_SHORE_M, _LENGTH_TO_BEAM = 60.0, 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,21 @@ def ship(
     ]
     wettest = max(hulls, key=lambda hull: int((grid.covers(hull) & water).sum()))
     return [Planted(wettest, HULL)]
+
+
+def afloat(
+    zone: Zone, grid: PixelGrid, water: Bools, length_m: float, rng: np.random.Generator
+) -> list[Planted]:
+    """A hull of this length, a sixth as wide, in open water of a zone, its head anywhere; nothing where there is no room."""
+    room = math.ceil((length_m / 2 + _OFF_SHORE_M) / PIXEL_M)
+    places = grid.centres(zone.mask & ~widened(~water, room))
+    if not len(places):
+        return []
+    east, north = places[rng.integers(len(places))]
+    way = rng.uniform(0, math.pi)
+    across, up = length_m / 2 * math.cos(way), length_m / 2 * math.sin(way)
+    keel = LineString([(east - across, north - up), (east + across, north + up)])
+    return [Planted(keel.buffer(length_m / _LENGTH_TO_BEAM / 2, cap_style="flat"), HULL)]
 
 
 def _window(bounds: tuple[float, float, float, float], grid: PixelGrid) -> tuple[slice, slice]:

@@ -11,13 +11,15 @@ from datetime import datetime
 
 import numpy as np
 
-from monitor.imagery.codes import Codes
+from monitor.imagery.codes import MISSING, Codes
 from monitor.imagery.grid import Bools, PixelGrid, Zone
+from monitor.imagery.grid_vessels import seen_at
 from monitor.imagery.history import LEAST_LOOKS, UsualPixels, departed_again, of_season, usual_of
 from monitor.imagery.measures import (
     BERTH,
     BRIGHT,
     CHANGED,
+    SHIPS,
     STAYING,
     TRACK,
     Look,
@@ -27,7 +29,7 @@ from monitor.imagery.measures import (
     measures,
     metrics_of,
 )
-from monitor.imagery.planting import GROUNDS, PAINT, Planted, patch, plant, ship, train
+from monitor.imagery.planting import GROUNDS, PAINT, Planted, afloat, patch, plant, ship, train
 
 LEAST_MEASURED = 8
 """Looks that must have been measured at a place before a measure may be judged there."""
@@ -39,6 +41,7 @@ SIZES: Mapping[str, tuple[float, ...]] = {
     BRIGHT: (400.0, 1_000.0, 4_000.0),
     TRACK: (100.0, 300.0, 1_000.0),
     BERTH: (100.0, 200.0, 400.0),
+    SHIPS: (60.0, 120.0, 240.0),
 }
 _ORDINARY = 0.95
 _SEED = 20_230_918
@@ -168,6 +171,10 @@ class _Trials:
             if not things:
                 return
             codes, rows, columns = plant(shown.codes, self.grid, things)
+            if trial.metric == SHIPS:
+                # Vessels come and go, so one more is no larger number: what counts is whether this one is found.
+                values.append(float(seen_at(codes, shown.water, rows, columns)))
+                continue
             again = departed_again(shown.departure, codes, rows, columns, usual)
             changed = replace(shown, codes=codes, departure=again)
             found = measure(changed, trial.zone, trial.metric)
@@ -179,7 +186,7 @@ class _Trials:
         """For each size: how many of how many were seen."""
         highest = _highest(values[zone.area_id, metric])
         return [
-            (size, sum(each > highest for each in tried), len(tried))
+            (size, sum(each > (0.0 if metric == SHIPS else highest) for each in tried), len(tried))
             for size in SIZES.get(metric, ())
             if (tried := self.found[zone.area_id, metric, size]) and highest is not None
         ]
@@ -203,6 +210,8 @@ class _Trial:
             if self.metric == TRACK:
                 return train(axis, self.size, rng)
             return ship(self.zone, grid, shown.water, self.size, rng)
+        if self.metric == SHIPS:
+            return afloat(self.zone, grid, shown.water & (shown.codes[0] != MISSING), self.size, rng)
         square = patch(self.zone, grid, shown.departure.seen, self.size, rng)
         if square is None:
             return []
@@ -259,6 +268,15 @@ def _unit(metric: str) -> str:
     return "m²" if metric.endswith("_m2") else "m"
 
 
+def _hull(metric: str) -> str:
+    return " of hull" if metric == SHIPS else ""
+
+
+def _counted(metric: str) -> str:
+    """What follows the number that a measure says: nothing where it counts."""
+    return "" if metric == SHIPS else f" {_unit(metric)}"
+
+
 def admission_words(admission: Admission) -> str:
     """Say for people what a measure can do in its zone."""
     where = f"in {admission.area_name}" if admission.area_id else "over the whole site"
@@ -269,12 +287,12 @@ def admission_words(admission: Admission) -> str:
         ""
         if admission.smallest is None
         else (
-            f"; it would see about {admission.smallest:,.0f} {_unit(admission.metric)}, {admission.seen} times of {TRIALS}"
+            f"; it would see about {admission.smallest:,.0f} {_unit(admission.metric)}{_hull(admission.metric)}, {admission.seen} times of {TRIALS}"
         )
     )
     return (
         f"{what} {where}: measurable here from {admission.clear_looks} clear looks; without anything going on it says "
-        f"{admission.usual:,.0f} {_unit(admission.metric)}, and 19 times of 20 at most {admission.highest:,.0f}{sees}."
+        f"{admission.usual:,.0f}{_counted(admission.metric)}, and 19 times of 20 at most {admission.highest:,.0f}{sees}."
     )
 
 
@@ -284,4 +302,5 @@ _WHAT = {
     BRIGHT: "Bright targets",
     TRACK: "Occupied track",
     BERTH: "Occupied berth",
+    SHIPS: "Vessels away from quays",
 }

@@ -8,6 +8,7 @@ to; `metric`, `delivery`, `lease`, `silence` and `token` are mutable.
 from db.schema.backfills import backfill_day, backfill_part
 from db.schema.base import SERIES_KEY, metadata
 from db.schema.counts import declared_baseline, metric, note, observation, series
+from db.schema.detections import detection
 from db.schema.flights import (
     aircraft,
     alias,
@@ -18,7 +19,7 @@ from db.schema.flights import (
     visit_version,
     visitor_key,
 )
-from db.schema.imagery import cutout, cutout_failure, detection, scene
+from db.schema.imagery import cutout, cutout_failure, scene
 from db.schema.judging import alert, alert_event, evaluation, rule_state
 from db.schema.places import change, site_version
 from db.schema.polling import (

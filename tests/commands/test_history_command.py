@@ -363,7 +363,15 @@ def test_a_count_that_cannot_be_used_is_told_and_nothing_is_stored(
 
 
 def test_what_could_not_be_seen_is_added_without_a_count(run: Run) -> None:
-    words = ("--reviewer", "Ann", "--start", "2023-10-05", "--not-assessable", "--note", "Cloud over the pier.")
+    words = (
+        "--reviewer",
+        "Ann",
+        "--start",
+        "2023-10-05",
+        "--not-assessable",
+        "--note",
+        "Cloud over the pier.",
+    )
     assert run("observations", "add", "busy-port", "containers", *words).stdout == "Added.\n"
     (look,) = json.loads(run("history", "busy-port", "--format", "json").stdout)["looks"]
     assert (look["value"], look["assessable"]) == (None, False)

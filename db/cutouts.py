@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import asdict, fields
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, union_all
+from sqlalchemy import Connection, LargeBinary, delete, func, literal, select, union_all
 
 from db.records import Cutout, CutoutFailure
 from db.schema import cutout, cutout_failure
@@ -36,6 +36,22 @@ def newest_cutout(connection: Connection, site_id: str) -> Cutout | None:
     """The picture of a site that was taken last, if there is one."""
     here = select(*_CUTOUT).where(cutout.c.site_id == site_id)
     row = connection.execute(here.order_by(cutout.c.acquired_at.desc(), *_CUTOUT[1:4]).limit(1)).first()
+    return None if row is None else Cutout(*row)
+
+
+def pictures(connection: Connection, site_id: str) -> list[Cutout]:
+    """The kept pictures of a site without their pixels (`png` empty), the newest first."""
+    columns = [literal(b"", LargeBinary).label(each.name) if each.name == "png" else each for each in _CUTOUT]
+    here = select(*columns).where(cutout.c.site_id == site_id)
+    return [
+        Cutout(*row) for row in connection.execute(here.order_by(cutout.c.acquired_at.desc(), *_CUTOUT[1:4]))
+    ]
+
+
+def picture_of(connection: Connection, site_id: str, item_id: str) -> Cutout | None:
+    """The kept picture of a site that was made from this scene."""
+    here = select(*_CUTOUT).where(cutout.c.site_id == site_id, cutout.c.item_id == item_id)
+    row = connection.execute(here.order_by(cutout.c.made_at.desc()).limit(1)).first()
     return None if row is None else Cutout(*row)
 
 

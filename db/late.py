@@ -49,6 +49,8 @@ SHOWN: Mapping[str, str] = {
     "site_version": f"recorded_at <= {_AT}",
     "change": f"recorded_at <= {_AT}",
     "aircraft": _WHOLE,
+    # Words and units, with nothing of when or where.
+    "metric": _WHOLE,
     # How things stand now, or nothing that a public page shows.
     **dict.fromkeys(
         (

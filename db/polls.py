@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 
 from db.chunks import chunks
 from db.coverage import accrue, drop_unborn_hours
+from db.detections import insert_detections
 from db.extracts import answer_digest, store_extracts
 from db.flight_claims import insert_claims, insert_estimates
 from db.flights import drop_unborn_fixes, insert_fixes
@@ -21,6 +22,7 @@ from db.moments import CLOCK_SKEW
 from db.provider_states import BackOff, note_failure, note_good
 from db.records import Extract, Fix, Outcome, Poll, Purpose, Scene
 from db.records.claims import EstimatedPosition, FlightClaim
+from db.records.detections import Detection
 from db.schema import poll
 from db.upsert import insert_ignore
 
@@ -71,6 +73,7 @@ class PollResult:
     extracts: tuple[Extract, ...] = ()
     fixes: tuple[Fix, ...] = ()
     scenes: tuple[Scene, ...] = ()
+    detections: tuple[Detection, ...] = ()
     claims: tuple[FlightClaim, ...] = ()
     estimates: tuple[EstimatedPosition, ...] = ()
     nearby: Mapping[str, int] = field(default_factory=dict)
@@ -167,6 +170,7 @@ def _store_answer(
         return None, None
     insert_fixes(connection, [replace(each, poll_id=begun.id) for each in result.fixes])
     insert_scenes(connection, [replace(each, poll_id=begun.id) for each in result.scenes])
+    insert_detections(connection, [replace(each, poll_id=begun.id) for each in result.detections])
     insert_claims(connection, [replace(each, poll_id=begun.id) for each in result.claims])
     insert_estimates(connection, [replace(each, poll_id=begun.id) for each in result.estimates])
     store_extracts(connection, begun.id, result.extracts, now)

@@ -32,9 +32,13 @@ from monitor.config.settings import EmailSettings, LogSettings, Settings, Settin
 from monitor.derive.pictures import PICTURE_CAPS, picture_hosts
 from monitor.feeds import Feed, FeedClient, Provider
 from monitor.feeds.authorities import CaFileError, trusting
+from monitor.feeds.detections_file import DetectionsFileFeed
+from monitor.feeds.firms import FirmsFeed
 from monitor.feeds.fr24_flights import Fr24FlightsFeed
 from monitor.feeds.fr24_live import Fr24AirportsFeed, Fr24LiveFeed
+from monitor.feeds.gfw_port_visits import GfwPortVisitsFeed
 from monitor.feeds.http import Caps, GuardedClient
+from monitor.feeds.ogc_features import OgcFeaturesFeed
 from monitor.feeds.opensky import OpenSkyFeed
 from monitor.feeds.opensky_flights import OpenSkyFlightsFeed
 from monitor.feeds.opensky_tracks import OpenSkyTracksFeed
@@ -43,6 +47,7 @@ from monitor.feeds.providers import configured_providers
 from monitor.feeds.rate_limit import no_rate_limit, rate_limiter_of
 from monitor.feeds.readsb import ReadsbFeed
 from monitor.feeds.stac import StacFeed
+from monitor.feeds.stac_detections import StacDetectionsFeed
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
 from monitor.ops.heartbeat import DeadMan
@@ -61,6 +66,11 @@ FEEDS: Mapping[str, Callable[[Provider, FeedClient], Feed]] = {
     "flightradar24_airports": Fr24AirportsFeed,
     "flightradar24_flights": Fr24FlightsFeed,
     "stac": StacFeed,
+    "stac_detections": StacDetectionsFeed,
+    "ogc_features": OgcFeaturesFeed,
+    "detections_file": DetectionsFileFeed,
+    "firms": FirmsFeed,
+    "gfw_port_visits": GfwPortVisitsFeed,
 }
 """Every kind of source by the name that `[providers.NAME] kind = …` uses."""
 

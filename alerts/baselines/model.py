@@ -14,12 +14,10 @@ from numpy.typing import ArrayLike
 
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 from db.records import Measure, SeriesKind
+from db.records.counts import LARGEST_COUNT
 
 EXPOSURE_GATES: dict[SeriesKind, float] = {"stock": 0.3, "flow": 0.5}
 """Least exposure at which a zero means something and a look belongs to a baseline."""
-
-LARGEST_COUNT = 1e6
-"""More than a million in one look is a defect of the source, not a count."""
 
 DAYS_A_YEAR = 365.25
 DAYS_A_WEEK = 7

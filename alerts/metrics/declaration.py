@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from alerts.baselines.budget import SEVERITIES
-from alerts.baselines.model import LARGEST_COUNT
 from db.records import Measure, SeriesKind
+from db.records.counts import LARGEST_COUNT
 
 NOTE_METRIC = "note"
 """What stands in a metric's place where a row is a remark."""
@@ -17,7 +16,8 @@ LARGEST_AMOUNT = 1e12
 """A larger measured number is a defect of the source unless the declaration allows it."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,58}[a-z0-9]")
-_RESERVED = frozenset({NOTE_METRIC, *SEVERITIES})
+# Beside metrics, severities are keys of a site's promise.
+_RESERVED = frozenset({NOTE_METRIC, "urgent", "notify", "digest"})
 _KEYS = (
     "measure",
     "kind",

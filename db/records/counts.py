@@ -11,6 +11,8 @@ Measure = Literal["count", "continuous"]
 Precision = Literal["minute", "hour", "day", "month", "window"]
 Qualifier = Literal["=", "~=", ">=", "<="]
 Statistic = Literal["max", "none_before", "last_seen", "share"]
+LARGEST_COUNT = 1e6
+"""More than a million in one look is a defect of the source, not a count."""
 UNDATED = "The date of publication is not known: it was known at the earliest when the period had ended."
 """What the remark of a statement ends with whose publisher gave no date, so that it goes wherever the remark goes."""
 

@@ -8,6 +8,7 @@ link to, and `measure_admission` from `pixel_look`; `metric`, `delivery`, `lease
 from db.schema.backfills import backfill_day, backfill_part
 from db.schema.base import SERIES_KEY, metadata
 from db.schema.counts import declared_baseline, metric, note, observation, series
+from db.schema.detections import detection
 from db.schema.flights import (
     aircraft,
     alias,
@@ -21,7 +22,6 @@ from db.schema.flights import (
 from db.schema.imagery import (
     cutout,
     cutout_failure,
-    detection,
     measure_admission,
     pixel_failure,
     pixel_look,

@@ -30,22 +30,6 @@ scene = Table(
     Index("ix_scene_poll_id", "poll_id"),
 )
 
-detection = Table(
-    "detection",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("site_id", Text, nullable=False),
-    Column("detected_class", Text, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("geometry", Json),
-    Column("score", Float),
-    Column("source", Text, nullable=False),
-    Column("scene", Text, nullable=False, server_default=""),
-    Column("properties", Json, nullable=False),
-    Column("recorded_at", UtcDateTime, nullable=False),
-    Index("ix_detection_site_id_at", "site_id", "at"),
-)
-
 cutout = Table(
     "cutout",
     metadata,

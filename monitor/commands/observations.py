@@ -1,4 +1,4 @@
-"""`sitewatch observations`: bring counts in from files."""
+"""`sitewatch observations`: bring counts in from files, or one by one."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -13,13 +13,93 @@ from monitor.errors import InputError, WorkFailed
 if TYPE_CHECKING:
     from monitor.imports import ImportProgress, ImportReport
 
-observations_app = typer.Typer(no_args_is_help=True, help="Bring counts in from files.")
+observations_app = typer.Typer(no_args_is_help=True, help="Bring counts in, from files or one by one.")
 _SHOWN_FAULTS = 50
 
 
 @observations_app.callback()
 def _observations() -> None:
-    """Bring counts in from files."""
+    """Bring counts in, from files or one by one."""
+
+
+@observations_app.command("add")
+def add_count(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")],
+    metric: Annotated[str, typer.Argument(metavar="METRIC", help="What was counted or measured.")],
+    value: Annotated[str, typer.Argument(metavar="[VALUE]", help="How many, or how much.")] = "",
+    *,
+    reviewer: Annotated[str, typer.Option("--reviewer", help="Who counted: you.")],
+    scene: Annotated[str, typer.Option("--scene", help="The image; one on record gives the time.")] = "",
+    start: Annotated[str, typer.Option("--start", help="The day, or the time with its zone.")] = "",
+    end: Annotated[str, typer.Option("--end", help="The last day, where it is a longer period.")] = "",
+    low: Annotated[str, typer.Option("--low", help="At least so many, for all that can be seen.")] = "",
+    high: Annotated[str, typer.Option("--high", help="At most so many.")] = "",
+    comparator: Annotated[str, typer.Option("--comparator", help="=, ~= (about), >= or <=.")] = "",
+    area: Annotated[str, typer.Option("--area", help="The area's id; without it the whole site.")] = "",
+    subject: Annotated[str, typer.Option("--subject", help="Which of them, such as type:Tu-160.")] = "",
+    exposure: Annotated[str, typer.Option("--exposure", help="The share that could be seen, 0 to 1.")] = "",
+    not_assessable: Annotated[
+        bool, typer.Option("--not-assessable", help="Nothing could be counted; that is no zero.")
+    ] = False,
+    sensor: Annotated[str, typer.Option("--sensor", help="What took the image, such as S2.")] = "",
+    certainty: Annotated[str, typer.Option("--certainty", help="high, medium or low.")] = "",
+    url: Annotated[str, typer.Option("--url", help="Where it can be seen.")] = "",
+    note: Annotated[str, typer.Option("--note", help="A sentence for the reader.")] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Add one count of your own; the same command with another value corrects it.
+
+    Your count of a scene stays beside those that others make of it.
+    """
+    from db.engine import reading
+    from db.imagery import scenes
+    from monitor.imports import import_row
+    from monitor.imports.analyst import AnalystCount, count_row
+
+    said = AnalystCount(
+        site_id=site,
+        metric=metric,
+        value=value,
+        reviewer=reviewer,
+        scene=scene,
+        start=start,
+        end=end,
+        low=low,
+        high=high,
+        comparator=comparator,
+        area=area,
+        subject=subject,
+        assessable="no" if not_assessable else "",
+        exposure=exposure,
+        sensor=sensor,
+        certainty=certainty,
+        url=url,
+        note=note,
+    )
+    with opened(fresh=True) as app:
+        app.known_site(site)
+        now = utc_now()
+        with reading(app.engine) as connection:
+            known = scenes(connection, site_id=site) if scene else []
+        report = import_row(
+            app.engine, count_row(said, known, now, "sitewatch observations add"), app.sites, now
+        )
+    if as_json:
+        print_json({"ok": not report.faults, **asdict(report)})
+    elif report.faults:
+        for fault in report.faults:
+            typer.echo(f"{fault.column}: {fault.problem}. {fault.mend}.", err=True)
+        typer.echo("Nothing was added.", err=True)
+    else:
+        say(_added(report))
+    if report.faults:
+        raise typer.Exit(2)
+
+
+def _added(report: "ImportReport") -> str:
+    if report.revised:
+        return "Corrected: your earlier count of it stays on record as its first version."
+    return "Known already: nothing was changed." if report.unchanged else "Added."
 
 
 @observations_app.command("import")

@@ -16,6 +16,7 @@ from db.engine import Engine, reading, writing
 from db.flights import underived_polls
 from db.records import Poll
 from monitor.derive.days import changed_looks, close_ended
+from monitor.derive.detections import looks_of_detections
 from monitor.derive.scenes import looks_of_scenes
 from monitor.derive.tracks import TrackReader, changes_by_site
 from monitor.flights.places import Place, places_of, regions_of
@@ -108,4 +109,5 @@ def _reckon(
     by_id = {site.id: site for site in sites}
     poll_ids = [poll.id for poll in batch]
     draft.record_looks(list(looks_of_scenes(draft.connection, poll_ids, by_id, draft.now)))
+    draft.record_looks(list(looks_of_detections(draft.connection, poll_ids, by_id, draft.now)))
     return len(changes)

@@ -43,7 +43,7 @@ from monitor.sites import Site
 
 PICTURE_HOSTS_OPTION = "picture_hosts"
 DEFAULT_PICTURE_HOSTS = ("amazonaws.com", "element84.com")
-PICTURES_KEPT_A_SITE = 3
+PICTURES_KEPT_A_SITE = 6
 """How many pictures of a site are kept."""
 PICTURE_BUDGET = RangeBudget()
 PICTURE_CAPS = Caps(body_bytes=PICTURE_BUDGET.size, connect_s=10, read_s=10, total_s=30)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from db.records import Fix, Purpose, Scene
 from db.records.claims import EstimatedPosition, FlightClaim
+from db.records.detections import Detection
 from monitor.sites import Site
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class Fetched:
     feed_time: datetime | None = None
     fixes: tuple[Fix, ...] = ()
     scenes: tuple[Scene, ...] = ()
+    detections: tuple[Detection, ...] = ()
+    """Objects that the provider says it found."""
     claims: tuple[FlightClaim, ...] = ()
     """What the provider says of flights: evidence, never counts."""
     estimates: tuple[EstimatedPosition, ...] = ()

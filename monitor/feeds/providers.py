@@ -116,6 +116,49 @@ DEFAULT_PROVIDERS = (
         for part, interval_s in (("", 600), ("-airports", 600), ("-flights", 21_600))
     ),
     Provider(
+        name="firms",
+        kind="firms",
+        base_url="https://firms.modaps.eosdis.nasa.gov",
+        interval_s=3_600,
+        licence="open data",
+        attribution="NASA FIRMS (https://earthdata.nasa.gov/firms)",
+        enabled=False,
+        redistribute=True,
+        options={"source": "VIIRS_NOAA20_NRT", "days": "2", "spacing_s": "1"},
+        terms_url="https://earthdata.nasa.gov/firms",
+        limits="5,000 transactions in ten minutes; needs a free MAP_KEY as token",
+    ),
+    Provider(
+        name="global-fishing-watch",
+        kind="gfw_port_visits",
+        base_url="https://gateway.api.globalfishingwatch.org/v3",
+        interval_s=43_200,
+        licence="CC BY-NC 4.0, non-commercial use alone",
+        attribution="Powered by Global Fishing Watch (https://globalfishingwatch.org)",
+        enabled=False,
+        options={"spacing_s": "1"},
+        terms_url="https://globalfishingwatch.org/our-apis/documentation",
+        limits="50,000 requests a day; needs a token; told about four days late",
+    ),
+    *(
+        Provider(
+            name=name,
+            kind=kind,
+            # A reserved name: whoever switches one on says where it is, what it holds, and under which terms.
+            base_url=f"https://detections.example/{path}",
+            interval_s=21_600,
+            licence="as its operator says",
+            attribution="the operator of this feed of detections",
+            enabled=False,
+            limits="as its operator says",
+        )
+        for name, kind, path in (
+            ("detections-ogc", "ogc_features", "collections/detections"),
+            ("detections-file", "detections_file", "detections.geojson"),
+            ("detections-stac", "stac_detections", "stac"),
+        )
+    ),
+    Provider(
         name="receiver",
         kind="readsb",
         base_url="http://127.0.0.1/tar1090/data/aircraft.json",

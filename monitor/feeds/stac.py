@@ -11,19 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode
 
 import shapely
 
 from db.records import Purpose, Scene
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Fetched, Provider, Scope
+from monitor.feeds.links import ForeignLinkError, followed, next_link
 from monitor.feeds.parsing import parse_json, words_of
 from monitor.feeds.stac_items import ItemReader
 from monitor.sites import Site
 
 SITES_AT_ONCE = 20
-_PORTS = {"http": 80, "https": 443}
 _NO_POST = (405, 501)
 """Not allowed, and not implemented."""
 _DEFAULTS = {"initial_days": 90, "overlap_days": 7, "lag_minutes": 10, "limit": 100, "max_pages": 20}
@@ -95,13 +95,12 @@ class StacFeed:
         self, scope: Scope, sites: Sequence[Site], *, purpose: Purpose, now: datetime, since: datetime | None
     ) -> Fetched:
         """Search a window that ends minutes ago and reaches back before the last search, following pages."""
-        begins = now - self._initial if since is None else min(since, now) - self._overlap
-        ends = now - self._lag
+        begins, ends = self.window(now, since)
         reader = ItemReader(self.provider.name, self._collections, sites, begins=begins, ends=ends, now=now)
         read: dict[tuple[str, str], Sequence[Scene]] = {}
         bodies: list[bytes] = []
         status, matched, unusable = 0, 0, 0
-        for answer, page in self._pages(self._search(sites, begins, ends), scope, purpose):
+        for answer, page in self.pages(sites, begins, ends, scope, purpose):
             status = answer.status
             bodies.append(answer.body)
             matched = max(matched, _matched(page))
@@ -130,6 +129,17 @@ class StacFeed:
             scenes=tuple(sorted(scenes, key=_order)),
             rejected=dict(rejected),
         )
+
+    def window(self, now: datetime, since: datetime | None) -> tuple[datetime, datetime]:
+        """What is asked for: from before the last search until minutes ago."""
+        begins = now - self._initial if since is None else min(since, now) - self._overlap
+        return begins, now - self._lag
+
+    def pages(
+        self, sites: Sequence[Site], begins: datetime, ends: datetime, scope: Scope, purpose: Purpose
+    ) -> Iterator[tuple[Answer, dict[str, Any]]]:
+        """Search for these sites in this window, page after page; each page holds a list `features`."""
+        return self._pages(self._search(sites, begins, ends), scope, purpose)
 
     def _key(self, group: Sequence[Site]) -> str:
         outlines = json.dumps([self._collections, [[site.id, site.geometry.wkt] for site in group]])
@@ -182,24 +192,22 @@ class StacFeed:
         )
 
     def _next(self, page: Mapping[str, Any], first: _Request, answer: Answer, where: str) -> _Request | None:
-        link = _next_link(page)
+        link = next_link(page)
         if link is None:
             return None
         try:
-            url = _outside(urljoin(first.url, link["href"]), first.url)
-            elsewhere = _origin(url) != _origin(first.url)
+            url = followed(link["href"], first.url)
             json.dumps(link)
+        except ForeignLinkError as error:
+            raise FeedError(
+                f"{where}: {error}. If the catalogue has moved, change base_url; if it is your own behind a proxy, let the proxy hand "
+                "on Host and X-Forwarded-Proto.",
+                status=answer.status,
+            ) from None
         except (ValueError, RecursionError):
             raise FeedError(
                 f"{where}: the link to the next page cannot be followed.", status=answer.status
             ) from None
-        if elsewhere:
-            raise FeedError(
-                f"{where}: the next page is said to be on another server ({urlsplit(url).hostname!r}), which is not "
-                "asked. If the catalogue has moved, change base_url; if it is your own behind a proxy, let the proxy hand "
-                "on Host and X-Forwarded-Proto.",
-                status=answer.status,
-            )
         if str(link.get("method", "GET")).upper() != "POST":
             return _Request("GET", url, None, _headers(link))
         return _Request("POST", url, _next_body(link, first), _headers(link))
@@ -254,14 +262,6 @@ def _item_key(item: object) -> tuple[str, str] | None:
     return (collection, item_id) if isinstance(collection, str) and isinstance(item_id, str) else None
 
 
-def _next_link(page: Mapping[str, Any]) -> dict[str, Any] | None:
-    links = page.get("links")
-    for link in links if isinstance(links, list) else []:
-        if isinstance(link, dict) and link.get("rel") == "next" and isinstance(link.get("href"), str):
-            return link
-    return None
-
-
 def _next_body(link: Mapping[str, Any], first: _Request) -> Mapping[str, Any] | None:
     body = link.get("body")
     if not isinstance(body, dict):
@@ -280,22 +280,6 @@ def _headers(link: Mapping[str, Any]) -> dict[str, str]:
         and key.lower() not in _OWN_HEADERS
         and not key.lower().startswith(_OWN_PREFIXES)
     }
-
-
-def _outside(url: str, first: str) -> str:
-    """A link as it is asked: behind a proxy a server often writes its own scheme or port, or none, into its links.
-
-    What leads to the host that was asked is asked where that was, and nowhere else.
-    """
-    parts, asked = urlsplit(url), urlsplit(first)
-    if parts.hostname == asked.hostname and parts.scheme in _PORTS and parts.port != 0:
-        return parts._replace(scheme=asked.scheme, netloc=asked.netloc).geturl()
-    return url
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _order(scene: Scene) -> tuple[datetime, str, str, str]:

@@ -76,7 +76,13 @@ def import_file(
     are where a row does not, '' the site's own.
     """
     clock = ImportClock(now, latest=now, zone=zone)
-    return _import(engine, path, sites, clock, skip_bad=skip_bad, progress=progress)
+    return _import(engine, lambda: open_rows(path), sites, clock, skip_bad=skip_bad, progress=progress)
+
+
+def import_row(engine: Engine, row: RawRow, sites: Mapping[str, Site], now: datetime) -> ImportReport:
+    """Import one row that a person gave, by the same checks and with the same identity as one of a file."""
+    clock = ImportClock(now, latest=now)
+    return _import(engine, lambda: Rows(lambda: iter([row])), sites, clock, skip_bad=False, progress=None)
 
 
 def check_file(
@@ -102,7 +108,7 @@ def load_published(engine: Engine, path: Path, sites: Mapping[str, Site], now: d
 
     Facts about sites that are no longer watched are left out.
     """
-    return _import(engine, path, sites, ImportClock(now), skip_bad=True, progress=None)
+    return _import(engine, lambda: open_rows(path), sites, ImportClock(now), skip_bad=True, progress=None)
 
 
 def withdraw_published(
@@ -141,7 +147,7 @@ def _taken_back(said: Observation, why: str, now: datetime) -> Observation:
 
 def _import(
     engine: Engine,
-    path: Path,
+    opened: Callable[[], Rows],
     sites: Mapping[str, Site],
     clock: ImportClock,
     *,
@@ -150,7 +156,7 @@ def _import(
 ) -> ImportReport:
     say = progress or (lambda _stage, _rows: None)
     try:
-        rows = open_rows(path)
+        rows = opened()
         check = _check(rows, sites, clock, say)
     except UnreadableFile as error:
         return ImportReport(faults=error.faults)

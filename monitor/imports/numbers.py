@@ -4,7 +4,7 @@ import re
 import unicodedata
 from decimal import Decimal
 
-from alerts.baselines.model import LARGEST_COUNT
+from db.records.counts import LARGEST_COUNT
 from monitor.imports.faults import BadCell
 from monitor.sites.faults import printable_value
 

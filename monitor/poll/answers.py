@@ -24,6 +24,11 @@ _THINGS = {
     "opensky_tracks": "waypoints for",
     "flightradar24_airports": "aircraft on their way to or from airports, for",
     "flightradar24_flights": "flights claimed for",
+    "detections_file": "rows read for",
+    "ogc_features": "features around",
+    "stac_detections": "items over",
+    "firms": "hot spots around",
+    "gfw_port_visits": "port visits around",
 }
 """What each kind of feed lists, where it is not aircraft around a place."""
 _ILLEGIBLE = {
@@ -74,6 +79,7 @@ def answered_result(fetched: Fetched, outcome: Outcome) -> PollResult:
         bodies=fetched.bodies,
         fixes=fetched.fixes,
         scenes=fetched.scenes,
+        detections=fetched.detections,
         claims=fetched.claims,
         estimates=fetched.estimates,
     )

@@ -32,6 +32,7 @@ from monitor.web.api.description import describe
 from monitor.web.context import WebContext, web_of
 from monitor.web.events import ChangeFeed
 from monitor.web.files import BUILT_FOLDER, NOT_BUILT, Assets, Files
+from monitor.web.looking import routes as looking_routes
 from monitor.web.rendering import Renderer, make_environment
 from monitor.web.security import (
     AccessMiddleware,
@@ -49,7 +50,15 @@ THREADS = 8
 PACKED_FROM_BYTES = 1_000
 API_PREFIX = "/api/"
 OPENAPI_URL = "/api/v1/openapi.json"
-_ROUTERS = (pages.router, actions.router, adding_routes.router, api.router, streams.router, health.router)
+_ROUTERS = (
+    pages.router,
+    actions.router,
+    adding_routes.router,
+    looking_routes.router,
+    api.router,
+    streams.router,
+    health.router,
+)
 
 _log = structlog.get_logger()
 

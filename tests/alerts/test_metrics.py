@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from alerts.baselines.budget import SEVERITIES
 from alerts.metrics import (
     METRICS,
     MetricError,
@@ -92,7 +93,7 @@ def test_a_declared_metric_has_its_words() -> None:
     [
         ("Fire", {}, "a name has 3 to 60 small letters"),
         ("note", {}, "means something else"),
-        ("notify", {}, "means something else"),
+        *((name, {}, "means something else") for name in SEVERITIES),
         ("railcars", {}, "sitewatch has a metric of this name already"),
         ("fire_mw", {"measure": "float"}, "measure is 'float'; write 'count' or 'continuous'"),
         ("fire_mw", {"measure": None}, "measure is None"),

@@ -322,3 +322,56 @@ def test_the_published_history_is_there_from_the_start(run: Run, tmp_path: Path)
     (tmp_path / "none.csv").write_text(COUNTS, encoding="utf-8")
     begin()
     assert "about 73" in printed(run("history", "busy-port", "containers"))
+
+
+def test_one_count_is_added_and_corrected_and_another_persons_stays_beside_it(run: Run) -> None:
+    add = ("observations", "add", "busy-port", "containers")
+    where = ("--start", "2023-10-05", "--reviewer")
+    assert run(*add, "70", *where, "Ann", "--low", "60", "--high", "80").stdout == "Added.\n"
+    assert run(*add, "70", *where, "Ann", "--low", "60", "--high", "80").stdout.startswith("Known already")
+    assert run(*add, "72", *where, "Ann", "--low", "60", "--high", "80").stdout.startswith("Corrected")
+    told = json.loads(run(*add, "40", *where, "Ben", "--json").stdout)
+    assert (told["ok"], told["stored"]) == (True, 1)
+    looks = json.loads(run("history", "busy-port", "containers", "--format", "json").stdout)["looks"]
+    assert [(each["publisher"], each["value"], each["revision"]) for each in looks] == [
+        ("Ben", 40.0, 1),
+        ("Ann", 72.0, 2),
+    ]
+    assert {each["procedure"] for each in looks} == {"analyst"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("containers", "70", "--reviewer", "Ann"), 2, "Say when it was (start)"),
+        (("containers", "70", "--reviewer", " ", "--start", "2023-10-05"), 2, "Say who counted"),
+        (("containers", "70", "--reviewer", "Ann", "--scene", "S2A_X"), 2, "its time is not known"),
+        (("containers", "70.5", "--reviewer", "Ann", "--start", "2023-10-05"), 2, "is not a whole number"),
+        (("containers", "--reviewer", "Ann", "--start", "2023-10-05"), 2, "it is empty"),
+        (("trains", "7", "--reviewer", "Ann", "--start", "2023-10-05"), 2, "is not a metric"),
+    ],
+)
+def test_a_count_that_cannot_be_used_is_told_and_nothing_is_stored(
+    run: Run, words: tuple[str, ...], code: int, said: str
+) -> None:
+    result = run("observations", "add", "busy-port", *words)
+    assert result.exit_code == code or isinstance(result.exception, InputError)
+    assert said in result.output + str(result.exception)
+    # The file that is not there would be made by `add` alone.
+    stored = run("history", "busy-port", "--format", "json")
+    assert stored.exit_code != 0 or json.loads(stored.stdout)["looks"] == []
+
+
+def test_what_could_not_be_seen_is_added_without_a_count(run: Run) -> None:
+    words = (
+        "--reviewer",
+        "Ann",
+        "--start",
+        "2023-10-05",
+        "--not-assessable",
+        "--note",
+        "Cloud over the pier.",
+    )
+    assert run("observations", "add", "busy-port", "containers", *words).stdout == "Added.\n"
+    (look,) = json.loads(run("history", "busy-port", "--format", "json").stdout)["looks"]
+    assert (look["value"], look["assessable"]) == (None, False)

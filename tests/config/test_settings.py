@@ -316,7 +316,7 @@ def test_the_examples_in_the_docs_are_sound(tmp_path: Path) -> None:
         page.name: re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
         for page in sorted(docs.glob("*.md"))
     }
-    assert len(examples["settings.md"]) == 3
+    assert len(examples["settings.md"]) == 4
     assert sum(map(len, examples.values())) > 8
     for example in (each for page, found in examples.items() for each in found if page != "aircraft.md"):
         from_toml(tmp_path, example.replace('"secrets/', f'"{tmp_path}/secrets/'))

@@ -173,7 +173,7 @@ def test_what_has_a_picture_is_not_asked_for_again(sqlite_engine: Engine) -> Non
 
 def test_a_newer_scene_replaces_the_picture_and_the_oldest_are_dropped(engine: Engine) -> None:
     with web(by_site) as (pictures, _, _):
-        for day in (5, 4, 3, 2):
+        for day in range(PICTURES_KEPT_A_SITE + 2, 1, -1):
             store(engine, scene(day=day))
             assert [report.made for report in refresh(engine, pictures)] == [True]
     found = kept(engine)

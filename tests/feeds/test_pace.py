@@ -134,7 +134,8 @@ def test_each_provider_keeps_what_it_publishes(tmp_path: Path, sqlite_engine: En
         each.name: each.options["spacing_s"] for each in DEFAULT_PROVIDERS if "spacing_s" in each.options
     }
     fr24 = ("flightradar24", "flightradar24-airports", "flightradar24-flights")
-    assert spacing == {"adsb.fi": "1", "airplanes.live": "1", **dict.fromkeys(fr24, "6")}
+    others = ("adsb.fi", "airplanes.live", "firms", "global-fishing-watch")
+    assert spacing == {**dict.fromkeys(others, "1"), **dict.fromkeys(fr24, "6")}
     assert rate_limiter_of(DEFAULT_PROVIDERS[0], sqlite_engine, utc_now, sleep_s) is no_rate_limit
     values = {
         "database_url": f"sqlite:///{tmp_path}/test.db",

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from alerts.baselines.model import LARGEST_COUNT
 from alerts.metrics import METRICS
 from alerts.metrics.declaration import LARGEST_AMOUNT
 from db.records import Precision, Qualifier
+from db.records.counts import LARGEST_COUNT
 from monitor.imports.columns import FEATURE_ALIASES, FEATURE_EXTRAS, ID_COLUMN, IMPORT_COLUMNS
 from monitor.imports.sources import MAX_CSV_BYTES, MAX_GEOJSON_BYTES
 from monitor.imports.values import MAX_CELL_TEXT

@@ -97,6 +97,24 @@ def fr24_body(*rows: Any) -> bytes:
     return json.dumps({"data": list(rows)}).encode()
 
 
+DETECTED: dict[str, Any] = {
+    "type": "Feature", "id": "object-a", "geometry": {"type": "Point", "coordinates": [-70.6, -51.9]},
+    "properties": {
+        "datetime": "2023-08-01T10:30:00Z", "time": "2023-08-01T10:30:00Z", "class": "plane", "score": 0.8,
+    },
+}  # fmt: skip
+DETECTED_ITEM: dict[str, Any] = {
+    **DETECTED, "stac_version": "1.0.0", "collection": "aircraft", "links": [], "assets": {},
+}  # fmt: skip
+FIRMS_ANSWER = (
+    b"latitude,longitude,bright_ti4,scan,track,acq_date,acq_time,satellite,instrument,confidence,version,bright_ti5,frp,daynight\n"
+    b"-51.9,-70.6,319.19,0.39,0.36,2023-08-01,530,N20,VIIRS,n,2.0NRT,295.82,,N\n"
+)
+PORT_VISIT: dict[str, Any] = {
+    "id": "a1b2", "type": "port_visit", "start": "2023-07-28T10:30:00.000Z", "end": "2023-07-29T10:30:00.000Z",
+    "position": {"lat": -51.9, "lon": -70.6}, "vessel": {"ssvid": "273000000", "name": "LADY R", "flag": "RUS"},
+    "portVisit": {"visitId": "v", "confidence": "4", "startAnchorage": {"id": "x", "atDock": True}},
+}  # fmt: skip
 GOOD_ANSWERS: Mapping[str, bytes] = {
     "readsb": v2_body(aircraft(lat=-51.9, lon=-70.6)),
     "opensky": opensky_body(OPENSKY_ROW),
@@ -106,6 +124,11 @@ GOOD_ANSWERS: Mapping[str, bytes] = {
     "flightradar24": fr24_body(FR24_POSITION),
     "flightradar24_airports": fr24_body(FR24_POSITION),
     "flightradar24_flights": fr24_body(FR24_FLIGHT),
+    "ogc_features": stac_page(DETECTED),
+    "detections_file": stac_page(DETECTED),
+    "stac_detections": stac_page(DETECTED_ITEM),
+    "firms": FIRMS_ANSWER,
+    "gfw_port_visits": json.dumps({"total": 1, "nextOffset": None, "entries": [PORT_VISIT]}).encode(),
 }
 """One answer of each kind that holds one thing over Quiet Field."""
 
@@ -135,6 +158,8 @@ def _provider(kind: str) -> Provider:
     )  # fmt: skip
 
 
+TABLES = frozenset({"firms"})
+"""Kinds that answer with a table and not with JSON."""
 CASES = [Case(kind, _provider(kind)) for kind in FEEDS]
 
 
@@ -150,7 +175,13 @@ def fetch(feed: Feed, now: datetime = NOON) -> Fetched:
 
 def things(fetched: Fetched) -> int:
     """How many things of any kind the answer gave."""
-    return len(fetched.fixes) + len(fetched.scenes) + len(fetched.claims) + len(fetched.estimates)
+    return (
+        len(fetched.detections)
+        + len(fetched.fixes)
+        + len(fetched.scenes)
+        + len(fetched.claims)
+        + len(fetched.estimates)
+    )
 
 
 def with_extras(value: Any) -> Any:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -455,19 +455,28 @@ _PYGEOAPI_COLLECTION = """
     keywords: [a]
     links: []
     extents: {{spatial: {{bbox: [-180, -90, 180, 90], crs: "http://www.opengis.net/def/crs/OGC/1.3/CRS84"}}}}
-    providers: [{{type: feature, name: GeoJSON, data: "{path}", id_field: id}}]
+    providers: [{{type: feature, name: {store}, data: "{path}", id_field: id, time_field: datetime}}]
 """
 
 
 @contextmanager
-def pygeoapi(folder: Path, collections: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
-    """Run pygeoapi with these features by collection, ten a page, and give the address of its root."""
+def pygeoapi(
+    folder: Path,
+    collections: Mapping[str, Sequence[Mapping[str, Any]]],
+    store: Literal["GeoJSON", "TinyDB"] = "GeoJSON",
+) -> Iterator[str]:
+    """Run pygeoapi with these features by collection, ten a page, and give the address of its root.
+
+    Kept as GeoJSON they are not filtered by time, whatever is asked; in a TinyDB they are.
+    """
     program, port = in_their_venv("pygeoapi"), free_port()
     settings = _PYGEOAPI.format(host=HOST, port=port)
     for name, features in collections.items():
         path = folder / f"{name}.geojson"
-        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-        settings += _PYGEOAPI_COLLECTION.format(name=name, path=path)
+        rows = {"_default": {str(number): each for number, each in enumerate(features, start=1)}}
+        collection = {"type": "FeatureCollection", "features": features}
+        path.write_text(json.dumps(rows if store == "TinyDB" else collection))
+        settings += _PYGEOAPI_COLLECTION.format(name=name, path=path, store=store)
     config, described = folder / "pygeoapi.yml", folder / "openapi.yml"
     config.write_text(settings)
     named = {"PYGEOAPI_CONFIG": str(config), "PYGEOAPI_OPENAPI": str(described)}

@@ -18,7 +18,7 @@ mkdirSync(join(out, "atlas"), { recursive: true });
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ["page.js", "map.js", "chart.js", "draw.js", "fonts.css", "vendor.css"].map((name) => join(here, name)),
+  entryPoints: ["page.js", "map.js", "chart.js", "draw.js", "compare.js", "locate.js", "fonts.css", "vendor.css"].map((name) => join(here, name)),
   outdir: out,
   bundle: true,
   splitting: true,

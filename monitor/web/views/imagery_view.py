@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 from alerts.words import ago, capital, utc
 from db.cutouts import cutout_failures, newest_cutout
@@ -52,11 +53,11 @@ def site_picture(connection: Connection, site: Site, now: datetime) -> SitePictu
     if made is None:
         return SitePicture("", 0, 0, "", "", "", _why_none(connection, site, known, now), due)
     return SitePicture(
-        url=f"/sites/{site.id}/picture?taken={made.acquired_at:%Y%m%dT%H%M%S}-{made.outline}",
+        url=f"/sites/{site.id}/picture?taken={_mark(made)}",
         width_px=made.width_px,
         height_px=made.height_px,
         alt=f"Satellite picture of {site.name} with its outline, {made.metres_per_pixel:g} m a pixel",
-        caption=_caption(made, now),
+        caption=picture_caption(made, now),
         attribution=made.attribution,
         missing="",
         next_pass=due,
@@ -82,7 +83,17 @@ def measurable(connection: Connection, site: Site) -> tuple[str, ...]:
     return (f"Not measurable here yet: {words} before anything can be said.",)
 
 
-def _caption(made: Cutout, now: datetime) -> str:
+def picture_url(made: Cutout) -> str:
+    """Where one kept picture is; the address changes with the picture, so that browsers may keep it."""
+    return f"/sites/{quote(made.site_id)}/picture?item={quote(made.item_id)}&taken={_mark(made)}"
+
+
+def _mark(made: Cutout) -> str:
+    return f"{made.acquired_at:%Y%m%dT%H%M%S}-{made.outline}"
+
+
+def picture_caption(made: Cutout, now: datetime) -> str:
+    """Who took a picture, when, and how much of the site it shows."""
     satellite = _SATELLITES.get(made.platform, made.platform)
     part = "" if made.shown_share >= _WHOLE else f", {made.shown_share:.0%} of the site"
     return f"{satellite}, {utc(made.acquired_at)}, {ago(made.acquired_at, now)}{part}"

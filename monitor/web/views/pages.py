@@ -10,9 +10,10 @@ from fastapi.responses import HTMLResponse
 from alerts.attribution import MAP, alert_attributions, each_once
 from alerts.words import duration
 from db.alerts import alerts
-from db.cutouts import newest_cutout
+from db.cutouts import newest_cutout, picture_of
 from db.deliveries import notified_alerts
-from db.engine import reading
+from db.engine import Connection, reading
+from db.records import Cutout
 from monitor.reports.evidence import evidence_of_poll
 from monitor.web.context import Here
 from monitor.web.security import FRAMED_HEADERS
@@ -62,10 +63,10 @@ def get_site(request: Request, here: Here, site_id: str, asked: Annotated[PanelQ
 
 
 @router.get("/sites/{site_id}/picture")
-def get_picture(request: Request, here: Here, site_id: str) -> Response:
-    """Send the newest picture of a site; its address changes with the picture, so that browsers may keep it."""
+def get_picture(request: Request, here: Here, site_id: str, item: str = "") -> Response:
+    """Send the newest picture of a site, or the one of a scene; its address changes with the picture, so that browsers may keep it."""
     with reading(here.app.engine) as connection:
-        made = newest_cutout(connection, site_id) if site_id in here.app.sites else None
+        made = _kept_picture(connection, site_id, item) if site_id in here.app.sites else None
     if made is None:
         return _unknown(request, here, "picture", "The list of sites is on the first page.")
     headers = {
@@ -73,6 +74,10 @@ def get_picture(request: Request, here: Here, site_id: str) -> Response:
         "Content-Disposition": f'inline; filename="{site_id}-{made.acquired_at:%Y-%m-%d}.png"',
     }
     return Response(made.png, media_type="image/png", headers=headers)
+
+
+def _kept_picture(connection: Connection, site_id: str, item: str) -> Cutout | None:
+    return picture_of(connection, site_id, item) if item else newest_cutout(connection, site_id)
 
 
 @router.get("/alerts")

@@ -1,0 +1,77 @@
+"""Detections of others, append-only: what a source says of one again in other words is a new version."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, exists, select
+
+from db.chunks import chunks
+from db.keys import any_key
+from db.records.detections import Detection
+from db.schema import detection
+
+_NAMES = tuple(each.name for each in fields(Detection))
+_COLUMNS = tuple(detection.c[name] for name in _NAMES)
+_KEY = ("provider", "site_id", "metric", "detection_id")
+_SAYS = ("detected_class", "at", "amount", "areas", "score", "scene", "look_key", "whole", "coverage")
+
+LookOfDetections = tuple[str, str, str, str]
+"""Site, provider, metric and look key."""
+
+
+def insert_detections(connection: Connection, found: Sequence[Detection]) -> int:
+    """Append what is new, or says something else than before, and give its number."""
+    stored = 0
+    for some in chunks(found):
+        newest = {_key(each): each for each in _versions(connection, {_key(each) for each in some})}
+        for each in some:
+            before = newest.get(_key(each))
+            if before is not None and _says(before) == _says(each):
+                continue
+            made = replace(each, version=1 if before is None else before.version + 1)
+            connection.execute(detection.insert(), {**asdict(made), "areas": list(made.areas)})
+            newest[_key(each)] = made
+            stored += 1
+    return stored
+
+
+def looks_touched(connection: Connection, poll_ids: Iterable[int]) -> list[LookOfDetections]:
+    """The looks about which these polls brought something, those among them that a corrected detection left."""
+    brought = select(*(detection.c[name] for name in _KEY)).where(detection.c.poll_id.in_(sorted(poll_ids)))
+    every: set[LookOfDetections] = set()
+    for some in chunks(connection.execute(brought.distinct()).all()):
+        for each in _versions(connection, {(row[0], row[1], row[2], row[3]) for row in some}):
+            every.add((each.site_id, each.provider, each.metric, each.look_key))
+    return sorted(every)
+
+
+def detections_of_look(connection: Connection, look: LookOfDetections) -> list[Detection]:
+    """The newest version of each detection of one look, by time; [] where each of them moved to another."""
+    later = detection.alias("later")
+    same = (later.c[name] == detection.c[name] for name in _KEY)
+    replaced = exists().where(*same, later.c.version > detection.c.version)
+    names = ("site_id", "provider", "metric", "look_key")
+    here = (detection.c[name] == value for name, value in zip(names, look, strict=True))
+    query = select(*_COLUMNS).where(*here, ~replaced).order_by(detection.c.at, detection.c.detection_id)
+    return [_detection(row) for row in connection.execute(query)]
+
+
+def _versions(connection: Connection, keys: set[tuple[str, str, str, str]]) -> list[Detection]:
+    """Every version of these, oldest first."""
+    columns = [detection.c[name] for name in _KEY]
+    query = select(*_COLUMNS).where(any_key(columns, keys, ("provider", "site_id", "metric")))
+    return [_detection(row) for row in connection.execute(query.order_by(detection.c.version))]
+
+
+def _detection(row: Row[Any]) -> Detection:
+    values = dict(row._mapping)  # noqa: SLF001 - the documented way to read a row by name
+    return Detection(**{**values, "areas": tuple(values["areas"])})
+
+
+def _key(each: Detection) -> tuple[str, str, str, str]:
+    return each.provider, each.site_id, each.metric, each.detection_id
+
+
+def _says(each: Detection) -> tuple[object, ...]:
+    return tuple(getattr(each, name) for name in _SAYS)

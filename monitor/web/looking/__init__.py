@@ -1,0 +1,1 @@
+"""Looking at a site's pictures: counting what they show, comparing two dates, and drawing where its parts are."""

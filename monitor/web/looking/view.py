@@ -1,0 +1,199 @@
+"""What the page of a site's pictures shows: two of them, what people counted in the newer, and the parts to draw."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from shapely.geometry import mapping
+
+from alerts.metrics import METRICS
+from alerts.watch import SiteWatch
+from alerts.words import capital, count_words, look_status, metric_words, subject_phrase, utc
+from db.cutouts import pictures
+from db.engine import Connection
+from db.observations import looks
+from db.records import Cutout, Observation
+from monitor.imports.analyst import AnalystCount
+from monitor.imports.faults import ImportFault
+from monitor.reports.agreement import PairRecord, SharedCount, pair_records, scene_of, shared_counts
+from monitor.sites import Area, Site
+from monitor.sites.faults import SitesFault
+from monitor.web.views.imagery_view import picture_caption, picture_url
+from monitor.web.views.map_data import plain_map_data
+
+_A_DAY = timedelta(days=1)
+COMPARATORS = {"": "exactly", "~=": "about", ">=": "at least", "<=": "at most"}
+CERTAINTIES = ("", "high", "medium", "low")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPicture:
+    """One picture of a site, with the words beside it."""
+
+    made: Cutout
+    url: str
+    caption: str
+
+    @property
+    def scene(self) -> str:
+        """The id of its scene."""
+        return self.made.item_id
+
+
+@dataclass(frozen=True, slots=True)
+class CountRow:
+    """One person's count of the picture, in words."""
+
+    metric: str
+    what: str
+    count: str
+    interval: str
+    by: str
+    status: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class AreaWish:
+    """What the form for drawing says; `area` empty is a new one with an id, a name and a kind."""
+
+    area: str = ""
+    area_id: str = ""
+    name: str = ""
+    kind: str = ""
+    geometry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PicturesPage:
+    """Everything that the page shows."""
+
+    site: Site
+    pictures: Sequence[ShownPicture]
+    after: ShownPicture | None
+    before: ShownPicture | None
+    together: bool
+    """Whether both show the same frame, so that one can lie upon the other."""
+    counts: Sequence[CountRow]
+    shared: Sequence[SharedCount]
+    pairs: Sequence[PairRecord]
+    metrics: Mapping[str, str]
+    """What may be counted, what the site watches first, in words."""
+    map: Mapping[str, Any]
+    wish: AnalystCount
+    faults: Sequence[ImportFault] = ()
+    drawing: AreaWish = field(default_factory=AreaWish)
+    drawing_faults: Sequence[SitesFault] = ()
+
+    @property
+    def unlocated(self) -> list[Area]:
+        """The parts that nobody has drawn yet."""
+        return [each for each in self.site.areas if each.geometry is None]
+
+    def faults_of(self, column: str) -> list[ImportFault]:
+        """The faults told beside one field."""
+        return [each for each in self.faults if each.column == column]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which scenes are asked for; '' is the newest one, and the one before it."""
+
+    scene: str = ""
+    other: str = ""
+
+
+def pictures_page(
+    connection: Connection,
+    site: Site,
+    watch: SiteWatch,
+    now: datetime,
+    chosen: Chosen,
+    *,
+    wish: AnalystCount | None = None,
+    faults: Sequence[ImportFault] = (),
+    drawing: AreaWish | None = None,
+    drawing_faults: Sequence[SitesFault] = (),
+) -> PicturesPage:
+    """Read one site's pictures and what people said of them."""
+    shown = [_shown(each, now) for each in pictures(connection, site.id)]
+    after = _picked(shown, chosen.scene, 0)
+    rest = [each for each in shown if each is not after]
+    before = _picked(rest, chosen.other, 0)
+    if before and after and before.made.acquired_at > after.made.acquired_at:
+        before, after = after, before
+    every = looks(connection, site_id=site.id)
+    of_scene = [each for each in every if after and scene_of(each) == after.scene]
+    blank = AnalystCount(site.id, next(iter(watch.metrics), ""), "", "", after.scene if after else "")
+    return PicturesPage(
+        site=site,
+        pictures=shown,
+        after=after,
+        before=before,
+        together=bool(before and after and _same_frame(before.made, after.made)),
+        counts=[_row(each) for each in of_scene],
+        shared=shared_counts(of_scene),
+        pairs=pair_records(every),
+        metrics={
+            name: metric_words(name) for name in [*watch.metrics, *(METRICS.keys() - watch.metrics.keys())]
+        },
+        map=_map(site, after),
+        wish=wish or blank,
+        faults=faults,
+        drawing=drawing or AreaWish(next((each.id for each in site.areas if each.geometry is None), "")),
+        drawing_faults=drawing_faults,
+    )
+
+
+def _shown(made: Cutout, now: datetime) -> ShownPicture:
+    return ShownPicture(made, picture_url(made), picture_caption(made, now))
+
+
+def _picked(shown: Sequence[ShownPicture], scene: str, place: int) -> ShownPicture | None:
+    named = next((each for each in shown if each.scene == scene), None)
+    return named or (shown[place] if len(shown) > place else None)
+
+
+def _same_frame(one: Cutout, other: Cutout) -> bool:
+    frame = ("crs", "west", "south", "east", "north")
+    return bool(one.bounds) and all(one.bounds.get(name) == other.bounds.get(name) for name in frame)
+
+
+def _row(look: Observation) -> CountRow:
+    subject = look.series.subject
+    area = f", {look.series.area}" if look.series.area else ""
+    bounds = f"{look.low:g} to {look.high:g}" if look.low is not None and look.high is not None else ""
+    return CountRow(
+        metric=look.series.metric,
+        what=f"{metric_words(look.series.metric)}{f' ({subject_phrase(subject)})' if subject else ''}{area}",
+        count="–" if look.value is None else count_words(look.value, look.qualifier),
+        interval=bounds,
+        by=look.publisher or "an import without a name",
+        status=f"{look_status(look)}{'' if look.revision == 1 else f', version {look.revision}'}",
+        note=look.note,
+    )
+
+
+def _map(site: Site, shown: ShownPicture | None) -> dict[str, Any]:
+    """The site, its parts and the corners of the picture that lies under them."""
+    data: dict[str, Any] = plain_map_data([site])
+    data["drafts"] = {
+        "type": "FeatureCollection",
+        "features": [
+            {"type": "Feature", "properties": {"id": each.id}, "geometry": mapping(each.geometry)}
+            for each in site.areas
+            if each.geometry is not None
+        ],
+    }
+    corners = shown.made.bounds.get("corners") if shown else None
+    if shown and corners:
+        data["picture"] = {"url": shown.url, "corners": corners}
+        lons, lats = zip(*corners, strict=True)
+        data["bounds"] = [[min(lons), min(lats)], [max(lons), max(lats)]]
+    return data
+
+
+def taken_words(made: Cutout) -> str:
+    """When a picture was taken, for a list to choose from."""
+    return f"{utc(made.acquired_at)}, {capital(made.platform)}"

@@ -1,0 +1,77 @@
+"""The pictures of a site as a person works with them: slide between two dates, draw a siding, count."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from db.engine import open_engine
+from db.migrate import migrate
+from tests.kit.browser_rig import AXE, PHONE, Served, reader, serving, started_for_tests
+from tests.kit.web_rig import png, rig
+from tests.web.test_looking import NEW, OLD, PATH, show
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
+POINTS = ((0.3, 0.4), (0.45, 0.5), (0.6, 0.55))
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    engine = open_engine(f"sqlite:///{tmp_path / 'page.db'}")
+    migrate(engine)
+    with rig(engine, tmp_path) as made:
+        show(engine, OLD, 40, png=png(480, 300))
+        show(engine, NEW, 2, png=png(480, 300))
+        with serving(made.page) as address:
+            yield Served(made, address)
+    engine.dispose()
+
+
+def test_two_dates_a_siding_and_a_count(served: Served) -> None:
+    with started_for_tests() as browser:
+        _work(served, browser)
+        _on_a_phone(served, browser)
+
+
+def _work(served: Served, browser: Browser) -> None:
+    with reader(served, browser) as page:
+        page.goto(f"{served.address}{PATH}")
+        page.wait_for_selector("#map[data-drawing=ready]")
+        page.locator("#slide").fill("80")
+        clipped = "() => [...document.querySelectorAll('.compare img')].map((each) => each.style.clipPath)"
+        assert page.evaluate(clipped) == ["", "inset(0px 0px 0px 80%)"]
+        tops = "() => [...document.querySelectorAll('.compare img')].map((each) => Math.round(each.getBoundingClientRect().top))"
+        assert len(set(page.evaluate(tops))) == 1, "one lies upon the other"
+        assert page.evaluate("() => document.querySelector('#map').map.getSource('picture') !== undefined")
+        page.get_by_role("button", name="Draw a line").click()
+        box = page.locator("#map canvas").bounding_box()
+        assert box is not None
+        for across, down in (*POINTS, POINTS[-1]):
+            page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
+            page.mouse.down()
+            page.mouse.up()
+            page.wait_for_timeout(300)
+        page.wait_for_function("() => document.querySelector('#geometry').value.includes('LineString')")
+        page.locator("#part").select_option("pier-2")
+        page.get_by_role("button", name="Write it down").click()
+        page.wait_for_url("**/look?scene=*#draw-title")
+        page.fill("#value", "7")
+        page.fill("#reviewer", "Ann")
+        page.get_by_role("button", name="Add this count").click()
+        page.wait_for_url("**/look?scene=*#counts-title")
+        assert page.locator("section[aria-labelledby=counts-title] td", has_text="Ann").count() == 1
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        faults = [each["id"] for each in found["violations"]]
+    assert faults == []
+    drawn = {each.id: each.geometry for each in served.made.app.sites["busy-port"].areas}["pier-2"]
+    assert drawn is not None
+    assert len(drawn.coords) == len(POINTS)
+
+
+def _on_a_phone(served: Served, browser: Browser) -> None:
+    with reader(served, browser, viewport=PHONE) as page:
+        page.goto(f"{served.address}{PATH}")
+        page.wait_for_selector("#map[data-drawing=ready]")
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]

@@ -18,8 +18,21 @@ LARGEST_AMOUNT = 1e12
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,58}[a-z0-9]")
 # Beside metrics, severities are keys of a site's promise.
 _RESERVED = frozenset({NOTE_METRIC, "urgent", "notify", "digest"})
-_KEYS = ("measure", "kind", "unit", "what", "one", "many", "heading", "event", "adds_up", "most", "also")
-_LONGEST, _LONGEST_UNIT = 80, 20
+_KEYS = (
+    "measure",
+    "kind",
+    "unit",
+    "what",
+    "one",
+    "many",
+    "heading",
+    "event",
+    "adds_up",
+    "most",
+    "also",
+    "unknown",
+)
+_LONGEST, _LONGEST_UNIT, _LONGEST_SENTENCE = 80, 20, 200
 _POWERS = {"2": "²", "3": "³"}
 _POWER = re.compile(r"(?<=m)([23])\b")
 
@@ -54,6 +67,8 @@ class Metric:
     """What is larger cannot be true."""
     also: tuple[str, ...] = ()
     """What detectors call it, understood in imports."""
+    unknown: str = ""
+    """What a message must add that cannot be known from it, as a sentence."""
 
     @property
     def counted(self) -> bool:
@@ -97,6 +112,7 @@ def declared_metric(name: str, given: Mapping[str, Any], taken: Collection[str])
         adds_up=given.get("adds_up", True),
         most=float(given.get("most", LARGEST_COUNT if counted else LARGEST_AMOUNT)),
         also=tuple(given.get("also", ())),
+        unknown=given.get("unknown", ""),
     )
 
 
@@ -117,6 +133,7 @@ def _faults(name: str, given: Mapping[str, Any], taken: Collection[str]) -> Iter
     yield from _choice(given, "kind", get_args(SeriesKind))
     for key in ("unit", "what", "one", "many", "heading"):
         yield from _text(given, key, _LONGEST_UNIT if key == "unit" else _LONGEST)
+    yield from _text(given, "unknown", _LONGEST_SENTENCE)
     for key in ("event", "adds_up"):
         if key in given and not isinstance(given[key], bool):
             yield f"{key} is {given[key]!r}; write true or false"

@@ -152,8 +152,9 @@ def run_world(world: World) -> NullRun:
         naive[:, look] = naive_fires(world, look)
     caught = np.zeros((len(SURGES), 2))
     for number, times in enumerate(SURGES):
-        hits = [_planted(world, look, times) for look in range(n - _PLANTED, n)]
-        caught[number] = np.mean(hits, axis=0)
+        # Where every plot was under cloud, nothing could be planted.
+        looked = [look for look in range(n - _PLANTED, n) if (world.exposure[:, look] > 0).any()]
+        caught[number] = np.mean([_planted(world, look, times) for look in looked], axis=0)
     years = float(world.days[-1] - world.days[_LEAST]) / DAYS_A_YEAR
     return NullRun(
         world.name, years, len(looks), episodes(verdict, world.days), episodes(naive, world.days), caught
@@ -189,6 +190,8 @@ def _planted(world: World, look: int, times: float) -> tuple[float, float]:
     usual = np.array([np.median(row[row > 0]) if (row > 0).any() else np.nan for row in past])
     more = times * np.nan_to_num(usual) * world.exposure[:, look]
     seen = np.isfinite(usual) & (world.exposure[:, look] > 0)
+    if not seen.any():
+        return 0.0, 0.0
     return float(ask(world, look, more)[seen].mean()), float(naive_fires(world, look, more)[seen].mean())
 
 
@@ -230,7 +233,7 @@ def _row(title: str, runs: Sequence[NullRun]) -> str:
 def main() -> None:
     """Print the table of docs/baselines.md."""
     data = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data")
-    series = int(sys.argv[2]) if len(sys.argv) > 2 else 60
+    series = int(sys.argv[2]) if len(sys.argv) > 2 else 40
     runs = [run_world(world) for world in worlds(series)]
     surges = " / ".join(f"+{each:g}" for each in SURGES)
     promise = FalseAlarmPromise().budget["notify"]

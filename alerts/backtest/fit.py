@@ -170,7 +170,7 @@ class _InjectedSeries:
             for n in range(start, len(self._looks))
             if (self._looks[n].period_start - began).total_seconds() < max(SURGE_LENGTHS_DAYS) * 86_400
         ]
-        kinds = [(surge, days) for surge in INJECTED_SURGES for days in SURGE_LENGTHS_DAYS]
+        kinds = [(surge, days) for surge in self._surges(start) for days in SURGE_LENGTHS_DAYS]
         added = np.zeros((len(kinds), len(within)))
         hit = np.full(len(kinds), -1)
         delay = np.full(len(kinds), np.nan)
@@ -189,6 +189,11 @@ class _InjectedSeries:
         for row, ((surge, _, _), days) in enumerate(kinds):
             yield surge, days, int(hit[row]), float(delay[row])
 
+    def _surges(self, start: int) -> list[tuple[str, float, float]]:
+        """So many more of a measure means nothing without its unit: there only multiples are planted."""
+        counted = isinstance(self._expect(start), UsualCount)
+        return [each for each in INJECTED_SURGES if counted or each[1]]
+
     def _expect(self, n: int) -> Usual:
         if n not in self._usual:
             self._usual[n] = usual_of_series(series_of(self._looks[n], self._past))
@@ -198,7 +203,6 @@ class _InjectedSeries:
     def _extra(what: Usual, times: float, more: float, rng: np.random.Generator) -> float:
         """What a surge adds to one look at its exposure, of counts by chance round its mean."""
         if not isinstance(what, UsualCount):
-            # So many more of a measure means nothing without its unit.
             middle = float(what.expected()[0])
             return times * middle if np.isfinite(middle) else 0.0
         shown = what.looks.today_exposure[0]

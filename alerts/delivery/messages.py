@@ -36,14 +36,6 @@ EVENT_WORDS = {
     "withdrawn": "Withdrawn",
     "lapsed": "Outcome unknown",
 }
-_UNKNOWN = {
-    "arrivals": "Not known from this: who or what was aboard, and why.",
-    "departures": "Not known from this: who or what was aboard, and why.",
-    "railcars": "Contents not visible.",
-    "containers": "Contents not visible.",
-    "ship_calls": "Cargo not visible.",
-    "ships_present": "Cargo not visible.",
-}
 _VISITS = 3
 _CLOSING = frozenset({"resolved", "withdrawn", "lapsed"})
 _FOOTER = "sitewatch repeats what was published or heard, with its source; it adds no claim of its own."
@@ -93,8 +85,8 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         if (said := remark(each["note"]))
     ):
         yield f"From the record: {note}"
-    if alert.metric in _UNKNOWN:
-        yield _UNKNOWN[alert.metric]
+    if unknown := metric_named(alert.metric).unknown:
+        yield unknown
     if alert.status != "open":
         yield f"Since then: {alert.details['closing']}"
 

@@ -31,8 +31,9 @@ _KEYS = (
     "most",
     "also",
     "shares",
+    "unknown",
 )
-_LONGEST, _LONGEST_UNIT = 80, 20
+_LONGEST, _LONGEST_UNIT, _LONGEST_SENTENCE = 80, 20, 200
 _POWERS = {"2": "²", "3": "³"}
 _POWER = re.compile(r"(?<=m)([23])\b")
 
@@ -69,6 +70,8 @@ class Metric:
     """What detectors call it, understood in imports."""
     shares: str = ""
     """Metrics with the same word here are read off one and the same look, and share one part of what a site may cost."""
+    unknown: str = ""
+    """What a message must add that cannot be known from it, as a sentence."""
 
     @property
     def counted(self) -> bool:
@@ -113,6 +116,7 @@ def declared_metric(name: str, given: Mapping[str, Any], taken: Collection[str])
         most=float(given.get("most", LARGEST_COUNT if counted else LARGEST_AMOUNT)),
         also=tuple(given.get("also", ())),
         shares=given.get("shares", ""),
+        unknown=given.get("unknown", ""),
     )
 
 
@@ -133,6 +137,7 @@ def _faults(name: str, given: Mapping[str, Any], taken: Collection[str]) -> Iter
     yield from _choice(given, "kind", get_args(SeriesKind))
     for key in ("unit", "what", "one", "many", "heading", "shares"):
         yield from _text(given, key, _LONGEST_UNIT if key == "unit" else _LONGEST)
+    yield from _text(given, "unknown", _LONGEST_SENTENCE)
     for key in ("event", "adds_up"):
         if key in given and not isinstance(given[key], bool):
             yield f"{key} is {given[key]!r}; write true or false"

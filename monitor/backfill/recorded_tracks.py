@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from db.records import Fix
 from monitor.backfill.traces import TraceError, read_trace
-from monitor.backfill.track_tables import Faults, TableColumns, columns_of, table_fixes, table_rows
+from monitor.backfill.track_tables import Faults, TableColumns, columns_of, table_fixes, track_rows
 from monitor.errors import InputError
 from monitor.feeds.aircraft import AircraftReader
 from monitor.feeds.options import MAX_POSITION_AGE_S
@@ -188,7 +188,7 @@ def _table(body: bytes, name: str, how: Reading, found: RecordedTracks) -> Itera
         titles = list(dict.fromkeys(title for _, row in rows for title in row))
         yield from table_fixes(rows, _columns(titles, name, how, found), name, found.faults, line=line)
         return
-    titles, read = table_rows(io.StringIO(text, newline=""), name)
+    titles, read = track_rows(io.StringIO(text, newline=""), name)
     yield from table_fixes(read, _columns(titles, name, how, found), name, found.faults)
 
 

@@ -145,7 +145,7 @@ def columns_of(titles: Sequence[str], where: str) -> TableColumns:
     return TableColumns(names, {what: unit for what, unit in units.items() if what in names})
 
 
-def table_rows(text: Iterable[str], where: str) -> tuple[list[str], Iterator[tuple[int, Mapping[str, Any]]]]:
+def track_rows(text: Iterable[str], where: str) -> tuple[list[str], Iterator[tuple[int, Mapping[str, Any]]]]:
     """Read the titles of a CSV table with commas, semicolons or tabs, and its rows with the numbers of their lines."""
     lines = iter(text)
     head = next(lines, "")

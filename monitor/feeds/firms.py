@@ -23,7 +23,7 @@ from monitor.feeds.site_boxes import bbox_text, box_scopes
 from monitor.sites import Site
 
 SPOTS_METRIC, HEAT_METRIC = "hot_spots", "radiant_heat_mw"
-PIXEL_M = 400.0
+FIRE_PIXEL_M = 400.0
 """A pixel is 375 m: what burns beside the outline may be seen inside it, and the other way round."""
 HEAT_REMARK = (
     "A pass without a hot spot says nothing: cloud hides fires, and most launches fall between passes."
@@ -56,7 +56,7 @@ class FirmsFeed:
                 f"{provider.name}: days must be 1 to {_MOST_DAYS}, and least_confidence one of {', '.join(_LEAST)}."
             )
         self._least = _LEAST[least]
-        told = {"time": "at", "id": "id", "margin_m": f"{PIXEL_M:g}", "class": "satellite"}
+        told = {"time": "at", "id": "id", "margin_m": f"{FIRE_PIXEL_M:g}", "class": "satellite"}
         self._spots = mapping_of(provider, metric=SPOTS_METRIC, **told)
         self._heat = mapping_of(provider, metric=HEAT_METRIC, count="frp", **told)
 

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import Engine
 
 from alerts.baselines.budget import SEVERITIES
+from alerts.judging.forecast import expectations, series_baseline, series_in
+from alerts.judging.knowable import known_at
 from alerts.metrics import (
     METRICS,
     MetricError,
@@ -27,6 +29,7 @@ from monitor.config.settings import Settings, SettingsError, load_settings
 from monitor.errors import InputError
 from monitor.imports import import_file
 from monitor.pipeline import judge, prepare, start
+from monitor.reports.backtest import BacktestQuery, markdown, run_backtest
 from monitor.reports.history import HistoryQuery, read_history
 from monitor.reports.tables import csv_text, feature_collection, history_rows
 from tests.kit.builders import at
@@ -52,12 +55,12 @@ def test_every_metric_stands_in_a_file_of_its_own() -> None:
 def test_nobody_else_keeps_a_list_of_metrics() -> None:
     # Whoever counts something names what it counts, and kinds of site name what they watch.
     allowed = {"monitor/sites/kinds.py", "monitor/flights/looks.py", "monitor/imagery/measures.py"}
-    lists = re.compile(r"(?:\"(?:" + "|".join(METRICS) + r")\"[^\"]{0,40}){3,}")
+    named = re.compile("|".join(f'"{name}"' for name in METRICS))
     found = [
         path.relative_to(ROOT).as_posix()
         for folder in ("alerts", "monitor", "db")
         for path in (ROOT / folder).rglob("*.py")
-        if lists.search(path.read_text(encoding="utf-8"))
+        if len(set(named.findall(path.read_text(encoding="utf-8")))) > 2
     ]
     assert set(found) <= allowed
 
@@ -260,3 +263,25 @@ def test_a_declared_metric_is_drawn_on_the_page(page: Rig, tmp_path: Path) -> No
     text = page.client.get("/sites/busy-port").text
     assert "Fire power (MW)" in text
     assert "61.25" in text
+
+
+def test_a_declared_metric_has_a_baseline_and_a_backtest(watched: App, tmp_path: Path) -> None:
+    import_file(watched.engine, counts_file(tmp_path, 61.25), watched.sites, NOW)
+    site = watched.watches["busy-port"]
+    tested = run_backtest(watched.engine, site, BacktestQuery(metric="fire_mw", starts=20), NOW)
+    text = markdown(tested)
+    assert [bool(each.told) for each in tested.judged].count(True) == 1, "the last look alone"
+    assert tested.fit.n >= 40
+    assert 0.6 < tested.fit.coverage["90%"] <= 1.0
+    caught = {each.surge: each.caught for each in tested.power if each.days == 14}
+    assert caught.keys() == {"×2", "×3"}, "so many more of a measure means nothing without its unit"
+    assert "×3" in text
+    with reading(watched.engine) as connection:
+        known = known_at(connection, site, "fire_mw", "", NOW)
+    (key,) = series_in(known, "")
+    found = series_baseline(key, known, site, watched.rules)
+    assert found.judgeable
+    assert {each.rule for each in found.rules} == {"record", "tail"}
+    drawn = expectations(key, known)
+    assert drawn
+    assert all(0 <= each.low <= each.expected <= each.high for each in drawn)

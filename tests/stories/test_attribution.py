@@ -101,6 +101,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/alerts/{alert_id}/email": (PUBLISHER, "Institute of Yards"),
     "/polls/{poll_id}": (ADSB,),
     "/feeds": (ADSB, "Copernicus"),
+    "/sites/{site_id}/look": (PUBLISHER, MAP),
     "/add-site": (OSM, MAP),
     "/metrics": (ADSB, "Copernicus"),
     "/api/v1/sites": (PUBLISHER, ADSB, OSM),
@@ -196,7 +197,9 @@ ELSEWHERE: Mapping[str, str] = {
     "evaluate": "tests/commands/test_evaluate_command.py",
 }
 NO_DATA: Mapping[str, str] = {
-    **dict.fromkeys(("observations import", "observations check", "aircraft update"), "takes data in"),
+    **dict.fromkeys(
+        ("observations import", "observations add", "observations check", "aircraft update"), "takes data in"
+    ),
     **dict.fromkeys(("sites check", "sites add", "sites remove"), "speaks of the operator's own file"),
     **dict.fromkeys(
         ("alerts ack", "alerts silence", "alerts test", "alerts resend"), "does something, and says so"

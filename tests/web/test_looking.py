@@ -131,6 +131,7 @@ def test_a_count_is_stored_with_the_time_of_its_scene(page: Rig) -> None:
     assert {(each.kind, each.ref) for each in look.evidence} >= {("scene", NEW), ("note", "reviewer")}
     text = page.client.get(f"{PATH}?scene={NEW}").text
     assert "at the long quay" in text
+    assert "Data: Ann; " in text or "; Ann; " in text, "whose counts they are stands in the foot"
     assert "about 7" in text
 
 

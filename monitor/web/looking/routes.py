@@ -131,7 +131,8 @@ def _site(here: WebContext, site_id: str) -> Site:
 
 def _page(request: Request, here: WebContext, site: Site, chosen: Chosen, **given: object) -> Response:
     with reading(here.app.engine) as connection:
-        view = pictures_page(connection, site, here.app.watches[site.id], here.clock(), chosen, **given)  # type: ignore[arg-type]
+        watch, now, sources = here.app.watches[site.id], here.clock(), here.app.sources
+        view = pictures_page(connection, site, watch, now, chosen, sources=sources, **given)  # type: ignore[arg-type]
     wrong = bool(view.faults or view.drawing_faults)
     return here.renderer.page(
         request,
@@ -143,7 +144,7 @@ def _page(request: Request, here: WebContext, site: Site, chosen: Chosen, **give
         certainties=CERTAINTIES,
         taken=taken_words,
         file=here.app.sites_file.path.name,
-        data=[*dict.fromkeys(each.made.attribution for each in view.pictures), MAP],
+        data=[*view.data, MAP],
     )
 
 

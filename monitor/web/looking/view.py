@@ -7,6 +7,7 @@ from typing import Any
 
 from shapely.geometry import mapping
 
+from alerts.attribution import Attributions, each_once
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
 from alerts.words import capital, count_words, look_status, metric_words, subject_phrase, utc
@@ -81,6 +82,8 @@ class PicturesPage:
     metrics: Mapping[str, str]
     """What may be counted, what the site watches first, in words."""
     map: Mapping[str, Any]
+    data: Sequence[str]
+    """Whose data it rests on, as they want to be named."""
     wish: AnalystCount
     faults: Sequence[ImportFault] = ()
     drawing: AreaWish = field(default_factory=AreaWish)
@@ -111,6 +114,7 @@ def pictures_page(
     now: datetime,
     chosen: Chosen,
     *,
+    sources: Attributions,
     wish: AnalystCount | None = None,
     faults: Sequence[ImportFault] = (),
     drawing: AreaWish | None = None,
@@ -139,6 +143,12 @@ def pictures_page(
             name: metric_words(name) for name in [*watch.metrics, *(METRICS.keys() - watch.metrics.keys())]
         },
         map=_map(site, after),
+        data=each_once(
+            [
+                *(each.made.attribution for each in shown),
+                *(said for look in every if look.publisher for said in sources.look(look)),
+            ]
+        ),
         wish=wish or blank,
         faults=faults,
         drawing=drawing or AreaWish(next((each.id for each in site.areas if each.geometry is None), "")),

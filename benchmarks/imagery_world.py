@@ -79,7 +79,7 @@ def look(scene: Scene, rng: np.random.Generator) -> Codes:
         shadow = np.roll(cloud, (8, 12), (0, 1)) & ~cloud
         noisy = np.where(shadow, noisy * 0.6, noisy)
         # The mask is two pixels too small, as masks are, and is then widened by six.
-        held = ~widened((cloud | shadow) & ~widened(~cloud, 2), 6)
+        held = ~widened(~widened(~cloud, 2) | ~widened(~shadow, 2), 6)
     return encode_reflectance(np.asarray(noisy, np.float32), held)
 
 

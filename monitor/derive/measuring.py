@@ -25,7 +25,7 @@ from db.pixels import (
 from db.records import MeasureAdmission, Observation, PixelLook, Scene
 from monitor.imagery.classes import SceneClasses, doubled, water_of
 from monitor.imagery.codes import Codes
-from monitor.imagery.grid import Bools, PixelGrid, site_grid, zones_of
+from monitor.imagery.grid import Bools, PixelGrid, Zone, site_grid, zones_of
 from monitor.imagery.history import LEAST_LOOKS, usual_of
 from monitor.imagery.kept import packed_masks, unpacked, unpacked_masks
 from monitor.imagery.measures import look_against
@@ -70,12 +70,16 @@ class SiteStudy:
 
 
 def site_measures(
-    connection: Connection, site: Site, grid: PixelGrid, new: PixelLook, now: datetime
+    connection: Connection,
+    site: Site,
+    drawing: tuple[PixelGrid, Sequence[Zone]],
+    new: PixelLook,
+    now: datetime,
 ) -> SiteMeasures:
     """Measure one pass that was just read against the looks before it; nothing where there are too few."""
     if new.codes is None:
         return SiteMeasures([], None)
-    codes, zones = unpacked(new.codes), zones_of(site, grid)
+    codes, (grid, zones) = unpacked(new.codes), drawing
     known = [each for each in kept_passes(connection, site.id, grid.digest) if each.look_key != new.look_key]
     kept = [*kept_looks(connection, site.id, known), KeptLook(new.look_key, new.acquired_at, lambda: codes)]
     season = next((some for look, some in seasons(kept) if look.key == new.look_key), None)

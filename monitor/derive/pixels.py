@@ -43,7 +43,16 @@ from monitor.feeds.ranges import RangeBudget, RemoteFile
 from monitor.imagery.classes import clear_pixels, doubled, false_cloud, shares_in
 from monitor.imagery.codes import BANDS, FINE_BANDS, MISSING, OffsetDecision, decide_offset, decode, encode
 from monitor.imagery.geotiff import GeoTiff
-from monitor.imagery.grid import Bools, PixelGrid, read_band, read_overview, site_grid, zones_of
+from monitor.imagery.grid import (
+    TOO_LARGE,
+    Bools,
+    PixelGrid,
+    Zone,
+    read_band,
+    read_overview,
+    site_grid,
+    zones_of,
+)
 from monitor.imagery.history import UsualPixels, steepness, usual_of
 from monitor.imagery.kept import packed, unpacked
 from monitor.imagery.looks import WHOLE_SITE, pass_looks
@@ -185,7 +194,9 @@ def _due(connection: Connection, site: Site, now: datetime) -> _Due | None:
     if not usable:
         return None
     read = passes_read(connection, site.id)
-    epsg = next((epsg for _, epsg in read.values()), None) or map_of(usable)
+    # A site near the edge of a map stays on the one it is known on, unless it was drawn somewhere else.
+    maps = {map_of([each]) for each in usable}
+    epsg = next((epsg for _, epsg in read.values() if epsg in maps), map_of(usable))
     grid = _grid(site, epsg)
     if grid is None:
         return None
@@ -266,6 +277,7 @@ def _failed(engine: Engine, due: _Due, error: RasterError | FeedError, now: date
 class _Pixels:
     """What was read of a scene over one site: classes (20 m), numbers of bands, and how they are to be understood."""
 
+    zones: list[Zone]
     classes: NDArray[np.uint8]
     clear: Bools
     roofs: Bools | None
@@ -285,7 +297,8 @@ def _numbers(engine: Engine, group: Sequence[_Due], files: _Files) -> list[_Pixe
             ]
         roofs = false_cloud(earlier)
         fine = None if roofs is None else doubled(roofs)
-        found.append(_Pixels(classes[::2, ::2], clear_pixels(classes, fine), fine))
+        zones = zones_of(due.site, due.grid)
+        found.append(_Pixels(zones, classes[::2, ::2], clear_pixels(classes, fine), fine))
     wanted = [place for place, due in enumerate(group) if _is_clear(due, found[place])]
     if wanted:
         grids = [group[place].grid for place in wanted]
@@ -297,7 +310,7 @@ def _numbers(engine: Engine, group: Sequence[_Due], files: _Files) -> list[_Pixe
 
 
 def _is_clear(due: _Due, pixels: _Pixels) -> bool:
-    site = zones_of(due.site, due.grid)[0].mask
+    site = pixels.zones[0].mask
     return due.grid.is_kept and float(pixels.clear[site].mean() if site.any() else 0) >= LEAST_CLEAR
 
 
@@ -327,10 +340,10 @@ def _reflectances(usual: UsualPixels) -> list[NDArray[np.float32]]:
 
 def _keep(engine: Engine, due: _Due, pixels: _Pixels, now: datetime, spent: int) -> PixelReport:
     """Put a look on the site's grid, measure it, and store all of it in one transaction."""
-    scene, zones = due.scene, zones_of(due.site, due.grid)
+    scene, zones = due.scene, pixels.zones
     whole = doubled(pixels.classes)
     shares = {zone.area_id: shares_in(whole, zone.mask, pixels.roofs).as_parts() for zone in zones}
-    codes, facts, fault = _codes(pixels)
+    codes, facts, fault = _codes(pixels, due.grid)
     look = PixelLook(
         site_id=due.site.id,
         look_key=scene.look_key,
@@ -354,7 +367,7 @@ def _keep(engine: Engine, due: _Due, pixels: _Pixels, now: datetime, spent: int)
     with reading(engine) as connection:
         tiles = scenes(connection, site_id=due.site.id, look_key=scene.look_key)
         starts = known_starts(connection, due.site.id, tiles)
-        measured = site_measures(connection, due.site, due.grid, look, now)
+        measured = site_measures(connection, due.site, (due.grid, zones), look, now)
     seen = pass_looks(due.site, tiles, recorded_at=now, known_starts=starts, pixels={scene.look_key: shares})
     with writing(engine) as connection:
         store_pixel_look(connection, replace(look, state=measured.state))
@@ -370,11 +383,11 @@ def _words(due: _Due, clear: float, fault: str, measured: SiteMeasures) -> str:
     return f"{said}; {len(measured.looks)} measures." if measured.looks else f"{said}."
 
 
-def _codes(pixels: _Pixels) -> tuple[NDArray[np.uint8] | None, dict[str, Any], str]:
+def _codes(pixels: _Pixels, grid: PixelGrid) -> tuple[NDArray[np.uint8] | None, dict[str, Any], str]:
     """The reflectance as it is kept, how it was come by, and why it cannot be used, if so."""
     facts: dict[str, Any] = {"offset": pixels.offset.offset, "offset_why": pixels.offset.why}
     if pixels.numbers is None:
-        return None, {}, "too little of it is clear"
+        return None, {}, "too little of it is clear" if grid.is_kept else TOO_LARGE
     if pixels.offset.offset is None:
         return None, facts, f"the numbers cannot be understood: {pixels.offset.why}"
     codes = encode(pixels.numbers, pixels.offset.offset, pixels.clear)

@@ -35,6 +35,10 @@ RING_M = 300.0
 """So far around the site reaches the ground that a site is held against."""
 LARGEST_GRID_PX = 1_200
 """A side of the largest grid whose pixels are kept; a larger site is measured in areas of its own."""
+TOO_LARGE = (
+    f"it is larger than {LARGEST_GRID_PX * PIXEL_M / 1000:g} km with the ground around it, and only smaller sites are "
+    "measured: draw what matters as a site of its own"
+)
 TRACK_KINDS = frozenset({"track", "tracks", "siding", "sidings"})
 BERTH_KINDS = frozenset({"quay", "berth", "pier", "wharf", "jetty"})
 WATER_KINDS = frozenset({"port", "naval_base", "anchorage", "roads", "basin", "harbour"})

@@ -29,7 +29,7 @@ LEAST_LOOKS = 8
 LEAST_COHERENT_PX = 4
 _YEAR = timedelta(days=365.2425)
 _YEARS_BACK = 3
-_CHUNK = 32_768
+_CHUNK = 65_536
 _FLOOR = 3.0
 """Codes: 0.01 of reflectance at 0.15, less than which no two dates of one ground agree on."""
 _NEIGHBOURHOOD_PX = 4
@@ -124,7 +124,7 @@ def usual_of(stack: Sequence[Codes]) -> UsualPixels:
         places, widths = _places(counts[part], len(stack))
         for band in range(shape[0]):
             ordered = _ordered([each[band, part] for each in flat])
-            low, under, over, high = (np.take_along_axis(ordered, each, 0)[0] for each in places)
+            low, under, over, high = (ordered.ravel().take(each) for each in places)
             middle[band, part] = (under.astype(np.float32) + over) / 2
             spread[band, part] = (high.astype(np.float32) - low) / widths
     return UsualPixels(middle.reshape(shape), _pooled(spread.reshape(shape)), looks)
@@ -133,9 +133,10 @@ def usual_of(stack: Sequence[Codes]) -> UsualPixels:
 def _places(
     counts: npt.NDArray[np.uint8], most: int
 ) -> tuple[list[npt.NDArray[np.intp]], npt.NDArray[np.float32]]:
-    """Where quartiles and middle stand among so many, and how far apart the quartiles of a unit normal would be."""
+    """Where quartiles and middle stand in so many sorted rows laid end to end, and how far apart those of a unit normal are."""
     table, widths = _order_statistics(most)
-    return [row[counts][np.newaxis] for row in table], widths[counts]
+    columns = np.arange(len(counts))
+    return [row[counts] * len(counts) + columns for row in table], widths[counts]
 
 
 @cache

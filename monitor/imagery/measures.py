@@ -43,7 +43,8 @@ LEAST_SHARE = 0.5
 _NIR = BANDS.index("nir")
 _VISIBLE = slice(0, 3)
 _BRIGHT_SPREADS, _BRIGHT_REFLECTANCE = 4.0, 0.04
-_TRACK_SPREADS = 3.5
+_TRACK_SPREADS = 3.7, 2.5
+"""How rare a piece of track must look to be surely occupied, and to belong to a train of which another piece is."""
 _ALONG = 3
 """Steps along a track that are taken together: 30 m, two wagons."""
 _BESIDE_PX = (2, 12)
@@ -215,8 +216,9 @@ def _track(look: Look, zone: Zone) -> Measured:
     middle = np.median(beside, axis=1)[:, np.newaxis]
     inverse = still_ground(beside - middle)
     distance = squared_distance((together - middle).astype(np.float32), inverse)
-    limit = chi_squared_limit(len(rise), _TRACK_SPREADS)
-    occupied = _runs(there & (np.nan_to_num(distance) > limit), _ALONG)
+    distance = np.where(there, np.nan_to_num(distance), 0)
+    surely, perhaps = (distance > chi_squared_limit(len(rise), each) for each in _TRACK_SPREADS)
+    occupied = _runs(perhaps, surely, _ALONG)
     return _told(zone, TRACK, min(zone.length_m, float(occupied.sum()) * PIXEL_M), share, "")
 
 
@@ -265,12 +267,12 @@ def _smooth(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.asarray(np.where(known, three, 0).sum(axis=0) / known.sum(axis=0))
 
 
-def _runs(occupied: Bools, least: int) -> Bools:
-    """Only those that stand in a row of at least so many."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], occupied, [False]]).astype(np.int8)))
-    kept = np.zeros_like(occupied)
+def _runs(perhaps: Bools, surely: Bools, least: int) -> Bools:
+    """Rows of at least so many steps that are perhaps occupied, one of them surely."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], perhaps, [False]]).astype(np.int8)))
+    kept = np.zeros_like(perhaps)
     for start, end in zip(edges[::2], edges[1::2], strict=True):
-        kept[start:end] = end - start >= least
+        kept[start:end] = end - start >= least and bool(surely[start:end].any())
     return kept
 
 

@@ -115,12 +115,12 @@ def test_the_first_scenes_bring_the_pictures_forward(make: Callable[..., App], w
     work(app, "pictures", hastened)
     assert (hastened, kept(app)) == ([], None), "there is no scene yet"
     work(app, "poll earth-search", hastened)
-    assert hastened == ["pictures"]
+    assert hastened == ["pictures", "pixels"]
     work(app, "pictures", hastened)
     picture = kept(app)
     assert picture is not None
     assert picture.attribution == "Contains modified Copernicus Sentinel data 2026"
-    assert hastened == ["pictures"], "nothing more is due, so the next hour is soon enough"
+    assert hastened == ["pictures", "pixels"], "nothing more is due, so the next hour is soon enough"
 
 
 def test_pictures_that_fail_are_told_once_and_once_that_they_work_again(

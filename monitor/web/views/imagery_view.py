@@ -11,9 +11,12 @@ from db.imagery import scenes
 from db.pixels import admissions, pixel_summaries
 from db.records import Cutout, Scene
 from monitor.imagery.cutout import CUTOUT_LOOK_BACK, clear_scenes
+from monitor.imagery.grid import TOO_LARGE, site_grid
 from monitor.imagery.history import LEAST_LOOKS
+from monitor.imagery.map_zone import map_of_site
 from monitor.imagery.next_pass import PASS_WINDOW, next_pass_sentence, next_passes
 from monitor.imagery.study import LEAST_MEASURED
+from monitor.imagery.windows import RasterError
 from monitor.sites import Site
 
 _SATELLITES: Mapping[str, str] = {
@@ -65,6 +68,12 @@ def measurable(connection: Connection, site: Site) -> tuple[str, ...]:
     decided = sorted(admissions(connection, site.id), key=lambda each: (not each.admitted, each.area))
     if decided:
         return tuple(each.words for each in decided)
+    try:
+        grid = site_grid(site, map_of_site(site))
+    except RasterError as error:
+        return (f"Not measurable here: {error}.",)
+    if not grid.is_kept:
+        return (f"Not measurable here: {TOO_LARGE}.",)
     read = pixel_summaries(connection).get(site.id)
     if read is None:
         return ("Not measurable here yet: no pass has been read.",)

@@ -8,6 +8,7 @@ the thresholds, each of which is set where the scorers of still fewer ports find
 maps that the scorers at quays learn from come from networks that knew neither the port mapped nor the port held out.
 """
 
+import hashlib
 import json
 import sys
 import warnings
@@ -169,8 +170,9 @@ def pool(candidates: list[HullCandidate], names: Sequence[str], boxes: Boxes) ->
 
 
 def fit_scorer(pools: Sequence[Pool], names: Sequence[str]) -> Scorer:
-    """A logistic curve with all products, and a few small trees."""
-    shown = [each for one in pools for each in _shown(one, names)]
+    """A logistic curve with all products, and a few small trees. Only vessels away from quays are shown enlarged."""
+    larger = LARGER if names == OPEN else ()
+    shown = [each for one in pools for each in _shown(one, names, larger)]
     rows, right, weight = (np.concatenate(each) for each in zip(*shown, strict=True))
     mean, deviation = rows.mean(axis=0), rows.std(axis=0) + 1e-6
     near = np.clip((rows - mean) / deviation, -4, 4)
@@ -192,12 +194,12 @@ def fit_scorer(pools: Sequence[Pool], names: Sequence[str]) -> Scorer:
 
 
 def _shown(
-    one: Pool, names: Sequence[str]
+    one: Pool, names: Sequence[str], larger: Sequence[float]
 ) -> Iterator[tuple[Floats32, npt.NDArray[np.bool_], npt.NDArray[np.float64]]]:
     """What of a pool is learned from: measures, which are vessels, and their weights; vessels also enlarged."""
     used = one.weight > 0
     yield one.rows[used], one.right[used], one.weight[used]
-    for times in LARGER:
+    for times in larger:
         large = one.right & (one.rows[:, names.index("length")] + np.log(times) <= np.log(LONGEST_M))
         rows = one.rows[large].copy()
         for name in set(names) & {*LENGTHS, *AREAS}:
@@ -424,9 +426,7 @@ def main(arguments: Sequence[str]) -> None:
     print(held_out_report(trained, held))
     if len(arguments) > 1:
         stored = train(trained, held)
-        version = (
-            f"{len(trained.grounds)}-ports-{sum(len(each.away) for each in trained.grounds.values())}-vessels"
-        )
+        version = hashlib.sha256(json.dumps(stored).encode()).hexdigest()[:8]
         Path(arguments[1]).write_text(written(stored, version), encoding="utf-8")
 
 

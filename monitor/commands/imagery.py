@@ -49,6 +49,7 @@ def study(
         attributions = app.attributions
     if learned is None or not learned.clear:
         raise WorkFailed(_nothing(found, learned))
+    named = [attributions.get(each, each) for each in sorted({look.publisher for look in learned.looks})]
     if plot is not None:
         _draw(found, learned, plot)
     if as_json:
@@ -58,6 +59,7 @@ def study(
                 "passes": learned.passes,
                 "clear": learned.clear,
                 "measures": learned.admissions,
+                "attribution": named,
             }
         )
         return
@@ -66,7 +68,7 @@ def study(
         say(f"- {admission_words(each)}")
     if sys.stdout.isatty():
         _plot_in_terminal(found, learned)
-    say_data(attributions.get(each, each) for each in sorted({look.publisher for look in learned.looks}))
+    say_data(named)
 
 
 def _nothing(site: "Site", learned: "SiteStudy | None") -> str:

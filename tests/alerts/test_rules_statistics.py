@@ -214,9 +214,9 @@ def test_bounds_come_from_the_class_where_it_has_scored_enough() -> None:
 def test_the_budget_is_split_among_metrics_series_and_rules() -> None:
     site = SiteWatch("s", "S", "railhead", "UTC", metrics=merge_watch(KINDS["railhead"].watch))
     promise = site.promise("railcars", series=2)
-    assert promise.budget["notify"] == pytest.approx(0.5 / 3 / 2)
+    assert promise.budget["notify"] == pytest.approx(0.5 / 4 / 2)
     assert sum(promise.a_year(name) for name in promise.shares if name != "first_ever") == pytest.approx(
-        0.5 / 6
+        0.5 / 8
     )
     own = replace(site, false_alarms={"railcars": 2.0})
     assert own.promise("railcars").budget == pytest.approx({"notify": 2.0, "urgent": 0.2, "digest": 16.0})

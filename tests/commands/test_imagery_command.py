@@ -102,6 +102,8 @@ def test_a_study_says_what_can_be_measured_and_draws_it(run: Run, engine: Engine
     told = json.loads(printed(run("study", "quiet-field", "--json")))
     assert (told["passes"], told["clear"]) == (20, 19)
     assert {each["metric"] for each in told["measures"]} == {"changed_area_m2", "new_area_m2"}
+    assert told["attribution"]
+    assert all(each in said for each in told["attribution"])
 
 
 def test_without_a_clear_pass_a_study_says_what_to_do(run: Run, engine: Engine) -> None:

@@ -195,6 +195,7 @@ ELSEWHERE: Mapping[str, str] = {
     "demo": "its last words: below",
     "backfill": "tests/backfill/test_backfill.py",
     "evaluate": "tests/commands/test_evaluate_command.py",
+    "imagery study": "tests/commands/test_imagery_command.py",
 }
 NO_DATA: Mapping[str, str] = {
     **dict.fromkeys(
@@ -207,6 +208,9 @@ NO_DATA: Mapping[str, str] = {
     **dict.fromkeys(("backup", "restore"), "the whole database, with every attribution in it"),
     "doctor": "speaks of this machine",
     "kept": "speaks of this program",
+    **dict.fromkeys(
+        ("imagery read", "imagery status"), "says how far pictures were read, and shows nothing of them"
+    ),
 }
 FORMS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "history": (("--format", "csv"), ("--format", "json"), ("--format", "geojson"), ("--format", "table")),

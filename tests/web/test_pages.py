@@ -294,7 +294,7 @@ def test_a_site_where_aircraft_come_tells_visits_with_confidence(told: Rig) -> N
     text = words(read(told, "/sites/quiet-field"))
     assert "IL62, RA-86559" in text
     assert "presumed here" in text
-    assert "2 of 4: heard again, coming from here or from another place" in text
+    assert "2 of 4: heard again, and here is possible, but another place or circling nearly as well" in text
     assert "Last heard 40 NM away, descending." in text
     assert "Last seen before: 2019-06 to 2019-07" in text
 

@@ -10,7 +10,7 @@ from shapely.geometry import mapping
 from alerts.attribution import Attributions, each_once
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
-from alerts.words import capital, count_words, look_status, metric_words, subject_phrase, utc
+from alerts.words import QUALIFIERS, capital, count_words, look_status, metric_words, subject_phrase, utc
 from db.cutouts import pictures
 from db.engine import Connection
 from db.observations import looks
@@ -24,7 +24,9 @@ from monitor.web.views.imagery_view import picture_caption, picture_url
 from monitor.web.views.map_data import plain_map_data
 
 _A_DAY = timedelta(days=1)
-COMPARATORS = {"": "exactly", "~=": "about", ">=": "at least", "<=": "at most"}
+COMPARATORS = {
+    "" if sign == "=" else sign: words.strip() or "exactly" for sign, (words, _) in QUALIFIERS.items()
+}
 CERTAINTIES = ("", "high", "medium", "low")
 
 

@@ -426,12 +426,17 @@ def _posterior(
     if total <= 0:
         return Posterior((), {}, 0.0, 1.0, 0.0)
     shares = landed / total
+    named = len(answers.places)
+    lat, lon = answers.lat[:named], answers.lon[:named]
+    away = great_circles_nm(lat, lon, lost.fix.lat, lost.fix.lon).tolist()
+    turned = courses_off_deg(lost, lat, lon, outbound=False)
+    off = [None] * named if turned is None else [round(each, 1) for each in turned.tolist()]
     found = [
         Candidate(
             place,
             round(float(shares[n]), 3),
-            round(great_circle_nm(lost.fix.lat, lost.fix.lon, place.lat, place.lon), 1),
-            _off(lost, place),
+            round(away[n], 1),
+            off[n],
             _gate(lost, gates_of(place.site)) if answers.watched[n] else "",
             answers.watched[n],
             answers.regions[n],
@@ -471,11 +476,6 @@ def _heights(question: Question, answers: _Answers, shares: Floats) -> float:
             away = great_circles_nm(answers.lat[best], answers.lon[best], end.fix.lat, end.fix.lon)
             found *= float(vertical_ratio(end, answers.elevation_ft[best], away, outbound=outbound)[0])
     return found
-
-
-def _off(end: GapEnd, place: Place) -> float | None:
-    off = courses_off_deg(end, np.array([place.lat]), np.array([place.lon]), outbound=False)
-    return None if off is None else round(float(off[0]), 1)
 
 
 def emerged_from(question: Question, back: GapEnd) -> Candidate | None:

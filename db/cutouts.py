@@ -6,12 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, LargeBinary, delete, func, literal, select, union_all
 
-from db.records import Cutout, CutoutFailure
+from db.records import Cutout, SceneFailure
 from db.schema import cutout, cutout_failure
 from db.upsert import upsert
 
 _CUTOUT = tuple(cutout.c[each.name] for each in fields(Cutout))
-_FAILURE = tuple(cutout_failure.c[each.name] for each in fields(CutoutFailure))
+_FAILURE = tuple(cutout_failure.c[each.name] for each in fields(SceneFailure))
 _KEY = ("site_id", "provider", "collection", "item_id")
 
 
@@ -27,7 +27,7 @@ def store_cutout(connection: Connection, made: Cutout, *, keep: int) -> None:
     )
 
 
-def store_cutout_failure(connection: Connection, failed: CutoutFailure) -> None:
+def store_cutout_failure(connection: Connection, failed: SceneFailure) -> None:
     """Store why a picture could not be made, in place of the reason given before."""
     upsert(connection, cutout_failure, asdict(failed), _KEY)
 
@@ -57,12 +57,12 @@ def picture_of(connection: Connection, site_id: str, item_id: str) -> Cutout | N
 
 def cutout_failures(
     connection: Connection, site_id: str, *, since: datetime | None = None
-) -> list[CutoutFailure]:
+) -> list[SceneFailure]:
     """Which scenes of a site gave no picture, by time of acquisition; `since` leaves out older scenes."""
     wanted = [] if since is None else [cutout_failure.c.acquired_at >= since]
     query = select(*_FAILURE).where(cutout_failure.c.site_id == site_id, *wanted)
     ordered = query.order_by(cutout_failure.c.acquired_at, *_FAILURE[1:4])
-    return [CutoutFailure(*row) for row in connection.execute(ordered)]
+    return [SceneFailure(*row) for row in connection.execute(ordered)]
 
 
 def newest_made(connection: Connection) -> dict[str, tuple[datetime, str]]:

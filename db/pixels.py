@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select, union_all, update
 
-from db.records import MeasureAdmission, PixelFailure, PixelLook
+from db.records import MeasureAdmission, PixelLook, SceneFailure
 from db.schema import measure_admission, pixel_failure, pixel_look, pixels_read
 from db.upsert import upsert
 
-_FAILURE = tuple(pixel_failure.c[each.name] for each in fields(PixelFailure))
+_FAILURE = tuple(pixel_failure.c[each.name] for each in fields(SceneFailure))
 _ADMISSION = tuple(measure_admission.c[each.name] for each in fields(MeasureAdmission))
 
 
@@ -84,15 +84,15 @@ def shares_of_pass(connection: Connection, site_id: str, look_key: str) -> dict[
     return dict(connection.execute(query).scalar() or {})
 
 
-def store_pixel_failure(connection: Connection, failed: PixelFailure) -> None:
+def store_pixel_failure(connection: Connection, failed: SceneFailure) -> None:
     """Store why the pixels of a scene could not be read, in place of the reason given before."""
     upsert(connection, pixel_failure, asdict(failed), ("site_id", "provider", "collection", "item_id"))
 
 
-def pixel_failures(connection: Connection, site_id: str) -> list[PixelFailure]:
+def pixel_failures(connection: Connection, site_id: str) -> list[SceneFailure]:
     """Which scenes of a site could not be read, by time of acquisition."""
     query = select(*_FAILURE).where(pixel_failure.c.site_id == site_id)
-    return [PixelFailure(*row) for row in connection.execute(query.order_by(*_FAILURE[4:5], *_FAILURE[1:4]))]
+    return [SceneFailure(*row) for row in connection.execute(query.order_by(*_FAILURE[4:5], *_FAILURE[1:4]))]
 
 
 def last_read(connection: Connection) -> dict[str, datetime]:

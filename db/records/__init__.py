@@ -17,11 +17,10 @@ from db.records.counts import (
 from db.records.flights import AWAITED_STATES, INFERRED, PRESENT_STATES, Fix, TimeBounds, Visit, VisitState
 from db.records.imagery import (
     Cutout,
-    CutoutFailure,
     MeasureAdmission,
-    PixelFailure,
     PixelLook,
     Scene,
+    SceneFailure,
 )
 from db.records.judging import (
     Alert,
@@ -57,7 +56,6 @@ __all__ = [
     "Change",
     "CoverageHour",
     "Cutout",
-    "CutoutFailure",
     "DeclaredBaseline",
     "Delivery",
     "DeliveryState",
@@ -76,7 +74,6 @@ __all__ = [
     "Observation",
     "ObservationKey",
     "Outcome",
-    "PixelFailure",
     "PixelLook",
     "Poll",
     "Precision",
@@ -84,6 +81,7 @@ __all__ = [
     "Purpose",
     "Qualifier",
     "Scene",
+    "SceneFailure",
     "SeriesKey",
     "SeriesKind",
     "Statistic",

@@ -57,8 +57,8 @@ class Cutout:
 
 
 @dataclass(frozen=True, slots=True)
-class CutoutFailure:
-    """Why a picture of one site could not be cut out of one scene, and when it is tried again."""
+class SceneFailure:
+    """Why the picture, or the pixels, of one site could not be read out of one scene, and when that is tried again."""
 
     site_id: str
     provider: str
@@ -99,21 +99,6 @@ class PixelLook:
     fault: str
     spent_bytes: int
     read_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PixelFailure:
-    """Why the pixels of one scene could not be read over one site, and when that is tried again."""
-
-    site_id: str
-    provider: str
-    collection: str
-    item_id: str
-    acquired_at: datetime
-    reason: str
-    attempts: int
-    failed_at: datetime
-    not_before: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,25 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Float, Index, Integer, 
 from db.schema.base import metadata
 from db.schema.types import BigId, Json, UtcDateTime
 
+
+def _failures_of(name: str) -> Table:
+    """Scenes that could not be read over a site, as `SceneFailure` has them: of pictures, and of pixels."""
+    return Table(
+        name,
+        metadata,
+        Column("site_id", Text, primary_key=True),
+        Column("provider", Text, primary_key=True),
+        Column("collection", Text, primary_key=True),
+        Column("item_id", Text, primary_key=True),
+        Column("acquired_at", UtcDateTime, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("attempts", Integer, nullable=False),
+        Column("failed_at", UtcDateTime, nullable=False),
+        Column("not_before", UtcDateTime, nullable=False),
+        CheckConstraint("reason <> ''", name="reason"),
+    )
+
+
 scene = Table(
     "scene",
     metadata,
@@ -53,20 +72,7 @@ cutout = Table(
     Index("ix_cutout_site_id_acquired_at", "site_id", "acquired_at"),
 )
 
-cutout_failure = Table(
-    "cutout_failure",
-    metadata,
-    Column("site_id", Text, primary_key=True),
-    Column("provider", Text, primary_key=True),
-    Column("collection", Text, primary_key=True),
-    Column("item_id", Text, primary_key=True),
-    Column("acquired_at", UtcDateTime, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("failed_at", UtcDateTime, nullable=False),
-    Column("not_before", UtcDateTime, nullable=False),
-    CheckConstraint("reason <> ''", name="reason"),
-)
+cutout_failure = _failures_of("cutout_failure")
 
 pixel_look = Table(
     "pixel_look",
@@ -92,20 +98,7 @@ pixel_look = Table(
     Index("ix_pixel_look_site_id_acquired_at", "site_id", "acquired_at"),
 )
 
-pixel_failure = Table(
-    "pixel_failure",
-    metadata,
-    Column("site_id", Text, primary_key=True),
-    Column("provider", Text, primary_key=True),
-    Column("collection", Text, primary_key=True),
-    Column("item_id", Text, primary_key=True),
-    Column("acquired_at", UtcDateTime, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("failed_at", UtcDateTime, nullable=False),
-    Column("not_before", UtcDateTime, nullable=False),
-    CheckConstraint("reason <> ''", name="reason"),
-)
+pixel_failure = _failures_of("pixel_failure")
 
 pixels_read = Table(
     "pixels_read",

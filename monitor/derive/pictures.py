@@ -22,7 +22,7 @@ from db.cutouts import (
 )
 from db.engine import Connection, Engine, reading, writing
 from db.imagery import scenes
-from db.records import Cutout, CutoutFailure, Scene
+from db.records import Cutout, Scene, SceneFailure
 from monitor.config.settings import SettingsError
 from monitor.feeds import FeedClient, FeedError, Provider
 from monitor.feeds.answers import status_phrase
@@ -158,15 +158,10 @@ def _make(engine: Engine, due: _Due, client: FeedClient, now: datetime, hosts: S
         check_link(scene.links[VISUAL_LINK], hosts)
         cut = _cut(remote, due)
     except (RasterError, FeedError) as error:
-        reason = failure_reason(error, scene.links[VISUAL_LINK])
-        wait = retry_wait(due.attempts, error)
-        failure = CutoutFailure(
-            scene.site_id, scene.provider, scene.collection, scene.item_id, scene.acquired_at, reason,
-            due.attempts + 1, now, now + wait,
-        )  # fmt: skip
+        failure = scene_failure(scene, VISUAL_LINK, error, due.attempts, now)
         with writing(engine) as connection:
             store_cutout_failure(connection, failure)
-        text = f"{due.site.name}: no picture from the scene of {scene.acquired_at:%Y-%m-%d}: {reason}"
+        text = f"{due.site.name}: no picture from the scene of {scene.acquired_at:%Y-%m-%d}: {failure.reason}"
         status = error.status if isinstance(error, FeedError) else None
         return CutoutReport(scene.site_id, scene.item_id, False, text, remote.spent, remote.requests, status)
     with writing(engine) as connection:
@@ -237,7 +232,24 @@ def check_link(link: str, hosts: Sequence[str]) -> None:
         )
 
 
-def failure_reason(error: RasterError | FeedError, link: str) -> str:
+def scene_failure(
+    scene: Scene, link: str, error: RasterError | FeedError, attempts: int, now: datetime
+) -> SceneFailure:
+    """Say why the file behind a link of a scene was not read, after so many earlier attempts, and when it is tried again."""
+    return SceneFailure(
+        scene.site_id,
+        scene.provider,
+        scene.collection,
+        scene.item_id,
+        scene.acquired_at,
+        reason=_failure_reason(error, scene.links.get(link, "")),
+        attempts=attempts + 1,
+        failed_at=now,
+        not_before=now + _retry_wait(attempts, error),
+    )
+
+
+def _failure_reason(error: RasterError | FeedError, link: str) -> str:
     """Why there is no picture, without advice that is meant for feeds."""
     if isinstance(error, RasterError):
         return f"{error}."
@@ -249,7 +261,7 @@ def failure_reason(error: RasterError | FeedError, link: str) -> str:
     return error.reason
 
 
-def retry_wait(attempts: int, error: RasterError | FeedError) -> timedelta:
+def _retry_wait(attempts: int, error: RasterError | FeedError) -> timedelta:
     """How long a file is left alone after so many failures, later if the server asks for more."""
     wait = min(_FIRST_WAIT * (1 << min(attempts, _MOST_DOUBLINGS)), _LONGEST_WAIT)
     asked_s = error.retry_after_s if isinstance(error, FeedError) else None

@@ -17,6 +17,7 @@ from db.engine import Connection, Engine, reading, writing
 from db.imagery import scenes
 from db.observations import record_observations
 from db.pixels import (
+    KeptPass,
     add_bytes_read,
     bytes_read_on,
     kept_passes,
@@ -26,16 +27,15 @@ from db.pixels import (
     store_pixel_failure,
     store_pixel_look,
 )
-from db.records import PixelFailure, PixelLook, Scene
+from db.records import PixelLook, Scene
 from monitor.derive.measuring import SiteMeasures, kept_looks, site_measures
 from monitor.derive.pictures import (
     DEFAULT_PICTURE_HOSTS,
     HostsByProvider,
     check_link,
     damaged_words,
-    failure_reason,
     quieten_library,
-    retry_wait,
+    scene_failure,
 )
 from monitor.derive.scenes import known_starts
 from monitor.feeds import FeedClient, FeedError
@@ -261,15 +261,10 @@ def _read_group(
 
 def _failed(engine: Engine, due: _Due, error: RasterError | FeedError, now: datetime) -> PixelReport:
     scene = due.scene
-    reason = failure_reason(error, scene.links.get("scl", ""))
-    wait = retry_wait(due.attempts, error)
-    failure = PixelFailure(
-        due.site.id, scene.provider, scene.collection, scene.item_id, scene.acquired_at, reason,
-        due.attempts + 1, now, now + wait,
-    )  # fmt: skip
+    failure = scene_failure(scene, "scl", error, due.attempts, now)
     with writing(engine) as connection:
         store_pixel_failure(connection, failure)
-    text = f"{due.site.name}: the pixels of {scene.acquired_at:%Y-%m-%d} could not be read: {reason}"
+    text = f"{due.site.name}: the pixels of {scene.acquired_at:%Y-%m-%d} could not be read: {failure.reason}"
     return PixelReport(due.site.id, scene.item_id, False, text)
 
 
@@ -277,6 +272,8 @@ def _failed(engine: Engine, due: _Due, error: RasterError | FeedError, now: date
 class _Pixels:
     """What was read of a scene over one site: classes (20 m), numbers of bands, and how they are to be understood."""
 
+    known: list[KeptPass]
+    """The passes over the site that were read before."""
     zones: list[Zone]
     classes: NDArray[np.uint8]
     clear: Bools
@@ -291,14 +288,11 @@ def _numbers(engine: Engine, group: Sequence[_Due], files: _Files) -> list[_Pixe
     found = []
     for due, classes in zip(group, files.band("scl", [due.grid for due in group]), strict=True):
         with reading(engine) as connection:
-            earlier = [
-                unpacked(each.classes)
-                for each in kept_passes(connection, due.site.id, due.grid.digest)[-_ROOF_PASSES:]
-            ]
-        roofs = false_cloud(earlier)
+            known = kept_passes(connection, due.site.id, due.grid.digest)
+        roofs = false_cloud([unpacked(each.classes) for each in known[-_ROOF_PASSES:]])
         fine = None if roofs is None else doubled(roofs)
         zones = zones_of(due.site, due.grid)
-        found.append(_Pixels(zones, classes[::2, ::2], clear_pixels(classes, fine), fine))
+        found.append(_Pixels(known, zones, classes[::2, ::2], clear_pixels(classes, fine), fine))
     wanted = [place for place, due in enumerate(group) if _is_clear(due, found[place])]
     if wanted:
         grids = [group[place].grid for place in wanted]
@@ -318,8 +312,7 @@ def _understand(engine: Engine, due: _Due, pixels: _Pixels, files: _Files) -> No
     """Decide by pixels whether an offset is to be taken off."""
     assert pixels.numbers is not None
     with reading(engine) as connection:
-        known = kept_passes(connection, due.site.id, due.grid.digest)
-        newest = kept_looks(connection, due.site.id, known)[-_REFERENCE_LOOKS:]
+        newest = kept_looks(connection, due.site.id, pixels.known)[-_REFERENCE_LOOKS:]
         pixels.usual = usual_of([each.load() for each in newest]) if newest else None
     red, nir = (pixels.numbers[BANDS.index(name)] for name in ("red", "nir"))
     usual = None if pixels.usual is None else _reflectances(pixels.usual)

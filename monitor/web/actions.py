@@ -42,6 +42,9 @@ async def from_our_form(request: Request, here: Here, form_token: Annotated[str,
 
 
 OwnForm = Depends(from_our_form)
+ShortText = Annotated[str, Form(max_length=200)]
+LongText = Annotated[str, Form(max_length=1_000_000)]
+"""A field of a form that takes a line, and one that takes a file or a drawing."""
 PersonName = Annotated[str, Form(max_length=_LONGEST_NAME)]
 SilenceReason = Annotated[str, Form(max_length=_LONGEST_REASON)]
 

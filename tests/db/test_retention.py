@@ -15,7 +15,7 @@ from db.extracts import extracts_of, polls_behind
 from db.flights import fixes, insert_fixes, record_visits, visits
 from db.hearing import hearing_since, note_hearing
 from db.polls import LOST_POLL_ERROR, PollKey, PollResult, polls, record_poll, start_poll
-from db.records import Cutout, CutoutFailure, Evidence, Extract, Fix, HeardAt, Visit
+from db.records import Cutout, Evidence, Extract, Fix, HeardAt, SceneFailure, Visit
 from db.retention import DROPPED_IDENTITY, Identity, PurgeReport, purge
 from db.schema import alert, visit_version
 from tests.kit.fake_feeds import NOON
@@ -298,7 +298,7 @@ def test_the_pictures_of_a_site_that_is_watched_no_more_go_with_it(engine: Engin
         )
         for site_id in ("sunan", "left")
     ]  # fmt: skip
-    failed = CutoutFailure("left", "earth-search", "sentinel-2-l2a", "S2A", NOON - DAY, "404", 1, NOON, NOON)
+    failed = SceneFailure("left", "earth-search", "sentinel-2-l2a", "S2A", NOON - DAY, "404", 1, NOON, NOON)
     with writing(engine) as connection:
         for each in pictures:
             store_cutout(connection, each, keep=3)

@@ -24,7 +24,7 @@ from db.cutouts import cutout_failures, newest_cutout
 from db.engine import open_engine, reading, writing
 from db.imagery import insert_scenes
 from db.migrate import migrate
-from db.records import Cutout, CutoutFailure, Scene
+from db.records import Cutout, Scene, SceneFailure
 from monitor.config.clock import monotonic_s, utc_now
 from monitor.config.settings import SettingsError
 from monitor.derive.pictures import (
@@ -115,7 +115,7 @@ def kept(engine: Engine, site: Site = QUIET_FIELD) -> Cutout | None:
         return newest_cutout(connection, site.id)
 
 
-def failures(engine: Engine, site: Site = QUIET_FIELD) -> list[CutoutFailure]:
+def failures(engine: Engine, site: Site = QUIET_FIELD) -> list[SceneFailure]:
     with reading(engine) as connection:
         return cutout_failures(connection, site.id)
 

@@ -15,7 +15,7 @@ from db.engine import reading, writing
 from db.observations import record_observations
 from db.polls import PollKey, PollResult, record_poll, start_poll
 from db.provider_states import note_credits
-from db.records import Alert, CoverageHour, CutoutFailure
+from db.records import Alert, CoverageHour, SceneFailure
 from db.schema import coverage_hour
 from monitor import pipeline
 from monitor.web.views.overview import OverviewReader
@@ -192,9 +192,7 @@ def test_a_picture_that_is_not_there_is_a_sentence(told: Rig, site_id: str) -> N
 
 def test_why_there_is_no_picture_is_said(told: Rig) -> None:
     reason = "pictures.example answered 503 Service Unavailable."
-    failed = CutoutFailure(
-        "busy-port", "earth-search", "sentinel-2-l2a", "S2A_TEST", NOW, reason, 1, NOW, NOW
-    )
+    failed = SceneFailure("busy-port", "earth-search", "sentinel-2-l2a", "S2A_TEST", NOW, reason, 1, NOW, NOW)
     with writing(told.app.engine) as connection:
         store_cutout_failure(connection, failed)
     said = f"No picture: the scene of 2023-10-07 could not be read. {reason[0].upper()}{reason[1:]}"

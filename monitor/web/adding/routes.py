@@ -1,10 +1,9 @@
 """The routes for adding a site: a form, a dry run, and the writing. Only the last changes anything."""
 
 from http import HTTPStatus
-from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from alerts.attribution import MAP, TIME_ZONES
@@ -12,16 +11,12 @@ from monitor import pipeline
 from monitor.errors import WorkFailed
 from monitor.sites.faults import SitesError
 from monitor.sites.kinds import KINDS
-from monitor.web.actions import OwnForm
+from monitor.web.actions import LongText, OwnForm, ShortText
 from monitor.web.adding.preview import DryRun, SiteForm, preview_site, refused_dry_run, write_sites
 from monitor.web.context import Here, WebContext
 from monitor.web.views.map_data import draft_map_data, plain_map_data
 
 router = APIRouter(include_in_schema=False)
-_LONGEST_TEXT = 1_000_000
-
-ShortText = Annotated[str, Form(max_length=200)]
-LongText = Annotated[str, Form(max_length=_LONGEST_TEXT)]
 
 _log = structlog.get_logger()
 

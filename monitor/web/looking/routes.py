@@ -17,17 +17,13 @@ from monitor.imports import ImportFault, import_row
 from monitor.imports.analyst import AnalystCount, count_row
 from monitor.sites import Site
 from monitor.sites.faults import SitesError
-from monitor.web.actions import OwnForm
+from monitor.web.actions import LongText, OwnForm, ShortText
 from monitor.web.context import Here, WebContext
 from monitor.web.looking.drawing import write_area
 from monitor.web.looking.view import CERTAINTIES, COMPARATORS, AreaWish, Chosen, pictures_page, taken_words
 
 router = APIRouter(include_in_schema=False)
-_LONGEST_TEXT, _LONGEST_SHAPE = 2_000, 1_000_000
-
-FieldText = Annotated[str, Form(max_length=200)]
-RemarkText = Annotated[str, Form(max_length=_LONGEST_TEXT)]
-ShapeText = Annotated[str, Form(max_length=_LONGEST_SHAPE)]
+RemarkText = Annotated[str, Form(max_length=2_000)]
 
 _log = structlog.get_logger()
 
@@ -43,19 +39,19 @@ def post_count(  # noqa: PLR0917 - the fields of the form
     request: Request,
     here: Here,
     site_id: str,
-    metric: FieldText = "",
-    value: FieldText = "",
-    reviewer: FieldText = "",
-    scene: FieldText = "",
-    start: FieldText = "",
-    low: FieldText = "",
-    high: FieldText = "",
-    comparator: FieldText = "",
-    area: FieldText = "",
-    subject: FieldText = "",
-    assessable: FieldText = "",
-    exposure: FieldText = "",
-    certainty: FieldText = "",
+    metric: ShortText = "",
+    value: ShortText = "",
+    reviewer: ShortText = "",
+    scene: ShortText = "",
+    start: ShortText = "",
+    low: ShortText = "",
+    high: ShortText = "",
+    comparator: ShortText = "",
+    area: ShortText = "",
+    subject: ShortText = "",
+    assessable: ShortText = "",
+    exposure: ShortText = "",
+    certainty: ShortText = "",
     url: RemarkText = "",
     note: RemarkText = "",
 ) -> Response:
@@ -99,12 +95,12 @@ def post_area(  # noqa: PLR0917 - the fields of the form
     request: Request,
     here: Here,
     site_id: str,
-    area: FieldText = "",
-    area_id: FieldText = "",
-    name: FieldText = "",
-    kind: FieldText = "",
-    geometry: ShapeText = "",
-    scene: FieldText = "",
+    area: ShortText = "",
+    area_id: ShortText = "",
+    name: ShortText = "",
+    kind: ShortText = "",
+    geometry: LongText = "",
+    scene: ShortText = "",
 ) -> Response:
     """Write where a part of the site is into the sites file, and watch it from now on."""
     site, chosen = _site(here, site_id), Chosen(scene)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -272,8 +271,8 @@ def test_one_subject(filled: Run) -> None:
     assert "ships_present ship:Lady R" in printed(filled("history", "busy-port", "ships_present"))
 
 
-@pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is installed, so nothing is missing")
-def test_parquet_says_what_is_missing(filled: Run) -> None:
+def test_parquet_says_what_is_missing(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.reports.geoparquet.find_spec", lambda _: None)
     assert "pip install pyarrow" in refusal(filled("history", "busy-port", "--format", "parquet"))
 
 

@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from importlib.util import find_spec
 from typing import Any
 
 import httpx
@@ -246,7 +245,6 @@ def test_coordinates_of_another_system_are_refused() -> None:
     assert read("detections_file", collection(feature(), crs=fine)).detections
 
 
-@pytest.mark.skipif(find_spec("pyarrow") is None, reason="GeoParquet needs the extra pyarrow")
 def test_a_geoparquet_file_is_read_and_one_that_is_none_refused() -> None:
     import geopandas
 

@@ -5,8 +5,8 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 
+import geopandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,8 +197,14 @@ def test_the_table_for_parquet_has_the_same_types_empty_or_not() -> None:
     assert full.crs == "EPSG:4326"
 
 
-@pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is installed, so nothing is missing")
-def test_parquet_without_pyarrow_says_what_to_install() -> None:
+def test_parquet_is_read_back_as_it_was() -> None:
+    back = geopandas.read_parquet(io.BytesIO(parquet_bytes(HISTORY)))
+    assert back.equals(history_frame(HISTORY))
+    assert back.crs == "EPSG:4326"
+
+
+def test_parquet_without_pyarrow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.reports.geoparquet.find_spec", lambda _: None)
     with pytest.raises(InputError, match="pip install pyarrow"):
         parquet_bytes(HISTORY)
 

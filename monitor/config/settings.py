@@ -259,14 +259,24 @@ _SECRET_NAMES = frozenset(
 _SCALARS = frozenset(Settings.model_fields) - set(SETTING_TABLES)
 
 
-def load_settings(environment: Mapping[str, str] | None = None, config: Path | None = None) -> Settings:
-    """Read the settings or raise SettingsError that names every bad or unknown key at once."""
+def load_settings(
+    environment: Mapping[str, str] | None = None,
+    config: Path | None = None,
+    typed: Mapping[str, object] | None = None,
+) -> Settings:
+    """Read the settings or raise SettingsError that names every bad or unknown key at once.
+
+    What was `typed` as options of a command, by the names of settings, stands over all else; None is not typed.
+    """
     environment = os.environ if environment is None else environment  # noqa: TID251 - this is the one place
     raw = RawSettings()
     if path := _config_path(environment, config, raw):
         read_toml(path, raw, _SECRET_NAMES)
     named = {name: value for name, value in environment.items() if name != CONFIG_VARIABLE}
     read_environment(named, ENVIRONMENT_PREFIX, _SCALARS, raw)
+    said = {name: value for name, value in (typed or {}).items() if value is not None}
+    raw.values.update(said)
+    raw.origin.update({name: f"--{name}" for name in said})
     settings = None
     try:
         settings = Settings.model_validate(raw.values)

@@ -5,7 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from alerts.metrics import metric_named
-from alerts.words import capital, count_words, digits, listed, subject_phrase, when_words
+from alerts.words import (
+    capital,
+    count_words,
+    digits,
+    listed,
+    numbered,
+    rounded_number,
+    subject_phrase,
+    times_words,
+    when_words,
+)
 from db.records.provenance import made_of
 
 Entry = Mapping[str, Any]
@@ -68,11 +78,15 @@ def _reckoned(rule: str, details: Mapping[str, Any]) -> str:
     """Why, by the rules that expect a number."""
     match rule:
         case "absence" if details.get("silent_looks"):
-            return f"none in {details['silent_looks']} usable looks, where {details['expected']:.3g} were expected"
+            return (
+                f"none in {numbered(details['silent_looks'], 'usable look')}, where "
+                f"{rounded_number(details['expected'])} were expected"
+            )
         case "step" if details.get("rate_ratio"):
-            return f"about {details['rate_ratio']:.2g} times the usual rate since {details['since'][:10]}"
+            return f"about {times_words(details['rate_ratio'])} the usual rate since {details['since'][:10]}"
     if "expected" in details and "low" in details:
-        return f"expected {details['expected']:.3g} (95 %: {details['low']:.3g}–{details['high']:.3g})"
+        band = f"{rounded_number(details['low'])}–{rounded_number(details['high'])}"
+        return f"expected {rounded_number(details['expected'])} (95 %: {band})"
     return ""
 
 

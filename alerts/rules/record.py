@@ -7,9 +7,9 @@ from alerts.baselines.record import Record as Found
 from alerts.baselines.record import attainable_record_chance, comparable_looks
 from alerts.rules import attribution, citation, comparable, declared_window, site_day, unjudgeable
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
-from alerts.rules.figures import Case, RuleFinding, cannot_tell, open_case, verdict_of_finding
+from alerts.rules.figures import Case, RuleFinding, by_chance, cannot_tell, open_case, verdict_of_finding
 from alerts.rules.series import certain_count
-from alerts.words import digits, looks_behind
+from alerts.words import digits, looks_behind, numbered
 from db.records import DeclaredBaseline, Observation
 
 
@@ -88,17 +88,18 @@ def _by_odds(case: Case, highest: Observation | None) -> Verdict:
     more: dict[str, Any] = {"n": n, "is_record": is_record}
     if threshold > 0:
         more["ratio"] = round(value / threshold, 2)
-    basis = f"in {n} usable looks"
+    basis = f"in {numbered(n, 'usable look')}"
     if highest is not None:
         more["previous"] = _previous(highest)
         basis = f"{_named(highest, case.context)}; {basis}"
-    odds = ""
+    chance_words = ""
     if is_record:
         if worth < n:
-            basis += f", worth {worth} independent ones as neighbouring looks are alike"
+            basis += f", worth {numbered(worth, 'independent one')} as neighbouring looks are alike"
             more["independent"] = worth
-        odds = f"; by chance 1 in {worth + 1:,} looks"
-    sentence = f"{_comparison(value, threshold, case.context)} ({basis}{odds})."
+        more["by_chance"] = by_chance(case, 1.0 / (worth + 1), n=worth)
+        chance_words = f"; so many by chance: {more['by_chance']}"
+    sentence = f"{_comparison(value, threshold, case.context)} ({basis}){chance_words}."
     chance = float(attainable_record_chance(found.comparable, case.spending.alpha(case.rule))[0])
     return verdict_of_finding(
         case, RuleFinding(case.p, "high", threshold, sentence, chance=chance, more=more)

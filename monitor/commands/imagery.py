@@ -106,7 +106,7 @@ def _plot_in_terminal(site: "Site", learned: "SiteStudy") -> None:
 
 def _draw(site: "Site", learned: "SiteStudy", folder: Path) -> None:
     from monitor.errors import InputError
-    from monitor.reports.plots import png_plot
+    from monitor.reports.plots import picture_plot
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def _draw(site: "Site", learned: "SiteStudy", folder: Path) -> None:
         ) from None
     for (area, metric), looks in _by_series(learned).items():
         path = folder / f"{'-'.join(filter(None, (site.id, area, metric)))}.png"
-        png_plot(
+        picture_plot(
             path, looks, [], _titled(site, area, metric), data=sorted({look.publisher for look in looks})
         )
 

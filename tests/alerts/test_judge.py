@@ -107,7 +107,7 @@ def test_a_burst_says_value_expected_interval_n_window_exposure_and_odds(engine:
         "60 usable looks since 2021-01-04",
         "at 100% exposure",
         "by chance",
-        "1 in",
+        "1 look in",
     ):
         assert words in text
 

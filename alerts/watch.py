@@ -17,6 +17,8 @@ from alerts.promise import site_budget
 RuleParams = Mapping[str, Any]
 WatchSpec = Mapping[str, Mapping[str, Any]]
 """As written in sites.geojson: `{metric: {"subjects": [...], "rules": {name: {params} | null}}}`."""
+PICTURES_TOLD_FROM, LEAST_TOLD_SHARE = 0.8, 0.3
+"""From which clear share of a site on a new picture is told where it says no other, and the least that it may say."""
 
 
 @dataclass(frozen=True, slots=True)

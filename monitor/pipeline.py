@@ -15,9 +15,11 @@ import structlog
 from alerts.delivery.blindness import BlindReport, notify_blindness, notify_low_disk, notify_refusals
 from alerts.delivery.compose import compose
 from alerts.delivery.digest import enqueue_weekly_digest
+from alerts.delivery.new_pictures import PictureWish, notify_new_pictures
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from alerts.metrics import meanings, recall_metrics
+from alerts.watch import PICTURES_TOLD_FROM
 from alerts.words import digits
 from db.aircraft import known_aircraft
 from db.alerts import forget_earlier_states
@@ -45,6 +47,7 @@ from monitor.ops.metrics import LOOKS_JUDGED_TOTAL, POLLS_TOTAL, SENDS_TOTAL
 from monitor.poll.answers import PollReport
 from monitor.poll.new_feeds import note_feeds
 from monitor.poll.rounds import poll_provider
+from monitor.sites import Site
 from monitor.sites.reload import Reload
 
 _log = structlog.get_logger()
@@ -357,6 +360,36 @@ def read_pixels(app: App, now: datetime) -> list[PixelReport]:
     elif reports:
         app.troubles.failed("pixels of scenes", reports[0].text, now)
     return reports
+
+
+EVERY_SITE = "all"
+
+
+def tell_pictures(app: App, now: datetime) -> int:
+    """Owe a message for each new clear picture of a site of which somebody wants to be told; give their number."""
+    named = app.settings.tell_clear_pictures
+    wishes = {
+        site.id: PictureWish(site.name, share, {area.id: area.name for area in site.areas})
+        for site in app.sites.values()
+        if (share := _told_from(site, named)) is not None
+    }
+    if not wishes:
+        return 0
+    too_old = timedelta(days=app.settings.too_old_to_send_days)
+    return notify_new_pictures(
+        app.engine,
+        wishes,
+        tuple(app.channels),
+        now,
+        too_old=too_old,
+        public_url=app.settings.public_url,
+    )
+
+
+def _told_from(site: Site, named: Sequence[str]) -> float | None:
+    if site.tell_clear_pictures is None and (site.id in named or EVERY_SITE in named):
+        return PICTURES_TOLD_FROM
+    return site.tell_clear_pictures
 
 
 def watch_self(app: App, now: datetime) -> BlindReport:

@@ -1,12 +1,15 @@
 """Fetching what a delivery is about, for the pure words in `alerts.delivery.messages`."""
 
+from dataclasses import replace
+
 from alerts.channels import Message
 from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import compose_alert
-from alerts.delivery.worker import compose_notice
+from alerts.delivery.notices import PICTURE, compose_notice
 from db.alerts import alert_by_id, alert_events
+from db.cutouts import picture_of
 from db.engine import Connection, Engine, reading
-from db.records import Delivery
+from db.records import Delivery, JsonMapping
 
 
 class ComposeError(LookupError):
@@ -22,7 +25,7 @@ def compose(engine: Engine, delivery: Delivery, public_url: str | None) -> Messa
 def compose_within(connection: Connection, delivery: Delivery, public_url: str | None) -> Message:
     """As `compose`, within a view of the database that is open already."""
     if delivery.kind == "notice":
-        return compose_notice(delivery)
+        return _with_picture(connection, compose_notice(delivery), delivery.payload.get(PICTURE))
     if (said := thaw(delivery)) is not None:
         return said
     alert = alert_by_id(connection, delivery.alert_id or "")
@@ -31,3 +34,11 @@ def compose_within(connection: Connection, delivery: Delivery, public_url: str |
     if alert is None or event is None:
         raise ComposeError(f"Delivery {delivery.identity} names an alert that is not in the database.")
     return compose_alert(alert, event, delivery, public_url)
+
+
+def _with_picture(connection: Connection, message: Message, wanted: JsonMapping | None) -> Message:
+    """The message with the kept picture that it names, if that is still kept."""
+    made = picture_of(connection, wanted["site_id"], wanted["item_id"]) if wanted else None
+    if made is None or wanted is None:
+        return message
+    return replace(message, image_png=made.png, image_alt=str(wanted["alt"]))

@@ -19,6 +19,8 @@ from db.records import Delivery, JsonMapping
 GATHER_NOTICES_FOR = timedelta(minutes=1)
 NOTIFY_AGAIN_AFTER = timedelta(days=1)
 NOTIFY_FAILING_AFTER = timedelta(hours=1)
+PICTURE = "picture"
+"""Which kept picture a notice shows: `site_id`, `item_id` of its scene, and `alt`."""
 _MOST_ITEMS = 20
 _RESORT = "Each alert is kept: “sitewatch alerts show” prints it. To try every channel, run “sitewatch alerts test”."
 _FOOTER = "sitewatch sends this because one of its own channels does not work."

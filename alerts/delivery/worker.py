@@ -22,6 +22,7 @@ from alerts.delivery.frozen import accepted_by, freeze, thaw, with_accepted
 from alerts.delivery.notices import (
     GATHER_NOTICES_FOR,
     NOTIFY_AGAIN_AFTER,
+    PICTURE,
     compose_notice,
     notify_failing_channel,
     notify_undelivered,
@@ -178,7 +179,7 @@ class _Worker:
         return replace(message, identity=delivery.identity, delivered_to=accepted_by(delivery))
 
     def _composed(self, delivery: Delivery) -> Message:
-        if delivery.kind == "notice":
+        if delivery.kind == "notice" and PICTURE not in delivery.payload:
             return compose_notice(delivery)
         return thaw(delivery) or self.compose(delivery)
 

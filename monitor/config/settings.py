@@ -133,6 +133,7 @@ class Settings(_Strict):
     keep_identities_hours: float = Field(default=48, gt=0)
     keep_payloads_days: float = Field(default=14, gt=0)
     imagery_mb_a_day: int = Field(default=2_000, ge=0)
+    tell_clear_pictures: tuple[str, ...] = ()
     max_attempts: int = Field(default=12, ge=1)
     slack_webhook_url: SecretStr | None = None
     smtp_host: str | None = None
@@ -191,7 +192,7 @@ class Settings(_Strict):
             raise ValueError(f"must have at least {_SHORTEST_TOKEN} characters")
         return value
 
-    @field_validator("email_to", "allowed_networks", mode="before")
+    @field_validator("email_to", "allowed_networks", "tell_clear_pictures", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return (

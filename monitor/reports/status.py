@@ -19,7 +19,9 @@ from db.silences import Silence, silences
 from monitor.app import App
 from monitor.feeds import Feed, Provider
 from monitor.flights.tracks.cadence import delivered_interval_s
+from monitor.imagery.cadence import Cadence
 from monitor.ops.database_health import database_trouble
+from monitor.reports.passes import PassReader
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -68,6 +70,8 @@ class SiteStatus:
     open_alerts: int
     blind_since: datetime | None = None
     last_answered_at: datetime | None = None
+    passes: Cadence | None = None
+    """How satellite passes over it go; None where no catalogue is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,9 @@ def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus,
     opened = [each.site_id for each in alerts(connection, status="open")]
     blind = open_periods(connection)
     answered = last_answered(connection, app)
+    passes = (
+        PassReader(connection, app, now) if any(not each.watches for each in app.feeds.values()) else None
+    )
     return tuple(
         SiteStatus(
             id=site.id,
@@ -160,6 +167,7 @@ def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus,
             open_alerts=opened.count(site.id),
             blind_since=blind[site.id].since if site.id in blind else None,
             last_answered_at=answered.get(site.id),
+            passes=passes.cadence_of(site) if passes and not site.is_region else None,
         )
         for site in app.sites.values()
     )

@@ -78,6 +78,7 @@ def run_once(
         say(f"Picture: {made.text}")
     for read in pipeline.read_pixels(app, clock()):
         say(f"Pixels: {read.text}")
+    pipeline.tell_pictures(app, clock())
     pipeline.judge(app, clock())
     pipeline.watch_self(app, clock())
     sent = _send_all(app, say, clock, wait)
@@ -191,13 +192,16 @@ def _poll(app: App, provider: str, soon: Callable[[str], None], now: datetime) -
 
 def _picture(app: App, soon: Callable[[str], None], now: datetime) -> None:
     made = [report.made for report in pipeline.make_pictures(app, now)]
+    pipeline.tell_pictures(app, now)
     # Where none could be made, the next few would hardly fare better now.
     if len(made) == pipeline.PICTURES_AT_ONCE and any(made):
         soon("pictures")
 
 
 def _pixels(app: App, soon: Callable[[str], None], now: datetime) -> None:
-    if any(report.read for report in pipeline.read_pixels(app, now)):
+    read = [report.read for report in pipeline.read_pixels(app, now)]
+    pipeline.tell_pictures(app, now)
+    if any(read):
         soon("pixels")
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from alerts.attribution import alert_attributions, one_cell
 from alerts.words import quoted_note
 from db.records import Alert, AlertStatus, Evidence, Observation, Precision, Qualifier, Visit, VisitState
+from monitor.imagery.cadence import PassState
 from monitor.reports.evidence import PollEvidence
 from monitor.web.views.rows import evidence_page
 
@@ -70,6 +71,24 @@ class AreaItem(BaseModel):
     located: bool = Field(description="Whether its outline is known.")
 
 
+class PassesItem(BaseModel):
+    """How the satellite passes over a site go, as far as they show enough of it."""
+
+    state: PassState = Field(
+        description="What the newest pass that can be told of says: clear, cloudy or unread (not read yet); awaited (one has "
+        "flown and is not later listed than others were), overdue, unasked (no catalogue has answered), unknown."
+    )
+    text: str = Field(description="The same in sentences.")
+    last_at: datetime | None = Field(description="The newest pass that is listed.")
+    last_clear_at: datetime | None = Field(description="The newest one that showed enough of the site.")
+    clear_share: float | None = Field(
+        description="How much of the site the newest one showed clear, 0 to 1; null: not known."
+    )
+    next_at: datetime | None = Field(description="When the next one is due.")
+    expected: int = Field(description="How many passes of the last 60 days should be listed by now.")
+    listed: int = Field(description="How many of them are.")
+
+
 class SiteItem(BaseModel):
     """One watched site, and how it stands."""
 
@@ -94,6 +113,7 @@ class SiteItem(BaseModel):
     current: bool = Field(description="Whether the finding rests on a count of the last 30 days.")
     seen_until: datetime | None = Field(description="The end of the newest count or of what was heard there.")
     open_alerts: int = Field(description="How many alerts are open there.")
+    passes: PassesItem = Field(description="How the satellite passes over it go.")
     attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 

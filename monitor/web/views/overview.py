@@ -21,6 +21,8 @@ from db.provider_states import provider_states
 from db.records import Alert, Observation
 from db.sites import site_names
 from monitor.app import App
+from monitor.imagery.cadence import Cadence
+from monitor.reports.passes import PassReader
 from monitor.reports.sources import provider_attributions, site_attributions
 from monitor.sites import Site
 from monitor.sites.kinds import KINDS
@@ -140,6 +142,7 @@ class OverviewReader:
         self._blind = open_periods(connection)
         self._ears = read_reception(connection, self._sites.values(), feeds, self.names, now)
         self.sent = notified_alerts(connection)
+        self._passes = PassReader(connection, app, now)
         self._told: dict[str, list[Alert]] = defaultdict(list)
         for each in reversed(alerts(connection)):
             self._told[each.site_id].append(each)
@@ -177,7 +180,7 @@ class OverviewReader:
             kind=KINDS[site.kind].label,
             state=self._state(site, told, newest),
             alert=told[0] if told else None,
-            picture=site_picture(self._connection, site, self._now) if charted else None,
+            picture=self.picture(site) if charted else None,
             panel=panel,
             newest=newest,
             sight=tuple(self._sight(site, newest)),
@@ -195,6 +198,14 @@ class OverviewReader:
                 *site_attributions(site),
             ]
         )
+
+    def picture(self, site: Site) -> SitePicture:
+        """The newest picture of a site, and how its passes go."""
+        return site_picture(self._connection, site, self.passes(site), self._now)
+
+    def passes(self, site: Site) -> Cadence:
+        """How the passes over a site go."""
+        return self._passes.cadence_of(site)
 
     def summaries(self, site_id: str) -> Sequence[SeriesSummary]:
         """Every series of a site."""

@@ -140,6 +140,14 @@ def admissions(connection: Connection, site_id: str) -> list[MeasureAdmission]:
     return [MeasureAdmission(*row) for row in connection.execute(query.order_by(*_ADMISSION[1:3]))]
 
 
+def sites_admitting(connection: Connection, metric: str) -> set[str]:
+    """The sites at which a metric may be judged, somewhere."""
+    query = select(measure_admission.c.site_id).where(
+        measure_admission.c.metric == metric, measure_admission.c.admitted
+    )
+    return set(connection.execute(query).scalars())
+
+
 def drop_pixels(connection: Connection, watched: Collection[str], before: datetime) -> int:
     """Forget the pixels of sites that are watched no more, and those of passes before a moment; give their number."""
     for table in (pixel_failure, measure_admission):

@@ -33,6 +33,7 @@ from db.scenario_mark import ScenarioMark, scenario_mark
 from db.silences import drop_unborn_silences
 from db.sites import record_sites
 from monitor.app import App
+from monitor.derive.corroboration import corroborate
 from monitor.derive.days import move_counted_days
 from monitor.derive.measuring import study_where_due
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
@@ -294,6 +295,8 @@ def derive(app: App, now: datetime, *, stop: Callable[[], bool] = lambda: False)
     sites = list(app.sites.values())
     report = derive_pending(app.engine, sites, now, classes=app.classes, stop=stop)
     report += close_days(app.engine, sites, now, stop=stop)
+    if report.visits:
+        report += DeriveReport(visits=corroborate(app.engine, sites, now))
     if report.visits or report.looks:
         _log.info("derived", polls=report.polls, visits=report.visits, looks=report.looks)
     return report
@@ -356,6 +359,8 @@ def read_pixels(app: App, now: datetime) -> list[PixelReport]:
     for site_id in sorted({report.site_id for report in reports if report.read}):
         study_where_due(app.engine, app.sites[site_id], now)
     if any(report.read for report in reports):
+        corroborate(app.engine, sites, now)
+    if any(report.read for report in reports):
         app.troubles.worked("pixels of scenes")
     elif reports:
         app.troubles.failed("pixels of scenes", reports[0].text, now)
@@ -400,6 +405,7 @@ def watch_self(app: App, now: datetime) -> BlindReport:
     after = timedelta(hours=app.settings.blind_after_hours)
     report = notify_blindness(app.engine, names, channels, after, now)
     notify_refusals(app.engine, app.feeds, channels, now)
+    corroborate(app.engine, app.sites.values(), now)
     if report.began or report.ended:
         began, ended = ([each.site_id for each in periods] for periods in (report.began, report.ended))
         _log.warning("blind sites", began=began, ended=ended)

@@ -10,7 +10,14 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
-from alerts.incidents.changes import change_sentence, is_confirmed, is_news, is_revised, new_publishers
+from alerts.incidents.changes import (
+    change_sentence,
+    is_confirmed,
+    is_news,
+    is_revised,
+    new_publishers,
+    seen_sentences,
+)
 from alerts.incidents.findings import (
     Finding,
     alert_threshold,
@@ -162,12 +169,19 @@ def amend_episode(
     if added := new_publishers(alert, after):
         who = " and ".join(added)
         return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
-    if is_confirmed(alert, after):
-        return _step(after, "amended", moment, f"Now confirmed: {after.headline}", look, tell=True)
-    if is_revised(alert, after):
-        return _step(after, "amended", moment, f"A count was corrected: {after.headline}", look, tell=True)
+    if corrected := _corrected(alert, after):
+        return _step(after, "amended", moment, corrected, look, tell=True)
     refreshed = replace(_back(alert, findings), last_look_at=after.last_look_at)
     return None if refreshed == alert else AlertChange(refreshed, None)
+
+
+def _corrected(before: Alert, after: Alert) -> str:
+    """What is known better now of the counts that were told, '' where nothing is."""
+    if is_confirmed(before, after):
+        return f"Now confirmed: {after.headline}"
+    if seen := seen_sentences(before, after):
+        return " ".join(seen)
+    return f"A count was corrected: {after.headline}" if is_revised(before, after) else ""
 
 
 def resolve_or_withdraw(

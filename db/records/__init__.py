@@ -1,6 +1,6 @@
 """Records that cross module borders: frozen, typed, free of SQL. The project's words, units in names, UTC. Pure."""
 
-from db.records.base import Evidence, JsonMapping, SeriesKey
+from db.records.base import SEEN_FROM_ABOVE, Evidence, JsonMapping, SeriesKey
 from db.records.counts import (
     Change,
     DeclaredBaseline,
@@ -49,6 +49,7 @@ __all__ = [
     "HOUR_S",
     "INFERRED",
     "PRESENT_STATES",
+    "SEEN_FROM_ABOVE",
     "Alert",
     "AlertEvent",
     "AlertStatus",

@@ -40,12 +40,14 @@ def study(
     drawn into the site's own looks to learn what it would show of them. What is learned decides which measures are judged;
     this command also builds all of it anew, for example when an area was drawn.
     """
+    from monitor.derive.corroboration import corroborate
     from monitor.derive.measuring import study_site
     from monitor.imagery.study import admission_words
 
     with opened() as app:
         found = app.known_site(site)
         learned = study_site(app.engine, found, utc_now())
+        corroborate(app.engine, [found], utc_now())
         attributions = app.attributions
     if learned is None or not learned.clear:
         raise WorkFailed(_nothing(found, learned))

@@ -46,6 +46,8 @@ from monitor.sites import Site
 
 STUDY_EVERY = 4
 """A measure that could not be judged is looked at again after so many more clear looks."""
+_LEARNED = 2
+"""Which figures a study gives: a change of them has every site studied again."""
 _UNPACKED = 28
 _WATER_PASSES = 60
 
@@ -156,7 +158,7 @@ def study_site(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
 def drawn(site: Site) -> str:
     """A short text that changes when the site or one of its areas is drawn anew, or the way of measuring changes."""
     digest = hashlib.sha256(shapely.to_wkb(site.geometry))
-    digest.update(f"{site.kind}:{vessel_model().version}".encode())
+    digest.update(f"{site.kind}:{vessel_model().version}:{_LEARNED}".encode())
     for area in site.areas:
         digest.update(f"{area.id}:{area.kind}:{PROCEDURE}".encode())
         digest.update(b"" if area.geometry is None else shapely.to_wkb(area.geometry))

@@ -74,6 +74,10 @@ class Admission:
     """Of 20 things of that size (or of the largest tried), how many were seen."""
     fault: str = ""
     """Why it may not be judged, '' where it may."""
+    above: int = 0
+    """How many of the measured looks say more than `highest` though nothing is known to have stood there."""
+    trials: tuple[tuple[float, int, int], ...] = ()
+    """Of each size that was drawn: how many of how many were seen."""
 
     @property
     def admitted(self) -> bool:
@@ -233,6 +237,7 @@ def _admission(
     whole = _whole(found)
     best = next((each for each in tried if each[1] * TRIALS >= SEEN_TRIALS * max(each[2], 1)), None)
     last = best or (tried[-1] if tried else None)
+    highest = _highest(found)
     admission = Admission(
         zone.area_id,
         zone.name,
@@ -240,9 +245,11 @@ def _admission(
         clear,
         len(whole),
         float(np.median(whole)) if whole else None,
-        _highest(found),
+        highest,
         best[0] if best else None,
         round(last[1] * TRIALS / last[2]) if last else 0,
+        above=0 if highest is None else sum(each > highest for each in whole),
+        trials=tuple(tried),
     )
     return replace(admission, fault=_fault(admission, found, tried))
 

@@ -21,6 +21,8 @@ class Performance:
     endurance: timedelta | None
     circles: float
     """How many of those that do not land turn back or circle where nobody hears them, from 0 to 1."""
+    footprint_m2: float | None = None
+    """What a parked one covers, seen from above; None where pictures of 10 m cannot tell it."""
 
     def flight(self, distance_nm: float) -> timedelta:
         """How long the type takes for a distance at cruise."""
@@ -46,4 +48,6 @@ def _table() -> Mapping[str, Performance]:
 def _read(entry: Mapping[str, Any]) -> Performance:
     hours = entry.get("endurance_h")
     endurance = None if hours is None else timedelta(hours=hours)
-    return Performance(float(entry["cruise_kt"]), endurance, float(entry["circles"]))
+    footprint = entry.get("footprint_m2")
+    covers = None if footprint is None else float(footprint)
+    return Performance(float(entry["cruise_kt"]), endurance, float(entry["circles"]), covers)

@@ -408,6 +408,13 @@ def _through(lost: GapEnd, back: GapEnd, between: float, hours: float, cruise_kt
     return density * math.exp(-(((hours - usual) / spread) ** 2) / 2) / (spread * math.sqrt(2 * math.pi))
 
 
+def still_there(hours: float) -> float:
+    """Give the chance that a stay lasts longer than this, by the same law."""
+    if hours <= 0:
+        return 1.0
+    return 0.5 * math.erfc(math.log(hours / _STAY_H) / _STAY_SPREAD / math.sqrt(2))
+
+
 def _stay_density(hours: Floats) -> Floats:
     """Give the density of a stay so long (by hour): log-normal, and none too short to turn round."""
     whole = np.maximum(hours, 1e-3)

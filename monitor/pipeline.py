@@ -14,7 +14,8 @@ import structlog
 
 from alerts.delivery.blindness import BlindReport, notify_blindness, notify_low_disk, notify_refusals
 from alerts.delivery.compose import compose
-from alerts.delivery.digest import enqueue_weekly_digest
+from alerts.delivery.digest import enqueue_daily_digests, enqueue_weekly_digest
+from alerts.delivery.reminders import enqueue_reminders
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from alerts.metrics import meanings, recall_metrics
@@ -309,7 +310,7 @@ def judge(
     """
     too_old = timedelta(days=app.settings.too_old_to_send_days)
     judging_context = JudgingContext(
-        app.watches, app.rules, tuple(app.channels), too_old, not_before, app.attributions
+        app.watches, app.rules, tuple(app.channels), too_old, not_before, app.attributions, app.routing
     )
     report = judge_pending(app.engine, judging_context, now, stop)
     LOOKS_JUDGED_TOTAL.inc(report.judged)
@@ -361,7 +362,7 @@ def read_pixels(app: App, now: datetime) -> list[PixelReport]:
 
 def watch_self(app: App, now: datetime) -> BlindReport:
     """Tell once that sites went blind or are watched again or a provider refuses, and weekly that the watch goes on."""
-    channels = tuple(app.channels)
+    channels = app.noticed
     heard = any(feed.watches for feed in app.feeds.values())
     names = {site.id: site.name for site in app.sites.values() if site.flies and heard}
     after = timedelta(hours=app.settings.blind_after_hours)
@@ -372,13 +373,22 @@ def watch_self(app: App, now: datetime) -> BlindReport:
         _log.warning("blind sites", began=began, ended=ended)
     if app.settings.weekly_digest:
         enqueue_weekly_digest(app.engine, len(app.sites), channels, now)
+    enqueue_daily_digests(
+        app.engine,
+        len(app.sites),
+        app.routing,
+        tuple(app.channels),
+        now,
+        public_url=app.settings.public_url,
+    )
+    enqueue_reminders(app.engine, app.routing, tuple(app.channels), now)
     return report
 
 
 def watch_room(app: App, now: datetime) -> None:
     """Tell, at most once a week, that the disk of the database is nearly full."""
     if words := low_disk_words(app.settings):
-        notify_low_disk(app.engine, words, tuple(app.channels), now)
+        notify_low_disk(app.engine, words, app.noticed, now)
 
 
 def sign_of_life(app: App, ailments: Sequence[str], now: datetime) -> str:
@@ -386,7 +396,7 @@ def sign_of_life(app: App, ailments: Sequence[str], now: datetime) -> str:
     if app.deadman is None:
         return ""
     with reading(app.engine) as connection:
-        wrong = [*ailments, *stuck_outbox(connection, list(app.channels), now)]
+        wrong = [*ailments, *stuck_outbox(connection, list(app.channels), app.routing, now)]
     if wrong:
         app.troubles.failed("signs of life, withheld", "; ".join(wrong), now)
         return f"Withheld, so that the alarm is raised outside: {'; '.join(wrong)}."
@@ -426,6 +436,7 @@ def deliver(
         partial(compose, app.engine, public_url=app.settings.public_url),
         clock,
         owner,
+        routing=app.routing,
         max_attempts=app.settings.max_attempts,
         pause=pause,
     )

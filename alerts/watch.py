@@ -45,6 +45,8 @@ class SiteWatch:
     watchlist: tuple[str, ...] = ()
     metrics: Mapping[str, MetricWatch] = field(default_factory=dict)
     links: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    """The ids of the regions among the sites in which it lies."""
     lapse_after_days: float = 90.0
     budget: FalseAlarmBudget = field(default_factory=lambda: DEFAULT_BUDGET)
     """False alarms a site-year by severity, as the settings say."""

@@ -26,12 +26,15 @@ from sqlalchemy.sql import ColumnElement
 
 from db.channel_states import ChannelState, failing_channels, know_channel, rest_is_over
 from db.engine import writing
+from db.gates import ChannelGates, closed_until, is_open, lock_capped
 from db.moments import has_come
 from db.records import Delivery, DeliveryState, JsonMapping
-from db.schema import channel_state, delivery
+from db.schema import alert, channel_state, delivery
 from db.schema.types import UtcDateTime
 from db.upsert import insert_ignore
 
+TOLD: tuple[DeliveryState, ...] = ("queued", "sending", "sent", "gathered", "bundled")
+"""What somebody reads, or is to read."""
 ChannelIntervals = Mapping[str, float]
 """The channels that may be claimed, each with the least seconds between two of its messages."""
 
@@ -62,6 +65,19 @@ class OutboxSummary:
     failing: tuple[ChannelState, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ToldAlert:
+    """An alert that a channel carried: its newest told event, and when it was told first and last."""
+
+    alert_id: str
+    site_id: str
+    metric: str
+    event_seq: int
+    first_at: datetime
+    last_at: datetime
+    pressing: bool = False
+
+
 def enqueue(
     connection: Connection,
     *,
@@ -75,8 +91,12 @@ def enqueue(
     payload: JsonMapping | None = None,
     state: DeliveryState = "queued",
     not_before: datetime | None = None,
+    pressing: bool = False,
 ) -> bool:
-    """Owe one message to one channel, in the transaction of its cause; False where it is owed already."""
+    """Owe one message to one channel, in the transaction of its cause; False where it is owed already.
+
+    A pressing one waits for neither quiet hours nor a cap.
+    """
     row = {
         "identity": identity,
         "kind": kind,
@@ -88,12 +108,22 @@ def enqueue(
         "state": state,
         "not_before": not_before or now,
         "created_at": now,
+        "pressing": pressing,
     }
     return insert_ignore(connection, delivery, [row]) == 1
 
 
+NO_GATES: ChannelGates = {}
+
+
 def claim(
-    engine: Engine, owner: str, now: datetime, channels: ChannelIntervals, longest: LongestWaits
+    engine: Engine,
+    owner: str,
+    now: datetime,
+    channels: ChannelIntervals,
+    longest: LongestWaits,
+    *,
+    gates: ChannelGates = NO_GATES,
 ) -> Delivery | None:
     """Take the oldest delivery that is due, or whose holder let the lease run out, in its own transaction.
 
@@ -101,7 +131,9 @@ def claim(
     """
     while True:
         with writing(engine) as connection:
-            row = _claim_row(connection, owner, now, channels, longest)
+            lock_capped(connection, gates, now)
+            closed = closed_until(connection, gates, now)
+            row = _claim_row(connection, owner, now, channels, longest, closed=closed)
             if row is None:
                 return None
             claimed = _record(row)
@@ -123,6 +155,8 @@ def _claim_row(
     now: datetime,
     channels: ChannelIntervals,
     longest: LongestWaits,
+    *,
+    closed: Mapping[str, datetime],
 ) -> RowMapping | None:
     waiting = and_(delivery.c.state == "queued", _may_be_tried(now, longest))
     abandoned = and_(delivery.c.state == "sending", has_come(delivery.c.lease_until, now, longest.lease))
@@ -133,6 +167,7 @@ def _claim_row(
             or_(waiting, abandoned),
             ~_resting(now, longest.rest),
             ~_held_back(),
+            is_open(closed),
         )
         .order_by(delivery.c.id)
         .limit(1)
@@ -293,9 +328,14 @@ def rewrite_notice(connection: Connection, delivery_id: int, payload: JsonMappin
 
 
 def next_due(
-    connection: Connection, channels: Sequence[str], now: datetime, longest: LongestWaits
+    connection: Connection,
+    channels: Sequence[str],
+    now: datetime,
+    longest: LongestWaits,
+    gates: ChannelGates = NO_GATES,
 ) -> datetime | None:
     """When the next delivery of these channels can be claimed, None where nothing is owed."""
+    closed = closed_until(connection, gates, now)
     at = literal(now, UtcDateTime)
     columns, rests = delivery.c, channel_state.c
     due = (columns.not_before > now) & _may_be_tried(now, longest)
@@ -306,25 +346,95 @@ def next_due(
     )
     rest = case((~rest_is_over(now, longest.rest), rests.not_before))
     query = (
-        select(func.min(ready), rest)
+        select(columns.channel, columns.pressing, func.min(ready), rest)
         .select_from(delivery.outerjoin(channel_state, channel_state.c.channel == delivery.c.channel))
         .where(
             delivery.c.state.in_(("queued", "sending")),
             delivery.c.channel.in_(channels),
             ~_held_back(),
         )
-        .group_by(delivery.c.channel, rest)
+        .group_by(columns.channel, columns.pressing, rest)
     )
-    return min((max(filter(None, row)) for row in connection.execute(query)), default=None)
+    waits = (
+        (None if pressing else closed.get(channel), *moments)
+        for channel, pressing, *moments in connection.execute(query)
+    )
+    return min((max(filter(None, each)) for each in waits), default=None)
 
 
 def notified_alerts(connection: Connection) -> frozenset[str]:
     """The ids of the alerts of which a message was sent, or still is to be sent, through any channel."""
-    told = delivery.c.state.in_(("queued", "sending", "sent"))
+    told = delivery.c.state.in_(TOLD)
     found = connection.execute(
         select(delivery.c.alert_id).where(told, delivery.c.alert_id.is_not(None)).distinct()
     )
     return frozenset(found.scalars())
+
+
+def channels_told(connection: Connection, alert_id: str) -> frozenset[str]:
+    """The channels that carried something of an alert, or still are to."""
+    told = delivery.c.state.in_(TOLD)
+    found = connection.execute(
+        select(delivery.c.channel).where(delivery.c.alert_id == alert_id, told).distinct()
+    )
+    return frozenset(found.scalars())
+
+
+def unacknowledged(connection: Connection, channel: str) -> list[ToldAlert]:
+    """The open alerts that a channel carried, of which nothing is owed to it now, and that nobody acknowledged."""
+    columns = delivery.c
+    others = delivery.alias("others")
+    owed = exists().where(
+        others.c.channel == channel,
+        others.c.alert_id == columns.alert_id,
+        others.c.state.in_(("queued", "sending")),
+    )
+    query = (
+        select(
+            columns.alert_id,
+            alert.c.site_id,
+            alert.c.metric,
+            func.max(columns.event_seq),
+            func.min(columns.sent_at),
+            func.max(columns.sent_at),
+        )
+        .join_from(delivery, alert, columns.alert_id == alert.c.id)
+        .where(
+            columns.channel == channel,
+            columns.state == "sent",
+            alert.c.status == "open",
+            alert.c.acknowledged_at.is_(None),
+            ~owed,
+        )
+        .group_by(columns.alert_id, alert.c.site_id, alert.c.metric)
+        .order_by(func.min(columns.id))
+    )
+    urgent = set(
+        connection.execute(
+            select(columns.alert_id).where(columns.channel == channel, columns.pressing).distinct()
+        ).scalars()
+    )
+    return [ToldAlert(*row, pressing=row[0] in urgent) for row in connection.execute(query)]
+
+
+def gathered(connection: Connection, channel: str, until: datetime) -> list[Delivery]:
+    """What waits for a channel's digest and was owed by then, oldest first, locked until the transaction ends."""
+    waiting = (
+        delivery.c.channel == channel,
+        delivery.c.state == "gathered",
+        delivery.c.created_at <= until,
+    )
+    rows = connection.execute(select(delivery).where(*waiting).order_by(delivery.c.id).with_for_update())
+    return [_record(row) for row in rows.mappings()]
+
+
+def mark_bundled(connection: Connection, bundled: Sequence[Delivery], digest: str) -> None:
+    """Note that these are told by the delivery with the identity `digest`."""
+    for each in bundled:
+        payload = {**each.payload, "digest": digest}
+        connection.execute(
+            update(delivery).where(delivery.c.id == each.id).values(state="bundled", payload=payload)
+        )
 
 
 def deliveries(
@@ -341,6 +451,12 @@ def deliveries(
         query = query.where(delivery.c.state == state)
     rows = connection.execute(query.order_by(delivery.c.id.desc()).limit(limit)).mappings()
     return [_record(row) for row in rows][::-1]
+
+
+def delivery_by_identity(connection: Connection, identity: str) -> Delivery | None:
+    """Read one delivery."""
+    row = connection.execute(select(delivery).where(delivery.c.identity == identity)).mappings().one_or_none()
+    return None if row is None else _record(row)
 
 
 def outbox_summary(connection: Connection, now: datetime) -> OutboxSummary:

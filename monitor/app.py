@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from alerts.attribution import Attributions
 from alerts.channels import Channel
+from alerts.routing import Routing
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
 from db.engine import Engine
@@ -42,6 +43,7 @@ class App:
     deadman: DeadMan | None = None
     clients: Sequence[GuardedClient] = ()
     classes: Classes = field(default_factory=default_classes)
+    routing: Routing = field(default_factory=Routing)
     troubles: OutageRegister = field(default_factory=OutageRegister)
 
     @property
@@ -66,6 +68,11 @@ class App:
     def sources(self) -> Attributions:
         """How everybody whose data an answer rests on is named."""
         return Attributions(self.attributions)
+
+    @property
+    def noticed(self) -> tuple[str, ...]:
+        """The channels that are told about sitewatch itself."""
+        return self.routing.noticed(tuple(self.channels))
 
     @property
     def database(self) -> str:

@@ -1,6 +1,7 @@
 """The one place that names concrete classes: feeds, channels and rules, and how settings become a program."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from alerts.channels import Channel, HttpPost
 from alerts.channels.email import EmailChannel
 from alerts.channels.log import LogChannel
 from alerts.channels.slack import SlackChannel
-from alerts.metrics import declare_metrics
+from alerts.metrics import METRICS, declare_metrics
+from alerts.routing import Routing
 from alerts.rules.absence import AbsenceRule
 from alerts.rules.contract import Rule
 from alerts.rules.ears import EarsRule
@@ -27,8 +29,15 @@ from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import WatchlistRule
 from db.engine import Engine, open_engine
 from monitor.app import App
+from monitor.config.channels import (
+    AnyChannelSettings,
+    EmailSettings,
+    LogSettings,
+    ServerSettings,
+    SlackSettings,
+)
 from monitor.config.clock import monotonic_s, sleep_s, utc_now
-from monitor.config.settings import EmailSettings, LogSettings, Settings, SettingsError, SlackSettings
+from monitor.config.settings import Settings, SettingsError
 from monitor.derive.pictures import PICTURE_CAPS, picture_hosts
 from monitor.feeds import Feed, FeedClient, Provider
 from monitor.feeds.authorities import CaFileError, trusting
@@ -51,7 +60,7 @@ from monitor.feeds.stac_detections import StacDetectionsFeed
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
 from monitor.ops.heartbeat import DeadMan
-from monitor.sites.faults import SitesFault, Spot
+from monitor.sites.faults import SitesFault, Spot, word_advice
 from monitor.sites.kinds import KINDS
 from monitor.sites.listed_addresses import ADDRESS_PREFIX, AddressTest
 from monitor.sites.reload import SitesFile
@@ -125,6 +134,8 @@ CHANNELS: Mapping[str, Callable[[str, Any, Settings, HttpPost], Channel]] = {
 }
 """Every kind of channel by the name that `[channels.NAME] kind = …` uses."""
 
+_TOLD_SEVERITIES = ("notify", "urgent")
+"""The severities of what opens alerts."""
 _FEED_CAPS = Caps()
 PROJECT_ADDRESS = "https://sitewatch.example/"
 """Where the program comes from, as providers are told: a reserved name (RFC 2606), for any other may be a stranger's."""
@@ -159,6 +170,7 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
         if feed.provider.ca_file is not None
     }
     channels = build_channels(settings, clients)
+    routing = build_routing(settings, classes)
     clients += [pictures, *picture_clients.values()]
     deadman = build_deadman(settings, clients)
     return App(
@@ -174,6 +186,7 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
         deadman,
         tuple(clients),
         classes,
+        routing,
     )
 
 
@@ -256,7 +269,13 @@ def build_downloader(settings: Settings) -> GuardedClient:
 
 def build_channels(settings: Settings, clients: list[GuardedClient]) -> dict[str, Channel]:
     """Every configured channel by name: `slack`, `email` and `log` from plain settings, and `[channels.NAME]`."""
-    wanted: dict[str, SlackSettings | EmailSettings | LogSettings] = {}
+    wanted = channel_settings(settings)
+    return {name: _channel(name, options, settings, clients) for name, options in wanted.items()}
+
+
+def channel_settings(settings: Settings) -> dict[str, AnyChannelSettings]:
+    """What is set for every channel, by name; raises SettingsError."""
+    wanted: dict[str, AnyChannelSettings] = {}
     if settings.slack_webhook_url:
         wanted["slack"] = SlackSettings(kind="slack", webhook_url=settings.slack_webhook_url)
     if email := settings.email_channel():
@@ -269,17 +288,44 @@ def build_channels(settings: Settings, clients: list[GuardedClient]) -> dict[str
         )
     if settings.log_channel:
         wanted["log"] = LogSettings(kind="log")
-    wanted |= settings.channels
-    return {name: _channel(name, options, settings, clients) for name, options in wanted.items()}
+    return wanted | settings.channels
+
+
+def build_routing(settings: Settings, classes: Classes) -> Routing:
+    """Which alerts go to which channel, and when each is told; raises SettingsError for a word that nothing bears."""
+    wanted = channel_settings(settings)
+    routes = [each.route(number) for number, each in enumerate(settings.routes, start=1)]
+    known = {
+        "kind": KINDS.keys(),
+        "metric": METRICS.keys(),
+        "severity": _TOLD_SEVERITIES,
+        "aircraft_class": classes.labels.keys(),
+    }
+    for route in routes:
+        _check_words(route.name, "channels", route.channels, wanted)
+        for word, there in known.items():
+            _check_words(route.name, word.removeprefix("aircraft_"), getattr(route.match, word), there)
+    names = [each.name for each in routes]
+    if twice := next((each for each in names if names.count(each) > 1), None):
+        raise SettingsError(f"Two routes are called “{twice}”. Give each a name of its own.")
+    return Routing(routes, {name: options.policy for name, options in wanted.items()})
+
+
+def _check_words(route: str, where: str, given: Iterable[str], known: Collection[str]) -> None:
+    for word in given:
+        if not any(fnmatchcase(each, word) for each in known):
+            raise SettingsError(
+                f"The route “{route}” names {word!r} under {where}, which is none. {word_advice(word, known)}"
+            )
 
 
 def _channel(
     name: str,
-    options: SlackSettings | EmailSettings | LogSettings,
+    options: AnyChannelSettings,
     settings: Settings,
     clients: list[GuardedClient],
 ) -> Channel:
-    own = None if isinstance(options, LogSettings) else options.ca_file
+    own = options.ca_file if isinstance(options, ServerSettings) else None
     client = _client(name, settings, ca_file=own)
     clients.append(client)
     try:

@@ -14,8 +14,9 @@ import structlog
 
 from alerts.delivery.blindness import BlindReport, notify_blindness, notify_low_disk, notify_refusals
 from alerts.delivery.compose import compose
-from alerts.delivery.digest import enqueue_weekly_digest
-from alerts.delivery.new_pictures import PictureWish, notify_new_pictures
+from alerts.delivery.digest import enqueue_daily_digests, enqueue_weekly_digest
+from alerts.delivery.new_pictures import PictureWish, notify_new_pictures, picture_facts
+from alerts.delivery.reminders import enqueue_reminders
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from alerts.metrics import meanings, recall_metrics
@@ -315,7 +316,7 @@ def judge(
     """
     too_old = timedelta(days=app.settings.too_old_to_send_days)
     judging_context = JudgingContext(
-        app.watches, app.rules, tuple(app.channels), too_old, not_before, app.attributions
+        app.watches, app.rules, tuple(app.channels), too_old, not_before, app.attributions, app.routing
     )
     report = judge_pending(app.engine, judging_context, now, stop)
     LOOKS_JUDGED_TOTAL.inc(report.judged)
@@ -372,9 +373,14 @@ EVERY_SITE = "all"
 
 def tell_pictures(app: App, now: datetime) -> int:
     """Owe a message for each new clear picture of a site of which somebody wants to be told; give their number."""
-    named = app.settings.tell_clear_pictures
+    named, watches = app.settings.tell_clear_pictures, app.watches
     wishes = {
-        site.id: PictureWish(site.name, share, {area.id: area.name for area in site.areas})
+        site.id: PictureWish(
+            site.name,
+            share,
+            {area.id: area.name for area in site.areas},
+            app.routing.takers(tuple(app.channels), picture_facts(watches[site.id])),
+        )
         for site in app.sites.values()
         if (share := _told_from(site, named)) is not None
     }
@@ -384,7 +390,6 @@ def tell_pictures(app: App, now: datetime) -> int:
     return notify_new_pictures(
         app.engine,
         wishes,
-        tuple(app.channels),
         now,
         too_old=too_old,
         public_url=app.settings.public_url,
@@ -399,7 +404,7 @@ def _told_from(site: Site, named: Sequence[str]) -> float | None:
 
 def watch_self(app: App, now: datetime) -> BlindReport:
     """Tell once that sites went blind or are watched again or a provider refuses, and weekly that the watch goes on."""
-    channels = tuple(app.channels)
+    channels = app.noticed
     heard = any(feed.watches for feed in app.feeds.values())
     names = {site.id: site.name for site in app.sites.values() if site.flies and heard}
     after = timedelta(hours=app.settings.blind_after_hours)
@@ -411,13 +416,22 @@ def watch_self(app: App, now: datetime) -> BlindReport:
         _log.warning("blind sites", began=began, ended=ended)
     if app.settings.weekly_digest:
         enqueue_weekly_digest(app.engine, len(app.sites), channels, now)
+    enqueue_daily_digests(
+        app.engine,
+        len(app.sites),
+        app.routing,
+        tuple(app.channels),
+        now,
+        public_url=app.settings.public_url,
+    )
+    enqueue_reminders(app.engine, app.routing, tuple(app.channels), now)
     return report
 
 
 def watch_room(app: App, now: datetime) -> None:
     """Tell, at most once a week, that the disk of the database is nearly full."""
     if words := low_disk_words(app.settings):
-        notify_low_disk(app.engine, words, tuple(app.channels), now)
+        notify_low_disk(app.engine, words, app.noticed, now)
 
 
 def sign_of_life(app: App, ailments: Sequence[str], now: datetime) -> str:
@@ -425,7 +439,7 @@ def sign_of_life(app: App, ailments: Sequence[str], now: datetime) -> str:
     if app.deadman is None:
         return ""
     with reading(app.engine) as connection:
-        wrong = [*ailments, *stuck_outbox(connection, list(app.channels), now)]
+        wrong = [*ailments, *stuck_outbox(connection, list(app.channels), app.routing, now)]
     if wrong:
         app.troubles.failed("signs of life, withheld", "; ".join(wrong), now)
         return f"Withheld, so that the alarm is raised outside: {'; '.join(wrong)}."
@@ -465,6 +479,7 @@ def deliver(
         partial(compose, app.engine, public_url=app.settings.public_url),
         clock,
         owner,
+        routing=app.routing,
         max_attempts=app.settings.max_attempts,
         pause=pause,
     )

@@ -5,13 +5,16 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from alerts.metrics import METRICS
 from db.schema import metadata
 from monitor.bootstrap import CHANNELS, FEEDS, RULES
-from monitor.config.settings import EmailSettings, ProviderSettings, Settings, SlackSettings, load_settings
+from monitor.config.channels import AnyChannelSettings, MatchSettings, RouteSettings
+from monitor.config.settings import SETTING_TABLES, ProviderSettings, Settings, load_settings
 from monitor.feeds.providers import DEFAULT_PROVIDERS
 from monitor.reference import command_reference
 from monitor.reports.kept import kept_markdown, kept_things
@@ -69,12 +72,7 @@ def test_what_is_kept_is_told_with_the_times_that_are_set() -> None:
 
 
 def test_every_setting_has_its_row() -> None:
-    assert settings_table().keys() == Settings.model_fields.keys() - {
-        "providers",
-        "channels",
-        "watch",
-        "metrics",
-    }
+    assert settings_table().keys() == Settings.model_fields.keys() - set(SETTING_TABLES)
 
 
 @pytest.mark.parametrize("name", sorted(settings_table()))
@@ -89,11 +87,13 @@ def test_a_documented_default_is_the_default(name: str) -> None:
         assert default == getattr(load_settings({f"SITEWATCH_{name.upper()}": written.strip("`")}), name)
 
 
-@pytest.mark.parametrize("model", [ProviderSettings, SlackSettings, EmailSettings])
-def test_every_key_of_a_table_is_named(
-    model: type[ProviderSettings | SlackSettings | EmailSettings],
-) -> None:
-    assert [key for key in model.model_fields if f"`{key}`" not in text("settings.md")] == []
+TABLES = (ProviderSettings, RouteSettings, MatchSettings, *get_args(AnyChannelSettings))
+
+
+@pytest.mark.parametrize("model", TABLES)
+def test_every_key_of_a_table_is_named(model: type[BaseModel]) -> None:
+    keys = [field.alias or name for name, field in model.model_fields.items()]
+    assert [key for key in keys if f"`{key}`" not in text("settings.md")] == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from alerts.channels import Message
 from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import compose_alert
 from alerts.delivery.notices import PICTURE, compose_notice
+from alerts.delivery.reminders import reminding
 from db.alerts import alert_by_id, alert_events
 from db.cutouts import picture_of
 from db.engine import Connection, Engine, reading
@@ -33,7 +34,7 @@ def compose_within(connection: Connection, delivery: Delivery, public_url: str |
     event = next((each for each in life if each.seq == delivery.event_seq), None)
     if alert is None or event is None:
         raise ComposeError(f"Delivery {delivery.identity} names an alert that is not in the database.")
-    return compose_alert(alert, event, delivery, public_url)
+    return reminding(compose_alert(alert, event, delivery, public_url), delivery)
 
 
 def _with_picture(connection: Connection, message: Message, wanted: JsonMapping | None) -> Message:

@@ -1,17 +1,25 @@
-"""The weekly "still watching": real alerts are rare, so silence must be told from sleep."""
+"""The weekly "still watching": real alerts are rare, so silence must be told from sleep. And a day's alerts in one message."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from alerts.attribution import alert_attributions, each_once, one_cell
+from alerts.channels import Link
+from alerts.delivery.messages import EVENT_WORDS
 from alerts.delivery.notices import enqueue_notice, notice_payload
+from alerts.routing import Routing
 from alerts.rules.combined import false_alarm_chance
 from alerts.words import numbered, rounded_number
+from db.alerts import alert_by_id, alert_events
 from db.blindness import blind_periods
-from db.engine import Engine, reading, writing
-from db.records import BlindPeriod
+from db.deliveries import enqueue, gathered, mark_bundled
+from db.engine import Connection, Engine, reading, writing
+from db.records import Alert, AlertEvent, BlindPeriod, Delivery
 from db.weeks import Week, read_week
 
 WEEK = timedelta(days=7)
+DAY = timedelta(days=1)
 
 
 def enqueue_weekly_digest(engine: Engine, sites: int, channels: Sequence[str], now: datetime) -> bool:
@@ -29,6 +37,97 @@ def enqueue_weekly_digest(engine: Engine, sites: int, channels: Sequence[str], n
         return enqueue_notice(
             connection, f"digest:{year}-W{number:02}", channels, reason="digest", payload=payload, now=now
         )
+
+
+def enqueue_daily_digests(
+    engine: Engine,
+    sites: int,
+    routing: Routing,
+    channels: Sequence[str],
+    now: datetime,
+    *,
+    public_url: str | None = None,
+) -> int:
+    """Owe every channel that wants one its digest of the day that ended last, once, with the alerts that waited for it.
+
+    Give how many; where nothing ran and nothing waited there is none.
+    """
+    owed = 0
+    for channel in channels:
+        until = routing.policy(channel).daily_slot(now)
+        if until is None:
+            continue
+        with reading(engine) as connection:
+            day = read_week(connection, until - DAY, until, sites, false_alarm_chance)
+            blind = [each for each in blind_periods(connection, since=until - DAY) if each.since < until]
+        with writing(engine) as connection:
+            owed += _owe_daily(connection, channel, day, blind, now, public_url=public_url)
+    return owed
+
+
+def _owe_daily(
+    connection: Connection,
+    channel: str,
+    day: Week,
+    blind: Sequence[BlindPeriod],
+    now: datetime,
+    *,
+    public_url: str | None,
+) -> bool:
+    waited = gathered(connection, channel, day.until)
+    if not (waited or day.providers or day.looks):
+        return False
+    identity = f"daily:{day.until.isoformat()}:{channel}"
+    told = [each for row in waited if (each := _told(connection, row))]
+    owed = enqueue(
+        connection,
+        identity=identity,
+        kind="notice",
+        channel=channel,
+        reason="daily",
+        payload=daily_payload(channel, day, blind, told, public_url),
+        now=now,
+    )
+    if owed:
+        mark_bundled(connection, waited, identity)
+    return owed
+
+
+def _told(connection: Connection, row: Delivery) -> tuple[Alert, AlertEvent] | None:
+    alert = alert_by_id(connection, row.alert_id or "")
+    life = alert_events(connection, row.alert_id or "")
+    event = next((each for each in life if each.seq == row.event_seq), None)
+    return None if alert is None or event is None else (alert, event)
+
+
+def daily_payload(
+    channel: str,
+    day: Week,
+    blind: Sequence[BlindPeriod],
+    told: Sequence[tuple[Alert, AlertEvent]],
+    public_url: str | None,
+) -> dict[str, object]:
+    """Say in words what a day brought, the alerts that waited for it first. Pure."""
+    alerts = {alert.id: alert for alert, _ in told}
+    news = numbered(len(alerts), "alert") if alerts else "Nothing unusual for this channel"
+    data = one_cell(each_once(said for alert in alerts.values() for said in alert_attributions(alert)))
+    return notice_payload(
+        subject=f"[sitewatch] Daily digest, {day.until:%Y-%m-%d}",
+        headline=f"{news}; {numbered(day.sites, 'site')} watched, {numbered(day.looks, 'look')} in a day",
+        paragraphs=(*(_line(*each) for each in told), *_paragraphs(replace(day, opened=()), blind)),
+        status="Daily digest",
+        thread=f"daily:{channel}",
+        links=[
+            Link(each.site_name, f"{public_url}/alerts/{each.id}") for each in alerts.values() if public_url
+        ],
+        footer=f"Data: {data}" if data else "",
+    )
+
+
+def _line(alert: Alert, event: AlertEvent) -> str:
+    said = event.details.get("headline", alert.headline)
+    why = "" if event.kind == "opened" or event.reason == said else f" {event.reason}"
+    return f"{EVENT_WORDS[event.kind]}: {said}.{why} (alert {alert.id})"
 
 
 def _monday(now: datetime) -> datetime:

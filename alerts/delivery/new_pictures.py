@@ -1,12 +1,14 @@
 """Telling of a new clear picture of a site, to whoever asked for that: once a pass, with what was measured in it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.channels import Link
 from alerts.delivery.notices import PICTURE, enqueue_notice, notice_payload
 from alerts.metrics import METRICS
+from alerts.routing import OWN_COUNTS, AlertFacts
+from alerts.watch import SiteWatch
 from alerts.words import count_words, interval_words, metric_words, utc
 from db.alerts import silenced
 from db.cutouts import pictures
@@ -30,12 +32,17 @@ class PictureWish:
     least_clear: float
     areas: Mapping[str, str]
     """Names of its areas by id."""
+    channels: tuple[str, ...]
+
+
+def picture_facts(site: SiteWatch) -> AlertFacts:
+    """What routes can ask about a new picture of a site."""
+    return AlertFacts(site.site_id, site.kind, site.regions, PASSES, (), "notify", (OWN_COUNTS,))
 
 
 def notify_new_pictures(
     engine: Engine,
     wishes: Mapping[str, PictureWish],
-    channels: Sequence[str],
     now: datetime,
     *,
     too_old: timedelta,
@@ -60,7 +67,7 @@ def notify_new_pictures(
                 told += enqueue_notice(
                     connection,
                     f"picture:{look.look_key}",
-                    channels,
+                    wish.channels,
                     reason="new picture",
                     payload=payload,
                     now=now,

@@ -9,7 +9,7 @@ are told after an hour.
 import hashlib
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -27,6 +27,7 @@ from alerts.delivery.notices import (
     notify_failing_channel,
     notify_undelivered,
 )
+from alerts.routing import Routing
 from alerts.words import utc
 from db.channel_states import channel_failed, channel_worked, read_channel_state
 from db.deliveries import (
@@ -40,6 +41,7 @@ from db.deliveries import (
     requeue,
 )
 from db.engine import Connection, Engine, OperationalError, reading, writing
+from db.gates import ChannelGate, ChannelGates, closed_until, waiting_behind
 from db.records import Delivery
 
 __all__ = ["ChannelTrial", "DeliverReport", "compose_notice", "deliver_due", "send_test"]
@@ -77,6 +79,9 @@ _CLOSE_AGAIN_S = 1.0
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _REASON_LIMIT = 1_000
 
+EVERYBODY_AT_ONCE = Routing()
+"""Without routes and policies: every channel is told everything, at once."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -111,6 +116,7 @@ def deliver_due(
     clock: Callable[[], datetime],
     owner: str,
     *,
+    routing: Routing = EVERYBODY_AT_ONCE,
     limit: int = DELIVERIES_PER_PASS,
     lease_s: float = DELIVERY_LEASE_S,
     max_attempts: int = MAX_ATTEMPTS,
@@ -118,18 +124,29 @@ def deliver_due(
 ) -> DeliverReport:
     """Send what is due, at most `limit` deliveries; `owner` names this worker and must differ between workers.
 
-    `pause` waits so many seconds: what was sent is noted again and again until it is, or its lease ends.
+    `routing` says when each channel is told. `pause` waits so many seconds: what was sent is noted again and again until it is, or its lease ends.
     """
     longest = replace(LONGEST, lease=timedelta(seconds=lease_s))
-    worker = _Worker(engine, channels, compose, clock, owner, longest, max_attempts, pause)
+    worker = _Worker(engine, channels, compose, clock, owner, longest, max_attempts, pause, routing)
     results: Counter[tuple[str, DeliveryResult]] = Counter()
     for _ in range(limit):
         delivery = worker.claim()
         if delivery is None:
             break
         results[delivery.channel, worker.deliver(delivery)] += 1
+    now = clock()
     with reading(engine) as connection:
-        return DeliverReport(dict(results), next_due(connection, list(channels), clock(), longest))
+        due = next_due(connection, list(channels), now, longest, gates_at(routing, channels, now))
+    return DeliverReport(dict(results), due)
+
+
+def gates_at(routing: Routing, channels: Iterable[str], now: datetime) -> ChannelGates:
+    """What holds each of the channels back at a moment, save those that nothing ever does."""
+    policies = {name: routing.policy(name) for name in channels}
+    gates = {
+        name: ChannelGate(each.quiet_until(now), each.at_most_an_hour) for name, each in policies.items()
+    }
+    return {name: gate for name, gate in gates.items() if gate != ChannelGate()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +159,13 @@ class _Worker:
     longest: LongestWaits
     max_attempts: int
     pause: Callable[[float], object]
+    routing: Routing
 
     def claim(self) -> Delivery | None:
+        now = self.clock()
         paces = {name: channel.min_interval_s for name, channel in self.channels.items()}
-        return claim(self.engine, self.owner, self.clock(), paces, self.longest)
+        gates = gates_at(self.routing, self.channels, now)
+        return claim(self.engine, self.owner, now, paces, self.longest, gates=gates)
 
     def deliver(self, delivery: Delivery) -> DeliveryResult:
         try:
@@ -181,7 +201,25 @@ class _Worker:
     def _composed(self, delivery: Delivery) -> Message:
         if delivery.kind == "notice" and PICTURE not in delivery.payload:
             return compose_notice(delivery)
-        return thaw(delivery) or self.compose(delivery)
+        said = thaw(delivery)
+        return self._with_held(delivery, self.compose(delivery)) if said is None else said
+
+    def _with_held(self, delivery: Delivery, message: Message) -> Message:
+        """The message; where it is the last that its channel takes for now, with how many wait behind it."""
+        most = self.routing.policy(delivery.channel).at_most_an_hour
+        if most is None:
+            return message
+        now = self.clock()
+        with reading(self.engine) as connection:
+            closed = closed_until(connection, {delivery.channel: ChannelGate(at_most_an_hour=most)}, now)
+            waiting = waiting_behind(connection, delivery.channel, now)
+        if not closed or not waiting:
+            return message
+        wait = "1 more message waits" if waiting == 1 else f"{waiting} more messages wait"
+        said = (
+            f"{wait} for this channel until {utc(closed[delivery.channel])}: it takes at most {most} an hour."
+        )
+        return replace(message, paragraphs=(*message.paragraphs, said))
 
     def _kept(self, delivery: Delivery, message: Message) -> Delivery | None:
         """Keep the words before they are first sent, so that a repeat says the same; None where another holds it now."""
@@ -278,7 +316,7 @@ class _Worker:
         notify_failing_channel(connection, state, self._others(delivery), now)
 
     def _others(self, delivery: Delivery) -> list[str]:
-        return [name for name in self.channels if name != delivery.channel]
+        return [name for name in self.routing.noticed(list(self.channels)) if name != delivery.channel]
 
     @staticmethod
     def _logged(delivery: Delivery, result: DeliveryResult, words: str) -> DeliveryResult:

@@ -27,6 +27,7 @@ from alerts.judging import hindsight
 from alerts.judging.archive import LookHistoryCache
 from alerts.judging.recalibration import Calibration, calibration_at, keep_calibration
 from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
+from alerts.routing import Routing, alert_facts
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
 from db.alerts import (
@@ -41,7 +42,7 @@ from db.alerts import (
     update_alert,
 )
 from db.declared import declared
-from db.deliveries import enqueue
+from db.deliveries import channels_told, enqueue
 from db.engine import Connection, Engine, reading, writing
 from db.evaluations import record_evaluations, unjudged, verdicts
 from db.observations import looks
@@ -67,6 +68,8 @@ class JudgingContext:
     not_before: datetime | None = None
     attributions: Mapping[str, str] = field(default_factory=dict)
     """How each provider wants to be named where its data are passed on."""
+    routing: Routing = field(default_factory=Routing)
+    """Which of the channels are told of what."""
 
     @property
     def episode_context(self) -> EpisodeContext:
@@ -371,18 +374,22 @@ class _Clerk:
 
     def _owe(self, alert: Alert, event: AlertEvent) -> DeliveryState:
         state, reason = self._state(alert, event)
-        for channel in self.judging_context.channels:
+        context = self.judging_context
+        facts = alert_facts(alert, context.watches.get(alert.site_id))
+        told = channels_told(self.connection, alert.id)
+        for each in context.routing.decide(context.channels, facts, told):
             enqueue(
                 self.connection,
-                identity=f"{alert.id}:{event.seq}:{channel}",
+                identity=f"{alert.id}:{event.seq}:{each.channel}",
                 kind="alert",
-                channel=channel,
+                channel=each.channel,
                 alert_id=alert.id,
                 event_seq=event.seq,
                 reason=reason,
-                payload={},
-                state=state,
+                payload={"why": each.why},
+                state=each.within(state),
                 now=self.moment.recorded_at,
+                pressing=each.pressing,
             )
         return state
 

@@ -12,7 +12,10 @@ EvaluationStatus = Literal[
 ]
 AlertStatus = Literal["open", "resolved", "withdrawn", "lapsed"]
 EventKind = Literal["opened", "amended", "corroborated", "acknowledged", "resolved", "withdrawn", "lapsed"]
-DeliveryState = Literal["queued", "sending", "sent", "dead", "too_old", "silenced"]
+DeliveryState = Literal[
+    "queued", "sending", "sent", "dead", "too_old", "silenced", "unrouted", "gathered", "bundled"
+]
+"""`gathered` waits for its channel's daily digest and is `bundled` in it; `unrouted` goes to no reader of that channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +100,5 @@ class Delivery:
     provider_ref: str | None = None
     payload: JsonMapping = field(default_factory=dict)
     sent_at: datetime | None = None
+    pressing: bool = False
+    """Whether it waits for neither quiet hours nor a cap."""

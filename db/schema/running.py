@@ -1,6 +1,7 @@
 """Messages owed, and what services and people keep between them."""
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -9,6 +10,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from db.schema.base import metadata
@@ -34,11 +36,18 @@ delivery = Table(
     Column("payload", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
+    Column("pressing", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("identity"),
     CheckConstraint("kind in ('alert', 'notice')", name="kind"),
-    CheckConstraint("state in ('queued', 'sending', 'sent', 'dead', 'too_old', 'silenced')", name="state"),
+    CheckConstraint(
+        "state in ('queued', 'sending', 'sent', 'dead', 'too_old', 'silenced', 'unrouted', 'gathered', 'bundled')",
+        name="state",
+    ),
     ForeignKeyConstraint(["alert_id", "event_seq"], ["alert_event.alert_id", "alert_event.seq"]),
     Index("ix_delivery_state_not_before", "state", "not_before"),
+    # Whoever was told of an alert hears how it goes on, and a cap counts what went out.
+    Index("ix_delivery_alert_id", "alert_id"),
+    Index("ix_delivery_channel_sent_at", "channel", "sent_at"),
 )
 
 channel_state = Table(

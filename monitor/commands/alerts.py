@@ -130,6 +130,33 @@ def _print_alert(alert: "Alert", life: "list[AlertEvent]", owed: "list[Delivery]
     )
 
 
+@alerts_app.command("explain")
+def explain_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
+    """Say for every channel why it was told of an alert, or was not.
+
+    Event by event: sent, waiting and until when, held for a daily digest, silenced, too old, given up, or by which route
+    it went elsewhere.
+    """
+    from alerts.delivery.explain import told_and_why
+    from db.engine import reading
+    from monitor.config.secrets import visible
+
+    with opened() as app, reading(app.engine) as connection:
+        found = _find(connection, alert)
+        told = told_and_why(connection, found.id, tuple(app.channels), app.routing, utc_now())
+    if as_json:
+        print_json({"alert": found.id, "items": told})
+        return
+    say(visible(f"{found.id}  {_status(found)}  {found.headline}"))
+    print_table(
+        ("when", "what", "channel", "state", "why"),
+        (
+            (instant_words(each.at), each.event, each.channel, each.state, visible(each.words))
+            for each in told
+        ),
+    )
+
+
 @alerts_app.command()
 def ack(alert: AlertId, *, by: By = "", as_json: JsonFlag = False) -> None:
     """Acknowledge an alert: somebody has seen it. It stays open until the facts close it."""

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -18,6 +17,14 @@ from pydantic import (
 
 from alerts.baselines.budget import DEFAULT_BUDGET
 from alerts.metrics import read_declarations
+from monitor.config.channels import (
+    AnyChannelSettings,
+    ChannelSettings,
+    EmailSettings,
+    RouteSettings,
+    StrictModel,
+    is_loopback,
+)
 from monitor.config.secrets import secret_forms
 from monitor.config.sources import RawSettings, explain, read_environment, read_toml
 from monitor.config.values import http_url, is_database_url, severities, without_false
@@ -25,7 +32,7 @@ from monitor.errors import InputError
 
 ENVIRONMENT_PREFIX = "SITEWATCH_"
 CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
-SETTING_TABLES = ("providers", "channels", "watch", "metrics")
+SETTING_TABLES = ("providers", "channels", "routes", "watch", "metrics")
 """What only sitewatch.toml can hold."""
 
 
@@ -33,11 +40,7 @@ class SettingsError(InputError):
     """The settings cannot be used; the text names every key at fault and its value, never a secret's."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProviderSettings(_Strict):
+class ProviderSettings(StrictModel):
     """What `[providers.NAME]` may set; anything left out keeps the provider's own default."""
 
     kind: str | None = None
@@ -59,52 +62,7 @@ class ProviderSettings(_Strict):
         return value
 
 
-class SlackSettings(_Strict):
-    """`[channels.NAME] kind = "slack"`: an incoming webhook."""
-
-    kind: Literal["slack"]
-    webhook_url: SecretStr
-    ca_file: Path | None = None
-
-    @field_validator("webhook_url")
-    @classmethod
-    def _http_only(cls, value: SecretStr) -> SecretStr:
-        http_url(value.get_secret_value())
-        return value
-
-
-class EmailSettings(_Strict):
-    """`[channels.NAME] kind = "email"`: an SMTP server; TLS is required unless `security` is "none" on loopback."""
-
-    kind: Literal["email"]
-    host: str
-    port: int = Field(default=587, ge=1, le=65535)
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    username: str | None = None
-    password: SecretStr | None = None
-    sender: str
-    recipients: tuple[str, ...] = Field(min_length=1)
-    ca_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _safe(self) -> Self:
-        if self.security == "none" and not is_loopback(self.host):
-            raise ValueError(f'security "none" is only for this machine, not for {self.host}; use "starttls"')
-        if (self.username is None) != (self.password is None):
-            raise ValueError("a user name and a password belong together; set both or neither")
-        return self
-
-
-class LogSettings(_Strict):
-    """`[channels.NAME] kind = "log"`: one log line a message."""
-
-    kind: Literal["log"]
-
-
-ChannelSettings = Annotated[SlackSettings | EmailSettings | LogSettings, Field(discriminator="kind")]
-
-
-class Settings(_Strict):
+class Settings(StrictModel):
     """Every setting with its default; docs/settings.md describes each."""
 
     database_url: SecretStr = SecretStr("sqlite:///var/sitewatch.db")
@@ -146,6 +104,7 @@ class Settings(_Strict):
     log_channel: bool = True
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     channels: dict[str, ChannelSettings] = Field(default_factory=dict)
+    routes: tuple[RouteSettings, ...] = ()
     watch: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     metrics: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
@@ -253,7 +212,7 @@ class Settings(_Strict):
 _SHORTEST_TOKEN = 16
 _SECRET_NAMES = frozenset(
     name
-    for model in (Settings, SlackSettings, EmailSettings)
+    for model in (Settings, *get_args(AnyChannelSettings))
     for name, info in model.model_fields.items()
     if SecretStr in (info.annotation, *get_args(info.annotation))
 )
@@ -299,16 +258,6 @@ def _config_path(environment: Mapping[str, str], config: Path | None, raw: RawSe
     if asked:
         raw.faults.append(f"The settings file {path} does not exist. Make it, or unset {CONFIG_VARIABLE}.")
     return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the host."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _secrets(value: Any) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """The dead-man ping: a sign of life to a service outside, which raises the alarm when it stays away."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from alerts.delivery.worker import LONGEST
+from alerts.delivery.worker import LONGEST, gates_at
+from alerts.routing import Routing
 from alerts.words import utc
 from db.deliveries import next_due, outbox_summary
 from db.engine import Connection
@@ -38,7 +39,9 @@ class DeadMan:
         raise PingError(f"It answered {status} {status_phrase(status)}. Check SITEWATCH_DEADMAN_URL.")
 
 
-def stuck_outbox(connection: Connection, channels: Collection[str], now: datetime) -> list[str]:
+def stuck_outbox(
+    connection: Connection, channels: Sequence[str], routing: Routing, now: datetime
+) -> list[str]:
     """In words, the channels that have failed for long while messages wait, and messages that nobody sends."""
     outbox = outbox_summary(connection, now)
     found = [
@@ -47,7 +50,7 @@ def stuck_outbox(connection: Connection, channels: Collection[str], now: datetim
         if each.channel in channels and outbox.waiting.get(each.channel)
         if each.failing_since and now - each.failing_since > STUCK_AFTER
     ]
-    due = next_due(connection, list(channels), now, LONGEST)
+    due = next_due(connection, channels, now, LONGEST, gates_at(routing, channels, now))
     if due is not None and now - due > STUCK_AFTER:
         found.append(f"a message is due since {utc(due)} and nobody sends it")
     return found

@@ -18,7 +18,8 @@ from db.scenario_mark import holds_data, mark_scenario, scenario_mark
 from monitor import pipeline
 from monitor.app import App
 from monitor.bootstrap import build_app
-from monitor.config.settings import LogSettings, ProviderSettings, Settings
+from monitor.config.channels import LogSettings
+from monitor.config.settings import ProviderSettings, Settings
 from monitor.feeds.providers import DEFAULT_PROVIDERS
 from monitor.imports import ImportClock, ImportedRecord, open_rows, parse_rows
 from monitor.imports.load import store_records

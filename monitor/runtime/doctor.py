@@ -23,7 +23,8 @@ from monitor.bootstrap import (
     build_feed,
     rule_defaults,
 )
-from monitor.config.settings import LogSettings, Settings, load_settings
+from monitor.config.channels import ServerSettings
+from monitor.config.settings import Settings, load_settings
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedError, Scope
 from monitor.feeds.authorities import CaFileError, authorities
@@ -229,7 +230,7 @@ def _ca_files(settings: Settings, now: datetime) -> Iterator[CheckResult]:
     named |= {
         f"channels.{name}.ca_file": each.ca_file
         for name, each in settings.channels.items()
-        if not isinstance(each, LogSettings)
+        if isinstance(each, ServerSettings)
     }
     for where, path in named.items():
         if path is not None:

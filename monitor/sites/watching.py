@@ -155,6 +155,8 @@ def site_watches(
     budget: FalseAlarmBudget = DEFAULT_BUDGET,
 ) -> dict[str, SiteWatch]:
     """Every site's watch: the kind's defaults, under `layers` (settings by kind), under the site's own."""
+    sites = list(sites)
+    regions = [site for site in sites if site.is_region]
     return {
         site.id: SiteWatch(
             site_id=site.id,
@@ -164,9 +166,14 @@ def site_watches(
             watchlist=site.watchlist,
             metrics=merge_watch(KINDS[site.kind].watch, layers.get(site.kind, {}), site.watch),
             links=site.links,
+            regions=tuple(each.id for each in regions if _lies_in(site, each)),
             lapse_after_days=lapse_after_days,
             budget=budget,
             false_alarms=site.false_alarms_per_site_year,
         )
         for site in sites
     }
+
+
+def _lies_in(site: Site, region: Site) -> bool:
+    return site.id == region.id or bool(region.geometry.covers(site.geometry.representative_point()))

@@ -20,7 +20,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monitor.config.settings import Settings, is_loopback
+from monitor.config.channels import is_loopback
+from monitor.config.settings import Settings
 
 SESSION_COOKIE = "sitewatch_session"
 CSRF_COOKIE = "sitewatch_csrf"

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from alerts.channels import Message
 from alerts.channels.email_message import build_email
 from alerts.delivery.compose import compose
+from alerts.routing import Matcher, Route, Routing
 from db.cutouts import store_cutout
 from db.deliveries import deliveries
 from db.engine import reading, writing
@@ -61,6 +62,14 @@ def told(here: Rig, now: datetime = NOW) -> list[Message]:
     with reading(here.app.engine) as connection:
         owed = [each for each in deliveries(connection) if each.reason == "new picture"]
     return [compose(here.app.engine, each, None) for each in owed]
+
+
+@pytest.mark.parametrize(("wanted", "number"), [("quiet-*", 1), ("busy-port", 0)])
+def test_routes_choose_who_is_told(asked: Rig, wanted: str, number: int) -> None:
+    (channel,) = asked.app.channels
+    routing = Routing((Route("pictures", (channel,), Matcher(site=(wanted,), metric=("passes",))),))
+    keep(asked, seen())
+    assert len(told(replace(asked, app=replace(asked.app, routing=routing)))) == number
 
 
 def test_it_says_what_was_seen_and_measured_and_shows_the_picture(asked: Rig) -> None:

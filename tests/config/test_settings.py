@@ -1,6 +1,7 @@
 """Settings stop the start with every fault named, and never with a secret's value."""
 
 import re
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from alerts.routing import Matcher, Route
 from db.engine import open_engine
-from monitor.config.settings import Settings, SettingsError, is_loopback, load_settings
+from monitor.config.channels import is_loopback
+from monitor.config.settings import Settings, SettingsError, load_settings
 
 WEBHOOK = "https://hooks.example/services/T000/B000/verysecretpart"
 
@@ -318,13 +321,13 @@ def test_a_watch_that_is_no_table_is_refused(tmp_path: Path, toml: str) -> None:
 def test_the_examples_in_the_docs_are_sound(tmp_path: Path) -> None:
     docs = Path(__file__).resolve().parents[2] / "docs"
     (tmp_path / "secrets").mkdir()
-    for name in ("desk", "fr24"):
+    for name in ("desk", "fr24", "rail", "bot", "hook", "topic", "apprise"):
         (tmp_path / "secrets" / name).write_text(WEBHOOK)
     examples = {
         page.name: re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
         for page in sorted(docs.glob("*.md"))
     }
-    assert len(examples["settings.md"]) == 4
+    assert len(examples["settings.md"]) == 5
     assert sum(map(len, examples.values())) > 8
     for example in (each for page, found in examples.items() for each in found if page != "aircraft.md"):
         from_toml(tmp_path, example.replace('"secrets/', f'"{tmp_path}/secrets/'))
@@ -363,3 +366,54 @@ def test_a_promise_that_cannot_be_is_refused(given: str, said: str) -> None:
 
 def test_a_promise_in_a_table_names_severities_that_there_are(tmp_path: Path) -> None:
     assert "not loud" in faults({}, "[false_alarms_per_site_year]\nloud = 1", tmp_path)
+
+
+CHANNEL = '[channels.desk]\nkind = "log"\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        (CHANNEL + 'timezone = "Berlin"', "channels.desk.log.timezone"),
+        (CHANNEL + 'timezone = "Berlin"', "is no time zone; write one such as Europe/Berlin (got 'Berlin')"),
+        (CHANNEL + 'quiet_hours = "22:00"', "must be two times of day such as 22:00-07:00"),
+        (CHANNEL + 'quiet_hours = "22:00-22:00"', "must begin and end at different times"),
+        (CHANNEL + 'quiet_hours = "22-7"', "must be a time of day such as 07:30"),
+        (CHANNEL + 'daily_at = "25:00"', "must be a time of day from 00:00 to 23:59"),
+        (CHANNEL + "one_by_one = false", "needs daily_at"),
+        (CHANNEL + 'working_days = ["Monday"]', "must name some of mon, tue, wed, thu, fri, sat, sun"),
+        (CHANNEL + "working_days = []", "must name some of mon"),
+        (CHANNEL + "at_most_an_hour = 0", "channels.desk.log.at_most_an_hour"),
+        (CHANNEL + "repeat_hours = 0", "channels.desk.log.repeat_hours"),
+        (CHANNEL + "quiet = 1", "is not a setting"),
+        ("[[routes]]\nname = 'x'", "routes.0.channels"),
+        ("[[routes]]\nchannels = []", "routes.0.channels"),
+        ("[[routes]]\nchannels = 'log'\nmatch = { kinds = 'port' }", "routes.0.match.kinds in"),
+        ("[[routes]]\nchannels = 'log'\nmatch = { kind = [] }", "nothing would match"),
+        ("[routes]\nchannels = 'log'", "routes in"),
+    ],
+)
+def test_a_fault_in_hours_or_routes_is_named(tmp_path: Path, toml: str, words: str) -> None:
+    assert words in faults({}, toml, tmp_path)
+
+
+def test_hours_and_routes_are_read_as_written(tmp_path: Path) -> None:
+    settings = from_toml(
+        tmp_path,
+        CHANNEL
+        + """
+timezone = "Europe/Berlin"
+quiet_hours = "22:00-07:00"
+working_days = ["mon", "fri"]
+repeat_hours = 1.5
+[[routes]]
+match = { kind = "port", class = ["vip_military"] }
+channels = "desk"
+continue = true
+""",
+    )
+    policy = settings.channels["desk"].policy
+    assert (policy.quiet, policy.working_days) == ((time(22), time(7)), frozenset({0, 4}))
+    assert (policy.zone.key, policy.repeat) == ("Europe/Berlin", timedelta(minutes=90))
+    match = Matcher(kind=("port",), aircraft_class=("vip_military",))
+    assert settings.routes[0].route(1) == Route("route 1", ("desk",), match, go_on=True)

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from alerts.channels import SendError
 from monitor.bootstrap import build_app, build_channels, build_deadman, build_downloader, build_feed
+from monitor.config.channels import SlackSettings
 from monitor.config.clock import monotonic_s, utc_now
-from monitor.config.settings import ProviderSettings, Settings, SettingsError, SlackSettings, load_settings
+from monitor.config.settings import ProviderSettings, Settings, SettingsError, load_settings
 from monitor.feeds import FeedError, Provider
 from monitor.feeds.authorities import CaFileError, authorities, trusting
 from monitor.feeds.http import GuardedClient

@@ -24,7 +24,8 @@ from db.sites import site_changes, site_names
 from monitor import pipeline
 from monitor.app import App
 from monitor.bootstrap import CHANNELS, FEEDS, RULES, build_app
-from monitor.config.settings import LogSettings, ProviderSettings, Settings, SettingsError, SlackSettings
+from monitor.config.channels import LogSettings, SlackSettings
+from monitor.config.settings import ProviderSettings, Settings, SettingsError
 from monitor.ops.database_health import describe_database
 from monitor.reports.status import gather_status, watched_share
 from monitor.runtime.service import Service, describe_service
@@ -128,6 +129,27 @@ def test_what_cannot_be_used_is_named(make: Make, values: dict[str, object], wor
     with pytest.raises(SettingsError) as caught:
         make(**values)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("route", "words"),
+    [
+        ({"channels": "desc"}, "The route “route 1” names 'desc' under channels, which is none."),
+        ({"channels": "log", "match": {"kind": "harbour"}}, "names 'harbour' under kind"),
+        ({"channels": "log", "match": {"metric": "railcar"}}, 'Did you mean "railcars"?'),
+        ({"channels": "log", "match": {"class": "militry"}}, "names 'militry' under class"),
+        ({"channels": "log", "match": {"severity": "digest"}}, "Known are notify, urgent"),
+    ],
+)
+def test_a_route_to_nowhere_stops_the_start(make: Make, route: dict[str, object], words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        make(routes=[route])
+    assert words in str(caught.value)
+
+
+def test_two_routes_of_one_name_stop_the_start(make: Make) -> None:
+    with pytest.raises(SettingsError, match="Two routes are called"):
+        make(routes=[{"name": "a", "channels": "log"}, {"name": "a", "channels": "log"}])
 
 
 def test_a_site_that_names_an_unknown_rule_stops_the_start(make: Make, tmp_path: Path) -> None:

@@ -95,6 +95,13 @@ def look_count(look: Observation) -> str:
     return "no count" if look.value is None else count_words(look.value, look.qualifier)
 
 
+def placed_words(look: Observation, place: str, zone: str) -> str:
+    """A look with where it stands among the earlier ones: `150 railcars on 2025-04-07: between the 73 of …`."""
+    count = count_words(look.value or 0.0, look.qualifier, look.series.metric)
+    when = when_words(look.period_start, look.period_end, look.precision, zone)
+    return f"{capital(count)} {when}: {place}."
+
+
 def look_status(look: Observation) -> str:
     """What became of a look, and why: counted, none seen, not assessable, no count."""
     if look.assessable is False:

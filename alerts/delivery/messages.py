@@ -74,6 +74,7 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield f"{capital(_reported(each, alert))}."
     for each in alert.details.get("others", ()):
         yield f"But {_reported(each, alert)}."
+    yield from dict.fromkeys(said for each in entries if (said := placed(each, alert.metric)))
     if disputes(alert):
         yield "These sources contradict each other, and which of them is right is not known from this."
     yield from _reasons_of(entries, alert)
@@ -87,6 +88,17 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield unknown
     if alert.status != "open":
         yield f"Since then: {alert.details['closing']}"
+
+
+def placed(entry: Entry, metric: str) -> str:
+    """Where a count stood among the earlier ones, as known then, for a sentence; '' where nothing was known.
+
+    What `record` says of the highest before is not said twice.
+    """
+    said = "record" in entry["rules"] and "beside" in entry and "highest" in entry["beside"]
+    told = [entry.get("recent")] if said else [entry.get("beside"), entry.get("recent")]
+    words = "; ".join(filter(None, told))
+    return f"{capital(entry_count(entry, metric))}: {words}." if words else ""
 
 
 def _made(alert: Alert) -> Iterator[str]:

@@ -351,7 +351,7 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], episode_context: 
     )
     leading = next(each for each in entries if rules[0] in each["rules"])
     said = leading["rules"][rules[0]]
-    baseline = {"reason": said["reason"], **said["details"]}
+    baseline = {"reason": said["reason"], **said["details"], **_placed(leading)}
     others = contradicting(entries, alert.details.get("others", ()))
     return replace(
         alert,
@@ -367,6 +367,11 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], episode_context: 
         + otherwise(entries, others, alert.metric),
         details={**alert.details, "entries": entries, "others": others, "severity": most_severe(entries)},
     )
+
+
+def _placed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the leading count stood among those before it; alerts of earlier versions say nothing of it."""
+    return {name: entry[name] for name in ("beside", "recent") if entry.get(name)}
 
 
 def _back(alert: Alert, findings: Sequence[Finding]) -> Alert:

@@ -18,6 +18,8 @@ from alerts.words import (
 )
 from db.records.provenance import made_of
 
+WORTH_A_RATIO = 1.5
+"""From here on it is said how many times another a number is: below, “1.05 times” would tell as much as “more”."""
 Entry = Mapping[str, Any]
 """One subject's look inside an alert, as `alerts.incidents.findings.look_snapshot` snapshots it (JSON types only)."""
 
@@ -94,7 +96,8 @@ def _seen(rule: str, details: Mapping[str, Any]) -> str:
     """Why, by the rules that ask what was ever seen."""
     match rule:
         case "record" if details.get("ratio"):
-            return f"{details['ratio']:g} times the highest known before ({digits(details['threshold'])})"
+            much = f"{details['ratio']:g} times" if details["ratio"] >= WORTH_A_RATIO else "more than"
+            return f"{much} the highest known before ({digits(details['threshold'])})"
         case "first_ever":
             return "never seen there before"
         case "first_since" if details.get("last_seen_words"):

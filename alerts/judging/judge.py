@@ -26,8 +26,9 @@ from alerts.incidents.findings import Finding, is_event, is_less_recorded, rests
 from alerts.judging import hindsight
 from alerts.judging.archive import LookHistoryCache
 from alerts.judging.recalibration import Calibration, calibration_at, keep_calibration
-from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
+from alerts.judging.verdicts import KnownHistory, context_of, placing_of, verdicts_on
 from alerts.routing import Routing, alert_facts
+from alerts.rules.among import NOWHERE
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
 from db.alerts import (
@@ -209,7 +210,9 @@ class _JudgingRound:
         known = self._known(connection, waiting, calibration)
         context = context_of(site, metric, known)
         for look in waiting:
-            yield Finding(look, verdicts_on(look, known, site, self.judging_context.rules, context))
+            said = verdicts_on(look, known, site, self.judging_context.rules, context)
+            told = any(each.exceeded for each in said)
+            yield Finding(look, said, placing_of(look, known, site.timezone) if told else NOWHERE)
 
     def _known(
         self, connection: Connection, waiting: list[Observation], calibration: Calibration | None

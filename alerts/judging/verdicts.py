@@ -9,6 +9,7 @@ from alerts.baselines.engine import RULE_QUESTIONS
 from alerts.judging.history import history_of, watched_series
 from alerts.metrics import metric_named
 from alerts.rules import unjudgeable, unlisted_identity
+from alerts.rules.among import Placing, placing
 from alerts.rules.combined import combine_verdicts
 from alerts.rules.contract import LookHistory, Rule, RuleContext, RuleState, Verdict
 from alerts.rules.engine_input import ask_engine
@@ -54,6 +55,11 @@ def verdicts_on(
         context = replace(context, judgement=ask_engine(look, history, context, asked))
     said = [rules[name].judge(look, history, context, params) for name, params in asked.items()]
     return combine_verdicts(said, context.judgement.spending if context.judgement else None)
+
+
+def placing_of(look: Observation, known: KnownHistory, timezone: str) -> Placing:
+    """Where a look stands among what was known before it, whatever began its baseline anew."""
+    return placing(look, history_of(look, known.looks, known.declared, known.as_of), timezone)
 
 
 def _has_odds(look: Observation, history: LookHistory, context: RuleContext) -> bool:

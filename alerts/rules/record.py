@@ -1,20 +1,22 @@
 """`record`: more than at any earlier look, or than a published maximum."""
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from alerts.baselines.record import Record as Found
 from alerts.baselines.record import attainable_record_chance, comparable_looks
 from alerts.rules import attribution, citation, comparable, declared_window, site_day, unjudgeable
+from alerts.rules.among import count_bounds
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import Case, RuleFinding, by_chance, cannot_tell, open_case, verdict_of_finding
 from alerts.rules.series import certain_count
-from alerts.words import digits, looks_behind, numbered
+from alerts.words import count_words, digits, looks_behind, numbered
 from db.records import DeclaredBaseline, Observation
 
 
 class RecordRule:
-    """Fires when the count passes every earlier look and every declared maximum.
+    """Fires when the count passes every earlier look and every declared maximum, as far as “about” allows it to be said.
 
     Odds by the exact law P ≤ (1 + number at least as high) / (n + 1), over n looks at least as exposed as
     this one. They seldom fit the promise alone; then a record is told where another rule says that the margin
@@ -66,8 +68,11 @@ def _against_declared(
     threshold = max(own, declared.value or 0.0)
     value = certain_count(look)
     details: dict[str, object] = {"value": value, "threshold": threshold, "n": n}
-    if threshold > 0:
+    alike = _is_alike(look, highest, threshold)
+    if threshold > 0 and not alike:
         details["ratio"] = round(value / threshold, 2)
+    if alike:
+        details["alike"] = True
     details["declared"] = citation(declared)
     basis = (
         f"at most {digits(declared.value or 0.0)} from {declared_window(declared, context)} {attribution(declared)}, "
@@ -76,17 +81,25 @@ def _against_declared(
     if highest is not None and own >= threshold:
         details["previous"] = _previous(highest)
         basis = f"{_named(highest, context)}; {basis}"
-    reason = f"{_comparison(value, threshold, context)} ({basis})."
-    return Verdict("record", "evaluated", exceeded=value > threshold, reason=reason, details=details)
+    reason = f"{_comparison(value, threshold, context, alike=alike)} ({basis})."
+    exceeded = value > threshold and not alike
+    return Verdict("record", "evaluated", exceeded=exceeded, reason=reason, details=details)
 
 
 def _by_odds(case: Case, highest: Observation | None) -> Verdict:
     """Our own looks have odds: a record of n independent looks comes by chance at one look in n + 1."""
     found = case.ruling.of(Found)
     value, threshold = certain_count(case.look), float(found.previous[0])
-    n, worth, is_record = int(found.comparable[0]), int(found.worth[0]), bool(found.is_record[0])
+    alike = _is_alike(case.look, highest, threshold)
+    n, worth, is_record = (
+        int(found.comparable[0]),
+        int(found.worth[0]),
+        bool(found.is_record[0]) and not alike,
+    )
     more: dict[str, Any] = {"n": n, "is_record": is_record}
-    if threshold > 0:
+    if alike:
+        more["alike"] = True
+    elif threshold > 0:
         more["ratio"] = round(value / threshold, 2)
     basis = f"in {numbered(n, 'usable look')}"
     if highest is not None:
@@ -99,15 +112,27 @@ def _by_odds(case: Case, highest: Observation | None) -> Verdict:
             more["independent"] = worth
         more["by_chance"] = by_chance(case, 1.0 / (worth + 1), n=worth)
         chance_words = f"; so many by chance: {more['by_chance']}"
-    sentence = f"{_comparison(value, threshold, case.context)} ({basis}){chance_words}."
+    sentence = f"{_comparison(value, threshold, case.context, alike=alike)} ({basis}){chance_words}."
     chance = float(attainable_record_chance(found.comparable, case.spending.alpha(case.rule))[0])
-    return verdict_of_finding(
+    verdict = verdict_of_finding(
         case, RuleFinding(case.p, "high", threshold, sentence, chance=chance, more=more)
     )
+    return replace(verdict, exceeded=verdict.exceeded and not alike)
 
 
-def _comparison(value: float, threshold: float, context: RuleContext) -> str:
-    comparison = "more than" if value > threshold else "not more than"
+def _is_alike(look: Observation, highest: Observation | None, threshold: float) -> bool:
+    """Whether a higher number may be no more: “about 258” may have been 270."""
+    value = certain_count(look)
+    if highest is None or highest.value is None or value <= threshold or certain_count(highest) < threshold:
+        return False
+    least, _ = count_bounds(value, look.low, look.high, look.qualifier)
+    if highest.qualifier == ">=":
+        return least <= highest.value
+    return least <= count_bounds(highest.value, highest.low, highest.high, highest.qualifier)[1]
+
+
+def _comparison(value: float, threshold: float, context: RuleContext, *, alike: bool = False) -> str:
+    comparison = "about as many as" if alike else "more than" if value > threshold else "not more than"
     return (
         f"{digits(value)} {context.metric.many}: {comparison} the highest known before, {digits(threshold)}"
     )
@@ -115,7 +140,8 @@ def _comparison(value: float, threshold: float, context: RuleContext) -> str:
 
 def _named(highest: Observation, context: RuleContext) -> str:
     source = f", {highest.publisher}" if highest.publisher else ""
-    return f"{digits(certain_count(highest))} on {site_day(highest.period_start, context)}{source}"
+    count = count_words(certain_count(highest), highest.qualifier)
+    return f"{count} on {site_day(highest.period_start, context)}{source}"
 
 
 def _previous(highest: Observation) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alerts.odds import times_a_year, without_odds
-from alerts.words import capital, digits, rounded_number, units
+from alerts.words import capital, digits, placed_words, rounded_number, units
 from monitor.commands import JsonFlag, opened, print_json, print_table, say, say_data
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
@@ -97,6 +97,8 @@ def _document(found: "SeriesBaseline", expected: "list[Expected]") -> dict[str, 
         "looks": found.looks,
         "usable": found.usable,
         "newest": found.newest.period_start if found.newest else None,
+        "newest_beside": found.placing.beside,
+        "newest_recent": found.placing.recent,
         "looks_a_year": found.looks_a_year,
         "promised_a_year": found.promised_a_year,
         "attainable_a_year": found.attainable_a_year,
@@ -146,6 +148,8 @@ def _print(
         "this series; attainable with whole counts: "
         f"{rounded_number(found.attainable_a_year)} a year."
     )
+    if found.newest is not None and str(found.placing):
+        say(f"The newest: {placed_words(found.newest, str(found.placing), watch.timezone)}")
     say("")
     print_table(
         ("rule", "can judge", "alert above", "expected", "95 %", "looks", "promised a year", "attainable"),

@@ -10,7 +10,7 @@ from alerts.attribution import alert_attributions, each_once
 from alerts.channels.safe_text import safe_url
 from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
-from alerts.delivery.messages import EVENT_WORDS
+from alerts.delivery.messages import EVENT_WORDS, placed
 from alerts.words import (
     count_words,
     exposure_words,
@@ -68,6 +68,8 @@ class EntryRow:
     links: tuple[SourceLink, ...]
     visits: tuple[SourceLink, ...]
     rules: tuple[tuple[str, str], ...]
+    placed: str
+    """Where the count stood among the earlier ones, as known then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
         links=links,
         visits=tuple(_visits(entry, alert.site_id)),
         rules=tuple((rule_words(name), said["reason"]) for name, said in entry["rules"].items()),
+        placed=placed(entry, alert.metric),
     )
 
 

@@ -102,7 +102,7 @@ def _print(found: "WatchStatus") -> None:
         map(_site, found.sites),
     )
     say("")
-    for line in _outbox(found):
+    for line in (*found.radar, *_outbox(found)):
         say(line)
 
 

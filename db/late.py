@@ -42,6 +42,7 @@ SHOWN: Mapping[str, str] = {
     "cutout": f"acquired_at <= {_AT} and made_at <= {_AT}",
     "cutout_failure": f"acquired_at <= {_AT} and failed_at <= {_AT}",
     "measure_admission": f"decided_at <= {_AT}",
+    "radar_admission": f"decided_at <= {_AT}",
     "poll": f"started_at <= {_AT} and (finished_at is null or finished_at <= {_AT})",
     "extract": f"received_at <= {_AT}",
     # An hour is told when the whole of it is old.
@@ -62,6 +63,8 @@ SHOWN: Mapping[str, str] = {
                 "pixel_look",
                 "pixel_failure",
                 "pixels_read",
+                "radar_look",
+                "units_spent",
                 "rejection",
                 "blind_period",
             ),

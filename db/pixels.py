@@ -53,10 +53,14 @@ def store_states(connection: Connection, site_id: str, states: Mapping[str, byte
 
 
 def kept_passes(connection: Connection, site_id: str, grid: str) -> list[KeptPass]:
-    """Read what is kept of the passes over a site on one grid, by time, without their reflectance."""
+    """Read what is kept of the passes over a site on one grid, by time, without their reflectance.
+
+    Passes of which a service told the shares of classes, and nobody read the classes, are left out.
+    """
     columns = (pixel_look.c[name] for name in ("look_key", "acquired_at", "epsg", "classes", "state"))
     query = select(*columns, pixel_look.c.codes.is_not(None))
-    wanted = query.where(pixel_look.c.site_id == site_id, pixel_look.c.grid == grid)
+    here = (pixel_look.c.site_id == site_id, pixel_look.c.grid == grid)
+    wanted = query.where(*here, func.length(pixel_look.c.classes) > 0)
     ordered = wanted.order_by(pixel_look.c.acquired_at, pixel_look.c.look_key)
     return [KeptPass(*tuple(row)) for row in connection.execute(ordered)]
 

@@ -40,6 +40,8 @@ from monitor.derive.measuring import study_where_due
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.derive.pixels import PixelReport, read_passes
+from monitor.derive.radar import RadarReport, read_statistics
+from monitor.derive.radar_measuring import study_radar
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.tracks.identity import Aircraft, completed_aircraft, is_watched
 from monitor.imports import ImportClock, load_declared, load_published, move_days, withdraw_published
@@ -58,6 +60,7 @@ SCENES_AT_ONCE = 8
 BYTES_PER_MB = 1024 * 1024
 _NAMED = 20
 _THIS_MACHINE = "this machine"
+_RADAR = "radar"
 _WITHDRAWN_FILE = "withdrawn.csv"
 
 
@@ -365,6 +368,19 @@ def read_pixels(app: App, now: datetime) -> list[PixelReport]:
         app.troubles.worked("pixels of scenes")
     elif reports:
         app.troubles.failed("pixels of scenes", reports[0].text, now)
+    return reports
+
+
+def read_radar(app: App, now: datetime) -> list[RadarReport]:
+    """Ask for the numbers of a few of the radar passes that are due, and measure the sites of which some came."""
+    sites = list(app.sites.values())
+    reports = read_statistics(app.engine, sites, app.statistics, now, limit=SCENES_AT_ONCE)
+    for site_id in sorted({report.site_id for report in reports if report.read}):
+        study_radar(app.engine, app.sites[site_id], now)
+    if any(report.read for report in reports):
+        app.troubles.worked(_RADAR)
+    elif reports:
+        app.troubles.failed(_RADAR, reports[0].text, now)
     return reports
 
 

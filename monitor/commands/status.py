@@ -105,7 +105,7 @@ def _print(found: "WatchStatus") -> None:
     )
     _print_passes(found.sites)
     say("")
-    for line in _outbox(found):
+    for line in (*found.radar, *_outbox(found)):
         say(line)
 
 

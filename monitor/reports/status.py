@@ -18,10 +18,12 @@ from db.records import HOUR_S, CoverageHour, Outcome, ProviderState
 from db.silences import Silence, silences
 from monitor.app import App
 from monitor.feeds import Feed, Provider
+from monitor.feeds.providers import known_providers
 from monitor.flights.tracks.cadence import delivered_interval_s
 from monitor.imagery.cadence import Cadence
 from monitor.ops.database_health import database_trouble
 from monitor.reports.passes import PassReader
+from monitor.reports.radar import radar_sentences
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -90,6 +92,8 @@ class WatchStatus:
     silences: tuple[Silence, ...]
     waiting_looks: int
     """Looks that wait to be judged, counted up to 1,000."""
+    radar: tuple[str, ...] = ()
+    """What radar numbers have cost and what they lack, in sentences."""
     storage: str = ""
     """Why nothing can be stored now, and how to mend it; '' while all is well."""
 
@@ -110,6 +114,11 @@ def gather_status(app: App, now: datetime) -> WatchStatus:
             outbox=outbox_summary(connection, now),
             silences=tuple(silences(connection, now)),
             waiting_looks=len(unjudged(connection, now, _MANY)),
+            radar=tuple(
+                radar_sentences(
+                    connection, known_providers(app.settings), app.statistics, list(app.sites.values()), now
+                )
+            ),
             storage=database_trouble(app.settings, app.troubles),
         )
 

@@ -10,6 +10,7 @@ from db.cutouts import cutout_failures, newest_cutout
 from db.engine import Connection
 from db.imagery import scenes
 from db.pixels import admissions, pixel_summaries
+from db.radar import radar_admissions
 from db.records import Cutout, Scene
 from monitor.imagery.cadence import Cadence, PassState
 from monitor.imagery.cutout import CUTOUT_LOOK_BACK, clear_scenes
@@ -80,7 +81,14 @@ def _drawn(passes: Cadence) -> str:
 
 
 def measurable(connection: Connection, site: Site) -> tuple[str, ...]:
-    """What free pictures can measure here, in a sentence for each measure, those that are judged first."""
+    """What pictures and radar can measure here, in a sentence for each measure, those that are judged first."""
+    seen_by_radar = sorted(
+        radar_admissions(connection, site.id), key=lambda each: (not each.admitted, each.area)
+    )
+    return (*_measurable_in_pictures(connection, site), *(each.words for each in seen_by_radar))
+
+
+def _measurable_in_pictures(connection: Connection, site: Site) -> tuple[str, ...]:
     decided = sorted(admissions(connection, site.id), key=lambda each: (not each.admitted, each.area))
     if decided:
         return tuple(each.words for each in decided)

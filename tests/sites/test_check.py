@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.sites.check import check_document
 from monitor.sites.faults import SitesError, Spot
-from monitor.sites.incoming import feature_from_airport
+from monitor.sites.incoming import NOTHING_TOLD, feature_from_airport
 from monitor.sites.load import sites_from_bytes
 from monitor.sites.watching import NO_RULE_DEFAULTS, RULE_NAMES
 from tests.kit.cast import CAST, CAST_GEOJSON
@@ -268,7 +268,7 @@ def test_each_part_of_a_full_site_is_checked(keys: tuple[str | int, ...], value:
 
 
 def test_of_two_codes_only_the_wrong_one_is_told() -> None:
-    feature = feature_from_airport("ZKPY")
+    feature = feature_from_airport("ZKPY", NOTHING_TOLD)
     feature["properties"]["codes"]["iata"] = "VVO"
     (fault,) = check_document({"type": "FeatureCollection", "features": [feature]})[1]
     assert fault.path == "properties.codes.iata"

@@ -1,5 +1,6 @@
 """`record`: more than at any earlier look, or than a published maximum."""
 
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -8,17 +9,21 @@ from alerts.baselines.record import attainable_record_chance, comparable_looks
 from alerts.rules import attribution, citation, comparable, declared_window, site_day, unjudgeable
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import Case, RuleFinding, cannot_tell, open_case, verdict_of_finding
-from alerts.rules.series import certain_count
+from alerts.rules.series import certain_count, count_bounds
 from alerts.words import digits, looks_behind
 from db.records import DeclaredBaseline, Observation
 
+_MARGIN = 2.0
+"""While too few looks are known for odds, a count must be so many times the highest known to be told after a published maximum."""
+
 
 class RecordRule:
-    """Fires when the count passes every earlier look and every declared maximum.
+    """Says that the count passes every earlier look, and fires where it passes a declared maximum.
 
-    Odds by the exact law P ≤ (1 + number at least as high) / (n + 1), over n looks at least as exposed as
-    this one. They seldom fit the promise alone; then a record is told where another rule says that the margin
-    is unusual. With a declared maximum the number of looks behind it is seldom published: then no odds.
+    A record among our own looks explains what another rule tells: its odds, 1 in n + 1 by the exact law
+    P ≤ (1 + number at least as high) / (n + 1), have no share of the promise. A declared maximum lies outside the promise, since
+    the number of looks behind it is seldom published. It counts until any count has passed it; then it is history,
+    and until our own looks are enough for odds only a doubling of the highest known is told.
     """
 
     name = "record"
@@ -35,7 +40,9 @@ class RecordRule:
         highest = max(history.looks, key=certain_count, default=None)
         if declared is not None:
             n = int(comparable_looks(history.series(look).looks).sum())
-            return _against_declared(look, highest, declared, n, context)
+            passed = _passed(declared, history)
+            if not passed or n < params["min_looks"]:
+                return _against_declared(look, _Maximum(declared, passed, highest, n), context)
         case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
@@ -54,15 +61,36 @@ def _declared_maximum(look: Observation, history: LookHistory) -> DeclaredBaseli
     return max(usable, key=lambda each: each.value or 0.0, default=None)
 
 
-def _against_declared(
-    look: Observation,
-    highest: Observation | None,
-    declared: DeclaredBaseline,
-    n: int,
-    context: RuleContext,
-) -> Verdict:
+def _passed(declared: DeclaredBaseline, history: LookHistory) -> Observation | None:
+    """The highest count, ours or another's, that passed a published maximum; then the maximum is history."""
+    highest = max(history.sightings, key=certain_count, default=None)
+    if (
+        highest is None
+        or count_bounds(highest)[0] <= (declared.value or 0.0)
+        or not comparable(highest, declared)
+    ):
+        return None
+    return highest
+
+
+@dataclass(frozen=True, slots=True)
+class _Maximum:
+    """A published maximum, and what has become of it."""
+
+    declared: DeclaredBaseline
+    passed: Observation | None
+    """The highest count that passed it."""
+    highest: Observation | None
+    """The highest of our own looks."""
+    n: int
+
+
+def _against_declared(look: Observation, known: _Maximum, context: RuleContext) -> Verdict:
     """A published maximum lies outside the promise: nobody knows its odds."""
+    declared, passed, n = known.declared, known.passed, known.n
+    highest = max((each for each in (known.highest, passed) if each), key=certain_count, default=None)
     own = certain_count(highest) if highest else 0.0
+    most = max(count_bounds(highest)[1] if highest else 0.0, declared.value or 0.0)
     threshold = max(own, declared.value or 0.0)
     value = certain_count(look)
     details: dict[str, object] = {"value": value, "threshold": threshold, "n": n}
@@ -77,7 +105,18 @@ def _against_declared(
         details["previous"] = _previous(highest)
         basis = f"{_named(highest, context)}; {basis}"
     reason = f"{_comparison(value, threshold, context)} ({basis})."
-    return Verdict("record", "evaluated", exceeded=value > threshold, reason=reason, details=details)
+    if passed is None:
+        exceeded = count_bounds(look)[0] > most
+        details["until"] = "any count has passed it"
+    else:
+        exceeded = value > _MARGIN * most
+        details["until"] = "our own looks are enough for odds"
+        reason += (
+            f" The published maximum was passed on {site_day(passed.period_start, context)} and is history."
+        )
+    if value > threshold and count_bounds(look)[0] <= most:
+        reason += " Counts so near each other may be the same."
+    return Verdict("record", "evaluated", exceeded=exceeded, reason=reason, details=details)
 
 
 def _by_odds(case: Case, highest: Observation | None) -> Verdict:

@@ -9,10 +9,13 @@ from alerts.baselines.model import Series, clean_looks, merge_near_looks
 from alerts.baselines.special import FloatArray
 from alerts.metrics import metric_named
 from db.records import HOUR_S, Observation
+from db.records.counts import Qualifier
 
 DAY_S = 86_400.0
 _DAYS_A_WEEK = 7
 _DAILY_WINDOW, _DAILY_LEAST = 56, 28
+ABOUT = 1.25
+"""By this factor “about” may be off."""
 _ALIKE = 0.5
 """Periods of a flow may differ by so much of their length and still be compared."""
 
@@ -34,6 +37,19 @@ def certain_count(look: Observation) -> float:
     if look.value is None or look.qualifier == "<=":
         return look.low or 0.0
     return look.value
+
+
+def count_bounds(look: Observation) -> tuple[float, float]:
+    """Between which numbers the count surely lay; “about 258” may be off by a quarter either way."""
+    value = certain_count(look)
+    least, most = _spread(value, look.qualifier)
+    return min(least, value if look.low is None else look.low), max(
+        most, value if look.high is None else look.high
+    )
+
+
+def _spread(value: float, qualifier: Qualifier) -> tuple[float, float]:
+    return (value / ABOUT, value * ABOUT) if qualifier == "~=" else (value, value)
 
 
 def look_fault(look: Observation) -> str:

@@ -54,7 +54,7 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
     bound = what.most_ordinary(alpha) if side == "high" else what.least_ordinary(alpha) - 1.0
     count = rounded_number(float(case.series.looks.today[0]))
     many = "so many" if side == "high" else "so few"
-    together = _together(found, expected, case) if side == "high" and p < 1 else ""
+    together = _together(found, case) if side == "high" and p < 1 else ""
     sentence = (
         f"{count} {case.noun}; expected {rounded_number(expected)} (95 %: {low:g}–{high:g}) {at_exposure(case)}, from "
         f"{history_words(case)}; {many}{together} by chance: {one_in(p)} looks."
@@ -111,8 +111,8 @@ def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def _together(found: TwoSided, expected: float, case: Case) -> str:
-    if float(found.tail.expected[0]) <= expected * (1 + 1e-9):
+def _together(found: TwoSided, case: Case) -> str:
+    if float(found.tail.bet[0]) <= 1.0:
         return ""
     days = "days" if case.series.daily else "looks"
     return f", the newest {days} taken together,"

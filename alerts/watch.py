@@ -1,6 +1,6 @@
 """What is watched at a site: metrics, subjects and rules, merged from kind, settings and the site itself. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,12 +53,17 @@ class SiteWatch:
     false_alarms: Any = None
     """What the site itself says: a number, by severity, or by metric; None: as the settings say."""
 
-    def promise(self, metric: str, series: int = 1) -> FalseAlarmPromise:
-        """What one of so many series of a metric may cost a year; the site's budget is split evenly, what shares a look taking one part."""
+    def promise(
+        self, metric: str, series: int = 1, counted: Collection[str] | None = None
+    ) -> FalseAlarmPromise:
+        """What one of so many series of a metric may cost a year; the site's budget is split evenly, what shares a look taking one part.
+
+        `counted` are the metrics that have a history here: others take no part. None: all that are watched.
+        """
         parts = [
             metric_named(name).shares or name
             for name, watch in self.metrics.items()
-            if watch.rules.keys() & BUDGETED_RULES
+            if watch.rules.keys() & BUDGETED_RULES and (counted is None or name == metric or name in counted)
         ]
         within = max(1, parts.count(metric_named(metric).shares or metric))
         whole = site_budget(self.budget, self.false_alarms, metric, len(set(parts)) * within)

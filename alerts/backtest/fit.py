@@ -10,9 +10,10 @@ import numpy as np
 from alerts.backtest.replay import ReplayedLook
 from alerts.backtest.summary import exposure_class
 from alerts.baselines import nb
+from alerts.baselines.level import steady
 from alerts.baselines.model import clean_looks
 from alerts.baselines.special import FloatArray, normal_sf
-from alerts.baselines.tail import Expectation, judge_windows
+from alerts.baselines.tail import Expectation, judge_newest
 from alerts.baselines.tail_measured import UsualMeasure
 from alerts.baselines.usual import Usual, UsualCount, usual_of_series
 from alerts.odds import odds
@@ -249,7 +250,7 @@ def _fires(what: Usual, added: FloatArray, alpha: float) -> Any:
         return np.array([float(what.chance_of(what.today + each)[0]) <= alpha for each in added[:, -1]])
     if not isinstance(what, UsualCount):
         raise TypeError(f"no surge can be added to {type(what).__name__}")
-    width = max(what.windows)
+    width = what.newest
     looks = what.looks
     counts = np.repeat(looks.counts[:, -width:], len(added), axis=0)
     columns = min(width, added.shape[1], counts.shape[1])
@@ -260,6 +261,7 @@ def _fires(what: Usual, added: FloatArray, alpha: float) -> Any:
         *(
             np.repeat(getattr(what.expectation, name), len(added))
             for name in ("rate", "dispersion", "se_log", "n", "needs")
-        )
+        ),
+        steady(len(added), width),
     )
-    return judge_windows(rows, repeated, what.windows, what.factors).answers.fires(alpha)
+    return judge_newest(rows, repeated, what.newest, what.factors).answers.fires(alpha)

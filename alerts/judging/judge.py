@@ -230,6 +230,7 @@ class _JudgingRound:
             site_changes(connection, [site_id]),
             read_rule_states(connection, site_id, area, metric),
             calibration.scores,
+            self.archive.histories(connection, site_id, at),
         )
 
 

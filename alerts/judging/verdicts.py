@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alerts.baselines.budget import COUNT_RULES, ClassScores
 from alerts.baselines.engine import RULE_QUESTIONS
-from alerts.judging.history import history_of, watched_series
+from alerts.judging.history import history_of, series_with_history, watched_series
 from alerts.metrics import metric_named
 from alerts.rules import unjudgeable, unlisted_identity
 from alerts.rules.among import Placing, placing
@@ -30,11 +30,15 @@ class KnownHistory:
     changes: Sequence[Change] = ()
     states: Mapping[SeriesKey, Mapping[str, RuleState]] = field(default_factory=dict)
     scores: ScoresByClass = field(default_factory=dict)
+    histories: frozenset[SeriesKey] | None = None
+    """The series of the whole site with a history, which share its promise; None: those among `looks`."""
 
 
 def context_of(site: SiteWatch, metric: str, known: KnownHistory) -> RuleContext:
     """What the rules may know beside the look: metric, watch list, zone, and what is promised."""
-    promise = site.promise(metric, watched_series(known.looks, site.watchlist))
+    histories = series_with_history(known.looks) if known.histories is None else known.histories
+    counted = None if known.histories is None else {key.metric for key in histories}
+    promise = site.promise(metric, watched_series(histories, metric, site.watchlist), counted)
     return RuleContext(
         metric_named(metric), site.watchlist, site.timezone, replace(promise, scores=dict(known.scores))
     )

@@ -1,6 +1,6 @@
 """`record`: more than at any earlier look, or than a published maximum."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -14,13 +14,17 @@ from alerts.rules.series import certain_count
 from alerts.words import count_words, digits, looks_behind, numbered
 from db.records import DeclaredBaseline, Observation
 
+_MARGIN = 2.0
+"""While too few looks are known for odds, a count must be so many times the highest known to be told after a published maximum."""
+
 
 class RecordRule:
-    """Fires when the count passes every earlier look and every declared maximum, as far as “about” allows it to be said.
+    """Says that the count passes every earlier look, and fires where it passes a declared maximum.
 
-    Odds by the exact law P ≤ (1 + number at least as high) / (n + 1), over n looks at least as exposed as
-    this one. They seldom fit the promise alone; then a record is told where another rule says that the margin
-    is unusual. With a declared maximum the number of looks behind it is seldom published: then no odds.
+    A record among our own looks explains what another rule tells: its odds, 1 in n + 1 by the exact law
+    P ≤ (1 + number at least as high) / (n + 1), have no share of the promise. A declared maximum lies outside the promise, since
+    the number of looks behind it is seldom published. It counts until any count has passed it; then it is history,
+    and until our own looks are enough for odds only a doubling of the highest known is told.
     """
 
     name = "record"
@@ -37,7 +41,9 @@ class RecordRule:
         highest = max(history.looks, key=certain_count, default=None)
         if declared is not None:
             n = int(comparable_looks(history.series(look).looks).sum())
-            return _against_declared(look, highest, declared, n, context)
+            passed = _passed(declared, history)
+            if not passed or n < params["min_looks"]:
+                return _against_declared(look, _Maximum(declared, passed, highest, n), context)
         case = open_case(self.name, look, history, context, params)
         if isinstance(case, Verdict):
             return case
@@ -56,15 +62,32 @@ def _declared_maximum(look: Observation, history: LookHistory) -> DeclaredBaseli
     return max(usable, key=lambda each: each.value or 0.0, default=None)
 
 
-def _against_declared(
-    look: Observation,
-    highest: Observation | None,
-    declared: DeclaredBaseline,
-    n: int,
-    context: RuleContext,
-) -> Verdict:
+def _passed(declared: DeclaredBaseline, history: LookHistory) -> Observation | None:
+    """The highest count, ours or another's, that passed a published maximum; then the maximum is history."""
+    highest = max(history.sightings, key=certain_count, default=None)
+    if highest is None or _least(highest) <= (declared.value or 0.0) or not comparable(highest, declared):
+        return None
+    return highest
+
+
+@dataclass(frozen=True, slots=True)
+class _Maximum:
+    """A published maximum, and what has become of it."""
+
+    declared: DeclaredBaseline
+    passed: Observation | None
+    """The highest count that passed it."""
+    highest: Observation | None
+    """The highest of our own looks."""
+    n: int
+
+
+def _against_declared(look: Observation, known: _Maximum, context: RuleContext) -> Verdict:
     """A published maximum lies outside the promise: nobody knows its odds."""
+    declared, passed, n = known.declared, known.passed, known.n
+    highest = max((each for each in (known.highest, passed) if each), key=certain_count, default=None)
     own = certain_count(highest) if highest else 0.0
+    most = max(_most(highest) if highest else 0.0, declared.value or 0.0)
     threshold = max(own, declared.value or 0.0)
     value = certain_count(look)
     details: dict[str, object] = {"value": value, "threshold": threshold, "n": n}
@@ -82,7 +105,17 @@ def _against_declared(
         details["previous"] = _previous(highest)
         basis = f"{_named(highest, context)}; {basis}"
     reason = f"{_comparison(value, threshold, context, alike=alike)} ({basis})."
-    exceeded = value > threshold and not alike
+    if passed is None:
+        exceeded = _least(look) > most
+        details["until"] = "any count has passed it"
+    else:
+        exceeded = value > _MARGIN * most
+        details["until"] = "our own looks are enough for odds"
+        reason += (
+            f" The published maximum was passed on {site_day(passed.period_start, context)} and is history."
+        )
+    if value > threshold and not alike and _least(look) <= most:
+        reason += " Counts so near each other may be the same."
     return Verdict("record", "evaluated", exceeded=exceeded, reason=reason, details=details)
 
 
@@ -125,10 +158,18 @@ def _is_alike(look: Observation, highest: Observation | None, threshold: float) 
     value = certain_count(look)
     if highest is None or highest.value is None or value <= threshold or certain_count(highest) < threshold:
         return False
-    least, _ = count_bounds(value, look.low, look.high, look.qualifier)
-    if highest.qualifier == ">=":
-        return least <= highest.value
-    return least <= count_bounds(highest.value, highest.low, highest.high, highest.qualifier)[1]
+    return _least(look) <= _most(highest)
+
+
+def _least(look: Observation) -> float:
+    """How many there surely were, as far as “about” allows."""
+    return count_bounds(certain_count(look), look.low, look.high, look.qualifier)[0]
+
+
+def _most(look: Observation) -> float:
+    """How many there may have been; “at least 73” proves no more than 73."""
+    value = certain_count(look)
+    return value if look.qualifier == ">=" else count_bounds(value, look.low, look.high, look.qualifier)[1]
 
 
 def _comparison(value: float, threshold: float, context: RuleContext, *, alike: bool = False) -> str:

@@ -56,7 +56,7 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
     bound = what.most_ordinary(alpha) if side == "high" else what.least_ordinary(alpha) - 1.0
     count = rounded_number(float(case.series.looks.today[0]))
     many = "so many" if side == "high" else "so few"
-    together = _together(found, expected, case) if side == "high" and p < 1 else ""
+    together = _together(found, case) if side == "high" and p < 1 else ""
     more: dict[str, float | str] = {
         "dispersion": round(float(found.tail.dispersion[0]), 3),
         "by_chance": by_chance(case, p),
@@ -124,8 +124,8 @@ def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def _together(found: TwoSided, expected: float, case: Case) -> str:
-    if float(found.tail.expected[0]) <= expected * (1 + 1e-9):
+def _together(found: TwoSided, case: Case) -> str:
+    if float(found.tail.bet[0]) <= 1.0:
         return ""
     days = "days" if case.series.daily else "looks"
     return f", the newest {days} taken together,"

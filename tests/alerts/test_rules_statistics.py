@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.baselines.budget import ClassScores, FalseAlarmPromise, shares_of
-from alerts.judging.history import history_of, watched_series
+from alerts.judging.history import history_of, series_with_history, watched_series
 from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
 from alerts.metrics import METRICS
 from alerts.promise import site_budget
@@ -228,9 +228,26 @@ def test_only_series_with_a_history_share_the_budget() -> None:
     known = every(WEEK, [1.0] * 12)
     types = [replace(each, series=replace(each.series, subject="type:B738")) for each in known]
     listed = [replace(each, series=replace(each.series, subject="type:Tu-160")) for each in known]
-    assert (
-        watched_series([*known, *types, *listed, *every(WEEK, [1.0] * 3, "containers")], ["type:Tu-160"]) == 2
+    few = every(WEEK, [1.0] * 3, "containers")
+    found = series_with_history([*known, *types, *listed, *few])
+    assert len(found) == 3
+    assert watched_series(found, "railcars", ["type:Tu-160"]) == 2
+    assert watched_series(found, "containers", []) == 0
+
+
+def test_metrics_without_a_history_take_no_part_of_the_budget() -> None:
+    """What nobody counts here cannot spend its part: the metric that is counted has all of it."""
+    site = SiteWatch(
+        "busy-port", "Busy Port", "railhead", "UTC", metrics=merge_watch(KINDS["railhead"].watch)
     )
+    looks = every(WEEK, [1.0] * 20)
+    known = KnownHistory(looks[-1].result_time, looks, histories=series_with_history(looks))
+    assert context_of(site, "railcars", known).promise.budget["notify"] == pytest.approx(0.5)
+    other = replace(looks[0].series, metric="locomotives")
+    both = replace(known, histories=frozenset({looks[0].series, other}))
+    assert context_of(site, "railcars", both).promise.budget["notify"] == pytest.approx(0.25)
+    # A metric that has no history yet is promised what it would have.
+    assert context_of(site, "containers", both).promise.budget["notify"] == pytest.approx(0.5 / 3)
 
 
 def test_the_leading_verdict_carries_what_all_rules_together_say() -> None:
@@ -241,7 +258,7 @@ def test_the_leading_verdict_carries_what_all_rules_together_say() -> None:
     said = verdicts_on(looks[-1], known, site, RULES, context_of(site, "railcars", known))
     (leading,) = [each for each in said if "combined" in each.details]
     assert leading.rule == "tail"
-    assert leading.details["combined"]["rules"] == ["record", "tail", "step"]
+    assert leading.details["combined"]["rules"] == ["tail", "step"]
     assert 0 < leading.details["combined"]["chance"] <= leading.details["combined"]["alpha"] * 1.001
 
 

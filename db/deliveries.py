@@ -483,6 +483,27 @@ def _record(row: RowMapping) -> Delivery:
     return Delivery(**cast("dict[str, Any]", dict(row)))
 
 
+def newest_ref(connection: Connection, held: Delivery) -> str | None:
+    """What the channel gave back for the newest message about this delivery's incident; None where there is none."""
+    if held.alert_id is None:
+        return None
+    other = alert.alias("other")
+    query = (
+        select(delivery.c.provider_ref)
+        .join_from(delivery, alert, delivery.c.alert_id == alert.c.id)
+        .join(other, other.c.incident_id == alert.c.incident_id)
+        .where(
+            other.c.id == held.alert_id,
+            delivery.c.channel == held.channel,
+            delivery.c.state == "sent",
+            delivery.c.provider_ref.is_not(None),
+        )
+        .order_by(delivery.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
 def requeue_dead(connection: Connection, channels: Collection[str], since: datetime, now: datetime) -> int:
     """Owe again what was given up for these channels and owed since then, under its old identity; give the number."""
     again = (

@@ -10,9 +10,14 @@ import httpx
 import structlog
 
 from alerts.channels import Channel, HttpPost
+from alerts.channels.apprise_sink import AppriseChannel, apprise_notifier
 from alerts.channels.email import EmailChannel
 from alerts.channels.log import LogChannel
+from alerts.channels.mattermost import MattermostChannel
+from alerts.channels.ntfy import NtfyChannel
 from alerts.channels.slack import SlackChannel
+from alerts.channels.slack_bot import SlackBotChannel
+from alerts.channels.webhook import WebhookChannel
 from alerts.metrics import METRICS, declare_metrics
 from alerts.routing import Routing
 from alerts.rules.absence import AbsenceRule
@@ -31,10 +36,15 @@ from db.engine import Engine, open_engine
 from monitor.app import App
 from monitor.config.channels import (
     AnyChannelSettings,
+    AppriseSettings,
     EmailSettings,
     LogSettings,
+    MattermostSettings,
+    NtfySettings,
     ServerSettings,
+    SlackBotSettings,
     SlackSettings,
+    WebhookSettings,
 )
 from monitor.config.clock import monotonic_s, sleep_s, utc_now
 from monitor.config.settings import Settings, SettingsError
@@ -109,6 +119,32 @@ def _slack(name: str, options: SlackSettings, _settings: Settings, post: HttpPos
     return SlackChannel(name, options.webhook_url.get_secret_value(), post)
 
 
+def _slack_bot(name: str, options: SlackBotSettings, _settings: Settings, post: HttpPost) -> Channel:
+    token = options.token.get_secret_value()
+    return SlackBotChannel(
+        name, token, options.channel, post, api_url=options.api_url, buttons=options.buttons
+    )
+
+
+def _webhook(name: str, options: WebhookSettings, _settings: Settings, post: HttpPost) -> Channel:
+    return WebhookChannel(
+        name, options.url.get_secret_value(), options.secret.get_secret_value(), post, utc_now
+    )
+
+
+def _mattermost(name: str, options: MattermostSettings, _settings: Settings, post: HttpPost) -> Channel:
+    return MattermostChannel(name, options.webhook_url.get_secret_value(), post)
+
+
+def _ntfy(name: str, options: NtfySettings, _settings: Settings, post: HttpPost) -> Channel:
+    token = options.token.get_secret_value() if options.token else None
+    return NtfyChannel(name, options.topic_url.get_secret_value(), token, post)
+
+
+def _apprise(name: str, options: AppriseSettings, _settings: Settings, _post: HttpPost) -> Channel:
+    return AppriseChannel(name, apprise_notifier(options.url.get_secret_value()))
+
+
 def _email(name: str, options: EmailSettings, settings: Settings, _post: HttpPost) -> Channel:
     return EmailChannel(
         name,
@@ -130,6 +166,11 @@ def _log(name: str, _options: LogSettings, _settings: Settings, _post: HttpPost)
 
 CHANNELS: Mapping[str, Callable[[str, Any, Settings, HttpPost], Channel]] = {
     "slack": _slack,
+    "slack_bot": _slack_bot,
+    "mattermost": _mattermost,
+    "ntfy": _ntfy,
+    "webhook": _webhook,
+    "apprise": _apprise,
     "email": _email,
     "log": _log,
 }

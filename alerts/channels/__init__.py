@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 Fault = Literal["message", "channel"]
 
@@ -64,6 +64,15 @@ class Message:
     image_alt: str = ""
     delivered_to: tuple[str, ...] = ()
     """Recipients who took it at an earlier try: they are not told again."""
+    actions: tuple[Link, ...] = ()
+    """Pages on which a person can do something about it; each of them asks once more before it does."""
+    urgent: bool = False
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What machines want to know of the alert, in JSON types; empty where there is none."""
+    thread_ref: str | None = None
+    """What the channel gave back for the newest message of this thread."""
+    repeated: bool = False
+    """Whether an earlier try may have arrived though nobody heard so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,23 @@
 """Slack by incoming webhook: Block Kit sent through our own guarded client."""
 
 import json
-import math
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import urlsplit
 
 from alerts.channels import HttpAnswer, HttpPost, Message, Receipt, SendError
+from alerts.channels.posting import (
+    WAIT_WITHOUT_RETRY_AFTER_S,
+    json_object,
+    said_code,
+    secret_parts,
+    wait_wished_s,
+)
 from alerts.channels.safe_text import safe_url, server_words
 from alerts.channels.slack_blocks import slack_payload
 
 MIN_INTERVAL_S = 1.0
 """Slack allows one message a second for each channel, with short bursts."""
 
-_WAIT_WITHOUT_RETRY_AFTER_S = 30.0
-# Shorter parts of a path are words such as `services`, which may be shown.
-_SECRET_LENGTH = 12
-_OUR_CODES = frozenset(
+OUR_CODES = frozenset(
     {
         "invalid_payload",
         "invalid_blocks",
@@ -33,7 +33,7 @@ _OUR_STATUSES = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
 _PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
-_PASSING_CODES = frozenset(
+PASSING_CODES = frozenset(
     {"rollup_error", "fatal_error", "internal_error", "service_unavailable", "request_timeout"}
 )
 _NEW_WEBHOOK = "Make a new incoming webhook in the Slack app's settings and put its address into {setting}."
@@ -72,7 +72,7 @@ class SlackChannel:
             )
         self._url = webhook_url
         self._post = post
-        self._secrets = _secrets(webhook_url)
+        self._secrets = secret_parts(webhook_url)
 
     def __repr__(self) -> str:
         return f"SlackChannel({self.name!r})"
@@ -85,7 +85,7 @@ class SlackChannel:
         except SendError as error:
             raise self._no_answer(error) from None
         accepted = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
-        if accepted and not _is_refusal(answer.body):
+        if accepted and json_object(answer.body).get("ok") is not False:
             return Receipt(note=self._doubt(answer.body))
         raise self._refusal(answer)
 
@@ -109,81 +109,31 @@ class SlackChannel:
         )
 
     def _refusal(self, answer: HttpAnswer) -> SendError:
-        code = _code(answer.body)
+        code = said_code(answer.body)
         said = f"Slack answered HTTP {answer.status}"
         if words := server_words(code, self._secrets, 80):
             said += f", “{words}”"
         said += f", for the channel “{self.name}”."
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS or code in {"rate_limited", "ratelimited"}:
-            wait_s = _retry_after_s(answer)
+            wait_s = wait_wished_s(answer)
             return SendError(
                 f"{said} It wants fewer messages a second; sitewatch waits and goes on by itself.",
                 fault="channel",
-                retry_after_s=_WAIT_WITHOUT_RETRY_AFTER_S if wait_s is None else wait_s,
+                retry_after_s=WAIT_WITHOUT_RETRY_AFTER_S if wait_s is None else wait_s,
             )
         if (
             answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
             or answer.status in _PASSING_STATUSES
-            or code in _PASSING_CODES
+            or code in PASSING_CODES
         ):
             return SendError(
                 f"{said} sitewatch tries again by itself; status.slack.com tells of troubles at Slack.",
                 fault="channel",
-                retry_after_s=_retry_after_s(answer),
+                retry_after_s=wait_wished_s(answer),
             )
-        if code in _OUR_CODES or (answer.status in _OUR_STATUSES and code not in _MEND):
+        if code in OUR_CODES or (answer.status in _OUR_STATUSES and code not in _MEND):
             return SendError(f"{said} {_OUR_FAULT}", permanent=True)
         mend = _MEND.get(code, "Check that {setting} is an incoming webhook of Slack. " + _NEW_WEBHOOK)
         return SendError(
             f"{said} {mend.format(setting=self._setting)} The messages wait until it works.", fault="channel"
         )
-
-
-def _secrets(url: str) -> tuple[str, ...]:
-    """Whatever of the address could be used to post, whole and in parts."""
-    parts = urlsplit(url)
-    pieces = (parts.path, parts.path.strip("/"), parts.query, *parts.path.split("/"))
-    return (url, *(piece for piece in pieces if len(piece) >= _SECRET_LENGTH))
-
-
-def _json(body: str) -> dict[str, Any]:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _is_refusal(body: str) -> bool:
-    return _json(body).get("ok") is False
-
-
-def _code(body: str) -> str:
-    """Find Slack's error code: plain text for webhooks, `error` in JSON elsewhere."""
-    return str(_json(body).get("error") or body).strip()
-
-
-def _retry_after_s(answer: HttpAnswer) -> float | None:
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    given = headers.get("retry-after", _json(answer.body).get("retry_after"))
-    if given is None:
-        return None
-    seconds = _number(given)
-    return _until(str(given), headers.get("date", "")) if seconds is None else seconds
-
-
-def _number(given: object) -> float | None:
-    try:
-        seconds = float(str(given))
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-def _until(moment: str, date: str) -> float | None:
-    """Read the form of Retry-After that names a moment, by the server's own clock."""
-    try:
-        wait_s = (parsedate_to_datetime(moment) - parsedate_to_datetime(date)).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return max(wait_s, 0.0)

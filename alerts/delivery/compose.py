@@ -1,8 +1,10 @@
 """Fetching what a delivery is about, for the pure words in `alerts.delivery.messages`."""
 
 from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
 
-from alerts.channels import Message
+from alerts.channels import Link, Message
 from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import compose_alert
 from alerts.delivery.notices import PICTURE, compose_notice
@@ -10,7 +12,7 @@ from alerts.delivery.reminders import reminding
 from db.alerts import alert_by_id, alert_events
 from db.cutouts import picture_of
 from db.engine import Connection, Engine, reading
-from db.records import Delivery, JsonMapping
+from db.records import Alert, AlertEvent, Delivery, JsonMapping
 
 
 class ComposeError(LookupError):
@@ -34,7 +36,43 @@ def compose_within(connection: Connection, delivery: Delivery, public_url: str |
     event = next((each for each in life if each.seq == delivery.event_seq), None)
     if alert is None or event is None:
         raise ComposeError(f"Delivery {delivery.identity} names an alert that is not in the database.")
-    return reminding(compose_alert(alert, event, delivery, public_url), delivery)
+    message = replace(
+        compose_alert(alert, event, delivery, public_url),
+        urgent=alert.details.get("severity") == "urgent",
+        about=_about(alert, event),
+        actions=_actions(alert, public_url),
+    )
+    return reminding(message, delivery)
+
+
+def _about(alert: Alert, event: AlertEvent) -> dict[str, Any]:
+    return {
+        "alert": alert.id,
+        "incident": alert.incident_id,
+        "event": event.kind,
+        "number": event.seq,
+        "site": alert.site_id,
+        "site_name": alert.site_name,
+        "area": alert.area,
+        "metric": alert.metric,
+        "subjects": list(alert.subjects),
+        "severity": alert.details.get("severity", "notify"),
+        "status": alert.status,
+        "value": alert.value,
+        "peak": alert.peak,
+        "rules": list(alert.rules),
+        "publishers": sorted({each["publisher"] for each in alert.details["entries"] if each["publisher"]}),
+        "phenomenon_time": alert.phenomenon_time.isoformat(),
+        "opened_at": alert.opened_at.isoformat(),
+        "closed_at": alert.closed_at.isoformat() if alert.closed_at else None,
+        "at": event.at.isoformat(),
+    }
+
+
+def _actions(alert: Alert, public_url: str | None) -> tuple[Link, ...]:
+    if not public_url or alert.status != "open" or alert.acknowledged_at:
+        return ()
+    return (Link("Acknowledge", f"{public_url}/alerts/{quote(alert.id)}#acknowledge"),)
 
 
 def _with_picture(connection: Connection, message: Message, wanted: JsonMapping | None) -> Message:

@@ -10,14 +10,13 @@ from alerts.channels import Link, Message
 from db.records import Delivery, JsonMapping
 
 _MESSAGE, _ACCEPTED = "message", "accepted"
+_OF_THE_TRY = frozenset({"identity", "delivered_to", "thread_ref", "repeated"})
 
 
 def freeze(message: Message) -> JsonMapping:
     """Write a message down as JSON; its identity and its recipients stand in the delivery."""
     plain = {
-        each.name: getattr(message, each.name)
-        for each in fields(message)
-        if each.name not in {"identity", "delivered_to"}
+        each.name: getattr(message, each.name) for each in fields(message) if each.name not in _OF_THE_TRY
     }
     image = message.image_png
     return {
@@ -25,6 +24,8 @@ def freeze(message: Message) -> JsonMapping:
             **plain,
             "created_at": message.created_at.isoformat(),
             "links": [[link.text, link.url] for link in message.links],
+            "actions": [[link.text, link.url] for link in message.actions],
+            "about": dict(message.about),
             "image_png": None if image is None else b64encode(image).decode("ascii"),
         }
     }
@@ -42,6 +43,8 @@ def thaw(delivery: Delivery) -> Message | None:
         "paragraphs": tuple(stored["paragraphs"]),
         "facts": tuple((name, value) for name, value in stored["facts"]),
         "links": tuple(Link(text, url) for text, url in stored["links"]),
+        # Versions before had no actions.
+        "actions": tuple(Link(text, url) for text, url in stored.get("actions", ())),
         "image_png": None if image is None else b64decode(image),
     }
     return Message(identity=delivery.identity, **values)

@@ -36,6 +36,7 @@ from db.deliveries import (
     keep_payload,
     mark_dead,
     mark_sent,
+    newest_ref,
     next_due,
     others_got_through,
     requeue,
@@ -196,7 +197,15 @@ class _Worker:
                 f"The message could not be written: {_told(error)}. That is a fault in sitewatch; please report it.",
                 permanent=True,
             ) from None
-        return replace(message, identity=delivery.identity, delivered_to=accepted_by(delivery))
+        with reading(self.engine) as connection:
+            thread_ref = newest_ref(connection, delivery)
+        return replace(
+            message,
+            identity=delivery.identity,
+            delivered_to=accepted_by(delivery),
+            thread_ref=thread_ref,
+            repeated=delivery.attempts > 1 or delivery.last_error is not None,
+        )
 
     def _composed(self, delivery: Delivery) -> Message:
         if delivery.kind == "notice" and PICTURE not in delivery.payload:

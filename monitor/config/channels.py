@@ -18,6 +18,7 @@ from pydantic import (
 from alerts.routing import EVERY_DAY, ChannelPolicy, Matcher, Route
 from monitor.config.values import http_url
 
+_SHORTEST_SECRET = 16
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -151,6 +152,73 @@ class SlackSettings(ServerSettings):
         return secret_http_url(value)
 
 
+class SlackBotSettings(ServerSettings):
+    """`[channels.NAME] kind = "slack_bot"`: an app with a bot token, which can amend what it said."""
+
+    kind: Literal["slack_bot"]
+    token: SecretStr
+    channel: str = Field(min_length=1)
+    buttons: bool = True
+    api_url: str = "https://slack.com/api"
+
+    @field_validator("api_url")
+    @classmethod
+    def _http_only(cls, value: str) -> str:
+        return http_url(value) or value
+
+
+class WebhookSettings(ServerSettings):
+    """`[channels.NAME] kind = "webhook"`: JSON to a server of yours, signed."""
+
+    kind: Literal["webhook"]
+    url: SecretStr
+    secret: SecretStr
+
+    @field_validator("url")
+    @classmethod
+    def _http_only(cls, value: SecretStr) -> SecretStr:
+        return secret_http_url(value)
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value) < _SHORTEST_SECRET:
+            raise ValueError(f"must have at least {_SHORTEST_SECRET} characters")
+        return value
+
+
+class MattermostSettings(ServerSettings):
+    """`[channels.NAME] kind = "mattermost"`: an incoming webhook of Mattermost or Rocket.Chat."""
+
+    kind: Literal["mattermost"]
+    webhook_url: SecretStr
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _http_only(cls, value: SecretStr) -> SecretStr:
+        return secret_http_url(value)
+
+
+class NtfySettings(ServerSettings):
+    """`[channels.NAME] kind = "ntfy"`: a topic at an ntfy server."""
+
+    kind: Literal["ntfy"]
+    topic_url: SecretStr
+    token: SecretStr | None = None
+
+    @field_validator("topic_url")
+    @classmethod
+    def _http_only(cls, value: SecretStr) -> SecretStr:
+        return secret_http_url(value)
+
+
+class AppriseSettings(TellingSettings):
+    """`[channels.NAME] kind = "apprise"`: whatever Apprise can reach, as text alone."""
+
+    kind: Literal["apprise"]
+    url: SecretStr
+
+
 class EmailSettings(ServerSettings):
     """`[channels.NAME] kind = "email"`: an SMTP server; TLS is required unless `security` is "none" on loopback."""
 
@@ -178,7 +246,16 @@ class LogSettings(TellingSettings):
     kind: Literal["log"]
 
 
-AnyChannelSettings = SlackSettings | EmailSettings | LogSettings
+AnyChannelSettings = (
+    SlackSettings
+    | SlackBotSettings
+    | WebhookSettings
+    | MattermostSettings
+    | NtfySettings
+    | AppriseSettings
+    | EmailSettings
+    | LogSettings
+)
 ChannelSettings = Annotated[AnyChannelSettings, Field(discriminator="kind")]
 
 _Words = tuple[str, ...]

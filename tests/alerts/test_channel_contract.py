@@ -75,7 +75,8 @@ def test_the_identity_is_the_same_at_every_try_and_never_shared(rig: Rig) -> Non
     other = channel.send(replace(MESSAGE, identity="alert-1:2:x"))
     identities = [arrival.identity for arrival in rig.arrivals()]
     assert identities[0] == identities[1] != identities[2]
-    assert first == again
+    numbered = RIGS[type(channel).__name__].numbers
+    assert numbered or first == again
     assert other.provider_ref is None or other != first
 
 

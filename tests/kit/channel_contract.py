@@ -3,6 +3,8 @@
 A new channel adds its rig to RIGS; tests/alerts/test_channel_contract.py fails until it is there and then tries it.
 """
 
+import json
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -12,18 +14,30 @@ from email.message import EmailMessage
 from enum import Enum
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import markdown
+from standardwebhooks import Webhook as StandardWebhook
+from standardwebhooks import WebhookVerificationError
 
 from alerts.channels import Channel, Link, Message
 from alerts.channels import Fault as Blame
+from alerts.channels.apprise_sink import AppriseChannel, apprise_notifier
 from alerts.channels.email import EmailChannel
 from alerts.channels.log import LogChannel
+from alerts.channels.mattermost import MattermostChannel
+from alerts.channels.ntfy import NtfyChannel
 from alerts.channels.slack import SlackChannel
+from alerts.channels.slack_bot import SlackBotChannel
+from alerts.channels.webhook import WebhookChannel
 from monitor.feeds.authorities import trusting
 from tests.kit.fakes import slack as fake_slack
+from tests.kit.fakes import slack_api
 from tests.kit.fakes.http_post import LoopbackPost
 from tests.kit.fakes.slack import FakeSlack, Scripted
+from tests.kit.fakes.slack_api import SlackApi
 from tests.kit.fakes.smtp import HOST, FakeSmtp, make_certificate
+from tests.kit.fakes.web_desk import Answer, Post, WebDesk
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 TIMEOUT_S = 0.3
@@ -370,9 +384,227 @@ class RigKind:
 
     open: Callable[[Path], AbstractContextManager[Rig]]
     faults: frozenset[Fault]
+    numbers: bool = False
+    """Whether the other side gives each arrival a number of its own, so that two arrivals have two references."""
 
 
+class PostingRig:
+    """A channel that posts to a web server, which can be told to fail in every way."""
+
+    secret = "t0psecret-0123456789-abcdef"
+    secrets: tuple[str, ...] = (secret,)
+
+    def __init__(self, desk: WebDesk) -> None:
+        self.desk = desk
+        self.root = desk.root
+        self.post = LoopbackPost(TIMEOUT_S)
+
+    def channel(self) -> Channel:
+        raise NotImplementedError
+
+    def break_with(self, fault: Fault) -> None:
+        echo = f"no such place: {self.secret}"
+        scripted = {
+            Fault.TIMEOUT: Scripted(hang=True),
+            Fault.RATE_LIMITED: Scripted(429, echo, {"Retry-After": "7"}),
+            Fault.SERVER_ERROR: Scripted(500, echo),
+            Fault.CLOSED: Scripted(403, echo),
+            Fault.PERMANENT: Scripted(400, echo),
+            Fault.WRONG_ANSWER: Scripted(302, f"<html>Please log in to the hotel. {echo}</html>"),
+            Fault.ANSWER_LOST: Scripted(keep=True, drop=True),
+        }
+        if fault is Fault.UNREACHABLE:
+            self.root = f"http://{HOST}:{closed_port()}"
+        else:
+            self.desk.script.append(scripted[fault])
+
+    def mend(self) -> None:
+        self.root = self.desk.root
+        self.desk.script.clear()
+
+    def arrivals(self) -> list[Arrival]:
+        return [self.arrival(json.loads(post.body)) for post in self.desk.taken]
+
+    def arrival(self, told: Any) -> Arrival:
+        raise NotImplementedError
+
+    def faults_of_last(self) -> list[str]:
+        # What the server refused has raised an error already.
+        return [str(answer) for answer in self.desk.refused]
+
+
+class WebhookRig(PostingRig):
+    """A receiver that checks each signature with a library of others."""
+
+    def channel(self) -> Channel:
+        return WebhookChannel(
+            "hook", f"{self.root}/hook/{self.secret}", self.secret, self.post, clock=lambda: datetime.now(UTC)
+        )
+
+    def arrival(self, told: Any) -> Arrival:
+        return Arrival(told["data"]["identity"], "\n".join(_strings(told)))
+
+    @staticmethod
+    def judge(post: Post) -> Answer:
+        try:
+            StandardWebhook(PostingRig.secret.encode()).verify(post.body, dict(post.headers))
+        except WebhookVerificationError as error:
+            return 401, str(error), {}
+        return 200, "", {}
+
+
+class NtfyRig(PostingRig):
+    def channel(self) -> Channel:
+        return NtfyChannel("push", f"{self.root}/{self.secret}", None, self.post)
+
+    def arrival(self, told: Any) -> Arrival:
+        return Arrival(told["sequence_id"], "\n".join(_strings(told)))
+
+    @staticmethod
+    def judge(post: Post) -> Answer:
+        """As the server does: at most twice the message limit is read, and each key has its type."""
+        if post.path != "/" or len(post.body) > 2 * 4_096:
+            return 413, "request entity too large", {}
+        told = json.loads(post.body)
+        actions = told.get("actions", [])
+        good = (
+            told["topic"] == PostingRig.secret
+            and 1 <= len(told["message"].encode()) <= 4_096
+            and told["priority"] in range(1, 6)
+            and re.fullmatch(r"[-_A-Za-z0-9]{1,64}", told["sequence_id"])
+            and len(actions) <= 3
+            and all(each["action"] == "view" and each["label"] and each["url"] for each in actions)
+        )
+        return (
+            (200, json.dumps({"id": "x", "event": "message"}), {}) if good else (400, "invalid request", {})
+        )
+
+    def faults_of_last(self) -> list[str]:
+        told = json.loads(self.desk.taken[-1].body)
+        return [
+            text
+            for text in _strings(told)
+            if not text.replace("\n", "").isprintable() and "\u200d" not in text
+        ]
+
+
+class MattermostRig(PostingRig):
+    def channel(self) -> Channel:
+        return MattermostChannel("chat", f"{self.root}/hooks/{self.secret}", self.post)
+
+    def arrival(self, told: Any) -> Arrival:
+        return Arrival(told["props"]["sitewatch_identity"], told["text"])
+
+    @staticmethod
+    def judge(post: Post) -> Answer:
+        told = json.loads(post.body)
+        return (200, "ok", {}) if 1 <= len(told["text"]) <= 4_000 else (400, "too long", {})
+
+    def faults_of_last(self) -> list[str]:
+        """What Markdown would make of it beyond bold and links of ours, and what would ping."""
+        text = json.loads(self.desk.taken[-1].body)["text"]
+        rendered = markdown.markdown(text, extensions=["fenced_code", "tables"])
+        tags = _Tags()
+        tags.ours = frozenset({"p", "strong", "a"})
+        tags.feed(rendered)
+        pings = re.findall(r"@(?:channel|all|here|everyone|[A-Za-z0-9.]+)", text)
+        leads = [
+            target
+            for target in re.findall(r'href="([^"]*)"', rendered)
+            if not target.startswith("https://watch.")
+        ]
+        return [*tags.foreign, *pings, *leads]
+
+
+class SlackBotRig(PostingRig):
+    secret = slack_api.TOKEN
+    secrets: tuple[str, ...] = (secret,)
+
+    def __init__(self, api: SlackApi) -> None:
+        super().__init__(api.desk)
+        self.api = api
+
+    def channel(self) -> Channel:
+        return SlackBotChannel("bot", self.secret, slack_api.CHANNEL, self.post, api_url=f"{self.root}/api")
+
+    def break_with(self, fault: Fault) -> None:
+        refusals = {Fault.CLOSED: "token_revoked", Fault.PERMANENT: "invalid_blocks"}
+        if fault in refusals:
+            said = json.dumps({"ok": False, "error": refusals[fault], "needed": self.secret})
+            self.desk.script.append(Scripted(200, said))
+        else:
+            super().break_with(fault)
+
+    def arrivals(self) -> list[Arrival]:
+        return [
+            Arrival(
+                each["metadata"]["event_payload"]["identity"], "\n".join(fake_slack.strings(each["blocks"]))
+            )
+            for each in self.api.messages
+        ]
+
+    def faults_of_last(self) -> list[str]:
+        post = self.api.messages[-1]
+        texts = [post["text"], *fake_slack.strings(post["blocks"])]
+        return [text for text in texts if "<" in text or ">" in text or "mrkdwn" in str(post["blocks"])]
+
+
+class AppriseRig(PostingRig):
+    """Apprise itself, sending to a plain JSON receiver."""
+
+    def channel(self) -> Channel:
+        where = self.root.removeprefix("http://")
+        url = f"json://{where}/{self.secret}?rto={TIMEOUT_S}&cto={TIMEOUT_S}"
+        return AppriseChannel("rest", apprise_notifier(url))
+
+    def arrival(self, told: Any) -> Arrival:
+        body = str(told["message"])
+        return Arrival(body.rpartition("[")[2].rstrip("]"), f"{told['title']}\n{body}")
+
+    @staticmethod
+    def judge(_post: Post) -> Answer:
+        return 200, "", {}
+
+    def faults_of_last(self) -> list[str]:
+        told = json.loads(self.desk.taken[-1].body)
+        said = f"{told['title']}\n{told['message']}"
+        return re.findall(r"<[!@#]?\w+|@\w+|\*\w|`", said)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _strings(each) if name != "png_base64" else ()
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(each)
+
+
+@contextmanager
+def posting_rig(kind: type[WebhookRig | NtfyRig | MattermostRig | AppriseRig]) -> Iterator[Rig]:
+    with WebDesk(kind.judge) as desk:
+        yield kind(desk)
+
+
+@contextmanager
+def slack_bot_rig(folder: Path) -> Iterator[Rig]:
+    api = SlackApi()
+    with api.desk:
+        yield SlackBotRig(api)
+
+
+# Apprise says no more than that it failed.
+_APPRISE_FAULTS = frozenset(
+    {Fault.TIMEOUT, Fault.UNREACHABLE, Fault.SERVER_ERROR, Fault.CLOSED, Fault.ANSWER_LOST}
+)
 RIGS: Mapping[str, RigKind] = {
+    "WebhookChannel": RigKind(lambda _: posting_rig(WebhookRig), frozenset(Fault)),
+    "NtfyChannel": RigKind(lambda _: posting_rig(NtfyRig), frozenset(Fault)),
+    "MattermostChannel": RigKind(lambda _: posting_rig(MattermostRig), frozenset(Fault)),
+    "AppriseChannel": RigKind(lambda _: posting_rig(AppriseRig), _APPRISE_FAULTS),
+    "SlackBotChannel": RigKind(slack_bot_rig, frozenset(Fault), numbers=True),
     "SlackChannel": RigKind(slack_rig, frozenset(Fault)),
     "EmailChannel": RigKind(email_rig, frozenset(Fault) - {Fault.RATE_LIMITED}),
     "LogChannel": RigKind(log_rig, frozenset({Fault.SERVER_ERROR})),

@@ -68,7 +68,7 @@ def _nobody(request: httpx.Request) -> httpx.Response:
 
 def test_the_registries_name_each_kind_once() -> None:
     assert {"readsb", "opensky", "stac"} <= FEEDS.keys()
-    assert CHANNELS.keys() == {"slack", "email", "log"}
+    assert {"slack", "slack_bot", "webhook", "email", "log"} <= CHANNELS.keys()
     assert all(rule.name == name for name, rule in RULES.items())
 
 

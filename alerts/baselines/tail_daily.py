@@ -50,7 +50,9 @@ def daily_expectation(
     scale = factors[:, day[recent]] * newest.ratio
     rate = learn_rate(_cut(cap_outliers(past, scale), scale, options), scale=scale)
     needs = np.maximum(0, options.least_usable - rate.n)
-    dispersion = rate.cautious_dispersion
+    # Eight weeks say too little of how far days lie apart; half a year does, its levels taken out.
+    spread = factors[:, day[half]] * levels.ratio
+    dispersion = learn_rate(cap_outliers(known, spread), scale=spread).cautious_dispersion
     se = np.hypot(np.sqrt(dispersion / rate.events), level_se(past, newest, dispersion))
     expectation = Expectation(rate.per_exposure, dispersion, se, rate.n, needs, newest)
     return expectation, factors[:, day[-window:]]

@@ -36,7 +36,10 @@ delivery = Table(
     Column("sent_at", UtcDateTime),
     UniqueConstraint("identity"),
     CheckConstraint("kind in ('alert', 'notice')", name="kind"),
-    CheckConstraint("state in ('queued', 'sending', 'sent', 'dead', 'too_old', 'silenced')", name="state"),
+    CheckConstraint(
+        "state in ('queued', 'sending', 'sent', 'dead', 'too_old', 'silenced', 'gathered')",
+        name="state",
+    ),
     ForeignKeyConstraint(["alert_id", "event_seq"], ["alert_event.alert_id", "alert_event.seq"]),
     Index("ix_delivery_state_not_before", "state", "not_before"),
 )

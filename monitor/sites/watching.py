@@ -7,6 +7,7 @@ from alerts.baselines.budget import COUNT_RULES, DEFAULT_BUDGET, SEVERITIES, Fal
 from alerts.metrics import METRICS, Metric
 from alerts.watch import RuleParams, SiteWatch, WatchSpec, merge_watch
 from monitor.sites import Site
+from monitor.sites.countries import country_of
 from monitor.sites.faults import Spot, did_you_mean, printable_value
 from monitor.sites.fields import is_number, items, known_keys, mapping, no_repeats, number_within
 from monitor.sites.kinds import KINDS
@@ -154,6 +155,7 @@ def site_watches(
             watchlist=site.watchlist,
             metrics=merge_watch(KINDS[site.kind].watch, layers.get(site.kind, {}), site.watch),
             links=site.links,
+            country=country_of(site),
             lapse_after_days=lapse_after_days,
             budget=budget,
             false_alarms=site.false_alarms_per_site_year,

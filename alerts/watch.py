@@ -48,6 +48,8 @@ class SiteWatch:
     regions: tuple[str, ...] = ()
     """The ids of the regions among the sites in which it lies."""
     lapse_after_days: float = 90.0
+    country: str = ""
+    """The ISO 3166 code of its country, for public holidays; '' where it is not known."""
     budget: FalseAlarmBudget = field(default_factory=lambda: DEFAULT_BUDGET)
     """False alarms a site-year by severity, as the settings say."""
     false_alarms: Any = None

@@ -41,6 +41,8 @@ SHOWN: Mapping[str, str] = {
     "scene": f"acquired_at <= {_AT} and recorded_at <= {_AT}",
     "cutout": f"acquired_at <= {_AT} and made_at <= {_AT}",
     "cutout_failure": f"acquired_at <= {_AT} and failed_at <= {_AT}",
+    "shared_cause": f"at <= {_AT}",
+    "shared_cause_alert": f"at <= {_AT}",
     "measure_admission": f"decided_at <= {_AT}",
     "radar_admission": f"decided_at <= {_AT}",
     "poll": f"started_at <= {_AT} and (finished_at is null or finished_at <= {_AT})",

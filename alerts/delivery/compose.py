@@ -9,7 +9,9 @@ from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import compose_alert
 from alerts.delivery.notices import PICTURE, compose_notice
 from alerts.delivery.reminders import reminding
+from alerts.delivery.together import compose_together
 from db.alerts import alert_by_id, alert_events
+from db.causes import cause_by_id
 from db.cutouts import picture_of
 from db.engine import Connection, Engine, reading
 from db.records import Alert, AlertEvent, Delivery, JsonMapping
@@ -31,6 +33,8 @@ def compose_within(connection: Connection, delivery: Delivery, public_url: str |
         return _with_picture(connection, compose_notice(delivery), delivery.payload.get(PICTURE))
     if (said := thaw(delivery)) is not None:
         return said
+    if "cause" in delivery.payload:
+        return _together(connection, delivery, public_url)
     alert = alert_by_id(connection, delivery.alert_id or "")
     life = alert_events(connection, delivery.alert_id or "")
     event = next((each for each in life if each.seq == delivery.event_seq), None)
@@ -81,3 +85,21 @@ def _with_picture(connection: Connection, message: Message, wanted: JsonMapping 
     if made is None or wanted is None:
         return message
     return replace(message, image_png=made.png, image_alt=str(wanted["alt"]))
+
+
+def _together(connection: Connection, delivery: Delivery, public_url: str | None) -> Message:
+    """The message of several alerts: those that are named with the delivery, as they stand now."""
+    said = delivery.payload["cause"]
+    cause = cause_by_id(connection, said["id"], said["revision"])
+    told = [
+        (alert, event)
+        for alert_id, seq in said["told"]
+        for event in alert_events(connection, alert_id)
+        if event.seq == seq and (alert := alert_by_id(connection, alert_id)) is not None
+    ]
+    if cause is None or not told:
+        raise ComposeError(f"Delivery {delivery.identity} names a cause that is not in the database.")
+    now = {alert.id for alert, _ in told}
+    rest = [alert_by_id(connection, each) for each in cause.alert_ids if each not in now]
+    others = [each for each in rest if each is not None]
+    return compose_together(cause, told, others, delivery, public_url)

@@ -39,7 +39,7 @@ EVENT_WORDS = {
 }
 _VISITS = 3
 _CLOSING = frozenset({"resolved", "withdrawn", "lapsed"})
-_FOOTER = "sitewatch repeats what was published or heard, with its source; it adds no claim of its own."
+FOOTER = "sitewatch repeats what was published or heard, with its source; it adds no claim of its own."
 
 
 def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_url: str | None) -> Message:
@@ -56,7 +56,7 @@ def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_ur
         created_at=event.recorded_at,
         facts=tuple(_facts(alert)),
         links=tuple(_links(alert, public_url)),
-        footer=f"{_FOOTER} Alert {alert.id}.",
+        footer=f"{FOOTER} Alert {alert.id}.",
     )
 
 

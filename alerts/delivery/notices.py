@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from alerts.channels import Link, Message
-from alerts.words import utc
+from alerts.words import numbered, utc
 from db.alerts import alert_by_id
 from db.channel_states import ChannelState
 from db.deliveries import enqueue, newest_notice, rewrite_notice
@@ -138,6 +138,8 @@ def notify_failing_channel(
 
 
 def _what(connection: Connection, lost: Delivery) -> str:
+    if cause := lost.payload.get("cause"):
+        return f"{cause['headline']} ({numbered(len(cause['told']), 'alert')})"
     alert = alert_by_id(connection, lost.alert_id) if lost.alert_id else None
     return f"{alert.site_name}: {alert.headline} (alert {alert.id})" if alert else f"delivery {lost.identity}"
 

@@ -27,6 +27,7 @@ from alerts.delivery.notices import (
     notify_failing_channel,
     notify_undelivered,
 )
+from alerts.incidents.causes import GATHER_FOR
 from alerts.routing import Routing
 from alerts.words import utc
 from db.channel_states import channel_failed, channel_worked, read_channel_state
@@ -65,7 +66,7 @@ _JITTER = 1.25
 LONGEST = LongestWaits(
     lease=timedelta(seconds=DELIVERY_LEASE_S),
     tries=(
-        timedelta(),
+        GATHER_FOR,
         *(
             timedelta(seconds=min(BACKOFF_FIRST_S * 2.0**n, BACKOFF_MOST_S) * _JITTER)
             for n in range(MAX_ATTEMPTS)

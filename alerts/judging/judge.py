@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from alerts.incidents.causes import GATHER_FOR
 from alerts.incidents.episodes import (
     AlertChange,
     EpisodeContext,
@@ -25,6 +26,7 @@ from alerts.incidents.episodes import (
 from alerts.incidents.findings import Finding, is_event, is_less_recorded, rests_on
 from alerts.judging import hindsight
 from alerts.judging.archive import LookHistoryCache
+from alerts.judging.gathering import gather
 from alerts.judging.recalibration import Calibration, calibration_at, keep_calibration
 from alerts.judging.verdicts import KnownHistory, context_of, placing_of, verdicts_on
 from alerts.routing import Routing, alert_facts
@@ -116,6 +118,7 @@ def judge_pending(
     last = _JudgingRound(engine, judging_context, JudgementTime(now, now), report, archive)
     last.judge_again()
     last.lapse_due()
+    gather(engine, judging_context.watches, now)
     return report
 
 
@@ -394,6 +397,8 @@ class _Clerk:
                 state=each.within(state),
                 now=self.moment.recorded_at,
                 pressing=each.pressing,
+                # Until the round is over: others may tell of the same.
+                not_before=self.moment.recorded_at + GATHER_FOR,
             )
         return state
 

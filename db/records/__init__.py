@@ -31,6 +31,7 @@ from db.records.judging import (
     Evaluation,
     EvaluationStatus,
     EventKind,
+    SharedCause,
 )
 from db.records.polling import (
     HOUR_S,
@@ -85,6 +86,7 @@ __all__ = [
     "SceneFailure",
     "SeriesKey",
     "SeriesKind",
+    "SharedCause",
     "Statistic",
     "TimeBounds",
     "Visit",

@@ -29,7 +29,7 @@ from db.schema.imagery import (
     pixels_read,
     scene,
 )
-from db.schema.judging import alert, alert_event, evaluation, rule_state
+from db.schema.judging import alert, alert_event, evaluation, rule_state, shared_cause, shared_cause_alert
 from db.schema.places import change, site_version
 from db.schema.polling import (
     blind_period,
@@ -83,6 +83,8 @@ __all__ = [
     "rule_state",
     "scene",
     "series",
+    "shared_cause",
+    "shared_cause_alert",
     "silence",
     "site_version",
     "token",

@@ -8,6 +8,7 @@ from alerts.baselines.budget import COUNT_RULES, DEFAULT_BUDGET, SEVERITIES, Fal
 from alerts.metrics import METRICS, Metric
 from alerts.watch import LEAST_TOLD_SHARE, PICTURES_TOLD_FROM, RuleParams, SiteWatch, WatchSpec, merge_watch
 from monitor.sites import Site
+from monitor.sites.countries import country_of
 from monitor.sites.faults import Spot, did_you_mean, printable_value
 from monitor.sites.fields import is_number, items, known_keys, mapping, no_repeats, number_within
 from monitor.sites.kinds import KINDS
@@ -167,6 +168,7 @@ def site_watches(
             metrics=merge_watch(KINDS[site.kind].watch, layers.get(site.kind, {}), site.watch),
             links=site.links,
             regions=tuple(each.id for each in regions if _lies_in(site, each)),
+            country=country_of(site),
             lapse_after_days=lapse_after_days,
             budget=budget,
             false_alarms=site.false_alarms_per_site_year,

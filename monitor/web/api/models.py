@@ -7,8 +7,19 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from alerts.attribution import alert_attributions, one_cell
+from alerts.incidents.causes import cause_object
 from alerts.words import quoted_note
-from db.records import Alert, AlertStatus, Evidence, Observation, Precision, Qualifier, Visit, VisitState
+from db.records import (
+    Alert,
+    AlertStatus,
+    Evidence,
+    Observation,
+    Precision,
+    Qualifier,
+    SharedCause,
+    Visit,
+    VisitState,
+)
 from monitor.imagery.cadence import PassState
 from monitor.reports.evidence import PollEvidence
 from monitor.web.views.rows import evidence_page
@@ -222,6 +233,10 @@ class AlertItem(BaseModel):
     headline: str = Field(description="One sentence.")
     confidence: str = Field(description="How sure, in a word.")
     incident_id: str = Field(description="Alerts of one incident share it.")
+    cause: JsonObject | None = Field(
+        description="What it shares with other alerts of its kind and day, which are told as one: `id`, `headline`, `day`, how many "
+        "`alarmed` of those `judged`, how many were `expected` by chance, and the `occasion` of that day. Null where nothing."
+    )
     acknowledged_at: datetime | None = Field(description="When a person noted it.")
     acknowledged_by: str = Field(description="Who noted it.")
     page: str = Field(description="The path of the alert's page.")
@@ -355,7 +370,7 @@ def visit_item(each: Visit, sources: Iterable[str]) -> VisitItem:
     )
 
 
-def alert_item(each: Alert) -> AlertItem:
+def alert_item(each: Alert, cause: SharedCause | None) -> AlertItem:
     """One alert as the API gives it."""
     return AlertItem(
         id=each.id,
@@ -377,6 +392,7 @@ def alert_item(each: Alert) -> AlertItem:
         headline=each.headline,
         confidence=each.confidence,
         incident_id=each.incident_id,
+        cause=None if cause is None else cause_object(cause),
         acknowledged_at=each.acknowledged_at,
         acknowledged_by=each.acknowledged_by,
         page=f"/alerts/{each.id}",

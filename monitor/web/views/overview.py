@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from alerts.attribution import alert_attributions, each_once
+from alerts.incidents.causes import counted_once
 from alerts.words import ago, counted_by, look_count, look_period, metric_words
 from db.alerts import alerts
 from db.blindness import open_periods
+from db.causes import causes_of
 from db.coverage import coverage
 from db.deliveries import notified_alerts
 from db.engine import Connection
@@ -109,6 +111,7 @@ class Overview:
 
     cards: tuple[SiteCard, ...]
     open_alerts: int
+    """Those that share a cause counted as one."""
     failing: tuple[str, ...]
     """The feeds that do not work just now."""
     feeds: int
@@ -155,7 +158,8 @@ class OverviewReader:
         cards = [
             self.card(site, charted=place < FEATURED_SITES) for place, site in enumerate(self._sites.values())
         ]
-        opened = sum(each.status == "open" for told in self._told.values() for each in told)
+        every = [each for told in self._told.values() for each in told if each.status == "open"]
+        opened = counted_once(every, causes_of(self._connection, [each.id for each in every]))
         asked = [each.name for each in (*self._flights, *self._imagery)]
         health = provider_states(self._connection)
         failing = [

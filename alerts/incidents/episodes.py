@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
-from alerts.incidents.changes import change_sentence, is_confirmed, is_news, is_revised, new_publishers
+from alerts.incidents.changes import change_sentence, is_confirmed, is_news, new_publishers, revisions
 from alerts.incidents.findings import (
     Finding,
     alert_threshold,
@@ -155,17 +155,20 @@ def amend_episode(
     after = _with_entries(_beside(_back(alert, findings), beside), entries, episode_context)
     after = replace(after, last_look_at=max(alert.last_look_at, moment.at))
     look = findings[-1].look
+    revised = revisions(alert, after)
     if is_news(alert, after):
-        return _step(after, "amended", moment, change_sentence(alert, after), look, tell=True)
+        said = f"{revised} {change_sentence(alert, after)}".strip()
+        return _step(after, "amended", moment, said, look, tell=True, corrects=bool(revised))
     if disputed := _new_disputes(alert, after):
-        return _step(after, "amended", moment, disputed, look, tell=True)
+        said = f"{revised} {disputed}".strip()
+        return _step(after, "amended", moment, said, look, tell=True, corrects=bool(revised))
+    if revised:
+        return _step(after, "amended", moment, f"{revised} {after.headline}", look, tell=True, corrects=True)
     if added := new_publishers(alert, after):
         who = " and ".join(added)
         return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
     if is_confirmed(alert, after):
         return _step(after, "amended", moment, f"Now confirmed: {after.headline}", look, tell=True)
-    if is_revised(alert, after):
-        return _step(after, "amended", moment, f"A count was corrected: {after.headline}", look, tell=True)
     refreshed = replace(_back(alert, findings), last_look_at=after.last_look_at)
     return None if refreshed == alert else AlertChange(refreshed, None)
 
@@ -218,7 +221,7 @@ def unresolve(alert: Alert, look: Observation, moment: JudgementTime) -> AlertCh
     reason = (
         f"The count for {day}, by which it had ended, was taken back or corrected: the outcome is unknown."
     )
-    return _close(alert, "lapsed", moment, reason, look, tell=True)
+    return _close(alert, "lapsed", moment, reason, look, tell=True, corrects=True)
 
 
 def _correct(
@@ -234,7 +237,7 @@ def _correct(
     reason = f"The count for {day} was corrected from {digits(before['value'])} to {now_says}."
     if kept:
         after = _with_entries(alert, kept, episode_context)
-        return _step(after, "amended", moment, reason, look, tell=True)
+        return _step(after, "amended", moment, reason, look, tell=True, corrects=True)
     if alert.status == "withdrawn":
         return None
     return _close(alert, "withdrawn", moment, reason, look, tell=True)
@@ -266,7 +269,7 @@ def reconsider(
     if not changed:
         return AlertChange(after, None)
     reason = f"More is known now of what was before. {' '.join(dict.fromkeys(changed))}"
-    return _step(after, "amended", moment, reason, None, tell=True)
+    return _step(after, "amended", moment, reason, None, tell=True, corrects=True)
 
 
 def _reread(
@@ -378,11 +381,14 @@ def _close(
     look: Observation | None,
     *,
     tell: bool,
+    corrects: bool = False,
 ) -> AlertChange:
     reason = _said_of(reason, look)
     details = {**alert.details, "closing": reason}
     closed = replace(alert, status=status, closed_at=moment.at, details=details)
-    return _step(closed, status, moment, reason, look, tell=tell)
+    # What is withdrawn was told and does not hold.
+    corrects = corrects or status == "withdrawn"
+    return _step(closed, status, moment, reason, look, tell=tell, corrects=corrects)
 
 
 def _said_of(reason: str, look: Observation | None) -> str:
@@ -392,7 +398,14 @@ def _said_of(reason: str, look: Observation | None) -> str:
 
 
 def _step(
-    alert: Alert, kind: EventKind, moment: JudgementTime, reason: str, look: Observation | None, *, tell: bool
+    alert: Alert,
+    kind: EventKind,
+    moment: JudgementTime,
+    reason: str,
+    look: Observation | None,
+    *,
+    tell: bool,
+    corrects: bool = False,
 ) -> AlertChange:
     seq = alert.events + 1
     reason = reason if kind == "opened" else _said_of(reason, look)
@@ -405,6 +418,6 @@ def _step(
         reason=reason,
         value=None if look is None else look.value,
         observation=None if look is None else look.key,
-        details={"headline": alert.headline},
+        details={"headline": alert.headline, **({"corrects": True} if corrects else {})},
     )
     return AlertChange(replace(alert, events=seq), event, tell)

@@ -10,7 +10,7 @@ from alerts.attribution import alert_attributions, each_once
 from alerts.channels.safe_text import safe_url
 from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
-from alerts.delivery.messages import EVENT_WORDS
+from alerts.delivery.messages import event_words
 from alerts.words import (
     count_words,
     exposure_words,
@@ -46,6 +46,9 @@ _DELIVERY_WORDS = {
     "dead": "given up",
     "too_old": "not sent: too old",
     "silenced": "not sent: silenced",
+    "unrouted": "not for this channel",
+    "gathered": "waits for the daily digest",
+    "bundled": "told in a daily digest",
 }
 ALERT_CHART_HEIGHT = 220
 
@@ -95,7 +98,8 @@ class AlertPage:
     zone: str
     panel: Panel | None
     """The counts that the alert is about, where the site is still watched."""
-    status_words: Mapping[str, str]
+    said: Mapping[int, str]
+    """What each event is called, by its number."""
     sent: bool
     """Whether any message about it went, or still goes, to somebody."""
     as_sent: bool
@@ -119,7 +123,7 @@ def alert_page(
     delivery = delivery_of(told, owed)
     message = compose_within(connection, delivery, app.settings.public_url)
     panel = _panel(connection, app, alert, now)
-    kinds = {each.seq: EVENT_WORDS[each.kind] for each in life}
+    kinds = {each.seq: event_words(each) for each in life}
     return AlertPage(
         alert=alert,
         life=tuple(life),
@@ -135,7 +139,7 @@ def alert_page(
         ),
         zone=alert.details["timezone"],
         panel=panel,
-        status_words=EVENT_WORDS,
+        said=kinds,
         sent=alert.id in notified_alerts(connection),
         as_sent=thaw(delivery) is not None,
         polls=tuple(polls_of_alert(connection, alert)),
@@ -193,4 +197,6 @@ def _visits(entry: Mapping[str, Any], site_id: str) -> Iterator[SourceLink]:
 
 def _delivery(each: Delivery, kinds: Mapping[int, str]) -> DeliveryRow:
     why = each.last_error or (each.reason if each.state in {"too_old", "silenced"} else "")
+    if each.state == "unrouted":
+        why = str(each.payload.get("why", ""))
     return DeliveryRow(each, _DELIVERY_WORDS[each.state], why, kinds.get(each.event_seq or 0, "Notice"))

@@ -119,6 +119,25 @@ def alert_events(connection: Connection, alert_id: str) -> list[AlertEvent]:
     return [_event(row, record) for row in connection.execute(query)] if record else []
 
 
+def newest_events(
+    connection: Connection, limit: int, site_id: str | None = None
+) -> list[tuple[Alert, AlertEvent]]:
+    """The newest events of all alerts, each with its alert as it stands, newest first; acknowledgements are left out."""
+    query = (
+        select(alert_event.c.alert_id, alert_event.c.seq)
+        .join_from(alert_event, alert, alert_event.c.alert_id == alert.c.id)
+        .where(alert_event.c.kind != "acknowledged")
+        .order_by(alert_event.c.at.desc(), alert_event.c.alert_id, alert_event.c.seq.desc())
+        .limit(limit)
+    )
+    if site_id is not None:
+        query = query.where(alert.c.site_id == site_id)
+    keys = [tuple(row) for row in connection.execute(query)]
+    found = {key: alert_by_id(connection, key) for key in {each for each, _ in keys}}
+    lives = {key: {event.seq: event for event in alert_events(connection, key)} for key in found}
+    return [(record, lives[key][seq]) for key, seq in keys if (record := found[key])]
+
+
 def acknowledge(connection: Connection, alert_id: str, by: str, now: datetime) -> Alert | None:
     """Note that a person has seen the alert; a second acknowledgement changes nothing. None: no such alert."""
     record = alert_by_id(connection, alert_id)

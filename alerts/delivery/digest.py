@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from alerts.attribution import alert_attributions, each_once, one_cell
 from alerts.channels import Link
-from alerts.delivery.messages import EVENT_WORDS
+from alerts.delivery.messages import event_words
 from alerts.delivery.notices import enqueue_notice, notice_payload
 from alerts.routing import Routing
 from alerts.rules.combined import false_alarm_chance
@@ -127,7 +127,7 @@ def daily_payload(
 def _line(alert: Alert, event: AlertEvent) -> str:
     said = event.details.get("headline", alert.headline)
     why = "" if event.kind == "opened" or event.reason == said else f" {event.reason}"
-    return f"{EVENT_WORDS[event.kind]}: {said}.{why} (alert {alert.id})"
+    return f"{event_words(event)}: {said}.{why} (alert {alert.id})"
 
 
 def _monday(now: datetime) -> datetime:

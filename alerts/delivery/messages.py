@@ -37,6 +37,7 @@ EVENT_WORDS = {
     "withdrawn": "Withdrawn",
     "lapsed": "Outcome unknown",
 }
+CORRECTION = "Correction"
 _VISITS = 3
 _CLOSING = frozenset({"resolved", "withdrawn", "lapsed"})
 FOOTER = "sitewatch repeats what was published or heard, with its source; it adds no claim of its own."
@@ -50,7 +51,7 @@ def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_ur
         identity=delivery.identity,
         thread=alert.incident_id,
         subject=f"[sitewatch] {alert.site_name}: {metric_named(alert.metric).many}, {day}",
-        status=EVENT_WORDS[event.kind],
+        status=event_words(event),
         headline=alert.headline,
         paragraphs=(*_made(alert), *_paragraphs(alert, event)),
         created_at=event.recorded_at,
@@ -58,6 +59,11 @@ def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_ur
         links=tuple(_links(alert, public_url)),
         footer=f"{FOOTER} Alert {alert.id}.",
     )
+
+
+def event_words(event: AlertEvent) -> str:
+    """What an event is called."""
+    return CORRECTION if event.corrects and event.kind == "amended" else EVENT_WORDS[event.kind]
 
 
 def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
@@ -68,7 +74,7 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield f"What was said on {opened}: {alert.headline}.{holds}"
         return
     if event.kind != "opened":
-        yield f"{EVENT_WORDS[event.kind]}: {event.reason}"
+        yield f"{event_words(event)}: {event.reason}"
     entries = alert.details["entries"]
     for each in entries:
         yield f"{capital(_reported(each, alert))}."

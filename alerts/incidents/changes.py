@@ -5,7 +5,7 @@ from typing import Any
 
 from alerts.incidents.findings import is_event, snapshot_look_id
 from alerts.incidents.headline import is_doubtful
-from alerts.words import digits
+from alerts.words import digits, local_day
 from db.records import SEEN_FROM_ABOVE, Alert
 from db.spelling import folded
 
@@ -13,11 +13,14 @@ PEAK_GROWTH = 1.25
 """A stock's new peak is told again when it passes the last told one by this factor."""
 
 
-def is_revised(before: Alert, after: Alert) -> bool:
-    """Whether a count that was told now has another value."""
+def revisions(before: Alert, after: Alert) -> str:
+    """The sentences that say which counts that were told now have another value; '' where none has."""
     known = {snapshot_look_id(each): each["value"] for each in before.details["entries"]}
-    return any(
-        known.get(snapshot_look_id(each), each["value"]) != each["value"] for each in after.details["entries"]
+    zone = after.details["timezone"]
+    return " ".join(
+        f"The count for {local_day(each['period_start'], zone)} was corrected from {digits(told)} to {digits(each['value'])}."
+        for each in after.details["entries"]
+        if (told := known.get(snapshot_look_id(each), each["value"])) != each["value"]
     )
 
 

@@ -14,8 +14,8 @@ from alerts.incidents.changes import (
     change_sentence,
     is_confirmed,
     is_news,
-    is_revised,
     new_publishers,
+    revisions,
     seen_sentences,
 )
 from alerts.incidents.findings import (
@@ -162,26 +162,29 @@ def amend_episode(
     after = _with_entries(_beside(_back(alert, findings), beside), entries, episode_context)
     after = replace(after, last_look_at=max(alert.last_look_at, moment.at))
     look = findings[-1].look
+    revised = revisions(alert, after)
     if is_news(alert, after):
-        return _step(after, "amended", moment, change_sentence(alert, after), look, tell=True)
+        said = f"{revised} {change_sentence(alert, after)}".strip()
+        return _step(after, "amended", moment, said, look, tell=True, corrects=bool(revised))
     if disputed := _new_disputes(alert, after):
-        return _step(after, "amended", moment, disputed, look, tell=True)
+        said = f"{revised} {disputed}".strip()
+        return _step(after, "amended", moment, said, look, tell=True, corrects=bool(revised))
+    if revised:
+        return _step(after, "amended", moment, f"{revised} {after.headline}", look, tell=True, corrects=True)
     if added := new_publishers(alert, after):
         who = " and ".join(added)
         return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
-    if corrected := _corrected(alert, after):
-        return _step(after, "amended", moment, corrected, look, tell=True)
+    if better := _known_better(alert, after):
+        return _step(after, "amended", moment, better, look, tell=True)
     refreshed = replace(_back(alert, findings), last_look_at=after.last_look_at)
     return None if refreshed == alert else AlertChange(refreshed, None)
 
 
-def _corrected(before: Alert, after: Alert) -> str:
-    """What is known better now of the counts that were told, '' where nothing is."""
+def _known_better(before: Alert, after: Alert) -> str:
+    """What is known better now of the same counts, '' where nothing is."""
     if is_confirmed(before, after):
         return f"Now confirmed: {after.headline}"
-    if seen := seen_sentences(before, after):
-        return " ".join(seen)
-    return f"A count was corrected: {after.headline}" if is_revised(before, after) else ""
+    return " ".join(seen_sentences(before, after))
 
 
 def resolve_or_withdraw(
@@ -232,7 +235,7 @@ def unresolve(alert: Alert, look: Observation, moment: JudgementTime) -> AlertCh
     reason = (
         f"The count for {day}, by which it had ended, was taken back or corrected: the outcome is unknown."
     )
-    return _close(alert, "lapsed", moment, reason, look, tell=True)
+    return _close(alert, "lapsed", moment, reason, look, tell=True, corrects=True)
 
 
 def _correct(
@@ -248,7 +251,7 @@ def _correct(
     reason = f"The count for {day} was corrected from {digits(before['value'])} to {now_says}."
     if kept:
         after = _with_entries(alert, kept, episode_context)
-        return _step(after, "amended", moment, reason, look, tell=True)
+        return _step(after, "amended", moment, reason, look, tell=True, corrects=True)
     if alert.status == "withdrawn":
         return None
     return _close(alert, "withdrawn", moment, reason, look, tell=True)
@@ -280,7 +283,7 @@ def reconsider(
     if not changed:
         return AlertChange(after, None)
     reason = f"More is known now of what was before. {' '.join(dict.fromkeys(changed))}"
-    return _step(after, "amended", moment, reason, None, tell=True)
+    return _step(after, "amended", moment, reason, None, tell=True, corrects=True)
 
 
 def _reread(
@@ -397,11 +400,14 @@ def _close(
     look: Observation | None,
     *,
     tell: bool,
+    corrects: bool = False,
 ) -> AlertChange:
     reason = _said_of(reason, look)
     details = {**alert.details, "closing": reason}
     closed = replace(alert, status=status, closed_at=moment.at, details=details)
-    return _step(closed, status, moment, reason, look, tell=tell)
+    # What is withdrawn was told and does not hold.
+    corrects = corrects or status == "withdrawn"
+    return _step(closed, status, moment, reason, look, tell=tell, corrects=corrects)
 
 
 def _said_of(reason: str, look: Observation | None) -> str:
@@ -411,7 +417,14 @@ def _said_of(reason: str, look: Observation | None) -> str:
 
 
 def _step(
-    alert: Alert, kind: EventKind, moment: JudgementTime, reason: str, look: Observation | None, *, tell: bool
+    alert: Alert,
+    kind: EventKind,
+    moment: JudgementTime,
+    reason: str,
+    look: Observation | None,
+    *,
+    tell: bool,
+    corrects: bool = False,
 ) -> AlertChange:
     seq = alert.events + 1
     reason = reason if kind == "opened" else _said_of(reason, look)
@@ -424,6 +437,6 @@ def _step(
         reason=reason,
         value=None if look is None else look.value,
         observation=None if look is None else look.key,
-        details={"headline": alert.headline},
+        details={"headline": alert.headline, **({"corrects": True} if corrects else {})},
     )
     return AlertChange(replace(alert, events=seq), event, tell)

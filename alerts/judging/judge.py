@@ -394,7 +394,8 @@ class _Clerk:
                 event_seq=event.seq,
                 reason=reason,
                 payload={"why": each.why},
-                state=each.within(state),
+                # Who was told something wrong is told so, however late, and though the site be silenced since.
+                state=each.within("queued" if event.corrects and each.channel in told else state),
                 now=self.moment.recorded_at,
                 pressing=each.pressing,
                 # Until the round is over: others may tell of the same.

@@ -79,6 +79,11 @@ class AlertEvent:
     visit_version: int | None = None
     details: JsonMapping = field(default_factory=dict)
 
+    @property
+    def corrects(self) -> bool:
+        """Whether it takes back or changes something that was told: every channel that carried the alert is owed it."""
+        return self.kind == "withdrawn" or bool(self.details.get("corrects"))
+
 
 @dataclass(frozen=True, slots=True)
 class SharedCause:

@@ -49,7 +49,7 @@ _POLICY = {
     "frame-ancestors": "'none'",
 }
 PUBLIC_PATHS = re.compile(
-    r"/|/static/.*|/healthz|/sites/[^/]+(/picture)?|/alerts(/[^/]+)?|/polls/[^/]+"
+    r"/|/static/.*|/healthz|/sites/[^/]+(/picture)?|/alerts(\.atom|/[^/]+)?|/polls/[^/]+"
     r"|/api/v1/(sites|observations|visits|alerts|polls|openapi\.json)"
 )
 """What anybody may read where the page is public: nothing that changes something, and nothing about the program itself."""

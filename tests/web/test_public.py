@@ -35,6 +35,7 @@ READ_IN_PUBLIC = {
     *(
         "/",
         "/alerts",
+        "/alerts.atom",
         "/alerts/{alert_id}",
         "/sites/{site_id}",
         "/sites/{site_id}/picture",

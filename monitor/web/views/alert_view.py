@@ -10,7 +10,7 @@ from alerts.attribution import alert_attributions, each_once
 from alerts.channels.safe_text import safe_url
 from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
-from alerts.delivery.messages import EVENT_WORDS, placed
+from alerts.delivery.messages import event_words, placed
 from alerts.incidents.causes import together_words
 from alerts.words import (
     count_words,
@@ -48,7 +48,7 @@ _DELIVERY_WORDS: Mapping[DeliveryState, str] = {
     "dead": "given up",
     "too_old": "not sent: too old",
     "silenced": "not sent: silenced",
-    "unrouted": "not sent: no route leads here",
+    "unrouted": "not for this channel",
     "gathered": "waits for the daily digest",
     "bundled": "told in a daily digest",
     "joined": "told with others",
@@ -135,7 +135,8 @@ class AlertPage:
     zone: str
     panel: Panel | None
     """The counts that the alert is about, where the site is still watched."""
-    status_words: Mapping[str, str]
+    said: Mapping[int, str]
+    """What each event is called, by its number."""
     sent: bool
     """Whether any message about it went, or still goes, to somebody."""
     as_sent: bool
@@ -164,7 +165,7 @@ def alert_page(
     message = compose_within(connection, delivery, app.settings.public_url)
     panel = _panel(connection, app, alert, now)
     cause = causes_of(connection, [alert.id]).get(alert.id)
-    kinds = {each.seq: EVENT_WORDS[each.kind] for each in life}
+    kinds = {each.seq: event_words(each) for each in life}
     return AlertPage(
         alert=alert,
         life=tuple(life),
@@ -180,7 +181,7 @@ def alert_page(
         ),
         zone=alert.details["timezone"],
         panel=panel,
-        status_words=EVENT_WORDS,
+        said=kinds,
         sent=alert.id in notified_alerts(connection),
         as_sent=thaw(delivery) is not None,
         polls=tuple(polls_of_alert(connection, alert)),

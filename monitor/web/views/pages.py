@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from alerts.attribution import MAP, alert_attributions, each_once
 from alerts.words import duration
-from db.alerts import alerts
+from db.alerts import alerts, newest_events
 from db.causes import causes_of
 from db.cutouts import newest_cutout, picture_of
 from db.deliveries import notified_alerts
@@ -19,6 +19,7 @@ from monitor.reports.evidence import evidence_of_poll
 from monitor.web.context import Here
 from monitor.web.security import FRAMED_HEADERS
 from monitor.web.views.alert_view import alert_page, cause_groups
+from monitor.web.views.atom import MEDIA_TYPE, atom_feed
 from monitor.web.views.feeds_view import feeds_page
 from monitor.web.views.map_data import map_data
 from monitor.web.views.message_previews import mail_html
@@ -28,6 +29,7 @@ from monitor.web.views.site_view import PanelQuery, site_page
 router = APIRouter(include_in_schema=False)
 MOST_ALERTS = 500
 NEWEST_ALERTS = 6
+NEWEST_EVENTS = 100
 
 
 @router.get("/")
@@ -105,6 +107,16 @@ def get_alert_list(
         chosen_site=site,
         sites=here.app.sites,
     )
+
+
+@router.get("/alerts.atom")
+def get_alert_feed(request: Request, here: Here, site: str = "") -> Response:
+    """Send the newest events of alerts as an Atom feed; in public it is as late as all else."""
+    with reading(here.app.engine) as connection:
+        told = newest_events(connection, NEWEST_EVENTS, site or None)
+    root = here.app.settings.public_url or str(request.base_url).rstrip("/")
+    late_by = duration(timedelta(hours=here.app.settings.public_delay_hours)) if here.public else ""
+    return Response(atom_feed(root, told, late_by=late_by), media_type=MEDIA_TYPE)
 
 
 @router.get("/alerts/{alert_id}")

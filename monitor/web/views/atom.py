@@ -1,0 +1,63 @@
+"""What happened to alerts as an Atom feed (RFC 4287): one entry an event, so that a correction is read as one."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from urllib.parse import quote
+from uuid import NAMESPACE_URL, uuid5
+from xml.etree import ElementTree as ET
+
+from alerts.attribution import alert_attributions, each_once, one_cell
+from alerts.channels.safe_text import clean_text, one_line
+from alerts.delivery.messages import event_words
+from db.records import Alert, AlertEvent
+
+MEDIA_TYPE = "application/atom+xml"
+_ATOM = "http://www.w3.org/2005/Atom"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ET.register_namespace("", _ATOM)
+
+
+def atom_feed(root: str, told: Sequence[tuple[Alert, AlertEvent]], *, late_by: str = "") -> bytes:
+    """The feed of these events, the newest first; `root` is the page's address, `late_by` says how late a public one is."""
+    feed = ET.Element(f"{{{_ATOM}}}feed", {"xml:lang": "en"})
+    _text(feed, "id", f"urn:uuid:{uuid5(NAMESPACE_URL, f'{root}/alerts.atom')}")
+    _text(feed, "title", "sitewatch: alerts" + (f", {late_by} late" if late_by else ""))
+    _text(feed, "subtitle", "Counts above what history says is usual, how they went on, and corrections.")
+    _text(feed, "updated", _time(max((event.at for _, event in told), default=_EPOCH)))
+    _link(feed, "self", f"{root}/alerts.atom")
+    _link(feed, "alternate", f"{root}/alerts")
+    _text(ET.SubElement(feed, f"{{{_ATOM}}}author"), "name", "sitewatch")
+    if data := each_once(said for alert, _ in told for said in alert_attributions(alert)):
+        _text(feed, "rights", one_cell(data))
+    for alert, event in told:
+        _entry(feed, root, alert, event)
+    return bytes(ET.tostring(feed, encoding="utf-8", xml_declaration=True))
+
+
+def _entry(feed: ET.Element, root: str, alert: Alert, event: AlertEvent) -> None:
+    entry = ET.SubElement(feed, f"{{{_ATOM}}}entry")
+    headline = str(event.details.get("headline", alert.headline))
+    _text(entry, "id", f"urn:uuid:{uuid5(NAMESPACE_URL, f'sitewatch:{alert.id}:{event.seq}')}")
+    _text(entry, "title", f"{event_words(event)}: {headline}")
+    _text(entry, "updated", _time(event.at))
+    _text(entry, "published", _time(event.at))
+    _link(entry, "alternate", f"{root}/alerts/{quote(alert.id)}")
+    for term, label in ((alert.site_id, alert.site_name), (alert.metric, alert.metric)):
+        ET.SubElement(entry, f"{{{_ATOM}}}category", {"term": one_line(term), "label": one_line(label)})
+    if data := alert_attributions(alert):
+        _text(entry, "rights", one_cell(data))
+    why = "" if event.kind == "opened" or event.reason == headline else event.reason
+    certainty = f"Certainty: {alert.confidence or 'not stated'}."
+    _text(entry, "content", "\n".join(filter(None, (headline, why, certainty))))
+
+
+def _text(parent: ET.Element, name: str, text: str) -> None:
+    ET.SubElement(parent, f"{{{_ATOM}}}{name}").text = clean_text(text)
+
+
+def _link(parent: ET.Element, relation: str, address: str) -> None:
+    ET.SubElement(parent, f"{{{_ATOM}}}link", {"rel": relation, "href": address})
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -165,8 +165,8 @@ def together_words(cause: SharedCause) -> str:
     years = round(1 / figures["wrong_a_year"])
     return (
         f"{figures['alarmed']} of the {figures['judged']} {figures['noun']} whose looks of that day were judged alarmed together. If "
-        f"each kept its promise and none had to do with another, about {rounded_number(figures['expected'])} of them would have; so many come together "
-        f"by chance on less than 1 day in {years} years. So they are told as one. What they share is not known from this."
+        f"each kept its promise and none had to do with another, {rounded_number(figures['expected'])} alarms would be expected; so many "
+        f"come together by chance on less than 1 day in {years} years. So they are told as one. What they share is not known from this."
     )
 
 

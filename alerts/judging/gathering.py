@@ -140,4 +140,4 @@ def _tell_once(
     if not any(let_go(connection, each, payload) for each in waiting):
         return
     for each in waiting:
-        tell_with(connection, each, f"Told with others: {cause.headline}.", payload)
+        tell_with(connection, each, f"{cause.headline}.", payload)

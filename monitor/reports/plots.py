@@ -17,6 +17,11 @@ from db.records.provenance import made_words
 
 _DAY_FORMAT = "Y-m-d"
 _EDGE = timedelta(days=1)
+_EPISODES = {
+    True: ("#2e7d4f", "real episode"),
+    False: ("#b3202c", "false episode"),
+    None: ("#a35c00", "episode without a label"),
+}
 _LINE_LETTERS = 170
 """So many letters of small print fit across a picture."""
 
@@ -64,7 +69,7 @@ def picture_plot(
 ) -> None:
     """Write a picture, PNG or SVG by its name: counts, what was expected with its 95 % interval, episodes, and whose data.
 
-    Episodes are numbered as in the report; those that were real have another colour. `data` stands below the chart, and inside
+    Episodes are numbered as in the report, and coloured by what somebody said of them. `data` stands below the chart, and inside
     the file as its copyright, so that a copy carries it.
     """
     from matplotlib import rc_context  # noqa: PLC0415 - heavy
@@ -86,7 +91,7 @@ def picture_plot(
         label="counted",
     )
     _draw_episodes(axes, episodes)
-    axes.set_title(_titled(title, looks))
+    axes.set_title(_titled(title, looks), pad=18 if episodes else None)
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
     line = data_line(data)
@@ -102,7 +107,7 @@ def picture_plot(
 def _draw_episodes(axes: Any, episodes: Sequence[Episode]) -> None:
     told = set()
     for number, each in enumerate(episodes, start=1):
-        color, label = ("#2e7d4f", "real episode") if each.real else ("#b3202c", "false episode")
+        color, label = _EPISODES[each.real]
         # A single look is a moment, and would be no wider than nothing.
         first, last = _times([each.start - _EDGE, each.end + _EDGE])
         axes.axvspan(
@@ -115,7 +120,7 @@ def _draw_episodes(axes: Any, episodes: Sequence[Episode]) -> None:
             xycoords=("data", "axes fraction"),
             color=color,
             ha="center",
-            va="top",
+            va="bottom",
             fontweight="bold",
         )
         told.add(label)

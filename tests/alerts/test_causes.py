@@ -26,9 +26,8 @@ from alerts.incidents.causes import (
     find_cause,
 )
 from alerts.incidents.occasions import occasion, occasion_in
-from alerts.judging.judge import JudgingContext, judge_pending
+from alerts.judging.judge import judge_pending
 from alerts.rules.combined import false_alarm_chance
-from alerts.watch import SiteWatch, merge_watch
 from db.alerts import alerts
 from db.causes import cause_by_id, causes_of
 from db.deliveries import claim, deliveries, notified_alerts
@@ -36,28 +35,14 @@ from db.engine import Engine, reading, writing
 from db.observations import record_observations
 from db.records import Alert, Delivery, Observation
 from db.weeks import read_week
-from monitor.bootstrap import RULES
 from monitor.sites.countries import country_of
-from tests.kit.builders import DAY, at, look
+from tests.kit.builders import at
 from tests.kit.cast import BUSY_PORT, QUIET_FIELD
+from tests.kit.easter import BENCH, EASTER_MONDAY, NOW, SITES, WEEKS, easter, quiet_weeks, week
 
 CHANCES = st.lists(st.floats(0.0, 1.0), max_size=9)
-EASTER_MONDAY = "2024-04-01"
-SITES = [f"port-{n}" for n in range(8)]
-WATCHES = {
-    site: SiteWatch(
-        site,
-        site.replace("-", " ").title(),
-        "port",
-        "Europe/Berlin",
-        metrics=merge_watch({"railcars": {"rules": {"tail": {"sides": "both"}}}}),
-        country="DE",
-    )
-    for site in SITES
-}
-BENCH = JudgingContext(WATCHES, RULES, ("slack", "email"), too_old=timedelta(days=7))
-NOW = at("2024-04-02T06:00")
-WEEKS = 30
+
+CHANCES = st.lists(st.floats(0.0, 1.0), max_size=9)
 
 
 def by_hand(chances: Sequence[float], number: int) -> float:
@@ -126,35 +111,18 @@ def test_a_site_s_country_is_what_it_declares_or_what_its_clock_says() -> None:
     assert len(country_of(BUSY_PORT)) == 2
 
 
-def week(site: str, n: int, value: float) -> Observation:
-    # The look of the last week is on Easter Monday.
-    start = at("2024-03-31T22:00") - 7 * (WEEKS - n) * DAY
-    return look(
-        EASTER_MONDAY,
-        value,
-        site_id=site,
-        procedure="analyst",
-        exposure=1.0,
-        period_start=start,
-        period_end=start + DAY,
-        look_key=f"w{n}",
-        result_time=start + DAY,
-        recorded_at=start + DAY,
-    )
-
-
 def store(engine: Engine, looks: Sequence[Observation]) -> None:
     with writing(engine) as connection:
         record_observations(connection, looks)
 
 
-def history(engine: Engine, sites: Sequence[str] = SITES) -> None:
-    store(engine, [week(site, n, 6 + (3 * n + k) % 5) for k, site in enumerate(sites) for n in range(WEEKS)])
+def history(engine: Engine) -> None:
+    store(engine, quiet_weeks())
     judge_pending(engine, BENCH, at("2024-03-30"))
 
 
-def burst(engine: Engine, sites: Sequence[str], value: float = 90) -> None:
-    store(engine, [week(site, WEEKS, value if site in sites else 8) for site in SITES])
+def burst(engine: Engine, sites: Sequence[str]) -> None:
+    store(engine, easter(sites))
 
 
 def opened(engine: Engine) -> list[Alert]:

@@ -183,9 +183,10 @@ def test_episodes_are_written_down_labelled_and_read_back(sitewatch: Sitewatch, 
     assert "0 episodes without a label count as false" in report
 
     plain, told = ((folder / name).read_text() for name in ("unlabelled.svg", "labelled.svg"))
-    assert "false episode" in plain
+    assert "episode without a label" in plain
     assert "real episode" not in plain
     assert "real episode" in told
+    assert "episode without a label" not in told
     assert "<text" in told, "letters stay letters"
 
 

@@ -164,7 +164,8 @@ class PanelReader:
         counts = [each for each in found[::-1] if each.usable][:MOST_COUNTED]
         shown_looks = [*(look for run in runs[:MOST_ROWS] for look in (run[0], run[-1])), *counts]
         judged = verdicts(self.connection, [each.key for each in shown_looks])
-        context = RowContext(self.zone, self.site_names, judged, alert_of)
+        placed = {each.key: self._placed(each, found, stated) for each in counts}
+        context = RowContext(self.zone, self.site_names, judged, alert_of, placed)
         usual = list(self._usual(topic, watch)) if watch and not topic.lanes else []
         shown = ChartInput(self.zone, self.now, found, stated, frozenset(alert_of), self.site_names, usual)
         title = metric_words(topic.metric)
@@ -179,18 +180,18 @@ class PanelReader:
             declared=tuple(declared_row(each, context) for each in stated),
             told=shown,
             wide=any(topic.subjects),
-            placed=self._placed(counts[0], found, stated) if counts else "",
+            placed=placed[counts[0].key] if counts else "",
         )
 
     def _placed(
-        self, newest: Observation, found: Sequence[Observation], stated: Sequence[DeclaredBaseline]
+        self, look: Observation, found: Sequence[Observation], stated: Sequence[DeclaredBaseline]
     ) -> str:
-        place = placing_of(newest, KnownHistory(self.now, found, stated), self.zone)
+        place = placing_of(look, KnownHistory(self.now, found, stated), self.zone)
         if not place.beside:
             return ""
-        subject = newest.series.subject
+        subject = look.series.subject
         who = f" ({subject_words(subject, self.site_names)})" if subject else ""
-        return placed_words(newest, f"{place}{who}", self.zone)
+        return placed_words(look, f"{place}{who}", self.zone)
 
     def _usual(self, topic: Topic, watch: SiteWatch) -> Iterator[Expected]:
         known = known_at(self.connection, watch, topic.metric, topic.area, self.now)

@@ -27,6 +27,7 @@ from monitor.flights.signal_loss.geometry import (
 from monitor.flights.signal_loss.hearing import HEARING_BAND_FT, Hearing, hearing_band
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.signal_loss.prior import History
+from monitor.sites.airlines import airline_service
 from monitor.sites.airports import find_airport
 from monitor.sites.geodesy import Floats, destination, great_circle_nm, great_circles_nm, turn_deg
 
@@ -46,6 +47,10 @@ _RETURNS = 0.05
 _AT_HOME = 2.0
 """What a place gains in the state in which the aircraft is registered."""
 _AT_GATE = 3.0
+_UNSCHEDULED = 0.03
+"""An airliner on an airline's flight at an airport without scheduled flights."""
+_CROWDED = 0.2
+"""Business aircraft at a large airport, against one that is not."""
 _NAMELESS = 0.4
 """All fields without name together, against flying on."""
 _NAMELESS_FIELD = "a field without name"
@@ -211,6 +216,7 @@ def _answers(question: Question) -> _Answers:
         (_watched_weight(place, question.subjects, origin) if seen else _UNWATCHED)
         * (_NAMED if hints & _codes(place) else 1.0)
         * (_AT_HOME if question.state and question.state == _state_of(place) else 1.0)
+        * _trade_weight(question, place)
         for place, seen in zip(places, watched, strict=True)
     ]
     named = np.array(kinds) * FLUX_NM / np.maximum(away[: len(places)], _NEAREST_NM)
@@ -237,6 +243,20 @@ def _watched_weight(place: Place, subjects: frozenset[str], origin: str) -> floa
         return _RETURNS
     listed = _LISTED if not subjects.isdisjoint(place.site.watchlist) else 0.0
     return 1.0 + listed + (_LINKED if origin and origin in place.site.links else 0.0)
+
+
+def _trade_weight(question: Question, place: Place) -> float:
+    """Weigh whether such a flight goes to such an airport: airlines keep to those with scheduled flights, business avoids large ones."""
+    service = next((found for code in _codes(place) if (found := airline_service(code)) is not None), None)
+    if service is None:
+        return 1.0
+    if question.performance.trade == "airline" and _is_airline_flight(question):
+        return 1.0 if service.scheduled else _UNSCHEDULED
+    return _CROWDED if question.performance.trade == "business" and service.large else 1.0
+
+
+def _is_airline_flight(question: Question) -> bool:
+    return any(subject.startswith("operator:") for subject in question.subjects)
 
 
 def _fan(lost: GapEnd) -> tuple[Floats, Floats, Floats]:

@@ -18,6 +18,7 @@ LOOKED_AT_FOR = timedelta(minutes=30)
 RELIABLE_REPORTS = 3
 RELIABLE_S = 30.0
 """A report that stands alone may be a ghost: these many, over so long, make a flight."""
+_NOTICED = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _MOVED_S = 60.0
 _AROUND_S = 180.0
@@ -60,6 +61,12 @@ class Gap:
     def settled_after(self) -> timedelta:
         """How long this aircraft must be silent before the silence means anything."""
         return max(SIGNAL_LOST_AFTER, 2 * self.longest_before)
+
+
+    @property
+    def noticed_after(self) -> timedelta:
+        """How long this aircraft must be missed while it is still in the area asked about: two reports and a minute."""
+        return max(_NOTICED, 2 * self.longest_before)
 
 
 @dataclass(frozen=True, slots=True)

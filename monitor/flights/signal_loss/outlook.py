@@ -139,7 +139,7 @@ def outlook_of(
 
     def watched(gap: Gap, until: datetime) -> float:
         lost = gap.lost.fix
-        if flies_out(gap.lost, readers.scope_of(lost), performance, gap.settled_after):
+        if flies_out(gap.lost, readers.scope_of(lost), performance, gap.noticed_after):
             return 0.0
         return watched_s(readers.good_polls(lost, until), lost.at, until)
 

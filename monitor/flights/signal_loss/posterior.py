@@ -13,15 +13,15 @@ import numpy as np
 
 from db.records import Fix
 from monitor.flights.places import Place
+from monitor.flights.signal_loss.approaches import approach_fit
 from monitor.flights.signal_loss.candidates import Gate, gates_of
 from monitor.flights.signal_loss.corridors import Corridors
 from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, approach_side
 from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.geometry import (
-    RUNWAYS_WITHIN_NM,
+    TERMINAL_NM,
     course_ratio,
     courses_off_deg,
-    runway_ratio,
     vertical_ratio,
 )
 from monitor.flights.signal_loss.hearing import HEARING_BAND_FT, Hearing, hearing_band
@@ -49,7 +49,7 @@ _AT_HOME = 2.0
 _AT_GATE = 3.0
 _UNSCHEDULED = 0.03
 """An airliner on an airline's flight at an airport without scheduled flights."""
-_CROWDED = 0.2
+_CROWDED = 0.1
 """Business aircraft at a large airport, against one that is not."""
 _NAMELESS = 0.4
 """All fields without name together, against flying on."""
@@ -308,9 +308,23 @@ def _track_in(question: Question, answers: _Answers) -> Floats:
             ratio[n] = 0.0
         else:
             # The runways of a rival count as those of a site do: on final there, it is not on the way here.
-            ratio[n] *= runway_ratio(lost, place) if away[n] <= RUNWAYS_WITHIN_NM else 1.0
+            fit = _approach(lost, place) if away[n] <= TERMINAL_NM else None
+            if fit is not None:
+                ratio[n] = fit
             ratio[n] *= _gates(lost, place) if seen else 1.0
     return ratio
+
+
+def _approach(lost: GapEnd, place: Place) -> float | None:
+    altitude = lost.fix.altitude_ft if lost.fix.altitude_ft is not None else lost.fix.altitude_geom_ft
+    if altitude is None or place.elevation_ft is None or lost.rate_fpm is None:
+        return None
+    height = altitude - place.elevation_ft
+    fit = approach_fit(lost, place, height)
+    if fit is None:
+        return None
+    if lost.rate_fpm > 300: return fit*0.05
+    return fit * (4.0 if lost.rate_fpm<-300 else 2.0 if height<6000 else 1.2)
 
 
 def _gates(end: GapEnd, place: Place) -> float:

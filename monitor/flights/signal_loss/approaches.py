@@ -1,0 +1,130 @@
+"""How a flight joins the final approach of a runway: the way that is left, and how well course, height and descent fit it.
+
+A way is the shortest one that can be flown from a position and course to the line of a runway, some miles before it: turns
+of a standard radius and straight legs between them (Dubins 1957). Both directions of every runway are weighed.
+"""
+
+import math
+
+import numpy as np
+
+from monitor.flights.places import Place
+from monitor.flights.signal_loss.gaps import GapEnd
+from monitor.sites.geodesy import Floats
+
+GLIDE_FT_PER_NM = 318.0
+"""A path of 3°, on which airliners come down and above which most climb out."""
+_TURN_NM = 2.0
+"""The radius of a turn at 250 kt and 25° of bank."""
+_FINAL_NM = 8.0
+"""So far before the runway airliners are on its line."""
+_ALIGNED_DEG, _BESIDE_NM = 15.0, 1.0
+_ALIGNED = 4.0
+"""Who is on the line of a runway is more often there for it than elsewhere."""
+_DIRECT, _DETOUR_NM = 0.7, 0.5
+"""So many go the shortest way, with hardly a mile to spare."""
+_VECTORED, _VECTORED_NM = 0.15, 6.0
+"""So many are led about by controllers, and so many miles it costs them."""
+_DOWNWIND, _DOWNWIND_DEG, _DOWNWIND_DENSITY = 0.15, 20.0, 9.0
+"""So many fly on past the runway on the opposite course, to turn back behind others."""
+_DOWNWIND_BESIDE_NM, _DOWNWIND_PAST_NM = (2.0, 12.0), (-8.0, 25.0)
+_LOW, _LOWER_A_NM = 0.1, 0.006
+"""Flights are lower than the way left allows at 3°, in logarithms, and the more so the farther out."""
+_ABOVE, _BELOW = 0.45, 0.35
+_SLACK_FT = 150.0
+_STRAY = 0.025
+_COURSES_DEG = np.arange(0.0, 360.0, 10.0)
+
+
+def approach_fit(end: GapEnd, place: Place, height_ft: float) -> float | None:
+    """Say how many times likelier course and height are of a flight on its way to a runway than of any; None without runways."""
+    directions = runway_directions(place)
+    if end.course_deg is None or not directions:
+        return None
+    near, far = (np.array([pair[side] for pair in directions]) for side in (0, 1))
+    x, y = (float(each[0]) for each in place.plane(np.array([end.fix.lat]), np.array([end.fix.lon])))
+    courses = np.concatenate([[end.course_deg], _COURSES_DEG])
+    ways = _ways((x, y), courses, near, far)
+    spare = ways - ways.min(axis=1, keepdims=True)
+    downwind = _DOWNWIND_DENSITY * _downwind((x, y), end.course_deg, near, far)
+    course = (
+        _DIRECT * _share(spare, _DETOUR_NM)
+        + _VECTORED * _share(spare, _VECTORED_NM)
+        + _DOWNWIND * downwind
+    )
+    off = np.log((max(0.0, height_ft) + _SLACK_FT) / (GLIDE_FT_PER_NM * ways[:, 0])) + _LOW + _LOWER_A_NM * ways[:, 0]
+    height = np.exp(-((off / np.where(off > 0, _ABOVE, _BELOW)) ** 2) / 2)
+    aligned = np.where(_on_line((x, y), courses[:1], near, far)[:, 0], _ALIGNED, 1.0)
+    return float(np.mean(course * np.maximum(height, _STRAY) * aligned))
+
+
+def _downwind(here: tuple[float, float], course_deg: float, near: Floats, far: Floats) -> Floats:
+    along = (far - near) / np.linalg.norm(far - near, axis=1, keepdims=True)
+    to = near - np.array(here)
+    before = (to * along).sum(axis=1)
+    beside = np.abs(to[:, 0] * along[:, 1] - to[:, 1] * along[:, 0])
+    turned = np.abs((course_deg - np.degrees(np.arctan2(along[:, 0], along[:, 1]))) % 360 - 180)
+    there = (before >= _DOWNWIND_PAST_NM[0]) & (before <= _DOWNWIND_PAST_NM[1])
+    there &= (beside >= _DOWNWIND_BESIDE_NM[0]) & (beside <= _DOWNWIND_BESIDE_NM[1])
+    return (there & (turned <= _DOWNWIND_DEG)).astype(np.float64)
+
+
+def _share(spare: Floats, usual_nm: float) -> Floats:
+    """Give the density of the first course among all others, by the way that each costs more than the best."""
+    weights = np.exp(-spare / usual_nm)
+    found: Floats = weights[:, 0] / weights[:, 1:].mean(axis=1)
+    return found
+
+
+def _ways(here: tuple[float, float], courses_deg: Floats, near: Floats, far: Floats) -> Floats:
+    """Give the way to each near end by each course, in NM: by the final approach, or straight in where it is on it."""
+    along = (far - near) / np.linalg.norm(far - near, axis=1, keepdims=True)
+    gate = near - _FINAL_NM * along
+    ways = _FINAL_NM + shortest_ways_nm(
+        np.array(here), np.radians(90 - courses_deg), gate[:, np.newaxis], np.arctan2(along[:, 1], along[:, 0])[:, np.newaxis]
+    )
+    before = ((near - np.array(here)) * along).sum(axis=1, keepdims=True)
+    return np.where(_on_line(here, courses_deg, near, far) & (before < _FINAL_NM), np.maximum(before, 1.0), ways)
+
+
+def _on_line(here: tuple[float, float], courses_deg: Floats, near: Floats, far: Floats) -> np.ndarray:
+    along = (far - near) / np.linalg.norm(far - near, axis=1, keepdims=True)
+    to = near - np.array(here)
+    before = (to * along).sum(axis=1, keepdims=True)
+    beside = (to[:, :1] * along[:, 1:] - to[:, 1:] * along[:, :1])
+    turned = np.abs((courses_deg - np.degrees(np.arctan2(along[:, :1], along[:, 1:])) + 180) % 360 - 180)
+    return (before > 0) & (before <= 2.5 * _FINAL_NM) & (np.abs(beside) <= _BESIDE_NM) & (turned <= _ALIGNED_DEG)
+
+
+def shortest_ways_nm(here: Floats, course: Floats, there: Floats, course_there: Floats) -> Floats:
+    """Give the shortest way from here on a course to a point on another (angles in radians, from the east)."""
+    apart = (there - here) / _TURN_NM
+    straight, bearing = np.hypot(apart[..., 0], apart[..., 1]), np.arctan2(apart[..., 1], apart[..., 0])
+    a, b = course - bearing, course_there - bearing
+    sin_a, sin_b, cos_a, cos_b, cos_ab = np.sin(a), np.sin(b), np.cos(a), np.cos(b), np.cos(a - b)
+    found = []
+    for one, other in ((1, 1), (-1, -1), (1, -1), (-1, 1)):
+        # The centres of the two turns, seen from each other; left is 1.
+        if one == other:
+            squared = 2 + straight**2 - 2 * cos_ab + 2 * one * straight * (sin_a - sin_b)
+            leg = np.sqrt(np.maximum(squared, 0))
+            heading = np.arctan2(one * (cos_b - cos_a), straight + one * (sin_a - sin_b))
+        else:
+            squared = straight**2 - 2 + 2 * cos_ab + 2 * one * straight * (sin_a + sin_b)
+            leg = np.sqrt(np.maximum(squared, 0))
+            heading = np.arctan2(-one * (cos_a + cos_b), straight + one * (sin_a + sin_b)) - np.arctan2(-2.0 * one, leg)
+        turns = (one * (heading - a)) % (2 * math.pi) + (other * (b - heading)) % (2 * math.pi)
+        found.append(np.where(squared >= 0, turns + leg, np.inf))
+    ways: Floats = _TURN_NM * np.min(found, axis=0)
+    return ways
+
+
+def runway_directions(place: Place) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Give both directions of each runway as two points in the place's plane, the end that is landed on first."""
+    pairs = [runway["ends"] for runway in place.site.runways if runway.get("ends")]
+    found = []
+    for ends in pairs:
+        x, y = place.plane(np.array([end[1] for end in ends]), np.array([end[0] for end in ends]))
+        first, second = (float(x[0]), float(y[0])), (float(x[1]), float(y[1]))
+        found += [(first, second), (second, first)] if first != second else []
+    return found

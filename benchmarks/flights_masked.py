@@ -29,6 +29,7 @@ from monitor.flights.evaluation.scoring import Share
 from monitor.flights.evaluation.truth import Truth
 from monitor.flights.places import Place, place_of
 from monitor.flights.tracks.classes import default_classes
+from monitor.flights.tracks.identity import aircraft_of
 from monitor.sites import Site
 
 RADII_KM = (10.0, 20.0, 40.0)
@@ -199,6 +200,8 @@ def _flight_list() -> tuple[FlightClaim, ...]:
     """
     truth, found = _truth(), []
     for icao24 in truth.tracks:
+        aircraft = aircraft_of(list(reversed(truth.tracks[icao24])))
+        who = {"callsign": aircraft.callsign, "type_code": aircraft.type_code}
         for n, visit in enumerate(truth.visits(icao24)):
             code = visit.site_id.upper()
             if (at := visit.arrived_at) is not None:
@@ -210,12 +213,19 @@ def _flight_list() -> tuple[FlightClaim, ...]:
                         icao24,
                         actual_destination=code,
                         landed_at=at,
+                        **who,
                     )
                 )
             if (at := visit.departed_at) is not None:
                 found.append(
                     FlightClaim(
-                        "list", f"{icao24}-{n}-out", at + LISTED_AFTER, icao24, origin=code, took_off_at=at
+                        "list",
+                        f"{icao24}-{n}-out",
+                        at + LISTED_AFTER,
+                        icao24,
+                        origin=code,
+                        took_off_at=at,
+                        **who,
                     )
                 )
     return tuple(found)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -23,6 +23,7 @@ _HOUR = timedelta(hours=1)
 _MOVED_S = 60.0
 _AROUND_S = 180.0
 _MOVED_NM = 0.5
+_STILL_NM = 0.03
 _FULL_TURN_DEG = 360.0
 _LITTLE = timedelta(minutes=2)
 
@@ -114,7 +115,16 @@ def _end(leg: TrackSegment) -> GapEnd:
     last = leg.fixes[-1]
     around = [fix for fix in leg.fixes if seconds_between(fix, last) <= _AROUND_S]
     late = next((fix for fix in reversed(around) if seconds_between(fix, last) >= _MOVED_S), around[0])
-    return _moving(last, (late, last), (around[0], last))
+    end = _moving(last, (late, last), (around[0], last))
+    return replace(end, airborne=False) if _stands(around) else end
+
+
+def _stands(around: Sequence[Fix]) -> bool:
+    """Whether it did not move for its last minute: then it is on the ground, whatever it says of its height."""
+    last = around[-1]
+    minute = [fix for fix in around if seconds_between(fix, last) <= 2 * _MOVED_S]
+    still = all(apart_nm(fix, last) < _STILL_NM for fix in minute)
+    return still and seconds_between(minute[0], last) >= _MOVED_S
 
 
 def _moving(fix: Fix, way: tuple[Fix, Fix], climb: tuple[Fix, Fix]) -> GapEnd:

@@ -59,6 +59,8 @@ _SAME_WAY, _SAME_WAY_NM, _TURNED_DEG = 0.6, 20.0, 15.0
 _HALF_KNOWN = 0.5
 """On the same way the course back says half of what it would say by itself."""
 _SEEN_WITHIN_NM = 400.0
+_ROLLING, _SLOW_FLIGHT, _ON_FIELD_NM = 0.2, 0.02, 3.0
+"""Slower than this share of its cruise no type flies, but for a wind or a wrong speed in so many; it is on the field it is near."""
 _STAY_H, _STAY_SPREAD = 3.0, 1.8
 """The median stay and its spread in logarithms: from a quick turnaround to weeks."""
 _LEAST_STAY_H, _LEAST_SOFT_H = 0.42, 0.05
@@ -187,17 +189,25 @@ def posterior_of(question: Question, *, by_itself: bool = False) -> Posterior:
     silent = track * _unheard_landings(question, answers, track > _WORTH)
     alike = {} if by_itself else outlook.corridors(gap.lost).alike(gap.lost)
     seen, seen_on = _as_seen(silent, answers.keys, alike)
-    if gap.back is None:
-        through, circled = _open(question, on, circling)
-        landed, through = silent + seen, through + seen_on
-    else:
+    landed = silent + seen
+    through, circled = _open(question, on, circling)
+    through += seen_on
+    if gap.back is not None:
+        by_loss = landed, through, circled
         landed, through, circled = _closed(
-            question, gap.back, answers, silent + seen, on=on + seen_on, circling=circling
+            question, gap.back, answers, landed, on=on + seen_on, circling=circling
         )
+        if not question.performance.outlasted_by(gap.length(question.now)):
+            # The first report may be another's or misread: then all that is known is that it was lost.
+            doubt = _FALSE_RETURN / sum((float(by_loss[0].sum()), *by_loss[1:]))
+            landed = landed + doubt * by_loss[0]
+            through, circled = through + doubt * by_loss[1], circled + doubt * by_loss[2]
     return _posterior(question, answers, landed, through, circled)
 
 
 _WORTH = 1e-3
+_FALSE_RETURN = 0.01
+"""So many of the first reports after a silence tell of another flight or are misread: as many as fail the tests of a report."""
 _STRAIGHT_DEG = 30.0
 
 
@@ -387,6 +397,10 @@ def _closed(
 ) -> tuple[Floats, float, float]:
     """Weigh a silence with both its ends, by where it came back, on what course, how high, and after how long."""
     gap, performance = question.gap, question.performance
+    if (speed_kt := back.fix.ground_speed_kt) is not None and speed_kt < _ROLLING * performance.cruise_kt:
+        # Too slow to fly: it rolls where it is heard, whatever its report says of its height.
+        there = great_circles_nm(answers.lat, answers.lon, back.fix.lat, back.fix.lon) <= _ON_FIELD_NM
+        return track * np.where(there, 1.0, _SLOW_FLIGHT), on * _SLOW_FLIGHT, circling * _SLOW_FLIGHT
     lost, hours = gap.lost, gap.length(back.fix.at).total_seconds() / 3600
     same, between = (
         _same_way(lost, back),

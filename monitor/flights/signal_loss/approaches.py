@@ -16,9 +16,9 @@ GLIDE_FT_PER_NM = 318.0
 """A path of 3°, on which airliners come down and above which most climb out."""
 _TURN_NM = 2.0
 """The radius of a turn at 250 kt and 25° of bank."""
-_FINAL_NM = 8.0
-"""So far before the runway airliners are on its line."""
-_ALIGNED_DEG, _BESIDE_NM = 15.0, 1.0
+_FINALS_NM = (5.0, 8.0, 12.0)
+"""So far before the runway flights join its line, one as often as another."""
+_LINE_NM, _ALIGNED_DEG, _BESIDE_NM = 20.0, 15.0, 1.0
 _ALIGNED = 4.0
 """Who is on the line of a runway is more often there for it than elsewhere."""
 _DIRECT, _DETOUR_NM = 0.7, 0.5
@@ -41,10 +41,11 @@ def approach_fit(end: GapEnd, place: Place, height_ft: float) -> float | None:
     directions = runway_directions(place)
     if end.course_deg is None or not directions:
         return None
-    near, far = (np.array([pair[side] for pair in directions]) for side in (0, 1))
+    near, far = (np.array([pair[side] for pair in directions] * len(_FINALS_NM)) for side in (0, 1))
+    finals = np.repeat(_FINALS_NM, len(directions))[:, np.newaxis]
     x, y = (float(each[0]) for each in place.plane(np.array([end.fix.lat]), np.array([end.fix.lon])))
     courses = np.concatenate([[end.course_deg], _COURSES_DEG])
-    ways = _ways((x, y), courses, near, far)
+    ways = _ways((x, y), courses, near, far, finals)
     spare = ways - ways.min(axis=1, keepdims=True)
     downwind = _DOWNWIND_DENSITY * _downwind((x, y), end.course_deg, near, far)
     course = (
@@ -76,15 +77,17 @@ def _share(spare: Floats, usual_nm: float) -> Floats:
     return found
 
 
-def _ways(here: tuple[float, float], courses_deg: Floats, near: Floats, far: Floats) -> Floats:
+def _ways(
+    here: tuple[float, float], courses_deg: Floats, near: Floats, far: Floats, finals_nm: Floats
+) -> Floats:
     """Give the way to each near end by each course, in NM: by the final approach, or straight in where it is on it."""
     along = (far - near) / np.linalg.norm(far - near, axis=1, keepdims=True)
-    gate = near - _FINAL_NM * along
-    ways = _FINAL_NM + shortest_ways_nm(
+    gate = near - finals_nm * along
+    ways = finals_nm + shortest_ways_nm(
         np.array(here), np.radians(90 - courses_deg), gate[:, np.newaxis], np.arctan2(along[:, 1], along[:, 0])[:, np.newaxis]
     )
     before = ((near - np.array(here)) * along).sum(axis=1, keepdims=True)
-    return np.where(_on_line(here, courses_deg, near, far) & (before < _FINAL_NM), np.maximum(before, 1.0), ways)
+    return np.where(_on_line(here, courses_deg, near, far) & (before < finals_nm), np.maximum(before, 1.0), ways)
 
 
 def _on_line(here: tuple[float, float], courses_deg: Floats, near: Floats, far: Floats) -> np.ndarray:
@@ -93,7 +96,7 @@ def _on_line(here: tuple[float, float], courses_deg: Floats, near: Floats, far: 
     before = (to * along).sum(axis=1, keepdims=True)
     beside = (to[:, :1] * along[:, 1:] - to[:, 1:] * along[:, :1])
     turned = np.abs((courses_deg - np.degrees(np.arctan2(along[:, :1], along[:, 1:])) + 180) % 360 - 180)
-    return (before > 0) & (before <= 2.5 * _FINAL_NM) & (np.abs(beside) <= _BESIDE_NM) & (turned <= _ALIGNED_DEG)
+    return (before > 0) & (before <= _LINE_NM) & (np.abs(beside) <= _BESIDE_NM) & (turned <= _ALIGNED_DEG)
 
 
 def shortest_ways_nm(here: Floats, course: Floats, there: Floats, course_there: Floats) -> Floats:

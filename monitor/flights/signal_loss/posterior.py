@@ -189,25 +189,17 @@ def posterior_of(question: Question, *, by_itself: bool = False) -> Posterior:
     silent = track * _unheard_landings(question, answers, track > _WORTH)
     alike = {} if by_itself else outlook.corridors(gap.lost).alike(gap.lost)
     seen, seen_on = _as_seen(silent, answers.keys, alike)
-    landed = silent + seen
-    through, circled = _open(question, on, circling)
-    through += seen_on
-    if gap.back is not None:
-        by_loss = landed, through, circled
+    if gap.back is None:
+        through, circled = _open(question, on, circling)
+        landed, through = silent + seen, through + seen_on
+    else:
         landed, through, circled = _closed(
-            question, gap.back, answers, landed, on=on + seen_on, circling=circling
+            question, gap.back, answers, silent + seen, on=on + seen_on, circling=circling
         )
-        if not question.performance.outlasted_by(gap.length(question.now)):
-            # The first report may be another's or misread: then all that is known is that it was lost.
-            doubt = _FALSE_RETURN / sum((float(by_loss[0].sum()), *by_loss[1:]))
-            landed = landed + doubt * by_loss[0]
-            through, circled = through + doubt * by_loss[1], circled + doubt * by_loss[2]
     return _posterior(question, answers, landed, through, circled)
 
 
 _WORTH = 1e-3
-_FALSE_RETURN = 0.01
-"""So many of the first reports after a silence tell of another flight or are misread: as many as fail the tests of a report."""
 _STRAIGHT_DEG = 30.0
 
 

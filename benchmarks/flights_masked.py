@@ -63,6 +63,8 @@ class Cell:
 
     of: MaskOfField
     found: MaskedResult
+    listed: MaskedResult
+    """The same with flight lists."""
     attainable: tuple[Share, Share]
 
 
@@ -96,8 +98,7 @@ class MaskedParis:
     def cells(self) -> Iterator[Cell]:
         """Give each field under each mask."""
         for of, job in zip(cells_of_fields(), self._whole, strict=True):
-            found, best = job.result()
-            yield Cell(of, found, best)
+            yield Cell(of, *job.result())
 
     def parts(self) -> Iterator[tuple[str, MaskedResult]]:
         """Give the halves of the recording, all fields and masks together."""
@@ -126,9 +127,12 @@ def _first_half() -> Truth:
     return Truth({icao24: track for icao24, track in cut.items() if track}, places(), default_classes())
 
 
-def _whole(number: int) -> tuple[MaskedResult, tuple[Share, Share]]:
+def _whole(number: int) -> tuple[MaskedResult, MaskedResult, tuple[Share, Share]]:
     of, truth = cells_of_fields()[number], _truth()
-    return _found(of, truth, StudyContext(scope=SCOPE)), attainable(truth, of.place, of.mask, NEVER)
+    found, listed = (
+        _found(of, truth, StudyContext(scope=SCOPE, claims=claims)) for claims in ((), _flight_list())
+    )
+    return found, listed, attainable(truth, of.place, of.mask, NEVER)
 
 
 def _part(number: int, part: Part) -> MaskedResult:
@@ -196,7 +200,8 @@ def _history(of: MaskOfField) -> dict[str, list[Visit]]:
 def _flight_list() -> tuple[FlightClaim, ...]:
     """Make the list that a provider gives of flights from and to the fields, each known half an hour after its event.
 
-    It says nothing of a flight while it is judged: the claims name no time at which the aircraft was seen.
+    It names callsign and type, and says nothing of a flight while it is judged: the claims name no time at which the
+    aircraft was seen.
     """
     truth, found = _truth(), []
     for icao24 in truth.tracks:

@@ -5,15 +5,23 @@ of a standard radius and straight legs between them (Dubins 1957). Both directio
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.flights.places import Place
 from monitor.flights.signal_loss.gaps import GapEnd
+from monitor.flights.signal_loss.geometry import (
+    CLIMBS_NEAR,
+    FITS,
+    GLIDE_FT_PER_NM,
+    LEVEL_SHARE,
+    LOW_FT,
+    STEEP_DESCENT_FPM,
+)
 from monitor.sites.geodesy import Floats
 
-GLIDE_FT_PER_NM = 318.0
-"""A path of 3°, on which airliners come down and above which most climb out."""
 _TURN_NM = 2.0
 """The radius of a turn at 250 kt and 25° of bank."""
 _FINALS_NM = (5.0, 8.0, 12.0)
@@ -33,41 +41,70 @@ _LOW, _LOWER_A_NM = 0.1, 0.006
 _ABOVE, _BELOW = 0.45, 0.35
 _SLACK_FT = 150.0
 _STRAY = 0.025
+_LEVEL_HIGH = 0.3
+"""Level flight above 6,000 ft says so much less than a descent: it is usual on the way in as on the way past."""
+Point = tuple[float, float]
 _COURSES_DEG = np.arange(0.0, 360.0, 10.0)
 
 
-def approach_fit(end: GapEnd, place: Place, height_ft: float) -> float | None:
-    """Say how many times likelier course and height are of a flight on its way to a runway than of any; None without runways."""
-    directions = runway_directions(place)
-    if end.course_deg is None or not directions:
+def approach_ratio(end: GapEnd, place: Place) -> float | None:
+    """Say how many times likelier course, height and descent are of a flight on its way to a runway of a place than of any.
+
+    None where no runway, or no course, height or rate of climb is known.
+    """
+    altitude = end.fix.altitude_ft if end.fix.altitude_ft is not None else end.fix.altitude_geom_ft
+    directions = _directions(place)
+    if end.course_deg is None or altitude is None or place.elevation_ft is None or end.rate_fpm is None:
         return None
+    if not directions:
+        return None
+    height_ft = max(0.0, altitude - place.elevation_ft)
+    return _fit(end, place, end.course_deg, height_ft, directions) * _vertical(end.rate_fpm, height_ft)
+
+
+def _vertical(rate_fpm: float, height_ft: float) -> float:
+    if rate_fpm > STEEP_DESCENT_FPM:
+        return CLIMBS_NEAR
+    if rate_fpm < -STEEP_DESCENT_FPM:
+        return FITS
+    return FITS * (LEVEL_SHARE if height_ft < LOW_FT else _LEVEL_HIGH)
+
+
+def _fit(
+    end: GapEnd, place: Place, course_deg: float, height_ft: float, directions: Sequence[tuple[Point, Point]]
+) -> float:
     near, far = (np.array([pair[side] for pair in directions] * len(_FINALS_NM)) for side in (0, 1))
     finals = np.repeat(_FINALS_NM, len(directions))[:, np.newaxis]
     x, y = (float(each[0]) for each in place.plane(np.array([end.fix.lat]), np.array([end.fix.lon])))
-    courses = np.concatenate([[end.course_deg], _COURSES_DEG])
+    courses = np.concatenate([[course_deg], _COURSES_DEG])
     ways = _ways((x, y), courses, near, far, finals)
     spare = ways - ways.min(axis=1, keepdims=True)
-    downwind = _DOWNWIND_DENSITY * _downwind((x, y), end.course_deg, near, far)
+    downwind = _DOWNWIND_DENSITY * _downwind((x, y), course_deg, near, far)
     course = (
-        _DIRECT * _share(spare, _DETOUR_NM)
-        + _VECTORED * _share(spare, _VECTORED_NM)
-        + _DOWNWIND * downwind
+        _DIRECT * _share(spare, _DETOUR_NM) + _VECTORED * _share(spare, _VECTORED_NM) + _DOWNWIND * downwind
     )
-    off = np.log((max(0.0, height_ft) + _SLACK_FT) / (GLIDE_FT_PER_NM * ways[:, 0])) + _LOW + _LOWER_A_NM * ways[:, 0]
+    off = np.log((height_ft + _SLACK_FT) / (GLIDE_FT_PER_NM * ways[:, 0])) + _LOW + _LOWER_A_NM * ways[:, 0]
     height = np.exp(-((off / np.where(off > 0, _ABOVE, _BELOW)) ** 2) / 2)
     aligned = np.where(_on_line((x, y), courses[:1], near, far)[:, 0], _ALIGNED, 1.0)
     return float(np.mean(course * np.maximum(height, _STRAY) * aligned))
 
 
-def _downwind(here: tuple[float, float], course_deg: float, near: Floats, far: Floats) -> Floats:
-    along = (far - near) / np.linalg.norm(far - near, axis=1, keepdims=True)
+def _downwind(here: Point, course_deg: float, near: Floats, far: Floats) -> Floats:
+    along = _along(near, far)
     to = near - np.array(here)
     before = (to * along).sum(axis=1)
     beside = np.abs(to[:, 0] * along[:, 1] - to[:, 1] * along[:, 0])
     turned = np.abs((course_deg - np.degrees(np.arctan2(along[:, 0], along[:, 1]))) % 360 - 180)
     there = (before >= _DOWNWIND_PAST_NM[0]) & (before <= _DOWNWIND_PAST_NM[1])
     there &= (beside >= _DOWNWIND_BESIDE_NM[0]) & (beside <= _DOWNWIND_BESIDE_NM[1])
-    return (there & (turned <= _DOWNWIND_DEG)).astype(np.float64)
+    found: Floats = (there & (turned <= _DOWNWIND_DEG)).astype(np.float64)
+    return found
+
+
+def _along(near: Floats, far: Floats) -> Floats:
+    """Give the direction in which each runway is landed on, of length 1."""
+    found: Floats = (far - near) / np.linalg.norm(far - near, axis=1, keepdims=True)
+    return found
 
 
 def _share(spare: Floats, usual_nm: float) -> Floats:
@@ -77,26 +114,33 @@ def _share(spare: Floats, usual_nm: float) -> Floats:
     return found
 
 
-def _ways(
-    here: tuple[float, float], courses_deg: Floats, near: Floats, far: Floats, finals_nm: Floats
-) -> Floats:
+def _ways(here: Point, courses_deg: Floats, near: Floats, far: Floats, finals_nm: Floats) -> Floats:
     """Give the way to each near end by each course, in NM: by the final approach, or straight in where it is on it."""
-    along = (far - near) / np.linalg.norm(far - near, axis=1, keepdims=True)
+    along = _along(near, far)
     gate = near - finals_nm * along
     ways = finals_nm + shortest_ways_nm(
-        np.array(here), np.radians(90 - courses_deg), gate[:, np.newaxis], np.arctan2(along[:, 1], along[:, 0])[:, np.newaxis]
+        np.array(here),
+        np.radians(90 - courses_deg),
+        gate[:, np.newaxis],
+        np.arctan2(along[:, 1], along[:, 0])[:, np.newaxis],
     )
     before = ((near - np.array(here)) * along).sum(axis=1, keepdims=True)
-    return np.where(_on_line(here, courses_deg, near, far) & (before < finals_nm), np.maximum(before, 1.0), ways)
+    straight_in: Floats = np.where(
+        _on_line(here, courses_deg, near, far) & (before < finals_nm), np.maximum(before, 1.0), ways
+    )
+    return straight_in
 
 
-def _on_line(here: tuple[float, float], courses_deg: Floats, near: Floats, far: Floats) -> np.ndarray:
-    along = (far - near) / np.linalg.norm(far - near, axis=1, keepdims=True)
+def _on_line(here: Point, courses_deg: Floats, near: Floats, far: Floats) -> NDArray[np.bool_]:
+    along = _along(near, far)
     to = near - np.array(here)
     before = (to * along).sum(axis=1, keepdims=True)
-    beside = (to[:, :1] * along[:, 1:] - to[:, 1:] * along[:, :1])
+    beside = to[:, :1] * along[:, 1:] - to[:, 1:] * along[:, :1]
     turned = np.abs((courses_deg - np.degrees(np.arctan2(along[:, :1], along[:, 1:])) + 180) % 360 - 180)
-    return (before > 0) & (before <= _LINE_NM) & (np.abs(beside) <= _BESIDE_NM) & (turned <= _ALIGNED_DEG)
+    found: NDArray[np.bool_] = (
+        (before > 0) & (before <= _LINE_NM) & (np.abs(beside) <= _BESIDE_NM) & (turned <= _ALIGNED_DEG)
+    )
+    return found
 
 
 def shortest_ways_nm(here: Floats, course: Floats, there: Floats, course_there: Floats) -> Floats:
@@ -115,14 +159,16 @@ def shortest_ways_nm(here: Floats, course: Floats, there: Floats, course_there: 
         else:
             squared = straight**2 - 2 + 2 * cos_ab + 2 * one * straight * (sin_a + sin_b)
             leg = np.sqrt(np.maximum(squared, 0))
-            heading = np.arctan2(-one * (cos_a + cos_b), straight + one * (sin_a + sin_b)) - np.arctan2(-2.0 * one, leg)
+            heading = np.arctan2(-one * (cos_a + cos_b), straight + one * (sin_a + sin_b)) - np.arctan2(
+                -2.0 * one, leg
+            )
         turns = (one * (heading - a)) % (2 * math.pi) + (other * (b - heading)) % (2 * math.pi)
         found.append(np.where(squared >= 0, turns + leg, np.inf))
     ways: Floats = _TURN_NM * np.min(found, axis=0)
     return ways
 
 
-def runway_directions(place: Place) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+def _directions(place: Place) -> list[tuple[Point, Point]]:
     """Give both directions of each runway as two points in the place's plane, the end that is landed on first."""
     pairs = [runway["ends"] for runway in place.site.runways if runway.get("ends")]
     found = []

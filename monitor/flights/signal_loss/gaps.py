@@ -63,7 +63,6 @@ class Gap:
         """How long this aircraft must be silent before the silence means anything."""
         return max(SIGNAL_LOST_AFTER, 2 * self.longest_before)
 
-
     @property
     def noticed_after(self) -> timedelta:
         """How long this aircraft must be missed while it is still in the area asked about: two reports and a minute."""

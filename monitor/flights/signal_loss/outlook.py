@@ -226,14 +226,18 @@ def _landed(
     """Give the landings that were heard or are claimed, of the last weeks; one that was heard is not counted again."""
     by_code, told = _claimed(places, at, readers)
     heard = [
-        Landing(visit.arrived_at, visit.site_id, Aircraft(visit.icao24, visit.callsign, type_code=visit.type_code))
+        Landing(
+            visit.arrived_at, visit.site_id, Aircraft(visit.icao24, visit.callsign, type_code=visit.type_code)
+        )
         for visit in earlier
         if not visit.is_inferred and visit.is_here and visit.icao24
         if visit.arrived_at is not None and at - _KNOWN_FOR <= visit.arrived_at < at
     ]
     known = {(each.aircraft.icao24, each.to): each.at for each in heard}
     claimed = [
-        Landing(each.landed_at, to, Aircraft(each.icao24, each.callsign, type_code=each.type_code), claimed=True)
+        Landing(
+            each.landed_at, to, Aircraft(each.icao24, each.callsign, type_code=each.type_code), claimed=True
+        )
         for each in told
         if each.landed_at is not None and (to := by_code.get(each.actual_destination or each.destination))
         if (same := known.get((each.icao24, to))) is None or abs(each.landed_at - same) > _SAME_FLIGHT

@@ -13,7 +13,7 @@ import numpy as np
 
 from db.records import Fix
 from monitor.flights.places import Place
-from monitor.flights.signal_loss.approaches import approach_fit
+from monitor.flights.signal_loss.approaches import approach_ratio
 from monitor.flights.signal_loss.candidates import Gate, gates_of
 from monitor.flights.signal_loss.corridors import Corridors
 from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, approach_side
@@ -249,12 +249,15 @@ def _watched_weight(place: Place, subjects: frozenset[str], origin: str) -> floa
 
 def _trade_weight(question: Question, place: Place) -> float:
     """Weigh whether such a flight goes to such an airport: airlines keep to those with scheduled flights, business avoids large ones."""
+    trade = question.performance.trade
+    if not trade or (trade == "airline" and not _is_airline_flight(question)):
+        return 1.0
     service = next((found for code in _codes(place) if (found := airline_service(code)) is not None), None)
     if service is None:
         return 1.0
-    if question.performance.trade == "airline" and _is_airline_flight(question):
+    if trade == "airline":
         return 1.0 if service.scheduled else _UNSCHEDULED
-    return _CROWDED if question.performance.trade == "business" and service.large else 1.0
+    return _CROWDED if service.large else 1.0
 
 
 def _is_airline_flight(question: Question) -> bool:
@@ -310,23 +313,10 @@ def _track_in(question: Question, answers: _Answers) -> Floats:
             ratio[n] = 0.0
         else:
             # The runways of a rival count as those of a site do: on final there, it is not on the way here.
-            fit = _approach(lost, place) if away[n] <= TERMINAL_NM else None
-            if fit is not None:
-                ratio[n] = fit
+            fit = approach_ratio(lost, place) if away[n] <= TERMINAL_NM else None
+            ratio[n] = ratio[n] if fit is None else fit
             ratio[n] *= _gates(lost, place) if seen else 1.0
     return ratio
-
-
-def _approach(lost: GapEnd, place: Place) -> float | None:
-    altitude = lost.fix.altitude_ft if lost.fix.altitude_ft is not None else lost.fix.altitude_geom_ft
-    if altitude is None or place.elevation_ft is None or lost.rate_fpm is None:
-        return None
-    height = altitude - place.elevation_ft
-    fit = approach_fit(lost, place, height)
-    if fit is None:
-        return None
-    if lost.rate_fpm > 300: return fit*0.05
-    return fit * (4.0 if lost.rate_fpm<-300 else 2.0 if height<6000 else 1.2)
 
 
 def _gates(end: GapEnd, place: Place) -> float:

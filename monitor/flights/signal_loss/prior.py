@@ -56,9 +56,7 @@ class History:
         for habit in self.habits:
             counted = {key: habit.landed.get(key, 0) + habit.claimed.get(key, 0) for key in base}
             whole = sum(counted.values()) + habit.strength
-            shares = {
-                key: (counted[key] + habit.strength * share) / whole for key, share in shares.items()
-            }
+            shares = {key: (counted[key] + habit.strength * share) / whole for key, share in shares.items()}
         return shares
 
     @property

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from db.schema.base import metadata
@@ -39,6 +40,15 @@ delivery = Table(
     CheckConstraint("state in ('queued', 'sending', 'sent', 'dead', 'too_old', 'silenced')", name="state"),
     ForeignKeyConstraint(["alert_id", "event_seq"], ["alert_event.alert_id", "alert_event.seq"]),
     Index("ix_delivery_state_not_before", "state", "not_before"),
+    Index("ix_delivery_alert_id_event_seq", "alert_id", "event_seq"),
+    Index("ix_delivery_created_at", "created_at"),
+    Index("ix_delivery_sent_at", "sent_at"),
+    Index(
+        "ix_delivery_notice",
+        *("channel", "reason", "id"),
+        sqlite_where=text("kind = 'notice'"),
+        postgresql_where=text("kind = 'notice'"),
+    ),
 )
 
 channel_state = Table(

@@ -136,7 +136,7 @@ def alert_page(
         zone=alert.details["timezone"],
         panel=panel,
         status_words=EVENT_WORDS,
-        sent=alert.id in notified_alerts(connection),
+        sent=bool(notified_alerts(connection, [alert.id])),
         as_sent=thaw(delivery) is not None,
         polls=tuple(polls_of_alert(connection, alert)),
         data=tuple(each_once([*alert_attributions(alert), *panel_attributions(panel, app.sources)])),

@@ -1,16 +1,21 @@
 """Alerts and their events: the append-only life, and the current row as a cache over it."""
 
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, update
 
+from db.keys import key_table
 from db.records import Alert, AlertEvent, ObservationKey, SeriesKey
 from db.schema import alert, alert_event, silence
 
 BEFORE = "before"
 """Where the details of an event keep the alert as it was before it."""
+# Written out, not bound, so that both databases see that the partial index answers it.
+_OPEN = text("alert.status = 'open'")
+_BY_OPENING = (alert.c.opened_at, alert.c.site_id, alert.c.metric)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -82,8 +87,48 @@ def alerts_at(
 
 def open_since(connection: Connection, last_look_before: datetime) -> list[Alert]:
     """Read the open alerts that no usable look has touched since then."""
-    query = select(alert).where(alert.c.status == "open", alert.c.last_look_at <= last_look_before)
+    query = select(alert).where(_OPEN, alert.c.last_look_at <= last_look_before)
     return _all(connection, query.order_by(alert.c.last_look_at, alert.c.id))
+
+
+def open_alerts(connection: Connection) -> list[Alert]:
+    """Read the alerts that are open, oldest opening first."""
+    return _all(connection, select(alert).where(_OPEN).order_by(*_BY_OPENING))
+
+
+def newest_alerts(connection: Connection, limit: int, status: str | None = None) -> list[Alert]:
+    """Read so many alerts that were opened last, or so many that stand so, the newest first."""
+    query = select(alert) if status is None else select(alert).where(alert.c.status == status)
+    return _all(connection, query.order_by(*(each.desc() for each in _BY_OPENING)).limit(limit))
+
+
+def newest_by_site(connection: Connection, site_ids: Collection[str]) -> dict[str, Alert]:
+    """Read the alert of each of these sites that was opened last, as far as there is one."""
+    asked = key_table(connection, [alert.c.site_id], [(each,) for each in site_ids])
+    there = alert.alias("there")
+    newest = (
+        select(alert.c.id)
+        .where(alert.c.site_id == asked.c.key_0)
+        .order_by(*(each.desc() for each in _BY_OPENING))
+        .limit(1)
+        .correlate(asked)
+        .scalar_subquery()
+    )
+    found = _all(connection, select(there).select_from(asked).join(there, there.c.id == newest))
+    return {each.site_id: each for each in found}
+
+
+def count_alerts(connection: Connection, status: str | None = None) -> int:
+    """How many alerts there are, or how many stand so."""
+    query = select(func.count()).select_from(alert)
+    wanted = query if status is None else query.where(alert.c.status == status)
+    return int(connection.execute(wanted).scalar_one())
+
+
+def alerts_by_status(connection: Connection) -> dict[str, int]:
+    """How many alerts stand so or so."""
+    query = select(alert.c.status, func.count()).group_by(alert.c.status)
+    return {status: number for status, number in connection.execute(query)}  # noqa: C416 - rows are not pairs to mypy
 
 
 def alerts(
@@ -102,7 +147,7 @@ def alerts(
         query = query.where(alert.c.status == status)
     if since is not None:
         query = query.where(or_(alert.c.opened_at >= since, alert.c.closed_at >= since))
-    return _all(connection, query.order_by(alert.c.opened_at, alert.c.site_id, alert.c.metric).limit(limit))
+    return _all(connection, query.order_by(*_BY_OPENING).limit(limit))
 
 
 def alerts_between(connection: Connection, metric: str, since: datetime, until: datetime) -> list[Alert]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Integer, bindparam, case, delete, func, select, update
 
 from db.chunks import chunks
+from db.keys import key_table, with_keys
 from db.records import HOUR_S, CoverageHour
 from db.schema import coverage_hour, rejection
 from db.upsert import insert_ignore
@@ -107,6 +108,61 @@ def coverage(
         query = query.where(coverage_hour.c.provider.in_(sorted(providers)))
     rows = connection.execute(query.order_by(coverage_hour.c.hour, coverage_hour.c.provider)).mappings()
     return [CoverageHour(**row) for row in rows]
+
+
+def coverage_by_site(
+    connection: Connection, site_ids: Collection[str], since: datetime, until: datetime
+) -> dict[str, list[CoverageHour]]:
+    """The same for each of these sites, asked in one."""
+    query = select(coverage_hour).where(coverage_hour.c.hour > since - _HOUR, coverage_hour.c.hour < until)
+    wanted = with_keys(connection, query, [coverage_hour.c.site_id], [(each,) for each in site_ids]).order_by(
+        coverage_hour.c.hour, coverage_hour.c.provider
+    )
+    found: dict[str, list[CoverageHour]] = {each: [] for each in site_ids}
+    for row in connection.execute(wanted).mappings():
+        found[row["site_id"]].append(CoverageHour(**row))
+    return found
+
+
+def last_reports(
+    connection: Connection, site_ids: Collection[str], since: datetime, until: datetime
+) -> dict[str, datetime]:
+    """The end of the last hour that overlaps [since, until) in which anything was heard near each site, if anything was."""
+    asked = key_table(connection, [coverage_hour.c.site_id], [(each,) for each in site_ids])
+    heard = (
+        select(coverage_hour.c.hour)
+        .where(
+            coverage_hour.c.site_id == asked.c.key_0,
+            coverage_hour.c.hour > since - _HOUR,
+            coverage_hour.c.hour < until,
+            coverage_hour.c.reports_nearby > 0,
+        )
+        .order_by(coverage_hour.c.hour.desc())
+        .limit(1)
+        .correlate(asked)
+        .scalar_subquery()
+    )
+    rows = connection.execute(select(asked.c.key_0, heard))
+    return {site_id: hour + _HOUR for site_id, hour in rows if hour is not None}
+
+
+def first_watched_by_site(connection: Connection, site_ids: Collection[str]) -> dict[str, datetime]:
+    """Since when each of these sites is watched by anybody, as far as it ever was; asked in one."""
+    asked = key_table(connection, [coverage_hour.c.site_id], [(each,) for each in site_ids])
+    here = coverage_hour.c.site_id == asked.c.key_0
+    first = select(coverage_hour.c.hour).where(here).order_by(coverage_hour.c.hour).limit(1)
+    hour = first.correlate(asked).scalar_subquery()
+    there = coverage_hour.alias("there")
+    query = (
+        select(there.c.site_id, there.c.hour, func.max(there.c.expected_s))
+        .select_from(asked)
+        .join(there, (there.c.site_id == asked.c.key_0) & (there.c.hour == hour))
+        .group_by(there.c.site_id, there.c.hour)
+    )
+    return {
+        site_id: hour + timedelta(seconds=HOUR_S - expected_s)
+        for site_id, hour, expected_s in connection.execute(query)
+    }
 
 
 def _hours(begins: datetime, lasts_s: int) -> Iterator[tuple[datetime, int]]:

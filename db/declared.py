@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from db.alerts import open_alerts
+from db.chunks import chunks
 from db.imports import released
 from db.keyed import KeyedTable
 from db.records import DeclaredBaseline, Note, SeriesKey
-from db.schema import SERIES_KEY, alert, declared_baseline, note
+from db.schema import SERIES_KEY, declared_baseline, note
 from db.spelling import tidy
 
 
@@ -36,9 +38,13 @@ def declared(
 
 def declared_where_alerts_are_open(connection: Connection, as_of: datetime) -> list[DeclaredBaseline]:
     """Read the newest revision of each baseline of a place and metric about which an alert is open."""
-    about = tuple(declared_baseline.c[name] == alert.c[name] for name in ("site_id", "area", "metric"))
-    there = select(alert.c.id).where(alert.c.status == "open", *about).exists()
-    return _BASELINES.newest(connection, there, as_of=as_of, as_recorded=None)
+    places = {(each.site_id, each.area, each.metric) for each in open_alerts(connection)}
+    sites = sorted({site_id for site_id, _, _ in places})
+    found: list[DeclaredBaseline] = []
+    for some in chunks(sites):
+        here = declared_baseline.c.site_id.in_(some)
+        found += _BASELINES.newest(connection, here, as_of=as_of, as_recorded=None)
+    return [each for each in found if (each.series.site_id, each.series.area, each.series.metric) in places]
 
 
 _PLAIN = tuple(column.name for column in declared_baseline.columns if column.name not in SERIES_KEY)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.sql import ColumnElement
@@ -27,6 +28,7 @@ from sqlalchemy.sql import ColumnElement
 from db.channel_states import ChannelState, failing_channels, know_channel, rest_is_over
 from db.engine import writing
 from db.gates import ChannelGates, closed_until, is_open, lock_capped
+from db.keys import with_keys
 from db.moments import has_come
 from db.records import Delivery, DeliveryState, EventKind, JsonMapping
 from db.schema import alert, alert_event, channel_state, delivery
@@ -35,6 +37,8 @@ from db.upsert import insert_ignore
 
 TOLD: tuple[DeliveryState, ...] = ("queued", "sending", "sent", "gathered", "bundled", "joined")
 """What somebody reads, or is to read."""
+# Written out, not bound, so that both databases see that the partial index answers it.
+_NOTICE = text("delivery.kind = 'notice'")
 ChannelIntervals = Mapping[str, float]
 """The channels that may be claimed, each with the least seconds between two of its messages."""
 
@@ -302,7 +306,7 @@ def newest_notice(connection: Connection, channel: str, reason: str) -> Delivery
     """The last notice of this reason owed to a channel, locked until the transaction ends."""
     query = (
         select(delivery)
-        .where(delivery.c.kind == "notice", delivery.c.channel == channel, delivery.c.reason == reason)
+        .where(_NOTICE, delivery.c.channel == channel, delivery.c.reason == reason)
         .order_by(delivery.c.id.desc())
         .limit(1)
         .with_for_update()
@@ -362,13 +366,11 @@ def next_due(
     return min((max(filter(None, each)) for each in waits), default=None)
 
 
-def notified_alerts(connection: Connection) -> frozenset[str]:
-    """The ids of the alerts of which a message was sent or still is to be, by itself or with others, through any channel."""
-    told = delivery.c.state.in_(TOLD)
-    found = connection.execute(
-        select(delivery.c.alert_id).where(told, delivery.c.alert_id.is_not(None)).distinct()
-    )
-    return frozenset(found.scalars())
+def notified_alerts(connection: Connection, alert_ids: Collection[str]) -> frozenset[str]:
+    """Those of these alerts of which a message was sent or still is to be, by itself or with others, through any channel."""
+    query = select(delivery.c.alert_id).where(delivery.c.state.in_(TOLD)).distinct()
+    found = with_keys(connection, query, [delivery.c.alert_id], [(each,) for each in alert_ids])
+    return frozenset(connection.execute(found).scalars())
 
 
 def channels_told(connection: Connection, alert_id: str) -> frozenset[str]:

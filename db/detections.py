@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, select
 
 from db.chunks import chunks
-from db.keys import any_key
+from db.keys import with_keys
 from db.records.detections import Detection
 from db.schema import detection
 
@@ -60,7 +60,7 @@ def detections_of_look(connection: Connection, look: LookOfDetections) -> list[D
 def _versions(connection: Connection, keys: set[tuple[str, str, str, str]]) -> list[Detection]:
     """Every version of these, oldest first."""
     columns = [detection.c[name] for name in _KEY]
-    query = select(*_COLUMNS).where(any_key(columns, keys, ("provider", "site_id", "metric")))
+    query = with_keys(connection, select(*_COLUMNS), columns, keys)
     return [_detection(row) for row in connection.execute(query.order_by(detection.c.version))]
 
 

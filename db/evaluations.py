@@ -1,20 +1,21 @@
-"""What the rules said of each look; a look without an evaluation is one that still waits to be judged."""
+"""What the rules said of each look; a look that has none yet waits to be judged, and is marked so."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, bindparam, select, text, update
 
 from db.chunks import chunks
-from db.keys import any_key
+from db.keys import with_keys
 from db.observations import READ_OBSERVATIONS, observation_from_row
 from db.records import Evaluation, Observation, ObservationKey, SeriesKey
 from db.schema import SERIES_KEY, evaluation, observation
 
 _KEY = ("site_id", "area", "metric", "subject", "procedure", "period_start", "look_key", "revision")
-_INDEXED = (*SERIES_KEY, "period_start")
+# Written out, not bound, so that both databases see that the partial index answers it.
+_WAITING = text("observation.waiting")
 _REVISION = (
     *(evaluation.c[name] for name in SERIES_KEY),
     evaluation.c.period_start,
@@ -25,10 +26,8 @@ _REVISION = (
 
 def unjudged(connection: Connection, now: datetime, limit: int) -> list[Observation]:
     """Read the revisions that were knowable by `now` and that nobody has judged, oldest knowledge first."""
-    joined = and_(*(observation.c[name] == evaluation.c[name] for name in _KEY))
     query = (
-        READ_OBSERVATIONS.outerjoin(evaluation, joined)
-        .where(evaluation.c.rule.is_(None), observation.c.result_time <= now)
+        READ_OBSERVATIONS.where(_WAITING, observation.c.result_time <= now)
         .order_by(observation.c.result_time, *(observation.c[name] for name in _KEY))
         .limit(limit)
     )
@@ -36,9 +35,14 @@ def unjudged(connection: Connection, now: datetime, limit: int) -> list[Observat
 
 
 def record_evaluations(connection: Connection, records: Sequence[Evaluation]) -> None:
-    """Append what the rules said."""
-    if records:
-        connection.execute(evaluation.insert(), [_row(record) for record in records])
+    """Append what the rules said; the looks that it is about wait no more."""
+    if not records:
+        return
+    connection.execute(evaluation.insert(), [_row(record) for record in records])
+    judged = {_values(record.observation) for record in records}
+    connection.execute(
+        _JUDGED, [{f"b_{name}": value for name, value in zip(_KEY, key, strict=True)} for key in judged]
+    )
 
 
 def verdicts(
@@ -48,11 +52,18 @@ def verdicts(
     found: dict[ObservationKey, list[Evaluation]] = defaultdict(list)
     for wanted in chunks(sorted(set(keys))):
         some = [_values(each) for each in wanted]
-        query = select(evaluation).where(any_key(_REVISION, some, _INDEXED)).order_by(evaluation.c.rule)
+        query = with_keys(connection, select(evaluation), _REVISION, some).order_by(evaluation.c.rule)
         for row in connection.execute(query):
             said = _evaluation(row)
             found[said.observation].append(said)
     return dict(found)
+
+
+_JUDGED = (
+    update(observation)
+    .where(*(observation.c[name] == bindparam(f"b_{name}", type_=observation.c[name].type) for name in _KEY))
+    .values(waiting=False)
+)
 
 
 def _row(record: Evaluation) -> dict[str, Any]:

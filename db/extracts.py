@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from db.alerts import alerts
 from db.chunks import chunks
 from db.flights import visits_by_id
-from db.keys import any_key
+from db.keys import delete_keys
 from db.records import Alert, Extract, Visit
 from db.schema import extract
 from db.upsert import insert_ignore
@@ -86,10 +86,7 @@ def old_extracts(
 
 def forget_extracts(connection: Connection, keys: Sequence[ExtractKey]) -> int:
     """Delete these extracts and give the number of those that were there; no more than fit into one statement."""
-    if not keys:
-        return 0
-    these = any_key((extract.c.poll_id, extract.c.icao24), keys, ("poll_id",))
-    return connection.execute(delete(extract).where(these)).rowcount
+    return delete_keys(connection, extract, keys)
 
 
 def aircraft_in_extracts(connection: Connection) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, or_, select
 
 from db.chunks import chunks
+from db.keys import with_keys
 from db.records.claims import EstimatedPosition, FlightClaim
 from db.schema import estimated_position, flight_claim
 from db.upsert import insert_ignore
@@ -23,7 +24,7 @@ def insert_claims(connection: Connection, claims: Sequence[FlightClaim]) -> list
     """Append a version of each claim that says something new; give those versions."""
     known = {
         (each.provider, each.flight_id): each
-        for each in _newest(connection, sorted({claim.flight_id for claim in claims}))
+        for each in _newest(connection, sorted({(claim.provider, claim.flight_id) for claim in claims}))
     }
     stored: list[FlightClaim] = []
     for claim in claims:
@@ -75,11 +76,11 @@ def claims(
 
 
 def estimates(
-    connection: Connection, *, icao24s: Collection[str] | None = None, since: datetime | None = None
+    connection: Connection, *, icao24s: Collection[str], since: datetime | None = None
 ) -> list[EstimatedPosition]:
-    """Read estimated positions by time."""
+    """Read estimated positions of these aircraft by time."""
     wanted = [
-        *([] if icao24s is None else [estimated_position.c.icao24.in_(sorted(icao24s))]),
+        estimated_position.c.icao24.in_(sorted(icao24s)),
         *([] if since is None else [estimated_position.c.at >= since]),
     ]
     query = select(*(estimated_position.c[name] for name in _ESTIMATE)).where(and_(True, *wanted))
@@ -113,9 +114,10 @@ def _names(table: Table) -> tuple[ColumnElement[str], ...]:
     return (table.c.icao24, table.c.callsign, table.c.registration, table.c.type_code)
 
 
-def _newest(connection: Connection, flight_ids: Sequence[str]) -> Iterable[FlightClaim]:
-    for some in chunks(flight_ids):
-        query = select(*(flight_claim.c[name] for name in _CLAIM)).where(flight_claim.c.flight_id.in_(some))
+def _newest(connection: Connection, flights: Sequence[tuple[str, str]]) -> Iterable[FlightClaim]:
+    columns = (flight_claim.c.provider, flight_claim.c.flight_id)
+    for some in chunks(flights):
+        query = with_keys(connection, select(*(flight_claim.c[name] for name in _CLAIM)), columns, some)
         # Later versions overwrite earlier ones where the caller makes a mapping.
         for row in connection.execute(query.order_by(flight_claim.c.version)):
             yield _claim(row)

@@ -1,15 +1,16 @@
 """Scenes: catalogue items over sites, append-only; a reprocessed or corrected item is a new version."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, Select, exists, select
 
 from db.chunks import chunks
-from db.keys import any_key
+from db.keys import with_keys
 from db.records import Scene
-from db.schema import scene
+from db.schema import pixel_look, scene
 
 _NAMES = tuple(each.name for each in fields(Scene))
 _COLUMNS = tuple(scene.c[name] for name in _NAMES)
@@ -49,13 +50,18 @@ def scenes(
     connection: Connection,
     *,
     site_id: str | None = None,
+    site_ids: Collection[str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     look_key: str | None = None,
     poll_ids: Iterable[int] | None = None,
     as_recorded: datetime | None = None,
+    unread_on: str | None = None,
 ) -> list[Scene]:
-    """The newest version of each item acquired in [since, until), by time; `as_recorded` as known then."""
+    """The newest version of each item acquired in [since, until), by time; `as_recorded` as known then.
+
+    `unread_on` leaves out those of passes of which the pixels on this grid are kept.
+    """
     later = scene.alias("later")
     known = [] if as_recorded is None else [scene.c.recorded_at <= as_recorded]
     known_later = [] if as_recorded is None else [later.c.recorded_at <= as_recorded]
@@ -68,16 +74,17 @@ def scenes(
         *([] if look_key is None else [scene.c.look_key == look_key]),
         *([] if poll_ids is None else [scene.c.poll_id.in_(sorted(poll_ids))]),
     ]
-    query = select(*_COLUMNS).where(~replaced, *known, *wanted)
+    if unread_on is not None:
+        same_pass = pixel_look.c.site_id == scene.c.site_id, pixel_look.c.look_key == scene.c.look_key
+        wanted.append(~exists().where(*same_pass, pixel_look.c.grid == unread_on))
+    query: Select[Any] = select(*_COLUMNS).where(~replaced, *known, *wanted)
+    if site_ids is not None:
+        query = with_keys(connection, query, [scene.c.site_id], [(each,) for each in site_ids])
     return [Scene(*row) for row in connection.execute(query.order_by(scene.c.acquired_at, *_ITEM))]
 
 
 def _newest(connection: Connection, items: set[SceneKey]) -> dict[SceneKey, Scene]:
-    query = (
-        select(*_COLUMNS)
-        .where(any_key(_ITEM, items, ("provider", "collection", "item_id")))
-        .order_by(scene.c.version)
-    )
+    query = with_keys(connection, select(*_COLUMNS), _ITEM, items).order_by(scene.c.version)
     return {_item(found): found for found in (Scene(*row) for row in connection.execute(query))}
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from db.chunks import KEYS_PER_STATEMENT
 from db.engine import reading, sole_importer, writing
 from db.holders import WaitHandler, own_name
-from db.keys import any_key
+from db.keys import delete_keys
 from db.schema import SERIES_KEY, declared_baseline, lease, note, observation, series
 from db.upsert import insert_ignore
 
@@ -160,11 +160,7 @@ def _drop_some(connection: Connection, table: Table, moment: datetime) -> int:
     key: Sequence[ColumnElement[object]] = tuple(table.primary_key.columns)
     query = select(*key).where(table.c.recorded_at == moment).limit(KEYS_PER_STATEMENT)
     some = [tuple(row) for row in connection.execute(query)]
-    if not some:
-        return 0
-    return connection.execute(
-        delete(table).where(any_key(key, some, ("site_id", "metric", "period_start", "key")))
-    ).rowcount
+    return delete_keys(connection, table, some)
 
 
 def _forget_empty_series(connection: Connection) -> None:

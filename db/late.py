@@ -24,8 +24,8 @@ _WHOLE, _NOTHING = "true", "false"
 _VISIT_IS_OLD = f"(v.recorded_at <= {_AT} or (v.departed_at <= {_AT} and (v.last_fix_at is null or v.last_fix_at <= {_AT})))"
 _LOOK_IS_OLD = f"o.result_time <= {_AT} and (o.recorded_at <= {_AT} or o.period_end <= {_AT})"
 _HAS_OLD_LOOK = (
-    "exists (select 1 from {schema}.observation o where o.site_id = t.site_id and o.area = t.area "  # noqa: S608 - as above
-    f"and o.metric = t.metric and o.subject = t.subject and o.procedure = t.procedure and {_LOOK_IS_OLD})"
+    "exists (select 1 from {schema}.observation o where o.site_id = series.site_id and o.area = series.area "  # noqa: S608 - as above
+    f"and o.metric = series.metric and o.subject = series.subject and o.procedure = series.procedure and {_LOOK_IS_OLD})"
 )
 SHOWN: Mapping[str, str] = {
     # Known to the world by then, and over by then or recorded by then.
@@ -150,9 +150,9 @@ def _view(table: Table, schema: str, *, postgresql: bool) -> str:
         return _alert_view(schema, postgresql=postgresql)
     if table is visit:
         return _visit_view(schema)
-    columns = ", ".join(f"t.{each.name}" for each in table.c)
+    columns = ", ".join(f"{table.name}.{each.name}" for each in table.c)
     condition = SHOWN.get(table.name, _NOTHING).format(schema=schema)
-    return f"select {columns} from {schema}.{table.name} t where {condition}"  # noqa: S608 - names of our own schema
+    return f"select {columns} from {schema}.{table.name} {table.name} where {condition}"  # noqa: S608 - names of our own schema
 
 
 def _visit_view(schema: str) -> str:

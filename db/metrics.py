@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from db.observations import through_series
 from db.records import MetricMeaning
-from db.schema import metric, observation
+from db.schema import metric, series
 from db.upsert import upsert
 
 _MEANING = ("name", "measure", "kind", "unit", "one", "many", "heading")
@@ -27,5 +28,5 @@ def keep_meanings(connection: Connection, meanings: Sequence[MetricMeaning], now
 
 def looks_of_metric(connection: Connection, name: str) -> int:
     """Count the stored revisions of looks of a metric."""
-    query = select(func.count()).select_from(observation).where(observation.c.metric == name)
+    query = select(func.count()).select_from(through_series(connection)).where(series.c.metric == name)
     return int(connection.execute(query).scalar_one())

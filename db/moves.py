@@ -12,6 +12,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Table, select, update
 
 from db.alerts import alerts_at, update_alert
+from db.observations import length_us, note_longest
 from db.records import Alert, DeclaredBaseline, Note, Observation, Precision, SeriesKey
 from db.schema import SERIES_KEY, alert, alert_event, declared_baseline, evaluation, note, observation
 
@@ -116,6 +117,7 @@ def move_look(connection: Connection, look: WrittenLook, bounds: PeriodBounds) -
             .values(**moved, result_time=known)
         )
     connection.execute(update(evaluation).where(*_same(evaluation, old)).values(period_start=bounds.start))
+    note_longest(connection, {look.series: length_us(bounds.start, bounds.end)})
     _move_alerts(connection, look, bounds)
     return True
 

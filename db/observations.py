@@ -1,35 +1,49 @@
 """The observations: recording looks as revisions, and reading them back as they were knowable."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 
 from db.chunks import chunks
 from db.imports import released
-from db.keys import any_key
+from db.keys import with_keys
 from db.records import Evidence, Observation, SeriesKey
 from db.records.counts import UNDATED
 from db.records.revisions import in_force, next_revision
 from db.schema import SERIES_KEY, observation, series
+from db.schema.types import UtcDateTime
 from db.upsert import insert_ignore
 
 _SERIES = tuple(series.c[name] for name in SERIES_KEY)
 _LOOK = (*(observation.c[name] for name in SERIES_KEY), observation.c.period_start, observation.c.look_key)
-_PLAIN = tuple(column.name for column in observation.columns if column.name not in {*SERIES_KEY, "evidence"})
+_KEPT = tuple(column for column in observation.columns if column.name != "waiting")
+_PLAIN = tuple(column.name for column in _KEPT if column.name not in {*SERIES_KEY, "evidence"})
 
+_MICROSECOND = timedelta(microseconds=1)
 LookId = tuple[SeriesKey, datetime, str]
-_ALL = select(observation, series.c.kind).join_from(observation, series)
+_ALL: Select[Any] = select(*_KEPT, series.c.kind).join_from(observation, series)
 """Every revision, also those of an import that is under way: what a writer must know."""
-READ_OBSERVATIONS = _ALL.where(released(observation))
+READ_OBSERVATIONS: Select[Any] = _ALL.where(released(observation))
 """Every revision that can be seen, with the kind of its series: what `observation_from_row` reads."""
-
-
-def any_look(columns: Sequence[ColumnElement[Any]], keys: Collection[Sequence[Any]]) -> ColumnElement[bool]:
-    """Whether columns that begin with those of a look hold one of these keys."""
-    return any_key(columns, keys, ("site_id", "metric", "period_start"))
 
 
 def record_observations(connection: Connection, observations: Sequence[Observation]) -> list[Observation]:
@@ -80,15 +94,74 @@ def known_revisions(connection: Connection, like: Sequence[Observation]) -> list
 
 
 def register_series(connection: Connection, observations: Iterable[Observation]) -> None:
-    """Insert the series that are new and lock them all, in one order, until the transaction ends."""
-    kinds = {each.series: each.kind for each in observations}
+    """Insert the series that are new, lock them all, in one order, until the transaction ends, and note how long looks are."""
+    kinds: dict[SeriesKey, str] = {}
+    longest: dict[SeriesKey, int] = {}
+    for each in observations:
+        kinds[each.series] = each.kind
+        longest[each.series] = max(longest.get(each.series, 0), length_us(each.period_start, each.period_end))
     keys = sorted(kinds)
-    insert_ignore(connection, series, [{**_named(key), "kind": kinds[key]} for key in keys])
+    insert_ignore(
+        connection,
+        series,
+        [{**_named(key), "kind": kinds[key], "longest_us": longest[key]} for key in keys],
+    )
     # Two writers of one series must not choose the same revision number. SQLite has one writer anyway.
     if connection.dialect.name == "postgresql":
         for chunk in chunks(keys):
-            wanted = tuple_(*_SERIES).in_([_values(key) for key in chunk])
-            connection.execute(select(*_SERIES).where(wanted).order_by(*_SERIES).with_for_update()).all()
+            these = with_keys(connection, select(*_SERIES), _SERIES, [_values(key) for key in chunk])
+            connection.execute(these.order_by(*_SERIES).with_for_update(of=series)).all()
+    note_longest(connection, longest)
+
+
+def note_longest(connection: Connection, longest_us: Mapping[SeriesKey, int]) -> None:
+    """Note that looks of these series are so long, in microseconds; nothing where longer ones are known."""
+    rows = [
+        {**{f"b_{name}": getattr(key, name) for name in SERIES_KEY}, "b_us": us}
+        for key, us in sorted(longest_us.items())
+    ]
+    if rows:
+        connection.execute(_LENGTHEN, rows)
+
+
+_LENGTHEN = (
+    update(series)
+    .where(
+        *(series.c[name] == bindparam(f"b_{name}") for name in SERIES_KEY),
+        series.c.longest_us < bindparam("b_us", type_=series.c.longest_us.type),
+    )
+    .values(longest_us=bindparam("b_us", type_=series.c.longest_us.type))
+)
+
+
+def length_us(start: datetime, end: datetime) -> int:
+    """How long a period is, in microseconds."""
+    return -(-(end - start) // _MICROSECOND) if end > start else 0
+
+
+def through_series(connection: Connection) -> FromClause:
+    """Looks by way of their series, to be asked for by columns of `series`: few rows lead to a stretch of each.
+
+    SQLite would carry over what is asked of a series to its looks, and then read all of a site or metric.
+    """
+    plain = connection.dialect.name == "postgresql"
+    same = (
+        observation.c[name] == (series.c[name] if plain else series.c[name].concat("")) for name in SERIES_KEY
+    )
+    return series.join(observation, and_(*same))
+
+
+def beginning_after(connection: Connection, since: datetime) -> ColumnElement[bool]:
+    """Whether a look may last until after a moment, by the longest of its series: so that an index finds it.
+
+    For queries that join `series`; what it lets through is to be asked for its end all the same.
+    """
+    moment = literal(since, UtcDateTime)
+    if connection.dialect.name == "postgresql":
+        earliest = moment - series.c.longest_us * text("interval '1 microsecond'")
+    else:
+        earliest = type_coerce(type_coerce(moment, BigInteger) - series.c.longest_us, UtcDateTime)
+    return observation.c.period_start >= earliest
 
 
 def looks(
@@ -110,9 +183,11 @@ def looks(
     None takes all; `area=""` is the whole site and `subject=""` is all of them, as written.
     """
     wanted = {"site_id": site_id, "metric": metric, "area": area, "subject": subject, "procedure": procedure}
-    query = READ_OBSERVATIONS.where(
-        *(observation.c[name] == value for name, value in wanted.items() if value is not None),
-        *_overlapping(since, until),
+    query: Select[Any] = select(*_KEPT, series.c.kind).select_from(through_series(connection))
+    query = query.where(
+        released(observation),
+        *(series.c[name] == value for name, value in wanted.items() if value is not None),
+        *_overlapping(connection, since, until),
         *_knowable(as_of, as_recorded),
     )
     by_look = _by_look(connection.execute(query))
@@ -181,7 +256,7 @@ def _owed(new: Sequence[Observation], known: dict[LookId, list[Observation]]) ->
 
 def _known(connection: Connection, new: Sequence[Observation]) -> dict[LookId, list[Observation]]:
     wanted = {(*_values(each.series), each.period_start, each.look_key) for each in new}
-    return _by_look(connection.execute(_ALL.where(any_look(_LOOK, wanted))))
+    return _by_look(connection.execute(with_keys(connection, _ALL, _LOOK, wanted)))
 
 
 def _by_look(rows: Iterable[Row[Any]]) -> dict[LookId, list[Observation]]:
@@ -192,8 +267,11 @@ def _by_look(rows: Iterable[Row[Any]]) -> dict[LookId, list[Observation]]:
     return found
 
 
-def _overlapping(since: datetime | None, until: datetime | None) -> Iterator[ColumnElement[bool]]:
+def _overlapping(
+    connection: Connection, since: datetime | None, until: datetime | None
+) -> Iterator[ColumnElement[bool]]:
     if since is not None:
+        yield beginning_after(connection, since)
         yield or_(observation.c.period_end > since, observation.c.period_start >= since)
     if until is not None:
         yield observation.c.period_start < until

@@ -1,8 +1,9 @@
 """Whether anything changed that a page shows: a few numbers that are cheap to read."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Column, Engine, Select, func, select
 
 from db.engine import reading
 from db.imports import imports_begun_and_ended
@@ -11,16 +12,26 @@ from db.schema import alert_event, cutout, delivery, observation, poll, site_ver
 PageMarks = Mapping[str, str]
 """A text for each topic, which differs when something was added there."""
 
+
+def _newest(recorded_at: Column[Any]) -> Select[Any, int]:
+    """When something was recorded last, and how much was recorded at that very moment: counting all would take ever longer."""
+    last = select(func.max(recorded_at)).scalar_subquery()
+    return select(func.max(recorded_at), func.count()).where(recorded_at == last)
+
+
 _QUERIES = {
-    "alerts": select(func.count(), func.max(alert_event.c.recorded_at)).select_from(alert_event),
+    "alerts": _newest(alert_event.c.recorded_at),
     # What an import brings was recorded before it is seen.
     "looks": select(func.max(observation.c.recorded_at), imports_begun_and_ended()),
-    "visits": select(func.max(visit_version.c.recorded_at)),
+    "visits": _newest(visit_version.c.recorded_at),
     # Found from the newest on, by the key.
     "feeds": select(poll.c.id).where(poll.c.outcome.is_not(None)).order_by(poll.c.id.desc()).limit(1),
-    "messages": select(func.max(delivery.c.id), func.max(delivery.c.sent_at)),
+    "messages": select(
+        select(func.max(delivery.c.id)).scalar_subquery(),
+        select(func.max(delivery.c.sent_at)).scalar_subquery(),
+    ),
     "pictures": select(func.max(cutout.c.made_at)),
-    "sites": select(func.count(), func.max(site_version.c.recorded_at)).select_from(site_version),
+    "sites": _newest(site_version.c.recorded_at),
 }
 
 

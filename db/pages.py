@@ -6,20 +6,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, literal, or_, select, tuple_
 
 from db.chunks import chunks
 from db.flights import visits_by_id
 from db.imports import released
-from db.observations import READ_OBSERVATIONS, LookId, any_look, observation_from_row
+from db.keys import with_keys
+from db.observations import (
+    READ_OBSERVATIONS,
+    LookId,
+    beginning_after,
+    observation_from_row,
+    through_series,
+)
 from db.records import Observation, SeriesKey, SeriesKind, Visit
 from db.records.revisions import in_force
 from db.schema import SERIES_KEY, observation, series, visit
 from db.schema.types import UtcDateTime
 
-"""What the revisions of one look have in common."""
-
+_SERIES = tuple(series.c[name] for name in SERIES_KEY)
 _LOOK = (*(observation.c[name] for name in SERIES_KEY), observation.c.period_start, observation.c.look_key)
+"""What the revisions of one look have in common."""
+_PLACE = (*_SERIES, *_LOOK[-2:])
+"""The same, with the series from their own table: there are few of them, and each leads to its looks."""
 VisitPlace = tuple[datetime, str]
 """Where a visit stands in the order: when it began as far as is known, then its id."""
 _BEGAN = func.coalesce(
@@ -43,12 +52,10 @@ class LookFilter:
 
 @dataclass(frozen=True, slots=True)
 class SeriesSummary:
-    """What one series holds: how many looks, how many with a count, and when the newest of each was."""
+    """What one series holds: when its first look began, its newest one, and the newest with a count."""
 
     key: SeriesKey
     kind: SeriesKind
-    looks: int
-    counted: int
     first_at: datetime
     newest_at: datetime
     newest_counted_at: datetime | None
@@ -58,21 +65,44 @@ def look_page(
     connection: Connection, wanted: LookFilter, after: LookId | None, limit: int
 ) -> list[Observation]:
     """Read one revision of each of the next `limit` looks after a look, by series, period and look key."""
-    conditions = [*_look_conditions(wanted)]
-    page = select(*_LOOK).distinct().where(*conditions)
-    if after is not None:
-        page = page.where(tuple_(*_LOOK) > tuple_(*_literals(after)))
-    ids = [tuple(row) for row in connection.execute(page.order_by(*_LOOK).limit(limit))]
+    ids = _next_looks(connection, wanted, after, limit)
     width = len(SERIES_KEY)
     knowable = [*_knowable(wanted)]
     found: dict[Any, list[Observation]] = defaultdict(list)
     for some in chunks(ids):
-        for row in connection.execute(READ_OBSERVATIONS.where(any_look(_LOOK, some), *knowable)):
+        wanted_looks = with_keys(connection, READ_OBSERVATIONS.where(*knowable), _LOOK, some)
+        for row in connection.execute(wanted_looks):
             each = observation_from_row(row)
             found[look_id(each)].append(each)
     # In the database's own order, which is that of the cursor: a collation may differ from Python's.
     ordered = [(SeriesKey(*each[:width]), each[width], each[width + 1]) for each in ids]
     return [in_force(found[key], Observation.same_finding) for key in ordered]
+
+
+def _next_looks(
+    connection: Connection, wanted: LookFilter, after: LookId | None, limit: int
+) -> list[tuple[Any, ...]]:
+    """The keys of the next looks: the rest of the series in which the last page ended, then the series after it.
+
+    Series by series, each from an index: in one go both databases would read whatever lies before.
+    """
+    page = select(*_PLACE).select_from(through_series(connection)).distinct()
+    page = page.where(*_look_conditions(connection, wanted))
+    if after is None:
+        return _keys(connection, page.order_by(*_PLACE).limit(limit))
+    told, width = _literals(after), len(SERIES_KEY)
+    key, place = told[:width], told[width:]
+    here = (column == value for column, value in zip(_SERIES, key, strict=True))
+    rest = page.where(*here, _LOOK[-2] >= place[0], tuple_(*_LOOK[-2:]) > tuple_(*place))
+    found = _keys(connection, rest.order_by(*_PLACE).limit(limit))
+    if len(found) < limit:
+        later = page.where(tuple_(*_SERIES) > tuple_(*key))
+        found += _keys(connection, later.order_by(*_PLACE).limit(limit - len(found)))
+    return found
+
+
+def _keys(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in connection.execute(query)]
 
 
 def look_id(each: Observation) -> LookId:
@@ -81,46 +111,66 @@ def look_id(each: Observation) -> LookId:
 
 
 def series_summaries(connection: Connection, site_ids: Collection[str] | None = None) -> list[SeriesSummary]:
-    """Summarise every series of these sites (None: of all)."""
-    counted = observation.c.value.is_not(None)
-    columns = [observation.c[name] for name in SERIES_KEY]
-    query = (
-        select(
-            *columns,
-            series.c.kind,
-            func.count(observation.c.look_key.distinct()),
-            func.count(observation.c.look_key.distinct()).filter(counted),
-            func.min(observation.c.period_start),
-            func.max(observation.c.period_start),
-            func.max(observation.c.period_start).filter(counted),
-        )
-        .join_from(observation, series)
-        .where(released(observation))
-        .group_by(*columns, series.c.kind)
-        .order_by(*columns)
-    )
-    if site_ids is not None:
-        query = query.where(observation.c.site_id.in_(sorted(site_ids)))
+    """Summarise every series of these sites (None: of all) that has looks.
+
+    Each end of a series is looked up, so that it takes no longer however many looks lie between.
+    """
+    start, counted = observation.c.period_start, observation.c.value.is_not(None)
+    ends = (_end(start), _end(start.desc()), _end(start.desc(), counted))
+    query = select(*_SERIES, series.c.kind, *ends).order_by(*_SERIES)
     width = len(SERIES_KEY)
-    return [SeriesSummary(SeriesKey(*row[:width]), *row[width:]) for row in connection.execute(query)]
+    found: list[SeriesSummary] = []
+    for some in [None] if site_ids is None else chunks(sorted(site_ids)):
+        here = query if some is None else query.where(series.c.site_id.in_(some))
+        rows = (row for row in connection.execute(here) if row[width + 1] is not None)
+        found += [SeriesSummary(SeriesKey(*row[:width]), *row[width:]) for row in rows]
+    return found
+
+
+def newest_counts(
+    connection: Connection, summaries: Collection[SeriesSummary]
+) -> dict[SeriesKey, Observation]:
+    """The newest look with a count of each of these series; one whose newest counts were all taken back is left out."""
+    columns = _LOOK[:-1]
+    keys = [(*_values(each.key), each.newest_counted_at) for each in summaries if each.newest_counted_at]
+    found: dict[LookId, list[Observation]] = defaultdict(list)
+    for some in chunks(keys):
+        for row in connection.execute(with_keys(connection, READ_OBSERVATIONS, columns, some)):
+            each = observation_from_row(row)
+            found[look_id(each)].append(each)
+    chosen = (in_force(each, Observation.same_finding) for each in found.values())
+    ordered = sorted((each for each in chosen if each.value is not None), key=lambda each: each.look_key)
+    return {each.series: each for each in ordered}
+
+
+def _values(key: SeriesKey) -> tuple[str, ...]:
+    return tuple(getattr(key, name) for name in SERIES_KEY)
+
+
+def _end(order: ColumnElement[Any], *where: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """When the first look of a series in this order begins."""
+    same = (observation.c[name] == series.c[name] for name in SERIES_KEY)
+    here = select(observation.c.period_start).where(*same, released(observation), *where)
+    return here.order_by(order).limit(1).correlate(series).scalar_subquery()
 
 
 def _literals(after: LookId) -> Sequence[ColumnElement[Any]]:
     key, period_start, look_key = after
-    values = (*(getattr(key, name) for name in SERIES_KEY), period_start, look_key)
+    values = (*_values(key), period_start, look_key)
     return [literal(value, column.type) for value, column in zip(values, _LOOK, strict=True)]
 
 
-def _look_conditions(wanted: LookFilter) -> Iterator[ColumnElement[bool]]:
+def _look_conditions(connection: Connection, wanted: LookFilter) -> Iterator[ColumnElement[bool]]:
     columns = observation.c
     yield released(observation)
     if wanted.site_ids is not None:
-        yield columns.site_id.in_(sorted(wanted.site_ids))
+        yield series.c.site_id.in_(sorted(wanted.site_ids))
     for name in ("area", "metric", "subject"):
         value = getattr(wanted, name)
         if value is not None:
-            yield columns[name] == value
+            yield series.c[name] == value
     if wanted.since is not None:
+        yield beginning_after(connection, wanted.since)
         yield or_(columns.period_end > wanted.since, columns.period_start >= wanted.since)
     if wanted.until is not None:
         yield columns.period_start < wanted.until

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, union_all, update
+from sqlalchemy import Connection, delete, func, select, update
 
+from db.keys import with_keys
 from db.records import MeasureAdmission, PixelLook, SceneFailure
 from db.schema import measure_admission, pixel_failure, pixel_look, pixels_read
 from db.upsert import upsert
@@ -99,21 +100,35 @@ def pixel_failures(connection: Connection, site_id: str) -> list[SceneFailure]:
     return [SceneFailure(*row) for row in connection.execute(query.order_by(*_FAILURE[4:5], *_FAILURE[1:4]))]
 
 
-def last_read(connection: Connection) -> dict[str, datetime]:
-    """When pixels of each site were last read, or tried."""
-    both = union_all(
-        select(pixel_look.c.site_id, pixel_look.c.read_at.label("at")),
-        select(pixel_failure.c.site_id, pixel_failure.c.failed_at.label("at")),
-    ).subquery()
-    query = select(both.c.site_id, func.max(both.c.at)).group_by(both.c.site_id)
-    return {site_id: at for site_id, at in connection.execute(query)}  # noqa: C416 - rows are not pairs to mypy
+def last_read(connection: Connection, site_ids: Collection[str]) -> dict[str, datetime]:
+    """When pixels of each of these sites were last read, or tried, as far as they ever were."""
+    found: dict[str, datetime] = {}
+    for table, at in ((pixel_look, pixel_look.c.read_at), (pixel_failure, pixel_failure.c.failed_at)):
+        query = with_keys(
+            connection,
+            select(table.c.site_id, func.max(at)).group_by(table.c.site_id),
+            [table.c.site_id],
+            [(each,) for each in site_ids],
+        )
+        for site_id, last in connection.execute(query):
+            found[site_id] = max(last, found.get(site_id, last))
+    return found
 
 
-def pixel_summaries(connection: Connection) -> dict[str, PixelSummary]:
-    """How far each site is read."""
+def clear_passes(connection: Connection, site_id: str, grid: str) -> int:
+    """How many passes with pixels are kept of a site on one grid; none of them is read."""
+    query = select(func.count()).where(
+        pixel_look.c.site_id == site_id, pixel_look.c.grid == grid, pixel_look.c.codes.is_not(None)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def pixel_summaries(connection: Connection, site_ids: Collection[str]) -> dict[str, PixelSummary]:
+    """How far each of these sites is read, as far as it is."""
     clear = func.count(pixel_look.c.codes)
     query = select(pixel_look.c.site_id, func.count(), clear, func.max(pixel_look.c.read_at))
-    rows = connection.execute(query.group_by(pixel_look.c.site_id))
+    here = with_keys(connection, query, [pixel_look.c.site_id], [(each,) for each in site_ids])
+    rows = connection.execute(here.group_by(pixel_look.c.site_id))
     return {site_id: PixelSummary(passes, clear, at) for site_id, passes, clear, at in rows}
 
 
@@ -157,5 +172,11 @@ def drop_pixels(connection: Connection, watched: Collection[str], before: dateti
     for table in (pixel_failure, measure_admission):
         connection.execute(delete(table).where(table.c.site_id.not_in(watched)))
     connection.execute(delete(pixel_failure).where(pixel_failure.c.acquired_at < before))
-    gone = (pixel_look.c.site_id.not_in(watched)) | (pixel_look.c.acquired_at < before)
-    return connection.execute(delete(pixel_look).where(gone)).rowcount
+    # Site by site, so that an index leads past the pixels of all that is kept.
+    there = connection.execute(select(pixel_look.c.site_id).distinct()).scalars().all()
+    dropped = 0
+    for site_id in there:
+        old = [pixel_look.c.acquired_at < before] if site_id in watched else []
+        gone = delete(pixel_look).where(pixel_look.c.site_id == site_id, *old)
+        dropped += connection.execute(gone).rowcount
+    return dropped

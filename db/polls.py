@@ -18,6 +18,7 @@ from db.extracts import answer_digest, store_extracts
 from db.flight_claims import insert_claims, insert_estimates
 from db.flights import drop_unborn_fixes, insert_fixes
 from db.imagery import insert_scenes
+from db.keys import key_table
 from db.moments import CLOCK_SKEW
 from db.provider_states import BackOff, note_failure, note_good
 from db.records import Extract, Fix, Outcome, Poll, Purpose, Scene
@@ -239,29 +240,46 @@ def answered_since(connection: Connection, provider: str, slot: int, since: date
 
 def last_good_poll(connection: Connection, provider: str, scope: str) -> Poll | None:
     """The newest poll for data of this scope that did not fail."""
-    return _newest(connection, provider, scope, poll.c.outcome.in_(GOOD_OUTCOMES))
+    return last_good_polls(connection, provider, [scope]).get(scope)
 
 
-def last_heeded_poll(connection: Connection, provider: str, scope: str) -> Poll | None:
-    """The newest poll for data of this scope that was answered or failed by itself, not one that was turned away."""
+def last_good_polls(connection: Connection, provider: str, scopes: Collection[str]) -> dict[str, Poll]:
+    """The newest poll for data of each of these scopes that did not fail, by scope; asked in one."""
+    return _newest(connection, provider, scopes, poll.c.outcome.in_(GOOD_OUTCOMES))
+
+
+def last_heeded_polls(connection: Connection, provider: str, scopes: Collection[str]) -> dict[str, Poll]:
+    """The newest poll for data of each scope that was answered or failed by itself, not one that was turned away."""
     heeded = or_(poll.c.http_status.is_(None), poll.c.http_status != _TOO_OFTEN)
-    return _newest(connection, provider, scope, *_ENDED, heeded)
+    return _newest(connection, provider, scopes, *_ENDED, heeded)
 
 
-def last_finished_poll(connection: Connection, provider: str, scope: str) -> Poll | None:
-    """The newest poll for data of this scope that ended, however it did."""
-    return _newest(connection, provider, scope, *_ENDED)
+def last_finished_polls(connection: Connection, provider: str, scopes: Collection[str]) -> dict[str, Poll]:
+    """The newest poll for data of each scope that ended, however it did."""
+    return _newest(connection, provider, scopes, *_ENDED)
 
 
-def _newest(connection: Connection, provider: str, scope: str, *where: ColumnElement[bool]) -> Poll | None:
-    query = (
-        select(*_COLUMNS)
-        .where(poll.c.provider == provider, poll.c.scope == scope, poll.c.purpose == "data", *where)
+def _newest(
+    connection: Connection, provider: str, scopes: Collection[str], *where: ColumnElement[bool]
+) -> dict[str, Poll]:
+    if not scopes:
+        return {}
+    asked = key_table(connection, [poll.c.scope], [(each,) for each in scopes])
+    there = poll.alias("there")
+    newest = (
+        select(poll.c.id)
+        .where(poll.c.provider == provider, poll.c.scope == asked.c.key_0, poll.c.purpose == "data", *where)
         .order_by(poll.c.started_at.desc(), poll.c.id.desc())
         .limit(1)
+        .correlate(asked)
+        .scalar_subquery()
     )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else Poll(*row)
+    query = (
+        select(*(there.c[each.name] for each in _COLUMNS))
+        .select_from(asked)
+        .join(there, there.c.id == newest)
+    )
+    return {found.scope: found for found in (Poll(*row) for row in connection.execute(query))}
 
 
 def last_turned_away(
@@ -350,5 +368,7 @@ def providers_of(connection: Connection, poll_ids: Collection[int]) -> dict[int,
 
 def requests_since(connection: Connection, since: datetime) -> dict[str, int]:
     """How many requests of every purpose were begun since then, by provider."""
-    query = select(poll.c.provider, func.count()).where(poll.c.started_at >= since).group_by(poll.c.provider)
+    # Grouped by the bare column, SQLite would go through the whole table in its order.
+    name = poll.c.provider.concat("")
+    query = select(name, func.count()).where(poll.c.started_at >= since).group_by(name)
     return {provider: number for provider, number in connection.execute(query)}  # noqa: C416 - rows are not pairs to mypy

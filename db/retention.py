@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Table, delete, func, literal, select, update
+from sqlalchemy import Connection, Engine, Table, func, literal, select, text, update
 
 from db.chunks import KEYS_PER_STATEMENT, ChunkItemT, chunks
 from db.cutouts import drop_sites
@@ -15,13 +15,16 @@ from db.extracts import ExtractKey, aircraft_in_extracts, cited_polls, forget_ex
 from db.flight_claims import forget_claims, unwatched_claims
 from db.flights import nameless_visits
 from db.hearing import forget_hearing
-from db.keys import any_key
+from db.keys import delete_keys
 from db.pixels import drop_pixels
 from db.polls import LOST_POLL_ERROR
 from db.radar import drop_radar
 from db.schema import fix, flight_claim, poll, visit, visit_version
 from db.visitor_keys import drop_aliases, drop_keys
 
+# Written out, not bound, so that both databases see that the partial indexes answer it.
+_NAMED = text("visit.icao24 <> ''")
+_UNFINISHED = text("poll.outcome is null")
 _VISITS_AT_ONCE = 20
 _GIVEN_UP_AFTER = timedelta(days=1)
 _KEEP_HEARING = timedelta(days=1)
@@ -126,11 +129,7 @@ def _forget_some_fixes(engine: Engine, before: datetime, gone: Sequence[str]) ->
     old = select(*key).where(fix.c.received_at < before, fix.c.icao24.in_(gone)).limit(KEYS_PER_STATEMENT)
     with writing(engine) as connection:
         some = [tuple(row) for row in connection.execute(old)]
-        return (
-            connection.execute(delete(fix).where(any_key(key, some, ("icao24", "at")))).rowcount
-            if some
-            else 0
-        )
+        return delete_keys(connection, fix, some)
 
 
 def _sorted_out(
@@ -150,12 +149,14 @@ def _visitors(
 ) -> list[tuple[str, Identity]]:
     """The visits that lose their names, with what names them."""
     # What an archive tells of long ago was learnt when it was recorded.
-    first = select(visit_version.c.visit_id).where(visit_version.c.recorded_at < before)
+    first = select(visit_version.c.recorded_at).where(
+        visit_version.c.visit_id == visit.c.visit_id, visit_version.c.version == 1
+    )
     names = (visit.c.icao24, visit.c.callsign, visit.c.registration, visit.c.type_code)
     query = select(visit.c.visit_id, *names).where(
-        visit.c.icao24 != "",
+        _NAMED,
+        first.scalar_subquery() < before,
         func.coalesce(visit.c.first_fix_at, visit.c.arrived_at, visit.c.departed_at) < before,
-        visit.c.visit_id.in_(first.where(visit_version.c.version == 1)),
     )
     found = [(row[0], Identity(row[1], row[2], row[3], row[4], 0)) for row in connection.execute(query)]
     return [(visit_id, who) for visit_id, who in found if not watched(who)]
@@ -236,7 +237,7 @@ def _watched_ones(
 def _give_up_lost(connection: Connection, before: datetime) -> int:
     lost = (
         update(poll)
-        .where(poll.c.outcome.is_(None), poll.c.started_at < before)
+        .where(_UNFINISHED, poll.c.started_at < before)
         .values(outcome="failed", error=LOST_POLL_ERROR, derived=True)
     )
     return connection.execute(lost).rowcount

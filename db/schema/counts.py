@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 
 from db.schema.base import SERIES_KEY, metadata, series_columns
-from db.schema.types import Json, UtcDateTime
+from db.schema.types import BigId, Json, UtcDateTime
 
 
 def _written_columns() -> list[Column[str]]:
@@ -28,6 +28,8 @@ series = Table(
     metadata,
     *series_columns(),
     Column("kind", Text, nullable=False),
+    # The longest period of any look, so that a stretch of time is found by where periods begin.
+    Column("longest_us", BigId, nullable=False, server_default=text("0")),
     CheckConstraint("kind in ('flow', 'stock')", name="kind"),
 )
 
@@ -74,11 +76,20 @@ observation = Table(
     Column("evidence", Json, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
     *_written_columns(),
+    # True until the rules have said something of it; of old rows those wait that have no verdict.
+    Column("waiting", Boolean, nullable=False, default=True, server_default=text("false")),
     ForeignKeyConstraint(SERIES_KEY, [f"series.{name}" for name in SERIES_KEY]),
     CheckConstraint("period_end >= period_start", name="period"),
     CheckConstraint("exposure is null or (exposure >= 0 and exposure <= 1)", name="exposure"),
     CheckConstraint("value is null or value >= 0", name="value"),
     Index("ix_observation_result_time", "result_time"),
+    # The work list of judging, short however many looks there are.
+    Index(
+        "ix_observation_waiting",
+        "result_time",
+        sqlite_where=text("waiting"),
+        postgresql_where=text("waiting"),
+    ),
     # Open pages ask every few seconds whether anything was added.
     Index("ix_observation_recorded_at", "recorded_at"),
     Index("ix_observation_site_id_metric_period_start", "site_id", "metric", "period_start"),
@@ -116,6 +127,7 @@ declared_baseline = Table(
     *_written_columns(),
     CheckConstraint("statistic in ('max', 'none_before', 'last_seen', 'share')", name="statistic"),
     Index("ix_declared_baseline_site_id_metric", "site_id", "metric"),
+    Index("ix_declared_baseline_recorded_at", "recorded_at"),
 )
 
 note = Table(
@@ -140,4 +152,5 @@ note = Table(
     Column("text", Text, nullable=False, server_default=""),
     *_written_columns(),
     Index("ix_note_site_id_starts_at", "site_id", "starts_at"),
+    Index("ix_note_recorded_at", "recorded_at"),
 )

@@ -68,6 +68,9 @@ visit_version = Table(
     Column("visit_id", Text, primary_key=True),
     Column("version", Integer, primary_key=True),
     *_visit_columns(),
+    Index("ix_visit_version_recorded_at", "recorded_at"),
+    # The public sees the versions alone.
+    Index("ix_visit_version_site_id", "site_id"),
     CheckConstraint(_VISIT_STATES, name="state"),
     CheckConstraint("confidence between 1 and 4", name="confidence"),
 )
@@ -82,6 +85,14 @@ visit = Table(
     Index("ix_visit_icao24_last_fix_at", "icao24", "last_fix_at"),
     Index("ix_visit_site_id_last_fix_at", "site_id", "last_fix_at"),
     Index("ix_visit_site_id_state", "site_id", "state"),
+    Index("ix_visit_state", "state"),
+    # Those that may have to lose their names.
+    Index(
+        "ix_visit_named",
+        "visit_id",
+        sqlite_where=text("icao24 <> ''"),
+        postgresql_where=text("icao24 <> ''"),
+    ),
 )
 
 aircraft = Table(
@@ -127,6 +138,10 @@ flight_claim = Table(
     Column("poll_id", BigId),
     Index("ix_flight_claim_icao24_first_seen_at", "icao24", "first_seen_at"),
     Index("ix_flight_claim_received_at", "received_at"),
+    Index("ix_flight_claim_origin", "origin"),
+    Index("ix_flight_claim_destination", "destination"),
+    Index("ix_flight_claim_actual_destination", "actual_destination"),
+    Index("ix_flight_claim_poll_id", "poll_id"),
 )
 
 # Kept apart from `fix`, so that nothing extrapolated can be counted.

@@ -70,6 +70,10 @@ cutout = Table(
     Column("made_at", UtcDateTime, nullable=False),
     CheckConstraint("shown_share >= 0 and shown_share <= 1", name="shown_share"),
     Index("ix_cutout_site_id_acquired_at", "site_id", "acquired_at"),
+    # Nor any picture, to learn when and how it was made.
+    Index("ix_cutout_site_id_made_at", "site_id", "made_at"),
+    Index("ix_cutout_made_at", "made_at"),
+    Index("ix_cutout_acquired_at", "acquired_at", "site_id", "outline"),
 )
 
 cutout_failure = _failures_of("cutout_failure")
@@ -96,6 +100,8 @@ pixel_look = Table(
     Column("spent_bytes", BigId, nullable=False),
     Column("read_at", UtcDateTime, nullable=False),
     Index("ix_pixel_look_site_id_acquired_at", "site_id", "acquired_at"),
+    # So that no pixel has to be passed by to learn when it was read.
+    Index("ix_pixel_look_site_id_read_at", "site_id", "read_at"),
 )
 
 pixel_failure = _failures_of("pixel_failure")

@@ -35,6 +35,7 @@ evaluation = Table(
     ),
     # Once a day the newest year's scores of each rule are read.
     Index("ix_evaluation_rule_as_of", "rule", "as_of"),
+    Index("ix_evaluation_recorded_at", "recorded_at"),
 )
 
 rule_state = Table(
@@ -87,6 +88,14 @@ alert = Table(
     Index("ix_alert_site_id_opened_at", "site_id", "opened_at"),
     # Alerts of one metric and day are looked for when several open at once.
     Index("ix_alert_metric_phenomenon_time", "metric", "phenomenon_time"),
+    Index("ix_alert_opened_at", "opened_at"),
+    Index("ix_alert_closed_at", "closed_at"),
+    Index(
+        "ix_alert_open",
+        "last_look_at",
+        sqlite_where=text("status = 'open'"),
+        postgresql_where=text("status = 'open'"),
+    ),
 )
 
 shared_cause = Table(
@@ -138,4 +147,6 @@ alert_event = Table(
         "kind in ('opened', 'amended', 'corroborated', 'acknowledged', 'resolved', 'withdrawn', 'lapsed')",
         name="kind",
     ),
+    # Open pages ask every few seconds whether anything was added.
+    Index("ix_alert_event_recorded_at", "recorded_at"),
 )

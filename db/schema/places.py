@@ -14,6 +14,7 @@ site_version = Table(
     Column("removed", Boolean, nullable=False),
     Column("feature", Json, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
+    Index("ix_site_version_recorded_at", "recorded_at"),
 )
 
 change = Table(

@@ -40,7 +40,14 @@ poll = Table(
     CheckConstraint("outcome in ('ok', 'empty', 'failed')", name="outcome"),
     CheckConstraint("purpose in ('data', 'canary', 'token', 'page')", name="purpose"),
     CheckConstraint("outcome is not null or finished_at is null", name="finished"),
+    Index("ix_poll_started_at", "started_at"),
     Index("ix_poll_provider_started_at", "provider", "started_at"),
+    Index(
+        "ix_poll_unfinished",
+        "started_at",
+        sqlite_where=text("outcome is null"),
+        postgresql_where=text("outcome is null"),
+    ),
     Index("ix_poll_provider_scope_started_at", "provider", "scope", "started_at"),
     # The work list of the derivation, short however many polls there are.
     Index(
@@ -62,6 +69,7 @@ extract = Table(
     Column("redistribute", Boolean, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Index("ix_extract_received_at", "received_at"),
+    Index("ix_extract_icao24", "icao24"),
 )
 
 receiver_hour = Table(
@@ -84,6 +92,7 @@ coverage_hour = Table(
     Column("degraded", Boolean, nullable=False, server_default=text("false")),
     Column("reports_nearby", Integer, nullable=False, server_default="0"),
     Index("ix_coverage_hour_site_id_hour", "site_id", "hour"),
+    Index("ix_coverage_hour_hour", "hour"),
 )
 
 rejection = Table(
@@ -93,6 +102,7 @@ rejection = Table(
     Column("hour", UtcDateTime, primary_key=True),
     Column("reason", Text, primary_key=True),
     Column("number", Integer, nullable=False),
+    Index("ix_rejection_hour", "hour"),
 )
 
 blind_period = Table(

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from db.schema.base import metadata
@@ -46,8 +47,16 @@ delivery = Table(
     ForeignKeyConstraint(["alert_id", "event_seq"], ["alert_event.alert_id", "alert_event.seq"]),
     Index("ix_delivery_state_not_before", "state", "not_before"),
     # Whoever was told of an alert hears how it goes on, and a cap counts what went out.
-    Index("ix_delivery_alert_id", "alert_id"),
     Index("ix_delivery_channel_sent_at", "channel", "sent_at"),
+    Index("ix_delivery_alert_id_event_seq", "alert_id", "event_seq"),
+    Index("ix_delivery_created_at", "created_at"),
+    Index("ix_delivery_sent_at", "sent_at"),
+    Index(
+        "ix_delivery_notice",
+        *("channel", "reason", "id"),
+        sqlite_where=text("kind = 'notice'"),
+        postgresql_where=text("kind = 'notice'"),
+    ),
 )
 
 channel_state = Table(

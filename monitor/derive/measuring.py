@@ -16,6 +16,7 @@ from db.observations import record_observations
 from db.pixels import (
     KeptPass,
     admissions,
+    clear_passes,
     codes_of,
     kept_passes,
     passes_read,
@@ -108,7 +109,7 @@ def site_measures(
 def study_where_due(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
     """Learn what can be measured at a site where that was never done, it is drawn anew, or has more looks than then."""
     with reading(engine) as connection:
-        clear = sum(each.is_clear for each in _passes(connection, site))
+        clear = _clear_passes(connection, site)
         known = admissions(connection, site.id)
     if clear < LEAST_LOOKS + LEAST_MEASURED:
         return None
@@ -175,14 +176,28 @@ def drawn(site: Site) -> str:
 
 def _passes(connection: Connection, site: Site) -> list[KeptPass]:
     """What is kept of a site on its newest grid."""
-    for epsg in {epsg for _, epsg in passes_read(connection, site.id).values()}:
+    grid = _kept_grid(connection, site)
+    return [] if grid is None else kept_passes(connection, site.id, grid)
+
+
+def _clear_passes(connection: Connection, site: Site) -> int:
+    """How many of them are clear, without reading any."""
+    grid = _kept_grid(connection, site)
+    return 0 if grid is None else clear_passes(connection, site.id, grid)
+
+
+def _kept_grid(connection: Connection, site: Site) -> str | None:
+    """The grid of a site, as it is drawn now, on which passes are kept."""
+    read = passes_read(connection, site.id).values()
+    there = {grid for grid, _ in read}
+    for epsg in {epsg for _, epsg in read}:
         try:
             grid = site_grid(site, epsg)
         except RasterError:
             continue
-        if found := kept_passes(connection, site.id, grid.digest):
-            return found
-    return []
+        if grid.digest in there:
+            return grid.digest
+    return None
 
 
 def _decided(site: Site, learned: Admission, now: datetime) -> MeasureAdmission:

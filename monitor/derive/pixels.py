@@ -180,20 +180,26 @@ def _groups(due: Sequence[_Due]) -> list[list[_Due]]:
 def _all_due(engine: Engine, sites: Collection[Site], now: datetime) -> list[_Due]:
     """The oldest pass of each site that is to be read; the site that waited longest first."""
     with reading(engine) as connection:
-        tried = last_read(connection)
+        tried = last_read(connection, [site.id for site in sites])
         found = [due for site in sites if (due := _due(connection, site, now)) is not None]
     return sorted(found, key=lambda due: (due.site.id in tried, tried.get(due.site.id, now), due.site.id))
 
 
 def _due(connection: Connection, site: Site, now: datetime) -> _Due | None:
+    read = passes_read(connection, site.id)
     usable = [
         each
-        for each in scenes(connection, site_id=site.id, since=now - _LOOK_BACK, until=now)
+        for each in scenes(
+            connection,
+            site_id=site.id,
+            since=now - _LOOK_BACK,
+            until=now,
+            unread_on=_known_grid(site, set(read.values())),
+        )
         if _is_usable(each)
     ]
     if not usable:
         return None
-    read = passes_read(connection, site.id)
     # A site near the edge of a map stays on the one it is known on, unless it was drawn somewhere else.
     maps = {map_of([each]) for each in usable}
     epsg = next((epsg for _, epsg in read.values() if epsg in maps), map_of(usable))
@@ -213,6 +219,18 @@ def _due(connection: Connection, site: Site, now: datetime) -> _Due | None:
             if before is None or (before.not_before <= now and before.attempts < MOST_ATTEMPTS):
                 return _Due(site, scene, grid, before.attempts if before else 0)
     return None
+
+
+def _known_grid(site: Site, known: set[tuple[str, int]]) -> str | None:
+    """The one grid on which all passes over a site were read, where that is still how it is drawn; else None.
+
+    Then the passes read are no use to find what is due, and those of years need not be loaded.
+    """
+    if len(known) != 1:
+        return None
+    digest, epsg = next(iter(known))
+    grid = _grid(site, epsg)
+    return digest if grid is not None and grid.digest == digest else None
 
 
 def _grid(site: Site, epsg: int) -> PixelGrid | None:

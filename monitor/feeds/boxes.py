@@ -1,9 +1,10 @@
 """Boxes of latitude and longitude for feeds that charge by area; few and small, never across 180°."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from heapq import heapify, heappop, heappush
+
+import numpy as np
 
 from monitor.sites import Site
 from monitor.sites.geodesy import FULL_TURN_DEG, HALF_TURN_DEG, NM_PER_DEGREE, POLE_DEG
@@ -77,37 +78,72 @@ def merge_boxes(
 ) -> list[tuple[BoundingBox, tuple[str, ...]]]:
     """Join boxes while the joined one stays within the area; the pair that adds least area first.
 
-    n boxes take time of the order n² log n: a poll of many sites asks for it every time.
+    Each box remembers its best partner among those before it alone, so that n boxes take n² numbers of work and n of
+    memory; of equal pairs the older ones are joined first.
     """
     first_groups = sorted(
         ((box, (name,)) for name, box in wanted), key=lambda each: (each[1], each[0].south, each[0].west)
     )
-    groups: dict[int, _Group] = {}
-    pairs: list[tuple[float, int, int]] = []
-    for number, group in enumerate(first_groups):
-        pairs += _pairs(groups, number, group, largest_sqdeg)
-        groups[number] = group
-    heapify(pairs)
-    number = len(groups)
-    while pairs:
-        _, first, second = heappop(pairs)
-        if first not in groups or second not in groups:
-            continue
-        (one, names), (other, more) = groups.pop(first), groups.pop(second)
-        joined = (one.joined(other), tuple(sorted({*names, *more})))
-        for pair in _pairs(groups, number, joined, largest_sqdeg):
-            heappush(pairs, pair)
-        groups[number] = joined
-        number += 1
-    return sorted(groups.values(), key=lambda each: (each[0].south, each[0].west))
+    pairing = _Pairing(first_groups, largest_sqdeg)
+    while (pair := pairing.best()) is not None:
+        pairing.join(*pair)
+    return sorted(pairing.groups.values(), key=lambda each: (each[0].south, each[0].west))
 
 
-def _pairs(
-    groups: Mapping[int, _Group], number: int, group: _Group, largest_sqdeg: float
-) -> Iterator[tuple[float, int, int]]:
-    """What joining a new group with each of the earlier ones would add to the area, where it may be joined."""
-    new, new_area = group[0], group[0].area_sqdeg
-    for earlier, (box, _) in groups.items():
-        area = box.joined(new).area_sqdeg
-        if area <= largest_sqdeg:
-            yield area - box.area_sqdeg - new_area, earlier, number
+class _Pairing:
+    """The boxes that are there, by number, and for each the earlier one whose joining adds least area."""
+
+    def __init__(self, first_groups: Sequence[_Group], largest_sqdeg: float) -> None:
+        self._largest = largest_sqdeg
+        room = max(1, 2 * len(first_groups))
+        self._sides = np.zeros((4, room))
+        """South, west, north, east."""
+        self._there = np.zeros(room, bool)
+        self._added = np.full(room, np.inf)
+        """What joining each with its partner adds to the area; infinite where it has none."""
+        self._partner = np.full(room, -1)
+        self.groups: dict[int, _Group] = {}
+        self._next = 0
+        for group in first_groups:
+            self._add(group)
+
+    def best(self) -> tuple[int, int] | None:
+        """The pair that adds least, None where none may be joined."""
+        least = self._added[: self._next].min(initial=np.inf)
+        if not np.isfinite(least):
+            return None
+        equal = np.flatnonzero(self._added[: self._next] == least)
+        second = min(equal, key=lambda each: (self._partner[each], each))
+        return int(self._partner[second]), int(second)
+
+    def join(self, first: int, second: int) -> None:
+        """Put one box in the place of two; whose partner is gone gets another."""
+        (one, names), (other, more) = self.groups.pop(first), self.groups.pop(second)
+        for gone in (first, second):
+            self._there[gone], self._added[gone] = False, np.inf
+        left = self._there[: self._next] & np.isin(self._partner[: self._next], (first, second))
+        for number in np.flatnonzero(left):
+            self._pair(int(number))
+        self._add((one.joined(other), tuple(sorted({*names, *more}))))
+
+    def _add(self, group: _Group) -> None:
+        number, box = self._next, group[0]
+        self._sides[:, number] = box.south, box.west, box.north, box.east
+        self.groups[number] = group
+        self._there[number] = True
+        self._next += 1
+        self._pair(number)
+
+    def _pair(self, number: int) -> None:
+        """Find the earlier box whose joining adds least area, the oldest of equal ones."""
+        self._added[number] = np.inf
+        if not number:
+            return
+        south, west, north, east = self._sides[:, :number]
+        own_south, own_west, own_north, own_east = self._sides[:, number]
+        height = np.maximum(north, own_north) - np.minimum(south, own_south)
+        area = height * (np.maximum(east, own_east) - np.minimum(west, own_west))
+        added = area - (north - south) * (east - west) - (own_north - own_south) * (own_east - own_west)
+        added[(area > self._largest) | ~self._there[:number]] = np.inf
+        partner = int(added.argmin())
+        self._added[number], self._partner[number] = added[partner], partner

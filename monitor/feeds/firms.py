@@ -19,6 +19,7 @@ from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.detections import DetectionReader, mapping_of, remarked
 from monitor.feeds.options import number_option
+from monitor.feeds.planned import kept_plan
 from monitor.feeds.separated import table_rows
 from monitor.feeds.site_boxes import bbox_text, box_scopes
 from monitor.sites import Site
@@ -67,6 +68,7 @@ class FirmsFeed:
         self._spots = mapping_of(provider, metric=SPOTS_METRIC, **told)
         self._heat = mapping_of(provider, metric=HEAT_METRIC, count="frp", **told)
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """One box for each site, with a pixel around it."""
         return box_scopes(sites, self._spots.margin_m)

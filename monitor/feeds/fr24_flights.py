@@ -31,6 +31,7 @@ from monitor.feeds.parsing import (
     json_number,
     parse_json,
 )
+from monitor.feeds.planned import kept_plan
 from monitor.feeds.quoting import quoted_row
 from monitor.sites import Site
 
@@ -95,6 +96,7 @@ class Fr24FlightsFeed:
         """The plan's credits."""
         return self._access.ledger
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """One request for each fifteen airports."""
         codes = [(f"both:{code}", names) for code, names in sites_by_airport(sites).items()]

@@ -15,6 +15,7 @@ from monitor.feeds.credits import CreditLedger
 from monitor.feeds.fr24 import MOST_IN_A_LIST, Fr24Access, quoted_positions, read_position, split_positions
 from monitor.feeds.opensky import CANARY_BOXES, box_scope
 from monitor.feeds.options import MAX_POSITION_AGE_S, list_option, number_option
+from monitor.feeds.planned import kept_plan
 from monitor.sites import Site
 
 FR24_BOX_SQDEG = 25.0
@@ -53,6 +54,7 @@ class Fr24LiveFeed:
         """The plan's credits."""
         return self._access.ledger
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Few boxes: near sites share one while its area stays within the limit."""
         wanted = [
@@ -127,6 +129,7 @@ class Fr24AirportsFeed(Fr24LiveFeed):
         super().__init__(provider, client)
         self._airports = list_option(provider, "airports", DEFAULT_AIRPORTS)
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """One request for each fifteen airports; it serves every site that aircraft come to."""
         names = tuple(sorted(site.id for site in sites if site.flies))

@@ -17,6 +17,7 @@ from monitor.feeds import Answer, FeedClient, FeedError, Fetched, Provider, Scop
 from monitor.feeds.detections import DetectionReader, mapping_of, remarked
 from monitor.feeds.options import number_option
 from monitor.feeds.parsing import parse_json, words_of
+from monitor.feeds.planned import kept_plan
 from monitor.feeds.site_boxes import box_scopes
 from monitor.sites import Site
 
@@ -50,6 +51,7 @@ class GfwPortVisitsFeed:
         )
         self._most_pages = int(number_option(provider, "max_pages", _MOST_PAGES))
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """One box for each site."""
         return box_scopes(sites, self._mapping.margin_m)

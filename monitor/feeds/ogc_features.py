@@ -16,6 +16,7 @@ from monitor.feeds.detections import DetectionReader, mapping_of
 from monitor.feeds.features import features_of, id_of, properties_of, shape_of
 from monitor.feeds.links import ForeignLinkError, followed, next_link
 from monitor.feeds.options import number_option
+from monitor.feeds.planned import kept_plan
 from monitor.feeds.site_boxes import bbox_text, box_scopes
 from monitor.sites import Site
 
@@ -38,6 +39,7 @@ class OgcFeaturesFeed:
         self._limit = int(number_option(provider, "limit", 1000))
         self._max_pages = int(number_option(provider, "max_pages", 50))
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """One box for each site."""
         return box_scopes(sites, self._mapping.margin_m)

@@ -23,6 +23,7 @@ from monitor.feeds.opensky_access import (
 )
 from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
 from monitor.feeds.parsing import CALLSIGN_PATTERN, json_integer, json_number, json_text, parse_json, words_of
+from monitor.feeds.planned import kept_plan
 from monitor.feeds.quoting import quoted_row
 from monitor.flights.tracks.surface import OPENSKY_SURFACE_CATEGORIES
 from monitor.sites import Site
@@ -64,6 +65,7 @@ class OpenSkyFeed:
         """The credits of the bucket for state vectors."""
         return self._access.ledger
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Plan few boxes: near sites share one while its area stays within the limit."""
         wanted = [

@@ -23,6 +23,7 @@ from monitor.feeds.claims import (
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.opensky_access import DAY_PRICE, OpenSkyAccess
 from monitor.feeds.parsing import CALLSIGN_PATTERN, FEED_CLOCK_AHEAD, json_integer, parse_json, words_of
+from monitor.feeds.planned import kept_plan
 from monitor.feeds.quoting import quoted_row
 from monitor.sites import Site
 
@@ -61,6 +62,7 @@ class OpenSkyFlightsFeed:
         """The credits of the bucket for flights."""
         return self._access.ledger
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Two requests for each airport code."""
         codes = sites_by_airport(sites)

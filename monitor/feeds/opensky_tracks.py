@@ -23,6 +23,7 @@ from monitor.feeds.parsing import (
     parse_json,
     words_of,
 )
+from monitor.feeds.planned import kept_plan
 from monitor.feeds.quoting import quoted_row
 from monitor.flights.tracks.classes import default_classes
 from monitor.sites import Site
@@ -58,6 +59,7 @@ class OpenSkyTracksFeed:
         """The credits of the bucket for tracks."""
         return self._access.ledger
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """One request for each aircraft; it serves every site that aircraft come to."""
         names = tuple(sorted(site.id for site in sites if site.flies))

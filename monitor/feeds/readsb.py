@@ -17,6 +17,7 @@ from monitor.feeds.aircraft import AircraftReader
 from monitor.feeds.circles import Circle, circle_around, merge_near_circles
 from monitor.feeds.options import MAX_AGE_S, MAX_POSITION_AGE_S, number_option
 from monitor.feeds.parsing import feed_instant, json_number, parse_json, words_of
+from monitor.feeds.planned import kept_plan
 from monitor.feeds.receiver import Receiver, heard_in
 from monitor.sites import Site
 
@@ -60,6 +61,7 @@ class ReadsbFeed:
         self._stated: tuple[float, float] | None = None
         self._stated_at: datetime | None = None
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Plan few circles: each covers its sites and a margin around them; near sites share one."""
         places = [(site.id, circle_around(site)) for site in sites if site.flies]

@@ -20,6 +20,7 @@ from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.links import ForeignLinkError, followed, next_link
 from monitor.feeds.parsing import parse_json, words_of
+from monitor.feeds.planned import kept_plan
 from monitor.feeds.stac_items import ItemReader
 from monitor.sites import Site
 
@@ -81,6 +82,7 @@ class StacFeed:
         self._max_pages = options["max_pages"]
         self._get_only = False
 
+    @kept_plan
     def scopes(self, sites: Sequence[Site]) -> Sequence[Scope]:
         """Ask for many outlines at once."""
         ordered = sorted((site for site in sites if not site.is_region), key=lambda site: site.id)

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from db.engine import Connection
-from db.polls import last_finished_poll, last_good_poll, last_heeded_poll, last_turned_away, let_through
+from db.polls import (
+    last_finished_polls,
+    last_good_polls,
+    last_heeded_polls,
+    last_turned_away,
+    let_through,
+)
 from db.provider_states import read_state
 from db.records import Poll
 from monitor.feeds import Provider, Scope
@@ -82,8 +88,7 @@ def in_turn(
     connection: Connection, provider: Provider, scopes: Sequence[Scope], after_slot: int
 ) -> list[Scope]:
     """The scopes that were not heeded after this slot, in the order in which they are to be asked: the longest wait first."""
-    heeded = {scope.key: last_heeded_poll(connection, provider.name, scope.key) for scope in scopes}
-    last = {key: found for key, found in heeded.items() if found is not None}
+    last = last_heeded_polls(connection, provider.name, {scope.key for scope in scopes})
     due = [scope for scope in scopes if scope.key not in last or last[scope.key].slot <= after_slot]
     return sorted(due, key=lambda scope: last[scope.key].started_at if scope.key in last else _LONG_AGO)
 
@@ -93,12 +98,8 @@ def troubled(
 ) -> list[tuple[Scope, Poll]]:
     """The scopes that were not answered for longer than their turn takes, each with its newest poll, which failed."""
     patience = timedelta(seconds=max(POLL_WORTH_S, 2 * slots * provider.interval_s))
-    found = []
-    for scope in scopes:
-        newest = last_finished_poll(connection, provider.name, scope.key)
-        if newest is None or newest.outcome != "failed":
-            continue
-        good = last_good_poll(connection, provider.name, scope.key)
-        if good is None or good.started_at < now - patience:
-            found.append((scope, newest))
-    return found
+    ended = last_finished_polls(connection, provider.name, {scope.key for scope in scopes})
+    failed = {key: newest for key, newest in ended.items() if newest.outcome == "failed"}
+    good = last_good_polls(connection, provider.name, failed)
+    long_ago = {key for key in failed if key not in good or good[key].started_at < now - patience}
+    return [(scope, failed[scope.key]) for scope in scopes if scope.key in long_ago]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from db.engine import Connection
 from db.imagery import scenes
 from db.observations import looks
-from db.polls import last_good_poll
+from db.polls import last_good_polls
 from monitor.app import App
 from monitor.imagery.cadence import Cadence, cadence
 from monitor.imagery.looks import PASSES_METRIC
@@ -40,8 +40,10 @@ def _answered(connection: Connection, app: App) -> Mapping[str, Mapping[str, dat
     """When providers that watch nothing by themselves last gave a good answer about each site, by site and provider."""
     found: dict[str, dict[str, datetime]] = {}
     for name, feed in app.feeds.items():
-        for scope in () if feed.watches else feed.scopes(list(app.sites.values())):
-            if poll := last_good_poll(connection, name, scope.key):
+        scopes = () if feed.watches else feed.scopes(list(app.sites.values()))
+        newest = last_good_polls(connection, name, {scope.key for scope in scopes})
+        for scope in scopes:
+            if poll := newest.get(scope.key):
                 for site_id in scope.site_ids:
                     found.setdefault(site_id, {})[name] = poll.started_at
     return found

@@ -36,7 +36,7 @@ class PixelStatus:
 
 def pixel_status(connection: Connection, sites: Sequence[Site], mb_a_day: int, now: datetime) -> PixelStatus:
     """Read how far it is."""
-    known = pixel_summaries(connection)
+    known = pixel_summaries(connection, [site.id for site in sites])
     found = tuple(_site(connection, site, known.get(site.id, _NOTHING)) for site in sites)
     read = bytes_read_on(connection, f"{now:%Y-%m-%d}")
     words = f"Read today (UTC): {read / _MB:,.1f} MB of at most about {mb_a_day:,} MB (imagery_mb_a_day)."

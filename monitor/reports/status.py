@@ -1,18 +1,25 @@
 """How the watch is going: feeds, sites, outbox and leader, read from the database alone."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
-from db.alerts import alerts
+from db.alerts import open_alerts
 from db.blindness import open_periods
-from db.coverage import coverage, first_watched, rejected_counts
+from db.coverage import (
+    coverage,
+    coverage_by_site,
+    first_watched,
+    first_watched_by_site,
+    rejected_counts,
+)
 from db.deliveries import OutboxSummary, outbox_summary
 from db.engine import Connection, reading
 from db.evaluations import unjudged
 from db.leases import Lease, is_alive, lease_holder
-from db.polls import last_good_poll, polls
+from db.polls import last_good_polls, polls
 from db.provider_states import read_state
 from db.records import HOUR_S, CoverageHour, Outcome, ProviderState
 from db.silences import Silence, silences
@@ -161,9 +168,9 @@ def _delivered_s(connection: Connection, provider: Provider, now: datetime) -> f
 
 
 def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus, ...]:
-    opened = [each.site_id for each in alerts(connection, status="open")]
+    opened = Counter(each.site_id for each in open_alerts(connection))
     blind = open_periods(connection)
-    answered = last_answered(connection, app)
+    answered, shares = last_answered(connection, app), watched_24h_by_site(connection, list(app.sites), now)
     passes = (
         PassReader(connection, app, now) if any(not each.watches for each in app.feeds.values()) else None
     )
@@ -172,8 +179,8 @@ def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus,
             id=site.id,
             name=site.name,
             kind=site.kind,
-            watched_share_24h=watched_24h(connection, site.id, now),
-            open_alerts=opened.count(site.id),
+            watched_share_24h=shares[site.id],
+            open_alerts=opened[site.id],
             blind_since=blind[site.id].since if site.id in blind else None,
             last_answered_at=answered.get(site.id),
             passes=passes.cadence_of(site) if passes and not site.is_region else None,
@@ -187,8 +194,10 @@ def last_answered(connection: Connection, app: App) -> dict[str, datetime]:
     best: dict[str, datetime] = {}
     for feed in app.feeds.values():
         parts: dict[str, list[datetime | None]] = {}
-        for scope in feed.scopes(list(app.sites.values())) if feed.watches else ():
-            found = last_good_poll(connection, feed.provider.name, scope.key)
+        scopes = feed.scopes(list(app.sites.values())) if feed.watches else ()
+        newest = last_good_polls(connection, feed.provider.name, {scope.key for scope in scopes})
+        for scope in scopes:
+            found = newest.get(scope.key)
             for site_id in scope.site_ids:
                 parts.setdefault(site_id, []).append(found.finished_at if found else None)
         for site_id, moments in parts.items():
@@ -196,6 +205,18 @@ def last_answered(connection: Connection, app: App) -> dict[str, datetime]:
             if len(known) == len(moments):
                 best[site_id] = max(min(known), best.get(site_id, min(known)))
     return best
+
+
+def watched_24h_by_site(
+    connection: Connection, site_ids: Collection[str], now: datetime
+) -> dict[str, float | None]:
+    """For each site the share of the last day in which any feed watched it, of what has passed since one first did."""
+    hours = coverage_by_site(connection, site_ids, now - _DAY, now)
+    begun = first_watched_by_site(connection, site_ids)
+    return {
+        each: watched_share(hours[each], max(now - _DAY, begun.get(each, now - _DAY)), now)
+        for each in site_ids
+    }
 
 
 def watched_24h(

@@ -325,7 +325,9 @@ def _describe_channels(app: App) -> str:
 def _describe_next(app: App) -> str:
     with reading(app.engine) as connection:
         known = series_summaries(connection, app.sites)
-    best = max(known, key=lambda each: each.counted, default=None)
+    counted = [each for each in known if each.newest_counted_at]
+    # The one that goes back farthest has most to show.
+    best = min(counted, key=lambda each: each.first_at, default=None)
     history = f"sitewatch history {best.key.site_id} {best.key.metric}, " if best else ""
     return f"Try next, in another terminal: sitewatch status, {history}sitewatch alerts list."
 

@@ -75,7 +75,7 @@ class _Tagging:
         headers = MutableHeaders(raw=start["headers"])
         # Weak: packed and unpacked, it is the same content.
         headers["ETag"] = f'W/"{hashlib.sha256(body.get("body", b"")).hexdigest()[:32]}"'
-        if not _has(self._known, headers["ETag"]):
+        if not has_tag(self._known, headers["ETag"]):
             await self._send(start)
             await self._send(body)
             return
@@ -84,6 +84,7 @@ class _Tagging:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _has(known: str, tag: str) -> bool:
+def has_tag(known: str, tag: str) -> bool:
+    """Whether `If-None-Match` names this tag, weak or strong."""
     tags = {each.strip().removeprefix("W/") for each in known.split(",")}
     return "*" in tags or tag.removeprefix("W/") in tags

@@ -21,6 +21,7 @@ from db.ended_sessions import ended_sessions
 from db.engine import DataError, SQLAlchemyError, reading
 from db.late import late_engine
 from db.scenario_mark import scenario_mark
+from db.versions import DatabaseVersion
 from monitor.app import App
 from monitor.errors import InputError
 from monitor.ops.database_health import database_trouble, note_database_error
@@ -32,6 +33,7 @@ from monitor.web.api.description import describe
 from monitor.web.context import WebContext, web_of
 from monitor.web.events import ChangeFeed
 from monitor.web.files import BUILT_FOLDER, NOT_BUILT, Assets, Files
+from monitor.web.kept_pages import KeptPages
 from monitor.web.looking import routes as looking_routes
 from monitor.web.rendering import Renderer, make_environment
 from monitor.web.security import (
@@ -85,7 +87,10 @@ def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
         partial(database_trouble, settings, app.troubles),
         partial(_scenario, app),
     )
-    web = WebContext(app, clock, keys, renderer, ChangeFeed(app.engine), Sessions(partial(_ended, app)))
+    version = DatabaseVersion(app.engine)
+    kept = KeptPages(renderer, partial(_state, app, version, renderer))
+    sessions = Sessions(partial(_ended, app))
+    web = WebContext(app, clock, keys, renderer, ChangeFeed(app.engine), sessions, kept)
     site = FastAPI(
         title="sitewatch",
         version="1",
@@ -96,7 +101,8 @@ def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
         lifespan=_lifespan,
     )
     site.state.web = web
-    site.state.late = _late(web)
+    site.state.version = version
+    site.state.late = _late(web, version)
     site.mount("/static", Files(built), name="static")
     for router in _ROUTERS:
         site.include_router(router)
@@ -117,7 +123,13 @@ def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
     return site
 
 
-def _late(web: WebContext) -> WebContext:
+def _state(app: App, version: DatabaseVersion, renderer: Renderer) -> tuple[object, ...]:
+    """All that pages are made from: what the database knows, the minute, and what is known of the sites file and of troubles."""
+    minute = int(renderer.clock().timestamp()) // 60
+    return version.read(), minute, app.sites_file.sites.digest, app.sites_file.faults, renderer.trouble()
+
+
+def _late(web: WebContext, version: DatabaseVersion) -> WebContext:
     """What the public is answered from: the database and the clock as they were `public_delay_hours` ago."""
     delay = timedelta(hours=web.app.settings.public_delay_hours)
 
@@ -126,7 +138,10 @@ def _late(web: WebContext) -> WebContext:
 
     renderer = replace(web.renderer, clock=clock, trouble=lambda: "", late_by=delay)
     engine = late_engine(web.app.engine, clock)
-    return replace(web, app=replace(web.app, engine=engine), clock=clock, renderer=renderer, public=True)
+    # A view of the same database: what it shows changes with what that knows, and with the minute.
+    kept = KeptPages(renderer, partial(_state, web.app, version, renderer))
+    late = replace(web.app, engine=engine)
+    return replace(web, app=late, clock=clock, renderer=renderer, pages=kept, public=True)
 
 
 def _ended(app: App) -> frozenset[str]:
@@ -148,6 +163,7 @@ async def _lifespan(site: FastAPI) -> AsyncIterator[None]:
     current_default_thread_limiter().total_tokens = THREADS
     yield
     await site.state.web.pulse.close()
+    site.state.version.close()
     site.state.late.app.engine.dispose()
 
 

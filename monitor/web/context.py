@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from monitor.app import App
 from monitor.web.events import ChangeFeed
+from monitor.web.kept_pages import KeptPages
 from monitor.web.rendering import Renderer
 from monitor.web.security import Attempts, Clock, CookieKeys, Sessions, is_public
 
@@ -24,6 +25,7 @@ class WebContext:
     renderer: Renderer
     pulse: ChangeFeed
     sessions: Sessions
+    pages: KeptPages
     attempts: Attempts = field(default_factory=Attempts)
     public: bool = False
     """Whether whoever asks is anybody, so that what is young is not shown."""

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import PlainTextResponse, Response
 
 from alerts.attribution import data_line
-from db.alerts import alerts
+from db.alerts import alerts_by_status
 from db.coverage import coverage
 from db.engine import SQLAlchemyError, reading
 from db.migrate import current_revision, newest_revision
@@ -171,8 +171,8 @@ def _counts(registry: CollectorRegistry, here: WebContext) -> None:
         registry=registry,
     )
     with reading(here.app.engine) as connection:
-        for alert in alerts(connection):
-            by_status.labels(alert.status).inc()
+        for status, number in alerts_by_status(connection).items():
+            by_status.labels(status).set(number)
         counted: dict[str, float] = {}
         for each in series_summaries(connection, list(here.app.sites)):
             if each.newest_counted_at:

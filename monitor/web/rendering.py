@@ -34,6 +34,8 @@ from monitor.web.files import Assets
 from monitor.web.security import CSRF_COOKIE, Clock, CookieKeys
 
 _FORM_COOKIE_BYTES = 24
+FORM_MARK = f"form-token-{token_urlsafe(_FORM_COOKIE_BYTES)}"
+"""Stands for the token of a reader; nobody can know it, so that no text of others is taken for it."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -63,14 +65,16 @@ class Renderer:
         self, request: HTTPConnection, template: str, *, status: int = HTTPStatus.OK, **context: Any
     ) -> Response:
         """One page; whoever reads it gets the cookie that its forms need."""
-        cookie = request.cookies.get(CSRF_COOKIE, "")
-        fresh = cookie or token_urlsafe(_FORM_COOKIE_BYTES)
-        html = self.environment.get_template(template).render(
+        return self.sent(request, self.html(request, template, **context), status)
+
+    def html(self, request: HTTPConnection, template: str, **context: Any) -> str:
+        """The same for any reader: where forms carry a token of the reader's own stands `FORM_MARK`."""
+        return self.environment.get_template(template).render(
             {
                 "now": self.clock(),
                 "path": request.url.path,
                 "address": path_and_query(request),
-                "form_token": self.keys.form_token(fresh),
+                "form_token": FORM_MARK,
                 "guarded": self.keys.api_token is not None,
                 "trouble": self.trouble(),
                 "scenario": self.scenario(),
@@ -80,10 +84,19 @@ class Renderer:
                 **context,
             }
         )
-        response = HTMLResponse(html, status)
-        if not cookie and self.late_by is None:
-            response.set_cookie(CSRF_COOKIE, fresh, httponly=True, samesite="strict", secure=self.https)
+
+    def sent(self, request: HTTPConnection, html: str, status: int = HTTPStatus.OK) -> Response:
+        """Send what `html` gave to one reader, with the token and the cookie of that one."""
+        cookie = request.cookies.get(CSRF_COOKIE, "") or token_urlsafe(_FORM_COOKIE_BYTES)
+        response = HTMLResponse(html.replace(FORM_MARK, self.keys.form_token(cookie)), status)
+        self.add_cookie(request, response, cookie)
         return response
+
+    def add_cookie(self, request: HTTPConnection, response: Response, cookie: str = "") -> None:
+        """Give a reader who has none the cookie that forms need; the public gets none."""
+        if CSRF_COOKIE not in request.cookies and self.late_by is None:
+            value = cookie or token_urlsafe(_FORM_COOKIE_BYTES)
+            response.set_cookie(CSRF_COOKIE, value, httponly=True, samesite="strict", secure=self.https)
 
     def problem(self, request: HTTPConnection, status: int, title: str, text: str) -> Response:
         """An error as a page: what happened, and what to do."""

@@ -79,7 +79,7 @@ def test_what_nobody_watches_is_forgotten(engine: Engine) -> None:
     with reading(engine) as connection:
         assert claims(connection) == [CLAIM]
         assert estimates(connection, icao24s=["15521f"], since=NOON) == [ESTIMATE]
-        assert estimates(connection, since=NOON + HOUR) == []
+        assert estimates(connection, icao24s=["15521f"], since=NOON + HOUR) == []
 
 
 def test_estimates_never_become_reports_and_what_was_paid_is_remembered(engine: Engine) -> None:
@@ -98,7 +98,7 @@ def test_estimates_never_become_reports_and_what_was_paid_is_remembered(engine: 
     assert (report.outcome, report.fixes) == ("ok", 1)
     with reading(engine) as connection:
         assert [fix.icao24 for fix in fixes(connection)] == ["154f53"]
-        assert [each.icao24 for each in estimates(connection)] == ["15521f"]
+        assert [each.icao24 for each in estimates(connection, icao24s=["15521f", "3950c7"])] == ["15521f"]
         credit = read_state(connection, "fr24", NOON).credits
     assert credit == {"since": "2023-08-01T00:00:00+00:00", "spent": 16.0, "left": 84.0}
     poll_provider(engine, feed(), CAST, NOON + HOUR)

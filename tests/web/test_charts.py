@@ -22,7 +22,6 @@ from monitor.web.views.feed_coverage import (
     Reception,
     flight_sentence,
     imagery_sentence,
-    last_reception,
     outage_sentence,
     published_sentence,
 )
@@ -260,11 +259,6 @@ def test_a_feed_that_heard_nothing_anywhere_blames_no_place() -> None:
 def test_disturbed_hours_are_told() -> None:
     said = flight_sentence(QUIET_FIELD, FEED, heard(hours("quiet-field", 3600, 1, degraded=True)))
     assert "jamming or spoofing" in said.text
-
-
-def test_when_something_was_last_heard() -> None:
-    assert last_reception(hours("quiet-field", 3600, 0)) is None
-    assert last_reception(hours("quiet-field", 3600, 2)) == NOW
 
 
 def scene(days: int, cloud: float | None, key: str) -> Scene:

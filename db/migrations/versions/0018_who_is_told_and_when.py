@@ -18,7 +18,6 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("pressing", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.drop_constraint(op.f(_NAME), type_="check")
         batch_op.create_check_constraint(op.f(_NAME), f"state in ({_BEFORE}, 'unrouted', 'gathered', 'bundled')")
-        batch_op.create_index("ix_delivery_alert_id", ["alert_id"], unique=False)
         batch_op.create_index("ix_delivery_channel_sent_at", ["channel", "sent_at"], unique=False)
 
 
@@ -29,7 +28,6 @@ def downgrade() -> None:
     op.execute("update delivery set state = 'sent' where state = 'bundled'")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index("ix_delivery_channel_sent_at")
-        batch_op.drop_index("ix_delivery_alert_id")
         batch_op.drop_constraint(op.f(_NAME), type_="check")
         batch_op.create_check_constraint(op.f(_NAME), f"state in ({_BEFORE})")
         batch_op.drop_column("pressing")

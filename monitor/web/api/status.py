@@ -18,12 +18,12 @@ OWN = "sitewatch itself"
 
 def site_items(connection: Connection, app: App, now: datetime, site_id: str | None) -> list[SiteItem]:
     """Every watched site, or one."""
-    surveyor = OverviewReader(connection, app, now)
     wanted = [site for site in app.sites.values() if site_id in {None, site.id}]
+    surveyor = OverviewReader(connection, app, now, None if site_id is None else [site.id for site in wanted])
     return [
         _site(
             surveyor.card(site, charted=False),
-            sum(each.status == "open" for each in surveyor.told(site.id)),
+            surveyor.opened(site.id),
             surveyor.sources_of(site),
             surveyor.passes(site),
         )

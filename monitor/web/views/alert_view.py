@@ -182,7 +182,7 @@ def alert_page(
         zone=alert.details["timezone"],
         panel=panel,
         said=kinds,
-        sent=alert.id in notified_alerts(connection),
+        sent=bool(notified_alerts(connection, [alert.id])),
         as_sent=thaw(delivery) is not None,
         polls=tuple(polls_of_alert(connection, alert)),
         cause=cause,

@@ -1,6 +1,6 @@
 """What the feeds can and cannot see at a site, in plain words: silence is not zero. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -130,9 +130,3 @@ def published_sentence(newest: Observation | None, zone: str, now: datetime) -> 
     when = look_period(newest, zone)
     age = ago(newest.period_end, now)
     return CoverageSentence(kind, f"The newest count is from {when}, {age} ({counted_by(newest)}).")
-
-
-def last_reception(hours: Iterable[CoverageHour]) -> datetime | None:
-    """When a flight feed last heard anything near a site."""
-    heard = [each.hour + timedelta(hours=1) for each in hours if each.reports_nearby]
-    return max(heard, default=None)

@@ -98,7 +98,7 @@ def _measurable_in_pictures(connection: Connection, site: Site) -> tuple[str, ..
         return (f"Not measurable here: {error}.",)
     if not grid.is_kept:
         return (f"Not measurable here: {TOO_LARGE}.",)
-    read = pixel_summaries(connection).get(site.id)
+    read = pixel_summaries(connection, [site.id]).get(site.id)
     if read is None:
         return ("Not measurable here yet: no pass has been read.",)
     needed = LEAST_LOOKS + LEAST_MEASURED

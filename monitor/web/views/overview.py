@@ -1,7 +1,7 @@
 """The first page: for every site what was counted last, whether it was unusual, and what can be seen there now."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -9,18 +9,18 @@ from typing import Literal
 from alerts.attribution import alert_attributions, each_once
 from alerts.incidents.causes import counted_once
 from alerts.words import ago, counted_by, look_count, look_period, metric_words
-from db.alerts import alerts
+from db.alerts import alerts, newest_by_site, open_alerts
 from db.blindness import open_periods
 from db.causes import causes_of
-from db.coverage import coverage
+from db.coverage import last_reports
 from db.deliveries import notified_alerts
 from db.engine import Connection
 from db.evaluations import verdicts
 from db.imagery import scenes
 from db.observations import looks
-from db.pages import SeriesSummary, series_summaries
+from db.pages import SeriesSummary, newest_counts, series_summaries
 from db.provider_states import provider_states
-from db.records import Alert, Observation
+from db.records import Alert, Observation, Scene
 from db.sites import site_names
 from monitor.app import App
 from monitor.imagery.cadence import Cadence
@@ -34,7 +34,6 @@ from monitor.web.views.feed_coverage import (
     CoverageSentence,
     flight_sentence,
     imagery_sentence,
-    last_reception,
     outage_sentence,
     published_sentence,
 )
@@ -134,39 +133,52 @@ class Overview:
 class OverviewReader:
     """Reads what is known of sites, all in one view of the database."""
 
-    def __init__(self, connection: Connection, app: App, now: datetime) -> None:
+    def __init__(
+        self, connection: Connection, app: App, now: datetime, shown: Collection[str] | None = None
+    ) -> None:
+        """Read what is common to all sites, or to those that are `shown`; of each only what a line of a table needs."""
         self._connection, self._now = connection, now
-        self._sites = app.sites
+        self._sites = {each: app.sites[each] for each in (app.sites if shown is None else shown)}
         self._sources = app.sources
         feeds = list(app.feeds.values())
         self._imagery = [feed.provider for feed in feeds if not feed.watches]
         self._flights = [feed.provider for feed in feeds if feed.watches]
-        self.names = {**site_names(connection), **{site.id: site.name for site in self._sites.values()}}
+        self.names = {**site_names(connection), **{site.id: site.name for site in app.sites.values()}}
         self._blind = open_periods(connection)
-        self._ears = read_reception(connection, self._sites.values(), feeds, self.names, now)
-        self.sent = notified_alerts(connection)
+        self._ears = read_reception(connection, app.sites.values(), feeds, self.names, now)
+        self._open = open_alerts(connection)
+        self._opened = Counter(each.site_id for each in self._open)
+        self._last = newest_by_site(connection, self._sites)
         self._passes = PassReader(connection, app, now)
-        self._told: dict[str, list[Alert]] = defaultdict(list)
-        for each in reversed(alerts(connection)):
-            self._told[each.site_id].append(each)
         self._summaries: dict[str, list[SeriesSummary]] = defaultdict(list)
-        for summary in series_summaries(connection):
+        for summary in series_summaries(connection, None if shown is None else self._sites):
             self._summaries[summary.key.site_id].append(summary)
+        self._counted = newest_counts(
+            connection, [each for each in map(self._last_counted, self._sites) if each]
+        )
+        self._said = verdicts(connection, [each.key for each in self._counted.values()])
+        flying = [site.id for site in self._sites.values() if site.flies]
+        self._heard = last_reports(connection, flying, now - _LISTENED, now)
+        self._recent: dict[str, list[Scene]] = defaultdict(list)
+        if self._imagery:
+            for scene in scenes(connection, site_ids=self._sites, since=now - PASSES_OVER):
+                self._recent[scene.site_id].append(scene)
 
-    def overview(self) -> Overview:
-        """The whole first page."""
+    def overview(self, newest: Sequence[Alert] = ()) -> Overview:
+        """The whole first page, with these alerts beside the sites."""
         cards = [
             self.card(site, charted=place < FEATURED_SITES) for place, site in enumerate(self._sites.values())
         ]
-        every = [each for told in self._told.values() for each in told if each.status == "open"]
-        opened = counted_once(every, causes_of(self._connection, [each.id for each in every]))
+        opened = counted_once(self._open, causes_of(self._connection, [each.id for each in self._open]))
         asked = [each.name for each in (*self._flights, *self._imagery)]
         health = provider_states(self._connection)
         failing = [
             each for each in asked if each in health and health[each].health in {"failing", "disabled"}
         ]
         data = each_once(said for each in cards for said in self._shown_by(each))
-        return Overview(tuple(cards), opened, tuple(failing), len(asked), self.sent, tuple(data))
+        shown = {each.id for each in (*newest, *(card.alert for card in cards)) if each}
+        told = notified_alerts(self._connection, shown)
+        return Overview(tuple(cards), opened, tuple(failing), len(asked), told, tuple(data))
 
     def _shown_by(self, card: SiteCard) -> Iterator[str]:
         yield from panel_attributions(card.panel, self._sources)
@@ -176,14 +188,13 @@ class OverviewReader:
 
     def card(self, site: Site, *, charted: bool = True) -> SiteCard:
         """One site; only those `charted` get a picture and a panel."""
-        told = self._told[site.id]
         newest = self._newest(site)
-        panel = self._panel(site, told) if charted else None
+        panel = self._panel(site, self.told(site.id)) if charted else None
         return SiteCard(
             site=site,
             kind=KINDS[site.kind].label,
-            state=self._state(site, told, newest),
-            alert=told[0] if told else None,
+            state=self._state(site, newest),
+            alert=self._last.get(site.id),
             picture=self.picture(site) if charted else None,
             panel=panel,
             newest=newest,
@@ -197,7 +208,7 @@ class OverviewReader:
         return each_once(
             [
                 *(self._sources.look(newest) if newest else ()),
-                *(said for each in self._told[site.id] for said in alert_attributions(each)),
+                *(alert_attributions(self._last[site.id]) if site.id in self._last else ()),
                 *provider_attributions(feeds, self._sources, self._now),
                 *site_attributions(site),
             ]
@@ -217,7 +228,11 @@ class OverviewReader:
 
     def told(self, site_id: str) -> Sequence[Alert]:
         """The alerts of a site, the newest first."""
-        return self._told[site_id]
+        return alerts(self._connection, site_id=site_id)[::-1]
+
+    def opened(self, site_id: str) -> int:
+        """How many alerts of a site are open."""
+        return self._opened[site_id]
 
     def _panel(self, site: Site, told: Sequence[Alert]) -> Panel | None:
         found = [each for each in topics(self._summaries[site.id], told, site.watchlist) if each.subjects]
@@ -228,10 +243,12 @@ class OverviewReader:
         )
 
     def _newest(self, site: Site) -> Observation | None:
-        counted = [each for each in self._summaries[site.id] if each.newest_counted_at]
-        if not counted:
+        last = self._last_counted(site.id)
+        if last is None:
             return None
-        last = max(counted, key=lambda each: each.newest_counted_at or each.first_at)
+        if last.key in self._counted:
+            return self._counted[last.key]
+        # Its newest counts were taken back: there may be others that reach into that time.
         found = looks(
             self._connection,
             site_id=site.id,
@@ -243,13 +260,17 @@ class OverviewReader:
         )
         return next((each for each in reversed(found) if each.value is not None), None)
 
-    def _state(self, site: Site, told: Sequence[Alert], newest: Observation | None) -> SiteState:
-        heard = self._last_heard(site)
+    def _last_counted(self, site_id: str) -> SeriesSummary | None:
+        """The series of a site that was counted last."""
+        counted = [each for each in self._summaries[site_id] if each.newest_counted_at]
+        return max(counted, key=lambda each: each.newest_counted_at or each.first_at, default=None)
+
+    def _state(self, site: Site, newest: Observation | None) -> SiteState:
+        heard = self._heard.get(site.id)
         seen = max((at for at in (heard, newest.period_end if newest else None) if at), default=None)
         blind = seen is None or self._now - seen >= CURRENT_FOR
         current = newest is not None and self._now - newest.period_end < CURRENT_FOR
-        opened = sum(each.status == "open" for each in told)
-        if opened:
+        if opened := self._opened[site.id]:
             words = f"{opened} open {'alert' if opened == 1 else 'alerts'}"
             return SiteState("unusual", current, words, seen, blind)
         if newest is None:
@@ -259,15 +280,12 @@ class OverviewReader:
         return SiteState(finding, current, words, seen, blind)
 
     def _finding(self, newest: Observation) -> SiteFinding:
-        said = verdicts(self._connection, [newest.key]).get(newest.key, [])
+        said = self._said.get(newest.key)
+        if said is None:
+            said = verdicts(self._connection, [newest.key]).get(newest.key, [])
         if any(each.exceeded for each in said):
             return "unusual"
         return "ordinary" if verdict_status(said) == "evaluated" else "unknown"
-
-    def _last_heard(self, site: Site) -> datetime | None:
-        if not site.flies:
-            return None
-        return last_reception(coverage(self._connection, site.id, self._now - _LISTENED, self._now))
 
     def _sight(self, site: Site, newest: Observation | None) -> Iterator[CoverageSentence]:
         yield published_sentence(newest, site.timezone.key, self._now)
@@ -277,6 +295,5 @@ class OverviewReader:
             for provider in self._flights:
                 yield flight_sentence(site, provider, self._ears)
         if self._imagery:
-            recent = scenes(self._connection, site_id=site.id, since=self._now - PASSES_OVER)
             for provider in self._imagery:
-                yield imagery_sentence(provider, recent, self._now)
+                yield imagery_sentence(provider, self._recent[site.id], self._now)

@@ -1,6 +1,8 @@
 """The pages: sites, alerts, feeds. Reading only; what changes something is in `actions`."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,16 +11,17 @@ from fastapi.responses import HTMLResponse
 
 from alerts.attribution import MAP, alert_attributions, each_once
 from alerts.words import duration
-from db.alerts import alerts, newest_events
-from db.causes import causes_of
+from db.alerts import alert_by_id, alerts, count_alerts, newest_alerts, newest_events
+from db.causes import cause_by_id, causes_of
 from db.cutouts import newest_cutout, picture_of
 from db.deliveries import notified_alerts
 from db.engine import Connection, reading
-from db.records import Cutout
+from db.records import Alert, Cutout
 from monitor.reports.evidence import evidence_of_poll
-from monitor.web.context import Here
+from monitor.sites import Site
+from monitor.web.context import Here, WebContext
 from monitor.web.security import FRAMED_HEADERS
-from monitor.web.views.alert_view import alert_page, cause_groups
+from monitor.web.views.alert_view import CauseGroup, alert_page, cause_groups
 from monitor.web.views.atom import MEDIA_TYPE, atom_feed
 from monitor.web.views.feeds_view import feeds_page
 from monitor.web.views.map_data import map_data
@@ -35,13 +38,25 @@ NEWEST_EVENTS = 100
 @router.get("/")
 def get_index(request: Request, here: Here) -> Response:
     """Show every site: map, cards and the newest alerts."""
+    return _kept(request, here, partial(_index, request, here))
+
+
+def _kept(request: Request, here: WebContext, make: Callable[[], str | None]) -> Response:
+    """Send a page that is kept, or made now; where there is none, say so."""
+    found = here.pages.answer(request, make)
+    if found is None:
+        return _unknown(request, here, "alert", "The list of alerts is at /alerts.")
+    return found
+
+
+def _index(request: Request, here: WebContext) -> str:
     now = here.clock()
     with reading(here.app.engine) as connection:
-        overview_reader = OverviewReader(connection, here.app, now)
-        overview = overview_reader.overview()
-        every = alerts(connection)[::-1]
-        newest = cause_groups(every, causes_of(connection, [each.id for each in every]))[:NEWEST_ALERTS]
-    return here.renderer.page(
+        newest = _newest_groups(connection)
+        overview = OverviewReader(connection, here.app, now).overview(
+            [alert for group in newest for alert in group.alerts]
+        )
+    return here.renderer.html(
         request,
         "index.html",
         overview=overview,
@@ -59,9 +74,13 @@ def get_site(request: Request, here: Here, site_id: str, asked: Annotated[PanelQ
     watched = here.app.sites.get(site_id)
     if watched is None:
         return _unknown(request, here, "site", "The list of sites is on the first page.")
+    return _kept(request, here, partial(_site, request, here, watched, asked))
+
+
+def _site(request: Request, here: WebContext, watched: Site, asked: PanelQuery) -> str:
     with reading(here.app.engine) as connection:
         view = site_page(connection, here.app, watched, here.clock(), asked)
-    return here.renderer.page(
+    return here.renderer.html(
         request, "site.html", view=view, map=map_data([view.card.mark]), data=[*view.data, MAP]
     )
 
@@ -89,24 +108,56 @@ def get_alert_list(
     request: Request, here: Here, status: str = "", site: str = "", cause: str = ""
 ) -> Response:
     """List the alerts, the newest first, those that share a cause under it."""
+    return _kept(request, here, partial(_alert_list, request, here, status, site, cause))
+
+
+def _alert_list(request: Request, here: WebContext, status: str, site: str, cause: str) -> str:
     with reading(here.app.engine) as connection:
-        found = alerts(connection, site_id=site or None, status=status or None)[::-1]
-        told = notified_alerts(connection)
+        if cause:
+            found, left_out = _alerts_of(connection, cause, site, status), 0
+        else:
+            found, left_out = _alerts_listed(connection, site, status)
+        told = notified_alerts(connection, [each.id for each in found])
         causes = causes_of(connection, [each.id for each in found])
-    if cause:
-        found = [each for each in found if each.id in causes and causes[each.id].id == cause]
-    return here.renderer.page(
+    return here.renderer.html(
         request,
         "alerts.html",
-        groups=cause_groups(found[:MOST_ALERTS], causes),
+        groups=cause_groups(found, causes),
         chosen_cause=cause,
-        data=each_once(said for each in found[:MOST_ALERTS] for said in alert_attributions(each)),
+        data=each_once(said for each in found for said in alert_attributions(each)),
         told=told,
-        left_out=max(0, len(found) - MOST_ALERTS),
+        left_out=left_out,
         chosen_status=status,
         chosen_site=site,
         sites=here.app.sites,
     )
+
+
+def _alerts_listed(connection: Connection, site: str, status: str) -> tuple[list[Alert], int]:
+    """The newest alerts that are asked for, as many as are shown, and how many more there are."""
+    if site:
+        found = alerts(connection, site_id=site, status=status or None)[::-1]
+        return found[:MOST_ALERTS], max(0, len(found) - MOST_ALERTS)
+    found = newest_alerts(connection, MOST_ALERTS, status or None)
+    return found, max(0, count_alerts(connection, status or None) - len(found))
+
+
+def _alerts_of(connection: Connection, cause_id: str, site: str, status: str) -> list[Alert]:
+    """The alerts that share a cause, of those that are asked for, the newest first."""
+    cause = cause_by_id(connection, cause_id)
+    found = [alert_by_id(connection, each) for each in (cause.alert_ids if cause else ())]
+    wanted = [
+        each
+        for each in found
+        if each is not None and site in {"", each.site_id} and status in {"", each.status}
+    ]
+    return sorted(wanted, key=lambda each: each.opened_at, reverse=True)
+
+
+def _newest_groups(connection: Connection) -> tuple[CauseGroup, ...]:
+    """The newest alerts for the first page, those that share a cause as one."""
+    found = newest_alerts(connection, MOST_ALERTS)
+    return cause_groups(found, causes_of(connection, [each.id for each in found]))[:NEWEST_ALERTS]
 
 
 @router.get("/alerts.atom")
@@ -124,11 +175,13 @@ def get_alert(
     request: Request, here: Here, alert_id: str, event: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
     """Show one alert."""
+    return _kept(request, here, partial(_alert, request, here, alert_id, event))
+
+
+def _alert(request: Request, here: WebContext, alert_id: str, event: int | None) -> str | None:
     with reading(here.app.engine) as connection:
         view = alert_page(connection, here.app, alert_id, here.clock(), event)
-    if view is None:
-        return _unknown(request, here, "alert", "The list of alerts is at /alerts.")
-    return here.renderer.page(request, "alert.html", view=view, data=view.data)
+    return None if view is None else here.renderer.html(request, "alert.html", view=view, data=view.data)
 
 
 @router.get("/alerts/{alert_id}/email")
@@ -158,9 +211,13 @@ def get_poll(request: Request, here: Here, poll_id: int) -> Response:
 @router.get("/feeds")
 def get_feeds(request: Request, here: Here) -> Response:
     """Show the feeds, their health and their terms."""
+    return _kept(request, here, partial(_feeds, request, here))
+
+
+def _feeds(request: Request, here: WebContext) -> str:
     view = feeds_page(here.app, here.clock())
     data = each_once(each.provider.attribution for each in view.feeds)
-    return here.renderer.page(request, "feeds.html", view=view, data=data)
+    return here.renderer.html(request, "feeds.html", view=view, data=data)
 
 
 def _unknown(request: Request, here: Here, what: str, where: str) -> Response:

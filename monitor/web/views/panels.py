@@ -166,7 +166,8 @@ class PanelReader:
         judged = verdicts(self.connection, [each.key for each in shown_looks])
         placed = {each.key: self._placed(each, found, stated) for each in counts}
         context = RowContext(self.zone, self.site_names, judged, alert_of, placed)
-        usual = list(self._usual(topic, watch)) if watch and not topic.lanes else []
+        # Without a single count there is nothing to draw beside it.
+        usual = list(self._usual(topic, watch)) if watch and topic.subjects and not topic.lanes else []
         shown = ChartInput(self.zone, self.now, found, stated, frozenset(alert_of), self.site_names, usual)
         title = metric_words(topic.metric)
         chart = lane_chart(shown, title) if topic.lanes else value_chart(shown, title, height)

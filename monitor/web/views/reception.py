@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from db.coverage import coverage
+from db.coverage import coverage_by_site
 from db.engine import Connection
-from db.polls import last_good_poll, polls
+from db.polls import last_good_polls, polls
 from monitor.feeds import Feed, Scope
 from monitor.sites import Site
 from monitor.sites.airports import nearest_airport
@@ -21,7 +21,7 @@ def read_reception(
 ) -> Reception:
     """What was heard in the 24 hours before `now`."""
     flying = [site for site in sites if site.flies]
-    hours = {site.id: coverage(connection, site.id, now - RECEPTION_OVER, now) for site in flying}
+    hours = coverage_by_site(connection, [site.id for site in flying], now - RECEPTION_OVER, now)
     crowds = [
         crowd for feed in feeds if feed.watches for crowd in _crowds(connection, feed, flying, names, now)
     ]
@@ -33,8 +33,9 @@ def _crowds(
 ) -> Iterator[BusyPlace]:
     provider = feed.provider.name
     scopes = feed.scopes(sites)
+    newest = last_good_polls(connection, provider, {scope.key for scope in scopes})
     for scope in scopes:
-        found = last_good_poll(connection, provider, scope.key)
+        found = newest.get(scope.key)
         if found is not None and now - RECEPTION_OVER <= found.started_at <= now:
             place = names.get(scope.site_ids[0], scope.site_ids[0])
             yield BusyPlace(provider, place, found.item_count or 0, scope.site_ids)

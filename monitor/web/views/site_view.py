@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from alerts.attribution import each_once
+from alerts.attribution import alert_attributions, each_once
 from alerts.channels.safe_text import safe_url
 from alerts.judging.judgeability import Judgeability, judgeability
 from alerts.words import metric_words, named, period_words, quoted_note
 from db.declared import notes
+from db.deliveries import notified_alerts
 from db.engine import Connection
 from db.pages import VisitFilter, visit_page
 from db.records import Alert, Note
@@ -101,7 +102,7 @@ class SitePage:
 
 def site_page(connection: Connection, app: App, site: Site, now: datetime, asked: PanelQuery) -> SitePage:
     """Gather a site's page; what is asked for is shown, else the most telling counts."""
-    overview_reader = OverviewReader(connection, app, now)
+    overview_reader = OverviewReader(connection, app, now, [site.id])
     told = overview_reader.told(site.id)
     known = topics(overview_reader.summaries(site.id), told, site.watchlist)
     chosen = _chosen(known, asked)
@@ -117,6 +118,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
             *(said for each in remarks for said in app.sources.statement(each)),
             *(said for some in visit_attributions(connection, visits, app.sources).values() for said in some),
             picture.attribution,
+            *(said for each in told for said in alert_attributions(each)),
             *overview_reader.sources_of(site),
         ]
     )
@@ -130,7 +132,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         visits=tuple(visit_row(each, overview_reader.names) for each in visits),
         notes=tuple(_note(each, site.timezone.key) for each in reversed(remarks)),
         alerts=tuple(told),
-        told=overview_reader.sent,
+        told=notified_alerts(connection, {each.id for each in told}),
         plan=draw_plan(site),
         area_names={area.id: area.name for area in site.areas},
         watched=rules_by_metric(watch),

@@ -13,6 +13,7 @@ from monitor.config.settings import Settings
 from monitor.derive.pictures import HostsByProvider
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedClient
+from monitor.feeds.earthdata import EarthdataFiles
 from monitor.feeds.http import GuardedClient
 from monitor.feeds.providers import known_providers
 from monitor.feeds.sentinel_hub import SentinelHubStatistics
@@ -43,6 +44,8 @@ class App:
     picture_hosts: HostsByProvider
     statistics: Mapping[str, SentinelHubStatistics] = field(default_factory=dict)
     """Whoever reckons numbers of radar passes for us, by the provider that lists them: those with a key."""
+    burst_files: Mapping[str, EarthdataFiles] = field(default_factory=dict)
+    """Reads radar bursts from behind a login, by the provider that lists them: those with a token."""
     deadman: DeadMan | None = None
     clients: Sequence[GuardedClient] = ()
     classes: Classes = field(default_factory=default_classes)

@@ -52,6 +52,7 @@ from monitor.derive.pictures import PICTURE_CAPS, picture_hosts
 from monitor.feeds import Feed, FeedClient, Provider
 from monitor.feeds.authorities import CaFileError, trusting
 from monitor.feeds.detections_file import DetectionsFileFeed
+from monitor.feeds.earthdata import EarthdataFiles
 from monitor.feeds.firms import FirmsFeed
 from monitor.feeds.fr24_flights import Fr24FlightsFeed
 from monitor.feeds.fr24_live import Fr24AirportsFeed, Fr24LiveFeed
@@ -216,6 +217,11 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
         for feed in feeds.values()
         if SentinelHubStatistics.has_keys(feed.provider) and feed.provider.kind == "stac"
     }
+    burst_files = {
+        feed.provider.name: _burst_files(feed.provider, settings, clients, transport)
+        for feed in feeds.values()
+        if EarthdataFiles.has_token(feed.provider) and feed.provider.kind == "stac"
+    }
     channels = build_channels(settings, clients)
     routing = build_routing(settings, classes)
     clients += [pictures, *picture_clients.values()]
@@ -231,6 +237,7 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
         picture_clients,
         hosts,
         statistics,
+        burst_files,
         deadman,
         tuple(clients),
         classes,
@@ -302,6 +309,20 @@ def _statistics(
     client = _client(provider.name, settings, transport=transport, ca_file=provider.ca_file)
     clients.append(client)
     return SentinelHubStatistics(provider, client)
+
+
+def _burst_files(
+    provider: Provider,
+    settings: Settings,
+    clients: list[GuardedClient],
+    transport: httpx.BaseTransport | None,
+) -> EarthdataFiles:
+    """Files behind the login of a provider's archive, with a client of their own that sends no header of the catalogue's."""
+    client = _client(
+        provider.name, settings, transport=transport, caps=PICTURE_CAPS, ca_file=provider.ca_file
+    )
+    clients.append(client)
+    return EarthdataFiles(provider, client)
 
 
 def build_deadman(settings: Settings, clients: list[GuardedClient]) -> DeadMan | None:

@@ -41,6 +41,7 @@ from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.derive.pixels import PixelReport, read_passes
 from monitor.derive.radar import RadarReport, read_statistics
+from monitor.derive.radar_bursts import read_bursts
 from monitor.derive.radar_measuring import study_radar
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.tracks.identity import Aircraft, completed_aircraft, is_watched
@@ -372,9 +373,17 @@ def read_pixels(app: App, now: datetime) -> list[PixelReport]:
 
 
 def read_radar(app: App, now: datetime) -> list[RadarReport]:
-    """Ask for the numbers of a few of the radar passes that are due, and measure the sites of which some came."""
+    """Ask for numbers and pixels of a few of the radar passes that are due, and measure the sites of which some came."""
     sites = list(app.sites.values())
     reports = read_statistics(app.engine, sites, app.statistics, now, limit=SCENES_AT_ONCE)
+    reports += read_bursts(
+        app.engine,
+        sites,
+        app.burst_files,
+        now,
+        limit=SCENES_AT_ONCE,
+        most_bytes=app.settings.imagery_mb_a_day * BYTES_PER_MB,
+    )
     for site_id in sorted({report.site_id for report in reports if report.read}):
         study_radar(app.engine, app.sites[site_id], now)
     if any(report.read for report in reports):

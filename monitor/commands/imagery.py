@@ -165,7 +165,11 @@ def status(*, as_json: JsonFlag = False) -> None:
     with opened() as app, reading(app.engine) as connection:
         sites = list(app.sites.values())
         known = pixel_status(connection, sites, app.settings.imagery_mb_a_day, now)
-        radar = list(radar_sentences(connection, known_providers(app.settings), app.statistics, sites, now))
+        radar = list(
+            radar_sentences(
+                connection, known_providers(app.settings), (app.statistics, app.burst_files), sites, now
+            )
+        )
     if as_json:
         print_json({**asdict(known), "radar": radar})
         return

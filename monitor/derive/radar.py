@@ -47,7 +47,7 @@ from monitor.imagery.radar_passes import (
 from monitor.imagery.windows import RasterError
 from monitor.sites import Site
 
-STATISTICS_COLLECTIONS = ("sentinel-1-grd",)
+STATISTICS_COLLECTION = "sentinel-1-grd"
 ZONE_PART = "zone:"
 """Before the id of an area: the part of a look that holds its numbers."""
 RADAR_LOOK_BACK = timedelta(days=4 * 365)
@@ -147,7 +147,7 @@ def _all_due(engine: Engine, sites: Collection[Site], provider: str, now: dateti
 
 def _due(connection: Connection, site: Site, provider: str, now: datetime) -> Iterator[_Due]:
     known = scenes(connection, site_id=site.id, since=now - RADAR_LOOK_BACK, until=now)
-    passes, _ = radar_passes(known, STATISTICS_COLLECTIONS)
+    passes, _ = radar_passes(known, (STATISTICS_COLLECTION,))
     if not passes:
         return
     epsg = map_of_site(site)

@@ -5,7 +5,7 @@ All of it is reckoned anew out of what is kept whenever a look is added: there a
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from db.engine import Connection, Engine, reading, writing
@@ -14,17 +14,38 @@ from db.observations import record_observations
 from db.radar import radar_admissions, radar_looks, store_radar_admissions
 from db.records import Observation, Scene
 from db.records.radar import RadarAdmission, RadarLook
-from monitor.derive.radar import ZONE_PART, drawn_zones
+from monitor.derive.radar import ZONE_PART, drawn_digest, drawn_zones
+from monitor.imagery.grid import Bools, Floats32
+from monitor.imagery.kept import unpacked
 from monitor.imagery.map_zone import map_of_site
 from monitor.imagery.observed import measured_looks
-from monitor.imagery.radar import RING_AREA, OrbitLook, RadarZone, numbers_from_json
+from monitor.imagery.radar import RING_AREA, OrbitLook, RadarZone, ZoneNumbers, numbers_from_json
+from monitor.imagery.radar_aircraft import (
+    AIRCRAFT,
+    APRON_KINDS,
+    ApronLook,
+    apron_words,
+    measured_aircraft,
+    study_aircraft,
+)
 from monitor.imagery.radar_passes import orbit_name, radar_zones
+from monitor.imagery.radar_pixels import (
+    BURST_PIXEL_M,
+    burst_grid,
+    burst_levels,
+    laid_together,
+    numbers_of_zone,
+    zone_mask,
+)
 from monitor.imagery.radar_study import OrbitStudy, radar_words, study_orbit
 from monitor.imagery.study import Admission
+from monitor.imagery.windows import RasterError
 from monitor.sites import Site
 
 STATISTICS_PROCEDURE = "imagery/sar/statistics-1"
 """Numbers that a service reckoned; behind it stands the orbit, since looks of two orbits are never compared."""
+BURST_PROCEDURE = "imagery/sar/bursts-1"
+"""Pixels of 30 m, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +54,14 @@ class RadarStudy:
 
     admissions: list[RadarAdmission]
     looks: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Aprons:
+    """Pixels of one orbit, in order of time, and which of them belong to each apron and to the ring."""
+
+    looks: list[ApronLook]
+    masks: Mapping[str, Bools]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +74,7 @@ class _Orbit:
     zones: list[RadarZone]
     drawn: Mapping[str, str]
     """What was drawn of each area, by its id."""
+    aprons: _Aprons | None = None
 
 
 def study_radar(engine: Engine, site: Site, now: datetime, *, anew: bool = False) -> RadarStudy:
@@ -61,9 +91,9 @@ def study_radar(engine: Engine, site: Site, now: datetime, *, anew: bool = False
     decided: list[RadarAdmission] = []
     found: list[Observation] = []
     counted: dict[str, int] = {}
-    for orbit in _orbits(site, kept):
+    for orbit in [*_orbits(site, kept), *_burst_orbits(site, kept)]:
         counted[orbit.procedure] = len(orbit.looks)
-        study = study_orbit(orbit.looks, orbit.zones, orbit.procedure)
+        study = _with_aircraft(orbit, study_orbit(orbit.looks, orbit.zones, orbit.procedure))
         some = [_standing(_decided(site, orbit, learned, now), standing) for learned in study.admissions]
         decided += some
         found += _told(site, study, some, by_pass, now)
@@ -108,6 +138,65 @@ def _orbits(site: Site, kept: Sequence[RadarLook]) -> Iterator[_Orbit]:
         yield _Orbit(f"{STATISTICS_PROCEDURE}/{name}", name, looks, zones, drawn)
 
 
+def _burst_orbits(site: Site, kept: Sequence[RadarLook]) -> Iterator[_Orbit]:
+    """The same out of pixels of bursts that lie on the site's own map as it is drawn today."""
+    epsg = map_of_site(site)
+    try:
+        grid, zones = burst_grid(site, epsg), radar_zones(site, epsg)
+    except RasterError:
+        return
+    masks = {zone.area_id: zone_mask(grid, shape) for zone, shape in zones}
+    drawn = {zone.area_id: drawn_digest(shape) for zone, shape in zones}
+    seen_as = [
+        replace(zone, area_m2=float(masks[zone.area_id].sum()) * BURST_PIXEL_M**2)
+        for zone, _ in zones
+        if zone.area_id != RING_AREA
+    ]
+    grouped: dict[int, dict[str, list[RadarLook]]] = defaultdict(lambda: defaultdict(list))
+    for each in kept:
+        if each.codes is not None and each.drawn == grid.digest:
+            grouped[each.relative_orbit][each.look_key].append(each)
+    for number, by_look in sorted(grouped.items()):
+        ordered = sorted(by_look.items(), key=lambda one: (one[1][0].acquired_at, one[0]))
+        levels = laid_together(
+            [{each.part: burst_levels(unpacked(each.codes or b"")) for each in parts} for _, parts in ordered]
+        )
+        looks = [
+            OrbitLook(key, parts[0].acquired_at, _seen_in(of_pass, masks))
+            for (key, parts), of_pass in zip(ordered, levels, strict=True)
+        ]
+        pixels = [ApronLook(look.key, of_pass[0]) for look, of_pass in zip(looks, levels, strict=True)]
+        of_aprons = {zone.area_id: masks[zone.area_id] for zone in seen_as if zone.kind in APRON_KINDS}
+        aprons = _Aprons(pixels, {**of_aprons, RING_AREA: masks[RING_AREA]})
+        name = orbit_name(number, "")
+        yield _Orbit(f"{BURST_PROCEDURE}/{name}", name, looks, seen_as, drawn, aprons)
+
+
+def _seen_in(levels: Floats32, masks: Mapping[str, Bools]) -> dict[str, ZoneNumbers]:
+    found = {area: numbers_of_zone(levels, mask) for area, mask in masks.items()}
+    return {area: numbers for area, numbers in found.items() if numbers is not None}
+
+
+def _with_aircraft(orbit: _Orbit, study: OrbitStudy) -> OrbitStudy:
+    """What was learned of an orbit, with the aircraft on its aprons where its pixels are known."""
+    if orbit.aprons is None:
+        return study
+    said = {look.key: (look, list(found)) for look, found in study.said}
+    by_key = {look.key: look for look in orbit.looks}
+    admissions = list(study.admissions)
+    pixels, ring = orbit.aprons.looks, orbit.aprons.masks[RING_AREA]
+    for zone in orbit.zones:
+        apron = orbit.aprons.masks.get(zone.area_id)
+        if apron is None:
+            continue
+        found = list(measured_aircraft(pixels, zone.area_id, apron, ring, orbit.procedure))
+        for key, measured in found:
+            said.setdefault(key, (by_key[key], []))[1].append(measured)
+        told = [measured for _, measured in found]
+        admissions.append(study_aircraft(pixels, (zone.area_id, zone.name), apron, ring, told))
+    return OrbitStudy(admissions, [said[look.key] for look in orbit.looks if look.key in said])
+
+
 def _orbit_look(key: str, parts: Sequence[RadarLook]) -> OrbitLook:
     seen = {
         each.part.removeprefix(ZONE_PART): numbers_from_json(each.numbers) for each in parts if each.numbers
@@ -124,7 +213,7 @@ def _decided(site: Site, orbit: _Orbit, learned: Admission, now: datetime) -> Ra
         orbit.drawn[learned.area_id],
         learned.admitted,
         learned.clear_looks,
-        radar_words(learned, orbit.name),
+        apron_words(learned, orbit.name) if learned.metric == AIRCRAFT else radar_words(learned, orbit.name),
         asdict(learned),
         now,
     )

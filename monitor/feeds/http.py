@@ -110,13 +110,17 @@ class GuardedClient:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         accept: Sequence[int] = (200,),
+        follow: bool = True,
     ) -> Answer:
-        """Send one request and give an answer whose status is in `accept`, or raise FeedError."""
+        """Send one request and give an answer whose status is in `accept`, or raise FeedError.
+
+        Without `follow` a redirect is an answer like any other, and nothing is sent anywhere else.
+        """
         where = f"{self.name}: {method} {self._shown(url)}"
         self._keep_secret(headers or {})
         try:
             request = self._build(method, url, purpose, params=params, json=json, form=form, headers=headers)
-            answer = self._follow(request)
+            answer = self._follow(request) if follow else self._exchange(request)
         except NoAnswerError as error:
             raise FeedError(self._redact.text(f"{where}: {error}."), ours=error.ours) from None
         if answer.status not in accept:

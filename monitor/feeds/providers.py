@@ -196,6 +196,24 @@ DEFAULT_PROVIDERS = (
         terms_url="https://dataspace.copernicus.eu/terms-and-conditions",
         limits="free accounts: 10,000 processing units and 10,000 requests a month; needs client_id and client_secret",
     ),
+    Provider(
+        name="opera-rtc",
+        kind="stac",
+        base_url="https://cmr.earthdata.nasa.gov/stac/ASF",
+        interval_s=21_600,
+        licence="open data",
+        attribution="Contains modified Copernicus Sentinel data, processed by the OPERA project at NASA's Jet Propulsion Laboratory",
+        enabled=False,
+        redistribute=True,
+        options={
+            "collections": "OPERA_L2_RTC-S1_V1_1",
+            "initial_days": "400",
+            "max_pages": "60",
+            "spacing_s": "1",
+        },
+        terms_url="https://www.earthdata.nasa.gov/engage/open-data-services-software-policies/data-use-guidance",
+        limits="none published; the pixels need a free Earthdata token",
+    ),
 )
 """Every provider known by name; only those that need neither key nor agreement are on."""
 

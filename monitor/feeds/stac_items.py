@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from db.records import Scene
 from monitor.feeds.parsing import json_instant, json_integer, json_number, json_text
+from monitor.feeds.stac_bursts import burst_of
 from monitor.feeds.stac_grid import is_refuted
 from monitor.sites import Site
 from monitor.sites.geodesy import FULL_TURN_DEG, POLE_DEG
@@ -46,6 +47,9 @@ BAND_ASSETS = {
     "red": ("red", "B04"),
     "nir": ("nir", "B08"),
     "swir16": ("swir16", "B11"),
+    "vv": ("0_VV", "VV", "vv"),
+    "vh": ("0_VH", "VH", "vh"),
+    "mask": ("0_mask", "mask"),
 }
 """Files of single bands whose links are kept, by what catalogues call them."""
 _PREVIEWS = ("thumbnail", "rendered_preview", "preview", "overview")
@@ -100,9 +104,13 @@ class ItemReader:
         footprint = _footprint(item)
         if is_refuted(properties.get("grid:code"), footprint):
             raise _RefusedError("an outline that its grid code refutes")
-        platform = _platform(properties, collection)
-        pass_key = f"{platform}:{_pass(properties, acquired_at)}"
-        sensor = _sensor(properties)
+        burst = burst_of(item_id)
+        if burst is not None and burst.is_refuted(properties):
+            raise _RefusedError("two relative orbits")
+        platform = _platform(properties, collection if burst is None else burst.platform)
+        whole = _pass(properties, acquired_at) if burst is None else burst.pass_text(acquired_at, footprint)
+        pass_key = f"{platform}:{whole}"
+        sensor = _sensor(properties) if burst is None else RADAR_SENSOR
         cloud = None if sensor == RADAR_SENSOR else json_number(properties.get("eo:cloud_cover"), 0, 100)
         scenes = [
             Scene(
@@ -121,7 +129,7 @@ class ItemReader:
                 cloud_share=None if cloud is None else cloud / 100,
                 footprint=json.loads(shapely.to_geojson(footprint)),
                 links=_links(item),
-                properties=dict(_kept(properties)),
+                properties={**dict(_kept(properties)), **({} if burst is None else burst.properties)},
             )
             for site, share in self._covered(footprint)
         ]

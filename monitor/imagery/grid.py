@@ -51,18 +51,19 @@ BERTH_REACH_M = 45.0
 
 @dataclass(frozen=True, slots=True)
 class PixelGrid:
-    """Square pixels of 10 m on one UTM map, the first one's top left corner at `west` and `north` (metres)."""
+    """Square pixels, of 10 m where nothing else is said, on one UTM map, the first one's top left corner at `west` and `north` (metres)."""
 
     epsg: int
     west: float
     north: float
     height: int
     width: int
+    pixel_m: float = PIXEL_M
 
     @property
     def transform(self) -> Any:
         """From pixels to metres."""
-        return from_origin(self.west, self.north, PIXEL_M, PIXEL_M)
+        return from_origin(self.west, self.north, self.pixel_m, self.pixel_m)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -74,8 +75,8 @@ class PixelGrid:
         """West, south, east and north in metres."""
         return (
             self.west,
-            self.north - self.height * PIXEL_M,
-            self.west + self.width * PIXEL_M,
+            self.north - self.height * self.pixel_m,
+            self.west + self.width * self.pixel_m,
             self.north,
         )
 
@@ -83,6 +84,7 @@ class PixelGrid:
     def digest(self) -> str:
         """A short text that differs for any other grid."""
         text = f"{self.epsg}:{self.west:.0f}:{self.north:.0f}:{self.height}:{self.width}"
+        text += "" if self.pixel_m == PIXEL_M else f":{self.pixel_m:g}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -99,7 +101,8 @@ class PixelGrid:
     def centres(self, mask: Bools) -> npt.NDArray[np.float64]:
         """East and north in metres of the centres of the pixels in a mask."""
         rows, columns = np.nonzero(mask)
-        return np.column_stack([self.west + (columns + 0.5) * PIXEL_M, self.north - (rows + 0.5) * PIXEL_M])
+        size = self.pixel_m
+        return np.column_stack([self.west + (columns + 0.5) * size, self.north - (rows + 0.5) * size])
 
 
 @dataclass(frozen=True, slots=True)

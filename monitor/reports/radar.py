@@ -1,51 +1,70 @@
 """How far radar of the sites is read, what that costs of what a month allows, and what it lacks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from alerts.words import listed, utc
 from db.engine import Connection
 from db.imagery import scenes
 from db.radar import passes_by_orbit, radar_admissions, units_of
-from monitor.derive.radar import RADAR_LOOK_BACK, STATISTICS_COLLECTIONS
+from monitor.derive.radar import RADAR_LOOK_BACK, STATISTICS_COLLECTION
+from monitor.derive.radar_bursts import BURST_COLLECTION
 from monitor.feeds import Provider
 from monitor.feeds.options import list_option
 from monitor.feeds.sentinel_hub import SentinelHubStatistics
 from monitor.imagery.radar_passes import NO_DAY_ALONE, day_alone, radar_passes
 from monitor.sites import Site
 
-_KEY_ADVICE = (
-    "an account at the Copernicus Data Space is free, and its client_id and client_secret go into credentials in "
-    "[providers.{name}] (docs/imagery.md)"
-)
+_LACKS = {
+    STATISTICS_COLLECTION: (
+        "an account at the Copernicus Data Space is free, and its client_id and client_secret go into credentials in "
+        "[providers.{name}]"
+    ),
+    BURST_COLLECTION: (
+        "for aircraft on aprons a free Earthdata token goes into credentials = {{ token_file = … }} in [providers.{name}]"
+    ),
+}
+"""What a provider of each collection lacks where nothing can be read of what it lists."""
 
 
 def radar_sentences(
     connection: Connection,
     providers: Sequence[Provider],
-    sources: Mapping[str, SentinelHubStatistics],
+    access: tuple[Mapping[str, SentinelHubStatistics], Collection[str]],
     sites: Sequence[Site],
     now: datetime,
 ) -> Iterator[str]:
-    """Say what is asked, what it has cost and what is lacking; a missing key is said, and is no zero."""
-    able = [each for each in providers if set(list_option(each, "collections")) & set(STATISTICS_COLLECTIONS)]
-    if not able:
-        return
-    for source in sources.values():
-        yield _spent_words(connection, source, now)
-    if not sources:
-        name = next((each.name for each in able if each.enabled), able[0].name)
-        off = "" if any(each.enabled for each in able) else ", with enabled = true"
-        yield f"Radar through cloud is not read, for it needs a key: {_KEY_ADVICE.format(name=name)}{off}."
-        return
+    """Say what is asked, what it has cost and what is lacking; a missing key is said, and is no zero.
+
+    `access` has who reckons numbers, by provider, and the providers whose files can be read.
+    """
+    sources, files = access
+    able = [each for each in providers if _collection_of(each) in _LACKS]
+    lacking = [each for each in able if each.name not in {*sources, *files}]
+    read = len(lacking) < len(able)
+    yield from (_spent_words(connection, source, now) for source in sources.values())
+    # Who reads radar in one way is told of the other only where it is switched on and cannot be used.
+    missing = [each for each in lacking if each.enabled] if read else lacking
+    if missing:
+        keys = "; ".join(_LACKS[_collection_of(each)].format(name=each.name) for each in missing)
+        off = "" if any(each.enabled for each in missing) else ", with enabled = true"
+        what = "Some radar" if read else "Radar through cloud"
+        yield f"{what} is not read, for it needs a key: {keys}{off} (docs/imagery.md)."
     kept = passes_by_orbit(connection)
-    yield from (
-        f"{site.name}: radar of {listed([f'{number} passes from orbit {orbit}' for orbit, number in sorted(kept[site.id].items())])} "
-        f"is kept; {_judged_words(connection, site)}."
-        for site in sites
-        if site.id in kept
-    )
-    yield from _unusable(connection, sites, now)
+    for site in sites:
+        if site.id in kept:
+            orbits = listed(
+                [f"{number} passes from orbit {orbit}" for orbit, number in sorted(kept[site.id].items())]
+            )
+            yield f"{site.name}: radar of {orbits} is kept; {_judged_words(connection, site)}."
+    if sources:
+        yield from _unusable(connection, sites, now)
+
+
+def _collection_of(provider: Provider) -> str:
+    """The radar collection that a provider lists, '' where it lists none."""
+    named = list_option(provider, "collections") if provider.kind == "stac" else ()
+    return next((each for each in named if each in _LACKS), "")
 
 
 def _judged_words(connection: Connection, site: Site) -> str:
@@ -70,7 +89,7 @@ def _spent_words(connection: Connection, source: SentinelHubStatistics, now: dat
 def _unusable(connection: Connection, sites: Sequence[Site], now: datetime) -> Iterator[str]:
     for site in sites:
         known = scenes(connection, site_id=site.id, since=now - RADAR_LOOK_BACK, until=now)
-        passes, refused = radar_passes(known, STATISTICS_COLLECTIONS)
+        passes, refused = radar_passes(known, (STATISTICS_COLLECTION,))
         for each in passes:
             if day_alone(each, passes) is None:
                 refused[each.look_key] = NO_DAY_ALONE

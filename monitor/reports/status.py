@@ -123,7 +123,11 @@ def gather_status(app: App, now: datetime) -> WatchStatus:
             waiting_looks=len(unjudged(connection, now, _MANY)),
             radar=tuple(
                 radar_sentences(
-                    connection, known_providers(app.settings), app.statistics, list(app.sites.values()), now
+                    connection,
+                    known_providers(app.settings),
+                    (app.statistics, app.burst_files),
+                    list(app.sites.values()),
+                    now,
                 )
             ),
             storage=database_trouble(app.settings, app.troubles),

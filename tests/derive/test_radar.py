@@ -216,7 +216,7 @@ def test_a_pass_without_a_relative_orbit_is_never_asked_about(
     assert read_all(engine, service) == []
     assert service.asked == []
     with source(service) as sources, reading(engine) as connection:
-        told = list(radar_sentences(connection, [statistics_provider()], sources, [SITE], NOW))
+        told = list(radar_sentences(connection, [statistics_provider()], (sources, ()), [SITE], NOW))
     assert any(f"1 radar pass is not read: the catalogue {said}" in each for each in told), told
 
 
@@ -237,7 +237,7 @@ def test_two_orbits_within_a_day_are_asked_for_apart_or_not_at_all(engine: Engin
         assert sum(begins <= each.at < ends for each in near) == 1, "never two passes in one answer"
     with source(service) as sources, reading(engine) as connection:
         assert {each.relative_orbit for each in radar_looks(connection, SITE.id)} == {163, 32}
-        told = list(radar_sentences(connection, [statistics_provider()], sources, [SITE], NOW))
+        told = list(radar_sentences(connection, [statistics_provider()], (sources, ()), [SITE], NOW))
     assert any("1 radar pass is not read: another pass of the same direction" in each for each in told)
 
 
@@ -308,7 +308,7 @@ def test_no_more_is_asked_than_a_month_allows_and_what_requests_really_cost_is_l
     passes = quiet(3)
     service = StatisticsService(WORLD, passes, dearer=0.04)
     store(engine, [WORLD.scene(each) for each in passes])
-    options = statistics_provider().options | {"units_a_month": "50"}
+    options = {**statistics_provider().options, "units_a_month": "50"}
     reports = read_all(engine, service, options=options)
     with reading(engine) as connection:
         spent = units_of(connection, "copernicus", f"{NOW:%Y-%m}")
@@ -318,13 +318,13 @@ def test_no_more_is_asked_than_a_month_allows_and_what_requests_really_cost_is_l
     used = f"copernicus: {spent.units:,.1f} of 50 processing units and 2 of 10,000 requests of this month"
     assert used in reports[-1].text
     with source(service, options=options) as sources, reading(engine) as connection:
-        told = list(radar_sentences(connection, [statistics_provider()], sources, [SITE], NOW))
+        told = list(radar_sentences(connection, [statistics_provider()], (sources, ()), [SITE], NOW))
     assert told[0].startswith(used)
     read_all(engine, service, NOW + timedelta(days=31), options=options)
     assert len(service.asked) == 3, "another month"
     with writing(engine) as connection:
         add_units(connection, "copernicus", "2030-01", 1.0, 1.0)
-    requests = statistics_provider().options | {"requests_a_month": "1"}
+    requests = {**statistics_provider().options, "requests_a_month": "1"}
     read_all(engine, service, datetime(2030, 1, 2, tzinfo=UTC), options=requests)
     assert len(service.asked) == 3
 
@@ -332,10 +332,12 @@ def test_no_more_is_asked_than_a_month_allows_and_what_requests_really_cost_is_l
 def test_without_a_key_status_says_what_to_do_and_nothing_is_counted(engine: Engine) -> None:
     providers = known_providers(load_settings({}))
     with reading(engine) as connection:
-        (told,) = radar_sentences(connection, providers, {}, [SITE], NOW)
+        (told,) = radar_sentences(connection, providers, ({}, ()), [SITE], NOW)
     assert told == (
-        "Radar through cloud is not read, for it needs a key: an account at the Copernicus Data Space is free, and its client_id and "
-        "client_secret go into credentials in [providers.copernicus] (docs/imagery.md), with enabled = true."
+        "Radar through cloud is not read, for it needs a key: an account at the Copernicus Data Space is free, and its "
+        "client_id and client_secret go into credentials in [providers.copernicus]; for aircraft on aprons a free "
+        "Earthdata token goes into credentials = { token_file = … } in [providers.opera-rtc], with enabled = true "
+        "(docs/imagery.md)."
     )
     store(engine, [WORLD.scene(each) for each in quiet(1)])
     assert read_statistics(engine, [SITE], {}, NOW, limit=8) == []

@@ -46,7 +46,9 @@ def _client(handler: Handler) -> GuardedClient:
     return client(handler, "copernicus", secrets=(CLIENT_SECRET,), headers={})
 
 
-def answering(document: Any, status: int = 200, **headers: str) -> SentinelHubStatistics:
+def answering(
+    document: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> SentinelHubStatistics:
     """A service that gives every token, and this to every question."""
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -101,7 +103,7 @@ def test_the_numbers_of_a_zone_are_those_of_its_pixels() -> None:
 def test_without_a_word_about_the_price_the_estimate_counts() -> None:
     _, priced = answering(good()).radar(QUESTION, NOW)
     assert priced.units == priced.estimated > 0
-    _, odd = answering(good(), **{"X-ProcessingUnits-Spent": "nan"}).radar(QUESTION, NOW)
+    _, odd = answering(good(), headers={"X-ProcessingUnits-Spent": "nan"}).radar(QUESTION, NOW)
     assert odd.units == odd.estimated
 
 
@@ -210,7 +212,7 @@ def test_what_is_no_number_is_a_reason_and_never_a_value(document: Any, said: st
 def test_asked_too_often_it_is_left_alone_for_a_minute_at_least(said: str | None, wait_s: float) -> None:
     headers = {} if said is None else {"Retry-After": said}
     with pytest.raises(FeedError) as caught:
-        answering({"error": {"code": "RATE_LIMIT_EXCEEDED"}}, 429, **headers).radar(QUESTION, NOW)
+        answering({"error": {"code": "RATE_LIMIT_EXCEEDED"}}, 429, headers).radar(QUESTION, NOW)
     assert (caught.value.status, caught.value.retry_after_s) == (429, wait_s)
     assert caught.value.ends_round
 
@@ -283,7 +285,7 @@ def test_classes_of_a_zone_are_counted_without_what_lies_around_it() -> None:
 
 def test_half_a_key_stops_the_start_and_a_zone_too_large_is_not_sent() -> None:
     with pytest.raises(SettingsError, match="client_id and client_secret, or neither"):
-        asking(httpx.Response, credentials={"client_id": CLIENT_ID})
+        asking(lambda _: httpx.Response(200), credentials={"client_id": CLIENT_ID})
     service = StatisticsService(WORLD, [RadarPass(AT)])
     huge = ZoneQuestion("everything", box(0, 0, 30_000, 30_000), WORLD.epsg, AT, "descending")
     with pytest.raises(FeedError, match="Draw it smaller"):

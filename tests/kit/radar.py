@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -28,7 +30,8 @@ from monitor.feeds import Provider
 from monitor.imagery.radar import BINS, HIGH_DB, LOW_DB
 from monitor.imagery.windows import projected
 from monitor.sites import Site
-from tests.kit.pictures import utm_of
+from tests.kit.fake_feeds import Asked
+from tests.kit.pictures import cog, ranged, utm_of
 
 Powers = NDArray[np.float64]
 PIXEL_M = 10.0
@@ -159,7 +162,7 @@ class RadarWorld:
             slice(0, self.shape[0] // 12) if orbit.state == "ascending" else slice(-self.shape[0] // 12, None)
         )
         laid_over[band] = 0.6
-        return self.hostile * (lit + laid_over * (kinds == _TREES))
+        return np.asarray(self.hostile * (lit + laid_over * (kinds == _TREES)))
 
     def powers(self, one: RadarPass) -> tuple[Powers, Powers]:
         """γ0 of VV and VH (row, column) at 10 m, with speckle."""
@@ -177,7 +180,8 @@ class RadarWorld:
             level += _RAIN_DB * (kinds != _TOWN)
         level = np.where(water, _WATER_DB + self.hostile * rng.normal(0, _WIND_DB), level)
         steady = self.corners(one.orbit) * 10 ** (rng.normal(0, 0.5) / 10)
-        things = self._things(one, rng)
+        # Drawn apart, so that the same look without them has the same speckle.
+        things = self._things(one, np.random.default_rng([self.seed, 3, int(one.at.timestamp())]))
         vv = (10 ** (level / 10) + np.where(water, 0, steady)) * self._speckle(rng) + things
         cross = 10 ** ((level + _CROSS_DB) / 10) + 0.05 * steady
         vh = cross * self._speckle(rng) + 0.1 * things
@@ -391,3 +395,124 @@ def interval(span: Mapping[str, str], outputs: Mapping[str, Any]) -> dict[str, A
 def square(around: BaseGeometry, side_m: float) -> BaseGeometry:
     """A square with its middle where that of a shape is."""
     return around.centroid.buffer(side_m / 2, cap_style="square")
+
+
+ARCHIVE, EGRESS, SIGNED = (
+    "datapool.asf.alaska.edu",
+    "cumulus.asf.earthdatacloud.nasa.gov",
+    "d111111abcdef8.cloudfront.net",
+)
+EARTHDATA_TOKEN = "eyJ0eXAiOiJKV1QiLCJ.earthdata-token.sig"
+TRACK = 115
+BURSTS = ("T115-245714-IW1", "T115-245715-IW1")
+
+
+def burst_provider(**changes: Any) -> Provider:
+    """A catalogue of bursts whose files lie behind a login."""
+    values: dict[str, Any] = {
+        "name": "opera-rtc",
+        "kind": "stac",
+        "base_url": "https://stac.example/ASF",
+        "interval_s": 3600,
+        "licence": "test",
+        "attribution": "Test bursts",
+        "credentials": {"token": EARTHDATA_TOKEN},
+        "options": {"collections": "OPERA_L2_RTC-S1_V1_1"},
+    }
+    return Provider(**{**values, **changes})
+
+
+@dataclass
+class BurstArchive:
+    """The archive of a world's bursts, two of them one above the other, as it hands files out: redirect, token, signed address."""
+
+    world: RadarWorld
+    files: dict[str, bytes] = field(default_factory=dict)
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    """Host, path and Authorization of every request."""
+    signature: int = 1
+    signed_lasts: int = 10**9
+    """So many requests a signature is good for."""
+
+    def scenes(
+        self, one: RadarPass, bursts: Sequence[str] = BURSTS, made: str = "20230102T000000Z"
+    ) -> list[Scene]:
+        """Write the files of a pass, and give its scenes."""
+        vv, vh = (_coarse(each) for each in self.world.powers(one))
+        return [self._scene(one, name, made, vv, vh) for name in bursts]
+
+    def _scene(self, one: RadarPass, name: str, made: str, vv: Powers, vh: Powers) -> Scene:
+        rows = int(vv.shape[0])
+        part = slice(0, rows * 3 // 5) if name == BURSTS[0] else slice(rows * 2 // 5, rows)
+        item = f"OPERA_L2_RTC-S1_{name}_{one.at:%Y%m%dT%H%M%SZ}_{made}_S1{one.platform[-1].upper()}_30_v1.0"
+        west, north = self.world.origin
+        mask = np.zeros(vv.shape, np.uint8)
+        mask[:, :2] = 2
+        layers: dict[str, NDArray[Any]] = {
+            "VV": vv.astype(np.float32),
+            "VH": vh.astype(np.float32),
+            "mask": mask,
+        }
+        for layer, pixels in layers.items():
+            whole = pixels[part].copy()
+            if layer != "mask":
+                whole[:, -1] = np.nan
+            self.files[f"/RTC/OPERA-S1/{item}_{layer}.tif"] = _burst_file(
+                whole, (west, north - part.start * 30), self.world.epsg
+            )
+        link = f"https://{ARCHIVE}/RTC/OPERA-S1/{item}"
+        return self.world.scene(
+            one,
+            provider="opera-rtc",
+            collection="OPERA_L2_RTC-S1_V1_1",
+            item_id=item,
+            look_key=f"{one.platform}:T{TRACK}-{one.at:%Y%m%d}:{self.world.site.id}",
+            covered_share=0.6,
+            links={"vv": f"{link}_VV.tif", "vh": f"{link}_VH.tif", "mask": f"{link}_mask.tif"},
+            properties={"sat:relative_orbit": TRACK, "opera:burst_id": name},
+        )
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request."""
+        host, path, sent = request.url.host, request.url.path, request.headers.get("Authorization", "")
+        self.asked.append((host, path, sent))
+        if host == ARCHIVE:
+            return httpx.Response(302, headers={"Location": f"https://{EGRESS}/OPERA{path}"})
+        if host == EGRESS:
+            return self._egress(path, sent)
+        if host != SIGNED or sent or f"Signature={self.signature}" not in str(request.url.query):
+            return httpx.Response(403)
+        if self.signed_lasts <= 0:
+            self.signature += 1
+            return httpx.Response(403)
+        self.signed_lasts -= 1
+        body = self.files.get(path)
+        if body is None:
+            return httpx.Response(404)
+        asked = Asked(request.method, path, {"range": request.headers.get("Range", "")}, b"")
+        status, headers, part = ranged(body)(asked)
+        return httpx.Response(status, headers=headers, content=part)
+
+    def _egress(self, path: str, sent: str) -> httpx.Response:
+        if sent != f"Bearer {EARTHDATA_TOKEN}":
+            return httpx.Response(
+                302, headers={"Location": "https://urs.earthdata.nasa.gov/oauth/authorize?client_id=x"}
+            )
+        self.signed_lasts = max(self.signed_lasts, 3)
+        target = f"https://{SIGNED}{path.removeprefix('/OPERA')}?A-userid=me&Expires=1&Signature={self.signature}&Key-Pair-Id=K"
+        return httpx.Response(303, headers={"Location": target})
+
+
+def _coarse(power: Powers) -> Powers:
+    rows, columns = power.shape
+    return np.asarray(power.reshape(rows // 3, 3, columns // 3, 3).mean(axis=(1, 3)))
+
+
+def _burst_file(pixels: NDArray[Any], origin: tuple[float, float], epsg: int) -> bytes:
+    with TemporaryDirectory() as folder:
+        nodata = np.nan if pixels.dtype.kind == "f" else 255
+        transform = Affine(30, 0, origin[0], 0, -30, origin[1])
+        path = cog(
+            Path(folder) / "burst.tif", pixels[np.newaxis], origin, epsg, transform=transform, nodata=nodata
+        )
+        return path.read_bytes()

@@ -5,6 +5,7 @@ with it), and what is left is divided by how bright the land of the scene is, so
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -149,25 +150,46 @@ def _smoothed(bands: Floats32, used: Bools, step: int, sigma: float) -> tuple[Fl
 
     def blurred(values: Floats32) -> Floats32:
         cells = np.add.reduceat(np.add.reduceat(values, range(0, height, step), 0), range(0, width, step), 1)
-        wide = ndimage.gaussian_filter(cells, 4 * sigma) + 1e-3 * ndimage.gaussian_filter(cells, 16 * sigma)
-        return np.asarray(ndimage.gaussian_filter(cells, sigma) + 1e-2 * wide, np.float32)
+        wide = _gaussian(cells, 4 * sigma) + 1e-3 * _gaussian(cells, 16 * sigma)
+        return np.asarray(_gaussian(cells, sigma) + 1e-2 * wide, np.float32)
 
     weight = blurred(used.astype(np.float32)) + 1e-12
-    rows, columns = ((np.arange(n) + 0.5) / step - 0.5 for n in (height, width))
-    grid = np.meshgrid(rows, columns, indexing="ij")
     means = [blurred(band * used) / weight for band in bands]
-    level = np.stack([_spread(mean, grid) for mean in means])
+    level = np.stack([_spread(mean, used.shape, step) for mean in means])
     spread = np.stack(
         [
-            _spread(np.sqrt(blurred((band - mean) ** 2 * used) / weight), grid)
+            _spread(np.sqrt(blurred((band - mean) ** 2 * used) / weight), used.shape, step)
             for band, mean in zip(bands, level, strict=True)
         ]
     )
     return level, spread
 
 
-def _spread(cells: Floats32, grid: tuple[npt.NDArray[np.float64], ...]) -> Floats32:
-    return np.asarray(ndimage.map_coordinates(cells, grid, order=1, mode="nearest"), np.float32)
+def _gaussian(cells: Floats32, sigma: float) -> npt.NDArray[np.float64]:
+    """SciPy's gaussian filter as two products of matrices: its kernels are longer than the few cells that they run over."""
+    height, width = cells.shape
+    whole = _gaussian_of(height, sigma) @ cells.astype(np.float64) @ _gaussian_of(width, sigma).T
+    return np.asarray(whole, np.float64)
+
+
+@lru_cache(maxsize=32)
+def _gaussian_of(size: int, sigma: float) -> npt.NDArray[np.float64]:
+    return np.asarray(ndimage.gaussian_filter1d(np.eye(size), sigma, axis=0))
+
+
+def _spread(cells: Floats32, shape: tuple[int, ...], step: int) -> Floats32:
+    """Cells as pixels, straight lines between their middles."""
+    rows, columns = (_lines_between(size, step) for size in shape)
+    return np.asarray(rows @ cells @ columns.T, np.float32)
+
+
+@lru_cache(maxsize=32)
+def _lines_between(size: int, step: int) -> Floats32:
+    """The weight of each cell in each pixel, [pixel, cell]."""
+    cells = -(-size // step)
+    at = np.clip((np.arange(size) + 0.5) / step - 0.5, 0, cells - 1)
+    weights = 1 - np.abs(at[:, None] - np.arange(cells))
+    return np.asarray(np.clip(weights, 0, None), np.float32)
 
 
 def _scale(contrast: Floats32, land: Bools) -> Floats32:

@@ -7,7 +7,7 @@ from typing import Any
 from alerts.baselines.record import Record as Found
 from alerts.baselines.record import attainable_record_chance, comparable_looks
 from alerts.rules import attribution, citation, comparable, declared_window, site_day, unjudgeable
-from alerts.rules.among import count_bounds
+from alerts.rules.among import bounds_of_count
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import Case, RuleFinding, by_chance, cannot_tell, open_case, verdict_of_finding
 from alerts.rules.series import certain_count
@@ -125,10 +125,10 @@ def _is_alike(look: Observation, highest: Observation | None, threshold: float) 
     value = certain_count(look)
     if highest is None or highest.value is None or value <= threshold or certain_count(highest) < threshold:
         return False
-    least, _ = count_bounds(value, look.low, look.high, look.qualifier)
+    least, _ = bounds_of_count(value, look.low, look.high, look.qualifier)
     if highest.qualifier == ">=":
         return least <= highest.value
-    return least <= count_bounds(highest.value, highest.low, highest.high, highest.qualifier)[1]
+    return least <= bounds_of_count(highest.value, highest.low, highest.high, highest.qualifier)[1]
 
 
 def _comparison(value: float, threshold: float, context: RuleContext, *, alike: bool = False) -> str:

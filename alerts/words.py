@@ -152,7 +152,7 @@ def statement_words(declared: DeclaredBaseline) -> str:
             return f"no {many} before"
         case "last_seen":
             return "last seen then"
-    return f"seen in {value} of {declared.n_looks} looks"
+    return f"seen in {value} of {numbered(declared.n_looks or 0, 'look')}"
 
 
 def looks_behind(n_looks: int | None) -> str:

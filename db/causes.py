@@ -48,9 +48,9 @@ def rule_chances(
 
 
 def store_cause(connection: Connection, cause: SharedCause) -> None:
-    """Append a revision of a cause, and note of its alerts that they share it."""
+    """Append a revision of a cause, once, and note of its alerts that they share it."""
     row = asdict(cause)
-    connection.execute(shared_cause.insert(), {**row, "alert_ids": list(cause.alert_ids)})
+    insert_ignore(connection, shared_cause, [{**row, "alert_ids": list(cause.alert_ids)}])
     rows = [{"alert_id": each, "cause_id": cause.id, "at": cause.at} for each in cause.alert_ids]
     insert_ignore(connection, shared_cause_alert, rows)
 

@@ -526,13 +526,16 @@ def dead_letters(connection: Connection, channels: Collection[str]) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def waiting_together(connection: Connection) -> list[tuple[Delivery, EventKind]]:
-    """The messages about alerts that wait for others of their kind, whether or not they are to be sent; with what they tell."""
+def waiting_together(connection: Connection, since: datetime) -> list[tuple[Delivery, EventKind]]:
+    """The messages about alerts that wait for others of their kind until `since` or later, whether or not they are to be sent.
+
+    Each with what it tells.
+    """
     events = alert_event.c
     query = (
         select(delivery, events.kind.label("told"))
         .join(alert_event, and_(events.alert_id == delivery.c.alert_id, events.seq == delivery.c.event_seq))
-        .where(*_HELD)
+        .where(*_HELD, delivery.c.not_before > since)
         .order_by(delivery.c.id)
     )
     rows = [dict(row) for row in connection.execute(query).mappings()]

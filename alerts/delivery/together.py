@@ -35,8 +35,8 @@ def compose_together(
     return Message(
         identity=delivery.identity,
         thread=cause.id,
-        subject=f"[sitewatch] {numbered(len(cause.alert_ids), 'alert')} with one cause: "
-        f"{metric_named(cause.metric).many}, {cause.day}",
+        # The same whatever comes later, for mails of one thread keep one subject.
+        subject=f"[sitewatch] Several alarms at once: {metric_named(cause.metric).many}, {cause.day}",
         status="Update" if news and others else EVENT_WORDS[kind],
         headline=cause.headline
         if news

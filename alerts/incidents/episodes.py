@@ -39,7 +39,7 @@ from alerts.metrics import metric_named
 from alerts.rules.contract import Verdict
 from alerts.rules.series import certain_count
 from alerts.watch import SiteWatch
-from alerts.words import capital, digits, local_day
+from alerts.words import capital, digits, local_day, numbered
 from db.records import Alert, AlertEvent, EventKind, Observation
 from db.records.provenance import made_words
 
@@ -222,7 +222,7 @@ def resolve_or_withdraw(
 def lapse_episode(alert: Alert, lapse_after: timedelta, recorded_at: datetime) -> AlertChange:
     """Close an alert that no usable look has touched for `lapse_after`: outcome unknown, not resolved."""
     moment = JudgementTime(alert.last_look_at + lapse_after, recorded_at)
-    reason = f"No usable look for {lapse_after.days} days: the outcome is unknown."
+    reason = f"No usable look for {numbered(lapse_after.days, 'day')}: the outcome is unknown."
     # One past event (an arrival) leaves nobody waiting for an outcome.
     return _close(alert, "lapsed", moment, reason, None, tell=not is_event(alert))
 

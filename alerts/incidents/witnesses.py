@@ -7,7 +7,7 @@ from itertools import combinations
 from alerts.incidents.findings import snapshot_look_id
 from alerts.incidents.headline import Entry, entry_count
 from alerts.rules import HUMAN_METHODS, method_of
-from alerts.rules.among import ABOUT_FACTOR, count_bounds
+from alerts.rules.among import ABOUT_FACTOR, bounds_of_count
 from alerts.words import own_count
 from db.records import Alert
 from db.spelling import folded
@@ -121,4 +121,4 @@ def _period(entry: Entry) -> tuple[datetime, datetime]:
 def _bounds(entry: Entry) -> tuple[float, float]:
     value = float(entry["value"])
     low, high = (None if entry[name] is None else float(entry[name]) for name in ("low", "high"))
-    return count_bounds(value, low, high, entry["qualifier"])
+    return bounds_of_count(value, low, high, entry["qualifier"])

@@ -1,7 +1,7 @@
 """Gathering: messages of one round that have a cause in common become one; the others go out as they are.
 
-All in one transaction: whoever is killed before has told nobody, and the next round does it. A message waits at most
-`GATHER_FOR` for a round that never ends, and then goes out by itself.
+What is told is settled in one transaction: whoever is killed before has told nobody, and the next round does it. A message waits at
+most `GATHER_FOR` for a round that never ends, and then goes out by itself.
 """
 
 from collections import defaultdict
@@ -30,41 +30,44 @@ from db.records import Delivery, EventKind, SharedCause
 
 _ONE_DAY = timedelta(days=1)
 _A_YEAR = timedelta(days=365)
+_LOOK_BACK = timedelta(days=1)
+"""After a longer stop what waited goes out as it is."""
 _TOLD_TOGETHER: frozenset[EventKind] = frozenset({"opened", "resolved", "withdrawn", "lapsed"})
 
 
 def gather(engine: Engine, watches: Mapping[str, SiteWatch], now: datetime) -> None:
     """Tell what waits: alerts of one kind and day that chance does not bring together as one message."""
     with reading(engine) as connection:
-        if not waiting_together(connection):
+        held = waiting_together(connection, now - _LOOK_BACK)
+        if not held:
             return
+        opened = [alert_by_id(connection, each.alert_id or "") for each, told in held if told == "opened"]
+    for kind in dict.fromkeys(kind for each in opened if each and (kind := class_of(each))):
+        # Reckoned on a view that holds nobody up; a cause that is noted and not yet told is told by whoever comes next.
+        with reading(engine) as connection:
+            cause = _cause(connection, kind, watches, now)
+        if cause is not None:
+            with writing(engine) as connection:
+                store_cause(connection, cause)
     with writing(engine) as connection:
-        held = waiting_together(connection)
-        found = {
-            each.alert_id: alert
-            for each, _ in held
-            if (alert := alert_by_id(connection, each.alert_id or ""))
-        }
-        opened = [found[each.alert_id] for each, kind in held if kind == "opened" and each.alert_id in found]
-        for kind_of in dict.fromkeys(kind for each in opened if (kind := class_of(each))):
-            _find(connection, kind_of, watches, now)
-        _settle(connection, held, causes_of(connection, [each for each in found if each]))
+        held = waiting_together(connection, now - _LOOK_BACK)
+        _settle(connection, held, causes_of(connection, [each.alert_id for each, _ in held if each.alert_id]))
 
 
-def _find(connection: Connection, kind: CauseClass, watches: Mapping[str, SiteWatch], now: datetime) -> None:
-    """Note the cause that the alerts of a class share, or that further ones share it."""
+def _cause(
+    connection: Connection, kind: CauseClass, watches: Mapping[str, SiteWatch], now: datetime
+) -> SharedCause | None:
+    """The cause that the alerts of a class share, or that further ones share with them."""
     middle = datetime.combine(date.fromisoformat(kind.day), datetime.min.time(), now.tzinfo)
     around = alerts_between(connection, kind.metric, middle - _ONE_DAY, middle + 2 * _ONE_DAY)
     members = [each for each in around if each.status != "withdrawn" and class_of(each) == kind]
     before = next(iter(causes_of(connection, [each.id for each in members]).values()), None)
     # One alone is not worth the reading.
     if before is None and len(members) < 2:  # noqa: PLR2004 - as said
-        return
+        return None
     judged = _judged(connection, kind, middle, watches)
     countries = {site_id: watch.country for site_id, watch in watches.items()}
-    cause = find_cause(kind, members, judged, countries, before=before, recorded_at=now)
-    if cause is not None:
-        store_cause(connection, cause)
+    return find_cause(kind, members, judged, countries, before=before, recorded_at=now)
 
 
 def _judged(

@@ -9,6 +9,7 @@ from alerts.judging.forecast import SeriesBaseline, series_baseline, series_in
 from alerts.judging.knowable import known_at
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
+from alerts.words import numbered
 from db.engine import Connection
 from db.records import SeriesKey
 
@@ -73,5 +74,5 @@ def judgeability_words(found: SeriesBaseline) -> str:
         ]
         return "can be judged" + (f"; {', '.join(waiting)}" if waiting else "")
     if not found.usable:
-        return f"cannot be judged yet: nobody has counted; needs {found.missing} usable looks"
-    return f"cannot be judged yet: needs {found.missing} more usable looks"
+        return f"cannot be judged yet: nobody has counted; needs {numbered(found.missing, 'usable look')}"
+    return f"cannot be judged yet: needs {numbered(found.missing, 'more usable look')}"

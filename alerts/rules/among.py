@@ -25,7 +25,9 @@ _LIKE_LENGTH = 1.15
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def count_bounds(value: float, low: float | None, high: float | None, qualifier: str) -> tuple[float, float]:
+def bounds_of_count(
+    value: float, low: float | None, high: float | None, qualifier: str
+) -> tuple[float, float]:
     """Between which numbers the true one lies, as far as its source says: “about 258” may be 206 to 322."""
     least = value if low is None else min(value, low)
     most = value if high is None else max(value, high)
@@ -81,7 +83,7 @@ def placing(look: Observation, history: LookHistory, timezone: str) -> Placing:
     earlier = sorted(
         [*_counted(seen, zone), *_published(look, history.declared, zone)], key=lambda each: each.at
     )
-    low, high = count_bounds(look.value, look.low, look.high, look.qualifier)
+    low, high = bounds_of_count(look.value, look.low, look.high, look.qualifier)
     if not _well_seen(look):
         # Only the least is known of it.
         high = float("inf")
@@ -186,7 +188,7 @@ def _counted(seen: Sequence[Observation], zone: ZoneInfo) -> Iterator[_Earlier]:
     for each in seen:
         if each.value is None or not _well_seen(each):
             continue
-        low, high = count_bounds(each.value, each.low, each.high, each.qualifier)
+        low, high = bounds_of_count(each.value, each.low, each.high, each.qualifier)
         # Of “at least 70” no more is known than 70.
         known = each.value if each.qualifier == ">=" else high
         at = each.period_start.astimezone(zone)

@@ -114,7 +114,7 @@ def too_little(
     missing, n = max(1, needs), case.usable if n is None else n
     details: dict[str, Any] = {"n": n, "missing": missing, "missing_what": what}
     more = f"{missing} more" if what == "usable looks" else f"{missing} more {units(missing, what)}"
-    have = f"{n} usable earlier looks, needs {more}"
+    have = f"{numbered(n, 'usable earlier look')}, needs {more}"
     broken = case.history.broken_by
     if broken is not None:
         details["change"] = broken.what

@@ -7,7 +7,7 @@ from typing import Any
 from alerts.baselines.record import Record as Found
 from alerts.baselines.record import attainable_record_chance, comparable_looks
 from alerts.rules import attribution, citation, comparable, declared_window, site_day, unjudgeable
-from alerts.rules.among import count_bounds
+from alerts.rules.among import bounds_of_count
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import Case, RuleFinding, by_chance, cannot_tell, open_case, verdict_of_finding
 from alerts.rules.series import certain_count
@@ -163,13 +163,13 @@ def _is_alike(look: Observation, highest: Observation | None, threshold: float) 
 
 def _least(look: Observation) -> float:
     """How many there surely were, as far as “about” allows."""
-    return count_bounds(certain_count(look), look.low, look.high, look.qualifier)[0]
+    return bounds_of_count(certain_count(look), look.low, look.high, look.qualifier)[0]
 
 
 def _most(look: Observation) -> float:
     """How many there may have been; “at least 73” proves no more than 73."""
     value = certain_count(look)
-    return value if look.qualifier == ">=" else count_bounds(value, look.low, look.high, look.qualifier)[1]
+    return value if look.qualifier == ">=" else bounds_of_count(value, look.low, look.high, look.qualifier)[1]
 
 
 def _comparison(value: float, threshold: float, context: RuleContext, *, alike: bool = False) -> str:

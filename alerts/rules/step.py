@@ -55,7 +55,7 @@ def _since_last_step(refused: Verdict, n: int) -> Verdict:
     if refused.status != "cannot_tell" or n >= known:
         return refused
     reason = (
-        f"Learning anew after a step: {n} of {known} usable earlier looks lie behind it, "
+        f"Learning anew after a step: {n} of {numbered(known, 'usable earlier look')} {'lies' if n == 1 else 'lie'} behind it, "
         f"needs {refused.details['missing']} more."
     )
     return replace(refused, reason=reason, details={**refused.details, "n": n})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alerts.odds import times_a_year, without_odds
-from alerts.words import capital, digits, placed_words, rounded_number, units
+from alerts.words import capital, digits, numbered, placed_words, rounded_number, units
 from monitor.commands import JsonFlag, opened, print_json, print_table, say, say_data
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
@@ -142,7 +142,9 @@ def _print(
 
     key = found.series
     what = f"{key.metric}{f' {key.subject}' if key.subject else ''}{f' ({key.area})' if key.area else ''}"
-    say(f"{what} at {watch.name}, counted by {key.procedure}: {found.usable} usable looks of {found.looks}.")
+    say(
+        f"{what} at {watch.name}, counted by {key.procedure}: {numbered(found.usable, 'usable look')} of {found.looks}."
+    )
     say(
         f"Promised: {times_a_year(found.promised_a_year)} ({rounded_number(found.promised_a_year)} a year) a false alarm in "
         "this series; attainable with whole counts: "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alerts.words import numbered
 from monitor.commands import say
 from monitor.config.clock import monotonic_s
 from monitor.errors import InputError, WorkFailed
@@ -202,7 +203,7 @@ def _sum_up(page: "App", tell: Callable[[str], None]) -> None:
 
     with reading(page.engine) as connection:
         found = alerts(connection)
-    tell(f"The replay is over. There were {len(found)} alerts:")
+    tell(f"The replay is over. It raised {numbered(len(found), 'alert')}:")
     for alert in found:
         tell(f"  {alert.opened_at:%Y-%m-%d}  {alert.headline} ({alert.status})")
     tell(data_line(said for alert in found for said in alert_attributions(alert)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alerts.words import numbered
 from monitor.commands import JsonFlag, opened, print_json, print_table, say, say_data
 from monitor.config.clock import utc_now
 from monitor.errors import WorkFailed
@@ -70,7 +71,9 @@ def study(
             }
         )
         return
-    say(f"{found.name}: {learned.passes} passes read, {learned.clear} of them clear enough to measure.")
+    say(
+        f"{found.name}: {numbered(learned.passes, 'pass', 'passes')} read, {learned.clear} of them clear enough to measure."
+    )
     for each in learned.admissions:
         say(f"- {admission_words(each)}")
     for procedure, looks in radar.looks.items():
@@ -86,7 +89,7 @@ def _nothing(site: "Site", learned: "SiteStudy | None") -> str:
     read = (
         "no pass has been read yet"
         if learned is None
-        else f"none of the {learned.passes} passes read was clear"
+        else f"none of {numbered(learned.passes, 'pass', 'passes')} read was clear"
     )
     return (
         f"{site.name}: not measurable here yet: {read}. A running service reads passes by itself; "

@@ -81,15 +81,15 @@ def _expected(folder: Path) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any], differing: list[str] | None) -> None:
-    from alerts.words import undated_words
+    from alerts.words import numbered, undated_words
 
     print_table(
         ("opened", "status", "headline"),
         ((each["opened_at"][:10], each["status"], each["headline"]) for each in found["alerts"]),
     )
     say(
-        f"{len(found['alerts'])} alerts, {found['observations']} observations, {len(found['visits'])} visits, "
-        f"{len(found['deliveries'])} messages."
+        f"{numbered(len(found['alerts']), 'alert')}, {numbered(found['observations'], 'observation')}, "
+        f"{numbered(len(found['visits']), 'visit')}, {numbered(len(found['deliveries']), 'message')}."
     )
     if undated := undated_words(found["undated"]):
         say(undated)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alerts.words import numbered
 from monitor.commands import JsonFlag, instant_words, opened, print_json, print_table, say, say_data
 from monitor.config.clock import utc_now
 
@@ -69,7 +70,7 @@ def _print_judgeable(*, as_json: bool) -> None:
         ),
     )
     say("")
-    say(f"{can} of {len(found)} default series can be judged now.")
+    say(f"{can} of {numbered(len(found), 'default series', 'default series')} can be judged now.")
     say_data(data)
 
 

@@ -99,10 +99,13 @@ def _period(option: str, text: str, zone: "tzinfo") -> "Period":
 
 
 def _print(site: "Site", known: "Sequence[Visit]") -> None:
+    from alerts.words import numbered
     from monitor.config.secrets import visible
     from monitor.flights import words as telling
 
-    say(f"{site.name} ({site.id}): {len(known)} observed visits. What no feed heard is not among them.")
+    say(
+        f"{site.name} ({site.id}): {numbered(len(known), 'observed visit')}. What no feed heard is not among them."
+    )
     for visit in known:
         classes = ", ".join(
             each.removeprefix("class:") for each in visit.subjects if each.startswith("class:")

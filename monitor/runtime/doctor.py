@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from alerts.metrics import declare_metrics
+from alerts.words import numbered
 from db.engine import DBAPIError, Engine, open_engine, reading, server_time, writing
 from db.leases import is_alive, lease_holder
 from db.migrate import current_revision, is_known, newest_revision
@@ -99,7 +100,7 @@ def _sites(settings: Settings) -> CheckResult:
         return CheckResult(
             "sites", "warning", f"{settings.sites_file} holds no site.", "Add one with “sitewatch sites add”."
         )
-    return CheckResult("sites", "ok", f"{len(sites)} sites in {settings.sites_file}.")
+    return CheckResult("sites", "ok", f"{numbered(len(sites), 'site')} in {settings.sites_file}.")
 
 
 def _history(settings: Settings) -> CheckResult:

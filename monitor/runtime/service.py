@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import FrameType
 
-from alerts.words import every
+from alerts.words import every, numbered
 from db.deliveries import outbox_summary
 from db.engine import reading
 from db.pages import series_summaries
@@ -73,7 +73,7 @@ def run_once(
     for report in done.polls:
         say(f"Poll: {report.text}")
     changes = ", ".join(f"{number} {what}" for what, number in done.judged.changes.items()) or "no change"
-    say(f"Judged: {done.judged.judged} looks; alerts: {changes}.")
+    say(f"Judged: {numbered(done.judged.judged, 'look')}; alerts: {changes}.")
     for made in pipeline.make_pictures(app, clock()):
         say(f"Picture: {made.text}")
     for read in pipeline.read_pixels(app, clock()):

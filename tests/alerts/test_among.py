@@ -12,7 +12,7 @@ from alerts.delivery.messages import placed
 from alerts.incidents.findings import Finding, look_snapshot
 from alerts.incidents.headline import headline
 from alerts.metrics import METRICS
-from alerts.rules.among import count_bounds, placing
+from alerts.rules.among import bounds_of_count, placing
 from alerts.rules.contract import LookHistory, RuleContext, Verdict
 from alerts.rules.record import RecordRule
 from db.records import DeclaredBaseline, Observation
@@ -168,7 +168,7 @@ def test_no_words_are_stronger_than_the_numbers(
     words = said(look("2025-01-01", value, qualifier=qualifier), past)
     assert not re.search(r"e\+|nan|inf|None|; ;|^;|;$", words)
     known = [n for n, _, seen in earlier if seen != 0.1]
-    low, high = count_bounds(value, None, None, qualifier)
+    low, high = bounds_of_count(value, None, None, qualifier)
     if words.startswith("more than"):
         assert all(n < low for n in known)
     if words.startswith("fewer than"):

@@ -189,7 +189,7 @@ def test_a_late_alarm_of_a_told_cause_is_an_update_of_it(engine: Engine) -> None
     assert states(engine) == ["joined"] * 5 + ["queued"] * 2
     first = compose(engine, next(each for each in owed(engine) if each.state == "queued"), None)
     assert first.headline.startswith("5 of 5 sites"), "what was said first stays what it was"
-    assert first.thread == message.thread
+    assert (first.thread, first.subject) == (message.thread, message.subject)
 
 
 def test_what_ends_together_is_told_together(engine: Engine) -> None:

@@ -71,7 +71,7 @@ def test_a_visit_is_told_with_confidence_and_evidence(run: Run) -> None:
 
 
 def test_visits_are_chosen_by_local_day(run: Run) -> None:
-    assert "1 observed visits" in printed(run("quiet-field", "--until", "2023-08-01"))
+    assert "1 observed visit." in printed(run("quiet-field", "--until", "2023-08-01"))
     assert "RA-86559" not in printed(run("quiet-field", "--since", "2023-08-02"))
 
 

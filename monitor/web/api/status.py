@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from alerts.attribution import one_cell
+from alerts.words import numbered
 from db.engine import Connection
 from monitor.app import App
 from monitor.flights.words import cadence_words, rejected_words
@@ -91,7 +92,10 @@ def _program(status: WatchStatus) -> StatusItem:
 def _outbox(status: WatchStatus) -> StatusItem:
     box = status.outbox
     waiting = sum(box.waiting.values())
-    text = f"{waiting} messages wait, {box.dead} were given up."
+    text = (
+        f"{numbered(waiting, 'message')} {'waits' if waiting == 1 else 'wait'}, {box.dead} {'was' if box.dead == 1 else 'were'} "
+        "given up."
+    )
     return StatusItem(
         part="outbox", state="failing" if box.failing else "ok", since=None, text=text, attribution=OWN
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from alerts.judging.forecast import Expected
-from alerts.words import counted_by, hidden_by, listed, look_count, look_period, period_words, utc
+from alerts.words import counted_by, hidden_by, listed, look_count, look_period, numbered, period_words, utc
 from db.records import DeclaredBaseline, Observation
 
 LEFT, RIGHT = 1.5, 98.5
@@ -232,7 +232,7 @@ def chart_description(given: ChartInput, title: str) -> str:
     highest = max(counts, key=lambda each: each.value or 0.0)
     newest = counts[-1]
     return (
-        f"{title}: {len(counts)} counts. Highest {look_count(highest)} "
+        f"{title}: {numbered(len(counts), 'count')}. Highest {look_count(highest)} "
         f"({look_period(highest, given.zone)}), newest {look_count(newest)} "
         f"({look_period(newest, given.zone)}). The table below has every one."
     )

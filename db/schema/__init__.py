@@ -39,7 +39,7 @@ from db.schema.polling import (
     receiver_hour,
     rejection,
 )
-from db.schema.running import channel_state, delivery, lease, silence, token
+from db.schema.running import api_request, channel_state, delivery, lease, silence, token
 
 __all__ = [
     "SERIES_KEY",
@@ -47,6 +47,7 @@ __all__ = [
     "alert",
     "alert_event",
     "alias",
+    "api_request",
     "backfill_day",
     "backfill_part",
     "blind_period",

@@ -25,6 +25,7 @@ from monitor.commands.replay import replay_command
 from monitor.commands.run import run_command
 from monitor.commands.sites import sites_app
 from monitor.commands.status import status_command
+from monitor.commands.tokens import tokens_app
 from monitor.commands.visits import visits_command
 from monitor.errors import InputError, WorkFailed
 
@@ -59,6 +60,7 @@ app.command("evaluate", short_help="Measure how well visits are found where repo
 app.command(short_help="Copy the whole database into one file, also while a service runs.")(backup)
 app.command(short_help="Put a backup in the place of all that is stored.")(restore)
 app.command(short_help="Say what is kept, where, why and until when.")(kept)
+app.add_typer(tokens_app, name="tokens")
 app.command("status")(status_command)
 app.command()(doctor)
 

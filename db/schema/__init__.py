@@ -41,7 +41,7 @@ from db.schema.polling import (
     rejection,
 )
 from db.schema.radar import radar_admission, radar_look, units_spent
-from db.schema.running import channel_state, delivery, lease, silence, token
+from db.schema.running import api_request, channel_state, delivery, lease, silence, token
 
 __all__ = [
     "SERIES_KEY",
@@ -49,6 +49,7 @@ __all__ = [
     "alert",
     "alert_event",
     "alias",
+    "api_request",
     "backfill_day",
     "backfill_part",
     "blind_period",

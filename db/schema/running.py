@@ -100,5 +100,19 @@ token = Table(
     Column("note", Text, nullable=False, server_default=""),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
     CheckConstraint("role in ('read', 'write', 'admin')", name="role"),
+)
+
+api_request = Table(
+    "api_request",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("idempotency_key", Text, primary_key=True),
+    Column("request_sha256", Text, nullable=False),
+    Column("status", Integer),
+    Column("answer", Json),
+    Column("created_at", UtcDateTime, nullable=False),
 )

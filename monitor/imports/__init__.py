@@ -10,6 +10,7 @@ from monitor.imports.load import (
     check_file,
     import_file,
     import_row,
+    import_rows,
     load_published,
     plan_import,
     store_records,
@@ -18,7 +19,7 @@ from monitor.imports.load import (
 from monitor.imports.mapping import TableMapping, read_mapping
 from monitor.imports.rows import ImportedRecord, parse_row, parse_rows
 from monitor.imports.site_baselines import declared_of, load_declared
-from monitor.imports.sources import RawRow, csv_rows, feature_rows, open_rows
+from monitor.imports.sources import RawRow, Rows, csv_rows, exact_json, feature_rows, object_rows, open_rows
 
 __all__ = [
     "ImportClock",
@@ -28,17 +29,21 @@ __all__ = [
     "ImportedRecord",
     "PlannedImport",
     "RawRow",
+    "Rows",
     "TableMapping",
     "UnreadableFile",
     "check_file",
     "csv_rows",
     "declared_of",
+    "exact_json",
     "feature_rows",
     "import_file",
     "import_row",
+    "import_rows",
     "load_declared",
     "load_published",
     "move_days",
+    "object_rows",
     "open_rows",
     "parse_row",
     "parse_rows",

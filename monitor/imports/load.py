@@ -163,8 +163,21 @@ def _planned(key: tuple[str, str, str, str], records: Sequence[ImportedRecord]) 
 
 def import_row(engine: Engine, row: RawRow, sites: Mapping[str, Site], now: datetime) -> ImportReport:
     """Import one row that a person gave, by the same checks and with the same identity as one of a file."""
-    clock = ImportClock(now, latest=now)
-    return _import(engine, lambda: Rows(lambda: iter([row])), sites, clock, skip_bad=False, progress=None)
+    return import_rows(engine, Rows(lambda: iter([row])), sites, now)
+
+
+def import_rows(
+    engine: Engine,
+    rows: Rows,
+    sites: Mapping[str, Site],
+    now: datetime,
+    *,
+    zone: str = "",
+    progress: ImportProgress | None = None,
+) -> ImportReport:
+    """Import rows that lie in memory, by the same checks as a file: all or nothing."""
+    clock = ImportClock(now, latest=now, zone=zone)
+    return _import(engine, lambda: rows, sites, clock, skip_bad=False, progress=progress)
 
 
 def check_file(

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Self, TextIO
@@ -201,8 +201,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_json(path: Path) -> Any:
+    return exact_json(path.read_bytes())
+
+
+def exact_json(data: bytes) -> Any:
+    """JSON in which numbers stay as they were written; raises UnreadableFile."""
+    text = ""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = data.decode("utf-8-sig")
         return json.loads(text, parse_constant=_refuse, parse_float=_Written, object_pairs_hook=_object)
     except UnicodeDecodeError:
         raise unreadable("it is not UTF-8 text", "Export it again as GeoJSON in UTF-8") from None
@@ -232,9 +238,19 @@ def feature_rows(document: Any, source: str = "", max_rows: int = MAX_ROWS) -> I
         yield _feature_row(number, feature if isinstance(feature, dict) else {}, source)
 
 
-def _feature_row(number: int, feature: dict[str, Any], source: str) -> RawRow:
+def object_rows(objects: Any, source: str, max_rows: int = MAX_ROWS) -> Iterator[RawRow]:
+    """Read a list of JSON objects whose keys are the columns; raises UnreadableFile."""
+    if not isinstance(objects, list):
+        raise unreadable("it is not a list of observations", 'Send {"observations": [{…}, …]}')
+    for number, each in enumerate(objects, start=1):
+        _check_count(number, max_rows)
+        row = _feature_row(number, {"properties": each}, source, what="row")
+        yield row if row.faults else replace(row, faults=tuple(missing_faults(row.cells, row.label)))
+
+
+def _feature_row(number: int, feature: dict[str, Any], source: str, what: str = "feature") -> RawRow:
     identity = _text(feature.get(ID_COLUMN))
-    label = f"feature {printable_value(identity)}" if identity else f"feature {number}"
+    label = f"{what} {printable_value(identity)}" if identity else f"{what} {number}"
     properties: dict[str, Any] | None = feature.get("properties")
     if not isinstance(properties, dict):
         fault = ImportFault(label, "", "it has no properties", "Give each Feature an object of properties")

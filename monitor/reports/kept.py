@@ -103,6 +103,12 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
         "as long as the database",
     )  # fmt: skip
     yield KeptThing(
+        "answers to programs that name their request (Idempotency-Key)",
+        ("api_request",),
+        "a request that is sent again must not be done twice",
+        "a week",
+    )
+    yield KeptThing(
         "scenes of satellites, objects found in them, pictures of sites",
         (
             "scene",

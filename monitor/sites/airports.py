@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from shapely import Point
+from shapely.geometry.base import BaseGeometry
 
 from monitor.sites.geodesy import Floats, great_circles_nm
 
@@ -75,6 +77,20 @@ def airports_around(lat: float, lon: float, within_nm: float) -> list[Airport]:
     away = great_circles_nm(table.lat, table.lon, lat, lon)
     near = np.flatnonzero((away <= within_nm) & table.served)
     return [_airport(int(index)) for index in near[np.argsort(away[near])]]
+
+
+def airports_inside(outline: BaseGeometry) -> list[Airport]:
+    """The airports of the packaged table whose reference points lie inside an outline."""
+    table = _table()
+    west, south, east, north = outline.bounds
+    near = np.flatnonzero(
+        (table.lon >= west) & (table.lon <= east) & (table.lat >= south) & (table.lat <= north)
+    )
+    return [
+        _airport(int(index))
+        for index in near
+        if outline.intersects(Point(table.lon[index], table.lat[index]))
+    ]
 
 
 @lru_cache(maxsize=1024)

@@ -83,24 +83,33 @@ class SeveralPlacesError(SitesError):
         )
 
 
+def place_names(features: Sequence[Any]) -> tuple[str, ...]:
+    """The names by which the places of a file are chosen, where there are several; lines inside an outline are none."""
+    own = [each for each in _all_places(features) if not each.inside]
+    return tuple(each.label for each in own) if len(own) > 1 else ()
+
+
+def _all_places(features: Sequence[Any]) -> list[_Place]:
+    found = [_place(each) for each in features]
+    return _labelled(
+        _nested(
+            [
+                replace(each, label=each.label or f"place {index}")
+                for index, each in enumerate(found, start=1)
+                if each is not None
+            ]
+        )
+    )
+
+
 def choose_outlines(source: str, features: Sequence[Any], choice: Choice) -> ChosenPlaces:
     """The features that are meant, points and lines widened to outlines; raises SitesError where it is open which."""
     if _ready(features, choice):
         return ChosenPlaces(list(features))
-    places = [
-        each
-        for index, each in enumerate(map(_place, features))
-        if each is not None
-        for each in [replace(each, label=each.label or f"place {index + 1}")]
-    ]
-    if len(places) < len(features):
-        broken = [each for each in features if _place(each) is None]
-        if not places:
-            return ChosenPlaces(list(features))  # the check says what is wrong with each
-        note = f"Left out: {len(broken)} without a shape."
-    else:
-        note = ""
-    named = _labelled(_nested(places))
+    named = _all_places(features)
+    if not named:
+        return ChosenPlaces(list(features))  # the check says what is wrong with each
+    note = f"Left out: {len(features) - len(named)} without a shape." if len(named) < len(features) else ""
     chosen = _chosen(source, named, choice)
     made = [_outlined(source, each, choice) for each in chosen]
     left = [

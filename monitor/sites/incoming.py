@@ -11,9 +11,11 @@ from typing import Any
 import airportsdata
 import numpy as np
 import shapely
+from shapely import LineString
 from shapely.geometry.base import BaseGeometry
 
-from monitor.sites.airports import find_airport
+from monitor.sites import FLIGHT_KINDS
+from monitor.sites.airports import Airport, airports_inside, find_airport
 from monitor.sites.check import FEATURE_KEYS, PROPERTY_KEYS, feature_id
 from monitor.sites.choosing import Choice, GeoJsonFeature, choose_outlines, with_names
 from monitor.sites.document import read_bytes
@@ -112,15 +114,13 @@ def feature_from_airport(code: str, told: Told, *, radius_m: float | None = None
         told.timezone or airport.timezone,
     )
     feature = feature_from_point(whole, lat=airport.lat, lon=airport.lon, radius_m=radius)
-    codes = {"icao": airport.icao, "iata": airport.iata}
-    runways = [dict(each) for each in runways_of(airport.icao)]
+    known = _known_of(airport)
     feature["properties"] |= {
-        "codes": {key: value for key, value in codes.items() if value},
+        **known,
         "elevation_ft": airport.elevation_ft,
         "notes": f"Circle of {radius:g} m round the airport's reference point; draw the real outline.",
         "source": f"airportsdata {airportsdata.__version__}"
-        + (f"; runways: {runways_source()}" if runways else ""),
-        **({"runways": runways} if runways else {}),
+        + (f"; runways: {runways_source()}" if "runways" in known else ""),
     }
     return feature
 
@@ -160,7 +160,9 @@ def place_from_text(text: str, told: Told, radius_m: float | None) -> NewSites |
             "Say how far the site reaches round it, in metres (--radius)",
         )
     feature = feature_from_point(told, lat=place.lat, lon=place.lon, radius_m=radius_m)
-    return NewSites(with_names([feature], {}), (f"Read as {place.lat:g}, {place.lon:g} ({place.how}).",))
+    equipped, words = _with_airfield(with_names([feature], {})[0])
+    read = f"Read as {place.lat:.7g}, {place.lon:.7g} ({place.how})."
+    return NewSites([equipped], (read, words) if words else (read,))
 
 
 def features_from_bytes(source: str, data: bytes) -> list[GeoJsonFeature]:
@@ -216,7 +218,40 @@ def sites_in_drawing(source: str, drawing: Drawing, told: Told, choice: Choice) 
     if told.site_id is not None:
         features = [_with_id(feature, told.site_id) for feature in features]
     completed = [_completed(feature) for feature in with_names(features, given)]
-    return NewSites(completed, (*drawing.notes, *chosen.notes))
+    equipped = [_with_airfield(feature) for feature in completed]
+    notes = (*drawing.notes, *chosen.notes, *(words for _, words in equipped if words))
+    return NewSites([feature for feature, _ in equipped], notes)
+
+
+def _with_airfield(feature: Any) -> tuple[Any, str]:
+    """An airfield that was drawn without codes, elevation and runways, with those of the one airport inside its outline."""
+    properties = feature.get("properties") if isinstance(feature, dict) else None
+    if not isinstance(properties, dict) or properties.get("kind") not in FLIGHT_KINDS:
+        return feature, ""
+    if any(properties.get(key) for key in ("codes", "elevation_ft", "runways")):
+        return feature, ""
+    try:
+        outline = footprint_outline(feature["geometry"])
+    except (GeometryError, AttributeError, TypeError, KeyError):
+        return feature, ""  # the check says what is wrong with it
+    inside = airports_inside(outline)
+    if len(inside) != 1:
+        return feature, ""
+    known = _known_of(inside[0])
+    known["runways"] = [
+        each for each in known.get("runways", ()) if LineString(each["ends"]).intersects(outline)
+    ]
+    known = {key: value for key, value in known.items() if value}
+    named = {"codes": "codes", "elevation_ft": "elevation", "runways": "runways"}
+    words = f"Taken from the table for {inside[0].name}, whose place is inside: {', '.join(named[key] for key in known)}."
+    return {**feature, "properties": {**properties, **known}}, words
+
+
+def _known_of(airport: Airport) -> dict[str, Any]:
+    codes = {key: code for key, code in (("icao", airport.icao), ("iata", airport.iata)) if code}
+    runways = [dict(each) for each in runways_of(airport.icao)]
+    known = {"codes": codes, "elevation_ft": airport.elevation_ft, "runways": runways}
+    return {key: value for key, value in known.items() if value}
 
 
 def _with_id(feature: Any, site_id: str) -> Any:

@@ -18,9 +18,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import HTTPConnection
 
 from db.ended_sessions import ended_sessions
-from db.engine import DataError, SQLAlchemyError, reading
+from db.engine import DataError, SQLAlchemyError, reading, writing
 from db.late import late_engine
 from db.scenario_mark import scenario_mark
+from db.tokens import is_use_due, note_token_use, token_in_force
 from db.versions import DatabaseVersion
 from monitor.app import App
 from monitor.errors import InputError
@@ -29,6 +30,7 @@ from monitor.web import actions, health, streams
 from monitor.web.adding import routes as adding_routes
 from monitor.web.answers import Head, Tagged
 from monitor.web.api import routes as api
+from monitor.web.api import writing as api_writing
 from monitor.web.api.description import describe
 from monitor.web.context import WebContext, web_of
 from monitor.web.events import ChangeFeed
@@ -40,6 +42,7 @@ from monitor.web.security import (
     AccessMiddleware,
     Clock,
     CookieKeys,
+    Grant,
     Sessions,
     add_headers,
     check_bind,
@@ -58,6 +61,7 @@ _ROUTERS = (
     adding_routes.router,
     looking_routes.router,
     api.router,
+    api_writing.router,
     streams.router,
     health.router,
 )
@@ -116,6 +120,7 @@ def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
         keys=keys,
         sessions=web.sessions,
         attempts=web.attempts,
+        named=partial(_named_grant, app),
         clock=clock,
         refuse=lambda request: _refuse(request, web),
     )
@@ -149,6 +154,22 @@ def _ended(app: App) -> frozenset[str]:
         return ended_sessions(connection)
 
 
+def _named_grant(app: App, text: str, now: datetime) -> Grant | None:
+    """What a named token may do; a database that cannot be read opens nothing."""
+    try:
+        with reading(app.engine) as connection:
+            known = token_in_force(connection, text, now)
+        if known is None:
+            return None
+        if is_use_due(known, now):
+            with writing(app.engine) as connection:
+                note_token_use(connection, known.prefix, now)
+    except SQLAlchemyError as error:
+        _log.warning("a token could not be looked up", error=type(error).__name__)
+        return None
+    return Grant(known.name, known.scope)
+
+
 def _scenario(app: App) -> str:
     # A page about a broken database must not need that database.
     with suppress(SQLAlchemyError), reading(app.engine) as connection:
@@ -173,8 +194,8 @@ def _refuse(request: HTTPConnection, web: WebContext) -> Response:
     if request.url.path.startswith(API_PREFIX) or "text/html" not in request.headers.get("accept", ""):
         return JSONResponse(
             {
-                "error": "This needs the token of this sitewatch: send the header “Authorization: Bearer TOKEN” "
-                "(SITEWATCH_API_TOKEN)."
+                "error": "This needs a token of this sitewatch: send the header “Authorization: Bearer TOKEN” "
+                "(SITEWATCH_API_TOKEN, or one that “sitewatch tokens add” made and that is not over)."
             },
             HTTPStatus.UNAUTHORIZED,
             {"WWW-Authenticate": "Bearer"},

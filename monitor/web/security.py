@@ -14,12 +14,14 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import structlog
+from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from db.tokens import TOKEN_MARK, TOKEN_SCOPES, TokenScope
 from monitor.config.channels import is_loopback
 from monitor.config.settings import Settings
 
@@ -70,13 +72,29 @@ FRAMED_HEADERS = {
     "X-Frame-Options": "SAMEORIGIN",
 }
 """For a mail inside its frame: it has the styles that mails carry, and can neither run, load nor send anything."""
-_PUBLIC = "public"
+_PUBLIC, _GRANT = "public", "grant"
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 
 _log = structlog.get_logger()
 
 Clock = Callable[[], datetime]
 Refuse = Callable[[HTTPConnection], Response]
+
+
+MASTER_TOKEN = "SITEWATCH_API_TOKEN"  # noqa: S105 - a name
+"""The name under which the token of the settings acts: it may do everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Who a program is, and what it may do."""
+
+    name: str
+    scope: TokenScope
+
+    def may(self, scope: TokenScope) -> bool:
+        """Whether it may do this: each scope may do what those before it may."""
+        return TOKEN_SCOPES.index(self.scope) >= TOKEN_SCOPES.index(scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +214,11 @@ class AccessMiddleware:
         keys: CookieKeys,
         sessions: Sessions,
         attempts: Attempts,
+        named: Callable[[str, datetime], Grant | None],
         clock: Clock,
         refuse: Refuse,
     ) -> None:
+        self._named = named
         self._app, self._keys, self._clock, self._refuse = app, keys, clock, refuse
         self._sessions, self._attempts = sessions, attempts
         self._hosts, self._local = _our_hosts(settings), _local_hosts(settings)
@@ -218,7 +238,9 @@ class AccessMiddleware:
             await send(message)
 
         connection = HTTPConnection(scope)
-        scope.setdefault("state", {})[_PUBLIC] = self._is_public(connection)
+        state = scope.setdefault("state", {})
+        state[_GRANT] = await self._granted(connection)
+        state[_PUBLIC] = self._is_public(connection)
         answer = self._refusal(connection)
         await (answer or self._app)(scope, _Limited(receive), with_headers)
 
@@ -235,11 +257,29 @@ class AccessMiddleware:
             )
             log_in = self._keys.api_token is not None and connection.url.path in OPEN_PATHS
             return None if readable or log_in else self._refuse(connection)
-        if self._keys.api_token is None or connection.url.path in OPEN_PATHS:
+        if connection.url.path in OPEN_PATHS:
             return None
-        if "authorization" in connection.headers:
+        if _bearer(connection).startswith(TOKEN_MARK) or (
+            self._keys.api_token is not None and "authorization" in connection.headers
+        ):
             return self._bearer_refusal(connection)
+        if self._keys.api_token is None:
+            return None
         return None if self._logged_in(connection) else self._refuse(connection)
+
+    async def _granted(self, connection: HTTPConnection) -> Grant | None:
+        """What the bearer of a request may do, or None without one that is in force."""
+        given = _bearer(connection)
+        if not given:
+            return None
+        if self._keys.allows(given):
+            return Grant(MASTER_TOKEN, "admin")
+        if not given.startswith(TOKEN_MARK):
+            return None
+        address = address_of(connection)
+        if self._attempts.wait_s(address, self._clock()):
+            return None
+        return await run_sync(self._named, given, self._clock())
 
     def _logged_in(self, connection: HTTPConnection) -> bool:
         name = session_of(connection, self._keys, self._clock())
@@ -247,6 +287,8 @@ class AccessMiddleware:
 
     def _is_public(self, connection: HTTPConnection) -> bool:
         """Whether whoever asks is anybody: neither logged in nor, where there is no token, at this very machine."""
+        if grant_of(connection) is not None:
+            return False
         if self._keys.api_token is None:
             match = _HOST.fullmatch(connection.headers.get("host", ""))
             here = match is not None and match["name"].lower() in self._local
@@ -264,7 +306,7 @@ class AccessMiddleware:
             return PlainTextResponse(
                 too_many(wait_s), HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(wait_s)}
             )
-        if has_bearer(connection, self._keys):
+        if grant_of(connection) is not None:
             self._attempts.right(address)
             return None
         self._attempts.wrong(address, now)
@@ -310,10 +352,16 @@ def check_bind(settings: Settings) -> None:
         raise ValueError(f"The host {settings.host} can be reached by others and there is no api_token.")
 
 
-def has_bearer(connection: HTTPConnection, keys: CookieKeys) -> bool:
-    """Whether the request carries the token as `Authorization: Bearer`, which no browser sends by itself."""
+def _bearer(connection: HTTPConnection) -> str:
+    """The token that a request carries as `Authorization: Bearer`, which no browser sends by itself; '' without one."""
     scheme, _, given = connection.headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and keys.allows(given.strip())
+    return given.strip() if scheme.lower() == "bearer" else ""
+
+
+def grant_of(connection: HTTPConnection) -> Grant | None:
+    """What the token of a request may do, or None where it carries none that is in force."""
+    found: Grant | None = connection.scope.get("state", {}).get(_GRANT)
+    return found
 
 
 def session_of(connection: HTTPConnection, keys: CookieKeys, now: datetime) -> str | None:
@@ -333,7 +381,8 @@ def too_many(wait_s: int) -> str:
 
 def form_is_ours(request: Request, given: str, keys: CookieKeys) -> bool:
     """Whether a POST comes from one of our forms (or from a program that holds the token)."""
-    if keys.api_token is not None and has_bearer(request, keys):
+    grant = grant_of(request)
+    if grant is not None and grant.name == MASTER_TOKEN:
         return True
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False

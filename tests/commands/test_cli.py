@@ -2,42 +2,23 @@
 
 import io
 import json
-import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import pytest
-import structlog
 from sqlalchemy import text
 
 from db.engine import open_engine, writing
 from db.leases import take_lease
 from db.migrate import current_revision
-from monitor.cli import main
 from monitor.commands import parse_duration, print_json, say
 from monitor.errors import InputError
+from tests.kit.in_process import Answer, in_process
 from tests.kit.program import answering, begin, closed_port, run, write_settings
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command printed, and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
 
 Sitewatch = Callable[..., Answer]
 
@@ -57,20 +38,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def sitewatch(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Sitewatch]:
     """Run one command in this process; logging is put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-
-    def command(*arguments: str) -> Answer:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        captured = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return Answer(code, captured.out, captured.err)
-
-    yield command
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    with in_process(capsys) as command:
+        yield command
 
 
 @pytest.fixture

@@ -178,7 +178,7 @@ def test_business_aircraft_on_the_same_way_say_little_of_an_airliner() -> None:
     states = np.array([state_of(lost.fix, lost.course_deg, lost.rate_fpm)])
     flown = {
         trade: corridors_of([KnownFlight("a", "f", states, trade)]) for trade in ("airline", "business", "")
-    }  # type: ignore[arg-type]
+    }
     assert flown["airline"].alike(lost)["f"] == flown[""].alike(lost)["f"] == pytest.approx(1)
     assert flown["business"].alike(lost)["f"] < 0.2
 

@@ -311,6 +311,22 @@ def test_what_a_file_says_under_our_own_keys_is_taken_where_it_is_sound(tmp_path
     assert feature["properties"]["timezone"] == "Asia/Vladivostok"
 
 
+def test_a_drawn_airfield_gets_what_the_table_knows_of_it(tmp_path: Path) -> None:
+    sunan = box(125.63, 39.19, 125.71, 39.26)
+    path = written(tmp_path, ".kml", {"Sunan": sunan})
+    new = read(path, Told(kind="airbase"))
+    ((site,), faults) = check_document({"type": "FeatureCollection", "features": new.features})
+    assert faults == ()
+    assert site.codes == {"icao": "ZKPY", "iata": "FNJ"}
+    assert site.elevation_ft == pytest.approx(117, abs=20)
+    assert [runway["name"] for runway in site.runways] == ["17/35"]
+    assert any("whose place is inside: codes, elevation, runways" in note for note in new.notes)
+    # A yard there is none, and of two airports nobody knows which is meant.
+    assert "codes" not in read(path, RAIL).features[0]["properties"]
+    paris = written(tmp_path, ".gpkg", {"Paris": box(2.2, 48.65, 2.6, 49.1)})
+    assert "codes" not in read(paris, Told(kind="airport")).features[0]["properties"]
+
+
 # --- what is not read is named ----------------------------------------------------------------------
 
 

@@ -305,6 +305,10 @@ def test_of_several_places_those_that_are_ticked_are_shown(made: Rig) -> None:
     text = html.unescape(re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)[1])  # type: ignore[index]
     form = {"form_token": made.client.form_token("/add-site"), "geojson": text, "kind": "railhead"}
     page = made.client.post("/add-site/check", data={**form, "chosen": ["West"]}).text
+    assert re.findall(r'name="chosen" value="([^"]*)"( checked)?', page) == [
+        ("East &lt;b&gt;", ""),
+        ("West", " checked"),
+    ]
     assert confirm(made, page).status_code == 303
     assert written(made)[-1] == "west"
     page = made.client.post("/add-site/check", data={**form, "chosen": ["East <b>"]}).text

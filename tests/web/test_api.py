@@ -351,7 +351,11 @@ def test_visits_by_pages_come_newest_first_and_each_once(engine: Engine) -> None
 def test_the_openapi_document_describes_every_list(empty: Rig) -> None:
     document = json.loads(empty.client.get("/api/v1/openapi.json").text)
     assert set(document["paths"]) == {
-        f"/api/v1/{name}" for name in ("sites", "observations", "visits", "alerts", "polls", "status")
+        f"/api/v1/{name}"
+        for name in (
+            *("sites", "observations", "visits", "alerts", "polls", "status"),
+            *("silences", "alerts/{alert_id}/acknowledge"),
+        )
     }
 
 
@@ -363,9 +367,10 @@ def test_the_documentation_names_every_list_parameter_and_field(empty: Rig) -> N
         for name in described["components"]["schemas"]
         if name.endswith("Item") and name != "EvidenceItem"
     ]
+    operations = [operation for path in described["paths"].values() for operation in path.values()]
+    assert all(path.replace("{alert_id}", "ID") in text for path in described["paths"])
     named = {
-        *described["paths"],
-        *(each["name"] for path in described["paths"].values() for each in path["get"].get("parameters", ())),
+        *(each["name"] for operation in operations for each in operation.get("parameters", ())),
         *(field for name in items for field in described["components"]["schemas"][name]["properties"]),
-    } - {"located"}
+    } - {"located", "alert_id"}
     assert {each for each in named if f"`{each}`" not in text} == set()

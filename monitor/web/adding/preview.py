@@ -18,7 +18,7 @@ from monitor.imports import ImportClock, declared_of
 from monitor.sites import Site
 from monitor.sites.add import add_sites, try_sites
 from monitor.sites.check import feature_id
-from monitor.sites.choosing import Choice, SeveralPlacesError
+from monitor.sites.choosing import Choice, SeveralPlacesError, place_names
 from monitor.sites.drawings import Drawing, read_drawing
 from monitor.sites.faults import SitesError, SitesFault, printable_value
 from monitor.sites.geometry import area_km2
@@ -100,7 +100,7 @@ class DryRun:
     features: str = ""
     """What the second step sends back, as GeoJSON text."""
     places: tuple[str, ...] = ()
-    """The places of a file with several, of which none was chosen yet."""
+    """The places of a file with several."""
     geojson: str | None = None
     """What a file that was sent holds, as text for the form, so that it need not be sent again."""
 
@@ -138,7 +138,8 @@ def preview_site(app: App, wish: SiteForm, now: datetime) -> DryRun:
     shared = overlaps(after.sites, [site.id for site in added])
     notes = (*swap_questions(new.features), *new.notes, *kept_words(new.features), *map(str, shared))
     text = _as_text(Drawing(new.features))
-    return DryRun(previews, asked, notes=notes, features=text, geojson=geojson)
+    places = place_names(drawing.features) if drawing is not None and wish.chosen else ()
+    return DryRun(previews, asked, notes=notes, features=text, places=places, geojson=geojson)
 
 
 def _as_text(drawing: Drawing) -> str:

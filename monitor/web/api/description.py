@@ -11,7 +11,7 @@ _SCHEMES = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The token of this sitewatch (SITEWATCH_API_TOKEN), as programs send it.",
+        "description": "A token: SITEWATCH_API_TOKEN, or one that “sitewatch tokens add” made, with its scope.",
     },
     "session": {
         "type": "apiKey",
@@ -21,8 +21,9 @@ _SCHEMES = {
     },
 }
 _ABOUT = (
-    "What sitewatch has counted, and how it knows. Reading only; every answer is one page of items. `value` null means "
-    "not observed, never zero. A parameter that an address does not know is refused."
+    "What sitewatch has counted, and how it knows. Every answer to a question is one page of items. `value` null means "
+    "not observed, never zero. A parameter that an address does not know is refused. Whatever changes something needs a "
+    "token, and names its scope."
 )
 
 

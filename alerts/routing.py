@@ -162,6 +162,10 @@ class Routing:
         """Those of the channels that are told about sitewatch itself."""
         return tuple(each for each in channels if self.policy(each).notices)
 
+    def takers(self, channels: Sequence[str], facts: AlertFacts) -> tuple[str, ...]:
+        """Those of the channels that are told something of which no alert is kept; none of it waits for a digest."""
+        return tuple(each.channel for each in self.decide(channels, facts) if each.state != "unrouted")
+
     def decide(
         self, channels: Sequence[str], facts: AlertFacts, told: frozenset[str] = frozenset()
     ) -> Iterator[Decision]:

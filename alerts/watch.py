@@ -1,6 +1,6 @@
 """What is watched at a site: metrics, subjects and rules, merged from kind, settings and the site itself. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ from alerts.promise import site_budget
 RuleParams = Mapping[str, Any]
 WatchSpec = Mapping[str, Mapping[str, Any]]
 """As written in sites.geojson: `{metric: {"subjects": [...], "rules": {name: {params} | null}}}`."""
+PICTURES_TOLD_FROM, LEAST_TOLD_SHARE = 0.8, 0.3
+"""From which clear share of a site on a new picture is told where it says no other, and the least that it may say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +48,24 @@ class SiteWatch:
     regions: tuple[str, ...] = ()
     """The ids of the regions among the sites in which it lies."""
     lapse_after_days: float = 90.0
+    country: str = ""
+    """The ISO 3166 code of its country, for public holidays; '' where it is not known."""
     budget: FalseAlarmBudget = field(default_factory=lambda: DEFAULT_BUDGET)
     """False alarms a site-year by severity, as the settings say."""
     false_alarms: Any = None
     """What the site itself says: a number, by severity, or by metric; None: as the settings say."""
 
-    def promise(self, metric: str, series: int = 1) -> FalseAlarmPromise:
-        """What one of so many series of a metric may cost a year; the site's budget is split evenly, what shares a look taking one part."""
+    def promise(
+        self, metric: str, series: int = 1, counted: Collection[str] | None = None
+    ) -> FalseAlarmPromise:
+        """What one of so many series of a metric may cost a year; the site's budget is split evenly, what shares a look taking one part.
+
+        `counted` are the metrics that have a history here: others take no part. None: all that are watched.
+        """
         parts = [
             metric_named(name).shares or name
             for name, watch in self.metrics.items()
-            if watch.rules.keys() & BUDGETED_RULES
+            if watch.rules.keys() & BUDGETED_RULES and (counted is None or name == metric or name in counted)
         ]
         within = max(1, parts.count(metric_named(metric).shares or metric))
         whole = site_budget(self.budget, self.false_alarms, metric, len(set(parts)) * within)

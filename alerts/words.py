@@ -24,8 +24,6 @@ _CLASSES = {
     "kinzhal_carrier": "carrier of the Kinzhal system",
     "dark": "ships without a transponder signal",
 }
-_LARGE = ((1e9, "billion"), (1e6, "million"))
-_NEVER = 1e-12
 _LENGTHS = (
     (timedelta(days=730), timedelta(days=365.25), "year"),
     (timedelta(days=60), timedelta(days=30.44), "month"),
@@ -33,6 +31,7 @@ _LENGTHS = (
     (timedelta(hours=2), timedelta(hours=1), "hour"),
     (timedelta(minutes=2), timedelta(minutes=1), "minute"),
 )
+_HUNDREDTH = 0.01
 _HOURS_FROM = 1.5
 _WHOLE_HOURS_FROM = 10.0
 _DAYS_FROM = 96.0
@@ -42,32 +41,33 @@ _SHORTEST_DAY = timedelta(hours=23)
 
 
 def digits(value: float) -> str:
-    """A number as it was counted or measured: whole ones in all their digits, others to four figures."""
+    """A number as it was counted or measured: whole ones in all their digits, others to four figures, no powers of ten."""
     if float(value).is_integer():
         return str(int(value))
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 - four figures
+    if abs(value) >= 1000:  # noqa: PLR2004 - four figures
+        return f"{value:.0f}"
+    short = f"{value:.4g}"
+    return f"{value:.12f}".rstrip("0").rstrip(".") if "e" in short else short
 
 
 def rounded_number(value: float) -> str:
-    """A figure that was reckoned, for a sentence: two significant digits below ten, whole above."""
-    if value >= 10:  # noqa: PLR2004 - two digits
+    """A figure that was reckoned, for a sentence: two significant digits below ten, whole above, never a power of ten."""
+    if abs(value) >= 9.95:  # noqa: PLR2004 - two digits
         return f"{value:,.0f}"
-    return f"{_two_digits(value):g}"
+    return f"{float(f'{value:.2g}'):.12f}".rstrip("0").rstrip(".")
 
 
-def one_in(p: float) -> str:
-    """A small chance as odds: `1 in 45,000`, `1 in 3 million`."""
-    if p <= _NEVER:
-        return "less than 1 in a million million"
-    odds = 1 / p
-    for size, name in _LARGE:
-        if odds >= size:
-            return f"1 in {_two_digits(odds / size):g} {name}"
-    return f"1 in {_two_digits(odds):,.0f}" if odds >= 10 else f"1 in {odds:.1f}"  # noqa: PLR2004 - two digits
+def times_words(ratio: float) -> str:
+    """How many times a number is another, without powers of ten: `3.6 times`, `twice`, `less than a hundredth of`."""
+    if ratio < _HUNDREDTH:
+        return "less than a hundredth of"
+    said = rounded_number(ratio)
+    return {"1": "the same as", "2": "twice"}.get(said, f"{said} times")
 
 
-def _two_digits(value: float) -> float:
-    return float(f"{value:.2g}")
+def numbered(number: float, noun: str, nouns: str = "") -> str:
+    """A whole number with its noun: `1 look`, `1,204 looks`."""
+    return f"{number:,.0f} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def units(number_of: int, what: str) -> str:
@@ -93,6 +93,13 @@ def look_count(look: Observation) -> str:
     if look.assessable is False:
         return "not assessable"
     return "no count" if look.value is None else count_words(look.value, look.qualifier)
+
+
+def placed_words(look: Observation, place: str, zone: str) -> str:
+    """A look with where it stands among the earlier ones: `150 railcars on 2025-04-07: between the 73 of …`."""
+    count = count_words(look.value or 0.0, look.qualifier, look.series.metric)
+    when = when_words(look.period_start, look.period_end, look.precision, zone)
+    return f"{capital(count)} {when}: {place}."
 
 
 def look_status(look: Observation) -> str:

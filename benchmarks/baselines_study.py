@@ -92,7 +92,7 @@ def tails(counts: FloatArray, years: float) -> Scores:
         flow = series_of(counts, week)
         both = judge_series(flow, FalseAlarmPromise(), rules).rulings["tail"]
         what = both.of(TwoSided).usual
-        snapshot = UsualCount(what.looks, what.expectation, (1,), None)
+        snapshot = UsualCount(what.looks, what.expectation, 1, None)
         single = judge_series(flow, FalseAlarmPromise(), rules, SideInformation(usual=snapshot)).rulings[
             "tail"
         ]

@@ -105,6 +105,13 @@ def alerts(
     return _all(connection, query.order_by(alert.c.opened_at, alert.c.site_id, alert.c.metric).limit(limit))
 
 
+def alerts_between(connection: Connection, metric: str, since: datetime, until: datetime) -> list[Alert]:
+    """Read the alerts about what happened to one metric in [since, until), at any site."""
+    at = alert.c.phenomenon_time
+    query = select(alert).where(alert.c.metric == metric, at >= since, at < until)
+    return _all(connection, query.order_by(at, alert.c.site_id, alert.c.id))
+
+
 def alert_events(connection: Connection, alert_id: str) -> list[AlertEvent]:
     """Read the whole life of an alert."""
     record = alert_by_id(connection, alert_id)

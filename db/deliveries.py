@@ -28,12 +28,12 @@ from db.channel_states import ChannelState, failing_channels, know_channel, rest
 from db.engine import writing
 from db.gates import ChannelGates, closed_until, is_open, lock_capped
 from db.moments import has_come
-from db.records import Delivery, DeliveryState, JsonMapping
-from db.schema import alert, channel_state, delivery
+from db.records import Delivery, DeliveryState, EventKind, JsonMapping
+from db.schema import alert, alert_event, channel_state, delivery
 from db.schema.types import UtcDateTime
 from db.upsert import insert_ignore
 
-TOLD: tuple[DeliveryState, ...] = ("queued", "sending", "sent", "gathered", "bundled")
+TOLD: tuple[DeliveryState, ...] = ("queued", "sending", "sent", "gathered", "bundled", "joined")
 """What somebody reads, or is to read."""
 ChannelIntervals = Mapping[str, float]
 """The channels that may be claimed, each with the least seconds between two of its messages."""
@@ -271,7 +271,7 @@ def requeue(
     `payload` replaces what is kept with it.
     """
     attempts = held.attempts if counts else held.attempts - 1
-    kept = {} if payload is None else {"payload": dict(payload)}
+    kept = {} if payload is None else {"payload": {**held.payload, **payload}}
     return _close(
         connection, held, state="queued", not_before=not_before, last_error=error, attempts=attempts, **kept
     )
@@ -363,7 +363,7 @@ def next_due(
 
 
 def notified_alerts(connection: Connection) -> frozenset[str]:
-    """The ids of the alerts of which a message was sent, or still is to be sent, through any channel."""
+    """The ids of the alerts of which a message was sent or still is to be, by itself or with others, through any channel."""
     told = delivery.c.state.in_(TOLD)
     found = connection.execute(
         select(delivery.c.alert_id).where(told, delivery.c.alert_id.is_not(None)).distinct()
@@ -522,3 +522,42 @@ def dead_letters(connection: Connection, channels: Collection[str]) -> int:
     """How many messages are given up for these channels."""
     query = select(func.count()).where(delivery.c.state == "dead", delivery.c.channel.in_(sorted(channels)))
     return int(connection.execute(query).scalar_one())
+
+
+def waiting_together(connection: Connection) -> list[tuple[Delivery, EventKind]]:
+    """The messages about alerts that wait for others of their kind, whether or not they are to be sent; with what they tell."""
+    events = alert_event.c
+    query = (
+        select(delivery, events.kind.label("told"))
+        .join(alert_event, and_(events.alert_id == delivery.c.alert_id, events.seq == delivery.c.event_seq))
+        .where(*_HELD)
+        .order_by(delivery.c.id)
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    return [(Delivery(**{name: row[name] for name in row if name != "told"}), row["told"]) for row in rows]
+
+
+def let_go(connection: Connection, held: Delivery, payload: JsonMapping | None = None) -> bool:
+    """Let a message that waited go out now, with what it is to say besides; False where somebody has it already."""
+    kept = {} if payload is None else {"payload": {**held.payload, **payload}}
+    return _settled(connection, held, not_before=held.created_at, **kept)
+
+
+def tell_with(connection: Connection, held: Delivery, reason: str, payload: JsonMapping) -> bool:
+    """Close a message that waited, as it is told with another; False where somebody has it already."""
+    said = {**held.payload, **payload}
+    return _settled(connection, held, not_before=held.created_at, state="joined", reason=reason, payload=said)
+
+
+_HELD = (
+    delivery.c.kind == "alert",
+    delivery.c.state.in_(("queued", "too_old", "silenced")),
+    delivery.c.attempts == 0,
+    delivery.c.last_error.is_(None),
+    delivery.c.not_before > delivery.c.created_at,
+)
+
+
+def _settled(connection: Connection, held: Delivery, **values: Any) -> bool:
+    waits = (delivery.c.id == held.id, delivery.c.state == held.state, *_HELD)
+    return connection.execute(update(delivery).where(*waits).values(**values)).rowcount == 1

@@ -120,6 +120,25 @@ def looks(
     return sorted(chosen, key=lambda each: (each.period_start, each.look_key, each.series))
 
 
+def series_counted(connection: Connection, site_id: str, as_of: datetime, least: int) -> frozenset[SeriesKey]:
+    """The series of a site with at least so many looks that were counted and knowable at `as_of`."""
+    counted = (
+        select(*_LOOK)
+        .where(
+            observation.c.site_id == site_id,
+            observation.c.result_time <= as_of,
+            observation.c.value.is_not(None),
+            observation.c.announced.is_(False),
+            released(observation),
+        )
+        .distinct()
+        .subquery()
+    )
+    key = [counted.c[name] for name in SERIES_KEY]
+    query = select(*key).group_by(*key).having(func.count() >= least)
+    return frozenset(SeriesKey(*row) for row in connection.execute(query))
+
+
 def every_revision(connection: Connection, site_id: str, area: str, metric: str) -> list[Observation]:
     """Read every revision of every look of a site's metric in one area, in the order in which they became knowable."""
     query = READ_OBSERVATIONS.where(

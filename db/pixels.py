@@ -53,10 +53,14 @@ def store_states(connection: Connection, site_id: str, states: Mapping[str, byte
 
 
 def kept_passes(connection: Connection, site_id: str, grid: str) -> list[KeptPass]:
-    """Read what is kept of the passes over a site on one grid, by time, without their reflectance."""
+    """Read what is kept of the passes over a site on one grid, by time, without their reflectance.
+
+    Passes of which a service told the shares of classes, and nobody read the classes, are left out.
+    """
     columns = (pixel_look.c[name] for name in ("look_key", "acquired_at", "epsg", "classes", "state"))
     query = select(*columns, pixel_look.c.codes.is_not(None))
-    wanted = query.where(pixel_look.c.site_id == site_id, pixel_look.c.grid == grid)
+    here = (pixel_look.c.site_id == site_id, pixel_look.c.grid == grid)
+    wanted = query.where(*here, func.length(pixel_look.c.classes) > 0)
     ordered = wanted.order_by(pixel_look.c.acquired_at, pixel_look.c.look_key)
     return [KeptPass(*tuple(row)) for row in connection.execute(ordered)]
 
@@ -138,6 +142,14 @@ def admissions(connection: Connection, site_id: str) -> list[MeasureAdmission]:
     """Read which measures of a site may be judged, and why the others may not."""
     query = select(*_ADMISSION).where(measure_admission.c.site_id == site_id)
     return [MeasureAdmission(*row) for row in connection.execute(query.order_by(*_ADMISSION[1:3]))]
+
+
+def sites_admitting(connection: Connection, metric: str) -> set[str]:
+    """The sites at which a metric may be judged, somewhere."""
+    query = select(measure_admission.c.site_id).where(
+        measure_admission.c.metric == metric, measure_admission.c.admitted
+    )
+    return set(connection.execute(query).scalars())
 
 
 def drop_pixels(connection: Connection, watched: Collection[str], before: datetime) -> int:

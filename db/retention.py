@@ -18,6 +18,7 @@ from db.hearing import forget_hearing
 from db.keys import any_key
 from db.pixels import drop_pixels
 from db.polls import LOST_POLL_ERROR
+from db.radar import drop_radar
 from db.schema import fix, flight_claim, poll, visit, visit_version
 from db.visitor_keys import drop_aliases, drop_keys
 
@@ -88,6 +89,7 @@ def purge(
     with writing(engine) as connection:
         forget_hearing(connection, now - _KEEP_HEARING)
         drop_pixels(connection, sites, now - _KEEP_PIXELS)
+        drop_radar(connection, sites, now - _KEEP_PIXELS)
         drop_aliases(connection, before)
         drop_keys(connection, before, nameless_visits(connection, before))
     return report

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, case, func, select
 
 from db.imports import released
 from db.records import JsonMapping
-from db.schema import SERIES_KEY, evaluation, observation, poll
+from db.schema import SERIES_KEY, evaluation, observation, poll, shared_cause, shared_cause_alert
 from db.schema import alert as alert_table
 
 _NEWS = timedelta(days=7)
@@ -99,9 +99,21 @@ def _providers(connection: Connection, since: datetime, until: datetime) -> list
 
 
 def _opened(connection: Connection, since: datetime, until: datetime) -> list[str]:
-    found = alert_table.c
-    query = select(found.headline).where(found.opened_at >= since, found.opened_at < until)
-    return list(connection.execute(query.order_by(found.opened_at)).scalars())
+    """The headlines of alerts; those that share a cause have one together, its newest."""
+    found, link = alert_table.c, shared_cause_alert.c
+    query = (
+        select(found.headline, link.cause_id)
+        .select_from(alert_table.outerjoin(shared_cause_alert, link.alert_id == found.id))
+        .where(found.opened_at >= since, found.opened_at < until)
+        .order_by(found.opened_at, found.id)
+    )
+    told: dict[str, str] = {}
+    for number, (headline, cause_id) in enumerate(connection.execute(query)):
+        told.setdefault(cause_id or f"alert {number}", headline)
+    causes = select(shared_cause.c.id, shared_cause.c.headline).where(shared_cause.c.id.in_(told))
+    # In order, so that the newest revision has the last word.
+    told |= dict(iter(connection.execute(causes.order_by(shared_cause.c.revision))))
+    return list(told.values())
 
 
 def _closed(connection: Connection, since: datetime, until: datetime) -> int:

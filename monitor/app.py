@@ -15,6 +15,7 @@ from monitor.errors import InputError
 from monitor.feeds import Feed, FeedClient
 from monitor.feeds.http import GuardedClient
 from monitor.feeds.providers import known_providers
+from monitor.feeds.sentinel_hub import SentinelHubStatistics
 from monitor.flights.tracks.classes import default_classes
 from monitor.flights.tracks.identity import Classes
 from monitor.ops.database_health import describe_database
@@ -40,6 +41,8 @@ class App:
     picture_clients: Mapping[str, FeedClient]
     """Does the same for providers with certificate authorities of their own."""
     picture_hosts: HostsByProvider
+    statistics: Mapping[str, SentinelHubStatistics] = field(default_factory=dict)
+    """Whoever reckons numbers of radar passes for us, by the provider that lists them: those with a key."""
     deadman: DeadMan | None = None
     clients: Sequence[GuardedClient] = ()
     classes: Classes = field(default_factory=default_classes)

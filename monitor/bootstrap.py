@@ -65,6 +65,7 @@ from monitor.feeds.options import rotation_slots
 from monitor.feeds.providers import configured_providers
 from monitor.feeds.rate_limit import no_rate_limit, rate_limiter_of
 from monitor.feeds.readsb import ReadsbFeed
+from monitor.feeds.sentinel_hub import SentinelHubStatistics
 from monitor.feeds.stac import StacFeed
 from monitor.feeds.stac_detections import StacDetectionsFeed
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
@@ -210,6 +211,11 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
         for feed in feeds.values()
         if feed.provider.ca_file is not None
     }
+    statistics = {
+        feed.provider.name: _statistics(feed.provider, settings, clients, transport)
+        for feed in feeds.values()
+        if SentinelHubStatistics.has_keys(feed.provider) and feed.provider.kind == "stac"
+    }
     channels = build_channels(settings, clients)
     routing = build_routing(settings, classes)
     clients += [pictures, *picture_clients.values()]
@@ -224,6 +230,7 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
         pictures,
         picture_clients,
         hosts,
+        statistics,
         deadman,
         tuple(clients),
         classes,
@@ -283,6 +290,18 @@ def build_feed(
     )
     clients.append(client)
     return FEEDS[provider.kind](provider, client)
+
+
+def _statistics(
+    provider: Provider,
+    settings: Settings,
+    clients: list[GuardedClient],
+    transport: httpx.BaseTransport | None,
+) -> SentinelHubStatistics:
+    """Numbers of the passes that a provider lists, with a client of their own: another host, and no header of the catalogue's."""
+    client = _client(provider.name, settings, transport=transport, ca_file=provider.ca_file)
+    clients.append(client)
+    return SentinelHubStatistics(provider, client)
 
 
 def build_deadman(settings: Settings, clients: list[GuardedClient]) -> DeadMan | None:

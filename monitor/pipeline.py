@@ -15,10 +15,12 @@ import structlog
 from alerts.delivery.blindness import BlindReport, notify_blindness, notify_low_disk, notify_refusals
 from alerts.delivery.compose import compose
 from alerts.delivery.digest import enqueue_daily_digests, enqueue_weekly_digest
+from alerts.delivery.new_pictures import PictureWish, notify_new_pictures, picture_facts
 from alerts.delivery.reminders import enqueue_reminders
 from alerts.delivery.worker import DeliverReport, deliver_due
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from alerts.metrics import meanings, recall_metrics
+from alerts.watch import PICTURES_TOLD_FROM
 from alerts.words import digits
 from db.aircraft import known_aircraft
 from db.alerts import forget_earlier_states
@@ -32,11 +34,14 @@ from db.scenario_mark import ScenarioMark, scenario_mark
 from db.silences import drop_unborn_silences
 from db.sites import record_sites
 from monitor.app import App
+from monitor.derive.corroboration import corroborate
 from monitor.derive.days import move_counted_days
 from monitor.derive.measuring import study_where_due
 from monitor.derive.pending import DeriveReport, close_days, derive_pending
 from monitor.derive.pictures import CutoutReport, refresh_cutouts
 from monitor.derive.pixels import PixelReport, read_passes
+from monitor.derive.radar import RadarReport, read_statistics
+from monitor.derive.radar_measuring import study_radar
 from monitor.errors import InputError, WorkFailed
 from monitor.flights.tracks.identity import Aircraft, completed_aircraft, is_watched
 from monitor.imports import ImportClock, load_declared, load_published, move_days, withdraw_published
@@ -46,6 +51,7 @@ from monitor.ops.metrics import LOOKS_JUDGED_TOTAL, POLLS_TOTAL, SENDS_TOTAL
 from monitor.poll.answers import PollReport
 from monitor.poll.new_feeds import note_feeds
 from monitor.poll.rounds import poll_provider
+from monitor.sites import Site
 from monitor.sites.reload import Reload
 
 _log = structlog.get_logger()
@@ -54,6 +60,7 @@ SCENES_AT_ONCE = 8
 BYTES_PER_MB = 1024 * 1024
 _NAMED = 20
 _THIS_MACHINE = "this machine"
+_RADAR = "radar"
 _WITHDRAWN_FILE = "withdrawn.csv"
 
 
@@ -292,6 +299,8 @@ def derive(app: App, now: datetime, *, stop: Callable[[], bool] = lambda: False)
     sites = list(app.sites.values())
     report = derive_pending(app.engine, sites, now, classes=app.classes, stop=stop)
     report += close_days(app.engine, sites, now, stop=stop)
+    if report.visits:
+        report += DeriveReport(visits=corroborate(app.engine, sites, now))
     if report.visits or report.looks:
         _log.info("derived", polls=report.polls, visits=report.visits, looks=report.looks)
     return report
@@ -354,10 +363,59 @@ def read_pixels(app: App, now: datetime) -> list[PixelReport]:
     for site_id in sorted({report.site_id for report in reports if report.read}):
         study_where_due(app.engine, app.sites[site_id], now)
     if any(report.read for report in reports):
+        corroborate(app.engine, sites, now)
+    if any(report.read for report in reports):
         app.troubles.worked("pixels of scenes")
     elif reports:
         app.troubles.failed("pixels of scenes", reports[0].text, now)
     return reports
+
+
+def read_radar(app: App, now: datetime) -> list[RadarReport]:
+    """Ask for the numbers of a few of the radar passes that are due, and measure the sites of which some came."""
+    sites = list(app.sites.values())
+    reports = read_statistics(app.engine, sites, app.statistics, now, limit=SCENES_AT_ONCE)
+    for site_id in sorted({report.site_id for report in reports if report.read}):
+        study_radar(app.engine, app.sites[site_id], now)
+    if any(report.read for report in reports):
+        app.troubles.worked(_RADAR)
+    elif reports:
+        app.troubles.failed(_RADAR, reports[0].text, now)
+    return reports
+
+
+EVERY_SITE = "all"
+
+
+def tell_pictures(app: App, now: datetime) -> int:
+    """Owe a message for each new clear picture of a site of which somebody wants to be told; give their number."""
+    named, watches = app.settings.tell_clear_pictures, app.watches
+    wishes = {
+        site.id: PictureWish(
+            site.name,
+            share,
+            {area.id: area.name for area in site.areas},
+            app.routing.takers(tuple(app.channels), picture_facts(watches[site.id])),
+        )
+        for site in app.sites.values()
+        if (share := _told_from(site, named)) is not None
+    }
+    if not wishes:
+        return 0
+    too_old = timedelta(days=app.settings.too_old_to_send_days)
+    return notify_new_pictures(
+        app.engine,
+        wishes,
+        now,
+        too_old=too_old,
+        public_url=app.settings.public_url,
+    )
+
+
+def _told_from(site: Site, named: Sequence[str]) -> float | None:
+    if site.tell_clear_pictures is None and (site.id in named or EVERY_SITE in named):
+        return PICTURES_TOLD_FROM
+    return site.tell_clear_pictures
 
 
 def watch_self(app: App, now: datetime) -> BlindReport:
@@ -368,6 +426,7 @@ def watch_self(app: App, now: datetime) -> BlindReport:
     after = timedelta(hours=app.settings.blind_after_hours)
     report = notify_blindness(app.engine, names, channels, after, now)
     notify_refusals(app.engine, app.feeds, channels, now)
+    corroborate(app.engine, app.sites.values(), now)
     if report.began or report.ended:
         began, ended = ([each.site_id for each in periods] for periods in (report.began, report.ended))
         _log.warning("blind sites", began=began, ended=ended)

@@ -1,7 +1,7 @@
 """Whether predictions were right on the whole: randomised PIT, coverage of bands, power by injected surges. Pure."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,15 @@ import numpy as np
 from alerts.backtest.replay import ReplayedLook
 from alerts.backtest.summary import exposure_class
 from alerts.baselines import nb
+from alerts.baselines.level import steady
 from alerts.baselines.model import clean_looks
 from alerts.baselines.special import FloatArray, normal_sf
-from alerts.baselines.tail import Expectation, judge_windows
+from alerts.baselines.tail import Expectation, judge_newest
 from alerts.baselines.tail_measured import UsualMeasure
 from alerts.baselines.usual import Usual, UsualCount, usual_of_series
+from alerts.odds import odds
 from alerts.rules.series import past_looks, series_of
+from alerts.words import numbered
 from db.records import Observation
 
 PIT_DECILES = 10
@@ -28,6 +31,9 @@ INJECTED_SURGES: tuple[tuple[str, float, float], ...] = (
 )
 """What a surge adds to a look: so many times its expectation, and so many more at full exposure."""
 SURGE_LENGTHS_DAYS = (1, 3, 14)
+_LEAST_TOLD = 50
+"""Five looks a decile, below which χ² is no measure of evenness."""
+_UNEVEN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,27 @@ def chi_square_p(counts: FloatArray) -> float:
     return float(normal_sf(z))
 
 
+def fit_words(found: CalibrationCheck) -> str:
+    """Whether predictions fitted, and how they did not: too low, too high, too narrow or too wide."""
+    if found.p is None or found.n < _LEAST_TOLD:
+        return f"{numbered(found.n, 'look')} are too few to say whether predictions fit."
+    chance = odds(found.p, "series")
+    if found.p >= _UNEVEN:
+        return f"Predictions fit: no more uneven than chance makes a series that is predicted rightly ({chance})."
+    return f"Predictions do not fit: {_misfit(found)}. So uneven by chance: {chance}."
+
+
+def _misfit(found: CalibrationCheck) -> str:
+    third = 3
+    low, high = sum(found.deciles[:third]) / found.n, sum(found.deciles[-third:]) / found.n
+    # The difference of two shares of three tenths each, twice its standard error.
+    if abs(high - low) > 2 * math.sqrt(0.6 / found.n):
+        return "counts were higher than predicted" if high > low else "counts were lower than predicted"
+    if (found.deciles[0] + found.deciles[-1]) / found.n > 2 / PIT_DECILES:
+        return "counts swing more than predicted, so the bands are too narrow"
+    return "counts swing less than predicted, so the bands are too wide"
+
+
 @dataclass(frozen=True, slots=True)
 class DetectionPower:
     """How often a surge of one size and length is caught by `tail`, and how soon."""
@@ -104,12 +131,16 @@ class DetectionPower:
 
 
 def detection_power(
-    looks: Sequence[Observation], judged: Sequence[ReplayedLook], starts: int, seed: int
+    looks: Sequence[Observation],
+    judged: Sequence[ReplayedLook],
+    starts: int,
+    seed: int,
+    progress: Callable[[float], None] = lambda _share: None,
 ) -> list[DetectionPower]:
     """Inject surges at random usable looks that could be judged, each start with every size and length.
 
     `looks` are the newest revisions of the series, in order of time. Expectations are those of the unchanged
-    history: a surge of two weeks lies within what they leave out.
+    history: a surge of two weeks lies within what they leave out. `progress` is told the share of the starts that is done.
     """
     bench = _InjectedSeries(looks, judged)
     if not bench.usable:
@@ -117,7 +148,8 @@ def detection_power(
     rng = np.random.default_rng(seed)
     chosen = rng.choice(bench.usable, size=min(starts, len(bench.usable)), replace=False)
     found: dict[tuple[str, int], list[tuple[int, float, str]]] = {}
-    for start in sorted(chosen.tolist()):
+    for done, start in enumerate(sorted(chosen.tolist())):
+        progress(done / len(chosen))
         for surge, days, hit, delay in bench.inject(start, rng):
             found.setdefault((surge, days), []).append((hit, delay, bench.exposure(start)))
     return [_power(surge, days, rows) for (surge, days), rows in found.items()]
@@ -218,17 +250,20 @@ def _fires(what: Usual, added: FloatArray, alpha: float) -> Any:
         return np.array([float(what.chance_of(what.today + each)[0]) <= alpha for each in added[:, -1]])
     if not isinstance(what, UsualCount):
         raise TypeError(f"no surge can be added to {type(what).__name__}")
-    width = max(what.windows)
+    width = what.newest
     looks = what.looks
     counts = np.repeat(looks.counts[:, -width:], len(added), axis=0)
     columns = min(width, added.shape[1], counts.shape[1])
     counts[:, -columns:] += added[:, -columns:]
     exposure = np.repeat(looks.exposure[:, -width:], len(added), axis=0)
     rows = clean_looks(counts, exposure, kind=looks.kind)
+    known, times = what.expectation, len(added)
     repeated = Expectation(
-        *(
-            np.repeat(getattr(what.expectation, name), len(added))
-            for name in ("rate", "dispersion", "se_log", "n", "needs")
-        )
+        np.repeat(known.rate, times),
+        np.repeat(known.dispersion, times),
+        np.repeat(known.se_log, times),
+        np.repeat(known.n, times),
+        np.repeat(known.needs, times),
+        steady(times, width),
     )
-    return judge_windows(rows, repeated, what.windows, what.factors).answers.fires(alpha)
+    return judge_newest(rows, repeated, what.newest, what.factors).answers.fires(alpha)

@@ -61,7 +61,7 @@ def replay_series(
             continue
         ordered = sorted(current.values(), key=lambda each: (each.period_start, each.look_key, each.series))
         stated = [each for each in known.declared if each.result_time <= at]
-        moment = KnownHistory(at, ordered, stated, known.changes, states)
+        moment = KnownHistory(at, ordered, stated, known.changes, states, histories=known.histories)
         context = context_of(site, key.metric, moment)
         for look in sorted(fresh, key=lambda each: each.period_start):
             verdicts = verdicts_on(look, moment, site, rules, context)

@@ -17,10 +17,27 @@ _DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class LabelledEvent:
-    """A labelled period in which something really happened."""
+    """A labelled period: something really happened in it, or somebody looked and found that nothing did."""
 
     start: datetime
     end: datetime
+    label: str = ""
+    real: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """Alarms that hang together, with what a person said of them."""
+
+    start: datetime
+    """When its first look began."""
+    end: datetime
+    """When its last look began."""
+    alarms: int
+    highest: float | None
+    rules: tuple[str, ...]
+    real: bool | None
+    """Whether it was real; None where nobody labelled it: it counts as false until then."""
     label: str = ""
 
 
@@ -43,8 +60,6 @@ class AlarmRate:
     """within, above or below the promise, by Garwood's interval of false episodes; "" where nothing was judged."""
     median_days_between: float | None = None
     longest_days: float | None = None
-    false_spans: tuple[tuple[datetime, datetime], ...] = ()
-    """First and last look of each false episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,8 @@ class BacktestSummary:
     rules: tuple[AlarmRate, ...]
     events: tuple[EventDetection, ...] = ()
     by_exposure: tuple[Mapping[str, Any], ...] = field(default=())
+    episodes: tuple[Episode, ...] = ()
+    """All under the promise, in order of time."""
 
 
 def summarise(judged: Sequence[ReplayedLook], events: Sequence[LabelledEvent] = ()) -> BacktestSummary:
@@ -84,7 +101,8 @@ def summarise(judged: Sequence[ReplayedLook], events: Sequence[LabelledEvent] = 
         site_years=round(years, 3),
         verdict=_whole(judged, events, years, promised, every),
         rules=tuple(every),
-        events=tuple(_caught(each, judged) for each in events),
+        events=tuple(_caught(each, judged) for each in events if each.real),
+        episodes=tuple(_episode(each, events) for each in _episodes(_fired(judged, None))),
         by_exposure=tuple(_by_exposure(judged)),
     )
 
@@ -130,10 +148,30 @@ def _days(one: ReplayedLook, other: ReplayedLook) -> float:
 
 
 def _is_false(episode: Sequence[ReplayedLook], events: Sequence[LabelledEvent]) -> bool:
-    return not any(
-        each.look.period_start < event.end and each.look.period_end > event.start
+    return not any(event.real for event in _touching(episode, events))
+
+
+def _touching(episode: Sequence[ReplayedLook], events: Sequence[LabelledEvent]) -> list[LabelledEvent]:
+    return [
+        event
         for event in events
-        for each in episode
+        if any(each.look.period_start < event.end and each.look.period_end > event.start for each in episode)
+    ]
+
+
+def _episode(alarms: Sequence[ReplayedLook], events: Sequence[LabelledEvent]) -> Episode:
+    said = _touching(alarms, events)
+    # One real event makes it real, whatever else is said of that time.
+    real = any(each.real for each in said) if said else None
+    values = [each.look.value for each in alarms if each.look.value is not None]
+    return Episode(
+        start=alarms[0].look.period_start,
+        end=alarms[-1].look.period_start,
+        alarms=len(alarms),
+        highest=max(values, default=None),
+        rules=tuple(sorted({rule for each in alarms for rule in each.told.keys() & BUDGETED_RULES})),
+        real=real,
+        label=", ".join(dict.fromkeys(each.label for each in said if each.label and each.real == real)),
     )
 
 
@@ -201,7 +239,6 @@ def _counted(
         verdict=verdict,
         median_days_between=gaps[len(gaps) // 2] if gaps else None,
         longest_days=max(lengths, default=None),
-        false_spans=tuple((each[0].look.period_start, each[-1].look.period_start) for each in false),
     )
 
 

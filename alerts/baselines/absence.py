@@ -6,6 +6,7 @@ import numpy as np
 
 from alerts.baselines import nb
 from alerts.baselines.answers import Answers, answer_by_p
+from alerts.baselines.level import find_levels
 from alerts.baselines.model import EventRate, Looks, cap_outliers, learn_rate
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
@@ -54,7 +55,7 @@ def judge_absence(looks: Looks) -> Absence:
     p, earlier, expected = np.full((3, len(y)), np.nan)
     silent = silent_looks[:, -1]
     if silent.any():
-        rate = learn_rate(cap_outliers(before.rows(silent)))
+        rate = present_rate(before.rows(silent))
         p[silent] = silence_p(rate, stretch[silent])
         earlier[silent] = silence_p(rate, (stretch - exposure[:, -1])[silent])
         expected[silent] = rate.per_exposure * stretch[silent]
@@ -66,6 +67,13 @@ def judge_absence(looks: Looks) -> Absence:
     settled = answer_by_p("absence", p, observed=looks.seen[:, -1], needs=needs, news=silent)
     hidden = (in_stretch & ~member).sum(axis=1)
     return Absence(settled, earlier, silent_looks.sum(axis=1), hidden, share, expected)
+
+
+def present_rate(before: Looks) -> EventRate:
+    """The rate at the level before the stretch: a surge that ended long ago makes no silence rarer."""
+    exposure = np.where(before.member, before.exposure, 0.0)
+    levels = find_levels(before.counts, exposure, before.member)
+    return learn_rate(cap_outliers(before, levels.ratio), scale=levels.ratio)
 
 
 def silence_p(rate: EventRate, exposure: FloatArray) -> FloatArray:

@@ -1,7 +1,7 @@
 """What a rule cannot spend today, whatever is seen, is lent to the tail: known from history alone, so no promise breaks.
 
-Most of a split budget would lie idle: a record within a tenth of half an alarm a year needs a thousand weekly looks, a
-"first since" seven years of silence, and a silence at a busy place is a thousand times rarer than its share allows.
+Much of a split budget would lie idle: a "first since" within a twentieth of half an alarm a year needs fifteen years of
+silence, and a silence at a busy place is a thousand times rarer than its share allows.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,10 @@ from alerts.baselines.budget import (
     Spending,
 )
 from alerts.baselines.model import Looks, Series, cap_outliers, learn_rate
-from alerts.baselines.record import comparable_looks, independent_share
 from alerts.baselines.since import Watched, chance_a_year
 from alerts.baselines.special import FloatArray
 from alerts.baselines.step import STEP_LEAST_LOOKS
 
-_LEAST_BUDGET = 1e-12
 LEAST_KEPT_SHARE = 0.05
 """What `absence` keeps where one look without anything is rarer than that."""
 
@@ -33,8 +31,6 @@ LEAST_KEPT_SHARE = 0.05
 class FiringChances:
     """What history says, before today's count, of how often each rule of S series can fire."""
 
-    comparable: FloatArray
-    """Usable earlier looks with at least today's exposure: a record's p is at least 1 over one more."""
     first_a_year: FloatArray
     """1/(e·g) of the silence up to now."""
     silence_p: FloatArray
@@ -43,7 +39,6 @@ class FiringChances:
     """Share of looks with something in them: each may begin one silence."""
     events: FloatArray
     looks: FloatArray
-    past: Looks
 
 
 def reallocate_budget(series: Series, promise: FalseAlarmPromise, known: Watched) -> Spending:
@@ -62,7 +57,7 @@ def reallocate_budget(series: Series, promise: FalseAlarmPromise, known: Watched
 
 def _budget(promise: FalseAlarmPromise, severity: Severity) -> dict[str, float]:
     """What each rule with a law has a year, the firsts together."""
-    a_year = {name: promise.a_year(name, severity) for name in ("record", "absence", "step")}
+    a_year = {name: promise.a_year(name, severity) for name in ("absence", "step")}
     return {**a_year, "first_since": max(promise.a_year(name, severity) for name in FIRST_RULES)}
 
 
@@ -74,13 +69,11 @@ def firing_chances(looks: Looks, first_a_year: FloatArray) -> FiringChances:
     n = past.member.sum(axis=1)
     active = past.member & (past.counts > 0)
     return FiringChances(
-        comparable=comparable_looks(looks).sum(axis=1).astype(np.float64),
         first_a_year=first_a_year,
         silence_p=silence_p(rate, exposure),
         active_share=active.sum(axis=1) / np.maximum(n, 1),
         events=np.where(active, past.counts, 0.0).sum(axis=1),
         looks=n.astype(np.float64),
-        past=past,
     )
 
 
@@ -88,19 +81,11 @@ def idle_shares(
     found: FiringChances, budget: Mapping[str, float], looks_a_year: FloatArray | float
 ) -> dict[str, FloatArray]:
     """The fraction [series] of each rule's yearly `budget` that it cannot spend on today's look."""
-    least = np.asarray(looks_a_year / np.maximum(budget["record"], _LEAST_BUDGET))
-    record = found.comparable + 1.0 < least
-    # How many independent looks they are worth takes long to work out, and few have enough to ask.
-    asked = np.flatnonzero(~record)
-    if asked.size:
-        worth = found.comparable[asked] * independent_share(found.past.rows(asked)) + 1.0
-        record[asked] = worth < np.broadcast_to(least, record.shape)[asked]
     first = found.first_a_year > budget["first_since"]
     with np.errstate(invalid="ignore"):
         busy = found.silence_p * found.active_share * looks_a_year <= LEAST_KEPT_SHARE * budget["absence"]
     absence = np.where(found.events < ABSENCE_LEAST_EVENTS, 1.0, np.where(busy, 1.0 - LEAST_KEPT_SHARE, 0.0))
     return {
-        "record": record.astype(np.float64),
         "first_since": first.astype(np.float64),
         "absence": absence,
         "step": (found.looks < STEP_LEAST_LOOKS).astype(np.float64),

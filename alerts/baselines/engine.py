@@ -4,7 +4,7 @@ A study asks about a thousand series at once, the live line about one; the rules
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -146,8 +146,10 @@ def _tail(question: RuleQuestion, params: RuleParameters) -> Ruling:
     with np.errstate(invalid="ignore"):
         low = (p_low < p_high) if tries > 1 else np.full(p_high.shape, params["sides"] == "low")
     p = np.minimum(1.0, tries * np.where(low, p_low, p_high))
-    answers = Answers("tail", tail.answers.status, p, tail.answers.needs, tail.answers.news)
-    return _settled(question, answers, TwoSided(what, tail, low, tries))
+    answers = replace(tail.answers, p=p)
+    # What whole counts leave over of the promise is spent in turn, so an alarm may have a p a little above alpha.
+    spent = replace(answers, p=np.where(low, p, np.minimum(p, tries * tail.in_turn)))
+    return Ruling(answers, question.spending.severity(spent), TwoSided(what, tail, low, tries))
 
 
 def _ears(method: EarsMethod, name: str) -> Callable[[RuleQuestion, RuleParameters], Ruling]:

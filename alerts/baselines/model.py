@@ -234,9 +234,9 @@ def learn_rate(past: Looks, weights: FloatArray | None = None, scale: FloatArray
 
 
 def shrink_dispersion(pearson: FloatArray, n: IntArray) -> FloatArray:
-    """φ = max(1, (Σ(y-μ)²/μ + 10·2)/(n - 1 + 10)): ten looks of prior with variance twice the mean."""
+    """φ = (Σ(y-μ)²/μ + 10·2)/(n - 1 + 10): ten looks of prior with variance twice the mean. Below 1 is allowed."""
     shrunk: FloatArray = (pearson + _PRIOR_LOOKS * _PRIOR_DISPERSION) / (np.maximum(n, 1) - 1 + _PRIOR_LOOKS)
-    return np.maximum(1.0, shrunk)
+    return shrunk
 
 
 def cautious(dispersion: FloatArray, n: IntArray, mean: FloatArray) -> FloatArray:
@@ -247,20 +247,22 @@ def cautious(dispersion: FloatArray, n: IntArray, mean: FloatArray) -> FloatArra
     standard error is measured: with it short histories and long ones come closest to what is promised.
     """
     phi = np.minimum(dispersion, LARGEST_COUNT)
-    one_look = 2.0 * phi**2 + phi * (6.0 * phi**2 - 6.0 * phi + 1.0) / np.maximum(mean, _LEAST_MEAN)
+    skewed = phi * np.maximum(6.0 * phi**2 - 6.0 * phi + 1.0, 0.0)
+    one_look = 2.0 * phi**2 + skewed / np.maximum(mean, _LEAST_MEAN)
     margin: FloatArray = _CAUTION * np.sqrt(one_look / (n + _PRIOR_LOOKS))
     return dispersion + margin
 
 
-def cap_outliers(past: Looks) -> Looks:
+def cap_outliers(past: Looks, scale: FloatArray | float = 1.0) -> Looks:
     """Cap counts far beyond a series' own upper range, so that one giant outlier blinds no rule for years.
 
     The cap on count per exposure is q95 + 6·(q95 - median) + 10, quantiles taken from below and never the
-    maximum itself: a step or a season stays, a single defect or surge shrinks to the edge of the ordinary.
+    maximum itself: a step or a season stays, a single defect or surge shrinks to the edge of the ordinary. `scale`
+    [series, time] is the level of each look.
     """
     n = past.member.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        rates = np.sort(np.where(past.member, past.counts / past.exposure, np.inf), axis=1)
+        rates = np.sort(np.where(past.member, past.counts / (past.exposure * scale), np.inf), axis=1)
     if rates.shape[1] == 0:
         return past
     high = np.clip(np.minimum(np.floor(_HIGH_SHARE * (n - 1)), n - 2), 0, None).astype(np.int64)
@@ -269,5 +271,5 @@ def cap_outliers(past: Looks) -> Looks:
     q50 = np.take_along_axis(rates, middle[:, None], axis=1)
     with np.errstate(invalid="ignore"):
         cap = q95 + _CAP_SPREADS * (q95 - q50) + _CAP_EVENTS
-        counts = np.where(past.member, np.minimum(past.counts, cap * past.exposure), past.counts)
+        counts = np.where(past.member, np.minimum(past.counts, cap * past.exposure * scale), past.counts)
     return Looks(counts, past.exposure, past.kind, past.member, past.faults)

@@ -15,7 +15,7 @@ from alerts.baselines.model import DAYS_A_YEAR, Looks, Series, learn_rate, shrin
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
 RATE_RATIOS = (5.0, 3.0, 2.0, 1.5, 0.67, 0.5, 0.33)
-STEP_LEAST_LOOKS = 30
+STEP_LEAST_LOOKS = 12
 _LOG_CAP = 50.0
 _LARGEST_M = 1e12
 _LARGEST_SIZE = 1e12
@@ -23,6 +23,8 @@ _LEAST_ALARM_AT = 2.0
 _CLEARLY = 0.05
 _LEAST_SPAN_DAYS = 1.0
 _CAP_SD, _CAP_EVENTS = 6.0, 10.0
+_UNKNOWN_SEASON, _SEASON_LEFT = 0.3, 0.1
+_SIEGMUND, _LARGEST_LEAP = 0.583, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,10 @@ def learn(series: Series, bounds: FloatArray, known: Memory | None = None) -> Me
     if known is None or known.columns > columns:
         known = Memory(0, fresh_step_state(len(series.looks.counts)))
     state = known.state
+    slack = season_slack(series)
     for column in range(known.columns, columns):
         here = slice(column, column + 1)
-        state, _ = update_step(state, series.looks.window(here), bounds[:, column])
+        state, _ = update_step(state, series.looks.window(here), bounds[:, column], slack[:, column])
     return Memory(columns, state)
 
 
@@ -117,7 +120,8 @@ def judge_step(series: Series, bounds: FloatArray, known: Memory) -> Step:
     A step that came at the same time of the year before is the season, and no news.
     """
     before = known.state.n.astype(np.int64)
-    _, step = update_step(known.state, series.looks.window(slice(-1, None)), bounds[:, -1])
+    newest = series.looks.window(slice(-1, None))
+    _, step = update_step(known.state, newest, bounds[:, -1], season_slack(series)[:, -1])
     alarm = step.answers.fires(1.0 / bounds[:, -1])
     seasonal = np.zeros_like(alarm)
     rows = np.flatnonzero(alarm)
@@ -129,14 +133,32 @@ def judge_step(series: Series, bounds: FloatArray, known: Memory) -> Step:
     return replace(step, answers=answers, n=before, seasonal=seasonal)
 
 
-def update_step(state: StepState, looks: Looks, alarm_at: FloatArray | float) -> tuple[StepState, Step]:
+def season_slack(series: Series) -> FloatArray:
+    """How far (in logarithms) a season may move the rate at each look, [series, time]: little once a year lies behind it.
+
+    From then on a change is compared with the same weeks of the year before.
+    """
+    member = series.looks.member
+    first = np.where(member.any(axis=1), series.days[member.argmax(axis=1)], np.inf)
+    young = series.days - first[:, None] < DAYS_A_YEAR
+    return np.where(young, _UNKNOWN_SEASON, _SEASON_LEFT)
+
+
+def update_step(
+    state: StepState, looks: Looks, alarm_at: FloatArray | float, slack: FloatArray | float = 0.0
+) -> tuple[StepState, Step]:
     """Take in the newest look of S series; `alarm_at` is c, the looks between chance alarms.
+
+    Within `slack` a change of rate (its logarithm) is no change: evidence is weighed against the nearest such rate.
 
     A look outside baselines changes nothing. One look gives at most half the evidence of an alarm, so that a
     single surge is no step. An alarm also needs today's count on the side of the change; after it the
     statistics restart and the baseline is what was seen since the likeliest change point.
     """
-    now = _moment(state, looks, np.broadcast_to(np.asarray(alarm_at, np.float64), state.n.shape))
+    bound, loose = (
+        np.broadcast_to(np.asarray(part, np.float64), state.n.shape) for part in (alarm_at, slack)
+    )
+    now = _moment(state, looks, bound, loose)
     learnt = _learn(_move(state, now), now)
     best = learnt.m.argmax(axis=1)
     step = _describe(learnt, now, best)
@@ -160,9 +182,10 @@ class _Moment:
     certainty: FloatArray
     """What the uncertainty of the rate multiplies the variance by."""
     alarm_at: FloatArray
+    slack: FloatArray
 
 
-def _moment(state: StepState, looks: Looks, alarm_at: FloatArray) -> _Moment:
+def _moment(state: StepState, looks: Looks, alarm_at: FloatArray, slack: FloatArray) -> _Moment:
     used = looks.member[:, -1]
     y = np.where(used, looks.today, 0.0)
     e = np.where(used, looks.today_exposure, 0.0)
@@ -173,7 +196,7 @@ def _moment(state: StepState, looks: Looks, alarm_at: FloatArray) -> _Moment:
     y = np.minimum(y, np.where(state.n > 0, mean + _CAP_SD * np.sqrt(variance) + _CAP_EVENTS, y))
     ready = used & (state.n >= STEP_LEAST_LOOKS)
     unknown = looks.seen[:, -1] & np.isnan(looks.today_exposure)
-    return _Moment(y, e, used, unknown, ready, rate, dispersion, mean, variance, certainty, alarm_at)
+    return _Moment(y, e, used, unknown, ready, rate, dispersion, mean, variance, certainty, alarm_at, slack)
 
 
 def _baseline(state: StepState) -> tuple[FloatArray, FloatArray]:
@@ -186,8 +209,10 @@ def _move(state: StepState, now: _Moment) -> StepState:
     """Update M, and the sums since the last time each ratio had nothing going for it."""
     size = np.minimum(nb.size_of(now.mean, now.variance), _LARGEST_SIZE)
     k = np.array(RATE_RATIOS)
-    relative = (now.mean / (size + now.mean))[:, None] * (k - 1.0)
-    log_ratio = now.y[:, None] * np.log(k) - (now.y + size)[:, None] * np.log1p(relative)
+    usual = np.exp(now.slack[:, None] * np.sign(np.log(k)))
+    mean = now.mean[:, None] * usual
+    relative = mean / (size[:, None] + mean) * (k / usual - 1.0)
+    log_ratio = now.y[:, None] * np.log(k / usual) - (now.y + size)[:, None] * np.log1p(relative)
     # Half of what lifts the mean over all ratios to c; capping evidence only makes alarms rarer.
     cap = np.minimum(_LOG_CAP, np.log(len(RATE_RATIOS) * np.maximum(now.alarm_at, np.e)) / 2.0)[:, None]
     seen = now.ready[:, None]
@@ -231,7 +256,7 @@ def _since(state: StepState, best: IntArray) -> tuple[FloatArray, FloatArray, Fl
 
 
 def _describe(state: StepState, now: _Moment, best: IntArray) -> Step:
-    evidence = state.m.mean(axis=1)
+    evidence = (state.m / _undershoot(now)).mean(axis=1)
     n, events, exposure = _since(state, best)
     with np.errstate(divide="ignore", invalid="ignore"):
         before = np.where(state.n > n, state.events - events, np.nan) / (state.exposure - exposure)
@@ -245,6 +270,19 @@ def _describe(state: StepState, now: _Moment, best: IntArray) -> Step:
     settled = answer_by_p("step", p, observed=now.used | now.unknown, needs=needs, news=agrees)
     no = np.zeros(len(evidence), dtype=bool)
     return Step(settled, evidence, ratio, n.astype(np.int64), before, state.n.astype(np.int64), no)
+
+
+def _undershoot(now: _Moment) -> FloatArray:
+    """By how much M may stay below c [S, K] at an alarm, for alarms that really lie c looks apart.
+
+    M passes c with a leap, so that alarms at c itself come too seldom. With a leap of standard deviation d the mean of M at the
+    alarm is c·exp(0.583·d) (Siegmund's correction); d is that of a look's log ratio, and one look's evidence is capped.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        root = np.sqrt(now.mean / np.maximum(now.dispersion, 1.0))
+    leap = np.minimum(np.abs(np.log(np.array(RATE_RATIOS))) * np.nan_to_num(root)[:, None], _LARGEST_LEAP)
+    share: FloatArray = np.exp(-_SIEGMUND * leap)
+    return share
 
 
 def _restart(state: StepState, best: IntArray, dispersion: FloatArray, fired: BoolArray) -> StepState:
@@ -286,7 +324,7 @@ def as_last_year(looks: Looks, days: FloatArray, since_day: FloatArray, *, risin
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(rising, e_a, e_b) / (e_a + e_b)
     more, less = np.where(rising, a, b), np.where(rising, b, a)
-    phi = learn_rate(looks.past).dispersion
+    phi = np.maximum(1.0, learn_rate(looks.past).dispersion)
     told = (b >= RATE_CHANGE_LEAST_EVENTS) & (e_a > 0) & (e_b > 0)
     alike: BoolArray = told & (more == 0)
     asked = told & ~alike

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from alerts.baselines.level import Levels, find_levels
 from alerts.baselines.model import DAYS_A_WEEK, Looks, cap_outliers, learn_rate
 from alerts.baselines.special import FloatArray, IntArray, times
-from alerts.baselines.tail import Expectation
+from alerts.baselines.tail import Expectation, level_se
 
 _MAD_TO_SD = 1.4826
 
@@ -28,7 +29,7 @@ class DailyOptions:
 def daily_expectation(
     looks: Looks, weekday: ArrayLike, options: DailyOptions | None = None, *, window: int = 1
 ) -> tuple[Expectation, FloatArray]:
-    """Expectation of the newest day and the factors [series, window] of the newest days, for `judge_windows`.
+    """Expectation of the newest day and the factors [series, window] of the newest days, for `judge_newest`.
 
     `looks` are consecutive days, `weekday` [time] is any number of the day, modulo 7. Days of the window
     and the newest two before it are left out. Below 182 usable days all weekdays are alike; factors shrink
@@ -39,14 +40,21 @@ def daily_expectation(
     end = max(0, looks.counts.shape[1] - window - options.guard_days)
     longer = cap_outliers(looks.window(slice(max(0, end - options.factor_days), end)))
     factors = weekday_factors(longer, day[max(0, end - options.factor_days) : end], options)
+    half = slice(max(0, end - options.least_factor_days), end)
+    known = looks.window(half)
+    shown = np.where(known.member, known.exposure * factors[:, day[half]], 0.0)
+    levels = find_levels(known.counts, shown, known.member)
     recent = slice(max(0, end - options.level_days), end)
     past = looks.window(recent)
-    scale = factors[:, day[recent]]
-    rate = learn_rate(_cut(cap_outliers(past), scale, options), scale=scale)
+    newest = Levels(levels.ratio[:, max(0, known.counts.shape[1] - options.level_days) :], levels.changes)
+    scale = factors[:, day[recent]] * newest.ratio
+    rate = learn_rate(_cut(cap_outliers(past, scale), scale, options), scale=scale)
     needs = np.maximum(0, options.least_usable - rate.n)
-    dispersion = rate.cautious_dispersion
-    se = np.sqrt(dispersion / rate.events)
-    expectation = Expectation(rate.per_exposure, dispersion, se, rate.n, needs)
+    # Eight weeks say too little of how far days lie apart; half a year does, its levels taken out.
+    spread = factors[:, day[half]] * levels.ratio
+    dispersion = learn_rate(cap_outliers(known, spread), scale=spread).cautious_dispersion
+    se = np.hypot(np.sqrt(dispersion / rate.events), level_se(past, newest, dispersion))
+    expectation = Expectation(rate.per_exposure, dispersion, se, rate.n, needs, newest)
     return expectation, factors[:, day[-window:]]
 
 

@@ -53,7 +53,6 @@ class UsualMeasure:
     observed: BoolArray
     member: BoolArray
     """Whether it was seen well enough for “so little” to mean anything."""
-    windows: tuple[int, ...] = (1,)
 
     def chance_of(self, value: FloatArray) -> FloatArray:
         """P(so much or more), [series]; 1 for nothing."""
@@ -107,7 +106,7 @@ class UsualMeasure:
         p_high, p_low = (np.where(unknown, np.nan, each) for each in (p_high, p_low))
         nothing = np.full(self.today.shape, np.nan)
         settled = answer_by_p("tail", p_high, observed=self.observed, needs=self.needs)
-        return Tail(settled, p_high, p_low, middle, nothing, nothing, self.n)
+        return Tail(settled, p_high, p_low, p_high, middle, nothing, np.ones_like(p_high), nothing, self.n)
 
 
 def usual_measure(series: Series, longest_years: float) -> UsualMeasure:

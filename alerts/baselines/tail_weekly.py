@@ -1,21 +1,31 @@
 """The seasonal expectation for R2: harmonics of the year and a trend, past surges weighed down."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alerts.baselines.glm import GlmFit, fit_glm, surge_weights
 from alerts.baselines.glm_parts import coefficients_without, joined, with_column, without_column
+from alerts.baselines.level import (
+    LEVEL_EVIDENCE,
+    Levels,
+    find_levels,
+    gain_of_two,
+    neighbour_dispersion,
+    steady,
+)
 from alerts.baselines.model import DAYS_A_YEAR, Looks, cap_outliers, cautious, shrink_dispersion
-from alerts.baselines.special import FloatArray, times
-from alerts.baselines.tail import Expectation, seasonless_expectation
+from alerts.baselines.special import BoolArray, FloatArray, IntArray, times
+from alerts.baselines.tail import Expectation, level_se, seasonless_expectation
 
 _TREND, _LEVEL = 0, 1
 _MOST_ETA = 50.0
 _RUNAWAY = 4.0
 _MAYBE = 0.6
 _PRIOR_DISPERSION = 2.0
+_COMPARED_DAYS, _COMPARED_YEARS = (91.0, 182.0, 365.25), 3
+_COST_OF_A_TREND, _COST_OF_A_WAVE = 3.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,8 @@ def seasonal_expectation(looks: Looks, days: ArrayLike, season: SeasonOptions | 
     years = np.where(np.isfinite(oldest), (now - oldest) / DAYS_A_YEAR, 0.0)
     outside = past.member & (at[:-1] < now - season.guard_days)
     looks_outside = outside.sum(axis=1)
-    events_outside = np.where(outside, past.counts, 0.0).sum(axis=1)
+    # Looks with something in them, not how much: what comes together says little of when it comes.
+    events_outside = (outside & (past.counts > 0)).sum(axis=1)
     harmonics = np.zeros(len(years), dtype=np.int64)
     for m, least_years in ((1, season.one_harmonic_years), (2, season.two_harmonics_years)):
         columns = 2 + 2 * m
@@ -64,7 +75,9 @@ def seasonal_expectation(looks: Looks, days: ArrayLike, season: SeasonOptions | 
             events_outside >= season.least_events_a_column * columns
         )
         harmonics[(years >= least_years) & enough] = m
-    result = Expectation(*np.full((3, len(years)), np.nan), *np.zeros((2, len(years)), dtype=np.int64))
+    whole = steady(*past.counts.shape)
+    rates, counts = np.full((3, len(years)), np.nan), np.zeros((2, len(years)), dtype=np.int64)
+    result = Expectation(rates[0], rates[1], rates[2], counts[0], counts[1], whole)
     fitted_rows = np.zeros(len(years), dtype=bool)
     for m in (1, 2):
         rows = np.flatnonzero(harmonics == m)
@@ -72,32 +85,120 @@ def seasonal_expectation(looks: Looks, days: ArrayLike, season: SeasonOptions | 
             guard = season.guard_days if m == 2 else season.short_guard_days  # noqa: PLR2004 - two harmonics
             # `at` is in order of time.
             use = slice(int(recent.argmax()), int(np.searchsorted(at[:-1], now - guard)))
-            fitted = _fit_rows(past.rows(rows), at[:-1] - now, use, m, season)
+            fitted, sane = _fit_rows(past.rows(rows), _Frame(at[:-1] - now, use, m, season))
             # A fit that ran away (all events in one season) promises nonsense: the steady rate stands.
-            sane = fitted["rate"] <= _RUNAWAY * np.where(past.member, past.counts, 0.0)[rows].max(axis=1)
-            for name, value in fitted.items():
-                getattr(result, name)[rows[sane]] = value[sane]
+            sane &= fitted.rate <= _RUNAWAY * np.where(past.member, past.counts, 0.0)[rows].max(axis=1)
+            _put(result, rows[sane], fitted, sane)
             fitted_rows[rows[sane]] = True
     if not fitted_rows.all():
-        plain = seasonless_expectation(past.rows(~fitted_rows))
-        for entry in fields(Expectation):
-            getattr(result, entry.name)[~fitted_rows] = getattr(plain, entry.name)
-        result.se_log[~fitted_rows] = np.hypot(plain.se_log, season.unknown_season)
+        rows = np.flatnonzero(~fitted_rows)
+        plain = seasonless_expectation(past.rows(rows))
+        _put(result, rows, plain, np.ones(len(rows), dtype=bool))
+        result.se_log[rows] = np.hypot(plain.se_log, season.unknown_season)
     return result
 
 
-def _fit_rows(
-    past: Looks, days: FloatArray, use: slice, m: int, season: SeasonOptions
-) -> dict[str, FloatArray]:
+def _put(result: Expectation, rows: IntArray, part: Expectation, chosen: BoolArray) -> None:
+    """Write what is expected of some series into that of all."""
+    for name in ("rate", "dispersion", "se_log", "n", "needs"):
+        getattr(result, name)[rows] = getattr(part, name)[chosen]
+    result.levels.ratio[rows], result.levels.changes[rows] = (
+        part.levels.ratio[chosen],
+        part.levels.changes[chosen],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What a fit of many series has in common."""
+
+    days: FloatArray
+    use: slice
+    """The columns that are learnt from."""
+    harmonics: int
+    season: SeasonOptions
+
+
+def _fit_rows(past: Looks, frame: _Frame) -> tuple[Expectation, BoolArray]:
+    """Fit season and trend, tell levels apart beside them and fit again; and the series in which a season explains more.
+
+    A change of level looks like a trend, and a surge that ended like a season while fewer than two whole years lie before it:
+    where a level changed, what explains the counts best for what it has to assume is believed.
+    """
+    fitted, mean = _fit_once(past, frame, steady(*past.counts.shape))
+    found = find_levels(past.counts, mean, past.member)
+    seasonal = np.ones(len(past.counts), dtype=bool)
+    exposure = np.where(past.member, past.exposure, 0.0)
+    # What changed may be followed by waves and a trend so closely that beside them nothing is left to be found.
+    if frame.harmonics == 1:
+        moved = found.moved | find_levels(past.counts, exposure, past.member).moved
+    else:
+        moved = found.moved | _unlike_years_before(past, frame.days)
+    rows = np.flatnonzero(moved)
+    if not rows.size:
+        return fitted, seasonal
+    own, exposure = past.rows(rows), exposure[rows]
+    alone = find_levels(own.counts, exposure, own.member)
+    best, cost = _with_levels(own, frame, found.rows(rows))
+    flat, cost_flat = _with_levels(own, replace(frame, season=replace(frame.season, least_t=np.inf)), alone)
+    no_trend = cost_flat < cost + _COST_OF_A_TREND
+    _put(best, np.flatnonzero(no_trend), flat, no_trend)
+    _put(fitted, rows, best, np.ones(len(rows), dtype=bool))
+    if frame.harmonics == 1:
+        with_season = np.minimum(cost_flat, cost + _COST_OF_A_TREND) + _COST_OF_A_WAVE
+        seasonal[rows] = with_season <= _cost(own, exposure, alone)
+    return fitted, seasonal
+
+
+def _unlike_years_before(past: Looks, days: FloatArray) -> BoolArray:
+    """Whether the newest quarter, half or whole year is at another level than the same weeks of the years before."""
+    e = np.where(past.member, past.exposure, 0.0)
+    y = np.where(past.member, past.counts, 0.0)
+    phi = neighbour_dispersion(past.counts, e, past.member)
+    unlike = np.zeros(len(y), dtype=bool)
+    for length in _COMPARED_DAYS:
+        now, ago = days > -length, np.zeros(len(days), dtype=bool)
+        for year in range(1, _COMPARED_YEARS + 1):
+            end = -year * DAYS_A_YEAR
+            ago |= (days > end - length) & (days <= end) & ~now
+        s = [y[:, part].sum(axis=1) for part in (now, ago)]
+        m = [e[:, part].sum(axis=1) for part in (now, ago)]
+        unlike |= gain_of_two(s[0], m[0], s[1], m[1]) / phi > LEVEL_EVIDENCE
+    return unlike
+
+
+def _with_levels(past: Looks, frame: _Frame, levels: Levels) -> tuple[Expectation, FloatArray]:
+    """Fit, tell levels apart and fit again beside them; and how badly that describes every series."""
+    _, mean = _fit_once(past, frame, levels)
+    levels = find_levels(past.counts, mean, past.member)
+    fitted, mean = _fit_once(past, frame, levels)
+    fitted.se_log[:] = np.hypot(fitted.se_log, level_se(past, levels, fitted.dispersion))
+    return fitted, _cost(past, mean, levels)
+
+
+def _cost(past: Looks, mean: FloatArray, levels: Levels) -> FloatArray:
+    """Half the deviance over the dispersion of neighbours, and what the levels had to bring: less is a better description."""
+    y = np.where(past.member, past.counts, 0.0)
+    shown = np.where(past.member, mean * levels.ratio, 0.0)
+    shown *= ((y.sum(axis=1) + 0.5) / (shown.sum(axis=1) + 0.5))[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = np.where(y > 0, y * np.log(y / shown), 0.0) - (y - shown)
+    phi = neighbour_dispersion(past.counts, np.where(past.member, past.exposure, 0.0), past.member)
+    cost: FloatArray = part.sum(axis=1) / phi + levels.changes * LEVEL_EVIDENCE
+    return cost
+
+
+def _fit_once(past: Looks, frame: _Frame, levels: Levels) -> tuple[Expectation, FloatArray]:
+    """What is expected at the present level, and what every past look would have shown at it."""
     # By time alone: were columns without any look left out, a series would be added up otherwise in another batch.
+    use, season = frame.use, frame.season
     learnt = past.window(use)
-    tamed = cap_outliers(learnt)
+    tamed = cap_outliers(learnt, levels.ratio[:, use])
     y = np.where(learnt.member, tamed.counts, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        offset = np.log(tamed.exposure)
-    design = _design(days[use], m)
-    today = _design(np.zeros(1), m)[0]
-    model = _model(y, design, offset, today, season)
+        offset = np.log(tamed.exposure * levels.ratio[:, use])
+    design, today = _design(frame.days, frame.harmonics), _design(np.zeros(1), frame.harmonics)[0]
+    model = _model(y, design[use], offset, today, season)
     eta = times(model.coefficients, today[:, None])[:, 0]
     pearson = _capped_pearson(y, model, season.cut_z)
     # One degree of freedom is put back: the shrunk φ counts n - 1.
@@ -107,12 +208,10 @@ def _fit_rows(
     )
     pairs = np.outer(today, today).reshape(-1, 1)
     se = np.sqrt(dispersion * times(model.covariance.reshape(len(y), -1), pairs)[:, 0])
-    return {
-        "rate": np.exp(np.minimum(eta, _MOST_ETA)),
-        "dispersion": dispersion,
-        "se_log": se,
-        "n": n,
-    }
+    rate = np.exp(np.minimum(eta, _MOST_ETA))
+    mean = np.exp(np.minimum(times(model.coefficients, design.T), _MOST_ETA))
+    mean = np.where(past.member, mean * past.exposure, 0.0)
+    return Expectation(rate, dispersion, se, n, np.zeros(len(y), dtype=np.int64), levels), mean
 
 
 def _capped_pearson(y: FloatArray, model: GlmFit, z: float) -> FloatArray:

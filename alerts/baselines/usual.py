@@ -1,6 +1,6 @@
 """What the judged look of a series should show (R2): counts by day of the week, or by season and trend; else as measured."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -9,12 +9,16 @@ from alerts.baselines import nb
 from alerts.baselines.model import Looks, Series
 from alerts.baselines.special import FloatArray, IntArray
 from alerts.baselines.tail import (
+    NEWEST_DAYS,
+    NEWEST_LOOKS,
     Expectation,
     Tail,
     TailSide,
     attainable_tail_chance,
-    judge_windows,
-    probabilities,
+    judge_newest,
+    predicted,
+    spent_in_turn,
+    stake,
 )
 from alerts.baselines.tail_daily import daily_expectation
 from alerts.baselines.tail_measured import usual_measure
@@ -22,15 +26,10 @@ from alerts.baselines.tail_weekly import SeasonOptions, seasonal_expectation
 
 DAILY_COLUMNS = 400
 """What the daily expectation looks at: a year of weekday factors and the weeks it leaves out."""
-_DAYS, _LOOKS, _SNAPSHOT = (1, 3), (1, 2), (1,)
 
 
 class Usual(Protocol):
     """What the judged look of S series should show, by a law of counts or as measured; each answer is [series]."""
-
-    @property
-    def windows(self) -> tuple[int, ...]:
-        """The sums of newest looks that share the promise; 1 is the look alone."""
 
     @property
     def needs(self) -> IntArray:
@@ -57,18 +56,19 @@ class Usual(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UsualCount:
-    """What the judged look of S series should show, and the sums of newest looks that share its promise."""
+    """What the judged look of S series should show, and how many looks before it say how closely to watch."""
 
     looks: Looks
     """The looks, or the newest of them."""
     expectation: Expectation
-    windows: tuple[int, ...]
+    newest: int
+    """Looks judged together, the judged one among them."""
     factors: FloatArray | None
-    """The usual level of the newest days [series, longest window], None where all are alike."""
+    """The usual level of the newest days [series, newest], None where all are alike."""
 
     def of_today(self) -> tuple[FloatArray, FloatArray]:
         """Mean and size of the judged look alone."""
-        _, _, mean, size = probabilities(self.looks, self.expectation, 1, self._factors(1))
+        _, mean, size = predicted(self.looks, self.expectation, 1, self._factors()[:, -1:])
         return mean, size
 
     @property
@@ -86,35 +86,41 @@ class UsualCount:
         return nb.quantile(0.975, mean, size), nb.quantile(0.025, mean, size)
 
     def judge(self) -> Tail:
-        """Judge the newest look, and for flows the sums of the newest ones."""
-        return judge_windows(self.looks, self.expectation, self.windows, self.factors)
+        """Judge the newest look."""
+        return judge_newest(self.looks, self.expectation, self.newest, self.factors)
 
     def attainable(self, alpha: FloatArray, side: TailSide = "high") -> FloatArray:
-        """The real chance of an alarm by the judged look, which whole counts keep below `alpha`."""
-        chance = attainable_tail_chance(alpha / len(self.windows), *self.of_today(), side)
-        return len(self.windows) * chance
+        """The real chance of an alarm by the judged look: what whole counts leave over is spent in turn, up to a point."""
+        mean, size = self.of_today()
+        if side == "low":
+            return attainable_tail_chance(alpha, mean, size, side)
+        staked = np.clip(alpha * self._stake(), 1e-300, 0.5)
+        bound = nb.quantile(staked, mean, size)
+        at_least, more = nb.sf(np.maximum(bound, 1.0), mean, size), nb.sf(bound + 1.0, mean, size)
+        turns = np.clip((staked - more) / np.maximum(at_least - more, 1e-300), 0.0, 1.0)
+        within = (bound > mean) & (at_least <= 2.0 * staked)
+        chance = more + np.where(within, turns * (at_least - more), 0.0)
+        return np.where(alpha > 0, chance / self._stake(), 0.0)
 
     def most_ordinary(self, alpha: FloatArray) -> FloatArray:
-        """The largest count today that no window takes for unusual at `alpha`."""
-        each = alpha / len(self.windows)
+        """The largest count today that is not unusual at `alpha`."""
         mean, size = self.of_today()
-        least = nb.quantile(each, mean, size)
-        for window in self.windows[1:]:
-            _, _, together, spread = probabilities(
-                self.looks, self.expectation, window, self._factors(window)
-            )
-            part = self.looks.window(slice(-min(window, self.looks.counts.shape[1]), None)).past
-            before = np.where(part.member, part.counts, 0.0).sum(axis=1)
-            least = np.minimum(least, nb.quantile(each, together, spread) - before)
-        # A sum counts only where today is itself above its expectation.
-        return np.maximum(least, np.floor(mean))
+        staked = np.clip(alpha * self._stake(), 1e-300, 0.5)
+        bound = nb.quantile(staked, mean, size)
+        at_least, more = nb.sf(np.maximum(bound, 1.0), mean, size), nb.sf(bound + 1.0, mean, size)
+        told = (bound > np.maximum(mean, 0.0)) & (spent_in_turn(self.looks, at_least, more) <= staked)
+        # Only what is itself above its expectation counts.
+        return np.maximum(np.where(told, bound - 1.0, bound), np.floor(mean))
 
     def least_ordinary(self, alpha: FloatArray) -> FloatArray:
         """The smallest count today that is not unusual at `alpha`."""
-        return nb.quantile(1.0 - alpha / len(self.windows), *self.of_today())
+        return nb.quantile(1.0 - alpha, *self.of_today())
 
-    def _factors(self, window: int) -> FloatArray:
-        return np.ones((1, window)) if self.factors is None else self.factors[:, -window:]
+    def _stake(self) -> FloatArray:
+        return stake(self.looks, self.expectation, self.newest, self._factors())
+
+    def _factors(self) -> FloatArray:
+        return np.ones((1, self.newest)) if self.factors is None else self.factors[:, -self.newest :]
 
 
 def usual_of_series(series: Series, longest_years: float = 10.0) -> Usual:
@@ -130,18 +136,15 @@ def usual_count(series: Series, longest_years: float = 10.0) -> UsualCount:
     Until there are four weeks of daily looks, all of them together give one level.
     """
     season = SeasonOptions(longest_years=longest_years)
-    stock = series.looks.kind == "stock"
-    windows = _SNAPSHOT if stock else _DAYS if series.daily else _LOOKS
+    newest = NEWEST_DAYS if series.daily and series.looks.kind == "flow" else NEWEST_LOOKS[series.looks.kind]
     if not series.daily:
-        return UsualCount(
-            series.looks, seasonal_expectation(series.looks, series.days, season), windows, None
-        )
+        return UsualCount(series.looks, seasonal_expectation(series.looks, series.days, season), newest, None)
     recent = series.newest(DAILY_COLUMNS)
-    expectation, factors = daily_expectation(recent.looks, recent.weekday, window=max(windows))
+    expectation, factors = daily_expectation(recent.looks, recent.weekday, window=newest)
     young = np.flatnonzero(expectation.needs > 0)
     if young.size:
         plain = seasonal_expectation(series.looks.rows(young), series.days, season)
-        for entry in fields(Expectation):
-            getattr(expectation, entry.name)[young] = getattr(plain, entry.name)
+        for name in ("rate", "dispersion", "se_log", "n", "needs"):
+            getattr(expectation, name)[young] = getattr(plain, name)
         factors[young] = 1.0
-    return UsualCount(recent.looks, expectation, windows, factors)
+    return UsualCount(recent.looks, expectation, newest, factors)

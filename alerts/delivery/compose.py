@@ -7,11 +7,14 @@ from urllib.parse import quote
 from alerts.channels import Link, Message
 from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import compose_alert
+from alerts.delivery.notices import PICTURE, compose_notice
 from alerts.delivery.reminders import reminding
-from alerts.delivery.worker import compose_notice
+from alerts.delivery.together import compose_together
 from db.alerts import alert_by_id, alert_events
+from db.causes import cause_by_id
+from db.cutouts import picture_of
 from db.engine import Connection, Engine, reading
-from db.records import Alert, AlertEvent, Delivery
+from db.records import Alert, AlertEvent, Delivery, JsonMapping
 
 
 class ComposeError(LookupError):
@@ -27,9 +30,11 @@ def compose(engine: Engine, delivery: Delivery, public_url: str | None) -> Messa
 def compose_within(connection: Connection, delivery: Delivery, public_url: str | None) -> Message:
     """As `compose`, within a view of the database that is open already."""
     if delivery.kind == "notice":
-        return compose_notice(delivery)
+        return _with_picture(connection, compose_notice(delivery), delivery.payload.get(PICTURE))
     if (said := thaw(delivery)) is not None:
         return said
+    if "cause" in delivery.payload:
+        return _together(connection, delivery, public_url)
     alert = alert_by_id(connection, delivery.alert_id or "")
     life = alert_events(connection, delivery.alert_id or "")
     event = next((each for each in life if each.seq == delivery.event_seq), None)
@@ -72,3 +77,29 @@ def _actions(alert: Alert, public_url: str | None) -> tuple[Link, ...]:
     if not public_url or alert.status != "open" or alert.acknowledged_at:
         return ()
     return (Link("Acknowledge", f"{public_url}/alerts/{quote(alert.id)}#acknowledge"),)
+
+
+def _with_picture(connection: Connection, message: Message, wanted: JsonMapping | None) -> Message:
+    """The message with the kept picture that it names, if that is still kept."""
+    made = picture_of(connection, wanted["site_id"], wanted["item_id"]) if wanted else None
+    if made is None or wanted is None:
+        return message
+    return replace(message, image_png=made.png, image_alt=str(wanted["alt"]))
+
+
+def _together(connection: Connection, delivery: Delivery, public_url: str | None) -> Message:
+    """The message of several alerts: those that are named with the delivery, as they stand now."""
+    said = delivery.payload["cause"]
+    cause = cause_by_id(connection, said["id"], said["revision"])
+    told = [
+        (alert, event)
+        for alert_id, seq in said["told"]
+        for event in alert_events(connection, alert_id)
+        if event.seq == seq and (alert := alert_by_id(connection, alert_id)) is not None
+    ]
+    if cause is None or not told:
+        raise ComposeError(f"Delivery {delivery.identity} names a cause that is not in the database.")
+    now = {alert.id for alert, _ in told}
+    rest = [alert_by_id(connection, each) for each in cause.alert_ids if each not in now]
+    others = [each for each in rest if each is not None]
+    return compose_together(cause, told, others, delivery, public_url)

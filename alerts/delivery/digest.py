@@ -10,6 +10,7 @@ from alerts.delivery.messages import event_words
 from alerts.delivery.notices import enqueue_notice, notice_payload
 from alerts.routing import Routing
 from alerts.rules.combined import false_alarm_chance
+from alerts.words import numbered, rounded_number
 from db.alerts import alert_by_id, alert_events
 from db.blindness import blind_periods
 from db.deliveries import enqueue, gathered, mark_bundled
@@ -108,11 +109,11 @@ def daily_payload(
 ) -> dict[str, object]:
     """Say in words what a day brought, the alerts that waited for it first. Pure."""
     alerts = {alert.id: alert for alert, _ in told}
-    news = _number(len(alerts), "alert") if alerts else "Nothing unusual for this channel"
+    news = numbered(len(alerts), "alert") if alerts else "Nothing unusual for this channel"
     data = one_cell(each_once(said for alert in alerts.values() for said in alert_attributions(alert)))
     return notice_payload(
         subject=f"[sitewatch] Daily digest, {day.until:%Y-%m-%d}",
-        headline=f"{news}; {_number(day.sites, 'site')} watched, {_number(day.looks, 'look')} in a day",
+        headline=f"{news}; {numbered(day.sites, 'site')} watched, {numbered(day.looks, 'look')} in a day",
         paragraphs=(*(_line(*each) for each in told), *_paragraphs(replace(day, opened=()), blind)),
         status="Daily digest",
         thread=f"daily:{channel}",
@@ -137,14 +138,14 @@ def _monday(now: datetime) -> datetime:
 def digest_payload(week: Week, blind: Sequence[BlindPeriod]) -> dict[str, object]:
     """Say in words what a week brought. Pure."""
     last = week.until - timedelta(days=1)
-    unusual = _number(len(week.opened), "alert") if week.opened else "nothing unusual"
-    chance = "" if week.chance is None else f"; chance alone would have given {week.chance:.1f}"
+    unusual = numbered(len(week.opened), "alert") if week.opened else "nothing unusual"
+    chance = "" if week.chance is None else f"; chance alone would have given {_chance(week.chance)}"
     providers = [each for each in week.providers if each.failed < each.polls]
     return notice_payload(
         subject=f"[sitewatch] Still watching, {week.since:%Y-%m-%d} to {last:%Y-%m-%d}",
         headline=(
-            f"Still watching: {_number(week.sites, 'site')}, {_number(week.looks, 'look')}, "
-            f"{_number(len(providers), 'working provider')}, {unusual}{chance}"
+            f"Still watching: {numbered(week.sites, 'site')}, {numbered(week.looks, 'look')}, "
+            f"{numbered(len(providers), 'working provider')}, {unusual}{chance}"
         ),
         paragraphs=tuple(_paragraphs(week, blind)),
         status="Digest",
@@ -155,30 +156,30 @@ def digest_payload(week: Week, blind: Sequence[BlindPeriod]) -> dict[str, object
 def _paragraphs(week: Week, blind: Sequence[BlindPeriod]) -> Iterator[str]:
     without = week.looks - week.counted
     yield (
-        f"{_number(week.looks, 'look')} were recorded; {week.counted} gave a count and {without} did not "
+        f"{numbered(week.looks, 'look')} were recorded; {week.counted} gave a count and {without} did not "
         "(cloud, no coverage, or not counted yet: no zero)."
     )
     for headline in week.opened:
         yield f"Alert: {headline}"
     if week.closed:
-        yield f"{_number(week.closed, 'alert')} closed."
+        yield f"{numbered(week.closed, 'alert')} closed."
     if week.chance is None:
         yield "No rule had enough history of its own to say what chance alone would give."
     else:
         yield (
-            f"Chance alone would have given {week.chance:.1f} alarms among the {_number(week.judged, 'look')} that could "
-            "be judged by our own history."
+            f"Chance alone would have given {_chance(week.chance)} among the {numbered(week.judged, 'look')} that could be judged "
+            "by our own history."
         )
     if week.unusual:
         yield "Unusual, but not enough for an alert:"
         yield from week.unusual
     for each in week.providers:
         failed = f", {each.failed} of them failed" if each.failed else ", all answered"
-        yield f"{each.provider}: {_number(each.polls, 'poll')}{failed}."
+        yield f"{each.provider}: {numbered(each.polls, 'poll')}{failed}."
     if blind:
         names = sorted({each.site_id for each in blind})
         yield f"Blind for a time: {', '.join(names)}. That time has no counts."
 
 
-def _number(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _chance(alarms: float) -> str:
+    return numbered(1, "alarm") if (said := rounded_number(alarms)) == "1" else f"{said} alarms"

@@ -86,12 +86,14 @@ class _Teller:
                 due = self.routing.policy(row.channel).daily_slot(self.now + _DAY)
                 when = f", due at {utc(due)}" if due else ", and the channel no longer has one: set daily_at"
                 return _joined(f"Waits for the channel's daily digest{when}.", why)
-            case "bundled":
-                return _joined(self._bundled(row), why)
+            case "bundled" | "joined":
+                return _joined(self._with_others(row), why)
             case _:
                 return f"Not sent. {why if row.state == 'unrouted' else row.reason}"
 
-    def _bundled(self, row: Delivery) -> str:
+    def _with_others(self, row: Delivery) -> str:
+        if row.state == "joined":
+            return f"Told in one message with others that share a cause: {row.reason}"
         digest = delivery_by_identity(self.connection, str(row.payload.get("digest", "")))
         if digest is None or digest.sent_at is None:
             return "Stands in a daily digest that is not sent yet."

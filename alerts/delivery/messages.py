@@ -10,6 +10,7 @@ from alerts.channels import Link, Message
 from alerts.incidents.headline import Entry, entry_count, entry_when, is_doubtful
 from alerts.incidents.witnesses import disputes
 from alerts.metrics import metric_named
+from alerts.odds import odds, times_a_year, without_odds
 from alerts.words import (
     capital,
     digits,
@@ -39,7 +40,7 @@ EVENT_WORDS = {
 CORRECTION = "Correction"
 _VISITS = 3
 _CLOSING = frozenset({"resolved", "withdrawn", "lapsed"})
-_FOOTER = "sitewatch repeats what was published or heard, with its source; it adds no claim of its own."
+FOOTER = "sitewatch repeats what was published or heard, with its source; it adds no claim of its own."
 
 
 def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_url: str | None) -> Message:
@@ -56,7 +57,7 @@ def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_ur
         created_at=event.recorded_at,
         facts=tuple(_facts(alert)),
         links=tuple(_links(alert, public_url)),
-        footer=f"{_FOOTER} Alert {alert.id}.",
+        footer=f"{FOOTER} Alert {alert.id}.",
     )
 
 
@@ -79,12 +80,10 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield f"{capital(_reported(each, alert))}."
     for each in alert.details.get("others", ()):
         yield f"But {_reported(each, alert)}."
+    yield from dict.fromkeys(said for each in entries if (said := placed(each, alert.metric)))
     if disputes(alert):
         yield "These sources contradict each other, and which of them is right is not known from this."
-    # Two sources of one count give the same reasons.
-    yield from dict.fromkeys(
-        said for each in entries for said in _reasons(each, alert, several=len(entries) > 1)
-    )
+    yield from _reasons_of(entries, alert)
     for note in dict.fromkeys(
         quoted_note(said, each["publisher"], each["via"])
         for each in entries
@@ -95,6 +94,17 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield unknown
     if alert.status != "open":
         yield f"Since then: {alert.details['closing']}"
+
+
+def placed(entry: Entry, metric: str) -> str:
+    """Where a count stood among the earlier ones, as known then, for a sentence; '' where nothing was known.
+
+    What `record` says of the highest before is not said twice.
+    """
+    said = "record" in entry["rules"] and "beside" in entry and "highest" in entry["beside"]
+    told = [entry.get("recent")] if said else [entry.get("beside"), entry.get("recent")]
+    words = "; ".join(filter(None, told))
+    return f"{capital(entry_count(entry, metric))}: {words}." if words else ""
 
 
 def _made(alert: Alert) -> Iterator[str]:
@@ -128,13 +138,21 @@ def _source(entry: Entry) -> str:
     return f"according to {entry['publisher']}{via}"
 
 
-def _reasons(entry: Entry, alert: Alert, *, several: bool) -> Iterator[str]:
-    for rule, said in sorted(entry["rules"].items(), key=lambda item: alert.rules.index(item[0])):
-        name = subject_phrase(entry["subject"], entry["site_names"]) if several and entry["subject"] else ""
-        lead = f"Why it is unusual ({rule_words(rule)}{', ' + name if name else ''}): "
-        ratio = said["details"].get("ratio")
-        times = f" That is {ratio:g} times as many." if ratio else ""
-        yield lead + said["reason"] + times
+def _reasons_of(entries: Sequence[Entry], alert: Alert) -> Iterator[str]:
+    """Why each entry is unusual, rule by rule; what comes by chance equally seldom is said once, first among the facts."""
+    odds_told, reasons_told = {_odds(alert.baseline)}, set[str]()
+    for entry in entries:
+        for rule, said in sorted(entry["rules"].items(), key=lambda item: alert.rules.index(item[0])):
+            words = said["details"].get("by_chance", "")
+            reason = without_odds(said["reason"], words) if words in odds_told else said["reason"]
+            several = len(entries) > 1 and entry["subject"]
+            name = f", {subject_phrase(entry['subject'], entry['site_names'])}" if several else ""
+            told = f"Why it is unusual ({rule_words(rule)}{name}): {reason}"
+            # Two sources of one count give the same reasons.
+            if told not in reasons_told:
+                yield told
+            odds_told.add(words)
+            reasons_told.add(told)
 
 
 def _facts(alert: Alert) -> Iterator[tuple[str, str]]:
@@ -190,12 +208,19 @@ def _behind(baseline: Mapping[str, Any], zone: str) -> Iterator[tuple[str, str]]
 
 
 def _chance(baseline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if baseline.get("odds"):
-        yield "By chance", f"one look in {baseline['odds']:,.0f}"
+    if words := _odds(baseline):
+        yield "By chance", words
     elif baseline.get("chance_a_year"):
-        yield "By chance", f"at most {baseline['chance_a_year']:g} a year"
+        yield "By chance", times_a_year(baseline["chance_a_year"])
     if "promised_a_year" in baseline:
-        yield "False alarms promised", f"at most {baseline['promised_a_year']:g} a year by this rule here"
+        yield "False alarms promised", f"{times_a_year(baseline['promised_a_year'])} by this rule here"
+
+
+def _odds(baseline: Mapping[str, Any]) -> str:
+    """How often chance alone does it; alerts of earlier versions hold the odds as a number."""
+    if not baseline.get("odds"):
+        return ""
+    return str(baseline.get("by_chance") or odds(1 / baseline["odds"], n=baseline.get("n")))
 
 
 def _threshold_words(baseline: Mapping[str, Any]) -> str:

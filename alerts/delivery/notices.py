@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from alerts.channels import Link, Message
-from alerts.words import utc
+from alerts.words import numbered, utc
 from db.alerts import alert_by_id
 from db.channel_states import ChannelState
 from db.deliveries import enqueue, newest_notice, rewrite_notice
@@ -19,6 +19,8 @@ from db.records import Delivery, JsonMapping
 GATHER_NOTICES_FOR = timedelta(minutes=1)
 NOTIFY_AGAIN_AFTER = timedelta(days=1)
 NOTIFY_FAILING_AFTER = timedelta(hours=1)
+PICTURE = "picture"
+"""Which kept picture a notice shows: `site_id`, `item_id` of its scene, and `alt`."""
 _MOST_ITEMS = 20
 _RESORT = "Each alert is kept: “sitewatch alerts show” prints it. To try every channel, run “sitewatch alerts test”."
 _FOOTER = "sitewatch sends this because one of its own channels does not work."
@@ -136,6 +138,8 @@ def notify_failing_channel(
 
 
 def _what(connection: Connection, lost: Delivery) -> str:
+    if cause := lost.payload.get("cause"):
+        return f"{cause['headline']} ({numbered(len(cause['told']), 'alert')})"
     alert = alert_by_id(connection, lost.alert_id) if lost.alert_id else None
     return f"{alert.site_name}: {alert.headline} (alert {alert.id})" if alert else f"delivery {lost.identity}"
 

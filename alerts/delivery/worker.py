@@ -22,10 +22,12 @@ from alerts.delivery.frozen import accepted_by, freeze, thaw, with_accepted
 from alerts.delivery.notices import (
     GATHER_NOTICES_FOR,
     NOTIFY_AGAIN_AFTER,
+    PICTURE,
     compose_notice,
     notify_failing_channel,
     notify_undelivered,
 )
+from alerts.incidents.causes import GATHER_FOR
 from alerts.routing import Routing
 from alerts.words import utc
 from db.channel_states import channel_failed, channel_worked, read_channel_state
@@ -64,7 +66,7 @@ _JITTER = 1.25
 LONGEST = LongestWaits(
     lease=timedelta(seconds=DELIVERY_LEASE_S),
     tries=(
-        timedelta(),
+        GATHER_FOR,
         *(
             timedelta(seconds=min(BACKOFF_FIRST_S * 2.0**n, BACKOFF_MOST_S) * _JITTER)
             for n in range(MAX_ATTEMPTS)
@@ -207,7 +209,7 @@ class _Worker:
         )
 
     def _composed(self, delivery: Delivery) -> Message:
-        if delivery.kind == "notice":
+        if delivery.kind == "notice" and PICTURE not in delivery.payload:
             return compose_notice(delivery)
         said = thaw(delivery)
         return self._with_held(delivery, self.compose(delivery)) if said is None else said

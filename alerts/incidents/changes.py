@@ -1,9 +1,12 @@
 """What in a changed alert is worth telling: one version of it compared with the next. Pure."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from alerts.incidents.findings import is_event, snapshot_look_id
 from alerts.incidents.headline import is_doubtful
 from alerts.words import digits, local_day
-from db.records import Alert
+from db.records import SEEN_FROM_ABOVE, Alert
 from db.spelling import folded
 
 PEAK_GROWTH = 1.25
@@ -27,6 +30,26 @@ def is_confirmed(before: Alert, after: Alert) -> bool:
     return any(
         snapshot_look_id(each) in doubted and not is_doubtful(each) for each in after.details["entries"]
     )
+
+
+def seen_sentences(before: Alert, after: Alert) -> list[str]:
+    """What pictures newly say of a visit that was told, and that one which said something no longer counts."""
+    known = {snapshot_look_id(each): _seen(each) for each in before.details["entries"]}
+    found, gone = [], False
+    for each in after.details["entries"]:
+        earlier, now = known.get(snapshot_look_id(each)), _seen(each)
+        if earlier is not None:
+            found += [text for text in now if text not in earlier]
+            gone = gone or (bool(earlier) and not now)
+    said = list(dict.fromkeys(found))
+    return said or ([_GONE] if gone else [])
+
+
+_GONE = "What a picture said of it no longer counts: the picture was corrected or taken back."
+
+
+def _seen(entry: Mapping[str, Any]) -> list[str]:
+    return [each["text"] for each in entry["evidence"] if each["kind"] == SEEN_FROM_ABOVE]
 
 
 def is_news(before: Alert, after: Alert) -> bool:

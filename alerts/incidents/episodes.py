@@ -10,7 +10,14 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
-from alerts.incidents.changes import change_sentence, is_confirmed, is_news, new_publishers, revisions
+from alerts.incidents.changes import (
+    change_sentence,
+    is_confirmed,
+    is_news,
+    new_publishers,
+    revisions,
+    seen_sentences,
+)
 from alerts.incidents.findings import (
     Finding,
     alert_threshold,
@@ -167,10 +174,17 @@ def amend_episode(
     if added := new_publishers(alert, after):
         who = " and ".join(added)
         return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
-    if is_confirmed(alert, after):
-        return _step(after, "amended", moment, f"Now confirmed: {after.headline}", look, tell=True)
+    if better := _known_better(alert, after):
+        return _step(after, "amended", moment, better, look, tell=True)
     refreshed = replace(_back(alert, findings), last_look_at=after.last_look_at)
     return None if refreshed == alert else AlertChange(refreshed, None)
+
+
+def _known_better(before: Alert, after: Alert) -> str:
+    """What is known better now of the same counts, '' where nothing is."""
+    if is_confirmed(before, after):
+        return f"Now confirmed: {after.headline}"
+    return " ".join(seen_sentences(before, after))
 
 
 def resolve_or_withdraw(
@@ -340,7 +354,7 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], episode_context: 
     )
     leading = next(each for each in entries if rules[0] in each["rules"])
     said = leading["rules"][rules[0]]
-    baseline = {"reason": said["reason"], **said["details"]}
+    baseline = {"reason": said["reason"], **said["details"], **_placed(leading)}
     others = contradicting(entries, alert.details.get("others", ()))
     return replace(
         alert,
@@ -356,6 +370,11 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], episode_context: 
         + otherwise(entries, others, alert.metric),
         details={**alert.details, "entries": entries, "others": others, "severity": most_severe(entries)},
     )
+
+
+def _placed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the leading count stood among those before it; alerts of earlier versions say nothing of it."""
+    return {name: entry[name] for name in ("beside", "recent") if entry.get(name)}
 
 
 def _back(alert: Alert, findings: Sequence[Finding]) -> Alert:

@@ -7,6 +7,7 @@ from typing import Any
 
 from alerts.attribution import Attributions
 from alerts.metrics import metric_named
+from alerts.rules.among import NOWHERE, Placing
 from alerts.rules.contract import Verdict
 from alerts.rules.series import certain_count
 from alerts.words import quoted_note
@@ -20,6 +21,8 @@ class Finding:
 
     look: Observation
     verdicts: tuple[Verdict, ...]
+    placing: Placing = NOWHERE
+    """Where the count stood among those known before it."""
 
     @property
     def fired(self) -> tuple[Verdict, ...]:
@@ -66,6 +69,8 @@ def look_snapshot(
         "certainty": look.certainty,
         "note": quoted_note(look.note, look.publisher, look.via),
         "evidence": [{"kind": each.kind, "ref": each.ref, "text": each.text} for each in look.evidence],
+        "beside": finding.placing.beside,
+        "recent": finding.placing.recent,
         "site_names": dict(site_names),
         "rules": {
             each.rule: {"reason": each.reason, "details": dict(each.details)} for each in finding.fired

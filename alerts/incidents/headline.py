@@ -5,9 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from alerts.metrics import metric_named
-from alerts.words import capital, count_words, digits, listed, subject_phrase, when_words
+from alerts.words import (
+    capital,
+    count_words,
+    digits,
+    listed,
+    numbered,
+    rounded_number,
+    subject_phrase,
+    times_words,
+    when_words,
+)
 from db.records.provenance import made_of
 
+WORTH_A_RATIO = 1.5
+"""From here on it is said how many times another a number is: below, “1.05 times” would tell as much as “more”."""
 Entry = Mapping[str, Any]
 """One subject's look inside an alert, as `alerts.incidents.findings.look_snapshot` snapshots it (JSON types only)."""
 
@@ -68,11 +80,15 @@ def _reckoned(rule: str, details: Mapping[str, Any]) -> str:
     """Why, by the rules that expect a number."""
     match rule:
         case "absence" if details.get("silent_looks"):
-            return f"none in {details['silent_looks']} usable looks, where {details['expected']:.3g} were expected"
+            return (
+                f"none in {numbered(details['silent_looks'], 'usable look')}, where "
+                f"{rounded_number(details['expected'])} were expected"
+            )
         case "step" if details.get("rate_ratio"):
-            return f"about {details['rate_ratio']:.2g} times the usual rate since {details['since'][:10]}"
+            return f"about {times_words(details['rate_ratio'])} the usual rate since {details['since'][:10]}"
     if "expected" in details and "low" in details:
-        return f"expected {details['expected']:.3g} (95 %: {details['low']:.3g}–{details['high']:.3g})"
+        band = f"{rounded_number(details['low'])}–{rounded_number(details['high'])}"
+        return f"expected {rounded_number(details['expected'])} (95 %: {band})"
     return ""
 
 
@@ -80,7 +96,8 @@ def _seen(rule: str, details: Mapping[str, Any]) -> str:
     """Why, by the rules that ask what was ever seen."""
     match rule:
         case "record" if details.get("ratio"):
-            return f"{details['ratio']:g} times the highest known before ({digits(details['threshold'])})"
+            much = f"{details['ratio']:g} times" if details["ratio"] >= WORTH_A_RATIO else "more than"
+            return f"{much} the highest known before ({digits(details['threshold'])})"
         case "first_ever":
             return "never seen there before"
         case "first_since" if details.get("last_seen_words"):

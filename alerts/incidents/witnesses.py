@@ -7,12 +7,13 @@ from itertools import combinations
 from alerts.incidents.findings import snapshot_look_id
 from alerts.incidents.headline import Entry, entry_count
 from alerts.rules import HUMAN_METHODS, method_of
+from alerts.rules.among import ABOUT_FACTOR, count_bounds
 from alerts.words import own_count
 from db.records import Alert
 from db.spelling import folded
 
-MUCH = 1.25
-"""By this factor counts must differ for people to be told; it is also how far off “about” may be."""
+MUCH = ABOUT_FACTOR
+"""By this factor counts must differ for people to be told: as far off as “about” may be."""
 _ONE_LOOK = timedelta(hours=26)
 """A day on which clocks are changed has 25 hours; a longer period holds several looks, which may differ."""
 
@@ -119,13 +120,5 @@ def _period(entry: Entry) -> tuple[datetime, datetime]:
 
 def _bounds(entry: Entry) -> tuple[float, float]:
     value = float(entry["value"])
-    low = value if entry["low"] is None else min(value, float(entry["low"]))
-    high = value if entry["high"] is None else max(value, float(entry["high"]))
-    match entry["qualifier"]:
-        case "~=":
-            return min(low, value / MUCH), max(high, value * MUCH)
-        case ">=":
-            return low, float("inf")
-        case "<=":
-            return 0.0, high
-    return low, high
+    low, high = (None if entry[name] is None else float(entry[name]) for name in ("low", "high"))
+    return count_bounds(value, low, high, entry["qualifier"])

@@ -1,10 +1,11 @@
 """The looks of a place as they were knowable, kept in memory while a backlog is judged moment by moment."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
+from alerts.judging.history import LEAST_SERIES_LOOKS
 from db.engine import Connection
-from db.observations import count_revisions, every_revision
+from db.observations import count_revisions, every_revision, series_counted
 from db.records import Observation, SeriesKey
 from db.records.revisions import in_force
 
@@ -35,11 +36,26 @@ class _ScopeHistory:
         self.at = at
 
 
+def day_of(at: datetime) -> datetime:
+    """The start of a moment's day: what shares a promise is settled once a day, so that no count of the day can change it."""
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 class LookHistoryCache:
     """Reads a place once for many moments; a revision that arrives meanwhile is noticed and read."""
 
     def __init__(self) -> None:
         self._shelves: dict[MetricScope, _ScopeHistory] = {}
+        self._counted: dict[str, tuple[datetime, frozenset[SeriesKey]]] = {}
+
+    def histories(self, connection: Connection, site_id: str, at: datetime) -> frozenset[SeriesKey]:
+        """The series of a site that had a history when the day of this moment began; asked once a day."""
+        day = day_of(at)
+        known = self._counted.get(site_id)
+        if known is None or known[0] != day:
+            found = series_counted(connection, site_id, day, LEAST_SERIES_LOOKS)
+            known = self._counted[site_id] = (day, found)
+        return known[1]
 
     def looks(
         self, connection: Connection, place: MetricScope, until: datetime, as_of: datetime

@@ -12,8 +12,9 @@ from alerts.baselines.budget import BUDGETED_RULES, TAIL_ALTERNATIVES
 from alerts.baselines.model import EXPOSURE_GATES
 from alerts.baselines.usual import usual_of_series
 from alerts.judging.history import history_of
-from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
+from alerts.judging.verdicts import KnownHistory, context_of, placing_of, verdicts_on
 from alerts.metrics import metric_named
+from alerts.rules.among import NOWHERE, Placing
 from alerts.rules.contract import Rule, Verdict
 from alerts.rules.series import certain_count, past_looks, series_of
 from alerts.watch import SiteWatch
@@ -65,6 +66,8 @@ class SeriesBaseline:
     looks_a_year: float
     promised_a_year: float
     rules: tuple[RuleNow, ...]
+    placing: Placing
+    """Where the newest count stands among the earlier ones."""
 
     @property
     def judgeable(self) -> bool:
@@ -121,6 +124,7 @@ def series_baseline(
         looks_a_year=a_year,
         promised_a_year=context.promise.budget["notify"],
         rules=tuple(_rule_now(each) for each in said),
+        placing=placing_of(usable[-1], known, site.timezone) if usable else NOWHERE,
     )
 
 

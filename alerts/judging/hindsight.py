@@ -100,6 +100,7 @@ def _verdicts(
         archive.looks(connection, place, latest, now),
         [each for each in stated if each.series.area == alert.area],
         site_changes(connection, [alert.site_id]),
+        histories=archive.histories(connection, alert.site_id, now),
     )
     context = context_of(site, alert.metric, known)
     return {_name(each): verdicts_on(each, known, site, rules, context) for each in counted}

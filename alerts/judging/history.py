@@ -63,15 +63,18 @@ def history_of(
     )
 
 
-def watched_series(known: Iterable[Observation], watchlist: Sequence[str]) -> int:
-    """How many series of one site, area and metric have a history of their own and share its budget."""
-    found: Counter[SeriesKey] = Counter(
-        each.series
-        for each in known
-        if each.usable
-        and (not each.series.subject.startswith(IDENTITY_PREFIXES) or each.series.subject in watchlist)
+def series_with_history(looks: Iterable[Observation]) -> frozenset[SeriesKey]:
+    """The series that these looks give a history of their own."""
+    found = Counter(each.series for each in looks if each.usable)
+    return frozenset(key for key, n in found.items() if n >= LEAST_SERIES_LOOKS)
+
+
+def watched_series(known: Iterable[SeriesKey], metric: str, watchlist: Sequence[str]) -> int:
+    """How many series with a history share the budget of a metric, in all areas of a site."""
+    return sum(
+        key.metric == metric and (not key.subject.startswith(IDENTITY_PREFIXES) or key.subject in watchlist)
+        for key in known
     )
-    return sum(n >= LEAST_SERIES_LOOKS for n in found.values())
 
 
 def _concerns(change: Change, look: Observation) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from alerts.incidents.causes import GATHER_FOR
 from alerts.incidents.episodes import (
     AlertChange,
     EpisodeContext,
@@ -25,9 +26,11 @@ from alerts.incidents.episodes import (
 from alerts.incidents.findings import Finding, is_event, is_less_recorded, rests_on
 from alerts.judging import hindsight
 from alerts.judging.archive import LookHistoryCache
+from alerts.judging.gathering import gather
 from alerts.judging.recalibration import Calibration, calibration_at, keep_calibration
-from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
+from alerts.judging.verdicts import KnownHistory, context_of, placing_of, verdicts_on
 from alerts.routing import Routing, alert_facts
+from alerts.rules.among import NOWHERE
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
 from db.alerts import (
@@ -115,6 +118,7 @@ def judge_pending(
     last = _JudgingRound(engine, judging_context, JudgementTime(now, now), report, archive)
     last.judge_again()
     last.lapse_due()
+    gather(engine, judging_context.watches, now)
     return report
 
 
@@ -209,7 +213,9 @@ class _JudgingRound:
         known = self._known(connection, waiting, calibration)
         context = context_of(site, metric, known)
         for look in waiting:
-            yield Finding(look, verdicts_on(look, known, site, self.judging_context.rules, context))
+            said = verdicts_on(look, known, site, self.judging_context.rules, context)
+            told = any(each.exceeded for each in said)
+            yield Finding(look, said, placing_of(look, known, site.timezone) if told else NOWHERE)
 
     def _known(
         self, connection: Connection, waiting: list[Observation], calibration: Calibration | None
@@ -227,6 +233,7 @@ class _JudgingRound:
             site_changes(connection, [site_id]),
             read_rule_states(connection, site_id, area, metric),
             calibration.scores,
+            self.archive.histories(connection, site_id, at),
         )
 
 
@@ -391,6 +398,8 @@ class _Clerk:
                 state=each.within("queued" if event.corrects and each.channel in told else state),
                 now=self.moment.recorded_at,
                 pressing=each.pressing,
+                # Until the round is over: others may tell of the same.
+                not_before=self.moment.recorded_at + GATHER_FOR,
             )
         return state
 

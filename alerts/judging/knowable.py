@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
+from alerts.judging.archive import day_of
+from alerts.judging.history import LEAST_SERIES_LOOKS
 from alerts.judging.recalibration import scores_of
 from alerts.judging.verdicts import KnownHistory
 from alerts.watch import SiteWatch
 from db.declared import declared
 from db.engine import Connection
-from db.observations import looks
+from db.observations import looks, series_counted
 from db.rule_states import read_class_state, read_rule_states
 from db.sites import site_changes
 
@@ -25,4 +27,5 @@ def known_at(connection: Connection, site: SiteWatch, metric: str, area: str, no
         # Learning a step's state anew takes longest of all.
         read_rule_states(connection, site.site_id, area, metric),
         from_class,
+        series_counted(connection, site.site_id, day_of(now), LEAST_SERIES_LOOKS),
     )

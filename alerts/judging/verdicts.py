@@ -6,9 +6,10 @@ from datetime import datetime
 
 from alerts.baselines.budget import COUNT_RULES, ClassScores
 from alerts.baselines.engine import RULE_QUESTIONS
-from alerts.judging.history import history_of, watched_series
+from alerts.judging.history import history_of, series_with_history, watched_series
 from alerts.metrics import metric_named
 from alerts.rules import unjudgeable, unlisted_identity
+from alerts.rules.among import Placing, placing
 from alerts.rules.combined import combine_verdicts
 from alerts.rules.contract import LookHistory, Rule, RuleContext, RuleState, Verdict
 from alerts.rules.engine_input import ask_engine
@@ -29,11 +30,15 @@ class KnownHistory:
     changes: Sequence[Change] = ()
     states: Mapping[SeriesKey, Mapping[str, RuleState]] = field(default_factory=dict)
     scores: ScoresByClass = field(default_factory=dict)
+    histories: frozenset[SeriesKey] | None = None
+    """The series of the whole site with a history, which share its promise; None: those among `looks`."""
 
 
 def context_of(site: SiteWatch, metric: str, known: KnownHistory) -> RuleContext:
     """What the rules may know beside the look: metric, watch list, zone, and what is promised."""
-    promise = site.promise(metric, watched_series(known.looks, site.watchlist))
+    histories = series_with_history(known.looks) if known.histories is None else known.histories
+    counted = None if known.histories is None else {key.metric for key in histories}
+    promise = site.promise(metric, watched_series(histories, metric, site.watchlist), counted)
     return RuleContext(
         metric_named(metric), site.watchlist, site.timezone, replace(promise, scores=dict(known.scores))
     )
@@ -54,6 +59,11 @@ def verdicts_on(
         context = replace(context, judgement=ask_engine(look, history, context, asked))
     said = [rules[name].judge(look, history, context, params) for name, params in asked.items()]
     return combine_verdicts(said, context.judgement.spending if context.judgement else None)
+
+
+def placing_of(look: Observation, known: KnownHistory, timezone: str) -> Placing:
+    """Where a look stands among what was known before it, whatever began its baseline anew."""
+    return placing(look, history_of(look, known.looks, known.declared, known.as_of), timezone)
 
 
 def _has_odds(look: Observation, history: LookHistory, context: RuleContext) -> bool:

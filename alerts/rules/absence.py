@@ -4,8 +4,15 @@ from types import MappingProxyType
 
 from alerts.baselines.absence import Absence
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
-from alerts.rules.figures import RuleFinding, cannot_tell, history_words, open_case, verdict_of_finding
-from alerts.words import one_in
+from alerts.rules.figures import (
+    RuleFinding,
+    by_chance,
+    cannot_tell,
+    history_words,
+    open_case,
+    verdict_of_finding,
+)
+from alerts.words import rounded_number, units
 from db.records import Observation
 
 
@@ -32,9 +39,14 @@ class AbsenceRule:
             return verdict_of_finding(case, RuleFinding(1.0, "low", -1.0, sentence))
         clouds = f" ({hidden} that could not see are not counted)" if hidden else ""
         expected = float(found.expected[0])
+        more = {
+            "silent_looks": silent,
+            "looks_not_counted": hidden,
+            "by_chance": by_chance(case, p, "stretch of looks"),
+        }
         sentence = (
-            f"Usually {share:.0%} of looks show activity; none in {silent} usable looks{clouds}, where "
-            f"{expected:.1f} {case.noun} were expected, from {history_words(case)}; by chance: {one_in(p)} stretches."
+            f"Usually {share:.0%} of looks show activity; none in {silent} usable {units(silent, 'looks')}{clouds}, where "
+            f"{rounded_number(expected)} {case.noun} were expected, from {history_words(case)}; so long a silence by chance: "
+            f"{more['by_chance']}."
         )
-        more = {"silent_looks": silent, "looks_not_counted": hidden}
         return verdict_of_finding(case, RuleFinding(p, "low", 0.0, sentence, expected, more=more))

@@ -6,8 +6,10 @@ from typing import Any
 from alerts.baselines.budget import NOTIFY, ORDINARY, SEVERITIES
 from alerts.baselines.model import DAYS_A_YEAR
 from alerts.baselines.since import First, chance_new
+from alerts.odds import times_a_year
 from alerts.rules.contract import LookHistory, RuleContext, Verdict
 from alerts.rules.figures import Case
+from alerts.words import numbered, rounded_number
 
 _ROUND = 3
 
@@ -16,8 +18,7 @@ def gap_verdict(case: Case, first: str, details: dict[str, Any]) -> Verdict:
     """Tell a first after a silence: always of a listed subject, else where 1/(e·g) fits the promise."""
     chance = float(case.ruling.of(First).chance_a_year[0])
     details = {**details, "chance_a_year": round(chance, _ROUND), "value": case.look.value}
-    odds = f"at most once in {1 / chance:.0f} years" if chance < 1 else f"up to {chance:.0f} times a year"
-    reason = f"{first}. At any steady rate such a gap ends by chance {odds}."
+    reason = f"{first}. At any steady rate such a gap ends by chance {times_a_year(chance)}."
     if case.look.series.subject in case.context.watchlist:
         details["severity"] = "notify"
         return Verdict(case.rule, "evaluated", exceeded=True, reason=reason, details=details)
@@ -43,9 +44,10 @@ def new_identity_verdict(rule: str, history: LookHistory, context: RuleContext, 
         "chance_a_year": round(expected, _ROUND),
         "n": len(history.identities),
     }
+    visits = sum(history.identities)
     reason = (
-        f"{said}: {chance:.0%} of {sum(history.identities):g} earlier visits were by identities seen just once, so "
-        f"about {expected:.1f} new ones a year come by chance."
+        f"{said}: {chance:.0%} of {numbered(visits, 'earlier visit')} {'was' if visits == 1 else 'were'} by identities seen just "
+        f"once, so new ones come by chance {times_a_year(expected)}."
     )
     promise = context.promise
     fits = (n for n, name in enumerate(SEVERITIES) if expected <= promise.a_year(rule, name))
@@ -60,6 +62,8 @@ def _within(rule: str, severity: int, allowed: float, reason: str, details: dict
     exceeded = severity <= NOTIFY
     if not exceeded:
         reason += (
-            f" The promise allows {allowed:.2g} a year." if allowed else " The promise has no room for it."
+            f" The promise allows {rounded_number(allowed)} a year."
+            if allowed
+            else " The promise has no room for it."
         )
     return Verdict(rule, "evaluated", exceeded=exceeded, reason=reason, details=details)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from alerts.baselines.budget import BUDGETED_RULES, TAIL_ALTERNATIVES, Spending
+from alerts.baselines.budget import BUDGETED_RULES, FIRST_RULES, TAIL_ALTERNATIVES, Spending
 from alerts.rules.contract import Verdict
 from db.records import JsonMapping
 
@@ -22,7 +22,7 @@ def combine_verdicts(verdicts: Sequence[Verdict], spending: Spending | None) -> 
         each.exceeded and each.rule in TAIL_ALTERNATIVES and each.details.get("side") == "high"
         for each in verdicts
     )
-    told = [_support(each) if unusual else each for each in verdicts]
+    told = [_drawing(_support(each) if unusual else each) for each in verdicts]
     judged = [
         each
         for each in told
@@ -41,6 +41,24 @@ def combine_verdicts(verdicts: Sequence[Verdict], spending: Spending | None) -> 
         replace(each, details={**each.details, "combined": combined}) if each is leading else each
         for each in told
     )
+
+
+def _drawing(verdict: Verdict) -> Verdict:
+    """Name what an alarm draws on: its part of the promise, or what lies outside it, and when that ends."""
+    if not verdict.exceeded:
+        return verdict
+    details = verdict.details
+    if details.get("supported"):
+        drawn = {"from": "promise", "part": "tail"}
+    elif "declared" in details:
+        drawn = {"from": "published statistic", "until": details.get("until", "it was told once")}
+    elif "promised_a_year" in details:
+        drawn = {"from": "promise", "part": verdict.rule}
+    elif verdict.rule in {"watchlist", *FIRST_RULES}:
+        drawn = {"from": "watch list", "until": "the subject is taken off the list"}
+    else:
+        drawn = {"from": "own request", "until": f"{verdict.rule} is switched off"}
+    return replace(verdict, details={**details, "budget": drawn})
 
 
 def _relative(verdict: Verdict, spending: Spending) -> float:

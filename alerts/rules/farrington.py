@@ -7,8 +7,15 @@ import numpy as np
 from alerts.baselines import nb
 from alerts.baselines.farrington import FarringtonWeek
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
-from alerts.rules.figures import RuleFinding, cannot_tell, history_words, open_case, verdict_of_finding
-from alerts.words import one_in, rounded_number
+from alerts.rules.figures import (
+    RuleFinding,
+    by_chance,
+    cannot_tell,
+    history_words,
+    open_case,
+    verdict_of_finding,
+)
+from alerts.words import digits, rounded_number
 from db.records import Observation
 
 
@@ -32,12 +39,24 @@ class FarringtonRule:
         week = float(found.count[0])
         alpha = np.maximum(case.spending.bound(self.name), 1e-300)
         upper, high, low = (float(nb.quantile(part, expected, size)[0]) for part in (alpha, 0.025, 0.975))
+        weeks = int(float(-case.series.days[0]) // 7)
+        odds = by_chance(case, p, "week", n=min(case.usable, weeks))
         sentence = (
             f"{rounded_number(week)} {case.noun} in the week that ends here; expected {rounded_number(float(expected[0]))} in this "
-            f"season (95 %: {low:g}–{high:g}), from {history_words(case)}; so many by chance: {one_in(p)} weeks."
+            f"season (95 %: {digits(low)}–{digits(high)}), from {history_words(case)}; so many by chance: {odds}."
         )
         chance = float(nb.sf(upper + 1.0, expected, size)[0])
         threshold = max(0.0, upper - float(found.earlier[0]))
         return verdict_of_finding(
-            case, RuleFinding(p, "high", threshold, sentence, float(expected[0]), (low, high), chance)
+            case,
+            RuleFinding(
+                p,
+                "high",
+                threshold,
+                sentence,
+                float(expected[0]),
+                (low, high),
+                chance,
+                more={"by_chance": odds},
+            ),
         )

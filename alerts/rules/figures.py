@@ -10,10 +10,11 @@ from alerts.baselines.answers import CANNOT_TELL, NOT_OBSERVED
 from alerts.baselines.budget import ORDINARY, SEVERITIES, Spending
 from alerts.baselines.engine import Judgement, Ruling
 from alerts.baselines.model import Series
+from alerts.odds import odds, supported_chance
 from alerts.rules import site_day, unjudgeable, unlisted_identity
 from alerts.rules.contract import LookHistory, Params, RuleContext, RuleState, Verdict
 from alerts.rules.engine_input import ask_engine
-from alerts.words import exposure_words, units
+from alerts.words import exposure_words, numbered, units
 from db.records import Observation
 
 FiredSide = Literal["high", "low"]
@@ -169,7 +170,8 @@ def verdict_of_finding(case: Case, found: RuleFinding, state: RuleState | None =
         details["chance"] = found.chance
         details["attainable_a_year"] = round(found.chance * a_year, 4)
     if found.p < 1:
-        details["odds"] = _short(1 / max(found.p, _SMALLEST))
+        # As the words: p says what the law gives, and the odds no more than so many looks can show.
+        details["odds"] = _short(1 / max(found.p, supported_chance(case.usable)))
     if severity != ORDINARY:
         details["severity"] = SEVERITIES[severity]
     notes = "".join(
@@ -183,6 +185,11 @@ def verdict_of_finding(case: Case, found: RuleFinding, state: RuleState | None =
         details=details,
         state=state,
     )
+
+
+def by_chance(case: Case, p: float, unit: str = "look", n: int | None = None) -> str:
+    """How often that comes by chance, as far as the history can say; `n` where other looks count than all usable ones."""
+    return odds(p, unit, case.usable if n is None else n)
 
 
 def _noted(case: Case) -> list[Any]:
@@ -214,7 +221,7 @@ def history_words(case: Case) -> str:
     first = case.look.period_start + timedelta(
         days=float(case.series.days[:-1][case.series.looks.past.member[0]][0])
     )
-    return f"{basis['n']} usable looks since {site_day(first, case.context)}"
+    return f"{numbered(basis['n'], 'usable look')} since {site_day(first, case.context)}"
 
 
 def at_exposure(case: Case) -> str:

@@ -17,7 +17,7 @@ from alerts.rules.chance import gap_verdict, new_identity_verdict
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import open_case
 from alerts.rules.series import certain_count
-from alerts.words import looks_behind
+from alerts.words import looks_behind, numbered
 from db.records import DeclaredBaseline, Observation
 
 
@@ -80,7 +80,7 @@ class FirstEverRule:
             "n": len(history.looks),
             "observed_days": round(history.observed_days, 1),
         }
-        seen = f"{len(history.looks)} usable looks and {history.observed_days:.0f} observed days"
+        seen = f"{numbered(len(history.looks), 'usable look')} and {numbered(round(history.observed_days), 'observed day')}"
         missing = int(case.ruling.answers.needs[0])
         if missing > 0:
             return Verdict(

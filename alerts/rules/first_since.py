@@ -1,7 +1,7 @@
 """`first_since`: seen again after a long time without."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +19,7 @@ from alerts.rules.chance import gap_verdict
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import Case, open_case
 from alerts.rules.series import certain_count
+from alerts.words import duration, numbered
 from db.records import DeclaredBaseline, Observation
 
 
@@ -69,11 +70,10 @@ class FirstSinceRule:
             "gap_days": round(gap_days, 1),
         }
         if gap_days < params["min_gap_days"]:
-            reason = (
-                f"Last seen {last.words}, {gap_days:.0f} days before; {params['min_gap_days']} are unusual."
-            )
+            reason = f"Last seen {last.words}, {numbered(round(gap_days), 'day')} before; {params['min_gap_days']:g} are unusual."
             return Verdict(self.name, "evaluated", exceeded=False, reason=reason, details=details)
-        years = f"{gap_days / DAYS_A_YEAR:.1f} years"
+        gap = timedelta(days=gap_days)
+        years = f"{gap_days / DAYS_A_YEAR:.1f} years" if gap_days >= 2 * DAYS_A_YEAR else duration(gap)
         if last.declared is not None:
             details["declared"] = citation(last.declared)
             reason = f"The first in {years}: last seen {last.words}, {attribution(last.declared)}."
@@ -89,10 +89,12 @@ def _watched(case: Case, words: str, details: dict[str, Any]) -> Verdict:
     days, missing = float(case.judgement.watched.since_days[0]), int(case.ruling.answers.needs[0])
     details["observed_days"] = round(days, 1)
     if missing > 0:
-        reason = f"Last seen {words}, but only {days:.0f} days since then were observed."
+        reason = f"Last seen {words}, but only {numbered(round(days), 'day')} since then {'was' if round(days) == 1 else 'were'} observed."
         details |= {"missing": missing, "missing_what": "observed days"}
         return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, details=details)
-    return gap_verdict(case, f"The first since {words}: {days:.0f} observed days without one", details)
+    return gap_verdict(
+        case, f"The first since {words}: {numbered(round(days), 'observed day')} without one", details
+    )
 
 
 def _last_seen(look: Observation, history: LookHistory, context: RuleContext) -> _LastSeen | None:

@@ -1,5 +1,6 @@
 """`rate_change`: this quarter against the one before, at equal exposure. For digests: it opens no alert."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -10,12 +11,13 @@ from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import (
     FiredSide,
     RuleFinding,
+    by_chance,
     history_words,
     open_case,
     too_little,
     verdict_of_finding,
 )
-from alerts.words import one_in, rounded_number
+from alerts.words import capital, numbered, rounded_number, times_words
 from db.records import Observation
 
 _ALPHA = 0.01
@@ -42,15 +44,18 @@ class RateChangeRule:
             return too_little(case, int(found.answers.needs[0]), "events in two spans")
         ratio, p = float(found.ratio[0]), float(found.answers.p[0])
         if not found.answers.fires(_ALPHA)[0]:
-            sentence = f"{rounded_number(ratio)} times the {days:g} days before, at equal exposure: no difference to speak of."
+            sentence = f"{_compared(ratio, days)}: no difference to speak of."
             return verdict_of_finding(case, _finding(p, ratio, sentence, {}))
         told = judge_rate_change(case.series.looks, newest, before)
         low, high = float(told.low[0]), float(told.high[0])
-        sentence = (
-            f"{rounded_number(ratio)} times the {days:g} days before, at equal exposure (95 %: {rounded_number(low)}–{rounded_number(high)}), "
-            f"from {history_words(case)}; such a difference by chance: {one_in(p)}."
+        between = (
+            f"{rounded_number(low)}–{rounded_number(high)}"
+            if np.isfinite(high)
+            else f"at least {rounded_number(low)}"
         )
-        more = {"rate_ratio_low": round(low, _DIGITS)}
+        odds = by_chance(case, p, "comparison")
+        sentence = f"{_compared(ratio, days)} (95 %: {between}), from {history_words(case)}; such a difference by chance: {odds}."
+        more: dict[str, float | str] = {"rate_ratio_low": round(low, _DIGITS), "by_chance": odds}
         if np.isfinite(high):
             more["rate_ratio_high"] = round(high, _DIGITS)
         verdict = verdict_of_finding(case, _finding(p, ratio, sentence, more))
@@ -58,7 +63,14 @@ class RateChangeRule:
         return replace(verdict, details=details)
 
 
-def _finding(p: float, ratio: float, sentence: str, more: dict[str, float]) -> RuleFinding:
+def _compared(ratio: float, days: float) -> str:
+    before = f"the {numbered(days, 'day')} before, at equal exposure"
+    return (
+        f"{capital(times_words(ratio))} {before}" if np.isfinite(ratio) else f"Some, after none in {before}"
+    )
+
+
+def _finding(p: float, ratio: float, sentence: str, more: Mapping[str, float | str]) -> RuleFinding:
     side: FiredSide = "high" if ratio > 1 else "low"
     told = {"rate_ratio": round(ratio, _DIGITS), **more} if np.isfinite(ratio) else more
     return RuleFinding(p, side, 0.0, sentence, more=told)

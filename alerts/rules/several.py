@@ -1,11 +1,12 @@
 """`several`: more than one unusual visitor on one day."""
 
+import math
 from types import MappingProxyType
 
 from alerts.rules import site_day, unjudgeable
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.series import certain_count
-from alerts.words import count_words
+from alerts.words import count_words, digits, numbered
 from db.records import Observation
 
 
@@ -27,19 +28,23 @@ class SeveralRule:
         came, wanted = certain_count(look), float(params["at_least"])
         details: dict[str, object] = {"threshold": wanted - 1, "n": len(history.looks)}
         if came < wanted:
-            reason = f"{count_words(came, metric=context.metric.name)}; {wanted:g} on one day are unusual."
+            reason = f"{count_words(came, metric=context.metric.name)}; {digits(wanted)} on one day {'is' if wanted == 1 else 'are'} unusual."
             return Verdict(self.name, "evaluated", exceeded=False, reason=reason, details=details)
         missing = params["min_observed_days"] - history.observed_days
         if missing > 0:
+            lacking = math.ceil(missing)
             reason = (
-                f"Too little history: everybody is new here. {missing:.0f} more observed days are needed."
+                f"Too little history: everybody is new here. {numbered(lacking, 'more observed day')} "
+                f"{'is' if lacking == 1 else 'are'} needed."
             )
             return Verdict(self.name, "cannot_tell", exceeded=False, reason=reason, details=details)
         most = max(history.looks, key=certain_count, default=None)
         before = (
             "none came so before"
             if most is None or certain_count(most) < 1
-            else (f"the most before was {certain_count(most):g}, on {site_day(most.period_start, context)}")
+            else (
+                f"the most before was {digits(certain_count(most))}, on {site_day(most.period_start, context)}"
+            )
         )
-        reason = f"{count_words(came, metric=context.metric.name)} on one day; {before}, in {history.observed_days:.0f} observed days."
+        reason = f"{count_words(came, metric=context.metric.name)} on one day; {before}, in {numbered(round(history.observed_days), 'observed day')}."
         return Verdict(self.name, "evaluated", exceeded=True, reason=reason, details=details)

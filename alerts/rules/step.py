@@ -15,12 +15,13 @@ from alerts.rules.figures import (
     Case,
     FiredSide,
     RuleFinding,
+    by_chance,
     cannot_tell,
     history_words,
     open_case,
     verdict_of_finding,
 )
-from alerts.words import rounded_number
+from alerts.words import numbered, rounded_number, times_words
 from db.records import Observation
 
 
@@ -69,13 +70,19 @@ def _finding(case: Case, found: Step) -> RuleFinding:
         sentence = f"No change of rate, from {history_words(case)}."
         return RuleFinding(1.0, "high", float(case.series.looks.today[0]), sentence)
     at = case.look.period_start + timedelta(days=began)
+    odds = by_chance(case, p, n=int(found.n[0]))
     sentence = (
-        f"About {rounded_number(ratio)} times the usual rate since {site_day(at, case.context)} ({looks} usable looks; usual "
-        f"{rounded_number(before)} a look), from {history_words(case)}; chance alone says so once in {1 / p:,.0f} looks."
+        f"About {times_words(ratio)} the usual rate since {site_day(at, case.context)} ({numbered(looks, 'usable look')}; usual "
+        f"{rounded_number(before)} a look), from {history_words(case)}; so clear a change by chance: {odds}."
     )
     exposure = case.series.looks.today_exposure[0]
     expected = before * (1.0 if np.isnan(exposure) else float(exposure))
-    more = {"rate_ratio": round(ratio, 3), "since": at.isoformat(), "evidence": float(f"{evidence:.4g}")}
+    more = {
+        "rate_ratio": round(ratio, 3),
+        "since": at.isoformat(),
+        "evidence": float(f"{evidence:.4g}"),
+        "by_chance": odds,
+    }
     threshold = np.floor(expected) if side == "high" else np.ceil(expected)
     if found.seasonal[0]:
         sentence += " So it was in the same season a year before."

@@ -1,5 +1,6 @@
 """`tail`: so many (or so few) are very unlikely, given what is usual at this exposure, season and day."""
 
+import math
 from types import MappingProxyType
 
 import numpy as np
@@ -15,12 +16,13 @@ from alerts.rules.figures import (
     FiredSide,
     RuleFinding,
     at_exposure,
+    by_chance,
     cannot_tell,
     history_words,
     open_case,
     verdict_of_finding,
 )
-from alerts.words import count_words, digits, one_in, rounded_number
+from alerts.words import count_words, digits, rounded_number
 from db.records import Observation
 
 
@@ -54,12 +56,15 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
     bound = what.most_ordinary(alpha) if side == "high" else what.least_ordinary(alpha) - 1.0
     count = rounded_number(float(case.series.looks.today[0]))
     many = "so many" if side == "high" else "so few"
-    together = _together(found, expected, case) if side == "high" and p < 1 else ""
+    together = _together(found, case) if side == "high" and p < 1 else ""
+    more: dict[str, float | str] = {
+        "dispersion": round(float(found.tail.dispersion[0]), 3),
+        "by_chance": by_chance(case, p),
+    }
     sentence = (
-        f"{count} {case.noun}; expected {rounded_number(expected)} (95 %: {low:g}–{high:g}) {at_exposure(case)}, from "
-        f"{history_words(case)}; {many}{together} by chance: {one_in(p)} looks."
+        f"{count} {case.noun}; expected {rounded_number(expected)} (95 %: {digits(low)}–{digits(high)}) {at_exposure(case)}, from "
+        f"{history_words(case)}; {many}{together} by chance: {more['by_chance']}."
     )
-    more: dict[str, float] = {"dispersion": round(float(found.tail.dispersion[0]), 3)}
     size = float(what.of_today()[1][0]) if isinstance(what, UsualCount) else np.inf
     if np.isfinite(size):
         more["size"] = size
@@ -73,18 +78,21 @@ def _measured(
     value, p = float(case.series.looks.today[0]), case.p
     below = float(what.share_below[0])
     beside = (
-        f"more than in {below:.0%} of them" if side == "high" else f"less than in {1 - below:.0%} of them"
+        f"more than in {_share(below)} of them"
+        if side == "high"
+        else f"less than in {_share(1 - below)} of them"
     )
     much = "so much" if side == "high" else "so little"
     told = f"{count_words(value, case.look.qualifier, case.context.metric.name)} {at_exposure(case)}, beside {history_words(case)}: {beside}"
     upto = float(what.chance_of(np.array([value]))[0])
-    more: dict[str, float] = {
+    more: dict[str, float | str] = {
+        "by_chance": by_chance(case, p if what.known[0] else float(what.present[0])),
         "share_below": round(below, 4),
         "pit": round(1.0 - upto, 6) if value > 0 else 0.0,
         "present": round(float(what.present[0]), 4),
     }
     if not what.known[0]:
-        sentence = f"{told}; anything at all by chance: {one_in(float(what.present[0]))} looks."
+        sentence = f"{told}; anything at all by chance: {more['by_chance']}."
         return RuleFinding(p, side, 0.0, sentence, chance=chance, more=more)
     expected = float(what.expected()[0])
     low, high = (float(each[0]) for each in what.band())
@@ -92,7 +100,7 @@ def _measured(
     unit = unit_words(case.context.metric.unit)
     sentence = (
         f"{told}; usual are {digits(_rounded(low))} to {digits(_rounded(high))} {unit} (95 %), half the looks show at most "
-        f"{digits(_rounded(expected))}; {much} by chance: {one_in(p)} looks."
+        f"{digits(_rounded(expected))}; {much} by chance: {more['by_chance']}."
     )
     return RuleFinding(
         p,
@@ -106,13 +114,18 @@ def _measured(
     )
 
 
+def _share(of_them: float) -> str:
+    """A share that does not call most of them all."""
+    return "all" if of_them >= 1 else f"{math.floor(of_them * 100):.0f}%"
+
+
 def _rounded(value: float) -> float:
     """A reckoned amount to three figures: more would say more than is known."""
     return float(f"{value:.3g}")
 
 
-def _together(found: TwoSided, expected: float, case: Case) -> str:
-    if float(found.tail.expected[0]) <= expected * (1 + 1e-9):
+def _together(found: TwoSided, case: Case) -> str:
+    if float(found.tail.bet[0]) <= 1.0:
         return ""
     days = "days" if case.series.daily else "looks"
     return f", the newest {days} taken together,"

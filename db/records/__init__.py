@@ -1,6 +1,6 @@
 """Records that cross module borders: frozen, typed, free of SQL. The project's words, units in names, UTC. Pure."""
 
-from db.records.base import Evidence, JsonMapping, SeriesKey
+from db.records.base import SEEN_FROM_ABOVE, Evidence, JsonMapping, SeriesKey
 from db.records.counts import (
     Change,
     DeclaredBaseline,
@@ -31,6 +31,7 @@ from db.records.judging import (
     Evaluation,
     EvaluationStatus,
     EventKind,
+    SharedCause,
 )
 from db.records.polling import (
     HOUR_S,
@@ -49,6 +50,7 @@ __all__ = [
     "HOUR_S",
     "INFERRED",
     "PRESENT_STATES",
+    "SEEN_FROM_ABOVE",
     "Alert",
     "AlertEvent",
     "AlertStatus",
@@ -84,6 +86,7 @@ __all__ = [
     "SceneFailure",
     "SeriesKey",
     "SeriesKind",
+    "SharedCause",
     "Statistic",
     "TimeBounds",
     "Visit",

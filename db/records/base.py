@@ -7,9 +7,13 @@ from typing import Any
 JsonMapping = Mapping[str, Any]
 
 
+SEEN_FROM_ABOVE = "seen"
+"""The kind of evidence that says what a picture showed where an inferred visit should have been."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One thing a reader can follow: `kind` is url, poll, scene, visit, import or note."""
+    """One thing a reader can follow: `kind` is url, poll, scene, visit, import, note or seen."""
 
     kind: str
     ref: str

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Self
 
-from db.records.base import Evidence, JsonMapping, SeriesKey
+from db.records.base import SEEN_FROM_ABOVE, Evidence, JsonMapping, SeriesKey
 
 SeriesKind = Literal["flow", "stock"]
 Measure = Literal["count", "continuous"]
@@ -121,7 +121,13 @@ class Observation:
             and self.announced == other.announced
             # Cloud over a tile of 110 km, and later over the site itself.
             and self.exposure_parts.get("cloud_of") == other.exposure_parts.get("cloud_of")
+            and self.seen_from_above == other.seen_from_above
         )
+
+    @property
+    def seen_from_above(self) -> tuple[str, ...]:
+        """What pictures say of the inferred visits in it."""
+        return tuple(each.text for each in self.evidence if each.kind == SEEN_FROM_ABOVE)
 
     def revised(self, revision: int) -> Self:
         """The same look under another revision number."""

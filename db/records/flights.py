@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from db.records.base import Evidence, JsonMapping
+from db.records.base import SEEN_FROM_ABOVE, Evidence, JsonMapping
 
 VisitState = Literal[
     "lost_toward",
@@ -117,6 +117,11 @@ class Visit:
     def came_at(self) -> datetime:
         """When it arrived, or the first that is known of it."""
         return self.arrived_at or self.first_fix_at or self.recorded_at
+
+    @property
+    def seen_from_above(self) -> tuple[Evidence, ...]:
+        """What pictures of the place say of it."""
+        return tuple(each for each in self.evidence if each.kind == SEEN_FROM_ABOVE)
 
     @property
     def flight_ends(self) -> JsonMapping:

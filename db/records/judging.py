@@ -13,9 +13,10 @@ EvaluationStatus = Literal[
 AlertStatus = Literal["open", "resolved", "withdrawn", "lapsed"]
 EventKind = Literal["opened", "amended", "corroborated", "acknowledged", "resolved", "withdrawn", "lapsed"]
 DeliveryState = Literal[
-    "queued", "sending", "sent", "dead", "too_old", "silenced", "unrouted", "gathered", "bundled"
+    "queued", "sending", "sent", "dead", "too_old", "silenced", "unrouted", "gathered", "bundled", "joined"
 ]
-"""`gathered` waits for its channel's daily digest and is `bundled` in it; `unrouted` goes to no reader of that channel."""
+"""`gathered` waits for its channel's daily digest and is `bundled` in it; `joined` was told with others that share a cause;
+`unrouted` goes to no reader of that channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,25 @@ class AlertEvent:
     def corrects(self) -> bool:
         """Whether it takes back or changes something that was told: every channel that carried the alert is owed it."""
         return self.kind == "withdrawn" or bool(self.details.get("corrects"))
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCause:
+    """What several alerts of one kind and day share, told once; the newest revision names all of them."""
+
+    id: str
+    revision: int
+    metric: str
+    sort: str
+    """The sort of subject that is counted, as in `class` or `operator`; empty for the counts of all."""
+    side: Literal["high", "low"]
+    day: str
+    """Of the sites' own calendars: `2024-04-01`."""
+    at: datetime
+    recorded_at: datetime
+    headline: str
+    alert_ids: tuple[str, ...]
+    details: JsonMapping
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Append-only tables grow by versions and are never updated; caches (`visit`, `alert`, `rule_state`,
 `provider_state`) can be rebuilt from them, `cutout`, `pixel_look` and their failures from the files that scenes
-link to, and `measure_admission` from `pixel_look`; `metric`, `delivery`, `lease`, `silence` and `token` are mutable.
+link to, `radar_look` by asking again, `measure_admission` and `radar_admission` from what is kept of looks; `metric`,
+`delivery`, `lease`, `silence`, `token` and `units_spent` are mutable.
 """
 
 from db.schema.backfills import backfill_day, backfill_part
@@ -28,7 +29,7 @@ from db.schema.imagery import (
     pixels_read,
     scene,
 )
-from db.schema.judging import alert, alert_event, evaluation, rule_state
+from db.schema.judging import alert, alert_event, evaluation, rule_state, shared_cause, shared_cause_alert
 from db.schema.places import change, site_version
 from db.schema.polling import (
     blind_period,
@@ -39,6 +40,7 @@ from db.schema.polling import (
     receiver_hour,
     rejection,
 )
+from db.schema.radar import radar_admission, radar_look, units_spent
 from db.schema.running import channel_state, delivery, lease, silence, token
 
 __all__ = [
@@ -74,14 +76,19 @@ __all__ = [
     "pixels_read",
     "poll",
     "provider_state",
+    "radar_admission",
+    "radar_look",
     "receiver_hour",
     "rejection",
     "rule_state",
     "scene",
     "series",
+    "shared_cause",
+    "shared_cause_alert",
     "silence",
     "site_version",
     "token",
+    "units_spent",
     "visit",
     "visit_version",
     "visitor_key",

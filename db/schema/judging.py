@@ -85,6 +85,34 @@ alert = Table(
     ),
     Index("ix_alert_fingerprint", "fingerprint"),
     Index("ix_alert_site_id_opened_at", "site_id", "opened_at"),
+    # Alerts of one metric and day are looked for when several open at once.
+    Index("ix_alert_metric_phenomenon_time", "metric", "phenomenon_time"),
+)
+
+shared_cause = Table(
+    "shared_cause",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("metric", Text, nullable=False),
+    Column("sort", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("headline", Text, nullable=False),
+    Column("alert_ids", Json, nullable=False),
+    Column("details", Json, nullable=False),
+    CheckConstraint("side in ('high', 'low')", name="side"),
+)
+
+shared_cause_alert = Table(
+    "shared_cause_alert",
+    metadata,
+    Column("alert_id", Text, primary_key=True),
+    Column("cause_id", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(["alert_id"], ["alert.id"]),
 )
 
 alert_event = Table(

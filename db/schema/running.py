@@ -40,7 +40,7 @@ delivery = Table(
     UniqueConstraint("identity"),
     CheckConstraint("kind in ('alert', 'notice')", name="kind"),
     CheckConstraint(
-        "state in ('queued', 'sending', 'sent', 'dead', 'too_old', 'silenced', 'unrouted', 'gathered', 'bundled')",
+        "state in ('queued', 'sending', 'sent', 'dead', 'too_old', 'silenced', 'unrouted', 'gathered', 'bundled', 'joined')",
         name="state",
     ),
     ForeignKeyConstraint(["alert_id", "event_seq"], ["alert_event.alert_id", "alert_event.seq"]),

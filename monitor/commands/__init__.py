@@ -29,10 +29,13 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document 
 
 
 @contextmanager
-def opened(*, fresh: bool = False, prepared: bool = True) -> "Iterator[App]":
+def opened(
+    *, fresh: bool = False, prepared: bool = True, typed: Mapping[str, object] | None = None
+) -> "Iterator[App]":
     """The program, with a database of the right version unless the caller prepares it.
 
     Only a command that brings something in may begin a `fresh` one; any other refuses where there is none.
+    Options of the command that are settings too (`typed`, by their names) stand over the settings.
     """
     from db.engine import DBAPIError, known_as
     from monitor.bootstrap import build_app
@@ -41,7 +44,7 @@ def opened(*, fresh: bool = False, prepared: bool = True) -> "Iterator[App]":
     from monitor.ops.logs import configure
     from monitor.pipeline import prepare, scenario_of
 
-    settings = load_settings()
+    settings = load_settings(typed=typed)
     configure(settings.log_format, settings.secrets)
     with known_as(_command()):
         app = build_app(settings)

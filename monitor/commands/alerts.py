@@ -48,7 +48,9 @@ def list_alerts(
 ) -> None:
     """List alerts, the newest first."""
     from alerts.attribution import alert_attributions, each_once, one_cell
+    from alerts.incidents.causes import cause_object
     from db.alerts import alerts
+    from db.causes import causes_of
     from db.engine import reading
 
     if status not in {None, "open", "resolved", "withdrawn", "lapsed"}:
@@ -58,9 +60,17 @@ def list_alerts(
             app.known_site(site)
         with reading(app.engine) as connection:
             found = alerts(connection, site_id=site, status=status)[::-1][:limit]
+            causes = causes_of(connection, [each.id for each in found])
     data = each_once(said for each in found for said in alert_attributions(each))
     if as_json:
-        items = [{**asdict(each), "attribution": one_cell(alert_attributions(each))} for each in found]
+        items = [
+            {
+                **asdict(each),
+                "cause": cause_object(causes[each.id]) if each.id in causes else None,
+                "attribution": one_cell(alert_attributions(each)),
+            }
+            for each in found
+        ]
         print_json({"items": items, "attribution": data})
     elif not found:
         say("No alerts. “sitewatch status” shows what is watched and whether the feeds answer.")
@@ -69,6 +79,9 @@ def list_alerts(
             ("alert", "status", "opened", "headline"),
             ((each.id, _status(each), instant_words(each.opened_at), each.headline) for each in found),
         )
+        for cause in {each.id: each for each in causes.values()}.values():
+            here = [each for each in cause.alert_ids if each in causes]
+            say(f"Told as one: {cause.headline} ({', '.join(here)}).")
         say_data(data)
 
 
@@ -76,7 +89,9 @@ def list_alerts(
 def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
     """Show one alert: how it is known and who was told."""
     from alerts.attribution import alert_attributions, each_once
+    from alerts.incidents.causes import cause_object, together_words
     from db.alerts import alert_events
+    from db.causes import causes_of
     from db.deliveries import deliveries
     from db.engine import reading
     from db.extracts import extracts_of, polls_behind
@@ -85,10 +100,12 @@ def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
         found = _find(connection, alert)
         life, owed = alert_events(connection, found.id), deliveries(connection, found.id)
         behind = polls_behind(connection, found)
+        cause = causes_of(connection, [found.id]).get(found.id)
         extracts = extracts_of(connection, {number for numbers in behind.values() for number in numbers})
     if as_json:
         data = {
             "alert": found,
+            "cause": None if cause is None else cause_object(cause),
             "events": life,
             "deliveries": owed,
             "polls": behind,
@@ -97,6 +114,8 @@ def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
         }
         print_json(data)
     else:
+        if cause is not None:
+            say(f"{cause.headline}. {together_words(cause)}\n")
         _print_alert(found, life, owed)
 
 

@@ -30,7 +30,10 @@ def backtest(
     ] = None,
     events: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="CSV with start, end and label of what really happened."),
+        typer.Option(
+            metavar="FILE",
+            help="CSV with start, end, label and real (yes or no) of what happened; see --episodes.",
+        ),
     ] = None,
     starts: Annotated[
         int, typer.Option(min=0, max=10_000, help="How many random looks get injected surges.")
@@ -39,7 +42,18 @@ def backtest(
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as Markdown too.")
     ] = None,
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a picture too.")] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            "--picture", "--png", metavar="FILE", help="Draw it too, as .svg or .png, with each episode."
+        ),
+    ] = None,
+    episodes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write every episode as CSV, to be labelled and read back with --events."
+        ),
+    ] = None,
     dated_only: Annotated[
         bool, typer.Option("--dated-only", help="Leave out what has no known date of publication.")
     ] = False,
@@ -47,8 +61,9 @@ def backtest(
 ) -> None:
     """Replay a series as it was knowable, and say how often the rules were right.
 
-    Looks and skips by reason, alarms and episodes, the realised rate with its 95 % interval beside the promise, how
-    well predictions fit, and how many injected surges are caught. WHEN is a day (2023-10-05),
+    Looks and skips by reason, alarms, each episode with its dates, the realised rate with its 95 % interval beside the
+    promise, how well predictions fit, and how many injected surges are caught. An episode counts as false until somebody
+    says that it was real: write them down with --episodes, fill in the column “real”, and read them back with --events. WHEN is a day (2023-10-05),
     a month (2023-10), today, yesterday, or a time with its zone; days and months are those of the site's own clock.
     """
     from monitor.commands.baseline import check_watched
@@ -76,28 +91,32 @@ def backtest(
         with progress_bar("Replaying the history") as progress:
             tested = run_backtest(app.engine, watch, question, utc_now(), progress)
     text = report(tested)
-    _write(tested, text, markdown, png)
+    _write(tested, text, markdown, picture, episodes)
     if as_json:
         print_json(tested.document())
     else:
         say(text.rstrip())
 
 
-def _write(tested: "Backtest", text: str, markdown: Path | None, png: Path | None) -> None:
-    from monitor.reports.plots import png_plot
+def _write(
+    tested: "Backtest", text: str, markdown: Path | None, picture: Path | None, episodes: Path | None
+) -> None:
+    from monitor.reports.backtest import episodes_csv
+    from monitor.reports.plots import picture_plot
 
     try:
+        if episodes is not None:
+            episodes.write_text(episodes_csv(tested), encoding="utf-8")
         if markdown is not None:
             markdown.write_text(text, encoding="utf-8")
-        if png is not None:
+        if picture is not None:
             looks = [each.look for each in tested.judged if each.look.usable]
-            alarms = [each.look.period_start for each in tested.judged if each.told]
-            png_plot(
-                png,
+            picture_plot(
+                picture,
                 looks,
                 tested.expected(),
                 f"{tested.series.site_id}, {tested.series.metric}",
-                alarms,
+                tested.summary.episodes,
                 data=tested.attribution,
             )
     except OSError as error:

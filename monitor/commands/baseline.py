@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alerts.words import units
+from alerts.odds import times_a_year, without_odds
+from alerts.words import capital, digits, placed_words, rounded_number, units
 from monitor.commands import JsonFlag, opened, print_json, print_table, say, say_data
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
@@ -96,6 +97,8 @@ def _document(found: "SeriesBaseline", expected: "list[Expected]") -> dict[str, 
         "looks": found.looks,
         "usable": found.usable,
         "newest": found.newest.period_start if found.newest else None,
+        "newest_beside": found.placing.beside,
+        "newest_recent": found.placing.recent,
         "looks_a_year": found.looks_a_year,
         "promised_a_year": found.promised_a_year,
         "attainable_a_year": found.attainable_a_year,
@@ -119,13 +122,13 @@ def _write(
     found: "list[tuple[SeriesBaseline, list[Expected]]]",
     data: list[str],
 ) -> None:
-    from monitor.reports.plots import png_plot
+    from monitor.reports.plots import picture_plot
 
     if not keys:
         raise InputError(f"There is nothing to draw in {path}: no look is recorded.")
     shown = [each for each in known.looks if each.series == keys[0] and each.usable]
     try:
-        png_plot(
+        picture_plot(
             path, shown, found[0][1], f"{keys[0].site_id}, {keys[0].metric} ({keys[0].procedure})", data=data
         )
     except OSError as error:
@@ -141,9 +144,12 @@ def _print(
     what = f"{key.metric}{f' {key.subject}' if key.subject else ''}{f' ({key.area})' if key.area else ''}"
     say(f"{what} at {watch.name}, counted by {key.procedure}: {found.usable} usable looks of {found.looks}.")
     say(
-        f"Promised: at most {found.promised_a_year:.3g} false alarms a year in this series; attainable with whole counts: "
-        f"{found.attainable_a_year:.3g}."
+        f"Promised: {times_a_year(found.promised_a_year)} ({rounded_number(found.promised_a_year)} a year) a false alarm in "
+        "this series; attainable with whole counts: "
+        f"{rounded_number(found.attainable_a_year)} a year."
     )
+    if found.newest is not None and str(found.placing):
+        say(f"The newest: {placed_words(found.newest, str(found.placing), watch.timezone)}")
     say("")
     print_table(
         ("rule", "can judge", "alert above", "expected", "95 %", "looks", "promised a year", "attainable"),
@@ -162,9 +168,10 @@ def _why(each: "RuleNow") -> str:
     # The look asked about is made up: its own count and chance say nothing about what is normal.
     if not each.judges or each.rule not in _COUNTING:
         return each.reason
+    reason = without_odds(each.reason, each.figures.get("by_chance", ""))
     if each.rule == "record":
-        return "The highest known: " + each.reason.partition(" (")[2].rstrip(").") + "."
-    return each.reason.split("; ", 1)[-1].split("; so many", 1)[0].rstrip(").") + "."
+        return "The highest known: " + reason.partition(" (")[2].rstrip(").") + "."
+    return capital(reason.split("; ", 1)[-1])
 
 
 def _row(each: "RuleNow") -> tuple[str, ...]:
@@ -177,9 +184,9 @@ def _row(each: "RuleNow") -> tuple[str, ...]:
     return (
         each.rule,
         "yes",
-        "" if bound is None else f"{bound:.4g}",
+        "" if bound is None else digits(bound),
         _number(figures.get("expected")),
-        f"{figures['low']:.4g}–{figures['high']:.4g}" if "low" in figures else "",
+        f"{digits(figures['low'])}–{digits(figures['high'])}" if "low" in figures else "",
         str(figures.get("n", "")),
         _number(figures.get("promised_a_year")),
         _number(figures.get("attainable_a_year")),
@@ -187,4 +194,4 @@ def _row(each: "RuleNow") -> tuple[str, ...]:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+    return "" if value is None else rounded_number(value)

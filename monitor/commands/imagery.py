@@ -1,6 +1,7 @@
 """`sitewatch imagery`: what free satellite pictures can measure at a site, what was read, and reading now."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,15 +41,20 @@ def study(
     drawn into the site's own looks to learn what it would show of them. What is learned decides which measures are judged;
     this command also builds all of it anew, for example when an area was drawn.
     """
-    from monitor.derive.measuring import study_site
+    from monitor.derive.corroboration import corroborate
+    from monitor.derive.measuring import SiteStudy, study_site
+    from monitor.derive.radar_measuring import study_radar
     from monitor.imagery.study import admission_words
 
     with opened() as app:
         found = app.known_site(site)
         learned = study_site(app.engine, found, utc_now())
+        corroborate(app.engine, [found], utc_now())
+        radar = study_radar(app.engine, found, utc_now(), anew=True)
         attributions = app.attributions
-    if learned is None or not learned.clear:
+    if not radar.looks and (learned is None or not learned.clear):
         raise WorkFailed(_nothing(found, learned))
+    learned = learned or SiteStudy([], [], 0, 0)
     named = [attributions.get(each, each) for each in sorted({look.publisher for look in learned.looks})]
     if plot is not None:
         _draw(found, learned, plot)
@@ -59,6 +65,7 @@ def study(
                 "passes": learned.passes,
                 "clear": learned.clear,
                 "measures": learned.admissions,
+                "radar": radar,
                 "attribution": named,
             }
         )
@@ -66,6 +73,10 @@ def study(
     say(f"{found.name}: {learned.passes} passes read, {learned.clear} of them clear enough to measure.")
     for each in learned.admissions:
         say(f"- {admission_words(each)}")
+    for procedure, looks in radar.looks.items():
+        say(f"Radar: {looks} looks of {procedure}.")
+    for decided in radar.admissions:
+        say(f"- {decided.words}")
     if sys.stdout.isatty():
         _plot_in_terminal(found, learned)
     say_data(named)
@@ -106,7 +117,7 @@ def _plot_in_terminal(site: "Site", learned: "SiteStudy") -> None:
 
 def _draw(site: "Site", learned: "SiteStudy", folder: Path) -> None:
     from monitor.errors import InputError
-    from monitor.reports.plots import png_plot
+    from monitor.reports.plots import picture_plot
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +127,7 @@ def _draw(site: "Site", learned: "SiteStudy", folder: Path) -> None:
         ) from None
     for (area, metric), looks in _by_series(learned).items():
         path = folder / f"{'-'.join(filter(None, (site.id, area, metric)))}.png"
-        png_plot(
+        picture_plot(
             path, looks, [], _titled(site, area, metric), data=sorted({look.publisher for look in looks})
         )
 
@@ -127,27 +138,36 @@ def read_now() -> None:
     from monitor import pipeline
 
     with opened() as app:
-        reports = pipeline.read_pixels(app, utc_now())
-    if not reports:
+        told = [(each.read, each.text) for each in pipeline.read_pixels(app, utc_now())]
+        told += [(each.read, each.text) for each in pipeline.read_radar(app, utc_now())]
+    if not told:
         say(
             "Nothing was read: no pass is due, or what may be read today is spent (“sitewatch imagery status”)."
         )
-    for report in reports:
-        say(report.text)
-    if reports and not any(report.read for report in reports):
+    for _, text in told:
+        say(text)
+    if told and not any(read for read, _ in told):
         raise WorkFailed("No pass could be read.")
 
 
 @imagery_app.command("status", short_help="Say how far each site is read, and what reading costs.")
 def status(*, as_json: JsonFlag = False) -> None:
-    """Say of each site how many passes were read, how many were clear, and which measures are judged; and bytes read today."""
-    from db.engine import reading
-    from monitor.reports.pixels import pixel_status
+    """Say of each site how many passes were read, how many were clear, which measures are judged, and what reading cost.
 
+    Bytes of pictures count by the day, the units of a service that reckons radar numbers by the month.
+    """
+    from db.engine import reading
+    from monitor.feeds.providers import known_providers
+    from monitor.reports.pixels import pixel_status
+    from monitor.reports.radar import radar_sentences
+
+    now = utc_now()
     with opened() as app, reading(app.engine) as connection:
-        known = pixel_status(connection, list(app.sites.values()), app.settings.imagery_mb_a_day, utc_now())
+        sites = list(app.sites.values())
+        known = pixel_status(connection, sites, app.settings.imagery_mb_a_day, now)
+        radar = list(radar_sentences(connection, known_providers(app.settings), app.statistics, sites, now))
     if as_json:
-        print_json(known)
+        print_json({**asdict(known), "radar": radar})
         return
     print_table(
         ("site", "passes read", "clear", "judged", "not measurable"),
@@ -157,3 +177,5 @@ def status(*, as_json: JsonFlag = False) -> None:
         ],
     )
     say(known.words)
+    for line in radar:
+        say(line)

@@ -6,15 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, opened, print_json, say
+from monitor.commands import JsonFlag, opened, print_json, print_table, say
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
 if TYPE_CHECKING:
-    from monitor.imports import ImportProgress, ImportReport
+    from monitor.imports import ImportedRecord, ImportProgress, ImportReport, PlannedImport
 
 observations_app = typer.Typer(no_args_is_help=True, help="Bring counts in, from files or one by one.")
 _SHOWN_FAULTS = 50
+CountsFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="CSV, GeoJSON (.geojson or .json), or an Excel workbook (.xlsx)."),
+]
+MapOption = Annotated[
+    Path | None,
+    typer.Option("--map", metavar="MAPPING", help="What the columns of somebody else's table mean (TOML)."),
+]
 
 
 @observations_app.callback()
@@ -104,8 +112,12 @@ def _added(report: "ImportReport") -> str:
 
 @observations_app.command("import")
 def import_counts(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, or GeoJSON (.geojson or .json).")],
+    file: CountsFile,
     *,
+    map_file: MapOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be stored, and store nothing.")
+    ] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the good rows although there are bad ones.")
     ] = False,
@@ -121,7 +133,7 @@ def import_counts(
     beside it, and sees none of it until all is there; a kill in between leaves nothing.
     """
     from db.imports import ImportOvertakenError
-    from monitor.imports import import_file
+    from monitor.imports import import_file, plan_import, read_mapping
     from monitor.imports.faults import BadCell
     from monitor.imports.values import zone as known_zone
     from monitor.sites.faults import as_sentence
@@ -130,11 +142,24 @@ def import_counts(
         known_zone(zone)
     except BadCell as bad:
         raise InputError(f"--zone: {bad.problem}. {as_sentence(bad.mend)}") from None
+    mapping = None if map_file is None else read_mapping(map_file)
+    if dry_run:
+        with opened(prepared=False) as app:
+            planned = plan_import(file, app.sites, utc_now(), zone=zone, mapping=mapping)
+        _tell_plan(file, planned, as_json=as_json)
+        return
     with opened(fresh=True) as app:
         told = None if as_json else _progress()
         try:
             report = import_file(
-                app.engine, file, app.sites, utc_now(), skip_bad=skip_bad, zone=zone, progress=told
+                app.engine,
+                file,
+                app.sites,
+                utc_now(),
+                skip_bad=skip_bad,
+                zone=zone,
+                mapping=mapping,
+                progress=told,
             )
         except ImportOvertakenError as error:
             raise WorkFailed(f"{error} Run the same command again.") from None
@@ -149,8 +174,9 @@ def import_counts(
 
 @observations_app.command("check")
 def check_counts(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, or GeoJSON (.geojson or .json).")],
+    file: CountsFile,
     *,
+    map_file: MapOption = None,
     zone: Annotated[
         str,
         typer.Option("--zone", help="Whose days bare dates are, such as UTC; without it the site's own."),
@@ -162,10 +188,11 @@ def check_counts(
     Such as a zero over a time that another row counts, a zero over weeks that nobody says were looked at, a time told more
     exactly than its zone is known, counts outside a published limit, and a publisher without address.
     """
-    from monitor.imports import check_file
+    from monitor.imports import check_file, read_mapping
 
+    mapping = None if map_file is None else read_mapping(map_file)
     with opened(prepared=False) as app:
-        faults, findings = check_file(file, app.sites, utc_now(), zone)
+        faults, findings = check_file(file, app.sites, utc_now(), zone, mapping)
     if as_json:
         print_json({"file": str(file), "faults": faults, "findings": findings})
     else:
@@ -175,6 +202,58 @@ def check_counts(
             say(f"Nothing in {file} contradicts itself, as far as that can be told from the file alone.")
     if faults or findings:
         raise typer.Exit(1)
+
+
+def _tell_plan(file: Path, planned: "PlannedImport", *, as_json: bool) -> None:
+    if as_json:
+        document = {**asdict(planned), "first": [_planned_row(each) for each in planned.first]}
+        print_json({"file": str(file), "ok": not planned.faults, **document})
+    else:
+        for fault in planned.faults[:_SHOWN_FAULTS]:
+            typer.echo(str(fault), err=True)
+        if len(planned.faults) > _SHOWN_FAULTS:
+            typer.echo(f"and {len(planned.faults) - _SHOWN_FAULTS} more faults.", err=True)
+        if planned.first:
+            rows = [_planned_row(each) for each in planned.first]
+            print_table(tuple(rows[0]), ([str(cell) for cell in row.values()] for row in rows))
+            say("")
+            print_table(
+                ("site", "area", "metric", "subject", "rows", "from", "to", "lowest", "highest"),
+                ([_shown(getattr(each, name)) for name in each.__slots__] for each in planned.series),
+            )
+        for notice in planned.notices:
+            say(notice)
+        more = ", the first of them shown above" if planned.rows > len(planned.first) else ""
+        say(f"A dry run: {_number(planned.rows, 'row')} of {file} would be stored{more}; nothing was.")
+    if planned.faults:
+        raise typer.Exit(2)
+
+
+def _planned_row(record: "ImportedRecord") -> dict[str, str]:
+    from db.records import DeclaredBaseline, Note, SeriesKey
+
+    series: Note | SeriesKey = record if isinstance(record, Note) else record.series
+    value, says = None, "note"
+    if not isinstance(record, Note):
+        value = record.value
+        says = record.statistic if isinstance(record, DeclaredBaseline) else record.qualifier
+    return {
+        "site": series.site_id,
+        "area": series.area,
+        "metric": series.metric,
+        "subject": series.subject,
+        "from": record.written_start,
+        "to": record.written_end,
+        "says": says,
+        "value": _shown(value),
+        "publisher": record.publisher,
+    }
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _imported(report: "ImportReport") -> int:

@@ -18,6 +18,16 @@ def run_command(
         ),
     ] = False,
     no_web: Annotated[bool, typer.Option("--no-web", help="Do not serve the page.")] = False,
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Where the page listens, whatever the setting `host` says."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help="At which port, whatever the setting `port` says; 0 takes any free one."
+        ),
+    ] = None,
 ) -> None:
     """Watch until stopped: poll, judge and tell.
 
@@ -28,7 +38,7 @@ def run_command(
     from monitor.runtime import service
 
     limit_memory()
-    with opened(prepared=False) as app:
+    with opened(prepared=False, typed={"host": host, "port": port}) as app:
         if once:
             service.run_once(app, say)
         elif no_web:

@@ -1,11 +1,13 @@
 """`sitewatch sites`: list, show and check the watched sites, add one, remove one."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from monitor.commands import JsonFlag, print_json, print_table, say, say_data
 from monitor.errors import InputError
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from alerts.watch import SiteWatch
     from monitor.config.settings import Settings
     from monitor.sites import Site
+    from monitor.sites.choosing import Choice
+    from monitor.sites.incoming import NewSites, Told
     from monitor.sites.load import SiteSet
 
 sites_app = typer.Typer(no_args_is_help=True, help="List, show, check, add and remove watched sites.")
@@ -21,6 +25,7 @@ SitesFileOption = Annotated[
     Path | None,
     typer.Option("--file", metavar="PATH", help="Another sites file than the one in the settings."),
 ]
+_SOUTHERN = re.compile(r"-\d+(?:[.,]\d+)?[°'\"\d.]*[\s,;/]+[-+\d]")
 SiteId = Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")]
 
 
@@ -220,11 +225,23 @@ def _count(sites: int) -> str:
     return "1 site" if sites == 1 else f"{sites} sites"
 
 
-@sites_app.command("add")
+class _PlaceCommand(TyperCommand):
+    """A command whose argument may be a place in the south: -51.9, -70.6 is no option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Hand a place that begins with a minus sign on as a word."""
+        return super().parse_args(ctx, [f" {each}" if _SOUTHERN.match(each) else each for each in args])
+
+
+@sites_app.command("add", cls=_PlaceCommand)
 def add_command(
     source: Annotated[
-        Path | None,
-        typer.Argument(metavar="GEOJSON", help="A FeatureCollection, Feature, Polygon or MultiPolygon."),
+        str | None,
+        typer.Argument(
+            metavar="PLACE",
+            help="A file (KML, KMZ, GeoPackage, zipped Shapefile, GPX, GeoJSON, WKT), or a place: degrees in any writing, MGRS, "
+            "a link of a map service.",
+        ),
     ] = None,
     *,
     airport: Annotated[
@@ -234,10 +251,22 @@ def add_command(
     lon: Annotated[float | None, typer.Option(help="Longitude of a round site's middle, degrees.")] = None,
     radius: Annotated[
         float | None,
-        typer.Option("--radius", metavar="METRES", help="Radius of a round site; an airport has 4000."),
+        typer.Option(
+            "--radius",
+            metavar="METRES",
+            help="How far a site reaches round a point or along a line; an airport has 4000.",
+        ),
     ] = None,
+    place: Annotated[
+        list[str] | None,
+        typer.Option("--place", metavar="NAME", help="Which place of a file with several; again for more."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Add every place of a file with several.")] = False,
     site_id: Annotated[
-        str | None, typer.Option("--id", help="The site's id, as in kp-sunan.", metavar="ID")
+        str | None,
+        typer.Option(
+            "--id", help="The site's id, as in kp-sunan; else it is made of the name.", metavar="ID"
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
     kind: Annotated[
@@ -246,38 +275,44 @@ def add_command(
     timezone: Annotated[
         str | None, typer.Option(help="IANA time zone; else the one at the place.", metavar="ZONE")
     ] = None,
+    as_written: Annotated[
+        bool,
+        typer.Option(
+            "--as-written", help="Latitude and longitude are right, although the place lies in the open sea."
+        ),
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a site that has this id.")] = False,
     file: SitesFileOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add sites from a GeoJSON file, a point with a radius, or an airport code.
+    """Add sites from a file of any usual format, a place as people write it, or an airport code.
 
     Nothing is written unless the whole file passes the check. The earlier version stays beside it as .bak.
     """
     from monitor.sites.add import add_sites
     from monitor.sites.check import feature_id
-    from monitor.sites.incoming import feature_from_airport, features_from_file, kept_words, page_words_of
+    from monitor.sites.choosing import Choice
+    from monitor.sites.incoming import Told, kept_words, swap_questions
     from monitor.sites.overlaps import overlaps
 
     if sum([source is not None, airport is not None, lat is not None or lon is not None]) != 1:
         raise InputError(
-            "Say one thing to add: a GeoJSON file, or --airport CODE, or --lat, --lon and --radius with --id, "
-            "--name and --kind."
+            "Say one thing to add: a file or a place, or --airport CODE, or --lat, --lon and --radius with --name and --kind."
         )
-    if source is not None and radius is not None:
-        raise InputError("--radius goes with --airport or with --lat and --lon, not with a GeoJSON file.")
-    told = {"site_id": site_id, "name": name, "kind": kind, "timezone": timezone}
+    told = Told(site_id, name, kind, timezone)
+    choice = Choice(tuple(place or ()), every, radius)
     path = _path(file)
     if source is not None:
-        features = features_from_file(source, **told)
+        new = _from_source(source, told, choice)
     elif airport is not None:
-        features = [feature_from_airport(airport, radius_m=radius, **told)]
+        new = _from_airport(airport, told, radius)
     else:
-        features = [_round_site(told, lat, lon, radius)]
-    sites = add_sites(path, features, replace=replace, **_checks())
-    added = [feature_id(feature) for feature in features]
-    paged = [] if source is None else page_words_of(source)
-    notes = [*paged, *kept_words(features), *(str(each) for each in overlaps(sites.sites, added))]
+        new = _round_site(told, lat, lon, radius)
+    if not as_written and (questions := swap_questions(new.features)):
+        raise InputError(f"{' '.join(questions)} If they are right, add --as-written.")
+    sites = add_sites(path, new.features, replace=replace, **_checks())
+    added = [feature_id(feature) for feature in new.features]
+    notes = [*new.notes, *kept_words(new.features), *(str(each) for each in overlaps(sites.sites, added))]
     if as_json:
         print_json({"file": str(path), "added": added, "sites": len(sites), "notes": notes})
         return
@@ -285,32 +320,40 @@ def add_command(
     _say_notes(notes)
 
 
-def _round_site(
-    told: dict[str, str | None], lat: float | None, lon: float | None, radius_m: float | None
-) -> dict[str, Any]:
-    from monitor.sites.incoming import feature_from_point
+def _from_source(source: str, told: "Told", choice: "Choice") -> "NewSites":
+    from monitor.sites.incoming import place_from_text, places_from_file
 
-    site_id, name, kind = told["site_id"], told["name"], told["kind"]
-    if not (site_id and name and kind) or lat is None or lon is None or radius_m is None:
-        given = {
-            "--id": site_id,
-            "--name": name,
-            "--kind": kind,
-            "--lat": lat,
-            "--lon": lon,
-            "--radius": radius_m,
-        }
+    path = Path(source)
+    # A file may be called as a place is written; one that is there is meant.
+    if _is_there(path) or (found := place_from_text(source, told, choice.radius_m)) is None:
+        return places_from_file(path, told, choice)
+    return found
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False  # a link can be longer than any name
+
+
+def _from_airport(code: str, told: "Told", radius_m: float | None) -> "NewSites":
+    from monitor.sites.incoming import NewSites, feature_from_airport
+
+    feature = feature_from_airport(code, told, radius_m=radius_m)
+    return NewSites([feature])
+
+
+def _round_site(told: "Told", lat: float | None, lon: float | None, radius_m: float | None) -> "NewSites":
+    from monitor.sites.choosing import with_names
+    from monitor.sites.incoming import NewSites, feature_from_point
+
+    if not (told.name and told.kind) or lat is None or lon is None or radius_m is None:
+        given = {"--name": told.name, "--kind": told.kind, "--lat": lat, "--lon": lon, "--radius": radius_m}
         missing = [option for option, value in given.items() if value is None or value == ""]
         raise InputError(f"A round site also needs {', '.join(missing)}.")
-    return feature_from_point(
-        site_id=site_id,
-        name=name,
-        kind=kind,
-        lat=lat,
-        lon=lon,
-        radius_m=radius_m,
-        timezone=told["timezone"],
-    )
+    feature = feature_from_point(told, lat=lat, lon=lon, radius_m=radius_m)
+    return NewSites(with_names([feature], {}))
 
 
 @sites_app.command()

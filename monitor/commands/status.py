@@ -1,5 +1,6 @@
 """`sitewatch status`: how the watch is going."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from monitor.commands import JsonFlag, instant_words, opened, print_json, print_
 from monitor.config.clock import utc_now
 
 if TYPE_CHECKING:
+    from monitor.imagery.cadence import Cadence, PassState
     from monitor.reports.status import ProviderStatus, SiteStatus, WatchStatus
 
 
@@ -101,8 +103,9 @@ def _print(found: "WatchStatus") -> None:
         ("site", "name", "kind", "watched, last 24 h", "last answered", "open alerts"),
         map(_site, found.sites),
     )
+    _print_passes(found.sites)
     say("")
-    for line in _outbox(found):
+    for line in (*found.radar, *_outbox(found)):
         say(line)
 
 
@@ -136,6 +139,41 @@ def _site(each: "SiteStatus") -> tuple[str, ...]:
         instant_words(each.last_answered_at),
         str(each.open_alerts),
     )
+
+
+def _print_passes(sites: "Iterable[SiteStatus]") -> None:
+    known = [(each, each.passes) for each in sites if each.passes is not None]
+    if known:
+        say("")
+        print_table(
+            ("site", "passes", "newest listed", "newest clear", "next due", "listed of those due, 60 days"),
+            (_passes(site.id, passes) for site, passes in known),
+        )
+    for site, passes in known:
+        if passes.state == "overdue":
+            say(f"  {site.name}: {passes.words}")
+
+
+def _passes(site_id: str, found: "Cadence") -> tuple[str, ...]:
+    return (
+        site_id,
+        _PASSES[found.state],
+        instant_words(found.last_at),
+        instant_words(found.last_clear_at),
+        instant_words(found.next_at),
+        f"{found.listed} of {found.expected}" if found.expected else "",
+    )
+
+
+_PASSES: "Mapping[PassState, str]" = {
+    "unknown": "cannot tell yet",
+    "unasked": "no catalogue answers",
+    "overdue": "overdue",
+    "awaited": "nothing new yet",
+    "cloudy": "was there, cloudy",
+    "clear": "clear",
+    "unread": "listed, not read yet",
+}
 
 
 def _outbox(found: "WatchStatus") -> "list[str]":

@@ -91,6 +91,7 @@ class Settings(StrictModel):
     keep_identities_hours: float = Field(default=48, gt=0)
     keep_payloads_days: float = Field(default=14, gt=0)
     imagery_mb_a_day: int = Field(default=2_000, ge=0)
+    tell_clear_pictures: tuple[str, ...] = ()
     max_attempts: int = Field(default=12, ge=1)
     slack_webhook_url: SecretStr | None = None
     smtp_host: str | None = None
@@ -150,7 +151,7 @@ class Settings(StrictModel):
             raise ValueError(f"must have at least {_SHORTEST_TOKEN} characters")
         return value
 
-    @field_validator("email_to", "allowed_networks", mode="before")
+    @field_validator("email_to", "allowed_networks", "tell_clear_pictures", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return (
@@ -218,14 +219,24 @@ _SECRET_NAMES = frozenset(
 _SCALARS = frozenset(Settings.model_fields) - set(SETTING_TABLES)
 
 
-def load_settings(environment: Mapping[str, str] | None = None, config: Path | None = None) -> Settings:
-    """Read the settings or raise SettingsError that names every bad or unknown key at once."""
+def load_settings(
+    environment: Mapping[str, str] | None = None,
+    config: Path | None = None,
+    typed: Mapping[str, object] | None = None,
+) -> Settings:
+    """Read the settings or raise SettingsError that names every bad or unknown key at once.
+
+    What was `typed` as options of a command, by the names of settings, stands over all else; None is not typed.
+    """
     environment = os.environ if environment is None else environment  # noqa: TID251 - this is the one place
     raw = RawSettings()
     if path := _config_path(environment, config, raw):
         read_toml(path, raw, _SECRET_NAMES)
     named = {name: value for name, value in environment.items() if name != CONFIG_VARIABLE}
     read_environment(named, ENVIRONMENT_PREFIX, _SCALARS, raw)
+    said = {name: value for name, value in (typed or {}).items() if value is not None}
+    raw.values.update(said)
+    raw.origin.update({name: f"--{name}" for name in said})
     settings = None
     try:
         settings = Settings.model_validate(raw.values)

@@ -44,8 +44,11 @@ from monitor.imagery.vessels_model import vessel_model
 from monitor.imagery.windows import RasterError
 from monitor.sites import Site
 
-STUDY_EVERY = 4
-"""A measure that could not be judged is looked at again after so many more clear looks."""
+STUDY_EVERY, STUDY_AGAIN = 4, 0.25
+"""A measure that could not be judged is looked at again after so many more clear looks, and so large a share more: what a study
+costs grows with the looks, and what it may still learn does not."""
+_LEARNED = 2
+"""Which figures a study gives: a change of them has every site studied again."""
 _UNPACKED = 28
 _WATER_PASSES = 60
 
@@ -110,9 +113,13 @@ def study_where_due(engine: Engine, site: Site, now: datetime) -> SiteStudy | No
     if clear < LEAST_LOOKS + LEAST_MEASURED:
         return None
     same = known and all(each.outline == drawn(site) for each in known)
-    if same and (all(each.admitted for each in known) or clear < known[0].clear_looks + STUDY_EVERY):
+    if same and (all(each.admitted for each in known) or clear < _next_study(known[0].clear_looks)):
         return None
     return study_site(engine, site, now)
+
+
+def _next_study(clear_looks: int) -> float:
+    return clear_looks + max(STUDY_EVERY, STUDY_AGAIN * clear_looks)
 
 
 def study_site(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
@@ -131,10 +138,13 @@ def study_site(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
         if not kept:
             return SiteStudy([], [], len(known), 0)
         learned, said = study_looks(kept, grid, zones, _water(known, grid))
+        known_by = {(each.area, each.metric): each for each in admissions(connection, site.id)}
         by_pass: dict[str, list[Scene]] = defaultdict(list)
         for scene in scenes(connection, site_id=site.id, since=known[0].acquired_at):
             by_pass[scene.look_key].append(scene)
-    decided = [_decided(site, each, now) for each in learned]
+    decided = [
+        _standing(known_by.get((each.area_id, each.metric)), _decided(site, each, now)) for each in learned
+    ]
     words = {(each.area, each.metric): each.words for each in decided}
     looks = [
         look
@@ -156,7 +166,7 @@ def study_site(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
 def drawn(site: Site) -> str:
     """A short text that changes when the site or one of its areas is drawn anew, or the way of measuring changes."""
     digest = hashlib.sha256(shapely.to_wkb(site.geometry))
-    digest.update(f"{site.kind}:{vessel_model().version}".encode())
+    digest.update(f"{site.kind}:{vessel_model().version}:{_LEARNED}".encode())
     for area in site.areas:
         digest.update(f"{area.id}:{area.kind}:{PROCEDURE}".encode())
         digest.update(b"" if area.geometry is None else shapely.to_wkb(area.geometry))
@@ -187,6 +197,13 @@ def _decided(site: Site, learned: Admission, now: datetime) -> MeasureAdmission:
         asdict(learned),
         now,
     )
+
+
+def _standing(before: MeasureAdmission | None, now: MeasureAdmission) -> MeasureAdmission:
+    """What was shown once stands while nothing is drawn anew: what fills a place must not be taken for its noise."""
+    if before is not None and before.admitted and not now.admitted and before.outline == now.outline:
+        return before
+    return now
 
 
 def _water(known: Sequence[KeptPass], grid: PixelGrid) -> Bools:

@@ -182,6 +182,20 @@ DEFAULT_PROVIDERS = (
         terms_url="https://github.com/element84/earth-search",
         limits="none published and no guaranteed service",
     ),
+    Provider(
+        name="copernicus",
+        kind="stac",
+        base_url="https://stac.dataspace.copernicus.eu/v1",
+        interval_s=21_600,
+        licence="Copernicus Sentinel data: free, full and open",
+        attribution="Contains modified Copernicus Sentinel data, by the Copernicus Data Space Ecosystem",
+        enabled=False,
+        redistribute=True,
+        # Ten looks of an orbit say what is usual, and most places are seen every twelve days.
+        options={"collections": "sentinel-1-grd", "initial_days": "400", "max_pages": "60", "spacing_s": "1"},
+        terms_url="https://dataspace.copernicus.eu/terms-and-conditions",
+        limits="free accounts: 10,000 processing units and 10,000 requests a month; needs client_id and client_secret",
+    ),
 )
 """Every provider known by name; only those that need neither key nor agreement are on."""
 

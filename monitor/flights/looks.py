@@ -232,6 +232,7 @@ def _evidence(metric: str, seen: Sequence[Visit]) -> Iterator[Evidence]:
         verb = "left" if metric == "departures" else "arrived" if visit.arrived_at else "first seen there"
         clock = "" if when is None else f" {utc(when)}"
         yield Evidence("visit", visit.visit_id, f"{verb}{clock}, confidence {visit.confidence} of 4")
+        yield from visit.seen_from_above
     if len(seen) > _NAMED_VISITS:
         yield Evidence("note", "", f"and {len(seen) - _NAMED_VISITS} more visits")
 
@@ -265,8 +266,9 @@ def _contributions(
                 for moment in (visit.arrived_at, visit.departed_at)
             ]
             sure, links = visit.is_here, [links_of(visit, metric) for metric in COUNTED_METRICS]
+            seen = visit.seen_from_above
             found[day].append(
-                (visit.visit_id, visit.subjects, sure, links, *within, _clipped(interval, period))
+                (visit.visit_id, visit.subjects, sure, links, seen, *within, _clipped(interval, period))
             )
             day += timedelta(days=1)
     return found

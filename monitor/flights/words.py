@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from alerts.words import measured_duration, utc
 from db.records import Visit, VisitState
+from monitor.flights.corroboration import SEEN
 from monitor.flights.tracks.codes import type_names
 from monitor.flights.tracks.integrity import REJECTION_REASONS
 from monitor.sites import Site
@@ -92,7 +93,11 @@ def confidence_words(visit: Visit) -> str:
     """Say how sure it is, in figures and in words: `2 of 4: heard again, …`."""
     # Only an inferred visit has less than 3.
     words = _INFERRED if visit.is_inferred else _INFERRED | _HEARD
-    return f"{visit.confidence} of 4: {words[visit.confidence]}"
+    before = visit.candidates.get(SEEN, {}).get("confidence_before", visit.confidence)
+    if before == visit.confidence:
+        return f"{visit.confidence} of 4: {words[visit.confidence]}"
+    way = "raised" if before < visit.confidence else "lowered"
+    return f"{visit.confidence} of 4, {way} from {before} by what pictures show: {words[before]}"
 
 
 def visit_state_words(visit: Visit) -> str:
@@ -135,7 +140,8 @@ def visits_story(metric: str, visits: Sequence[Visit], site: Site) -> str:
     watched = [visit for visit in visits if f"icao24:{visit.icao24}" in visit.subjects]
     if metric not in {"arrivals", "departures"} or not watched:
         return ""
-    return " ".join(f"{_named(visit)} {_told(visit, site)}" for visit in watched[:_TOLD])
+    told = (f"{_named(visit)} {_told(visit, site)}{_from_above(visit)}" for visit in watched[:_TOLD])
+    return " ".join(told)
 
 
 def _named(visit: Visit) -> str:
@@ -178,3 +184,7 @@ def _told(visit: Visit, site: Site) -> str:
 
 def _graded(visit: Visit) -> str:
     return f"confidence {visit.confidence} of 4"
+
+
+def _from_above(visit: Visit) -> str:
+    return "".join(f" {each.text}" for each in visit.seen_from_above)

@@ -25,6 +25,7 @@ _AROUND_PX, _AROUND_CLEAR = 8, 0.5
 _WATER_SHARE = 0.3
 """Of clear looks; a berth with ships in it most of the time is water in the others."""
 _MOST_CLASS = 11
+COUNTED_PIXEL_M2 = 400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,24 @@ def shares_in(classes: SceneClasses, mask: Bools, roofs: Bools | None = None) ->
         clear=float(max(0.0, seen)),
         water=float((inside == WATER).sum() / total),
         **{name: float(value) for name, value in counts.items()},
+    )
+
+
+def shares_of_counts(counts: Sequence[int], area_m2: float) -> Shares:
+    """The same from pixels of 20 m by class (0 to 11), of a zone of that size; what was not counted is no data."""
+    total = max(area_m2 / COUNTED_PIXEL_M2, float(sum(counts)), 1.0)
+    found = dict(enumerate(counts))
+    cloud, shadow, snow = (
+        sum(found.get(each, 0) for each in some) / total for some in (_CLOUD, (SHADOW,), (SNOW,))
+    )
+    seen = sum(each for name, each in found.items() if name > _DEFECTIVE) / total
+    return Shares(
+        clear=max(0.0, seen - cloud - shadow - snow),
+        cloud=cloud,
+        shadow=shadow,
+        snow=snow,
+        no_data=max(0.0, 1 - seen),
+        water=found.get(WATER, 0) / total,
     )
 
 

@@ -34,11 +34,23 @@ class NextPass:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class SeenPass:
+    """One pass that a catalogue listed and that showed enough of the site, whatever the cloud."""
+
     platform: str
     at: datetime
     repeat: timedelta
+    """After so long the same satellite flies the same track again."""
     track: str
+    """Its name, '' where nobody says."""
+    look_key: str = ""
+
+    def is_same_track(self, other: "SeenPass") -> bool:
+        """Whether both are of one satellite on one track, so that one follows from the other."""
+        if self.platform != other.platform:
+            return False
+        apart = (self.at - other.at) % self.repeat
+        return min(apart, self.repeat - apart) < _SAME_TRACK
 
 
 def next_passes(scenes: Iterable[Scene], now: datetime) -> list[NextPass]:
@@ -47,9 +59,9 @@ def next_passes(scenes: Iterable[Scene], now: datetime) -> list[NextPass]:
     `scenes` are newest versions over one site; times are good to a minute where the catalogue's are. Empty means
     that nobody can tell yet: no scene, or only of satellites whose repeat is not known.
     """
-    newest: list[_Seen] = []
-    for seen in sorted(_seen(scenes, now), key=lambda each: each.at, reverse=True):
-        if not any(_same_track(seen, other) for other in newest):
+    newest: list[SeenPass] = []
+    for seen in reversed(seen_passes(scenes, now)):
+        if not any(seen.is_same_track(other) for other in newest):
             newest.append(seen)
     return sorted((_next(seen, now) for seen in newest), key=lambda each: (each.at, each.platform))
 
@@ -64,8 +76,8 @@ def next_pass_sentence(passes: Sequence[NextPass]) -> str:
     return f"The next pass is due about {utc(first.at)}, {first.basis}. Cloud may hide the site."
 
 
-def _seen(scenes: Iterable[Scene], now: datetime) -> list[_Seen]:
-    """One pass for each look that showed enough of the site, whatever the cloud."""
+def seen_passes(scenes: Iterable[Scene], now: datetime) -> list[SeenPass]:
+    """The passes of the last 60 days by satellites whose repeat is known, by time; one for each look."""
     tiles: dict[str, list[Scene]] = {}
     for scene in scenes:
         if now - PASS_WINDOW <= scene.acquired_at <= now:
@@ -76,22 +88,17 @@ def _seen(scenes: Iterable[Scene], now: datetime) -> list[_Seen]:
         days = _repeat_days(first.platform)
         if days and sum(scene.covered_share for scene in some) >= PASS_EXPOSURE_GATE:
             track = next((named for scene in some if (named := _track(scene))), "")
-            found.append(_Seen(first.platform, first.acquired_at, timedelta(days=days), track))
-    return found
+            found.append(
+                SeenPass(first.platform, first.acquired_at, timedelta(days=days), track, first.look_key)
+            )
+    return sorted(found, key=lambda each: (each.at, each.look_key))
 
 
 def _repeat_days(platform: str) -> int | None:
     return next((days for name, days in REPEAT_CYCLES_DAYS if name.fullmatch(platform)), None)
 
 
-def _same_track(one: _Seen, other: _Seen) -> bool:
-    if one.platform != other.platform:
-        return False
-    apart = (one.at - other.at) % one.repeat
-    return min(apart, one.repeat - apart) < _SAME_TRACK
-
-
-def _next(seen: _Seen, now: datetime) -> NextPass:
+def _next(seen: SeenPass, now: datetime) -> NextPass:
     times = (now - seen.at) // seen.repeat + 1
     days = seen.repeat.days
     after = f"{days} days" if times == 1 else f"{times * days} days ({times} times {days})"

@@ -53,9 +53,14 @@ def plant(codes: Codes, grid: PixelGrid, things: Sequence[Planted]) -> tuple[Cod
     rows, columns = _window(unary_union([thing.shape for thing in things]).bounds, grid)
     part = codes[:, rows, columns]
     reflectance = decode(part)
+    by_material: dict[Material, list[BaseGeometry]] = {}
     for thing in things:
-        share = _coverage(thing.shape, grid, rows, columns)
-        material = np.array(thing.material, np.float32)[: len(codes), np.newaxis, np.newaxis]
+        if thing.shape.is_empty:
+            continue
+        by_material.setdefault(thing.material, []).append(thing.shape)
+    for of, shapes in by_material.items():
+        share = _coverage(shapes, grid, rows, columns)
+        material = np.array(of, np.float32)[: len(codes), np.newaxis, np.newaxis]
         reflectance = reflectance * (1 - share) + material * share
     drawn = codes.copy()
     drawn[:, rows, columns] = encode_reflectance(reflectance, part[0] != MISSING)
@@ -132,8 +137,8 @@ def _window(bounds: tuple[float, float, float, float], grid: PixelGrid) -> tuple
     )
 
 
-def _coverage(shape: BaseGeometry, grid: PixelGrid, rows: slice, columns: slice) -> Floats32:
-    """The share of each pixel of a window that a shape fills, as the instrument blurs it."""
+def _coverage(shapes: Sequence[BaseGeometry], grid: PixelGrid, rows: slice, columns: slice) -> Floats32:
+    """The share of each pixel of a window that shapes fill, as the instrument blurs it."""
     height, width = rows.stop - rows.start, columns.stop - columns.start
     if height <= 0 or width <= 0:
         return np.zeros((max(0, height), max(0, width)), np.float32)
@@ -143,7 +148,7 @@ def _coverage(shape: BaseGeometry, grid: PixelGrid, rows: slice, columns: slice)
         PIXEL_M / _FINE,
         PIXEL_M / _FINE,
     )
-    drawn = rasterize([shape], (height * _FINE, width * _FINE), transform=fine)
+    drawn = rasterize(shapes, (height * _FINE, width * _FINE), transform=fine)
     share = drawn.reshape(height, _FINE, width, _FINE).mean(axis=(1, 3), dtype=np.float32)
     return _blurred(share)
 

@@ -4,6 +4,7 @@ Every look is measured by the looks before it, as it would have been at the time
 are drawn; one is seen where the number is larger than in all but one of twenty looks without it.
 """
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -74,6 +75,10 @@ class Admission:
     """Of 20 things of that size (or of the largest tried), how many were seen."""
     fault: str = ""
     """Why it may not be judged, '' where it may."""
+    above: int = 0
+    """How many of the measured looks say more than `highest` though nothing is known to have stood there."""
+    trials: tuple[tuple[float, int, int], ...] = ()
+    """Of each size that was drawn: how many of how many were seen."""
 
     @property
     def admitted(self) -> bool:
@@ -120,7 +125,7 @@ def study_looks(
     kept: Sequence[KeptLook], grid: PixelGrid, zones: Sequence[Zone], water: Bools
 ) -> tuple[list[Admission], list[Measures]]:
     """Learn what each measure can do in each zone; also give what it said of each look, in order of time."""
-    trials = _Trials(grid, zones)
+    trials = _Trials(grid, zones, sum(1 for _ in seasons(kept)))
     said: list[Measures] = []
     for place, (look, shown, usual) in enumerate(causal_looks(kept, zones, water)):
         said.append(measures_of(look, shown, zones))
@@ -152,21 +157,30 @@ class _Trials:
 
     grid: PixelGrid
     zones: Sequence[Zone]
+    looks: int
+    """Over so many looks they are spread: the first ones have the shortest history behind them."""
     found: dict[tuple[str, str, float], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def run(self, place: int, shown: Look, usual: UsualPixels) -> None:
-        """Try each measure once or twice on this look."""
+        """Try each measure that can be told of this look, as often as is due by now."""
         if shown.departure.fault:
             return
+        due = math.ceil(TRIALS * (place + 1) / self.looks)
         for number, zone in enumerate(self.zones):
             for metric in metrics_of(zone):
-                for size in SIZES.get(metric, ()):
+                sizes = SIZES.get(metric, ())
+                if metric != SHIPS and sizes and measure(shown, zone, metric).value is None:
+                    continue
+                for size in sizes:
                     trial = _Trial(zone, metric, size)
-                    self._try(trial, np.random.default_rng([_SEED, place, number, int(size)]), shown, usual)
+                    rng = np.random.default_rng([_SEED, place, number, int(size)])
+                    self._try(trial, rng, shown, usual, due)
 
-    def _try(self, trial: "_Trial", rng: np.random.Generator, shown: Look, usual: UsualPixels) -> None:
+    def _try(
+        self, trial: "_Trial", rng: np.random.Generator, shown: Look, usual: UsualPixels, due: int
+    ) -> None:
         values = self.found[trial.zone.area_id, trial.metric, trial.size]
-        for _ in range(min(_TRIALS_A_LOOK, TRIALS - len(values))):
+        for _ in range(min(_TRIALS_A_LOOK, due - len(values))):
             things = trial.things(self.grid, shown, rng)
             if not things:
                 return
@@ -233,6 +247,7 @@ def _admission(
     whole = _whole(found)
     best = next((each for each in tried if each[1] * TRIALS >= SEEN_TRIALS * max(each[2], 1)), None)
     last = best or (tried[-1] if tried else None)
+    highest = _highest(found)
     admission = Admission(
         zone.area_id,
         zone.name,
@@ -240,9 +255,11 @@ def _admission(
         clear,
         len(whole),
         float(np.median(whole)) if whole else None,
-        _highest(found),
+        highest,
         best[0] if best else None,
         round(last[1] * TRIALS / last[2]) if last else 0,
+        above=0 if highest is None else sum(each > highest for each in whole),
+        trials=tuple(tried),
     )
     return replace(admission, fault=_fault(admission, found, tried))
 

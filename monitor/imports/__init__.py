@@ -6,13 +6,16 @@ from monitor.imports.known import move_days
 from monitor.imports.load import (
     ImportProgress,
     ImportReport,
+    PlannedImport,
     check_file,
     import_file,
     import_row,
     load_published,
+    plan_import,
     store_records,
     withdraw_published,
 )
+from monitor.imports.mapping import TableMapping, read_mapping
 from monitor.imports.rows import ImportedRecord, parse_row, parse_rows
 from monitor.imports.site_baselines import declared_of, load_declared
 from monitor.imports.sources import RawRow, csv_rows, feature_rows, open_rows
@@ -23,7 +26,9 @@ __all__ = [
     "ImportProgress",
     "ImportReport",
     "ImportedRecord",
+    "PlannedImport",
     "RawRow",
+    "TableMapping",
     "UnreadableFile",
     "check_file",
     "csv_rows",
@@ -37,6 +42,8 @@ __all__ = [
     "open_rows",
     "parse_row",
     "parse_rows",
+    "plan_import",
+    "read_mapping",
     "store_records",
     "withdraw_published",
 ]

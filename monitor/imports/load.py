@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -28,9 +29,12 @@ from monitor.imports.faults import FAULTS_KEPT, ImportFault, UnreadableFile
 from monitor.imports.fields import ImportClock
 from monitor.imports.identity import is_name, look_identities
 from monitor.imports.known import MOVES_AT_ONCE, Known
+from monitor.imports.mapped import mapped_rows
+from monitor.imports.mapping import TableMapping
 from monitor.imports.periods import is_day
 from monitor.imports.rows import ImportedRecord, parse_row
 from monitor.imports.sources import RawRow, Rows, open_rows
+from monitor.imports.tables import is_workbook, workbook_rows
 from monitor.sites import Site
 
 ROWS_AT_ONCE = 50
@@ -38,6 +42,7 @@ ROWS_AT_ONCE = 50
 ROWS_COMPARED = 10_000
 """A larger file is compared with itself only where that is asked for: as records it would not fit into memory."""
 _FINDINGS_SHOWN = 10
+_PLANNED_SHOWN = 20
 _TOLD_EVERY = 1_000
 ImportedT = TypeVar("ImportedT", Observation, DeclaredBaseline, Note)
 ImportProgress = Callable[[str, int], None]
@@ -68,15 +73,92 @@ def import_file(
     *,
     skip_bad: bool = False,
     zone: str = "",
+    mapping: TableMapping | None = None,
     progress: ImportProgress | None = None,
 ) -> ImportReport:
-    """Import a CSV or GeoJSON file; with a fault nothing is stored, unless `skip_bad` leaves bad rows out.
+    """Import a CSV, GeoJSON or Excel file, by a mapping or in the import columns; with a fault nothing is stored, unless `skip_bad` leaves bad rows out.
 
     What it brings was knowable by `now` at the latest, since now it is recorded. `zone` says whose days bare dates
     are where a row does not, '' the site's own.
     """
     clock = ImportClock(now, latest=now, zone=zone)
-    return _import(engine, lambda: open_rows(path), sites, clock, skip_bad=skip_bad, progress=progress)
+    opened = partial(rows_of_file, path, sites, mapping)
+    return _import(engine, opened, sites, clock, skip_bad=skip_bad, progress=progress)
+
+
+def rows_of_file(path: Path, sites: Mapping[str, Site], mapping: TableMapping | None = None) -> Rows:
+    """What reads the rows of a file, by a mapping or in the import columns; raises UnreadableFile."""
+    if mapping is not None:
+        return mapped_rows(path, mapping, sites)
+    return workbook_rows(path) if is_workbook(path) else open_rows(path)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSeries:
+    """What a file would bring to one series: how many looks, over which time, between which counts."""
+
+    site_id: str
+    area: str
+    metric: str
+    subject: str
+    rows: int
+    begins: str
+    ends: str
+    lowest: float | None
+    highest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedImport:
+    """What an import would store: its first records, every series, and every fault."""
+
+    rows: int
+    first: tuple[ImportedRecord, ...] = ()
+    series: tuple[PlannedSeries, ...] = ()
+    faults: tuple[ImportFault, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def plan_import(
+    path: Path,
+    sites: Mapping[str, Site],
+    now: datetime,
+    *,
+    zone: str = "",
+    mapping: TableMapping | None = None,
+) -> PlannedImport:
+    """Say what importing a file would store, by all the checks of an import, and store nothing."""
+    clock = ImportClock(now, latest=now, zone=zone)
+    try:
+        rows = rows_of_file(path, sites, mapping)
+        check = _check(rows, sites, clock, lambda _stage, _rows: None)
+        good = [each.record for each in _good(rows, sites, clock, check)]
+    except UnreadableFile as error:
+        return PlannedImport(0, faults=error.faults)
+    by_series: dict[tuple[str, str, str, str], list[ImportedRecord]] = {}
+    for record in good:
+        by_series.setdefault(_series_of(record), []).append(record)
+    return PlannedImport(
+        len(good),
+        tuple(good[:_PLANNED_SHOWN]),
+        tuple(_planned(key, records) for key, records in sorted(by_series.items())),
+        tuple(check.faults),
+        (*rows.notices, *check.notices()),
+    )
+
+
+def _series_of(record: ImportedRecord) -> tuple[str, str, str, str]:
+    if isinstance(record, Note):
+        return record.site_id, record.area, record.metric, record.subject
+    return record.series.site_id, record.series.area, record.series.metric, record.series.subject
+
+
+def _planned(key: tuple[str, str, str, str], records: Sequence[ImportedRecord]) -> PlannedSeries:
+    values = [each.value for each in records if not isinstance(each, Note) and each.value is not None]
+    days = [(each.written_start, each.written_end) for each in records]
+    lowest, highest = (min(values), max(values)) if values else (None, None)
+    begins, ends = min(first for first, _ in days), max(last for _, last in days)
+    return PlannedSeries(*key, len(records), begins, ends, lowest, highest)
 
 
 def import_row(engine: Engine, row: RawRow, sites: Mapping[str, Site], now: datetime) -> ImportReport:
@@ -86,13 +168,17 @@ def import_row(engine: Engine, row: RawRow, sites: Mapping[str, Site], now: date
 
 
 def check_file(
-    path: Path, sites: Mapping[str, Site], now: datetime, zone: str = ""
+    path: Path,
+    sites: Mapping[str, Site],
+    now: datetime,
+    zone: str = "",
+    mapping: TableMapping | None = None,
 ) -> tuple[list[ImportFault], list[str]]:
     """Every fault of a file, and every sentence about rows that contradict each other or have no address; stores nothing."""
     rows: list[LabelledRecord] = []
     faults: list[ImportFault] = []
     try:
-        for raw in open_rows(path)():
+        for raw in rows_of_file(path, sites, mapping)():
             parsed = parse_row(raw, sites, ImportClock(now, latest=now, zone=zone))
             if isinstance(parsed, tuple):
                 faults += parsed

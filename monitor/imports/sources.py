@@ -56,7 +56,8 @@ class Rows:
     """Starts reading from the top when called, as often as it is; `notices` are sentences about the file as a whole."""
 
     start: Callable[[], Iterator[RawRow]]
-    notices: tuple[str, ...] = ()
+    notices: Sequence[str] = ()
+    """Known in full once the file was read to its end."""
 
     def __call__(self) -> Iterator[RawRow]:
         """Read from the top."""
@@ -99,7 +100,7 @@ def csv_rows(stream: TextIO, source: str = "", max_rows: int = MAX_ROWS) -> Iter
     try:
         names, delimiter = _header(lines)
         lines.record.clear()
-        read = partial(_csv_row, names=names, source=source, decimal_comma=delimiter == ";")
+        read = partial(table_row, names=names, source=source, decimal_comma=delimiter == ";")
         for number, cells in enumerate(csv.reader(lines, delimiter=delimiter, strict=True), start=2):
             if begins := swallowed(lines, names, delimiter):
                 raise ill_formed(begins, "rows of the table stand inside it")
@@ -132,15 +133,21 @@ def _header(lines: Lines) -> tuple[list[str], str]:
             "no delimiter that is understood stands between its columns",
             "Separate the columns by commas, semicolons, tabs or pipes (|)",
         )
-    faults = [*header_faults(names, "row 1", known_columns(names)), *missing_faults(names, "row 1")]
-    if faults:
-        raise UnreadableFile(*faults)
+    check_header(names)
     return names, delimiter
 
 
-def _csv_row(
+def check_header(names: Sequence[str]) -> None:
+    """Raise UnreadableFile where the names of the columns are not those of an import."""
+    faults = [*header_faults(names, "row 1", known_columns(names)), *missing_faults(names, "row 1")]
+    if faults:
+        raise UnreadableFile(*faults)
+
+
+def table_row(
     number: int, cells: Sequence[str], names: Sequence[str], source: str, *, decimal_comma: bool
 ) -> RawRow:
+    """One row of a table whose columns are those of an import."""
     label = f"row {number}"
     faults: tuple[ImportFault, ...] = ()
     # Delimiters after the last cell hold nothing.

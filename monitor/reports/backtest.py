@@ -3,22 +3,29 @@
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts.attribution import Attributions, data_line
-from alerts.backtest.fit import CalibrationCheck, DetectionPower, check_calibration, detection_power
+from alerts.backtest.fit import (
+    CalibrationCheck,
+    DetectionPower,
+    check_calibration,
+    detection_power,
+    fit_words,
+)
 from alerts.backtest.replay import ReplayedLook, replay_series
 from alerts.backtest.summary import AlarmRate, BacktestSummary, LabelledEvent, summarise
 from alerts.judging.forecast import Expected, series_in
 from alerts.judging.knowable import known_at
 from alerts.watch import SiteWatch
-from alerts.words import undated_words
+from alerts.words import digits, local_day, numbered, rounded_number, undated_words
 from db.engine import Engine, reading
 from db.observations import every_revision
 from db.records import Observation, SeriesKey
@@ -27,6 +34,11 @@ from monitor.errors import InputError
 from monitor.imports.faults import BadCell
 from monitor.imports.periods import import_period, parse_time
 from monitor.reports.sources import known_attributions
+
+_REPLAYING = 0.7
+"""The share of the time that goes into replaying, about; the rest into surges that are planted."""
+EPISODE_COLUMNS = ("start", "end", "real", "label", "alarms", "highest", "rules")
+_REAL: Mapping[str, bool | None] = {"yes": True, "no": False, "": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,8 @@ class Backtest:
     code: str
     input_sha256: str
     summary: BacktestSummary
+    zone: str
+    """The site's time zone: its days are those of its calendar."""
     fit: CalibrationCheck
     power: tuple[DetectionPower, ...]
     judged: tuple[ReplayedLook, ...]
@@ -61,7 +75,7 @@ class Backtest:
             "undated": self.undated,
             "dated_only": self.dated_only,
             "summary": asdict(self.summary),
-            "fit": asdict(self.fit),
+            "fit": {**asdict(self.fit), "words": fit_words(self.fit)},
             "power": [asdict(each) for each in self.power],
             "alarms": list(self._alarms()),
             "attribution": list(self.attribution),
@@ -131,9 +145,13 @@ def run_backtest(
             "observations import FILE” brings counts in."
         )
     key = keys[0]
+
+    def replayed(share: float) -> None:
+        progress(share * _REPLAYING)
+
     judged = [
         each
-        for each in replay_series(revisions, replace(known, scores={}), key, site, RULES, progress=progress)
+        for each in replay_series(revisions, replace(known, scores={}), key, site, RULES, progress=replayed)
         if _within(each, question)
     ]
     looks = [each for each in known.looks if each.series == key]
@@ -145,8 +163,17 @@ def run_backtest(
         code=version("sitewatch"),
         input_sha256=_digest(revisions),
         summary=summarise(judged, question.events),
+        zone=site.timezone,
         fit=check_calibration(judged, question.seed),
-        power=tuple(detection_power(looks, judged, question.starts, question.seed)),
+        power=tuple(
+            detection_power(
+                looks,
+                judged,
+                question.starts,
+                question.seed,
+                lambda share: progress(_REPLAYING + share * (1 - _REPLAYING)),
+            )
+        ),
         judged=tuple(judged),
         undated=undated,
         dated_only=question.dated_only,
@@ -175,16 +202,26 @@ def _digest(revisions: Sequence[Observation]) -> str:
 
 
 def read_events(path: Path, zone: ZoneInfo) -> tuple[LabelledEvent, ...]:
-    """Read labelled events, columns `start`, `end` (optional) and `label` (optional); raises InputError."""
+    """Read labelled events, columns `start`, and where there are any `end`, `label` and `real`; raises InputError.
+
+    Rows with `real` "no" are told beside the episodes that they explain; rows with an empty one are not labelled yet.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from None
-    return tuple(_event(path, line, row, zone) for line, row in enumerate(rows, start=2))
+    found = [_event(path, line, row, zone) for line, row in enumerate(rows, start=2)]
+    return tuple(each for each in found if each is not None)
 
 
-def _event(path: Path, line: int, row: dict[str, str | None], zone: ZoneInfo) -> LabelledEvent:
+def _event(path: Path, line: int, row: dict[str, str | None], zone: ZoneInfo) -> LabelledEvent | None:
+    said = "yes" if "real" not in row else (row["real"] or "").strip().lower()
+    if said not in _REAL:
+        raise InputError(f"{path}, line {line}: real is {said!r}. Write yes, no, or nothing.")
+    real = _REAL[said]
+    if real is None:
+        return None
     start = row.get("start") or ""
     try:
         span = import_period(
@@ -192,13 +229,35 @@ def _event(path: Path, line: int, row: dict[str, str | None], zone: ZoneInfo) ->
         )
     except BadCell as bad:
         raise InputError(f"{path}, line {line}: {bad.problem}. {bad.mend}.") from None
-    return LabelledEvent(span.start, span.end, row.get("label") or "")
+    return LabelledEvent(span.start, span.end, row.get("label") or "", real)
+
+
+def episodes_csv(found: Backtest) -> str:
+    """Every episode with what was said of it, to be labelled in a spreadsheet and read back with `read_events`."""
+    text = StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(EPISODE_COLUMNS)
+    for each in found.summary.episodes:
+        real = next(word for word, value in _REAL.items() if value is each.real)
+        highest = "" if each.highest is None else digits(each.highest)
+        days = (local_day(each.start, found.zone), local_day(each.end, found.zone))
+        table.writerow((*days, real, each.label, each.alarms, highest, " ".join(each.rules)))
+    return text.getvalue()
 
 
 def markdown(found: Backtest) -> str:
     """The backtest as a page of Markdown."""
     return (
-        "\n".join([*_head(found), *_rates(found), *_events(found), *_fit(found.fit), *_power(found.power)])
+        "\n".join(
+            [
+                *_head(found),
+                *_rates(found),
+                *_episodes(found),
+                *_events(found),
+                *_fit(found.fit),
+                *_power(found.power),
+            ]
+        )
         + "\n"
     )
 
@@ -212,7 +271,7 @@ def _head(found: Backtest) -> Iterator[str]:
         ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in summary.skips.items()) or "none"
     )
     yield (
-        f"{summary.looks} looks, each judged as of the moment when it was knowable; not judged: {skips}. "
+        f"{numbered(summary.looks, 'look')}, each judged as of the moment when it was knowable; not judged: {skips}. "
         f"{summary.site_years:g} site-years were judged."
     )
     yield ""
@@ -231,10 +290,6 @@ def _rates(found: Backtest) -> Iterator[str]:
     for each in (found.summary.verdict, *found.summary.rules):
         yield _rate_row(each)
     yield ""
-    spans = found.summary.verdict.false_spans
-    if spans:
-        yield f"False episodes, none of them among the events: {', '.join(map(_span_words, spans))}."
-        yield ""
     yield "| exposure | looks | judged | alarms |"
     yield "|---|---|---|---|"
     for row in found.summary.by_exposure:
@@ -242,9 +297,25 @@ def _rates(found: Backtest) -> Iterator[str]:
     yield ""
 
 
-def _span_words(span: tuple[datetime, datetime]) -> str:
-    first, last = (f"{each:%Y-%m-%d}" for each in span)
-    return first if first == last else f"{first} to {last}"
+def _episodes(found: Backtest) -> Iterator[str]:
+    """Each episode by its dates: those that nobody labelled count as false."""
+    if not found.summary.episodes:
+        return
+    open_ones = sum(each.real is None for each in found.summary.episodes)
+    yield (
+        f"{numbered(open_ones, 'episode')} without a label {'counts' if open_ones == 1 else 'count'} as false. “--episodes FILE” "
+        "writes all of them down, with a column to say which were real; “--events FILE” reads it back."
+    )
+    yield ""
+    yield "| episode | from | to | alarms | highest | rules | real | label |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for number, each in enumerate(found.summary.episodes, start=1):
+        first, last = local_day(each.start, found.zone), local_day(each.end, found.zone)
+        highest = "–" if each.highest is None else digits(each.highest)
+        real = {True: "yes", False: "no", None: "not labelled"}[each.real]
+        label = each.label.replace("|", "\\|") or "–"
+        yield f"| {number} | {first} | {last} | {each.alarms} | {highest} | {', '.join(each.rules)} | {real} | {label} |"
+    yield ""
 
 
 def _rate_row(each: AlarmRate) -> str:
@@ -253,10 +324,10 @@ def _rate_row(each: AlarmRate) -> str:
         if each.realised_a_year is None
         else f"{each.realised_a_year:.2f} [{each.low:.2f}, {each.high:.2f}]"
     )
-    attainable = "–" if each.attainable_a_year is None else f"{each.attainable_a_year:.3g}"
+    attainable = "–" if each.attainable_a_year is None else rounded_number(each.attainable_a_year)
     return (
         f"| {each.rule} | {each.statuses.get('evaluated', 0)} | {each.alarms} | {each.episodes} | "
-        f"{each.false_episodes} | {realised} | {each.promised_a_year:.3g} | {attainable} | {each.verdict} |"
+        f"{each.false_episodes} | {realised} | {rounded_number(each.promised_a_year)} | {attainable} | {each.verdict} |"
     )
 
 
@@ -275,8 +346,8 @@ def _events(found: Backtest) -> Iterator[str]:
 def _fit(found: CalibrationCheck) -> Iterator[str]:
     if not found.n:
         return
-    yield f"Predictions of `tail` for {found.n} looks, randomised PIT by deciles: {', '.join(map(str, found.deciles))}"
-    yield f"(even by chance with p = {found.p:.2g})."
+    deciles = ", ".join(map(str, found.deciles))
+    yield f"Predictions of `tail` for {numbered(found.n, 'look')}, randomised PIT by deciles: {deciles}. {fit_words(found)}"
     inside = ", ".join(f"{share:.1%} within the {band} band" for band, share in found.coverage.items())
     yield f"Coverage: {inside}."
     yield ""

@@ -88,6 +88,7 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
         "counts, verdicts, alerts and what was told of them; of aircraft they name watched ones alone",
         (
             "metric", "series", "observation", "declared_baseline", "note", "evaluation", "rule_state", "alert", "alert_event", "delivery",
+            "shared_cause", "shared_cause_alert",
         ),
         "history is what is unusual measured against; nothing told is unsaid",
         "as long as the database",
@@ -112,6 +113,9 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
             "pixel_failure",
             "pixels_read",
             "measure_admission",
+            "radar_look",
+            "radar_admission",
+            "units_spent",
         ),
         "what imagery shows is counted, and shown",
         "scenes as long as the database, pictures until newer ones come or their site is removed, pixels for four years",

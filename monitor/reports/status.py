@@ -18,8 +18,12 @@ from db.records import HOUR_S, CoverageHour, Outcome, ProviderState
 from db.silences import Silence, silences
 from monitor.app import App
 from monitor.feeds import Feed, Provider
+from monitor.feeds.providers import known_providers
 from monitor.flights.tracks.cadence import delivered_interval_s
+from monitor.imagery.cadence import Cadence
 from monitor.ops.database_health import database_trouble
+from monitor.reports.passes import PassReader
+from monitor.reports.radar import radar_sentences
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -68,6 +72,8 @@ class SiteStatus:
     open_alerts: int
     blind_since: datetime | None = None
     last_answered_at: datetime | None = None
+    passes: Cadence | None = None
+    """How satellite passes over it go; None where no catalogue is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,8 @@ class WatchStatus:
     silences: tuple[Silence, ...]
     waiting_looks: int
     """Looks that wait to be judged, counted up to 1,000."""
+    radar: tuple[str, ...] = ()
+    """What radar numbers have cost and what they lack, in sentences."""
     storage: str = ""
     """Why nothing can be stored now, and how to mend it; '' while all is well."""
 
@@ -106,6 +114,11 @@ def gather_status(app: App, now: datetime) -> WatchStatus:
             outbox=outbox_summary(connection, now),
             silences=tuple(silences(connection, now)),
             waiting_looks=len(unjudged(connection, now, _MANY)),
+            radar=tuple(
+                radar_sentences(
+                    connection, known_providers(app.settings), app.statistics, list(app.sites.values()), now
+                )
+            ),
             storage=database_trouble(app.settings, app.troubles),
         )
 
@@ -151,6 +164,9 @@ def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus,
     opened = [each.site_id for each in alerts(connection, status="open")]
     blind = open_periods(connection)
     answered = last_answered(connection, app)
+    passes = (
+        PassReader(connection, app, now) if any(not each.watches for each in app.feeds.values()) else None
+    )
     return tuple(
         SiteStatus(
             id=site.id,
@@ -160,6 +176,7 @@ def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus,
             open_alerts=opened.count(site.id),
             blind_since=blind[site.id].since if site.id in blind else None,
             last_answered_at=answered.get(site.id),
+            passes=passes.cadence_of(site) if passes and not site.is_region else None,
         )
         for site in app.sites.values()
     )

@@ -78,6 +78,9 @@ def run_once(
         say(f"Picture: {made.text}")
     for read in pipeline.read_pixels(app, clock()):
         say(f"Pixels: {read.text}")
+    for passed in pipeline.read_radar(app, clock()):
+        say(f"Radar: {passed.text}")
+    pipeline.tell_pictures(app, clock())
     pipeline.judge(app, clock())
     pipeline.watch_self(app, clock())
     sent = _send_all(app, say, clock, wait)
@@ -177,6 +180,7 @@ def jobs_of(app: App, owner: str, soon: Callable[[str], None], stopping: threadi
         Job("judge", JUDGE_EVERY_S, partial(_judge, app, stopping), vital=True),
         Job("pictures", PICTURE_EVERY_S, partial(_picture, app, soon)),
         Job("pixels", PIXELS_EVERY_S, partial(_pixels, app, soon)),
+        Job("radar", PIXELS_EVERY_S, partial(_radar, app, soon)),
         Job("self", SELF_EVERY_S, partial(_watch_self, app)),
         Job("retain", RETAIN_EVERY_S, partial(pipeline.retain, app)),
         Job("deliver", DELIVER_EVERY_S, partial(_deliver, app, owner), vital=True),
@@ -187,18 +191,27 @@ def _poll(app: App, provider: str, soon: Callable[[str], None], now: datetime) -
     if any(report.scenes for report in pipeline.poll(app, now, provider)):
         soon("pictures")
         soon("pixels")
+        soon("radar")
 
 
 def _picture(app: App, soon: Callable[[str], None], now: datetime) -> None:
     made = [report.made for report in pipeline.make_pictures(app, now)]
+    pipeline.tell_pictures(app, now)
     # Where none could be made, the next few would hardly fare better now.
     if len(made) == pipeline.PICTURES_AT_ONCE and any(made):
         soon("pictures")
 
 
 def _pixels(app: App, soon: Callable[[str], None], now: datetime) -> None:
-    if any(report.read for report in pipeline.read_pixels(app, now)):
+    read = [report.read for report in pipeline.read_pixels(app, now)]
+    pipeline.tell_pictures(app, now)
+    if any(read):
         soon("pixels")
+
+
+def _radar(app: App, soon: Callable[[str], None], now: datetime) -> None:
+    if any(report.read for report in pipeline.read_radar(app, now)):
+        soon("radar")
 
 
 def _watch_self(app: App, now: datetime) -> None:

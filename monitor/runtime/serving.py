@@ -54,13 +54,13 @@ def _listen(app: App, stop: threading.Event, say: Callable[[str], None]) -> sock
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise WorkFailed(
-                    f"The page cannot listen on {page_url(host, port)}: {error.strerror}. Set SITEWATCH_HOST or "
-                    "SITEWATCH_PORT, or use --no-web."
+                    f"The page cannot listen on {page_url(host, port)}: {error.strerror}. Give --host or "
+                    "--port (or set SITEWATCH_HOST, SITEWATCH_PORT), or use --no-web."
                 ) from None
         if not told:
             say(
                 f"The page is not served yet: port {port} is taken, perhaps by another sitewatch. It is tried again "
-                "every 2 s; SITEWATCH_PORT sets another port."
+                "every 2 s; --port or SITEWATCH_PORT sets another port."
             )
             told = True
         stop.wait(TRY_AGAIN_S)

@@ -52,6 +52,8 @@ class Site:
     runways: tuple[Mapping[str, Any], ...] = ()
     changes: tuple[Mapping[str, Any], ...] = ()
     false_alarms_per_site_year: Mapping[str, float | Mapping[str, float]] | float | None = None
+    tell_clear_pictures: float | None = None
+    """From which clear share of the site on a new picture of it is told; None: nobody said, infinite: never."""
     precision: str = ""
     notes: str = ""
     source: str = ""

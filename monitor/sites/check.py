@@ -43,6 +43,7 @@ from monitor.sites.watching import (
     NO_RULE_DEFAULTS,
     RuleDefaults,
     check_false_alarms,
+    check_pictures,
     check_subjects,
     check_watch,
 )
@@ -74,6 +75,7 @@ PROPERTY_KEYS = (
         "runways",
         "changes",
         "false_alarms_per_site_year",
+        "tell_clear_pictures",
         "precision",
         "notes",
         "source",
@@ -246,6 +248,9 @@ def _check_watching(
         "gates": check_gates(spot.at("gates"), given.get("gates", [])),
         "changes": check_changes(spot.at("changes"), given.get("changes", [])),
         "false_alarms_per_site_year": None if budget is None else check_false_alarms(budget_spot, budget),
+        "tell_clear_pictures": check_pictures(
+            spot.at("tell_clear_pictures"), given.get("tell_clear_pictures")
+        ),
     }
 
 

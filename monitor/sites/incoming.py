@@ -1,7 +1,8 @@
-"""New sites as GeoJSON features: from a GeoJSON file, a point with a radius, or an airport code."""
+"""New sites as GeoJSON features: from a file that somebody drew, a place as people write it, or an airport code."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -13,52 +14,74 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from monitor.sites.airports import find_airport
-from monitor.sites.check import FEATURE_KEYS, PROPERTY_KEYS, check_crs
-from monitor.sites.document import check_leaves, page_words, parse_json_object, read_bytes
-from monitor.sites.faults import SitesError, SitesFault, Spot, printable_value
-from monitor.sites.geodesy import Floats
+from monitor.sites.check import FEATURE_KEYS, PROPERTY_KEYS, feature_id
+from monitor.sites.choosing import Choice, GeoJsonFeature, choose_outlines, with_names
+from monitor.sites.document import read_bytes
+from monitor.sites.drawings import Drawing, read_drawing, read_shapefile, shapefile_parts
+from monitor.sites.faults import SitesError, SitesFault, printable_value
+from monitor.sites.geodesy import POLE_DEG, Floats
 from monitor.sites.geometry import CrossingError, GeometryError, circle, footprint_outline
 from monitor.sites.placing import time_zones_at
-from monitor.sites.recognise import place_words
+from monitor.sites.positions import PlaceError, place_in
 from monitor.sites.runways import runways_of, runways_source
-from monitor.sites.shapes import OUTLINE_TYPES
 
 DEFAULT_AIRPORT_RADIUS_M = 4000.0
 """Enough for two runways of 4 km that meet at the reference point, with 2 km beyond their ends."""
 _DECIMALS = 6
 _OWN = "x-"
 _ALIKE = 0.8
+_AT_SEA = "Etc/"
 
-GeoJsonFeature = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class NewSites:
+    """Features for the sites file, still to be checked, and what is to be said of how they were read."""
+
+    features: list[Any]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said beside a file or a place; it replaces what the file says."""
+
+    site_id: str | None = None
+    name: str | None = None
+    kind: str | None = None
+    timezone: str | None = None
+
+    def of_all(self) -> dict[str, str]:
+        """What can be said of several sites at once, and the name of a single one, as properties."""
+        given = {"name": self.name, "kind": self.kind, "timezone": self.timezone}
+        return {key: value for key, value in given.items() if value is not None}
+
+
+NOTHING_TOLD = Told()
+NO_CHOICE = Choice()
 
 
 def _refusal(source: str, path: str, problem: str, mend: str) -> SitesError:
     return SitesError(source, [SitesFault("the new site", path, problem, mend)])
 
 
-def feature_from_point(
-    *,
-    site_id: str,
-    name: str,
-    kind: str,
-    lat: float,
-    lon: float,
-    radius_m: float,
-    timezone: str | None = None,
-) -> GeoJsonFeature:
-    """A round site; the time zone is the one at the point unless given. Raises SitesError for a bad circle."""
+def feature_from_point(told: Told, *, lat: float, lon: float, radius_m: float) -> GeoJsonFeature:
+    """A round site; the check misses what is not told, but for the time zone. Raises SitesError for a bad circle."""
     try:
         outline = circle(lat, lon, radius_m)
     except GeometryError as error:
         raise SitesError("the new site", [_geometry_fault(error)]) from None
     properties = {
-        "name": name,
-        "kind": kind,
-        "timezone": timezone or _time_zone(outline),
+        "timezone": _time_zone(outline),
+        **told.of_all(),
         "precision": "coarse",
         "notes": f"Circle of {radius_m:g} m round {lat:g}, {lon:g}; draw the real outline when you know it.",
     }
-    return {"type": "Feature", "id": site_id, "geometry": _geojson(outline), "properties": properties}
+    return {
+        "type": "Feature",
+        **({"id": told.site_id} if told.site_id is not None else {}),
+        "geometry": _geojson(outline),
+        "properties": properties,
+    }
 
 
 def _geometry_fault(error: GeometryError) -> SitesFault:
@@ -71,15 +94,7 @@ def _geometry_fault(error: GeometryError) -> SitesFault:
     )
 
 
-def feature_from_airport(
-    code: str,
-    *,
-    site_id: str | None = None,
-    name: str | None = None,
-    kind: str | None = None,
-    radius_m: float | None = None,
-    timezone: str | None = None,
-) -> GeoJsonFeature:
+def feature_from_airport(code: str, told: Told, *, radius_m: float | None = None) -> GeoJsonFeature:
     """A round site at an airport (ICAO or IATA code), with its name, codes, time zone, elevation and runways."""
     airport = find_airport(code)
     if airport is None:
@@ -90,15 +105,13 @@ def feature_from_airport(
             "Give an ICAO code (ZKPY) or an IATA code (FNJ), or add the site by point and radius",
         )
     radius = DEFAULT_AIRPORT_RADIUS_M if radius_m is None else radius_m
-    feature = feature_from_point(
-        site_id=site_id or f"{airport.country}-{airport.icao or airport.iata}".lower(),
-        name=name or airport.name,
-        kind=kind or "airport",
-        lat=airport.lat,
-        lon=airport.lon,
-        radius_m=radius,
-        timezone=timezone or airport.timezone,
+    whole = Told(
+        told.site_id or f"{airport.country}-{airport.icao or airport.iata}".lower(),
+        told.name or airport.name,
+        told.kind or "airport",
+        told.timezone or airport.timezone,
     )
+    feature = feature_from_point(whole, lat=airport.lat, lon=airport.lon, radius_m=radius)
     codes = {"icao": airport.icao, "iata": airport.iata}
     runways = [dict(each) for each in runways_of(airport.icao)]
     feature["properties"] |= {
@@ -112,26 +125,72 @@ def feature_from_airport(
     return feature
 
 
-def features_from_file(
-    path: Path,
-    *,
-    site_id: str | None = None,
-    name: str | None = None,
-    kind: str | None = None,
-    timezone: str | None = None,
-) -> list[GeoJsonFeature]:
-    """The features of a GeoJSON file (FeatureCollection, Feature or bare geometry), or SitesError.
+def places_from_file(path: Path, told: Told = NOTHING_TOLD, choice: Choice = NO_CHOICE) -> NewSites:
+    """The sites that a file of any known format holds, or SitesError.
 
-    What is given replaces what the file says and needs a file with one shape. A ring that crosses ±180 is
-    split; a missing time zone is looked up.
+    What is told replaces what the file says; an id and a name need a file with one place, or one that is chosen. A
+    ring that crosses ±180 is split; a missing time zone is looked up; a missing id is made of the name.
     """
     data = read_bytes(path, missing=_missing(path))
-    return features_from_bytes(path, data, site_id=site_id, name=name, kind=kind, timezone=timezone)
+    drawing = (
+        read_shapefile(path, path.stem, shapefile_parts(path))
+        if path.suffix.lower() in {".shp", ".dbf", ".shx"}
+        else read_drawing(path, data)
+    )
+    return sites_in_drawing(str(path), drawing, told, choice)
 
 
-def page_words_of(path: Path) -> list[str]:
-    """A sentence where the GeoJSON file is one page of a server's longer answer, else none; raises SitesError."""
-    return page_words(parse_json_object(path, read_bytes(path, missing=_missing(path))).value)
+def place_from_text(text: str, told: Told, radius_m: float | None) -> NewSites | None:
+    """A round site at a place as people write it (degrees, MGRS, a link), or None where the text is no place.
+
+    Raises SitesError where it is open which place is meant, or without a radius.
+    """
+    try:
+        place = place_in(text)
+    except PlaceError as error:
+        problem, _, mend = str(error).rstrip(".").partition(". ")
+        raise _refusal(printable_value(text), "place", problem, mend or "Write 39.2241, 125.67") from None
+    if place is None:
+        return None
+    if radius_m is None:
+        raise _refusal(
+            printable_value(text),
+            "radius",
+            "a point is no outline of a site",
+            "Say how far the site reaches round it, in metres (--radius)",
+        )
+    feature = feature_from_point(told, lat=place.lat, lon=place.lon, radius_m=radius_m)
+    return NewSites(with_names([feature], {}), (f"Read as {place.lat:g}, {place.lon:g} ({place.how}).",))
+
+
+def features_from_bytes(source: str, data: bytes) -> list[GeoJsonFeature]:
+    """The features of a GeoJSON text that was shown before, as they are; raises SitesError."""
+    return [_completed(feature) for feature in read_drawing(source, data).features]
+
+
+def swap_questions(features: Iterable[Any]) -> list[str]:
+    """A question for each new site that lies in the open sea where its mirror image lies on land."""
+    found = []
+    for feature in features:
+        try:
+            middle = footprint_outline(feature["geometry"]).representative_point()
+        except (GeometryError, AttributeError, TypeError, KeyError):
+            continue  # the check says what is wrong with it
+        here, there = (_on_land(lat, lon) for lat, lon in ((middle.y, middle.x), (middle.x, middle.y)))
+        if not here and there:
+            found.append(
+                f"{feature_id(feature) or 'The new site'} lies in the open sea, at {middle.y:.4f}, {middle.x:.4f} (latitude, "
+                f"longitude). Turned round it lies in {there}. Are latitude and longitude swapped?"
+            )
+    return found
+
+
+def _on_land(lat: float, lon: float) -> str:
+    """The time zone of a country at a point; '' in the open sea or off the earth."""
+    if abs(lat) > POLE_DEG:
+        return ""
+    zone = next(iter(time_zones_at(lat, lon)), "")
+    return "" if zone.startswith(_AT_SEA) else zone
 
 
 def _missing(path: Path) -> str:
@@ -139,67 +198,48 @@ def _missing(path: Path) -> str:
     airport = find_airport(path.name)
     if airport is not None:
         return f"If the airport {airport.name} is meant, write --airport {path.name.upper()}"
-    return place_words(str(path)) or "Look at the spelling, and in which folder it lies"
+    return "Look at the spelling, and in which folder it lies"
 
 
-def features_from_bytes(
-    path: Path,
-    data: bytes,
-    *,
-    site_id: str | None = None,
-    name: str | None = None,
-    kind: str | None = None,
-    timezone: str | None = None,
-) -> list[GeoJsonFeature]:
-    """As `features_from_file`, from the bytes of a file; `path` only names them in messages."""
-    document = parse_json_object(path, data).value
-    faults: list[SitesFault] = []
-    check_crs(Spot(faults).at("crs"), document.get("crs"))
-    # Before it is written anywhere: half a surrogate pair cannot even be encoded.
-    check_leaves(Spot(faults), document)
-    if faults:
-        raise SitesError(str(path), faults)
-    features = _features(path, document)
-    given = {"name": name, "kind": kind, "timezone": timezone}
-    override = {key: value for key, value in given.items() if value is not None}
-    if (override or site_id is not None) and len(features) != 1:
+def sites_in_drawing(source: str, drawing: Drawing, told: Told, choice: Choice) -> NewSites:
+    """As `places_from_file`, from what was read already."""
+    chosen = choose_outlines(source, drawing.features, replace(choice, kind=told.kind))
+    features = chosen.features
+    given = told.of_all()
+    if (told.site_id is not None or told.name is not None) and len(features) != 1:
         raise _refusal(
-            str(path),
+            source,
             "features",
-            f"it holds {len(features)} features, so id, name, kind and time zone cannot be given beside it",
-            "Give a file with one feature, or write them into each feature's properties",
+            f"it holds {len(features)} features, so id and name cannot be given beside it",
+            "Choose one place, or write them into each feature's properties",
         )
-    return [_completed(feature, site_id, override) for feature in features]
+    if told.site_id is not None:
+        features = [_with_id(feature, told.site_id) for feature in features]
+    completed = [_completed(feature) for feature in with_names(features, given)]
+    return NewSites(completed, (*drawing.notes, *chosen.notes))
 
 
-def _features(path: Path, document: GeoJsonFeature) -> list[Any]:
-    match document.get("type"):
-        case "FeatureCollection":
-            features = document.get("features")
-            return features if isinstance(features, list) else []
-        case "Feature":
-            return [document]
-        case kind if kind in OUTLINE_TYPES:
-            return [{"type": "Feature", "geometry": document, "properties": {}}]
-        case kind:
-            raise _refusal(
-                str(path),
-                "type",
-                f"{printable_value(kind)} is no outline of a site",
-                "Give a FeatureCollection, a Feature, a Polygon or a MultiPolygon",
-            )
+def _with_id(feature: Any, site_id: str) -> Any:
+    if not isinstance(feature, dict):
+        return feature  # the check says what is wrong with it
+    properties = feature.get("properties")
+    kept = (
+        {key: value for key, value in properties.items() if key != "id"}
+        if isinstance(properties, dict)
+        else {}
+    )
+    return {**feature, "id": site_id, "properties": kept}
 
 
-def _completed(feature: Any, site_id: str | None, override: Mapping[str, str]) -> Any:
+def _completed(feature: Any) -> Any:
     if not isinstance(feature, dict):
         return feature  # the check says what is wrong with it
     properties = feature.get("properties")
     properties = dict(properties) if isinstance(properties, dict) else {}
-    if site_id is not None:
+    own_id = feature.get("id", properties.get("id"))
+    if own_id == properties.get("id"):
         properties.pop("id", None)
-    own_id = site_id if site_id is not None else feature.get("id", properties.get("id"))
     geometry = _split(feature.get("geometry"))
-    properties |= override
     if properties.get("timezone") is None:
         properties |= _looked_up(geometry)
     members = {key: value for key, value in feature.items() if key in FEATURE_KEYS}

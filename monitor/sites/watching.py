@@ -1,12 +1,14 @@
 """What is watched at a site: checking `watch`, `watchlist` and the false-alarm budget, and merging the layers."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from alerts.baselines.budget import COUNT_RULES, DEFAULT_BUDGET, SEVERITIES, FalseAlarmBudget
 from alerts.metrics import METRICS, Metric
-from alerts.watch import RuleParams, SiteWatch, WatchSpec, merge_watch
+from alerts.watch import LEAST_TOLD_SHARE, PICTURES_TOLD_FROM, RuleParams, SiteWatch, WatchSpec, merge_watch
 from monitor.sites import Site
+from monitor.sites.countries import country_of
 from monitor.sites.faults import Spot, did_you_mean, printable_value
 from monitor.sites.fields import is_number, items, known_keys, mapping, no_repeats, number_within
 from monitor.sites.kinds import KINDS
@@ -129,6 +131,15 @@ def check_false_alarms(spot: Spot, value: Any) -> FalseAlarms:
     return found
 
 
+def check_pictures(spot: Spot, value: Any) -> float | None:
+    """From which clear share of a site on a new picture of it is told; None: nobody said, infinite: never."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return PICTURES_TOLD_FROM if value else math.inf
+    return number_within(spot, value, LEAST_TOLD_SHARE, 1.0)
+
+
 def _check_severities(spot: Spot, value: Mapping[str, Any]) -> dict[str, float]:
     known_keys(spot, value, SEVERITIES)
     found = {
@@ -157,6 +168,7 @@ def site_watches(
             metrics=merge_watch(KINDS[site.kind].watch, layers.get(site.kind, {}), site.watch),
             links=site.links,
             regions=tuple(each.id for each in regions if _lies_in(site, each)),
+            country=country_of(site),
             lapse_after_days=lapse_after_days,
             budget=budget,
             false_alarms=site.false_alarms_per_site_year,

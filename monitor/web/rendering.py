@@ -17,7 +17,18 @@ from starlette.responses import HTMLResponse, Response
 
 from alerts.channels.safe_text import clean_text, safe_url
 from alerts.metrics import metric_named
-from alerts.words import ago, capital, duration, every, known_since, listed, local_time, metric_words, utc
+from alerts.words import (
+    ago,
+    capital,
+    digits,
+    duration,
+    every,
+    known_since,
+    listed,
+    local_time,
+    metric_words,
+    utc,
+)
 from monitor.config.secrets import visible
 from monitor.web.files import Assets
 from monitor.web.security import CSRF_COOKIE, Clock, CookieKeys
@@ -104,6 +115,7 @@ def make_environment(assets: Assets) -> Environment:
         "local": local_time,
         "known": _known_tag,
         "every": every,
+        "digits": digits,
     }
     environment.tests["event_metric"] = lambda metric: metric_named(metric).event
     return environment

@@ -72,14 +72,11 @@ def idle_of(counts: FloatArray, gap_a_year: float = 100.0) -> dict[str, float]:
 def test_each_rule_lends_only_what_history_shows_to_be_idle() -> None:
     rng = np.random.default_rng(1)
     busy = idle_of(rng.poisson(20.0, WEEKS).astype(float))
-    assert busy == {"record": 1.0, "first_since": 1.0, "absence": 1.0 - LEAST_KEPT_SHARE, "step": 0.0}
+    assert busy == {"first_since": 1.0, "absence": 1.0 - LEAST_KEPT_SHARE, "step": 0.0}
     # Silences of a place that is often empty use their share; so does a silence of years.
     sparse = idle_of(rng.poisson(0.4, WEEKS).astype(float), gap_a_year=0.01)
-    assert sparse == {"record": 1.0, "first_since": 0.0, "absence": 0.0, "step": 0.0}
-    young = idle_of(np.ones(20))
-    assert (young["record"], young["step"]) == (1.0, 1.0)
-    old = idle_of(rng.poisson(20.0, 1_200).astype(float))
-    assert old["record"] == 0.0
+    assert sparse == {"first_since": 0.0, "absence": 0.0, "step": 0.0}
+    assert idle_of(np.ones(10))["step"] == 1.0
 
 
 def test_what_is_seen_today_decides_nothing_about_lending() -> None:
@@ -92,7 +89,6 @@ def test_the_tail_of_a_batch_has_its_own_share_and_what_is_lent() -> None:
     spending = told(counts, 7.0 * np.arange(WEEKS + 1.0)).spending
     share = (
         BUDGET_SHARES["tail"]
-        + BUDGET_SHARES["record"]
         + BUDGET_SHARES["first_since"]
         + (1 - LEAST_KEPT_SHARE) * BUDGET_SHARES["absence"]
     )
@@ -122,7 +118,9 @@ def test_a_busy_place_that_falls_silent_is_told_although_its_share_is_lent() -> 
     said = verdicts_on(looks[-1], known, RAILHEAD, RULES, context_of(RAILHEAD, "railcars", known))
     absence = next(each for each in said if each.rule == "absence")
     assert absence.exceeded
-    assert absence.details["promised_a_year"] == pytest.approx(LEAST_KEPT_SHARE * 0.15 * 0.5, abs=1e-4)
+    assert absence.details["promised_a_year"] == pytest.approx(
+        LEAST_KEPT_SHARE * BUDGET_SHARES["absence"] * 0.5, abs=1e-4
+    )
 
 
 def test_severities_lend_apart() -> None:
@@ -131,12 +129,13 @@ def test_severities_lend_apart() -> None:
     promise = context_of(RAILHEAD, "railcars", known).promise
     one = np.ones(1)
     lent: dict[Severity, dict[str, FloatArray]] = {
-        "notify": {"record": one, "first_ever": one, "first_since": one}
+        "notify": {"absence": one, "first_ever": one, "first_since": one}
     }
     some = Spending(promise, 52.0 * one, "stock, by look", lent)
-    assert some.a_year("record")[0] == 0.0
-    assert some.a_year("record", "digest")[0] == promise.a_year("record", "digest")
-    assert some.a_year("tail")[0] == pytest.approx(0.5 * (0.4 + 0.1 + 0.1))
+    assert some.a_year("absence")[0] == 0.0
+    assert some.a_year("absence", "digest")[0] == promise.a_year("absence", "digest")
+    lending = BUDGET_SHARES["tail"] + BUDGET_SHARES["absence"] + BUDGET_SHARES["first_since"]
+    assert some.a_year("tail")[0] == pytest.approx(0.5 * lending)
     for severity in SEVERITIES[2:]:
         assert some.a_year("tail", severity)[0] == promise.a_year("tail", severity)
 

@@ -8,7 +8,7 @@ from alerts.baselines.budget import ClassScores
 from alerts.baselines.calibrate import rate_interval
 from alerts.baselines.model import clean_looks
 from alerts.baselines.special import FloatArray
-from alerts.baselines.tail import attainable_tail_chance, judge_windows
+from alerts.baselines.tail import attainable_tail_chance, judge_newest
 from alerts.baselines.tail_weekly import seasonal_expectation
 from benchmarks.baselines_aircraft import ALPHA, judge_airport
 from benchmarks.baselines_daily import rolling, study
@@ -69,7 +69,7 @@ def test_the_tail_alarms_about_as_often_as_whole_counts_allow() -> None:
     realised = possible = 0.0
     for week in range(575, 624, 4):
         known = clean_looks(null[:, : week + 1])
-        tail = judge_windows(known, seasonal_expectation(known, days[: week + 1]), (1,))
+        tail = judge_newest(known, seasonal_expectation(known, days[: week + 1]), 1)
         realised += tail.answers.fires(0.01).sum()
         possible += attainable_tail_chance(np.full(len(null), 0.01), tail.expected, tail.size).sum()
     # Some 36 alarms: 20 % and a standard error.
@@ -86,7 +86,7 @@ def test_short_and_long_histories_of_seasonal_counts_keep_the_promise(first: int
     realised = possible = 0.0
     for n in range(first, last, 4):
         known = clean_looks(counts[:, : n + 1])
-        tail = judge_windows(known, seasonal_expectation(known, days[: n + 1]), (1,))
+        tail = judge_newest(known, seasonal_expectation(known, days[: n + 1]), 1)
         realised += tail.answers.fires(0.01).sum()
         possible += attainable_tail_chance(np.full(len(counts), 0.01), tail.expected, tail.size).sum()
     # About 20 to 90 alarms may come: 20 % and a standard error; while no season is known it errs on the quiet side.

@@ -90,6 +90,23 @@ def weekly(values: Sequence[float], metric: str = "railcars") -> list[Observatio
     ]
 
 
+def test_an_alert_places_its_count_among_those_known_then_and_keeps_to_it(engine: Engine) -> None:
+    store(engine, *weekly([3, 5, 4, 6, 2] * 12), look("2021-06-01", 40, qualifier="~="))
+    store(engine, *weekly([0] * 60 + [30])[60:])
+    judge(engine, "2022-03-09", replace(BENCH, too_old=timedelta(days=9999)))
+    (alert,) = [each for each in all_alerts(engine) if each.value == 30]
+    beside = "the most since the about 40 of June 2021, more than in 60 of 61 earlier looks"
+    assert alert.baseline["beside"] == beside
+    assert alert.baseline["recent"] == "the last five looks show 2 to 6"
+    event = AlertEvent(alert.id, 1, "opened", at("2022-03-09"), at("2022-03-09"))
+    assert "the last five looks show 2 to 6." in str(compose_alert(alert, event, OWED, None))
+    # What becomes known later of the time before changes nothing of what was said.
+    store(engine, look("2021-08-02", 900, known="2022-04-01"))
+    judge(engine, "2022-04-02")
+    again = next(each for each in all_alerts(engine) if each.id == alert.id)
+    assert [each["beside"] for each in again.details["entries"] if each["value"] == 30] == [beside]
+
+
 def test_a_burst_says_value_expected_interval_n_window_exposure_and_odds(engine: Engine) -> None:
     store(engine, *weekly([3, 5, 4, 6, 2] * 12), *weekly([0] * 60 + [73])[60:])
     judge(engine, "2022-03-09", replace(BENCH, too_old=timedelta(days=9999)))
@@ -107,7 +124,7 @@ def test_a_burst_says_value_expected_interval_n_window_exposure_and_odds(engine:
         "60 usable looks since 2021-01-04",
         "at 100% exposure",
         "by chance",
-        "1 in",
+        "1 look in",
     ):
         assert words in text
 

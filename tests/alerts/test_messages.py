@@ -24,9 +24,10 @@ from alerts.incidents.episodes import (
 from alerts.incidents.findings import Finding
 from alerts.incidents.headline import entry_when
 from alerts.metrics import METRICS
-from alerts.rules.contract import LookHistory, RuleContext
+from alerts.rules.contract import LookHistory, Rule, RuleContext
 from alerts.rules.first_since import FirstSinceRule
 from alerts.rules.record import RecordRule
+from alerts.rules.tail import TailRule
 from alerts.rules.watchlist import WatchlistRule
 from alerts.watch import SiteWatch
 from alerts.words import listed, subject_phrase
@@ -35,7 +36,7 @@ from tests.kit.builders import at, look, stated
 
 SITE = SiteWatch("kp-tumangang", "Tumangang rail facility", "railhead", "Asia/Pyongyang")
 DESK = EpisodeContext(
-    {"record": 30, "first_since": 20, "watchlist": 10}, {"ru-knevichi": "Knevichi airfield"}
+    {"record": 30, "tail": 26, "first_since": 20, "watchlist": 10}, {"ru-knevichi": "Knevichi airfield"}
 )
 LOCAL: dict[str, Any] = {"period_start": at("2023-10-04T15:00"), "period_end": at("2023-10-05T15:00")}
 FORBIDDEN = re.compile(r"weapon|troop|violat|\bnan\b|\bNone\b", re.IGNORECASE)
@@ -51,14 +52,16 @@ def told(step: AlertChange, public_url: str | None = None) -> Message:
     return compose_alert(step.alert, step.event, owed(step), public_url)
 
 
-def opened(
-    seen: Observation, *rules: RecordRule | FirstSinceRule | WatchlistRule, **history: Any
-) -> AlertChange:
+def opened(seen: Observation, *rules: Rule, **history: Any) -> AlertChange:
+    return open_episode([finding(seen, *rules, **history)], SITE, DESK, JudgementTime(NOW, NOW))
+
+
+def finding(seen: Observation, *rules: Rule, **history: Any) -> Finding:
     # So many false alarms may be promised that a record of 40 looks is one.
     promise = FalseAlarmPromise(dict.fromkeys(SEVERITIES, 50.0), shares={"record": 1.0})
     context = RuleContext(METRICS[seen.series.metric], (seen.series.subject,), SITE.timezone, promise)
     verdicts = tuple(each.judge(seen, LookHistory(NOW, **history), context, each.defaults) for each in rules)
-    return open_episode([Finding(seen, verdicts)], SITE, DESK, JudgementTime(NOW, NOW))
+    return Finding(seen, verdicts)
 
 
 def everything(message: Message) -> str:
@@ -179,7 +182,7 @@ def test_own_history_prints_its_denominator_and_odds() -> None:
     )
     text = everything(told(opened(look("2023-10-05", 73, exposure=0.85, **LOCAL), RecordRule(), looks=past)))
     assert "Usable earlier looks: 40" in text
-    assert "By chance: one look in 41" in text
+    assert "By chance: now and then, about 1 look in 41" in text
     assert "Exposure: 85% observed" in text
 
 
@@ -333,3 +336,23 @@ def test_two_sources_of_one_count_give_a_reason_once() -> None:
 )
 def test_a_class_is_said_as_people_say_it(name: str, words: str) -> None:
     assert subject_phrase(name) == words
+
+
+def test_the_same_odds_are_said_once_however_many_subjects_there_are() -> None:
+    past = tuple(
+        look(f"2023-0{1 + n // 28}-{1 + n % 28:02}", n * 7 % 40 % 9, exposure=0.9) for n in range(40)
+    )
+    findings = [
+        finding(
+            look("2023-10-05", 73, "railcars", subject, exposure=0.85, **LOCAL),
+            RecordRule(),
+            TailRule(),
+            looks=past,
+        )
+        for subject in ("class:vip", "class:tanker", "class:cargo", "class:military")
+    ]
+    text = everything(told(open_episode(findings, SITE, DESK, JudgementTime(NOW, NOW))))
+    assert text.count("so many by chance") <= 1
+    assert text.count("1 look in 41") == 1
+    assert "million" not in text
+    assert not re.search(r"1 in 1\.|e\+\d|1 looks", text)

@@ -153,7 +153,7 @@ class TestRecord:
         shuffled = [n * 7 % 40 for n in range(40)]
         verdict = judge(RecordRule(), look("2023-10-05", 73), history(past(*shuffled)))
         assert (verdict.details["odds"], verdict.details["is_record"]) == (41, True)
-        assert "by chance 1 in 41 looks" in verdict.reason
+        assert "so many by chance: now and then, about 1 look in 41." in verdict.reason
 
     def test_where_neighbouring_looks_are_alike_a_record_is_commoner_than_their_number_says(self) -> None:
         verdict = judge(RecordRule(), look("2023-10-05", 73), history(past(*range(40))))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.baselines.budget import ClassScores, FalseAlarmPromise, shares_of
-from alerts.judging.history import history_of, watched_series
+from alerts.judging.history import history_of, series_with_history, watched_series
 from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
 from alerts.metrics import METRICS
 from alerts.promise import site_budget
@@ -20,7 +20,7 @@ from alerts.watch import SiteWatch, merge_watch
 from db.records import Change, Observation
 from monitor.bootstrap import RULES
 from monitor.sites.kinds import KINDS
-from tests.kit.builders import DAY, at, look
+from tests.kit.builders import DAY, at, look, stated
 
 START = at("2021-01-04")
 WEEK = timedelta(days=7)
@@ -228,9 +228,26 @@ def test_only_series_with_a_history_share_the_budget() -> None:
     known = every(WEEK, [1.0] * 12)
     types = [replace(each, series=replace(each.series, subject="type:B738")) for each in known]
     listed = [replace(each, series=replace(each.series, subject="type:Tu-160")) for each in known]
-    assert (
-        watched_series([*known, *types, *listed, *every(WEEK, [1.0] * 3, "containers")], ["type:Tu-160"]) == 2
+    few = every(WEEK, [1.0] * 3, "containers")
+    found = series_with_history([*known, *types, *listed, *few])
+    assert len(found) == 3
+    assert watched_series(found, "railcars", ["type:Tu-160"]) == 2
+    assert watched_series(found, "containers", []) == 0
+
+
+def test_metrics_without_a_history_take_no_part_of_the_budget() -> None:
+    """What nobody counts here cannot spend its part: the metric that is counted has all of it."""
+    site = SiteWatch(
+        "busy-port", "Busy Port", "railhead", "UTC", metrics=merge_watch(KINDS["railhead"].watch)
     )
+    looks = every(WEEK, [1.0] * 20)
+    known = KnownHistory(looks[-1].result_time, looks, histories=series_with_history(looks))
+    assert context_of(site, "railcars", known).promise.budget["notify"] == pytest.approx(0.5)
+    other = replace(looks[0].series, metric="locomotives")
+    both = replace(known, histories=frozenset({looks[0].series, other}))
+    assert context_of(site, "railcars", both).promise.budget["notify"] == pytest.approx(0.25)
+    # A metric that has no history yet is promised what it would have.
+    assert context_of(site, "containers", both).promise.budget["notify"] == pytest.approx(0.5 / 3)
 
 
 def test_the_leading_verdict_carries_what_all_rules_together_say() -> None:
@@ -241,7 +258,7 @@ def test_the_leading_verdict_carries_what_all_rules_together_say() -> None:
     said = verdicts_on(looks[-1], known, site, RULES, context_of(site, "railcars", known))
     (leading,) = [each for each in said if "combined" in each.details]
     assert leading.rule == "tail"
-    assert leading.details["combined"]["rules"] == ["record", "tail", "step"]
+    assert leading.details["combined"]["rules"] == ["tail", "step"]
     assert 0 < leading.details["combined"]["chance"] <= leading.details["combined"]["alpha"] * 1.001
 
 
@@ -341,3 +358,70 @@ def test_no_rule_fires_at_or_below_its_expectation(values: list[int], value: int
 
 def test_history_is_empty_by_default() -> None:
     assert LookHistory(START).past.counts.size == 0
+
+
+# --- published maxima -------------------------------------------------------------------------------
+
+
+def beside_a_maximum(values: Sequence[float], *, of: float = 20.0, **newest: object) -> Verdict:
+    """`record` about the last of these counts by people, after a published maximum of five years."""
+    looks = every(WEEK, values)
+    looks[-1] = replace(looks[-1], **newest)  # type: ignore[arg-type]
+    maximum = stated("max", of, ("2015-01-01", "2020-12-31"))
+    known = history_of(looks[-1], looks[:-1], (maximum,), looks[-1].result_time)
+    return RULES["record"].judge(looks[-1], known, RuleContext(METRICS["railcars"]), RULES["record"].defaults)
+
+
+def test_a_published_maximum_counts_until_a_count_passed_it_and_then_is_history() -> None:
+    assert beside_a_maximum([3.0, 5.0, 73.0]).exceeded
+    passed = beside_a_maximum([3.0, 5.0, 73.0, 80.0])
+    assert not passed.exceeded
+    assert "was passed on 2021-01-18 and is history" in passed.reason
+    assert beside_a_maximum([3.0, 5.0, 73.0, 258.0]).exceeded
+    # Own counts round three times the maximum, for ever: it says nothing more once they are known.
+    rng = np.random.default_rng(3)
+    own = rng.poisson(60.0, 150).astype(float)
+    told = [n for n in range(1, 150) if beside_a_maximum(own[:n].tolist()).exceeded]
+    assert told == [1]
+
+
+def test_about_is_an_interval_on_both_sides() -> None:
+    looks = every(WEEK, [3.0, 258.0, 270.0])
+    looks[1] = replace(looks[1], qualifier="~=")
+    known = history_of(
+        looks[-1], looks[:-1], (stated("max", 20.0, ("2015-01-01", "2020-12-31")),), looks[-1].result_time
+    )
+    verdict = RULES["record"].judge(
+        looks[-1], known, RuleContext(METRICS["railcars"]), RULES["record"].defaults
+    )
+    assert not verdict.exceeded
+    assert "may be the same" in verdict.reason
+    assert not beside_a_maximum([3.0, 22.0], qualifier="~=").exceeded
+    assert beside_a_maximum([3.0, 22.0]).exceeded
+
+
+def test_every_alarm_names_the_budget_it_draws_on() -> None:
+    looks = every(WEEK, [*CALM, 60.0])
+    watch = merge_watch(
+        {"railcars": {"rules": {name: {} for name in ("record", "tail", "step", "first_ever")}}}
+    )
+    site = SiteWatch("busy-port", "Busy Port", "railhead", "UTC", metrics=watch)
+    known = KnownHistory(looks[-1].result_time, looks)
+    said = {
+        each.rule: each
+        for each in verdicts_on(looks[-1], known, site, RULES, context_of(site, "railcars", known))
+    }
+    assert said["tail"].details["budget"] == {"from": "promise", "part": "tail"}
+    assert said["record"].exceeded
+    assert said["record"].details["budget"] == {"from": "promise", "part": "tail"}
+    maximum = stated("max", 20.0, ("2015-01-01", "2020-12-31"))
+    few = every(WEEK, [3.0, 60.0])
+    told = verdicts_on(
+        few[-1],
+        KnownHistory(few[-1].result_time, few[:-1], [maximum]),
+        site,
+        RULES,
+        context_of(site, "railcars", known),
+    )
+    (record,) = [each for each in told if each.exceeded]
+    assert record.details["budget"] == {"from": "published statistic", "until": "any count has passed it"}

@@ -173,7 +173,7 @@ def test_the_rule_says_rank_band_and_odds() -> None:
     assert verdict.reason.startswith(
         "2600 m of track occupied at 100% exposure, beside 40 usable looks since 2021-01-04: "
     )
-    assert ": more than in 100% of them; usual are " in verdict.reason
+    assert ": more than in all of them; usual are " in verdict.reason
     assert verdict.details["share_below"] == 1.0
     assert verdict.details["threshold"] < 2600
     assert verdict.details["pit"] > 0.99
@@ -181,7 +181,10 @@ def test_the_rule_says_rank_band_and_odds() -> None:
 
 def test_where_hardly_anything_was_ever_seen_it_says_so() -> None:
     verdict = judge("tail", every(WEEK, [*[0.0] * 40, 900.0], "changed_area_m2"))
-    assert verdict.reason.endswith("more than in 100% of them; anything at all by chance: 1 in 42 looks.")
+    assert verdict.reason.endswith(
+        "more than in all of them; anything at all by chance: now and then, less than 1 look in 41 "
+        "(40 earlier looks say no more)."
+    )
 
 
 def test_counts_keep_their_own_law_and_metres_never_meet_it() -> None:

@@ -45,6 +45,14 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_default(tmp_pa
     assert (settings.port, settings.max_attempts, settings.lease_s) == (9001, 3, 15)
 
 
+def test_what_is_typed_stands_over_all_else() -> None:
+    there = {"SITEWATCH_PORT": "9001", "SITEWATCH_HOST": "127.0.0.2"}
+    settings = load_settings(there, typed={"port": 9002, "host": None})
+    assert (settings.port, settings.host) == (9002, "127.0.0.2")
+    with pytest.raises(SettingsError, match="--port"):
+        load_settings(there, typed={"port": 70_000})
+
+
 def test_other_programs_variables_are_left_alone() -> None:
     assert load_settings({"PATH": "/bin", "SITE": "x"}).port == 8000
 

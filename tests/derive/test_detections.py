@@ -87,7 +87,7 @@ def test_hot_spots_are_lower_bounds_by_pass_with_their_heat(engine: Engine) -> N
     assert sum(each.value or 0 for each in spots) == 21
     assert {each.qualifier for each in found} == {">="}
     assert {each.series.procedure for each in found} == {"detections@firms"}
-    assert all("cloud hides fires" in each.note for each in found)
+    assert all("Cloud hides fires" in each.note for each in found)
     assert all(each.result_time == NOW for each in found)
     heat = [each for each in found if each.series.metric == "radiant_heat_mw" and not each.series.area]
     rows = [line.split(",") for line in capture("firms_n20.csv").decode().splitlines()[1:]]
@@ -193,3 +193,105 @@ def test_what_is_said_again_is_stored_once_and_what_is_said_otherwise_as_a_versi
         assert insert_detections(connection, [detection(), detection()]) == 1
         assert insert_detections(connection, [detection()]) == 0
         assert insert_detections(connection, [detection(score=0.5)]) == 1
+
+
+# --- a source that stopped, and days on which the service looked ----------------------------------------
+
+
+def ranged(body: bytes, *lines: str, header: str = "data_id,min_date,max_date") -> Feed:
+    """FIRMS that says of which days it has data."""
+    told = "\n".join([header, *lines, ""]).encode()
+    provider = Provider(
+        "firms",
+        "firms",
+        "https://feed.example",
+        600,
+        "open",
+        "NASA",
+        options={"least_confidence": "low"},
+        credentials={"token": "k" * 32},
+    )
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=told if "data_availability" in request.url.path else body)
+
+    return FEEDS["firms"](provider, client(answer, name="firms"))
+
+
+NONE = b"latitude,longitude,acq_date,acq_time,satellite,confidence,frp\n"
+HAS = "VIIRS_NOAA20_NRT,2020-01-01,{}"
+AFTERNOON = datetime(2026, 7, 26, 15, tzinfo=UTC)
+
+
+def spots(found: list[Observation]) -> list[tuple[str, float | None, str]]:
+    return [
+        (each.period_start.date().isoformat(), each.value, each.qualifier)
+        for each in found
+        if each.series.metric == "hot_spots" and not each.series.area
+    ]
+
+
+def test_a_day_of_which_the_service_has_data_and_lists_nothing_is_a_zero_and_says_so(engine: Engine) -> None:
+    found = polled(engine, ranged(NONE, HAS.format("2026-07-26")), AFTERNOON)
+    assert spots(found) == [("2026-07-25", 0.0, "=")]
+    assert "The service has data of this day and lists no hot spot here. Cloud hides fires" in found[0].note
+    assert {each.series.area for each in found} == {"", "west"}
+    assert polled(engine, ranged(NONE, HAS.format("2026-07-26")), AFTERNOON + timedelta(hours=2)) == found
+
+
+@pytest.mark.parametrize(
+    ("lines", "header", "now"),
+    [
+        ([HAS.format("2026-07-25")], "data_id,min_date,max_date", AFTERNOON),
+        ([HAS.format("2026-07-26")], "data_id,min_date,max_date", datetime(2026, 7, 26, 9, tzinfo=UTC)),
+        (["VIIRS_SNPP_NRT,2020-01-01,2026-07-26"], "data_id,min_date,max_date", AFTERNOON),
+        ([HAS.format("soon")], "data_id,min_date,max_date", AFTERNOON),
+        (["VIIRS_NOAA20_NRT,2026-07-26,yes,yes"], "sensor,date,sp,nrt", AFTERNOON),
+        ([], "Invalid MAP_KEY.", AFTERNOON),
+    ],
+    ids=["the day may be half", "rows still come", "another source", "no date", "another table", "an error"],
+)
+def test_where_it_does_not_say_so_nothing_is_a_zero(
+    engine: Engine, lines: list[str], header: str, now: datetime
+) -> None:
+    assert polled(engine, ranged(NONE, *lines, header=header), now) == []
+
+
+def test_a_source_that_stopped_is_a_failure_and_never_quiet(engine: Engine) -> None:
+    (report,) = poll_provider(engine, ranged(NONE, HAS.format("2026-07-20")), [IBERIA], AFTERNOON)
+    assert report.outcome == "failed"
+    assert (
+        "the source VIIRS_NOAA20_NRT has no data after 2026-07-20, so its silence says nothing" in report.text
+    )
+    assert "k" * 32 not in report.text
+    assert stored(engine) == 0
+
+
+def test_a_row_that_comes_late_takes_the_zero_back(engine: Engine) -> None:
+    assert spots(polled(engine, ranged(NONE, HAS.format("2026-07-26")), AFTERNOON)) == [
+        ("2026-07-25", 0.0, "=")
+    ]
+    late = NONE + b"38.9,-9.0,2026-07-25,230,N20,h,2.2\n"
+    found = polled(engine, ranged(late, HAS.format("2026-07-26")), AFTERNOON + timedelta(hours=1))
+    assert spots(found) == [("2026-07-25", None, "="), ("2026-07-25", 1.0, ">=")]
+
+
+def test_it_is_asked_for_its_days_once_an_hour(engine: Engine) -> None:
+    feed = ranged(NONE, HAS.format("2026-07-26"))
+    asked: list[str] = []
+    inner = feed._client.request  # type: ignore[attr-defined]
+
+    def counted(method: str, url: str, **options: object) -> object:
+        asked.append(url)
+        return inner(method, url, **options)
+
+    feed._client.request = counted  # type: ignore[attr-defined]
+    for minutes in (0, 20, 40, 70):
+        feed.fetch(
+            feed.scopes([IBERIA])[0],
+            [IBERIA],
+            purpose="data",
+            now=AFTERNOON + timedelta(minutes=minutes),
+            since=None,
+        )
+    assert sum("data_availability" in each for each in asked) == 2

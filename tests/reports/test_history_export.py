@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import geopandas
 import pytest
@@ -197,8 +198,10 @@ def test_the_table_for_parquet_has_the_same_types_empty_or_not() -> None:
     assert full.crs == "EPSG:4326"
 
 
-def test_parquet_is_read_back_as_it_was() -> None:
-    back = geopandas.read_parquet(io.BytesIO(parquet_bytes(HISTORY)))
+def test_parquet_is_read_back_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "history.parquet"
+    file.write_bytes(parquet_bytes(HISTORY))
+    back = geopandas.read_parquet(file)
     assert back.equals(history_frame(HISTORY))
     assert back.crs == "EPSG:4326"
 

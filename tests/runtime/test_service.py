@@ -175,8 +175,8 @@ def test_a_service_whose_port_is_taken_stops_as_any_other(folder: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
-        with running(folder, "run", SITEWATCH_PORT=port) as service:
-            service.until("The page is not served yet")
+        with running(folder, "run", "--port", port, SITEWATCH_PORT="0") as service:
+            assert "--port" in service.until("The page is not served yet")
             assert service.stop() == 0
 
 
@@ -188,6 +188,18 @@ def test_an_address_that_cannot_be_listened_on_is_told(folder: Path) -> None:
         assert "192.0.2.1" in service.log()
         assert "--no-web" in service.log()
         assert "Traceback" not in service.log()
+
+
+def test_host_and_port_can_be_typed_and_keep_the_rules_of_the_settings(folder: Path) -> None:
+    with running(folder, "run", "--host", "::1", "--port", "0", SITEWATCH_PORT="1") as service:
+        page = service.until("Page: ").removeprefix("Page: ").strip()
+        assert page.startswith("http://[::1]:")
+        assert fetch(f"{page}healthz") == "ok\n"
+        assert service.stop() == 0
+    open_to_all = run(folder, "run", "--host", "0.0.0.0")
+    assert open_to_all.returncode == 2
+    assert "so the page needs a token" in open_to_all.stderr
+    assert run(folder, "run", "--port", "65536").returncode == 2
 
 
 def test_an_edited_sites_file_is_taken_up_and_a_bad_edit_is_refused(folder: Path) -> None:

@@ -17,36 +17,34 @@ from db.records import Fix
 from monitor.errors import WorkFailed
 from monitor.sites.add import add_sites, remove_site
 from monitor.sites.check import PROPERTY_KEYS, check_document
+from monitor.sites.choosing import GeoJsonFeature
 from monitor.sites.faults import SitesError
 from monitor.sites.geometry import area_km2
 from monitor.sites.incoming import (
     DEFAULT_AIRPORT_RADIUS_M,
-    GeoJsonFeature,
+    NOTHING_TOLD,
+    Told,
     feature_from_airport,
     feature_from_point,
-    features_from_bytes,
-    features_from_file,
     kept_words,
     own_keys,
+    places_from_file,
 )
 from monitor.sites.load import load_sites
 from monitor.sites.runways import runways_of, runways_source
 from monitor.sites.write import backup_path, dump_geojson
 from tests.kit.cast import CAST_GEOJSON, contains, write_cast
+from tests.kit.drawn import places_from_bytes
 from tests.kit.flying import NOON, read
 
 
 def pond(**other: Any) -> GeoJsonFeature:
     """A small round port south of Busy Port."""
-    told: dict[str, Any] = {
-        "site_id": "small-pond",
-        "name": "Small Pond",
-        "kind": "port",
-        "lat": 69.5,
-        "lon": 18.9,
-        "radius_m": 800,
+    where: dict[str, Any] = {"lat": 69.5, "lon": 18.9, "radius_m": 800}
+    told = {"site_id": "small-pond", "name": "Small Pond", "kind": "port"} | {
+        key: value for key, value in other.items() if key not in where
     }
-    return feature_from_point(**(told | other))
+    return feature_from_point(Told(**told), **{key: other.get(key, value) for key, value in where.items()})
 
 
 def on_disk(path: Path) -> dict[str, Any]:
@@ -105,7 +103,7 @@ def test_a_circle_that_makes_no_sense_is_refused(other: dict[str, float]) -> Non
 
 @pytest.mark.parametrize("code", ["ZKPY", "FNJ", "zkpy"])
 def test_an_airport_comes_with_its_codes_time_zone_and_elevation(code: str) -> None:
-    feature = feature_from_airport(code)
+    feature = feature_from_airport(code, NOTHING_TOLD)
     sites, found = check_document({"type": "FeatureCollection", "features": [feature]})
     assert found == ()
     site = sites[0]
@@ -119,7 +117,9 @@ def test_an_airport_comes_with_its_codes_time_zone_and_elevation(code: str) -> N
 
 def test_an_airport_comes_with_its_runways_so_that_landings_are_told_at_once() -> None:
     """Lost on the approach to runway 35 of Pyongyang, a mile and a half out: in high pressure and without a ground report."""
-    sites, found = check_document({"type": "FeatureCollection", "features": [feature_from_airport("ZKPY")]})
+    sites, found = check_document(
+        {"type": "FeatureCollection", "features": [feature_from_airport("ZKPY", NOTHING_TOLD)]}
+    )
     assert found == ()
     (site,) = sites
     assert [runway["name"] for runway in site.runways] == ["17/35"]
@@ -145,7 +145,7 @@ def test_an_airport_that_the_table_of_runways_does_not_know_has_none() -> None:
 
 def test_what_is_told_beside_an_airport_code_wins() -> None:
     feature = feature_from_airport(
-        "UUMU", site_id="ru-chkalovsky", name="Chkalovsky", kind="airbase", radius_m=1000, timezone="UTC"
+        "UUMU", Told("ru-chkalovsky", "Chkalovsky", "airbase", "UTC"), radius_m=1000
     )
     told = feature["properties"]
     assert (feature["id"], told["name"], told["kind"], told["timezone"]) == (
@@ -159,7 +159,7 @@ def test_what_is_told_beside_an_airport_code_wins() -> None:
 @pytest.mark.parametrize("code", ["QQQQ", "", "12345", "'; drop", "ZKPY\n"])
 def test_an_unknown_airport_code_is_refused(code: str) -> None:
     with pytest.raises(SitesError, match="no airport in the packaged table"):
-        feature_from_airport(code)
+        feature_from_airport(code, NOTHING_TOLD)
 
 
 @pytest.mark.parametrize("wrapped", ["geometry", "feature", "collection"])
@@ -172,7 +172,7 @@ def test_a_drawn_outline_is_read_however_it_is_wrapped(tmp_path: Path, wrapped: 
         "collection": {"type": "FeatureCollection", "features": [feature]},
     }[wrapped]
     path = write_geojson(tmp_path, document)
-    found = features_from_file(path, site_id="small-pond", name="Small Pond", kind="port")
+    found = places_from_file(path, Told("small-pond", "Small Pond", "port")).features
     assert found == [
         {
             "type": "Feature",
@@ -185,7 +185,7 @@ def test_a_drawn_outline_is_read_however_it_is_wrapped(tmp_path: Path, wrapped: 
 
 def test_what_a_drawn_feature_says_is_kept(tmp_path: Path) -> None:
     write_geojson(tmp_path, CAST_GEOJSON)
-    assert features_from_file(tmp_path / "drawn.geojson") == CAST_GEOJSON["features"]
+    assert places_from_file(tmp_path / "drawn.geojson").features == CAST_GEOJSON["features"]
 
 
 def test_an_id_from_a_drawing_program_gives_way(tmp_path: Path) -> None:
@@ -195,16 +195,14 @@ def test_an_id_from_a_drawing_program_gives_way(tmp_path: Path) -> None:
         "geometry": square(18.8, 69.4, 18.9, 69.45),
         "properties": {"id": "7"},
     }
-    found = features_from_file(
-        write_geojson(tmp_path, feature), site_id="small-pond", name="Pond", kind="port"
-    )
+    found = places_from_file(write_geojson(tmp_path, feature), Told("small-pond", "Pond", "port")).features
     assert check_document({"type": "FeatureCollection", "features": found})[1] == ()
 
 
 @pytest.mark.parametrize(("west", "east"), [(179.98, -179.98), (179.98, 180.02), (-180.02, -179.98)])
 def test_an_outline_across_the_dateline_is_split(tmp_path: Path, west: float, east: float) -> None:
     path = write_geojson(tmp_path, square(west, -16.81, east, -16.79))
-    found = features_from_file(path, site_id="dateline-pond", name="Dateline Pond", kind="port")
+    found = places_from_file(path, Told("dateline-pond", "Dateline Pond", "port")).features
     sites, faults_found = check_document({"type": "FeatureCollection", "features": found})
     assert faults_found == ()
     assert isinstance(sites[0].geometry, MultiPolygon)
@@ -216,16 +214,19 @@ def test_an_outline_across_the_dateline_is_split(tmp_path: Path, west: float, ea
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"type": "Point", "coordinates": [18.9, 69.5]}, "is no outline of a site"),
+        (
+            {"type": "Point", "coordinates": [18.9, 69.5]},
+            r"it is a point, no outline of a site\. Say how far",
+        ),
         ({"type": "Topology"}, "is no outline of a site"),
-        ({**CAST_GEOJSON, "crs": {"type": "name", "properties": {"name": "EPSG:3857"}}}, "is not WGS 84"),
+        ({**CAST_GEOJSON, "crs": {"type": "name", "properties": {"name": "EPSG:none"}}}, "is not WGS 84"),
         (CAST_GEOJSON, "holds 4 features"),
         ({"type": "FeatureCollection", "features": None}, "holds 0 features"),
     ],
 )
 def test_a_file_that_gives_no_site_is_refused(tmp_path: Path, document: Any, words: str) -> None:
     with pytest.raises(SitesError, match=words):
-        features_from_file(write_geojson(tmp_path, document), name="Pond")
+        places_from_file(write_geojson(tmp_path, document), Told(name="Pond"))
 
 
 @pytest.mark.parametrize(
@@ -243,14 +244,14 @@ def test_a_file_that_gives_no_site_is_refused(tmp_path: Path, document: Any, wor
 )
 def test_a_broken_outline_is_left_to_the_check(tmp_path: Path, geometry: Any) -> None:
     feature = {"type": "Feature", "id": "x", "geometry": geometry, "properties": None}
-    found = features_from_file(write_geojson(tmp_path, feature), name="X", kind="port")
+    found = places_from_file(write_geojson(tmp_path, feature), Told(name="X", kind="port")).features
     with pytest.raises(SitesError) as caught:
         add_sites(write_cast(tmp_path), found)
     assert any(path.startswith("geometry") for _, path in faults(caught))
 
 
 def test_a_feature_that_is_none_is_left_to_the_check(tmp_path: Path) -> None:
-    found = features_from_file(write_geojson(tmp_path, {"type": "FeatureCollection", "features": [7]}))
+    found = places_from_file(write_geojson(tmp_path, {"type": "FeatureCollection", "features": [7]})).features
     with pytest.raises(SitesError, match="not an object"):
         add_sites(write_cast(tmp_path), found)
 
@@ -430,15 +431,15 @@ def test_a_circle_over_a_pole_can_be_added_wherever_its_ring_begins(
 
 def test_a_drawing_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
     with pytest.raises(SitesError, match=r"does not exist\. Look at the spelling"):
-        features_from_file(tmp_path / "none.geojson")
+        places_from_file(tmp_path / "none.geojson")
     with pytest.raises(SitesError, match=r"it is a folder\. Name the file in it"):
-        features_from_file(tmp_path)
+        places_from_file(tmp_path)
 
 
 # --- what other programs write --------------------------------------------------------------------
 
 CASES = Path(__file__).parent / "cases"
-TOLD = {"site_id": "my-yard", "name": "My yard", "kind": "railhead"}
+TOLD = Told("my-yard", "My yard", "railhead")
 
 
 @pytest.mark.parametrize(
@@ -452,7 +453,7 @@ TOLD = {"site_id": "my-yard", "name": "My yard", "kind": "railhead"}
 def test_what_other_programs_write_beside_is_kept_as_the_authors_own(
     tmp_path: Path, case: str, kept: list[str]
 ) -> None:
-    features = features_from_file(CASES / f"{case}.geojson", **TOLD)
+    features = places_from_file(CASES / f"{case}.geojson", TOLD).features
     sites = add_sites(tmp_path / "sites.geojson", features)
     assert own_keys(sites.document["features"]) == kept
     assert [site.name for site in sites] == ["My yard"]
@@ -480,7 +481,7 @@ def test_any_foreign_member_is_harmless(extras: dict[str, Any]) -> None:
         **{f"m{key}": value for key, value in extras.items()},
     }
     data = json.dumps(feature).encode()
-    [read] = features_from_bytes(Path("drawn"), data, **TOLD)
+    [read] = places_from_bytes("drawn", data, TOLD).features
     _, found = check_document({"type": "FeatureCollection", "features": [read]})
     assert found == ()
 
@@ -489,13 +490,13 @@ def test_a_key_that_was_meant_otherwise_is_told() -> None:
     data = json.dumps(
         {"type": "Feature", "geometry": square(1, 1, 1.01, 1.01), "properties": {"watchlst": ["type:Tu-160"]}}
     ).encode()
-    features = features_from_bytes(Path("drawn"), data, **TOLD)
+    features = places_from_bytes("drawn", data, TOLD).features
     assert kept_words(features) == ["Kept and not read: x-watchlst (did you mean watchlist?)."]
 
 
 def test_an_outline_that_crosses_itself_over_the_dateline_is_refused() -> None:
     with pytest.raises(SitesError) as error:
-        features_from_file(CASES / "selfcross_dateline.geojson", **TOLD)
+        places_from_file(CASES / "selfcross_dateline.geojson", TOLD)
     assert "crosses or touches itself" in str(error.value)
     assert "180" in str(error.value)
 
@@ -530,45 +531,3 @@ def test_a_site_is_added_to_a_file_that_holds_none(tmp_path: Path) -> None:
     assert [site.id for site in add_sites(path, [pond()])] == ["small-pond"]
     assert [site.id for site in remove_site(path, "small-pond")] == []
     assert [site.id for site in add_sites(path, [pond()])] == ["small-pond"]
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b'<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Placemark/></kml>', "it is KML"),
-        (b'<?xml version="1.0"?><gpx version="1.1"></gpx>', "it is GPX"),
-        (b"PK\x03\x04" + b"\x00" * 40, "zip archive"),
-        (b"SQLite format 3\x00" + b"\x00" * 40, "GeoPackage"),
-        (b"\x00\x00\x27\x0a" + b"\x00" * 40, "Shapefile"),
-        (b"POLYGON((1 1, 2 2, 1 2, 1 1))", "well-known text"),
-        (b'{"type": "Feature"}\n{"type": "Feature"}\n', "newline-delimited GeoJSON"),
-        (b"39.2241, 125.6700", "--lat 39.2241 --lon 125.67 "),
-        (b"<!DOCTYPE html><html></html>", "a web page"),
-    ],
-)
-def test_another_format_is_named_with_the_way_to_mend_it(tmp_path: Path, data: bytes, words: str) -> None:
-    path = tmp_path / "given"
-    path.write_bytes(data)
-    with pytest.raises(SitesError) as error:
-        features_from_file(path)
-    assert words in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("39.2241, 125.6700", "--lat 39.2241 --lon 125.67 "),
-        ("""39°13'27"N 125°40'12"E""", "--lat 39.22417 --lon 125.67 "),
-        ("33°52′S 151°12′E", "--lat -33.86667 --lon 151.2 "),
-        ("33.9S 151.2E", "--lat -33.9 --lon 151.2 "),
-        ("https://www.openstreetmap.org/#map=15/39.2241/125.6700", "--lat 39.2241 --lon 125.67 "),
-        ("https://maps.example/@39.2241,125.67,15z", "--lat 39.2241 --lon 125.67 "),
-        ("51S YD 12345 67890", "MGRS"),
-        ("nowhere.geojson", "Look at the spelling"),
-        ("91.0, 125.0", "Look at the spelling"),
-    ],
-)
-def test_a_place_instead_of_a_file_is_understood(text: str, words: str) -> None:
-    with pytest.raises(SitesError) as error:
-        features_from_file(Path(text))
-    assert words in str(error.value)

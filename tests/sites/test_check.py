@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.sites.check import check_document
 from monitor.sites.faults import SitesError, Spot
-from monitor.sites.incoming import feature_from_airport
+from monitor.sites.incoming import NOTHING_TOLD, feature_from_airport
 from monitor.sites.load import sites_from_bytes
 from monitor.sites.watching import NO_RULE_DEFAULTS, RULE_NAMES
 from tests.kit.cast import CAST, CAST_GEOJSON
@@ -210,6 +210,7 @@ FULL: dict[str, Any] = {
         },
     ],
     "false_alarms_per_site_year": {"arrivals": 0.5, "aircraft_present": 2},
+    "tell_clear_pictures": 0.9,
 }
 
 
@@ -226,6 +227,7 @@ def test_everything_that_a_site_may_say_can_be_said() -> None:
     assert list(site.runways) == FULL["runways"]
     assert list(site.declared_baselines) == FULL["declared_baselines"]
     assert site.false_alarms_per_site_year == {"arrivals": 0.5, "aircraft_present": 2}
+    assert site.tell_clear_pictures == 0.9
 
 
 @pytest.mark.parametrize(
@@ -243,6 +245,8 @@ def test_everything_that_a_site_may_say_can_be_said() -> None:
         (("declared_baselines", 0, "value"), -1, "declared_baselines[0].value"),
         (("declared_baselines", 0, "via"), 7, "declared_baselines[0].via"),
         (("false_alarms_per_site_year", "arrivals"), -1, "false_alarms_per_site_year.arrivals"),
+        (("tell_clear_pictures",), 0.1, "tell_clear_pictures"),
+        (("tell_clear_pictures",), "yes", "tell_clear_pictures"),
         (("gates", 0, "radius_nm"), 0, "gates[0].radius_nm"),
         (("gates", 1, "id"), "north", "gates"),
         (("gates", 0, "name"), "", "gates[0].name"),
@@ -264,7 +268,7 @@ def test_each_part_of_a_full_site_is_checked(keys: tuple[str | int, ...], value:
 
 
 def test_of_two_codes_only_the_wrong_one_is_told() -> None:
-    feature = feature_from_airport("ZKPY")
+    feature = feature_from_airport("ZKPY", NOTHING_TOLD)
     feature["properties"]["codes"]["iata"] = "VVO"
     (fault,) = check_document({"type": "FeatureCollection", "features": [feature]})[1]
     assert fault.path == "properties.codes.iata"

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from monitor.commands.sites import sites_app
 from monitor.sites import Site
 from monitor.sites.geometry import circle
-from monitor.sites.incoming import feature_from_point
+from monitor.sites.incoming import Told, feature_from_point
 from monitor.sites.load import load_sites
 from monitor.sites.overlaps import overlaps
 from monitor.sites.write import dump_geojson
@@ -21,7 +21,7 @@ PLACES = {"south": (-51.9, -70.6), "north": (69.6, 18.9), "dateline": (-16.7, 17
 def sites(tmp_path: Path, *round_sites: tuple[str, float, float, float]) -> tuple[Site, ...]:
     """Round sites as (id, latitude, longitude, radius in metres), through the real file."""
     features = [
-        feature_from_point(site_id=name, name=name.title(), kind="port", lat=lat, lon=lon, radius_m=radius_m)
+        feature_from_point(Told(name, name.title(), "port"), lat=lat, lon=lon, radius_m=radius_m)
         for name, lat, lon, radius_m in round_sites
     ]
     path = tmp_path / "sites.geojson"

@@ -184,12 +184,12 @@ def test_the_digest_says_what_chance_alone_would_give() -> None:
     text = str(digest_payload(week, blind)["paragraphs"])
     for words in (
         "Twice the quarter before.",
-        "Chance alone would have given 0.3 alarms among the 4 looks",
+        "Chance alone would have given 0.31 alarms among the 4 looks",
         "100 polls, 7 of them failed",
         "Alert: 73 railcars",
         "Blind for a time: busy-port",
     ):
         assert words in text
-    assert "3 sites, 12 looks, 1 working provider, 1 alert; chance alone would have given 0.3" in str(
+    assert "3 sites, 12 looks, 1 working provider, 1 alert; chance alone would have given 0.31 alarms" in str(
         digest_payload(week, [])["headline"]
     )

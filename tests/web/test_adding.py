@@ -85,7 +85,7 @@ def test_a_pasted_outline_is_watched_as_what_it_is(made: Rig) -> None:
     ("fields", "said"),
     [
         ({}, "names no place at all"),
-        ({"airport": "EKBI", "geojson": "{}"}, "names two places"),
+        ({"airport": "EKBI", "geojson": "{}"}, "it names several places"),
         ({"airport": "QQQQ"}, "no airport in the packaged table"),
         ({"geojson": "nonsense"}, "the file"),
         ({"geojson": json.dumps({"type": "Point", "coordinates": [1, 2]})}, "no outline of a site"),
@@ -266,3 +266,84 @@ def test_a_text_that_cannot_be_stored_is_refused_before_it_is_written(made: Rig)
     answers = [made.client.post("/add-site", data=form).text, check(made, geojson=json.dumps(feature))[1]]
     assert all("holds a character that cannot be stored" in each for each in answers)
     assert written(made) == before
+
+
+# --- files and places -------------------------------------------------------------------------------
+
+PLACEMARK = (
+    "<Placemark><name>{name}</name><Polygon><outerBoundaryIs><LinearRing><coordinates>{west},55 10.02,55 10.02,55.01 "
+    "{west},55</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark>"
+)
+
+
+def kml(*names: str) -> bytes:
+    inside = "".join(PLACEMARK.format(name=name, west=10 - number / 10) for number, name in enumerate(names))
+    return f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{inside}</Document></kml>'.encode()
+
+
+def send(made: Rig, name: str, data: bytes, **fields: str | list[str]) -> tuple[int, str]:
+    form = {"form_token": made.client.form_token("/add-site"), **fields}
+    response = made.client.post("/add-site/check", data=form, files={"file": (name, data)})
+    return response.status_code, response.text
+
+
+def test_a_kml_is_sent_shown_and_written(made: Rig) -> None:
+    status, page = send(made, "yard.kml", kml("New Yard"), kind="railhead")
+    assert status == 200, page
+    assert "New Yard" in page
+    assert confirm(made, page).status_code == 303
+    assert written(made)[-1] == "new-yard"
+    assert made.app.sites["new-yard"].timezone.key == "Europe/Copenhagen"
+
+
+def test_of_several_places_those_that_are_ticked_are_shown(made: Rig) -> None:
+    status, page = send(made, "two.kml", kml("East &lt;b&gt;", "West"), kind="railhead")
+    assert status == 200
+    assert "The file holds 2 places" in page
+    assert re.findall(r'name="chosen" value="([^"]*)"', page) == ["East &lt;b&gt;", "West"]
+    assert 'name="features"' not in page
+    text = html.unescape(re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.DOTALL)[1])  # type: ignore[index]
+    form = {"form_token": made.client.form_token("/add-site"), "geojson": text, "kind": "railhead"}
+    page = made.client.post("/add-site/check", data={**form, "chosen": ["West"]}).text
+    assert confirm(made, page).status_code == 303
+    assert written(made)[-1] == "west"
+    page = made.client.post("/add-site/check", data={**form, "chosen": ["East <b>"]}).text
+    assert confirm(made, page).headers["location"] == "/sites/east-b"
+
+
+def test_a_point_with_a_radius_is_a_site(made: Rig) -> None:
+    status, page = check(made, place="""55°0'18"N 10°0'36"E""", radius="800", name="Pier", kind="port")
+    assert status == 200, page
+    assert "Read as 55.005, 10.01 (degrees and minutes)." in page
+    assert confirm(made, page).status_code == 303
+    assert written(made)[-1] == "pier"
+
+
+@pytest.mark.parametrize(
+    ("fields", "beside", "said"),
+    [
+        ({"place": "55, 10"}, "radius", "Say how far the site reaches round it"),
+        ({"place": "55, 10", "radius": "far"}, "radius", "is no number"),
+        ({"place": "somewhere", "radius": "5"}, "place", "this is no place that is known here"),
+        ({"place": "125.1, 39.2", "radius": "5"}, "place", "look swapped"),
+        ({"place": "55, 10", "radius": "5", "airport": "EKBI"}, "airport", "it names several places"),
+    ],
+)
+def test_a_place_that_cannot_be_taken_says_why_beside_its_field(
+    made: Rig, fields: dict[str, str], beside: str, said: str
+) -> None:
+    status, page = check(made, name="Pier", kind="port", **fields)
+    assert status == 422
+    assert said in html.unescape(page)
+    assert re.findall(r'aria-invalid="true" aria-describedby="(\w+)-wrong"', page) == [beside]
+
+
+def test_a_place_in_the_open_sea_is_asked_about(made: Rig) -> None:
+    _, page = check(made, place="13.4, 52.5", radius="800", name="Berlin", kind="port")
+    assert "Are latitude and longitude swapped?" in page
+
+
+def test_a_file_that_cannot_be_read_is_named(made: Rig) -> None:
+    status, page = send(made, "picture.kml", b"\x89PNG\r\n\x1a\n", kind="port")
+    assert status == 422
+    assert "it is a PNG picture" in html.unescape(page).replace("It is", "it is")

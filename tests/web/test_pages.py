@@ -91,6 +91,10 @@ def test_the_first_look_at_a_fresh_installation(sqlite_engine: Engine, tmp_path:
         "Published baseline: at most 20 railcars , 2018-10-06 to 2023-09-17, according to CSIS Beyond Parallel"
         in rail
     )
+    assert (
+        "About 258 railcars on 2024-06-17: more than was ever counted here before, where the highest was the about 73 of"
+        in rail
+    )
     for card in cards.values():
         assert "not sent" in card
         assert "No picture yet" in card

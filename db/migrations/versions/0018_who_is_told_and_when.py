@@ -4,11 +4,11 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0018"
-down_revision = "0011"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
-_BEFORE = "'queued', 'sending', 'sent', 'dead', 'too_old', 'silenced'"
+_BEFORE = "'queued', 'sending', 'sent', 'dead', 'too_old', 'silenced', 'joined'"
 _NAME = "ck_delivery_state"
 
 

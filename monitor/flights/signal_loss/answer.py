@@ -118,7 +118,7 @@ def _kept(posterior: Posterior, regions: Sequence[Place], site_id: str) -> Where
 def _at(best: Candidate, posterior: Posterior, *, told_apart: bool = True) -> Whereabouts:
     odds = (best, *(each for each in posterior.places if each is not best))
     return Whereabouts(
-        best.place, best, best.region, best.probability, _grade(best.probability), odds, told_apart
+        best.place, best, best.region, best.probability, grade_of(best.probability), odds, told_apart
     )
 
 
@@ -126,7 +126,7 @@ def _in(region: Place, posterior: Posterior) -> Whereabouts:
     there = [each for each in posterior.places if each.region == region.id]
     odds = (*there, *(each for each in posterior.places if each.region != region.id))
     probability = posterior.regions[region.id]
-    return Whereabouts(region, odds[0], region.id, probability, _grade(probability), odds)
+    return Whereabouts(region, odds[0], region.id, probability, grade_of(probability), odds)
 
 
 def _region(posterior: Posterior, regions: Sequence[Place]) -> Place | None:
@@ -136,7 +136,8 @@ def _region(posterior: Posterior, regions: Sequence[Place]) -> Place | None:
     return max(likely, key=lambda each: posterior.regions[each.id], default=None)
 
 
-def _grade(probability: float) -> int:
+def grade_of(probability: float) -> int:
+    """The confidence that a probability alone bears out, doubtful at the least."""
     return CERTAIN if probability >= _CERTAIN else LIKELIEST if probability >= _LIKELIEST else DOUBTFUL
 
 

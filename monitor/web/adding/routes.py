@@ -1,9 +1,11 @@
 """The routes for adding a site: a form, a dry run, and the writing. Only the last changes anything."""
 
+from dataclasses import replace
 from http import HTTPStatus
+from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from alerts.attribution import MAP, TIME_ZONES
@@ -17,6 +19,7 @@ from monitor.web.context import Here, WebContext
 from monitor.web.views.map_data import draft_map_data, plain_map_data
 
 router = APIRouter(include_in_schema=False)
+LinkText = Annotated[str, Form(max_length=4_000)]
 
 _log = structlog.get_logger()
 
@@ -32,16 +35,41 @@ def post_preview(  # noqa: PLR0917 - the fields of the form
     request: Request,
     here: Here,
     airport: ShortText = "",
+    place: LinkText = "",
+    radius: ShortText = "",
     geojson: LongText = "",
     site_id: ShortText = "",
     name: ShortText = "",
     kind: ShortText = "",
     timezone: ShortText = "",
+    chosen: Annotated[list[str] | None, Form(max_length=2_000)] = None,
+    file: UploadFile | None = None,
 ) -> Response:
     """Show what adding would do; nothing is written."""
-    wish = SiteForm(*(each.strip() for each in (airport, geojson, site_id, name, kind, timezone)))
+    wish = SiteForm(
+        airport=airport.strip(),
+        place=place.strip(),
+        radius=radius.strip(),
+        geojson=geojson.strip(),
+        site_id=site_id.strip(),
+        name=name.strip(),
+        kind=kind.strip(),
+        timezone=timezone.strip(),
+        chosen=tuple(chosen or ()),
+        upload=_sent(file),
+    )
     found = preview_site(here.app, wish, here.clock())
+    if found.geojson is not None:
+        # The browser does not keep a file that was chosen: from now on its places stand in the field.
+        wish = replace(wish, geojson=found.geojson, upload=None)
     return _form(request, here, wish, found)
+
+
+def _sent(file: UploadFile | None) -> tuple[str, bytes] | None:
+    """The file as it was sent; a field that was left empty arrives as a file without a name."""
+    if file is None or not file.filename:
+        return None
+    return file.filename, file.file.read()
 
 
 @router.post("/add-site", dependencies=[OwnForm])

@@ -9,6 +9,7 @@ from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
 from alerts.words import (
     capital,
+    digits,
     listed,
     looks_behind,
     metric_words,
@@ -110,10 +111,9 @@ def _foretold(said: RuleNow, watch: SiteWatch, *, daily: bool) -> RuleForecast:
         return RuleForecast(name, bool(watch.watchlist), _watchlist_words(watch))
     if said.judges:
         threshold = said.figures.get("threshold")
-        above = isinstance(threshold, int | float) and threshold > 0
-        return RuleForecast(
-            name, True, f"tells above {threshold:g}." if above else f"can tell. {said.reason}"
-        )
+        if isinstance(threshold, int | float) and threshold > 0:
+            return RuleForecast(name, True, f"tells above {digits(threshold)}.")
+        return RuleForecast(name, True, f"can tell. {said.reason}")
     needs = _needs(said, daily=daily)
     return RuleForecast(
         name, False, f"cannot tell yet, {needs}." if needs else f"cannot tell yet. {said.reason}"

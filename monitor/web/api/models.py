@@ -7,8 +7,20 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from alerts.attribution import alert_attributions, one_cell
+from alerts.incidents.causes import cause_object
 from alerts.words import quoted_note
-from db.records import Alert, AlertStatus, Evidence, Observation, Precision, Qualifier, Visit, VisitState
+from db.records import (
+    Alert,
+    AlertStatus,
+    Evidence,
+    Observation,
+    Precision,
+    Qualifier,
+    SharedCause,
+    Visit,
+    VisitState,
+)
+from monitor.imagery.cadence import PassState
 from monitor.reports.evidence import PollEvidence
 from monitor.web.views.rows import evidence_page
 
@@ -70,6 +82,24 @@ class AreaItem(BaseModel):
     located: bool = Field(description="Whether its outline is known.")
 
 
+class PassesItem(BaseModel):
+    """How the satellite passes over a site go, as far as they show enough of it."""
+
+    state: PassState = Field(
+        description="What the newest pass that can be told of says: clear, cloudy or unread (not read yet); awaited (one has "
+        "flown and is not later listed than others were), overdue, unasked (no catalogue has answered), unknown."
+    )
+    text: str = Field(description="The same in sentences.")
+    last_at: datetime | None = Field(description="The newest pass that is listed.")
+    last_clear_at: datetime | None = Field(description="The newest one that showed enough of the site.")
+    clear_share: float | None = Field(
+        description="How much of the site the newest one showed clear, 0 to 1; null: not known."
+    )
+    next_at: datetime | None = Field(description="When the next one is due.")
+    expected: int = Field(description="How many passes of the last 60 days should be listed by now.")
+    listed: int = Field(description="How many of them are.")
+
+
 class SiteItem(BaseModel):
     """One watched site, and how it stands."""
 
@@ -94,6 +124,7 @@ class SiteItem(BaseModel):
     current: bool = Field(description="Whether the finding rests on a count of the last 30 days.")
     seen_until: datetime | None = Field(description="The end of the newest count or of what was heard there.")
     open_alerts: int = Field(description="How many alerts are open there.")
+    passes: PassesItem = Field(description="How the satellite passes over it go.")
     attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 
@@ -202,6 +233,10 @@ class AlertItem(BaseModel):
     headline: str = Field(description="One sentence.")
     confidence: str = Field(description="How sure, in a word.")
     incident_id: str = Field(description="Alerts of one incident share it.")
+    cause: JsonObject | None = Field(
+        description="What it shares with other alerts of its kind and day, which are told as one: `id`, `headline`, `day`, how many "
+        "`alarmed` of those `judged`, how many were `expected` by chance, and the `occasion` of that day. Null where nothing."
+    )
     acknowledged_at: datetime | None = Field(description="When a person noted it.")
     acknowledged_by: str = Field(description="Who noted it.")
     page: str = Field(description="The path of the alert's page.")
@@ -335,7 +370,7 @@ def visit_item(each: Visit, sources: Iterable[str]) -> VisitItem:
     )
 
 
-def alert_item(each: Alert) -> AlertItem:
+def alert_item(each: Alert, cause: SharedCause | None) -> AlertItem:
     """One alert as the API gives it."""
     return AlertItem(
         id=each.id,
@@ -357,6 +392,7 @@ def alert_item(each: Alert) -> AlertItem:
         headline=each.headline,
         confidence=each.confidence,
         incident_id=each.incident_id,
+        cause=None if cause is None else cause_object(cause),
         acknowledged_at=each.acknowledged_at,
         acknowledged_by=each.acknowledged_by,
         page=f"/alerts/{each.id}",

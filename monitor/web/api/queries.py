@@ -142,6 +142,9 @@ class AlertQuery:
     metric: MetricParameter = None
     subject: SubjectParameter = None
     status: Annotated[AlertStatus | None, Query(description="Alerts that stand so")] = None
+    cause: Annotated[
+        str | None, Query(max_length=200, description="Alerts that share this cause, by its id")
+    ] = None
     since: QueryTime = None
     until: QueryTime = None
 

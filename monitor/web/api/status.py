@@ -7,8 +7,9 @@ from alerts.attribution import one_cell
 from db.engine import Connection
 from monitor.app import App
 from monitor.flights.words import cadence_words, rejected_words
+from monitor.imagery.cadence import Cadence
 from monitor.reports.status import ProviderStatus, WatchStatus, gather_status
-from monitor.web.api.models import AreaItem, SiteItem, StatusItem
+from monitor.web.api.models import AreaItem, PassesItem, SiteItem, StatusItem
 from monitor.web.views.overview import OverviewReader, SiteCard
 
 OWN = "sitewatch itself"
@@ -24,12 +25,26 @@ def site_items(connection: Connection, app: App, now: datetime, site_id: str | N
             surveyor.card(site, charted=False),
             sum(each.status == "open" for each in surveyor.told(site.id)),
             surveyor.sources_of(site),
+            surveyor.passes(site),
         )
         for site in wanted
     ]
 
 
-def _site(card: SiteCard, open_alerts: int, sources: Iterable[str]) -> SiteItem:
+def _passes(found: Cadence) -> PassesItem:
+    return PassesItem(
+        state=found.state,
+        text=found.words,
+        last_at=found.last_at,
+        last_clear_at=found.last_clear_at,
+        clear_share=found.clear_share,
+        next_at=found.next_at,
+        expected=found.expected,
+        listed=found.listed,
+    )
+
+
+def _site(card: SiteCard, open_alerts: int, sources: Iterable[str], passes: Cadence) -> SiteItem:
     site, state = card.site, card.state
     return SiteItem(
         id=site.id,
@@ -52,6 +67,7 @@ def _site(card: SiteCard, open_alerts: int, sources: Iterable[str]) -> SiteItem:
         current=state.current,
         seen_until=state.since,
         open_alerts=open_alerts,
+        passes=_passes(passes),
         attribution=one_cell(sources),
     )
 

@@ -9,6 +9,7 @@ from alerts.words import (
     look_period,
     looks_behind,
     named,
+    rounded_number,
     statement_words,
     window_words,
 )
@@ -100,7 +101,7 @@ def _usual(given: ChartInput, span: Span, y: Scale) -> Iterator[Block]:
             round(max(0.4, right - left), 2),
             "usual",
             f"{look_period(each.look, given.zone)}: usually {interval_words(each.low, each.high)}, "
-            f"{each.expected:.3g} expected",
+            f"{rounded_number(each.expected)} expected",
             top,
             round(max(1.0, y(each.low) - top), 1),
         )

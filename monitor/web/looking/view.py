@@ -10,7 +10,16 @@ from shapely.geometry import mapping
 from alerts.attribution import Attributions, each_once
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
-from alerts.words import QUALIFIERS, capital, count_words, look_status, metric_words, subject_phrase, utc
+from alerts.words import (
+    QUALIFIERS,
+    capital,
+    count_words,
+    interval_words,
+    look_status,
+    metric_words,
+    subject_phrase,
+    utc,
+)
 from db.cutouts import pictures
 from db.engine import Connection
 from db.observations import looks
@@ -175,7 +184,7 @@ def _same_frame(one: Cutout, other: Cutout) -> bool:
 def _row(look: Observation) -> CountRow:
     subject = look.series.subject
     area = f", {look.series.area}" if look.series.area else ""
-    bounds = f"{look.low:g} to {look.high:g}" if look.low is not None and look.high is not None else ""
+    bounds = interval_words(look.low, look.high) if look.low is not None and look.high is not None else ""
     return CountRow(
         metric=look.series.metric,
         what=f"{metric_words(look.series.metric)}{f' ({subject_phrase(subject)})' if subject else ''}{area}",

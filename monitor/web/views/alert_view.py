@@ -1,6 +1,6 @@
 """One alert's page: its life, its evidence, what was sent to whom, and how the messages look."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,8 @@ from alerts.attribution import alert_attributions, each_once
 from alerts.channels.safe_text import safe_url
 from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
-from alerts.delivery.messages import event_words
+from alerts.delivery.messages import event_words, placed
+from alerts.incidents.causes import together_words
 from alerts.words import (
     count_words,
     exposure_words,
@@ -21,9 +22,10 @@ from alerts.words import (
     source_words,
 )
 from db.alerts import alert_by_id, alert_events
+from db.causes import causes_of
 from db.deliveries import deliveries, notified_alerts
 from db.engine import Connection
-from db.records import Alert, AlertEvent, Delivery
+from db.records import Alert, AlertEvent, Delivery, DeliveryState, SharedCause
 from db.silences import Silence, silences
 from db.sites import site_names
 from monitor.app import App
@@ -39,7 +41,7 @@ from monitor.web.views.message_previews import (
 from monitor.web.views.panels import Panel, PanelReader, Topic, panel_attributions
 from monitor.web.views.rows import SourceLink, subject_words
 
-_DELIVERY_WORDS = {
+_DELIVERY_WORDS: Mapping[DeliveryState, str] = {
     "queued": "waits to be sent",
     "sending": "being sent",
     "sent": "sent",
@@ -49,7 +51,9 @@ _DELIVERY_WORDS = {
     "unrouted": "not for this channel",
     "gathered": "waits for the daily digest",
     "bundled": "told in a daily digest",
+    "joined": "told with others",
 }
+_REASONED = ("too_old", "silenced", "joined")
 ALERT_CHART_HEIGHT = 220
 
 
@@ -71,6 +75,8 @@ class EntryRow:
     links: tuple[SourceLink, ...]
     visits: tuple[SourceLink, ...]
     rules: tuple[tuple[str, str], ...]
+    placed: str
+    """Where the count stood among the earlier ones, as known then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,37 @@ class DeliveryRow:
     words: str
     why: str
     event: str
+
+
+@dataclass(frozen=True, slots=True)
+class CauseGroup:
+    """Alerts that share a cause, or one that shares none."""
+
+    cause: SharedCause | None
+    alerts: tuple[Alert, ...]
+
+    @property
+    def first(self) -> Alert:
+        """The newest of them."""
+        return self.alerts[0]
+
+    @property
+    def title(self) -> str:
+        """What they share, or what the only one says."""
+        return self.cause.headline if self.cause else self.first.headline
+
+    @property
+    def path(self) -> str:
+        """Where the page tells all of it."""
+        return f"/alerts?cause={quote(self.cause.id)}" if self.cause else f"/alerts/{quote(self.first.id)}"
+
+
+def cause_groups(alerts: Sequence[Alert], causes: Mapping[str, SharedCause]) -> tuple[CauseGroup, ...]:
+    """Alerts in their order, with all that share a cause where the first of them stands."""
+    groups: dict[str, list[Alert]] = {}
+    for each in alerts:
+        groups.setdefault(causes[each.id].id if each.id in causes else each.id, []).append(each)
+    return tuple(CauseGroup(causes.get(each[0].id), tuple(each)) for each in groups.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +145,10 @@ class AlertPage:
     """The polls that it rests on, through its visits."""
     data: tuple[str, ...]
     """Whose data the page rests on."""
+    cause: SharedCause | None
+    """What it shares with others of its day, if anything."""
+    together: str
+    """Why they are told as one; '' where it shares nothing."""
 
 
 def alert_page(
@@ -123,6 +164,7 @@ def alert_page(
     delivery = delivery_of(told, owed)
     message = compose_within(connection, delivery, app.settings.public_url)
     panel = _panel(connection, app, alert, now)
+    cause = causes_of(connection, [alert.id]).get(alert.id)
     kinds = {each.seq: event_words(each) for each in life}
     return AlertPage(
         alert=alert,
@@ -143,6 +185,8 @@ def alert_page(
         sent=alert.id in notified_alerts(connection),
         as_sent=thaw(delivery) is not None,
         polls=tuple(polls_of_alert(connection, alert)),
+        cause=cause,
+        together=together_words(cause) if cause else "",
         data=tuple(each_once([*alert_attributions(alert), *panel_attributions(panel, app.sources)])),
     )
 
@@ -178,6 +222,7 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
         links=links,
         visits=tuple(_visits(entry, alert.site_id)),
         rules=tuple((rule_words(name), said["reason"]) for name, said in entry["rules"].items()),
+        placed=placed(entry, alert.metric),
     )
 
 
@@ -196,7 +241,6 @@ def _visits(entry: Mapping[str, Any], site_id: str) -> Iterator[SourceLink]:
 
 
 def _delivery(each: Delivery, kinds: Mapping[int, str]) -> DeliveryRow:
-    why = each.last_error or (each.reason if each.state in {"too_old", "silenced"} else "")
-    if each.state == "unrouted":
-        why = str(each.payload.get("why", ""))
+    because = {"unrouted": str(each.payload.get("why", "")), **dict.fromkeys(_REASONED, each.reason)}
+    why = each.last_error or because.get(each.state, "")
     return DeliveryRow(each, _DELIVERY_WORDS[each.state], why, kinds.get(each.event_seq or 0, "Notice"))

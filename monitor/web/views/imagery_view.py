@@ -10,7 +10,9 @@ from db.cutouts import cutout_failures, newest_cutout
 from db.engine import Connection
 from db.imagery import scenes
 from db.pixels import admissions, pixel_summaries
+from db.radar import radar_admissions
 from db.records import Cutout, Scene
+from monitor.imagery.cadence import Cadence, PassState
 from monitor.imagery.cutout import CUTOUT_LOOK_BACK, clear_scenes
 from monitor.imagery.grid import TOO_LARGE, site_grid
 from monitor.imagery.history import LEAST_LOOKS
@@ -41,9 +43,16 @@ class SitePicture:
     attribution: str
     missing: str
     next_pass: str
+    passes: str
+    """How the passes go: nothing new yet, a cloudy one, or one that is overdue."""
+    passes_kind: str
+    """seen, blind or unknown, as it is drawn."""
 
 
-def site_picture(connection: Connection, site: Site, now: datetime) -> SitePicture:
+_DRAWN: Mapping[PassState, str] = {"clear": "seen", "cloudy": "blind", "overdue": "blind"}
+
+
+def site_picture(connection: Connection, site: Site, passes: Cadence, now: datetime) -> SitePicture:
     """Read the newest picture of one site and the scenes from which the next pass follows."""
     known = scenes(connection, site_id=site.id, since=now - CUTOUT_LOOK_BACK, until=now)
     due = next_pass_sentence(
@@ -51,7 +60,8 @@ def site_picture(connection: Connection, site: Site, now: datetime) -> SitePictu
     )
     made = newest_cutout(connection, site.id)
     if made is None:
-        return SitePicture("", 0, 0, "", "", "", _why_none(connection, site, known, now), due)
+        missing = _why_none(connection, site, known, now)
+        return SitePicture("", 0, 0, "", "", "", missing, due, passes.words, _drawn(passes))
     return SitePicture(
         url=f"/sites/{site.id}/picture?taken={_mark(made)}",
         width_px=made.width_px,
@@ -61,11 +71,24 @@ def site_picture(connection: Connection, site: Site, now: datetime) -> SitePictu
         attribution=made.attribution,
         missing="",
         next_pass=due,
+        passes=passes.words,
+        passes_kind=_drawn(passes),
     )
 
 
+def _drawn(passes: Cadence) -> str:
+    return _DRAWN.get(passes.state, "unknown")
+
+
 def measurable(connection: Connection, site: Site) -> tuple[str, ...]:
-    """What free pictures can measure here, in a sentence for each measure, those that are judged first."""
+    """What pictures and radar can measure here, in a sentence for each measure, those that are judged first."""
+    seen_by_radar = sorted(
+        radar_admissions(connection, site.id), key=lambda each: (not each.admitted, each.area)
+    )
+    return (*_measurable_in_pictures(connection, site), *(each.words for each in seen_by_radar))
+
+
+def _measurable_in_pictures(connection: Connection, site: Site) -> tuple[str, ...]:
     decided = sorted(admissions(connection, site.id), key=lambda each: (not each.admitted, each.area))
     if decided:
         return tuple(each.words for each in decided)

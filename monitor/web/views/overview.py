@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from alerts.attribution import alert_attributions, each_once
+from alerts.incidents.causes import counted_once
 from alerts.words import ago, counted_by, look_count, look_period, metric_words
 from db.alerts import alerts
 from db.blindness import open_periods
+from db.causes import causes_of
 from db.coverage import coverage
 from db.deliveries import notified_alerts
 from db.engine import Connection
@@ -21,6 +23,8 @@ from db.provider_states import provider_states
 from db.records import Alert, Observation
 from db.sites import site_names
 from monitor.app import App
+from monitor.imagery.cadence import Cadence
+from monitor.reports.passes import PassReader
 from monitor.reports.sources import provider_attributions, site_attributions
 from monitor.sites import Site
 from monitor.sites.kinds import KINDS
@@ -107,6 +111,7 @@ class Overview:
 
     cards: tuple[SiteCard, ...]
     open_alerts: int
+    """Those that share a cause counted as one."""
     failing: tuple[str, ...]
     """The feeds that do not work just now."""
     feeds: int
@@ -140,6 +145,7 @@ class OverviewReader:
         self._blind = open_periods(connection)
         self._ears = read_reception(connection, self._sites.values(), feeds, self.names, now)
         self.sent = notified_alerts(connection)
+        self._passes = PassReader(connection, app, now)
         self._told: dict[str, list[Alert]] = defaultdict(list)
         for each in reversed(alerts(connection)):
             self._told[each.site_id].append(each)
@@ -152,7 +158,8 @@ class OverviewReader:
         cards = [
             self.card(site, charted=place < FEATURED_SITES) for place, site in enumerate(self._sites.values())
         ]
-        opened = sum(each.status == "open" for told in self._told.values() for each in told)
+        every = [each for told in self._told.values() for each in told if each.status == "open"]
+        opened = counted_once(every, causes_of(self._connection, [each.id for each in every]))
         asked = [each.name for each in (*self._flights, *self._imagery)]
         health = provider_states(self._connection)
         failing = [
@@ -177,7 +184,7 @@ class OverviewReader:
             kind=KINDS[site.kind].label,
             state=self._state(site, told, newest),
             alert=told[0] if told else None,
-            picture=site_picture(self._connection, site, self._now) if charted else None,
+            picture=self.picture(site) if charted else None,
             panel=panel,
             newest=newest,
             sight=tuple(self._sight(site, newest)),
@@ -195,6 +202,14 @@ class OverviewReader:
                 *site_attributions(site),
             ]
         )
+
+    def picture(self, site: Site) -> SitePicture:
+        """The newest picture of a site, and how its passes go."""
+        return site_picture(self._connection, site, self.passes(site), self._now)
+
+    def passes(self, site: Site) -> Cadence:
+        """How the passes over a site go."""
+        return self._passes.cadence_of(site)
 
     def summaries(self, site_id: str) -> Sequence[SeriesSummary]:
         """Every series of a site."""

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from alerts.attribution import MAP, alert_attributions, each_once
 from alerts.words import duration
 from db.alerts import alerts, newest_events
+from db.causes import causes_of
 from db.cutouts import newest_cutout, picture_of
 from db.deliveries import notified_alerts
 from db.engine import Connection, reading
@@ -17,7 +18,7 @@ from db.records import Cutout
 from monitor.reports.evidence import evidence_of_poll
 from monitor.web.context import Here
 from monitor.web.security import FRAMED_HEADERS
-from monitor.web.views.alert_view import alert_page
+from monitor.web.views.alert_view import alert_page, cause_groups
 from monitor.web.views.atom import MEDIA_TYPE, atom_feed
 from monitor.web.views.feeds_view import feeds_page
 from monitor.web.views.map_data import map_data
@@ -38,7 +39,8 @@ def get_index(request: Request, here: Here) -> Response:
     with reading(here.app.engine) as connection:
         overview_reader = OverviewReader(connection, here.app, now)
         overview = overview_reader.overview()
-        newest = alerts(connection)[::-1][:NEWEST_ALERTS]
+        every = alerts(connection)[::-1]
+        newest = cause_groups(every, causes_of(connection, [each.id for each in every]))[:NEWEST_ALERTS]
     return here.renderer.page(
         request,
         "index.html",
@@ -83,15 +85,21 @@ def _kept_picture(connection: Connection, site_id: str, item: str) -> Cutout | N
 
 
 @router.get("/alerts")
-def get_alert_list(request: Request, here: Here, status: str = "", site: str = "") -> Response:
-    """List the alerts, the newest first."""
+def get_alert_list(
+    request: Request, here: Here, status: str = "", site: str = "", cause: str = ""
+) -> Response:
+    """List the alerts, the newest first, those that share a cause under it."""
     with reading(here.app.engine) as connection:
         found = alerts(connection, site_id=site or None, status=status or None)[::-1]
         told = notified_alerts(connection)
+        causes = causes_of(connection, [each.id for each in found])
+    if cause:
+        found = [each for each in found if each.id in causes and causes[each.id].id == cause]
     return here.renderer.page(
         request,
         "alerts.html",
-        alerts=found[:MOST_ALERTS],
+        groups=cause_groups(found[:MOST_ALERTS], causes),
+        chosen_cause=cause,
         data=each_once(said for each in found[:MOST_ALERTS] for said in alert_attributions(each)),
         told=told,
         left_out=max(0, len(found) - MOST_ALERTS),

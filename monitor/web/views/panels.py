@@ -8,16 +8,17 @@ from datetime import datetime
 from alerts.attribution import Attributions
 from alerts.judging.forecast import Expected, expectations, series_in
 from alerts.judging.knowable import known_at
+from alerts.judging.verdicts import KnownHistory, placing_of
 from alerts.metrics import metric_named
 from alerts.watch import SiteWatch
-from alerts.words import metric_words
+from alerts.words import metric_words, placed_words
 from db.alerts import alerts
 from db.declared import declared
 from db.engine import Connection
 from db.evaluations import verdicts
 from db.observations import looks
 from db.pages import SeriesSummary
-from db.records import Alert, Observation
+from db.records import Alert, DeclaredBaseline, Observation
 from monitor.sites import Site
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.lanes import lane_chart
@@ -31,6 +32,7 @@ from monitor.web.views.rows import (
     look_row,
     run_row,
     runs_of,
+    subject_words,
 )
 
 MOST_SUBJECTS = 6
@@ -70,6 +72,8 @@ class Panel:
     told: ChartInput
     wide: bool
     """Whether the rows tell subjects apart."""
+    placed: str
+    """Where the newest count stands among the earlier ones of its subject, as a sentence; '' where nothing can be said."""
 
     @property
     def not_assessable(self) -> str:
@@ -160,7 +164,8 @@ class PanelReader:
         counts = [each for each in found[::-1] if each.usable][:MOST_COUNTED]
         shown_looks = [*(look for run in runs[:MOST_ROWS] for look in (run[0], run[-1])), *counts]
         judged = verdicts(self.connection, [each.key for each in shown_looks])
-        context = RowContext(self.zone, self.site_names, judged, alert_of)
+        placed = {each.key: self._placed(each, found, stated) for each in counts}
+        context = RowContext(self.zone, self.site_names, judged, alert_of, placed)
         usual = list(self._usual(topic, watch)) if watch and not topic.lanes else []
         shown = ChartInput(self.zone, self.now, found, stated, frozenset(alert_of), self.site_names, usual)
         title = metric_words(topic.metric)
@@ -175,7 +180,18 @@ class PanelReader:
             declared=tuple(declared_row(each, context) for each in stated),
             told=shown,
             wide=any(topic.subjects),
+            placed=placed[counts[0].key] if counts else "",
         )
+
+    def _placed(
+        self, look: Observation, found: Sequence[Observation], stated: Sequence[DeclaredBaseline]
+    ) -> str:
+        place = placing_of(look, KnownHistory(self.now, found, stated), self.zone)
+        if not place.beside:
+            return ""
+        subject = look.series.subject
+        who = f" ({subject_words(subject, self.site_names)})" if subject else ""
+        return placed_words(look, f"{place}{who}", self.zone)
 
     def _usual(self, topic: Topic, watch: SiteWatch) -> Iterator[Expected]:
         known = known_at(self.connection, watch, topic.metric, topic.area, self.now)

@@ -1,7 +1,7 @@
 """One look, declared baseline or visit as a table shows it: words, sources and links, ready to print. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -96,6 +96,8 @@ class RowContext:
     site_names: Mapping[str, str]
     evaluations: Mapping[ObservationKey, Sequence[Evaluation]]
     alert_of: Mapping[LookKey, str]
+    placed: Mapping[ObservationKey, str] = field(default_factory=dict)
+    """Where counts stand among earlier ones, as sentences."""
 
 
 def look_row(look: Observation, context: RowContext) -> LookRow:
@@ -122,7 +124,7 @@ def look_row(look: Observation, context: RowContext) -> LookRow:
         usable=look.usable,
         note=quoted_note(look.note, look.publisher, look.via),
         verdict=verdict_phrase(said),
-        reasons=tuple(reasons(said)),
+        reasons=(*reasons(said), *filter(None, [context.placed.get(look.key)])),
         alert_id=context.alert_of.get(look_key(look)),
     )
 

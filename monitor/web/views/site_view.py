@@ -18,7 +18,7 @@ from monitor.app import App
 from monitor.reports.sources import visit_attributions
 from monitor.sites import Site
 from monitor.web.charts.data import chart_data
-from monitor.web.views.imagery_view import SitePicture, measurable, site_picture
+from monitor.web.views.imagery_view import SitePicture, measurable
 from monitor.web.views.overview import OverviewReader, SiteCard
 from monitor.web.views.panels import Panel, PanelReader, Topic, panel_attributions, topics
 from monitor.web.views.plan import Plan, draw_plan
@@ -110,7 +110,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     panel = panel_reader.panel(chosen, told, watch=watch, height=SITE_CHART_HEIGHT) if chosen else None
     has_visits = site.flies or site.is_region
     visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if has_visits else []
-    remarks, picture = notes(connection, site.id), site_picture(connection, site, now)
+    remarks, picture = notes(connection, site.id), overview_reader.picture(site)
     data = each_once(
         [
             *panel_attributions(panel, app.sources),

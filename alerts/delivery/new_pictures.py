@@ -1,0 +1,157 @@
+"""Telling of a new clear picture of a site, to whoever asked for that: once a pass, with what was measured in it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alerts.channels import Link
+from alerts.delivery.notices import PICTURE, enqueue_notice, notice_payload
+from alerts.metrics import METRICS
+from alerts.routing import OWN_COUNTS, AlertFacts
+from alerts.watch import SiteWatch
+from alerts.words import count_words, interval_words, metric_words, utc
+from db.alerts import silenced
+from db.cutouts import pictures
+from db.engine import Connection, Engine, writing
+from db.observations import looks
+from db.records import Cutout, Observation
+
+PASSES = METRICS["passes"].name
+WAITS = timedelta(days=1)
+"""So long the picture, and the cloud over the site itself, are waited for."""
+_RADAR = "/sar"
+_TILES = timedelta(minutes=20)
+"""Between the times of one pass's tiles, copies and pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureWish:
+    """Somebody wants to be told of clear pictures of a site, from this share of it on."""
+
+    name: str
+    least_clear: float
+    areas: Mapping[str, str]
+    """Names of its areas by id."""
+    channels: tuple[str, ...]
+
+
+def picture_facts(site: SiteWatch) -> AlertFacts:
+    """What routes can ask about a new picture of a site."""
+    return AlertFacts(site.site_id, site.kind, site.regions, PASSES, (), "notify", (OWN_COUNTS,))
+
+
+def notify_new_pictures(
+    engine: Engine,
+    wishes: Mapping[str, PictureWish],
+    now: datetime,
+    *,
+    too_old: timedelta,
+    public_url: str | None,
+) -> int:
+    """Owe a message for each pass over these sites (by id) that showed enough and was not told; give their number.
+
+    A pass is told when its picture is made and its pixels are read, or a day later without what is still missing; never one
+    that is older than `too_old`, nor while the site is silenced.
+    """
+    told = 0
+    with writing(engine) as connection:
+        for site_id, wish in wishes.items():
+            if silenced(connection, site_id, PASSES, now) is not None:
+                continue
+            made = pictures(connection, site_id)
+            for look in _clear_passes(connection, site_id, wish, now - too_old, now):
+                picture = next((each for each in made if _shows(each, look)), None)
+                if picture is None and now - look.recorded_at < WAITS:
+                    continue
+                payload = _payload(wish, look, picture, _measured(connection, look), public_url)
+                told += enqueue_notice(
+                    connection,
+                    f"picture:{look.look_key}",
+                    wish.channels,
+                    reason="new picture",
+                    payload=payload,
+                    now=now,
+                )
+    return told
+
+
+def _clear_passes(
+    connection: Connection, site_id: str, wish: PictureWish, since: datetime, now: datetime
+) -> list[Observation]:
+    known = looks(connection, site_id=site_id, metric=PASSES, area="", subject="", since=since, until=now)
+    return [
+        each
+        for each in known
+        if each.period_start >= since
+        and not each.series.procedure.endswith(_RADAR)
+        and (each.exposure or 0.0) >= wish.least_clear
+        and (_of_site(each) or now - each.recorded_at >= WAITS)
+    ]
+
+
+def _of_site(look: Observation) -> bool:
+    """Whether the cloud is that over the site itself."""
+    return look.exposure_parts.get("cloud_of") == "site"
+
+
+def _shows(picture: Cutout, look: Observation) -> bool:
+    return look.period_start - _TILES <= picture.acquired_at <= look.period_end + _TILES
+
+
+def _measured(connection: Connection, look: Observation) -> list[Observation]:
+    """What was measured in the pixels of a pass."""
+    found = looks(
+        connection,
+        site_id=look.series.site_id,
+        since=look.period_start - _TILES,
+        until=look.period_end + _TILES,
+    )
+    return [each for each in found if each.look_key == look.look_key and each.series.metric != PASSES]
+
+
+def _payload(
+    wish: PictureWish,
+    look: Observation,
+    picture: Cutout | None,
+    measured: Collection[Observation],
+    public_url: str | None,
+) -> dict[str, object]:
+    site_id, taken = look.series.site_id, utc(look.period_start)
+    whose = "of the site" if _of_site(look) else "of its tile of 110 km, for the site itself was not read,"
+    lines = [_measured_words(each, wish) for each in measured]
+    paragraphs = [
+        f"{look.origin or look.publisher} passed on {taken}; {look.exposure:.0%} {whose} was clear.",
+        "Measured in it:"
+        if lines
+        else "Nothing was measured in it: no measure has shown here what it can do.",
+        *lines,
+        *([] if picture else ["No picture could be made of it yet."]),
+        "This is no alarm: what is unusual is told by the rules of the site.",
+        f"Data: {picture.attribution if picture else look.publisher}",
+    ]
+    page = f"{public_url.rstrip('/')}/sites/{site_id}" if public_url else ""
+    payload = notice_payload(
+        subject=f"[sitewatch] {wish.name}: clear pictures",
+        headline=f"A new clear picture of {wish.name}, {taken}",
+        paragraphs=paragraphs,
+        status="New picture",
+        thread=f"pictures:{site_id}",
+        links=[Link(f"{wish.name}, its pictures and counts", page)] if page else [],
+        footer="You asked for this in the sites file or the settings (tell_clear_pictures).",
+    )
+    if picture is not None:
+        payload[PICTURE] = {
+            "site_id": site_id,
+            "item_id": picture.item_id,
+            "alt": f"{wish.name}, {utc(picture.acquired_at)}, {picture.metres_per_pixel:g} m a pixel. {picture.attribution}",
+        }
+    return payload
+
+
+def _measured_words(look: Observation, wish: PictureWish) -> str:
+    area = wish.areas.get(look.series.area, look.series.area)
+    what = f"{metric_words(look.series.metric)}{f', {area}' if area else ''}"
+    if look.value is None:
+        return f"- {what}: not assessable. {look.note}".rstrip()
+    within = interval_words(look.low, look.high)
+    return f"- {what}: {count_words(look.value, look.qualifier)}{f' ({within})' if within else ''}"

@@ -1,0 +1,208 @@
+"""Where a count stands among the earlier ones: between which notable counts, since when there was no such count, what came last. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerts.baselines.model import EXPOSURE_GATES
+from alerts.metrics import metric_named
+from alerts.rules import HUMAN_METHODS, comparable, method_of
+from alerts.rules.contract import LookHistory
+from alerts.words import count_words, digits
+from db.records import DeclaredBaseline, Observation
+
+ABOUT_FACTOR = 1.25
+"""By this factor “about” may be off."""
+_LAST = 5
+_NUMBERS = ("", "one", "two", "three", "four", "five")
+_SINCE_FROM = 20
+"""From so many earlier counts on it says more since when there was no such count than which one is nearest."""
+_LIKE_LENGTH = 1.15
+"""Months differ by so much; a flow of a day is not compared with one of a month."""
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def count_bounds(value: float, low: float | None, high: float | None, qualifier: str) -> tuple[float, float]:
+    """Between which numbers the true one lies, as far as its source says: “about 258” may be 206 to 322."""
+    least = value if low is None else min(value, low)
+    most = value if high is None else max(value, high)
+    match qualifier:
+        case "~=":
+            return min(least, value / ABOUT_FACTOR), max(most, value * ABOUT_FACTOR)
+        case ">=":
+            return least, float("inf")
+        case "<=":
+            return 0.0, most
+    return least, most
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Where a count stands: beside notable earlier ones, and beside the last looks; each may be ''."""
+
+    beside: str
+    recent: str
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, (self.beside, self.recent)))
+
+
+NOWHERE = Placing("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """An earlier count, or the most of a stretch of time that somebody published."""
+
+    low: float
+    high: float
+    value: float
+    at: datetime
+    count: str
+    when: str
+    day: str
+    most_of: bool = False
+
+    def words(self, beside: str = "") -> str:
+        """With its month, or its day where another one of that month is named."""
+        when = self.day if self.when == beside else self.when
+        return f"the {self.count} at most of {when}" if self.most_of else f"the {self.count} of {when}"
+
+
+def placing(look: Observation, history: LookHistory, timezone: str) -> Placing:
+    """Place a look among what was known before it, in words; '' where there was nothing to compare it with."""
+    if not look.usable or look.value is None:
+        return NOWHERE
+    zone = ZoneInfo(timezone)
+    seen = [each for each in history.sightings if _compares(each, look)]
+    earlier = sorted(
+        [*_counted(seen, zone), *_published(look, history.declared, zone)], key=lambda each: each.at
+    )
+    low, high = count_bounds(look.value, look.low, look.high, look.qualifier)
+    if not _well_seen(look):
+        # Only the least is known of it.
+        high = float("inf")
+    month = f"{look.period_start.astimezone(zone):%B %Y}"
+    words = _COUNTED if metric_named(look.series.metric).counted else _MEASURED
+    # A published maximum says something of what passes it; below it, nothing.
+    earlier = [each for each in earlier if not each.most_of or each.value < low]
+    beside = _beside(earlier, (low, high, look.value), month, words) if earlier else ""
+    return Placing(beside, _recent(seen))
+
+
+class _Words(NamedTuple):
+    """What is many or few, much or little."""
+
+    many: str
+    few: str
+    fewer: str
+    fewest: str
+    were: str
+
+
+_COUNTED = _Words("many", "few", "fewer", "fewest", "were")
+_MEASURED = _Words("much", "little", "less", "least", "was")
+
+
+def _beside(earlier: Sequence[_Earlier], today: tuple[float, float, float], month: str, words: _Words) -> str:
+    low, high, value = today
+    below = [each for each in earlier if each.high < low]
+    above = [each for each in earlier if each.low > high]
+    alike = [each for each in earlier if each.high >= low and each.low <= high]
+    if not above and not alike:
+        top = max(below, key=lambda each: (each.value, each.at))
+        return f"more than was ever counted here before, where the highest was {top.words(month)}"
+    if not below and not alike:
+        bottom = min(above, key=lambda each: (each.value, -each.at.timestamp()))
+        return f"{words.fewer} than {words.were} ever counted here before, where the lowest was {bottom.words(month)}"
+    about = "" if low == high and all(each.low == each.high for each in alike) else "about "
+    if not above:
+        top = max(alike, key=lambda each: (each.value, each.at))
+        return f"{about}as {words.many} as the highest count known before, {top.words(month)}"
+    if not below:
+        last = max(alike, key=lambda each: each.at)
+        return f"{about}as {words.few} as the lowest count known before, last {last.words(month)}"
+    if len(earlier) < _SINCE_FROM:
+        between = _between(below, above, month)
+        same = max(alike, key=lambda each: each.at, default=None)
+        return between if same is None else f"{about}as {words.many} as {same.words(month)}, {between}"
+    return _since((below, above, alike), value, month, words)
+
+
+def _between(below: Sequence[_Earlier], above: Sequence[_Earlier], month: str) -> str:
+    lower = max(below, key=lambda each: (each.value, each.at))
+    upper = min(above, key=lambda each: (each.value, -each.at.timestamp()))
+    together = upper.when if upper.when == lower.when else month
+    return f"between {lower.words(together)} and {upper.words(together)}"
+
+
+def _since(
+    sides: tuple[Sequence[_Earlier], Sequence[_Earlier], Sequence[_Earlier]],
+    value: float,
+    month: str,
+    words: _Words,
+) -> str:
+    below, above, alike = ([each for each in side if not each.most_of] for side in sides)
+    earlier = [*below, *above, *alike]
+    if value >= median(each.value for each in earlier):
+        last = max([*above, *alike], key=lambda each: each.at)
+        return f"the most since {last.words(month)}, more than in {len(below):,} of {len(earlier):,} earlier looks"
+    last = max([*below, *alike], key=lambda each: each.at)
+    less = f"{words.fewer} than in {len(above):,} of {len(earlier):,} earlier looks"
+    return f"the {words.fewest} since {last.words(month)}, {less}"
+
+
+def _recent(seen: Sequence[Observation]) -> str:
+    """What the last looks show, as a range."""
+    times = sorted({each.period_start for each in seen if _well_seen(each)})[-_LAST:]
+    values = [each.value for each in seen if each.value is not None and each.period_start in times]
+    if not values:
+        return ""
+    least, most = digits(min(values)), digits(max(values))
+    shown = f"{least} each" if least == most else f"{least} to {most}"
+    if len(times) == 1:
+        return f"the look before shows {least if least == most else shown}"
+    return f"the last {_NUMBERS[len(times)]} looks show {shown}"
+
+
+def _compares(earlier: Observation, look: Observation) -> bool:
+    """Whether an earlier look counted the same thing: people like people, a detector like itself, for as long."""
+    ours, theirs = look.series.procedure, earlier.series.procedure
+    same = ours == theirs or {method_of(ours), method_of(theirs)} <= HUMAN_METHODS
+    if not same or look.kind == "stock":
+        return same
+    long, short = (each.period_end - each.period_start for each in (look, earlier))
+    return short <= long * _LIKE_LENGTH and long <= short * _LIKE_LENGTH
+
+
+def _well_seen(look: Observation) -> bool:
+    return look.exposure is None or look.exposure >= EXPOSURE_GATES[look.kind]
+
+
+def _counted(seen: Sequence[Observation], zone: ZoneInfo) -> Iterator[_Earlier]:
+    for each in seen:
+        if each.value is None or not _well_seen(each):
+            continue
+        low, high = count_bounds(each.value, each.low, each.high, each.qualifier)
+        # Of “at least 70” no more is known than 70.
+        known = each.value if each.qualifier == ">=" else high
+        at = each.period_start.astimezone(zone)
+        count = count_words(each.value, each.qualifier)
+        yield _Earlier(low, known, each.value, each.period_start, count, f"{at:%B %Y}", f"{at:%Y-%m-%d}")
+
+
+def _published(look: Observation, declared: Sequence[DeclaredBaseline], zone: ZoneInfo) -> Iterator[_Earlier]:
+    """Published maxima: nothing of their time was higher, so they are below whatever passes them."""
+    for each in declared:
+        if each.statistic != "max" or each.value is None or each.window_end > look.period_start:
+            continue
+        if comparable(look, each):
+            first, last = (
+                each.window_start.astimezone(zone),
+                (each.window_end - _MICROSECOND).astimezone(zone),
+            )
+            when = f"{first:%B %Y} to {last:%B %Y}"
+            yield _Earlier(0.0, each.value, each.value, last, digits(each.value), when, when, most_of=True)

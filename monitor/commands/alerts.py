@@ -2,6 +2,7 @@
 
 import getpass
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -156,6 +157,7 @@ def explain_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
     Event by event: sent, waiting and until when, held for a daily digest, silenced, too old, given up, or by which route
     it went elsewhere.
     """
+    from alerts.attribution import alert_attributions, each_once
     from alerts.delivery.explain import told_and_why
     from db.engine import reading
     from monitor.config.secrets import visible
@@ -163,8 +165,9 @@ def explain_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
     with opened() as app, reading(app.engine) as connection:
         found = _find(connection, alert)
         told = told_and_why(connection, found.id, tuple(app.channels), app.routing, utc_now())
+    data = each_once(alert_attributions(found))
     if as_json:
-        print_json({"alert": found.id, "items": told})
+        print_json({"alert": found.id, "items": told, "attribution": data})
         return
     say(visible(f"{found.id}  {_status(found)}  {found.headline}"))
     print_table(
@@ -174,6 +177,80 @@ def explain_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
             for each in told
         ),
     )
+    say_data(data)
+
+
+@alerts_app.command("export")
+def export_evidence(
+    alert: AlertId,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="PATH", help="Where to write; else ALERT.zip here.")
+    ] = None,
+    *,
+    folder: Annotated[bool, typer.Option("--folder", help="Write a folder instead of a zip file.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write the evidence of an alert into one file that anybody can check.
+
+    The alert, its looks in every revision, what the rules were given, answers and tracks as far as they may be passed on,
+    scenes, pictures, versions, and the SHA-256 of each file, described as an RO-Crate. No secret and nobody who is not
+    watched is in it.
+    """
+    from db.engine import reading
+    from monitor.reports.bundle import gather_bundle
+    from monitor.reports.bundle_file import bundle_digest, write_folder, write_zip
+
+    at = utc_now()
+    with opened() as app, reading(app.engine) as connection:
+        found = _find(connection, alert)
+        files = gather_bundle(connection, app, found, at)
+    path = to or Path(found.id if folder else f"{found.id}.zip")
+    try:
+        if folder:
+            write_folder(path, files)
+        else:
+            write_zip(path, files, at)
+    except FileExistsError:
+        raise InputError(f"{path} is there already. Name another place with --to, or remove it.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
+    if as_json:
+        print_json({"path": str(path), "files": len(files), "digest": bundle_digest(files)})
+        return
+    say(f"{path}: {len(files)} files. To check it: sitewatch alerts verify {path}")
+    say(f"Digest, to be kept elsewhere: {bundle_digest(files)}")
+
+
+@alerts_app.command("verify")
+def verify_evidence(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The zip file or folder of an export.")],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check an export without any database: its sums, and that the rules say the same words again.
+
+    Ends with 1 where something was changed, is missing or was added, or where a verdict does not come out again.
+    """
+    from monitor.reports.bundle_check import check_bundle
+    from monitor.reports.bundle_file import BundleError
+
+    if not file.exists():
+        raise InputError(f"There is no {file}.")
+    try:
+        checked = check_bundle(file)
+    except BundleError as error:
+        raise WorkFailed(str(error)) from None
+    if as_json:
+        print_json(checked)
+    else:
+        for line in (*checked.faults, *checked.notes):
+            say(line)
+    if checked.faults:
+        raise WorkFailed(f"{file} is not as it was exported; the reasons stand above.")
+    if not as_json:
+        say(
+            f"{file} is as it was exported: {checked.files} files, {checked.verdicts} verdicts in the same words."
+        )
 
 
 @alerts_app.command()

@@ -97,6 +97,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/": (PUBLISHER, ADSB, COPERNICUS, OSM, MAP),
     "/sites/{site_id}": (PUBLISHER, ADSB, "Copernicus Sentinel data", OSM, MAP),
     "/alerts": (PUBLISHER, "Institute of Yards"),
+    "/alerts.atom": (PUBLISHER, "Institute of Yards"),
     "/alerts/{alert_id}": (PUBLISHER, "Institute of Yards"),
     "/alerts/{alert_id}/email": (PUBLISHER, "Institute of Yards"),
     "/polls/{poll_id}": (ADSB,),
@@ -178,6 +179,7 @@ COMMANDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "status": ((), (ADSB, "Copernicus")),
     "alerts list": ((), (PUBLISHER, "Institute of Yards")),
     "alerts show": (("ALERT",), (PUBLISHER, "Institute of Yards")),
+    "alerts explain": (("ALERT",), (PUBLISHER, "Institute of Yards")),
     "baseline": (("busy-port", "containers", "--png", str(PICTURE)), (PUBLISHER, "Institute of Yards")),
     "backtest": (
         ("busy-port", "containers", "--starts", "0", "--png", str(PICTURE), "--markdown", "report.md"),
@@ -193,6 +195,7 @@ COMMANDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 ELSEWHERE: Mapping[str, str] = {
     "run": "says each provider and how it wants to be named as it starts (tests/runtime/test_bootstrap.py)",
     "demo": "its last words: below",
+    "alerts export": "in the file that it writes: tests/reports/test_bundle.py",
     "backfill": "tests/backfill/test_backfill.py",
     "evaluate": "tests/commands/test_evaluate_command.py",
     "imagery study": "tests/commands/test_imagery_command.py",
@@ -208,6 +211,7 @@ NO_DATA: Mapping[str, str] = {
     **dict.fromkeys(("backup", "restore"), "the whole database, with every attribution in it"),
     "doctor": "speaks of this machine",
     "kept": "speaks of this program",
+    "alerts verify": "says whether a file is as it was written",
     **dict.fromkeys(
         ("imagery read", "imagery status"), "says how far pictures were read, and shows nothing of them"
     ),

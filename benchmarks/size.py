@@ -99,11 +99,11 @@ def sites_document(number: int) -> str:
         {
             "type": "Feature",
             "id": f"site-{index:05}",
-            "geometry": _square(-175 + (index * 7.31) % 350, -60 + (index * 3.17) % 120),
+            "geometry": _square(_lon(index), -60 + (index * 3.17) % 120),
             "properties": {
                 "name": f"Invented field {index}",
                 "kind": "airport",
-                "timezone": "UTC",
+                "timezone": _zone(_lon(index)),
                 "precision": "approximate",
                 "source": "invented for a benchmark",
             },
@@ -111,6 +111,16 @@ def sites_document(number: int) -> str:
         for index in range(number)
     ]
     return json.dumps({"type": "FeatureCollection", "features": features})
+
+
+def _lon(index: int) -> float:
+    return -175 + (index * 7.31) % 350
+
+
+def _zone(lon: float) -> str:
+    """The zone of the sea there; its name counts hours westwards."""
+    hours = round(lon / 15)
+    return f"Etc/GMT{-hours:+d}" if hours else "Etc/GMT"
 
 
 def _square(lon: float, lat: float) -> dict[str, object]:

@@ -71,6 +71,9 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "visit": "of all sites together, from the newest on: ordered by what no index has",
         "visit_version": "as above, in public",
     },
+    "pixels.pixel_summaries": {
+        "pixel_look": "asked for by site, out of an index; few passes PostgreSQL reads whole"
+    },
     "pixels.drop_pixels": {"pixel_look": "once an hour, the sites out of an index"},
     "records_kept._told_looks": {
         "alert": "once an hour: alarms are rare by promise",

@@ -28,5 +28,5 @@ def keep_meanings(connection: Connection, meanings: Sequence[MetricMeaning], now
 
 def looks_of_metric(connection: Connection, name: str) -> int:
     """Count the stored revisions of looks of a metric."""
-    query = select(func.count()).select_from(through_series(connection)).where(series.c.metric == name)
+    query = select(func.count()).select_from(through_series()).where(series.c.metric == name)
     return int(connection.execute(query).scalar_one())

@@ -139,15 +139,13 @@ def length_us(start: datetime, end: datetime) -> int:
     return -(-(end - start) // _MICROSECOND) if end > start else 0
 
 
-def through_series(connection: Connection) -> FromClause:
+def through_series() -> FromClause:
     """Looks by way of their series, to be asked for by columns of `series`: few rows lead to a stretch of each.
 
-    SQLite would carry over what is asked of a series to its looks, and then read all of a site or metric.
+    A database would carry over what is asked of a series to its looks, and then read all of a site or metric; as it
+    stands it cannot know that the two are the same.
     """
-    plain = connection.dialect.name == "postgresql"
-    same = (
-        observation.c[name] == (series.c[name] if plain else series.c[name].concat("")) for name in SERIES_KEY
-    )
+    same = (observation.c[name] == series.c[name].concat("") for name in SERIES_KEY)
     return series.join(observation, and_(*same))
 
 
@@ -183,7 +181,7 @@ def looks(
     None takes all; `area=""` is the whole site and `subject=""` is all of them, as written.
     """
     wanted = {"site_id": site_id, "metric": metric, "area": area, "subject": subject, "procedure": procedure}
-    query: Select[Any] = select(*_KEPT, series.c.kind).select_from(through_series(connection))
+    query: Select[Any] = select(*_KEPT, series.c.kind).select_from(through_series())
     query = query.where(
         released(observation),
         *(series.c[name] == value for name, value in wanted.items() if value is not None),

@@ -86,7 +86,7 @@ def _next_looks(
 
     Series by series, each from an index: in one go both databases would read whatever lies before.
     """
-    page = select(*_PLACE).select_from(through_series(connection)).distinct()
+    page = select(*_PLACE).select_from(through_series()).distinct()
     page = page.where(*_look_conditions(connection, wanted))
     if after is None:
         return _keys(connection, page.order_by(*_PLACE).limit(limit))

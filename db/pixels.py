@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from db.keys import with_keys
+from db.keys import key_table, with_keys
 from db.records import MeasureAdmission, PixelLook, SceneFailure
 from db.schema import measure_admission, pixel_failure, pixel_look, pixels_read
 from db.upsert import upsert
@@ -104,14 +104,11 @@ def last_read(connection: Connection, site_ids: Collection[str]) -> dict[str, da
     """When pixels of each of these sites were last read, or tried, as far as they ever were."""
     found: dict[str, datetime] = {}
     for table, at in ((pixel_look, pixel_look.c.read_at), (pixel_failure, pixel_failure.c.failed_at)):
-        query = with_keys(
-            connection,
-            select(table.c.site_id, func.max(at)).group_by(table.c.site_id),
-            [table.c.site_id],
-            [(each,) for each in site_ids],
-        )
-        for site_id, last in connection.execute(query):
-            found[site_id] = max(last, found.get(site_id, last))
+        asked = key_table(connection, [table.c.site_id], [(each,) for each in site_ids])
+        last = select(func.max(at)).where(table.c.site_id == asked.c.key_0).correlate(asked).scalar_subquery()
+        for site_id, read_at in connection.execute(select(asked.c.key_0, last)):
+            if read_at is not None:
+                found[site_id] = max(read_at, found.get(site_id, read_at))
     return found
 
 

@@ -4,11 +4,11 @@ import threading
 
 from sqlalchemy import Connection, Engine, text
 
-_QUERIES = {"sqlite": "PRAGMA data_version", "postgresql": "select cast(txid_current_snapshot() as text)"}
+from db.engine import reading
 
 
 class DatabaseVersion:
-    """Asks one database again and again, on a connection of its own: SQLite counts what others have written since."""
+    """Asks one database again and again; SQLite counts for each connection what others have written, so one is kept open."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -17,9 +17,14 @@ class DatabaseVersion:
 
     def read(self) -> str:
         """Give the version of now; raises DBAPIError. Another one may still hold the same, never the other way round."""
+        if self._engine.dialect.name == "postgresql":
+            with reading(self._engine) as connection:
+                return str(
+                    connection.execute(text("select cast(txid_current_snapshot() as text)")).scalar_one()
+                )
         with self._lock:
             try:
-                return self._read()
+                return self._of_file()
             except BaseException:
                 self._close()
                 raise
@@ -29,11 +34,11 @@ class DatabaseVersion:
         with self._lock:
             self._close()
 
-    def _read(self) -> str:
+    def _of_file(self) -> str:
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(read_only=True)
         with self._connection.begin() as transaction:
-            found = self._connection.execute(text(_QUERIES[self._engine.dialect.name])).scalar_one()
+            found = self._connection.execute(text("PRAGMA data_version")).scalar_one()
             transaction.rollback()
         return str(found)
 

@@ -29,6 +29,7 @@ from db.imports import drop_abandoned
 from db.metrics import keep_meanings, looks_of_metric, metric_meanings
 from db.migrate import current_revision, is_known, migrate, newest_revision
 from db.records import MetricMeaning
+from db.records_kept import forget_records
 from db.retention import Identity, PurgeReport, purge
 from db.scenario_mark import ScenarioMark, scenario_mark
 from db.silences import drop_unborn_silences
@@ -535,6 +536,15 @@ def retain(app: App, now: datetime) -> PurgeReport:
         watched=watched,
         sites=app.sites,
     )
+    gone = forget_records(
+        app.engine,
+        now,
+        keep_records=timedelta(days=settings.keep_records_days),
+        keep_verdicts=timedelta(days=settings.keep_verdicts_days),
+        sites=app.sites,
+    )
+    if any(astuple(gone)):
+        _log.info("records forgotten", **asdict(gone))
     # Only a late page needs what an alert was before it changed; a little longer, for the delay may be raised.
     recorded_before = now - 2 * timedelta(hours=settings.public_delay_hours) - timedelta(days=1)
     with writing(app.engine) as connection:

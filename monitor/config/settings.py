@@ -90,6 +90,8 @@ class Settings(StrictModel):
     )
     keep_identities_hours: float = Field(default=48, gt=0)
     keep_payloads_days: float = Field(default=14, gt=0)
+    keep_records_days: float = Field(default=400, ge=31)
+    keep_verdicts_days: float = Field(default=1_100, ge=400)
     imagery_mb_a_day: int = Field(default=2_000, ge=0)
     tell_clear_pictures: tuple[str, ...] = ()
     max_attempts: int = Field(default=12, ge=1)

@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from db.chunks import chunks
 from db.coverage import coverage
 from db.deriving import closed_too_early, drop_unborn_looks, first_coverage, last_closed, looks_of_day
 from db.drafts import DerivingDraft
@@ -42,6 +43,7 @@ from monitor.sites import Site
 _DAY = timedelta(days=1)
 _DAILY = (*COUNTED_METRICS, NEW_VISITORS_METRIC)
 _RECENTLY = timedelta(days=4)
+_STEPS_AT_ONCE = 20
 _log = structlog.get_logger()
 
 
@@ -171,20 +173,28 @@ def close_ended(engine: Engine, sites: Sequence[Site], now: datetime, stop: Call
     """Close the days of the sites that ended since each one's last closed day, then count the running day.
 
     `stop` is asked before each ended day, never between the last of them and the running one: what ended and was not
-    closed is taken up again, and the running day only after one that ended.
+    closed is taken up again, and the running day only after one that ended. A few days of sites are written at once:
+    at midnight a thousand sites end their day.
     """
     _reopen(engine, {site.id for site in sites}, now)
     with reading(engine) as connection:
         ended = {site.id: days for site, days in _ended(connection, sites, now)}
+    steps = [step for site in sites for step in _steps(site, ended.get(site.id, []), now)]
     looks = 0
-    for site in sites:
-        days = ended.get(site.id, [])
-        for day in [*days, *([local_date(site.timezone, now)] if days else [])]:
-            if day in days and stop():
-                return looks
-            with writing(engine) as connection:
-                looks += record_day(connection, site, day, now, now)
+    for some in chunks(steps, _STEPS_AT_ONCE):
+        with writing(engine) as connection:
+            for site, days in some:
+                if stop():
+                    return looks
+                looks += sum(record_day(connection, site, day, now, now) for day in days)
     return looks
+
+
+def _steps(site: Site, ended: Sequence[date], now: datetime) -> Iterator[tuple[Site, list[date]]]:
+    """The days of a site that are counted together: each by itself, the last that ended with the running one."""
+    yield from ((site, [day]) for day in ended[:-1])
+    if ended:
+        yield site, [ended[-1], local_date(site.timezone, now)]
 
 
 def _reopen(engine: Engine, site_ids: set[str], now: datetime) -> None:

@@ -79,7 +79,7 @@ def derive_pending(
 def close_days(
     engine: Engine, sites: Sequence[Site], now: datetime, *, stop: Callable[[], bool] = lambda: False
 ) -> DeriveReport:
-    """Close the local days that ended, each in its own transaction: final counts with their exposure.
+    """Close the local days that ended, a few in each transaction: final counts with their exposure.
 
     `stop` is asked between days: the rest waits.
     """

@@ -22,6 +22,9 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
     """Give every thing that is kept, with the times that are set."""
     hours = f"{settings.keep_identities_hours:g} hours"
     days = f"{settings.keep_payloads_days:g} days"
+    records, verdicts = (
+        f"{each:g} days" for each in (settings.keep_records_days, settings.keep_verdicts_days)
+    )
     yield KeptThing(
         "position reports, claims and visits of watched aircraft (a watched class, or a watch list), with their names",
         ("fix", "flight_claim", "estimated_position", "visit", "visit_version"),
@@ -64,7 +67,7 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
         "of each answer of a feed: time, scope, outcome, SHA-256 and size; of a refusal its words",
         ("poll",),
         "silence must be told from an outage, and an extract be checked",
-        "as long as the database",
+        f"{records}; longer while an alert rests on it",
     )
     yield KeptThing(
         "where an own receiver heard anybody: places and heights of one answer an hour, without any name",
@@ -85,22 +88,34 @@ def kept_things(settings: Settings) -> Iterator[KeptThing]:
         "its reports until the day is played, that it was loaded as long as the database",
     )
     yield KeptThing(
-        "counts, verdicts, alerts and what was told of them; of aircraft they name watched ones alone",
+        "verdicts of rules on counts",
+        ("evaluation", "rule_state"),
+        "it is asked whether a rule was right, and it is calibrated on a year of them",
+        f"{verdicts}; longer while an alert rests on one",
+    )
+    yield KeptThing(
+        "counts, alerts and what was told of them; of aircraft they name watched ones alone",
         (
-            "metric", "series", "observation", "declared_baseline", "note", "evaluation", "rule_state", "alert", "alert_event", "delivery",
+            "metric", "series", "observation", "declared_baseline", "note", "alert", "alert_event", "delivery",
             "shared_cause", "shared_cause_alert",
         ),
         "history is what is unusual measured against; nothing told is unsaid",
-        "as long as the database",
+        f"as long as the database; of messages those about sitewatch itself for {records}",
     )  # fmt: skip
     yield KeptThing(
-        "sites, their changes, silences, hours watched, how feeds, channels and this program fare",
+        "hours watched, reports that were not believed, silences that are over",
+        ("coverage_hour", "rejection", "silence"),
+        "a count needs to say how much was watched, and says so itself from then on",
+        records,
+    )
+    yield KeptThing(
+        "sites, their changes, how feeds, channels and this program fare",
         (
-            "site_version", "change", "silence", "coverage_hour", "blind_period", "rejection", "provider_state", "channel_state",
+            "site_version", "change", "blind_period", "provider_state", "channel_state",
             "lease", "token",
         ),
-        "a count needs to say how much was watched",
-        "as long as the database",
+        "what is counted is read by them",
+        "as long as the database; a log-out for 31 days",
     )  # fmt: skip
     yield KeptThing(
         "answers to programs that name their request (Idempotency-Key)",

@@ -27,7 +27,15 @@ WORK_LISTS = frozenset(
     if index.dialect_options["sqlite"]["where"] is not None
 )
 """Indexes of what waits, or of what few rows are: short however large the table is, and read whole for that."""
-_WAYS_FOR_FEW = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material", "enable_memoize")
+_NESTED = ("seqscan", "hashjoin", "mergejoin", "material", "memoize")
+_WAYS_FOR_FEW = (
+    ("seqscan",),
+    _NESTED,
+    (*_NESTED, "indexscan", "indexonlyscan"),
+    (*_NESTED, "bitmapscan"),
+    (*_NESTED, "bitmapscan", "indexonlyscan", "sort"),
+)
+"""What PostgreSQL is to do without, in several tries."""
 _EXPLAINED = ("SELECT", "UPDATE", "DELETE", "WITH", "INSERT")
 # A search without an index is how SQLite calls reading all for a least or a greatest.
 _SQLITE_SCAN = re.compile(r"(?:SCAN (?!CONSTANT)|SEARCH (?=\w+$))(\w+)")
@@ -131,17 +139,28 @@ def _scanned(connection: Connection, statement: str, parameters: Any) -> set[str
         if connection.dialect.name == "sqlite":
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
             return set(_sqlite_scans(statement, [row[3] for row in cursor.fetchall()]))
-        # So that of few rows it does what it would do of many.
-        for way in _WAYS_FOR_FEW:
-            cursor.execute(f"SET LOCAL {way} = off")
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
-        (plan,) = cursor.fetchall()[0]
-        for way in _WAYS_FOR_FEW:
-            cursor.execute(f"SET LOCAL {way} = on")
+        # Of few rows PostgreSQL reads all whatever indexes there are: it is asked whether there is a way by them.
+        found: set[str] | None = None
+        for ways in _WAYS_FOR_FEW:
+            read = set(_postgresql_plan(cursor, statement, parameters, ways))
+            found = read if found is None else found & read
+            if not found:
+                break
+        return found or set()
     finally:
         cursor.close()
+
+
+def _postgresql_plan(cursor: Any, statement: str, parameters: Any, without: Sequence[str]) -> Iterator[str]:
+    for way in without:
+        cursor.execute(f"SET LOCAL enable_{way} = off")
+    cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+    (plan,) = cursor.fetchall()[0]
+    for way in without:
+        cursor.execute(f"SET LOCAL enable_{way} = on")
     plans: Sequence[dict[str, Any]] = json.loads(plan) if isinstance(plan, str) else plan
-    return {table for each in plans for table in _postgresql_scans(each["Plan"])}
+    for each in plans:
+        yield from _postgresql_scans(each["Plan"])
 
 
 def _sqlite_scans(statement: str, lines: Sequence[str]) -> Iterator[str]:

@@ -116,6 +116,7 @@ def rig(
         record_sites(connection, app.sites_file.sites.features, now)
     page = create_app(app, lambda: now, built)
     yield Rig(app, page, Browser(page))
+    page.state.version.close()
     page.state.late.app.engine.dispose()
     for each in app.clients:
         each.close()

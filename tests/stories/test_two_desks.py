@@ -52,7 +52,9 @@ def rows(today: datetime) -> str:
     for metric in ("containers", "ship_calls"):
         for number in range(40, 0, -1):
             day = today - timedelta(days=2 + 3 * number)
-            lines.append(f"busy-port,{metric},,{day:%Y-%m-%d},{day:%Y-%m-%d},{3 + number % 3},Harbour Watch,{day:%Y-%m-%d}")
+            lines.append(
+                f"busy-port,{metric},,{day:%Y-%m-%d},{day:%Y-%m-%d},{3 + number % 3},Harbour Watch,{day:%Y-%m-%d}"
+            )
         day = today - timedelta(days=2)
         lines.append(f"busy-port,{metric},,{day:%Y-%m-%d},{day:%Y-%m-%d},73,Harbour Watch,{day:%Y-%m-%d}")
     return "\n".join(lines) + "\n"
@@ -81,7 +83,9 @@ def test_each_desk_gets_its_own_and_it_is_said_why(tmp_path: Path) -> None:
         told = {
             each["metric"]: {
                 item["channel"]: item
-                for item in json.loads(run(tmp_path, "alerts", "explain", each["id"], "--json").stdout)["items"]
+                for item in json.loads(run(tmp_path, "alerts", "explain", each["id"], "--json").stdout)[
+                    "items"
+                ]
             }
             for each in listed
         }

@@ -25,7 +25,9 @@ _LIKE_LENGTH = 1.15
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def bounds_of_count(value: float, low: float | None, high: float | None, qualifier: str) -> tuple[float, float]:
+def bounds_of_count(
+    value: float, low: float | None, high: float | None, qualifier: str
+) -> tuple[float, float]:
     """Between which numbers the true one lies, as far as its source says: “about 258” may be 206 to 322."""
     least = value if low is None else min(value, low)
     most = value if high is None else max(value, high)

@@ -102,7 +102,7 @@ def _print(found: "WatchStatus") -> None:
         map(_site, found.sites),
     )
     say("")
-    for line in (*found.radar, *_outbox(found)):
+    for line in (*found.radar, *found.detectors, *_outbox(found)):
         say(line)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, select
+from sqlalchemy import Connection, Row, exists, func, select
 
 from db.chunks import chunks
 from db.keys import with_keys
@@ -55,6 +55,29 @@ def detections_of_look(connection: Connection, look: LookOfDetections) -> list[D
     here = (detection.c[name] == value for name, value in zip(names, look, strict=True))
     query = select(*_COLUMNS).where(*here, ~replaced).order_by(detection.c.at, detection.c.detection_id)
     return [_detection(row) for row in connection.execute(query)]
+
+
+def detections_by(connection: Connection, provider: str) -> list[Detection]:
+    """The newest version of everything that one source found, by site, look and time."""
+    later = detection.alias("later")
+    same = (later.c[name] == detection.c[name] for name in _KEY)
+    replaced = exists().where(*same, later.c.version > detection.c.version)
+    query = select(*_COLUMNS).where(detection.c.provider == provider, ~replaced)
+    ordered = query.order_by(
+        detection.c.site_id, detection.c.look_key, detection.c.at, detection.c.detection_id
+    )
+    return [_detection(row) for row in connection.execute(ordered)]
+
+
+def looks_by_source(connection: Connection, prefix: str, site_id: str | None = None) -> dict[str, int]:
+    """How many looks there are of each source whose name begins so, at one site or at all."""
+    here = [] if site_id is None else [detection.c.site_id == site_id]
+    number = func.count(detection.c.look_key.distinct())
+    query = select(detection.c.provider, number).where(
+        detection.c.provider.startswith(prefix, autoescape=True), *here
+    )
+    rows = connection.execute(query.group_by(detection.c.provider).order_by(detection.c.provider))
+    return {provider: looks for provider, looks in rows}  # noqa: C416 - rows are not pairs to mypy
 
 
 def _versions(connection: Connection, keys: set[tuple[str, str, str, str]]) -> list[Detection]:

@@ -14,6 +14,7 @@ from monitor.commands.backtest import backtest
 from monitor.commands.backup import backup, restore
 from monitor.commands.baseline import baseline
 from monitor.commands.demo import demo
+from monitor.commands.detector import detector_app
 from monitor.commands.doctor import doctor
 from monitor.commands.evaluate import evaluate_command
 from monitor.commands.history import history
@@ -45,6 +46,7 @@ app.command("poll")(poll_command)
 app.add_typer(sites_app, name="sites")
 app.add_typer(observations_app, name="observations")
 app.add_typer(imagery_app, name="imagery")
+app.add_typer(detector_app, name="detector")
 app.command(short_help="Show what was counted at a site, and how it is known.")(history)
 app.command("visits", short_help="Show which aircraft were at a site, and how sure that is.")(visits_command)
 app.add_typer(aircraft_app, name="aircraft")

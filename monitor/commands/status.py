@@ -106,7 +106,7 @@ def _print(found: "WatchStatus") -> None:
     )
     _print_passes(found.sites)
     say("")
-    for line in (*found.radar, *_outbox(found)):
+    for line in (*found.radar, *found.detectors, *_outbox(found)):
         say(line)
 
 

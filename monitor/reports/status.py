@@ -24,6 +24,7 @@ from db.provider_states import read_state
 from db.records import HOUR_S, CoverageHour, Outcome, ProviderState
 from db.silences import Silence, silences
 from monitor.app import App
+from monitor.derive.detecting import detector_sentences
 from monitor.feeds import Feed, Provider
 from monitor.feeds.providers import known_providers
 from monitor.flights.tracks.cadence import delivered_interval_s
@@ -101,6 +102,8 @@ class WatchStatus:
     """Looks that wait to be judged, counted up to 1,000."""
     radar: tuple[str, ...] = ()
     """What radar numbers have cost and what they lack, in sentences."""
+    detectors: tuple[str, ...] = ()
+    """Which detectors of the user's own have counted, and whether they are judged, in sentences."""
     storage: str = ""
     """Why nothing can be stored now, and how to mend it; '' while all is well."""
 
@@ -130,6 +133,7 @@ def gather_status(app: App, now: datetime) -> WatchStatus:
                     now,
                 )
             ),
+            detectors=tuple(detector_sentences(connection)),
             storage=database_trouble(app.settings, app.troubles),
         )
 

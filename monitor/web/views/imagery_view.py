@@ -12,6 +12,7 @@ from db.imagery import scenes
 from db.pixels import admissions, pixel_summaries
 from db.radar import radar_admissions
 from db.records import Cutout, Scene
+from monitor.derive.detecting import detector_sentences
 from monitor.imagery.cadence import Cadence, PassState
 from monitor.imagery.cutout import CUTOUT_LOOK_BACK, clear_scenes
 from monitor.imagery.grid import TOO_LARGE, site_grid
@@ -85,7 +86,11 @@ def measurable(connection: Connection, site: Site) -> tuple[str, ...]:
     seen_by_radar = sorted(
         radar_admissions(connection, site.id), key=lambda each: (not each.admitted, each.area)
     )
-    return (*_measurable_in_pictures(connection, site), *(each.words for each in seen_by_radar))
+    return (
+        *_measurable_in_pictures(connection, site),
+        *(each.words for each in seen_by_radar),
+        *detector_sentences(connection, site.id),
+    )
 
 
 def _measurable_in_pictures(connection: Connection, site: Site) -> tuple[str, ...]:

@@ -15,16 +15,23 @@ _FAILURE = tuple(cutout_failure.c[each.name] for each in fields(SceneFailure))
 _KEY = ("site_id", "provider", "collection", "item_id")
 
 
-def store_cutout(connection: Connection, made: Cutout, *, keep: int) -> None:
-    """Store a picture, forget that it failed before, and drop all but the `keep` newest of its site."""
+def store_cutout(connection: Connection, made: Cutout, *, keep: int, months: int = 0) -> None:
+    """Store a picture, forget that it failed before, and drop all of its site but the `keep` newest and one of each month.
+
+    Of the `months` newest months (UTC) that have any, the newest picture stays: what a place looked like long ago is seen beside
+    what it looks like now.
+    """
     upsert(connection, cutout, asdict(made), _KEY)
     same = (cutout_failure.c[name] == getattr(made, name) for name in _KEY)
     connection.execute(delete(cutout_failure).where(*same))
-    here = select(cutout.c.acquired_at).where(cutout.c.site_id == made.site_id)
-    oldest_kept = here.order_by(cutout.c.acquired_at.desc()).limit(1).offset(keep - 1).scalar_subquery()
-    connection.execute(
-        delete(cutout).where(cutout.c.site_id == made.site_id, cutout.c.acquired_at < oldest_kept)
-    )
+    of_site = cutout.c.site_id == made.site_id
+    taken = connection.execute(select(cutout.c.acquired_at).where(of_site).distinct()).scalars()
+    newest = sorted(taken, reverse=True)
+    by_month: dict[tuple[int, int], datetime] = {}
+    for at in newest:
+        by_month.setdefault((at.year, at.month), at)
+    kept = {*newest[:keep], *list(by_month.values())[:months]}
+    connection.execute(delete(cutout).where(of_site, cutout.c.acquired_at.not_in(kept)))
 
 
 def store_cutout_failure(connection: Connection, failed: SceneFailure) -> None:

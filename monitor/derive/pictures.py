@@ -23,6 +23,7 @@ from db.cutouts import (
 from db.engine import Connection, Engine, reading, writing
 from db.imagery import scenes
 from db.records import Cutout, Scene, SceneFailure
+from db.records.provenance import provenance_of
 from monitor.config.settings import SettingsError
 from monitor.feeds import FeedClient, FeedError, Provider
 from monitor.feeds.answers import status_phrase
@@ -43,8 +44,8 @@ from monitor.sites import Site
 
 PICTURE_HOSTS_OPTION = "picture_hosts"
 DEFAULT_PICTURE_HOSTS = ("amazonaws.com", "element84.com")
-PICTURES_KEPT_A_SITE = 6
-"""How many pictures of a site are kept."""
+PICTURES_KEPT_A_SITE, MONTHS_KEPT = 6, 24
+"""How many pictures of a site are kept, and for how many months one of each beside them."""
 PICTURE_BUDGET = RangeBudget()
 PICTURE_CAPS = Caps(body_bytes=PICTURE_BUDGET.size, connect_s=10, read_s=10, total_s=30)
 """For the client that reads pictures: no answer is larger than what one picture may cost."""
@@ -165,7 +166,7 @@ def _make(engine: Engine, due: _Due, client: FeedClient, now: datetime, hosts: S
         status = error.status if isinstance(error, FeedError) else None
         return CutoutReport(scene.site_id, scene.item_id, False, text, remote.spent, remote.requests, status)
     with writing(engine) as connection:
-        store_cutout(connection, _record(due, cut, now), keep=PICTURES_KEPT_A_SITE)
+        store_cutout(connection, _record(due, cut, now), keep=PICTURES_KEPT_A_SITE, months=MONTHS_KEPT)
     text = f"{due.site.name}: picture of {utc(scene.acquired_at)} by {scene.platform}."
     return CutoutReport(scene.site_id, scene.item_id, True, text, remote.spent, remote.requests)
 
@@ -193,7 +194,7 @@ def damaged_words(remote: RemoteFile) -> Iterator[None]:
 def _texts(due: _Due) -> Iterator[tuple[str, str]]:
     scene = due.scene
     yield "Title", f"{due.site.name}, {utc(scene.acquired_at)}"
-    yield "Copyright", copernicus_attribution(scene.acquired_at)
+    yield "Copyright", _attribution(scene)
     yield "Source", f"{scene.provider}/{scene.collection}/{scene.item_id}"
 
 
@@ -214,8 +215,18 @@ def _record(due: _Due, cut: CutoutImage, now: datetime) -> Cutout:
         bounds=cut.bounds,
         shown_share=cut.shown_share,
         outline=outline_digest(due.site),
-        attribution=copernicus_attribution(scene.acquired_at),
+        attribution=_attribution(scene),
         made_at=now,
+    )
+
+
+def _attribution(scene: Scene) -> str:
+    """Whose picture it is; what was made up for a scenario is nobody's."""
+    made = provenance_of(scene.provider)
+    return (
+        copernicus_attribution(scene.acquired_at)
+        if made == "recorded"
+        else f"{made.capitalize()} for a scenario: no picture of this place"
     )
 
 

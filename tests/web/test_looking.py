@@ -253,3 +253,29 @@ def test_an_unknown_site_is_told(page: Rig) -> None:
     answer = page.client.get("/sites/nowhere/look")
     assert answer.status_code == 404
     assert "no such site" in answer.text
+
+
+def test_one_picture_of_each_month_stays_and_any_two_can_be_compared(page: Rig) -> None:
+    days = [*range(3, 12), *range(60, 800, 11)]
+    with writing(page.app.engine) as connection:
+        for each in days:
+            made = picture(
+                NOW,
+                site_id="busy-port",
+                item_id=f"S2B_{each}",
+                acquired_at=NOW - timedelta(days=each),
+                bounds=FRAME,
+            )
+            store_cutout(connection, made, keep=6, months=24)
+    with reading(page.app.engine) as connection:
+        kept = pictures(connection, "busy-port")
+    taken = [each.acquired_at for each in kept]
+    assert taken[:6] == sorted(taken, reverse=True)[:6]
+    months = [(each.year, each.month) for each in taken[6:]]
+    assert len(set(months)) == len(months), "one of each month beside the newest"
+    assert len({(each.year, each.month) for each in taken}) == 24
+    one, other = kept[-1], kept[12]
+    html = page.client.get(f"{PATH}?scene={other.item_id}&other={one.item_id}").text
+    assert f"item={one.item_id}" in html
+    assert f"item={other.item_id}" in html
+    assert "data-compare" in html

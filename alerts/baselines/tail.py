@@ -26,6 +26,7 @@ _MOST_SE = 3.0
 _BET, _POWER, _LEAST_RANK = 0.9, 0.7, 0.01
 _MEAN_OF_POWER = _LEAST_RANK ** (1.0 - _POWER) + (1.0 - _LEAST_RANK ** (1.0 - _POWER)) / (1.0 - _POWER)
 _GOLDEN, _ROOT = (math.sqrt(5.0) - 1.0) / 2.0, math.sqrt(2.0)
+_CHOSEN = 1.5
 _MOST_IN_TURN, _NEARLY_ORDINARY = 2.0, 0.2
 
 
@@ -81,9 +82,12 @@ def seasonless_expectation(past: Looks) -> Expectation:
 
 
 def level_se(past: Looks, levels: Levels, dispersion: FloatArray) -> FloatArray:
-    """Standard error of the logarithm of the present level, [S]; 0 where the level never changed."""
+    """Standard error of the logarithm of the present level, [S]; 0 where the level never changed.
+
+    Half as much again as of a level that was given: this one, and where it begins, was chosen as the likeliest.
+    """
     present = np.where(past.member & levels.present, past.counts, 0.0).sum(axis=1)
-    return np.where(levels.moved, np.sqrt(dispersion / (present + 0.5)), 0.0)
+    return np.where(levels.moved, _CHOSEN * np.sqrt(dispersion / (present + 0.5)), 0.0)
 
 
 def predicted(

@@ -135,6 +135,7 @@ def _write(
 def _print(
     found: "SeriesBaseline", expected: "list[Expected]", known: "KnownHistory", watch: "SiteWatch"
 ) -> None:
+    from alerts.judging.forecast import FOUND_WORDS
     from monitor.reports.plots import terminal_plot
 
     key = found.series
@@ -143,6 +144,7 @@ def _print(
     say(
         f"Promised: at most {found.promised_a_year:.3g} false alarms a year in this series; attainable with whole counts: "
         f"{found.attainable_a_year:.3g}."
+        + (f" Found here within about two months: {FOUND_WORDS[found.finds]}." if found.finds else "")
     )
     say("")
     print_table(

@@ -17,14 +17,18 @@ from benchmarks import (
     baselines_judging,
     baselines_measured,
     baselines_pipeline,
+    baselines_sparse,
     baselines_speed,
     baselines_steps,
     baselines_study,
+    baselines_unkind,
 )
 
 PARTS: dict[str, Callable[[], None]] = {
     "Agreement with R's surveillance, 420 series": baselines_agreement.main,
     "Simulation study, 42 scenarios": baselines_study.main,
+    "False alarms in worlds that are not kind": baselines_unkind.main,
+    "Places that are seldom seen": baselines_sparse.main,
     "Real Sentinel-2 looks at 15 airports": baselines_aircraft.main,
     "Simulated daily flows": baselines_daily.main,
     "What is measured": baselines_measured.main,

@@ -110,7 +110,7 @@ def contaminated(series: int, rng: np.random.Generator) -> World:
 
 def _changed(series: int, rng: np.random.Generator, times: float, length: int | None) -> World:
     days = weeks(5)
-    mean = np.repeat(levels(series) / 2.0, len(days), axis=1)
+    mean = np.repeat(levels(series), len(days), axis=1)
     start = len(days) - 104 - _AFTER - (length or 0)
     mean[:, start : None if length is None else start + length] *= times
     counts = noise(mean, 2.0, rng)

@@ -12,6 +12,7 @@ from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
 ABSENCE_LEAST_EVENTS = 10
 _MOST_ALPHA = 0.05
+_SURGE, _LASTING_LOOKS = 2.0, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,24 @@ def judge_absence(looks: Looks) -> Absence:
 
 
 def present_rate(before: Looks) -> EventRate:
-    """The rate at the level before the stretch: a surge that ended long ago makes no silence rarer."""
+    """The rate that a silence is judged by: of all looks but those of surges, or of the present level once it has lasted.
+
+    A surge that ended makes no silence rarer. A level of few looks may be the quiet or the busy part of a year.
+    """
     exposure = np.where(before.member, before.exposure, 0.0)
     levels = find_levels(before.counts, exposure, before.member)
-    return learn_rate(cap_outliers(before, levels.ratio), scale=levels.ratio)
+    whole = learn_rate(cap_outliers(before))
+    moved = np.flatnonzero(levels.moved)
+    if not moved.size:
+        return whole
+    own, ratio = before.rows(moved), levels.ratio[moved]
+    surge = ratio > _SURGE * np.nanmedian(np.where(own.member, ratio, np.nan), axis=1)[:, None]
+    lasting = (own.member & levels.present[moved]).sum(axis=1) >= _LASTING_LOOKS
+    used = np.where(lasting[:, None], levels.present[moved], ~surge)
+    part = learn_rate(cap_outliers(Looks(own.counts, own.exposure, own.kind, own.member & used, own.faults)))
+    for all_of_them, those in zip(whole.parts(), part.parts(), strict=True):
+        all_of_them[moved] = those
+    return whole
 
 
 def silence_p(rate: EventRate, exposure: FloatArray) -> FloatArray:

@@ -12,10 +12,11 @@ from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
 LEVEL_LEAST_LOOKS = 4
 """Looks that a new level must have shown before anything is expected of it; fewer are a surge."""
+_LOWER_LEAST_LOOKS = 12
 LEVEL_EVIDENCE, _EVIDENCE_BRIEF, _BRIEF = 9.0, 12.0, 3
 """Log likelihood ratios (over the dispersion) that a level takes, and one of fewer than three looks."""
 _MOST_LEVELS = 5
-_NEWEST_ALONE, _OLDER_BLOCKS = 12, 24
+_NEWEST_ALONE, _OLDER_BLOCKS = 8, 20
 _PRIOR_DISPERSION, _PRIOR_LOOKS, _MOST_DISPERSED = 2.0, 10.0, 40.0
 
 
@@ -113,22 +114,23 @@ def _likeliest(
     y: FloatArray, e: FloatArray, used: BoolArray, phi: FloatArray, edges: IntArray
 ) -> tuple[IntArray, IntArray, BoolArray]:
     """First and last column (exclusive) of the likeliest stretch of each series, and whether it is likely enough."""
+    # Stretches in rows: a row is taken several times faster than a column.
     sums = [_upto(part, edges) for part in (y, e, used.astype(np.float64))]
     begin, end = np.triu_indices(len(edges), 1)
-    inside = [part[:, end] - part[:, begin] for part in sums]
-    total = [part[:, -1:] for part in sums]
-    (s, m, n), (whole, mean, looks) = inside, total
-    gain = gain_of_two(s, m, whole - s, mean - m)
-    gain = gain / phi[:, None] - np.where(np.minimum(n, looks - n) < _BRIEF, _EVIDENCE_BRIEF, LEVEL_EVIDENCE)
-    gain = np.where((n >= 1) & (looks - n >= LEVEL_LEAST_LOOKS), gain, -np.inf)
-    best = gain.argmax(axis=1)
-    likely: BoolArray = np.take_along_axis(gain, best[:, None], axis=1)[:, 0] > 0
+    s, m, n = (part[end] - part[begin] for part in sums)
+    whole, mean, looks = (part[-1] for part in sums)
+    gain = gain_of_two(s, m, whole - s, mean - m) / phi
+    gain -= np.where(np.minimum(n, looks - n) < _BRIEF, _EVIDENCE_BRIEF, LEVEL_EVIDENCE)
+    gain[(n < 1) | (looks - n < LEVEL_LEAST_LOOKS)] = -np.inf
+    best = gain.argmax(axis=0)
+    likely: BoolArray = gain[best, np.arange(len(best))] > 0
     return edges[begin[best]], edges[end[best]], likely
 
 
 def _upto(part: FloatArray, edges: IntArray) -> FloatArray:
+    """Sums up to each edge, [edges, S]."""
     summed = np.cumsum(np.pad(part, ((0, 0), (1, 0))), axis=1)
-    return summed[:, edges]
+    return np.ascontiguousarray(summed[:, edges].T)
 
 
 def gain_of_two(
@@ -186,12 +188,19 @@ def _relative(y: FloatArray, e: FloatArray, inside: BoolArray) -> FloatArray:
 
 
 def _present_level(level: FloatArray, used: BoolArray) -> FloatArray:
-    """The level of the newest stretch with enough looks, [S]: fewer are a surge, or the first looks of what is new."""
+    """The level of the newest stretch with enough looks, [S]: fewer are a surge, or the first looks of what is new.
+
+    A level below all before takes longer to be believed: a single low look is never unlikely, and were it expected at
+    once nobody would be told of a collapse.
+    """
     now = np.ones(len(level))
     for row in range(len(level)):
         own = level[row][used[row]]
         starts = np.flatnonzero(np.diff(own, prepend=np.nan) != 0)
         lengths = np.diff(np.append(starts, len(own)))
-        long = np.flatnonzero(lengths >= LEVEL_LEAST_LOOKS)
-        now[row] = own[starts[long[-1]]] if long.size else own[-1]
+        each = own[starts]
+        lowest = np.minimum.accumulate(np.append(np.inf, each[:-1])) > each
+        lowest[0] = False
+        long = np.flatnonzero(lengths >= np.where(lowest, _LOWER_LEAST_LOOKS, LEVEL_LEAST_LOOKS))
+        now[row] = each[long[-1]] if long.size else own[-1]
     return now

@@ -205,6 +205,10 @@ class EventRate:
     per_exposure: FloatArray
     dispersion: FloatArray
 
+    def parts(self) -> tuple[IntArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+        """All that is known, in order."""
+        return self.n, self.events, self.exposure, self.per_exposure, self.dispersion
+
     @property
     def cautious_dispersion(self) -> FloatArray:
         """The dispersion with a margin for how little n looks say of it."""

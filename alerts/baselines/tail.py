@@ -26,6 +26,9 @@ _MOST_SE = 3.0
 _BET, _POWER, _LEAST_RANK = 0.9, 0.7, 0.01
 _MEAN_OF_POWER = _LEAST_RANK ** (1.0 - _POWER) + (1.0 - _LEAST_RANK ** (1.0 - _POWER)) / (1.0 - _POWER)
 _GOLDEN, _ROOT = (math.sqrt(5.0) - 1.0) / 2.0, math.sqrt(2.0)
+_CHOSEN = 1.5
+FOUND_MULTIPLES = (1.5, 2.0, 3.0, 5.0, 10.0)
+_FOUND = 0.8
 _MOST_IN_TURN, _NEARLY_ORDINARY = 2.0, 0.2
 
 
@@ -81,9 +84,12 @@ def seasonless_expectation(past: Looks) -> Expectation:
 
 
 def level_se(past: Looks, levels: Levels, dispersion: FloatArray) -> FloatArray:
-    """Standard error of the logarithm of the present level, [S]; 0 where the level never changed."""
+    """Standard error of the logarithm of the present level, [S]; 0 where the level never changed.
+
+    Half as much again as of a level that was given: this one, and where it begins, was chosen as the likeliest.
+    """
     present = np.where(past.member & levels.present, past.counts, 0.0).sum(axis=1)
-    return np.where(levels.moved, np.sqrt(dispersion / (present + 0.5)), 0.0)
+    return np.where(levels.moved, _CHOSEN * np.sqrt(dispersion / (present + 0.5)), 0.0)
 
 
 def predicted(
@@ -188,6 +194,15 @@ def spent_in_turn(looks: Looks, at_least: FloatArray, more: FloatArray) -> Float
     A count is never told that is more than twice as likely as the promise.
     """
     return np.maximum(more + turn(looks) * (at_least - more), at_least / _MOST_IN_TURN)
+
+
+def smallest_found(most_ordinary: float, expected: float, dispersion: float, looks: float) -> float | None:
+    """The smallest of a few multiples of what is expected that one of so many looks tells in four of five cases; None: none of them."""
+    times = np.array(FOUND_MULTIPLES)
+    mean = times * max(expected, 0.0)
+    told = nb.sf(most_ordinary + 1.0, mean, nb.signed_size_of(mean, dispersion * mean))
+    found = 1.0 - (1.0 - told) ** max(1.0, looks) >= _FOUND
+    return float(times[found.argmax()]) if found.any() else None
 
 
 def _sum_newest(looks: Looks, width: int, factors: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -4,12 +4,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from alerts.baselines.budget import BUDGETED_RULES, TAIL_ALTERNATIVES
 from alerts.baselines.model import EXPOSURE_GATES
+from alerts.baselines.tail import smallest_found
 from alerts.baselines.usual import usual_of_series
 from alerts.judging.history import history_of
 from alerts.judging.verdicts import KnownHistory, context_of, placing_of, verdicts_on
@@ -20,6 +22,17 @@ from alerts.rules.series import certain_count, past_looks, series_of
 from alerts.watch import SiteWatch
 from db.records import Observation, SeriesKey
 
+_FOUND_WITHIN_YEARS = 1.0 / 6.0
+FOUND_WORDS: Mapping[float, str] = MappingProxyType(
+    {
+        1.5: "half as much again",
+        2.0: "a doubling",
+        3.0: "a trebling",
+        5.0: "five times the usual",
+        10.0: "ten times the usual",
+    }
+)
+"""What `SeriesBaseline.finds` is called."""
 MOST_DRAWN = 180
 """The newest looks that a plot shows with what was expected of each."""
 
@@ -88,6 +101,16 @@ class SeriesBaseline:
                 for each in self.rules
                 if each.judges and each.rule in BUDGETED_RULES
             )
+        )
+
+    @property
+    def finds(self) -> float | None:
+        """The smallest of a few multiples of the usual that a look of two months would surely enough tell; None where unknown."""
+        told = next((each.figures for each in self.rules if each.rule == "tail" and each.judges), {})
+        if not {"threshold", "expected", "dispersion"} <= told.keys() or told.get("side") != "high":
+            return None
+        return smallest_found(
+            told["threshold"], told["expected"], told["dispersion"], self.looks_a_year * _FOUND_WITHIN_YEARS
         )
 
     @property

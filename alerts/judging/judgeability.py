@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alerts.baselines.budget import BUDGETED_RULES
-from alerts.judging.forecast import SeriesBaseline, series_baseline, series_in
+from alerts.judging.forecast import FOUND_WORDS, SeriesBaseline, series_baseline, series_in
 from alerts.judging.knowable import known_at
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
@@ -72,6 +72,8 @@ def judgeability_words(found: SeriesBaseline) -> str:
         waiting = [
             f"{each.rule.replace('_', ' ')} needs {each.missing} more" for each in found.rules if each.missing
         ]
+        if found.finds is not None:
+            waiting.append(f"{FOUND_WORDS[found.finds]} is found within about two months")
         return "can be judged" + (f"; {', '.join(waiting)}" if waiting else "")
     if not found.usable:
         return f"cannot be judged yet: nobody has counted; needs {numbered(found.missing, 'usable look')}"

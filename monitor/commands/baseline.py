@@ -138,6 +138,7 @@ def _write(
 def _print(
     found: "SeriesBaseline", expected: "list[Expected]", known: "KnownHistory", watch: "SiteWatch"
 ) -> None:
+    from alerts.judging.forecast import FOUND_WORDS
     from monitor.reports.plots import terminal_plot
 
     key = found.series
@@ -149,6 +150,7 @@ def _print(
         f"Promised: {times_a_year(found.promised_a_year)} ({rounded_number(found.promised_a_year)} a year) a false alarm in "
         "this series; attainable with whole counts: "
         f"{rounded_number(found.attainable_a_year)} a year."
+        + (f" Found here within about two months: {FOUND_WORDS[found.finds]}." if found.finds else "")
     )
     if found.newest is not None and str(found.placing):
         say(f"The newest: {placed_words(found.newest, str(found.placing), watch.timezone)}")

@@ -12,7 +12,7 @@ from alerts.baselines.level import find_levels, steady
 from alerts.baselines.model import Series, clean_looks
 from alerts.baselines.special import BoolArray, FloatArray
 from alerts.baselines.step import Memory
-from alerts.baselines.tail import Expectation, judge_newest, stake
+from alerts.baselines.tail import Expectation, judge_newest, smallest_found, stake
 from monitor.bootstrap import RULES
 
 RULES_ASKED = ("record", "tail", "first_ever", "first_since", "absence", "step")
@@ -158,6 +158,19 @@ def test_what_whole_counts_leave_over_is_spent_in_turn() -> None:
     assert in_turn.mean() == pytest.approx(0.01, abs=0.002)
     # Five come at 5 % of looks: more than twice what is promised is never told.
     assert not (in_turn & (values[:, -1] < 6)).any()
+
+
+def test_what_can_be_found_is_said_beforehand() -> None:
+    """Of three looks of 4 with variance 6, one in five passes 12 after a doubling, nearly all after a trebling."""
+    rng = np.random.default_rng(12)
+    times = smallest_found(12.0, 4.0, 1.5, 3.0)
+    assert times == 3.0
+    caught = [
+        (rng.negative_binomial(k * 4.0 / 0.5, 1 / 1.5, (20_000, 3)) > 12).any(axis=1).mean()
+        for k in (2.0, 3.0)
+    ]
+    assert caught[0] < 0.8 <= caught[1]
+    assert smallest_found(12.0, 0.1, 1.5, 3.0) is None
 
 
 @pytest.mark.parametrize(("mean", "phi"), [(3.0, 0.1), (20.0, 0.3), (20.0, 0.95)])

@@ -172,6 +172,21 @@ def import_counts(
         raise typer.Exit(2)
 
 
+@observations_app.command("map")
+def map_columns(file: CountsFile) -> None:
+    """Print a first mapping for somebody else's table: save it, complete it, and give it to “import --map”.
+
+    It says what the header and the first rows show. What they do not show stands there as a question.
+    """
+    from monitor.imports import UnreadableFile, suggest_mapping
+
+    with opened(prepared=False) as app:
+        try:
+            say(suggest_mapping(file, app.sites))
+        except UnreadableFile as error:
+            raise InputError(f"{file}: {error}") from None
+
+
 @observations_app.command("check")
 def check_counts(
     file: CountsFile,

@@ -20,6 +20,7 @@ from monitor.imports.mapping import TableMapping, read_mapping
 from monitor.imports.rows import ImportedRecord, parse_row, parse_rows
 from monitor.imports.site_baselines import declared_of, load_declared
 from monitor.imports.sources import RawRow, Rows, csv_rows, exact_json, feature_rows, object_rows, open_rows
+from monitor.imports.suggested import suggest_mapping
 
 __all__ = [
     "ImportClock",
@@ -50,5 +51,6 @@ __all__ = [
     "plan_import",
     "read_mapping",
     "store_records",
+    "suggest_mapping",
     "withdraw_published",
 ]

@@ -380,15 +380,15 @@ class _Places:
                 f"{printable_value(text)} is the name of {', '.join(found)}",
                 'Say which under values in [site], as in {"Name" = "site-id"}',
             )
-        if self._how.skip_others:
+        if self._how.skip_others and folded(text) not in self._values:
             raise _SkippedError("the place is not watched")
         known = [
             *self._sites,
             *(name for site in self._sites.values() for name in _names_of(site, self._how.by)),
         ]
         raise BadCell(
-            f"{printable_value(text)} is not a watched site",
-            f'Name it under values in [site], or write others = "skip". {did_you_mean(text, known)}',
+            f"{printable_value(meant)} is not a watched site",
+            f'Name it under values in [site], or write others = "skip". {did_you_mean(meant, known)}',
         )
 
     def _position(self, cell: Callable[[str], str]) -> tuple[float, float]:

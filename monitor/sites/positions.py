@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import mgrs
 from mgrs.core import MGRSError
+from pyproj import Transformer
 
 _HIGHEST_LAT, _HIGHEST_LON = 90.0, 180.0
 _LONGEST = 4_000
@@ -36,7 +37,7 @@ def place_in(text: str) -> WrittenPlace | None:
         return None
     if re.match(r"(https?|geo):", text, re.IGNORECASE):
         return _of_link(text)
-    if (found := _of_mgrs(text)) is not None:
+    if (found := _of_mgrs(text) or _of_utm(text)) is not None:
         return found
     if _PLUS_CODE.fullmatch(text):
         raise PlaceError(
@@ -57,7 +58,11 @@ _SIGNS = str.maketrans(
     }
 )
 _WORDS = (
-    (r"\b(latitude|longitude|lat|lon|long|lng|широта|долгота|breite|länge)\b\.?\s*[:=]?", " "),
+    (r"северн\w*", "N"),
+    (r"южн\w*", "S"),
+    (r"восточн\w*", "E"),
+    (r"западн\w*", "W"),
+    (r"\b(latitude|longitude|lat|lon|long|lng|breite|länge)\b\.?\s*[:=]?|(широт|долгот)\w*\s*[:=]?", " "),
     (r"с\.?\s*ш\.?", "N"),
     (r"ю\.?\s*ш\.?", "S"),
     (r"в\.?\s*д\.?", "E"),
@@ -66,9 +71,9 @@ _WORDS = (
     (r"\b(south|süd|sud|sur)\b", "S"),
     (r"\b(east|ost|est|este)\b", "E"),
     (r"\b(west|ouest|oeste)\b", "W"),
-    (r"\b(degrees?|deg|grad)\b\.?", "°"),
-    (r"\b(minutes?|min)\b\.?", "'"),
-    (r"\b(seconds?|sec)\b\.?", '"'),
+    (r"(?<![^\W\d_])(degrees?|deg|grad)\b\.?", "°"),
+    (r"(?<![^\W\d_])(minutes?|min)\b\.?", "'"),
+    (r"(?<![^\W\d_])(seconds?|sec)\b\.?", '"'),
     ("''", '"'),
 )
 _NUMBER = r"\d{1,3}(?:\.\d+)?"
@@ -251,6 +256,32 @@ def _of_mgrs(text: str) -> WrittenPlace | None:
     return WrittenPlace(round(lat, 6), round(lon, 6), how)
 
 
+_UTM = re.compile(
+    r"(?P<zone>\d{1,2})\s*(?P<band>[C-HJ-NP-X])[\s,]+(?P<east>\d{6}(?:\.\d+)?)\s*(?:m\s*)?E?[\s,]+"
+    r"(?P<north>\d{1,8}(?:\.\d+)?)\s*(?:m\s*)?N?",
+    re.IGNORECASE,
+)
+_ZONES = 60
+
+
+def _of_utm(text: str) -> WrittenPlace | None:
+    found = _UTM.fullmatch(text)
+    if found is None or not 1 <= int(found["zone"]) <= _ZONES:
+        return None
+    band = found["band"].upper()
+    if band == "S":
+        raise PlaceError(
+            f"{text} looks like UTM, and S may be the southern half of the earth or the band from 32° to 40° north. "
+            "Write degrees or MGRS."
+        )
+    half = "+south" if band < "N" else ""
+    turn = Transformer.from_crs(
+        f"+proj=utm +zone={int(found['zone'])} {half} +datum=WGS84", "EPSG:4326", always_xy=True
+    )
+    lon, lat = turn.transform(float(found["east"]), float(found["north"]))
+    return _sound(lat, lon, "UTM") if abs(lat) <= _HIGHEST_LAT else None
+
+
 # --- links --------------------------------------------------------------------------------------------------------
 
 _PAIR = rf"([+-]?{_NUMBER})\s*(?:,|~|%2C|\s)\s*([+-]?{_NUMBER})"
@@ -262,7 +293,7 @@ _CENTRED = re.compile(rf"centerx:([+-]?{_NUMBER})/centery:([+-]?{_NUMBER})")
 _BEHIND_SLASH = re.compile(rf"[/#]([+-]?{_NUMBER}),([+-]?{_NUMBER})(?:[,/?#]|$)")
 _GEOHACK = re.compile(r"(\d+(?:\.\d+)?)_(?:(\d+(?:\.\d+)?)_)?(?:(\d+(?:\.\d+)?)_)?([NSEW])")
 # Each with the groups that are latitude and longitude.
-_IN_TEXT = ((_CENTRED, 2, 1), (_MAP, 2, 3), (_AT, 1, 2), (_BEHIND_SLASH, 1, 2), (_EMBEDDED, 2, 1))
+_IN_TEXT = ((_CENTRED, 2, 1), (_MAP, 2, 3), (_BEHIND_SLASH, 1, 2), (_AT, 1, 2), (_EMBEDDED, 2, 1))
 _LON_FIRST = ("yandex.", "2gis.")
 _SHORT = (
     "maps.app.goo.gl",
@@ -278,7 +309,7 @@ _SHORT = (
 _NAMED = (("mlat", "mlon"), ("lat", "lon"), ("lat", "lng"), ("lat", "long"), ("latitude", "longitude"))
 _PIN_KEYS = (
     *("q", "query", "daddr", "destination", "coordinate", "marker", "pt", "whatshere[point]", "viewpoint"),
-    *("ll", "center", "cp", "cbll", "sll", "loc", "at", "view", "c", "m"),
+    *("ll", "center", "cp", "cbll", "sll", "loc", "at", "view", "map", "m"),
 )
 
 
@@ -298,7 +329,7 @@ def _of_link(text: str) -> WrittenPlace:
         place = _sound(lat, lon, "a link")
         if place is not None:
             return place
-    if host in _SHORT or host.endswith(".goo.gl"):
+    if host in _SHORT or host.endswith(".goo.gl") or parts.path.startswith(("/go/", "/maps/-/")):
         raise PlaceError(
             "This short link holds no coordinates. Open it and copy the address that it leads to, or the coordinates."
         )
@@ -320,8 +351,19 @@ def _in_link(text: str, values: Mapping[str, str], *, lon_first: bool) -> Iterat
     """Every place in a link, what was chosen before where the map was looking."""
     yield from ((float(found[1]), float(found[2])) for found in _PIN.finditer(text))
     yield from _in_values(values, lon_first=lon_first)
+    for written in (*values.values(), *text.split("/")):
+        # Services put a pin into the address as they show it.
+        if "°" in written and (place := _written_out(written)) is not None:
+            yield place.lat, place.lon
     for pattern, lat, lon in _IN_TEXT:
         yield from ((float(found[lat]), float(found[lon])) for found in pattern.finditer(text))
+
+
+def _written_out(text: str) -> WrittenPlace | None:
+    try:
+        return _of_degrees(text.replace("+", " "))
+    except PlaceError:
+        return None
 
 
 def _in_values(values: Mapping[str, str], *, lon_first: bool) -> Iterator[tuple[float, float]]:

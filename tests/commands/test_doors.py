@@ -78,6 +78,15 @@ def test_a_newcomer_adds_a_yard_and_imports_a_colleagues_table(sitewatch: Sitewa
     assert planned["series"][0]["highest"] == 73
 
 
+def test_a_first_mapping_is_printed(sitewatch: Sitewatch, tmp_path: Path) -> None:
+    Path("a.csv").write_text("Day,Railcars\n2023-10-05,7\n", encoding="utf-8")
+    answer = sitewatch("observations", "map", "a.csv")
+    assert answer.code == 0
+    assert 'metric = "railcars"' in answer.out
+    Path("a.csv").write_bytes(b"\x89PNG\xff")
+    assert sitewatch("observations", "map", "a.csv").code == 2
+
+
 def test_faults_of_a_table_end_a_dry_run_with_2(sitewatch: Sitewatch, tmp_path: Path) -> None:
     Path("a.csv").write_text("Yard,Date,Wagons\nNowhere,05/10/2023,7\n", encoding="utf-8")
     Path("mapping.toml").write_text(MAPPING, encoding="utf-8")

@@ -17,7 +17,14 @@ from db.engine import reading
 from db.observations import looks
 from db.records import Observation
 from monitor.errors import InputError
-from monitor.imports import ImportReport, PlannedImport, import_file, plan_import, read_mapping
+from monitor.imports import (
+    ImportReport,
+    PlannedImport,
+    import_file,
+    plan_import,
+    read_mapping,
+    suggest_mapping,
+)
 from monitor.imports.faults import BadCell
 from monitor.imports.load import check_file
 from monitor.imports.written_dates import TimeForm, read_span
@@ -522,6 +529,46 @@ def test_workbooks_that_are_none_or_too_much(tmp_path: Path) -> None:
     data[at : at + 4] = (2**30).to_bytes(4, "little")
     path.write_bytes(data)
     assert "unpacks to more than 512 MiB" in faults(tmp_path, path, BOOK_MAP)
+
+
+# --- a first mapping --------------------------------------------------------------------------------
+
+
+def test_a_table_suggests_its_mapping(tmp_path: Path) -> None:
+    text = suggest_mapping(
+        table(tmp_path, DAILY_FLIGHTS.replace("-19,", "-2019,").replace("02-01", "13-01")), CAST_BY_ID
+    )
+    assert 'column = "APT_ICAO"\nothers = "skip"' in text
+    assert 'column = "FLT_DATE"\nformat = "DD-MM-YYYY"' in text
+    assert 'column = "FLT_ARR_1"\nmetric = "METRIC"' in text
+    assert "YEAR" not in text.replace("format", "")
+
+
+def test_a_suggestion_that_is_complete_can_be_used_as_it_is(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "a.xlsx", Sheet=[["Port", "Day", "Railcars"], ["Busy Port", date(2023, 6, 5), 3]]
+    )
+    assert [each[3:] for each in brought(tmp_path, path, suggest_mapping(path, CAST_BY_ID))] == [
+        ("railcars", "", 3)
+    ]
+
+
+def test_what_a_table_does_not_show_is_asked(tmp_path: Path) -> None:
+    path = table(tmp_path, "Reef,Date,Boats\nA,05/04/1995,3\nB,06/04/1995,2\n")
+    text = suggest_mapping(path, CAST_BY_ID)
+    assert 'values = {"A" = "SITE", "B" = "SITE"}' in text
+    assert "Keep one: DD/MM/YYYY, MM/DD/YYYY" in text
+    # As long as nobody answers, nothing is read; a site that the mapping names and nobody watches is no other place.
+    assert '"SITE" is not a watched site' in faults(tmp_path, path, text)
+    assert '"SITE" is not a watched site' in faults(
+        tmp_path, path, text.replace("[site]", '[site]\nothers = "skip"')
+    )
+    assert "Say which of its numbers is the day" in faults(
+        tmp_path, path, text.replace('"SITE"', '"busy-port"')
+    )
+    bare = suggest_mapping(table(tmp_path, "n\n3\n"), CAST_BY_ID)
+    assert 'column = "COLUMN"' in bare
+    assert 'id = "SITE"' in bare
 
 
 # --- mappings ---------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ A_SECOND = 1 / 3600
         "39°13'27\" с.ш. 125°40'12\" в.д.",
         "39° 13' 27\" Nord, 125° 40' 12\" Ost",
         "39 degrees 13 minutes 27 seconds north, 125 deg 40 min 12 sec east",
+        "39deg 13min 27sec N 125deg 40min 12sec E",
+        "39°13'27\" северной широты 125°40'12\" восточной долготы",
         "51S YD 30480 45044",
         "51SYD3048045044",
         "51s yd 30480 45044",
@@ -58,6 +60,9 @@ A_SECOND = 1 / 3600
         "https://maps.google.com/?q=39.2241,125.67",
         "https://www.google.com/maps/search/?api=1&query=39.2241%2C125.67",
         "https://www.google.com/maps/embed?pb=!1m18!2d125.67!3d39.2241",
+        "https://www.google.com/maps/place/39%C2%B013'27.0%22N+125%C2%B040'12.0%22E/",
+        "https://www.google.com/maps/dir//39.2241,125.67/@39.1,125.5,12z",
+        "https://wego.here.com/?map=39.2241,125.67,12,normal",
         "https://www.openstreetmap.org/#map=15/39.2241/125.6700",
         "https://www.openstreetmap.org/?mlat=39.2241&mlon=125.67#map=12/38.1/124.2",
         "https://www.bing.com/maps?cp=39.2241~125.67&lvl=15",
@@ -117,6 +122,10 @@ def test_the_other_halves_of_the_earth(text: str, place: tuple[float, float]) ->
         ("99S DJ 1234 5678", "no such square"),
         ("8Q98+XG Pyongyang", "Plus Code"),
         ("https://maps.app.goo.gl/abcdef", "short link"),
+        ("https://osm.org/go/0MbEUuTq=", "short link"),
+        ("https://yandex.ru/maps/-/CDabc", "short link"),
+        ("51S 730480 4345043", "southern half"),
+        ("99N 730480 4345043", "is none"),
         ("https://what3words.com/a.b.c", "what3words"),
         ("https://example.org/places/7", "no coordinates"),
         ("https://[bad/@1,2", "cannot be read"),
@@ -166,6 +175,20 @@ def mgrs_of(lat: float, lon: float) -> str:
     row = _ROWS[(int(north // 100_000) + (5 if zone % 2 == 0 else 0)) % 20]
     band = _BANDS[min(int((lat + 80) // 8), 19)]
     return f"{zone}{band} {column}{row} {int(east % 100_000):05d} {int(north % 100_000):05d}"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("52N 631676.68 4695429.23", (42.4, 130.6)),
+        ("19F 527530 4249890", (-51.9, -68.6)),
+        ("33U, 500000mE, 5000000mN", (45.153, 15)),
+    ],
+)
+def test_utm(text: str, place: tuple[float, float]) -> None:
+    found = place_in(text)
+    assert found is not None
+    assert [found.lat, found.lon] == pytest.approx(place, abs=0.002)
 
 
 @given(st.floats(-79, 55), st.floats(-179.9, 179.9))

@@ -1,19 +1,26 @@
 """Slack by bot token: one message an incident, amended; a thread; a picture; repeats spotted; refusals understood."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from slackblocks.blocks import ActionsBlock
 from slackblocks.elements import Button, Element
+from sqlalchemy import Engine
 
-from alerts.channels import Link, Message, SendError
+from alerts.channels import HttpAnswer, HttpPost, Link, Message, SendError
 from alerts.channels.slack_bot import SlackBotChannel, bot_payload
-from tests.kit.channel_contract import MESSAGE
+from alerts.delivery.worker import deliver_due
+from db.deliveries import deliveries
+from db.engine import reading, writing
+from db.records import Delivery
+from tests.kit.channel_contract import MESSAGE, NOON
 from tests.kit.fakes.http_post import LoopbackPost
 from tests.kit.fakes.slack import Scripted, fault_of_blocks
 from tests.kit.fakes.slack_api import CHANNEL, TOKEN, SlackApi
+from tests.kit.owing import owe_event, store_alert, store_event
 
 ACKNOWLEDGE = Link("Acknowledge", "https://watch.example.org/alerts/1#acknowledge")
 OPENED = replace(MESSAGE, image_png=None, image_alt="", actions=(ACKNOWLEDGE,))
@@ -146,3 +153,63 @@ def test_buttons_lead_to_pages_and_keep_the_limits_by_an_independent_count() -> 
     assert not [
         block for block in bot_payload(hostile, buttons=False)["blocks"] if block["type"] == "actions"
     ]
+
+
+def test_over_a_kill_after_slack_took_it_an_incident_has_one_message_and_one_line_a_change(
+    engine: Engine, api: SlackApi
+) -> None:
+    """The process dies when Slack has the message and nobody has noted it, at each of the story's messages."""
+    with writing(engine) as connection:
+        store_alert(connection, 1, NOON)
+        owe_event(connection, 1, ["bot"], NOON)
+        store_event(connection, 1, 2, "resolved", NOON)
+        owe_event(connection, 1, ["bot"], NOON, seq=2)
+
+    class KilledError(BaseException):
+        pass
+
+    class DyingPost:
+        """Dies once Slack has answered a post with a message of its own."""
+
+        def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+            answer = LoopbackPost(5)(url, body, headers)
+            if url.endswith("chat.postMessage"):
+                raise KilledError
+            return answer
+
+    def compose(row: Delivery) -> Message:
+        return replace(OPENED if row.event_seq == 1 else RESOLVED, identity=row.identity)
+
+    def standing(moment: datetime) -> Callable[[], datetime]:
+        return lambda: moment
+
+    def sender(post: HttpPost) -> SlackBotChannel:
+        made = SlackBotChannel("bot", TOKEN, CHANNEL, post, api_url=api.root)
+        made.min_interval_s = 0.0
+        return made
+
+    now = NOON
+    for number in range(2):
+        with pytest.raises(KilledError):
+            deliver_due(
+                engine, {"bot": sender(DyingPost())}, compose, standing(now), f"dies {number}", limit=1
+            )
+        now += timedelta(minutes=5)
+        deliver_due(
+            engine, {"bot": sender(LoopbackPost(5))}, compose, standing(now), f"next {number}", limit=1
+        )
+    [root] = api.top
+    assert headlines(api.top) == ["Back to 3"]
+    assert headlines(api.thread(root["ts"])) == ["Back to 3"]
+    with reading(engine) as connection:
+        assert [each.state for each in deliveries(connection)] == ["sent", "sent"]
+
+
+def test_a_place_for_the_file_that_is_none_is_told(api: SlackApi) -> None:
+    posted = json.dumps({"ok": True, "ts": "1.1"})
+    nowhere = json.dumps({"ok": True, "upload_url": "ftp://x", "file_id": "F1"})
+    api.desk.script.extend([Scripted(200, posted), Scripted(200, nowhere)])
+    assert "named no address for the file" in bot(api).send(MESSAGE).note
+    full = json.dumps({"ok": True, "upload_url": f"{api.desk.root}/upload/v1/F1", "file_id": "F1"})
+    api.desk.script.extend([Scripted(200, posted), Scripted(200, full), Scripted(507, "full")])
+    assert "answered HTTP 507" in bot(api).send(MESSAGE).note

@@ -1,6 +1,8 @@
 """Webhooks, ntfy, Mattermost and Apprise: what goes over the wire, checked by libraries of others where there are any."""
 
 import json
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ from svix import WebhookVerificationError as SvixError
 
 from alerts.channels import HttpAnswer, Link
 from alerts.channels.apprise_sink import apprise_notifier, harmless
-from alerts.channels.mattermost import CHAT_LIMIT, mattermost_payload
+from alerts.channels.mattermost import CHAT_LIMIT, MattermostChannel, mattermost_payload
 from alerts.channels.ntfy import BODY_BYTES, MESSAGE_BYTES, NtfyChannel, ntfy_payload
 from alerts.channels.webhook import WebhookChannel, webhook_payload
 from tests.kit.channel_contract import MESSAGE, poisoned
@@ -153,3 +155,17 @@ def test_an_address_that_apprise_does_not_know_is_refused_without_being_shown() 
     with pytest.raises(ValueError, match="knows no such address") as caught:
         apprise_notifier("pigeon://hidden-token")
     assert "hidden" not in str(caught.value)
+
+
+def test_a_chat_server_whose_own_script_failed_is_told_of_and_gets_no_second_message() -> None:
+    def failing(url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+        return HttpAnswer(200, '{"success": false}')
+
+    receipt = MattermostChannel("chat", "https://chat.example/hooks/x", failing).send(MESSAGE)
+    assert "says that it failed" in receipt.note
+
+
+def test_without_apprise_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(ValueError, match=r"sitewatch\[apprise\]"):
+        apprise_notifier("json://127.0.0.1")

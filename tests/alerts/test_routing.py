@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,15 +21,16 @@ from alerts.judging.judge import JudgingContext, judge_pending
 from alerts.routing import AlertFacts, ChannelPolicy, Matcher, Route, Routing
 from alerts.watch import SiteWatch, merge_watch
 from db.alerts import acknowledge, alerts
-from db.deliveries import claim, deliveries, enqueue, next_due
+from db.deliveries import claim, deliveries, enqueue, mark_dead, next_due
 from db.engine import reading, writing
 from db.observations import record_observations
-from db.records import Delivery, Observation
+from db.records import Delivery, DeliveryState, Observation
 from db.schema import channel_state, delivery
 from db.silences import add_silence
 from monitor.bootstrap import RULES
 from monitor.ops.heartbeat import stuck_outbox
 from monitor.sites.kinds import KINDS
+from monitor.web.views.alert_view import _DELIVERY_WORDS
 from tests.alerts.test_deliver_store import LONGEST
 from tests.kit.builders import at, look
 
@@ -519,3 +521,35 @@ def test_what_was_not_sent_for_its_age_or_for_a_silence_says_so(engine: Engine) 
         explained(engine, ("desk",), Routing(), "2023-06-03")["desk"]
         == "silenced: Not sent. Silenced: works."
     )
+
+
+def test_what_is_given_up_being_sent_digested_or_without_a_channel_is_said(engine: Engine) -> None:
+    routing = Routing(policies={"mail": DAILY})
+    channels = ("dead", "going", "mail", "gone", "later")
+    judged(engine, routing, channels, *quiet_year(), surge())
+    now = at("2023-06-02T05:30")
+    paces = dict.fromkeys(("dead", "going"), 0.0)
+    with reading(engine) as connection:
+        [alert] = alerts(connection)
+    for name, pace in paces.items():
+        held = claim(engine, "worker", now, {name: pace}, LONGEST)
+        assert held is not None
+        if name == "dead":
+            with writing(engine) as connection:
+                mark_dead(connection, held, error="Nobody wants it.")
+    assert enqueue_daily_digests(engine, 1, routing, channels, now) == 1
+    told = explained(engine, ("dead", "going", "mail", "later"), routing, "2023-06-02T06:00")
+    assert "dead: Given up after 1 tries: Nobody wants it." in told["dead"]
+    assert "sending: Being sent just now, at try 1." in told["going"]
+    assert "bundled: Stands in a daily digest that is not sent yet." in told["mail"]
+    assert told["gone"].endswith("The channel is no longer set up.")
+    assert "queued: Due" in told["later"] or "queued: Waits" in told["later"]
+    desk = Desk("mail")
+    deliver_due(engine, {"mail": desk}, written, Clock("2023-06-02T06:00"), "worker", routing=routing)
+    told = explained(engine, channels, routing, "2023-06-02T07:00")
+    assert "bundled: Told in the daily digest that was sent on 2023-06-02 06:00 UTC." in told["mail"]
+    assert alert.id
+
+
+def test_the_page_has_words_for_every_state_of_a_message() -> None:
+    assert set(_DELIVERY_WORDS) == set(get_args(DeliveryState))

@@ -48,15 +48,13 @@ channels = "morning"
 
 def rows(today: datetime) -> str:
     """A year of quiet counts of two sorts, and yesterday's surge in both."""
-    lines = ["site_id,metric,subject,period_start,period_end,value,publisher,result_time"]
+    lines = ["site_id,start,metric,value,published,publisher"]
     for metric in ("containers", "ship_calls"):
-        for number in range(40, 0, -1):
+        for number in range(40, -1, -1):
             day = today - timedelta(days=2 + 3 * number)
-            lines.append(
-                f"busy-port,{metric},,{day:%Y-%m-%d},{day:%Y-%m-%d},{3 + number % 3},Harbour Watch,{day:%Y-%m-%d}"
-            )
-        day = today - timedelta(days=2)
-        lines.append(f"busy-port,{metric},,{day:%Y-%m-%d},{day:%Y-%m-%d},73,Harbour Watch,{day:%Y-%m-%d}")
+            known = day + timedelta(days=1)
+            value = 3 + number % 3 if number else 73
+            lines.append(f"busy-port,{day:%Y-%m-%d},{metric},{value},{known:%Y-%m-%d},Harbour Watch")
     return "\n".join(lines) + "\n"
 
 

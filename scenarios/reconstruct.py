@@ -365,7 +365,7 @@ def _vladivostok(dark: timedelta) -> Story:
     ]
     windows = [(begins - timedelta(minutes=2), lost + timedelta(minutes=76))]
     windows.append((back - timedelta(minutes=4), back + timedelta(minutes=10)))
-    return Story("reconstructed-flights", windows, flights, circles=AS_SHIPPED)
+    return Story("reconstructed-flights", windows, flights, step=timedelta(minutes=1), circles=AS_SHIPPED)
 
 
 def _edge_nm() -> float:

@@ -54,14 +54,16 @@ Airports that nobody watches are weighed too.
 
 "Attainable" is what a judge finds who knows where all the other flights went: for each loss of signal it takes the field to which most of those
 most like it led, and chooses afterwards how many it asks. The rule cannot know that; what such a judge cannot tell, what is left does not tell. Where
-it finds far more than the rule, the routes into the field would have to be known or learnt.
+it finds far more than the rule, the routes into the field would have to be known or learnt: with flight lists the rule knows where and when
+the others landed, half an hour later, with callsign and type, as a provider tells.
 """
 _HALVES = """
 All masks and fields together. The constants of the rule were set on the first 90 minutes; the landing direction turned round between
 the halves, which led to one change of the rule itself (a field counts as heard only on the side that others were heard on). The second half was looked at
-since: that airports near by weigh in full, and know their runways, was found in its false visits. So no row of this table is of data that nobody looked at.
+since: that airports near by weigh in full, and know their runways, was found in its false visits, and its totals were read three times while the way to a
+runway and the trades of aircraft were added, all of whose numbers were set on the first. So no row of this table is of data that nobody looked at.
 The third row knows what the service would have told of the first half under the same mask: visits, and losses that led past or elsewhere.
-The last one knows, of all flights but the one that is judged, where and when they landed and took off, half an hour later: as a provider's flight lists tell.
+The last one knows, of all flights but the one that is judged, where and when they landed and took off, half an hour later, with callsign and type: as a provider's flight lists tell.
 """
 _SCORES = """
 ### How far its odds can be trusted
@@ -159,13 +161,13 @@ def report(processes: int = PROCESSES) -> Iterator[str]:
 
 
 def _masked_section(masked: MaskedParis) -> Iterator[str]:
-    yield "| taken away | field | heard coming | recall | precision | false visits of flights that passed | departures found | median error | attainable recall | attainable precision |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
+    yield "| taken away | field | heard coming | recall | precision | false visits of flights that passed | departures found | median error | recall with flight lists | attainable recall | attainable precision |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for cell in masked.cells():
         found = cell.found
         error = f"{median(found.errors_s):+.0f} s" if found.errors_s else "–"
         best = " | ".join(map(str, cell.attainable))
-        yield f"| {cell.of.name} | {NAMES[cell.of.place.id]} | {_figures(found)} | {error} | {best} |"
+        yield f"| {cell.of.name} | {NAMES[cell.of.place.id]} | {_figures(found)} | {error} | {cell.listed.arrivals} | {best} |"
     yield _HALVES
     yield ""
     yield "| part | heard coming | recall | precision | false visits of flights that passed | departures found |"

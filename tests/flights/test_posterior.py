@@ -15,10 +15,7 @@ from monitor.flights.signal_loss.estimates import approach_side, on_approach
 from monitor.flights.signal_loss.gaps import Gap, GapEnd, flew_in, last_before_silence
 from monitor.flights.signal_loss.geometry import (
     course_ratio,
-    glide_path_likelihood,
-    is_on_final,
     vertical_ratio,
-    way_to_runway_nm,
 )
 from monitor.flights.signal_loss.hearing import hearing_of
 from monitor.flights.signal_loss.performance import Performance, performance_of
@@ -124,36 +121,6 @@ def test_a_descent_to_the_field_fits_and_level_flight_above_it_does_not() -> Non
     assert vertical_ratio(end(60, 0, 180, 16_000, -1500), away(np.nan), away(60), outbound=False)[0] == 1.0
 
 
-@pytest.mark.parametrize(
-    ("lost", "way_nm", "final"),
-    [
-        (end(10, 90, 270, 3_000), 9, True),
-        (end(10, 270, 90, 3_000), 9, True),
-        (end(10, 60, 180, 3_000), 13, False),  # base leg: 5 NM to the centreline, 7.7 NM along it
-        (end(10, 90, 90, 3_000), None, False),  # flying away
-        (end(10, 0, 0, 3_000), None, False),
-        (end(60, 90, 270, 18_000), None, False),  # too far for a final approach
-    ],
-)
-def test_the_way_to_a_runway_is_straight_in_or_by_joining_the_final(
-    lost: GapEnd, way_nm: float | None, final: bool
-) -> None:
-    way = way_to_runway_nm(lost, FIELD)
-    assert way == (None if way_nm is None else pytest.approx(way_nm, abs=0.5))
-    assert is_on_final(lost, FIELD) is final
-
-
-def test_a_height_fits_the_way_that_is_left_on_three_degrees() -> None:
-    assert glide_path_likelihood(10, 3_000) > 0.9
-    assert glide_path_likelihood(10, 9_000) < 0.1 > glide_path_likelihood(30, 3_000)
-
-
-def test_of_two_fields_the_one_whose_final_is_joined_is_likelier() -> None:
-    plain = place_of(replace(FIELD.site, runways=()))
-    base_leg = end(10, 60, 180, 3_000, -600)
-    assert chance(judged(base_leg, outlook())) > chance(judged(base_leg, outlook(), places=(plain,)))
-
-
 def test_all_answers_add_up_to_one() -> None:
     lost, back = end(135, 0, 180, 33_000), end(135, 0, 0, 33_000)
     later = replace(back, fix=replace(back.fix, at=NOON + timedelta(hours=3)))
@@ -203,11 +170,11 @@ def test_two_earlier_flights_of_a_scheduled_number_make_it_nearly_certain() -> N
         "a", 1, FIELD.id, "7277a9", "confirmed", 3, NOON, None, NOON, NOON, NOON, callsign="KOR272"
     )  # fmt: skip
     flight = Aircraft("7277cf", "KOR272")
-    history = flight_history([seen, replace(seen, visit_id="b")], flight, frozenset(), "", {})
+    history = flight_history([seen, replace(seen, visit_id="b")], flight, frozenset(), "")
     assert chance(judged(lost, outlook(others=rival))) < 0.7
     assert chance(judged(lost, outlook(others=rival, habits=history.habits))) > 0.9
     # Another number of the same airline says far less, and the number stays when only the flight's own evidence counts.
-    assert flight_history([seen], replace(flight, callsign="KOR151"), frozenset(), "", {}).habits == ()
+    assert flight_history([seen], replace(flight, callsign="KOR151"), frozenset(), "").habits == ()
     assert history.of_number.habits == history.habits
 
 
@@ -229,9 +196,9 @@ def test_history_backs_off_from_the_flight_number_to_the_class() -> None:
     states = ("present", "confirmed", "withdrawn", "through_flight", "diverted", "lost_toward")
     visits = [replace(visit, visit_id=state, state=state) for state in states]  # type: ignore[arg-type]
     kinds = frozenset({"class:vip_military"})
-    (habit,) = flight_history(visits, Aircraft("15521b"), kinds, "", {}).habits
+    (habit,) = flight_history(visits, Aircraft("15521b"), kinds, "").habits
     assert (habit.landed, habit.flew_on) == ({"f": 2}, 2)
-    assert flight_history(visits, Aircraft("15521b"), frozenset({"class:airliner"}), "", {}) == History()
+    assert flight_history(visits, Aircraft("15521b"), frozenset({"class:airliner"}), "") == History()
     shares = History((Habit(10.0, {"f": 10}, 0), Habit(0.1, {"g": 2}, 0))).landing_shares(
         {"f": 0.5, "g": 0.5}
     )

@@ -7,6 +7,7 @@ import numpy as np
 
 from db.records import Fix
 from monitor.flights.signal_loss.gaps import GapEnd
+from monitor.flights.signal_loss.performance import Trade, performance_of
 from monitor.sites.geodesy import NM_PER_DEGREE, Floats, wrap_longitudes
 
 FLEW_ON = ""
@@ -15,6 +16,9 @@ _STEP_NM = 3.0
 """Flights so far apart are one step unlike each other."""
 _STEP_FT, _STEP_TURN, _STEP_FPM, _STEP_KT = 1_500.0, 0.5, 800.0, 60.0
 STATE_LENGTH = 7
+_OTHER_TRADE = 4.0
+"""Airliners and business aircraft are two steps unlike each other (squared)."""
+_BOTH = {"airline", "business"}
 _LEAST = 1e-4
 
 
@@ -25,6 +29,7 @@ class KnownFlight:
     icao24: str
     to: str
     states: Floats
+    trade: Trade = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +42,17 @@ class Corridors:
     )
     """Which flight each state is of."""
     to: tuple[str, ...] = ()
+    trades: tuple[Trade, ...] = ()
 
     def alike(self, end: GapEnd) -> Mapping[str, float]:
         """Count the flights that were in a like state, by where they went; each counts once, by its nearest state, from 0 to 1."""
         if not self.to:
             return {}
+        trade = performance_of(end.fix.type_code).trade
         apart = _apart(self.states, state_of(end.fix, end.course_deg, end.rate_fpm))
         nearest = np.full(len(self.to), np.inf)
         np.minimum.at(nearest, self.flight, apart)
+        nearest += [_OTHER_TRADE if {trade, each} == _BOTH else 0.0 for each in self.trades]
         near = np.exp(-nearest / 2)
         found: dict[str, float] = {}
         for to, weight in zip(self.to, near.tolist(), strict=True):
@@ -61,6 +69,7 @@ def corridors_of(flights: Sequence[KnownFlight]) -> Corridors:
         np.concatenate([each.states for each in flights]),
         np.repeat(np.arange(len(flights)), [len(each.states) for each in flights]),
         tuple(each.to for each in flights),
+        tuple(each.trade for each in flights),
     )
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -18,10 +18,12 @@ LOOKED_AT_FOR = timedelta(minutes=30)
 RELIABLE_REPORTS = 3
 RELIABLE_S = 30.0
 """A report that stands alone may be a ghost: these many, over so long, make a flight."""
+_NOTICED = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _MOVED_S = 60.0
 _AROUND_S = 180.0
 _MOVED_NM = 0.5
+_STILL_NM = 0.03
 _FULL_TURN_DEG = 360.0
 _LITTLE = timedelta(minutes=2)
 
@@ -60,6 +62,11 @@ class Gap:
     def settled_after(self) -> timedelta:
         """How long this aircraft must be silent before the silence means anything."""
         return max(SIGNAL_LOST_AFTER, 2 * self.longest_before)
+
+    @property
+    def noticed_after(self) -> timedelta:
+        """How long this aircraft must be missed while it is still in the area asked about: two reports and a minute."""
+        return max(_NOTICED, 2 * self.longest_before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,16 @@ def _end(leg: TrackSegment) -> GapEnd:
     last = leg.fixes[-1]
     around = [fix for fix in leg.fixes if seconds_between(fix, last) <= _AROUND_S]
     late = next((fix for fix in reversed(around) if seconds_between(fix, last) >= _MOVED_S), around[0])
-    return _moving(last, (late, last), (around[0], last))
+    end = _moving(last, (late, last), (around[0], last))
+    return replace(end, airborne=False) if _stands(around) else end
+
+
+def _stands(around: Sequence[Fix]) -> bool:
+    """Whether it did not move for its last minute: then it is on the ground, whatever it says of its height."""
+    last = around[-1]
+    minute = [fix for fix in around if seconds_between(fix, last) <= 2 * _MOVED_S]
+    still = all(apart_nm(fix, last) < _STILL_NM for fix in minute)
+    return still and seconds_between(minute[0], last) >= _MOVED_S
 
 
 def _moving(fix: Fix, way: tuple[Fix, Fix], climb: tuple[Fix, Fix]) -> GapEnd:

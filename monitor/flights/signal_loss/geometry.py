@@ -1,4 +1,4 @@
-"""How an end of a gap lies to places: distance, course, height and climb, and the way to a runway."""
+"""How an end of a gap lies to places: distance, course, height and climb."""
 
 import math
 
@@ -22,29 +22,20 @@ _CIRCLE_DEG = 360.0
 GLIDE_FT_PER_NM = 318.0
 """A path of 3°, on which airliners come down and above which most climb out."""
 STEEP_DESCENT_FPM = 300.0
-_LOW_FT = 6_000.0
-_FITS, _LEAST = 4.0, 0.1
-_LEVEL_SHARE = 0.5
+LOW_FT = 6_000.0
+"""So low level flight is no sign of flying on."""
+FITS, _LEAST = 4.0, 0.1
+"""A descent that fits the way to a place is of a flight there so many times rather than of any."""
+LEVEL_SHARE = 0.5
+"""Level flight says so much less."""
 _USUAL, _FARTHER, _NEARER = 1.2, 0.35, 0.9
 """The usual distance as a share of that on which the height is lost, and how far (in logarithms) it varies."""
 _SLACK_FT, _SLACK_NM = 500.0, 10.0
-_PATH_FT, _UNDER_PATH, _ABOVE_PATH = 150.0, 0.35, 0.25
 _BEGUN, _LATE = 0.9, 0.25
 _NOT_DOWN = 0.03
-_CLIMBS_NEAR, _CLIMBS, _CLIMBS_FAR = 0.05, 0.25, 0.5
+CLIMBS_NEAR, _CLIMBS, _CLIMBS_FAR = 0.05, 0.25, 0.5
+"""Who climbs is bound for a place so near, or farther and far away, by so much less."""
 _NEAR_NM, _FAR_NM = 80.0, 200.0
-FINAL_NM = 12.0
-"""Nearer than this who will land has turned to the runway."""
-_ALIGNED, _JOINS, _UNALIGNED = 6.0, 4.0, 0.5
-_REACH_NM = 25.0
-_JOIN_NM = 12.0
-_FINAL_FROM_NM, _FINAL_TO_NM = 2.0, 18.0
-RUNWAYS_WITHIN_NM = _REACH_NM + _JOIN_NM
-"""From farther away no track leads to a runway's centreline."""
-_WITHIN_DEG = 12.0
-_JOINS_DEG = 110.0
-_BESIDE_NM = 1.0
-Point = tuple[float, float]
 
 
 def away_nm(end: GapEnd, place: Place) -> float:
@@ -98,7 +89,7 @@ def vertical_ratio(end: GapEnd, elevation_ft: Floats, away_nm: Floats, *, outbou
     sinking = (end.rate_fpm or 0.0) * (1 if outbound else -1)
     if sinking < -STEEP_DESCENT_FPM:
         return np.where(
-            away_nm < _NEAR_NM, _CLIMBS_NEAR, np.where(away_nm < _FAR_NM, _CLIMBS, _CLIMBS_FAR)
+            away_nm < _NEAR_NM, CLIMBS_NEAR, np.where(away_nm < _FAR_NM, _CLIMBS, _CLIMBS_FAR)
         ).astype(np.float64)
     altitude = end.fix.altitude_ft if end.fix.altitude_ft is not None else end.fix.altitude_geom_ft
     if altitude is None or end.rate_fpm is None:
@@ -106,15 +97,8 @@ def vertical_ratio(end: GapEnd, elevation_ft: Floats, away_nm: Floats, *, outbou
     height = np.maximum(0.0, altitude - elevation_ft)
     coming_down = _descending(away_nm, height)
     if sinking <= STEEP_DESCENT_FPM:
-        coming_down = np.where(height < _LOW_FT, _LEVEL_SHARE * coming_down, _level(away_nm, height))
+        coming_down = np.where(height < LOW_FT, LEVEL_SHARE * coming_down, _level(away_nm, height))
     return np.where(np.isnan(height), 1.0, coming_down)
-
-
-def glide_path_likelihood(way_nm: float, height_ft: float) -> float:
-    """Weigh a height by the way that is left to a runway: 1 on a path of 3°, less above it and far below it."""
-    ratio = max(way_nm, 1.0) / ((max(0.0, height_ft) + _PATH_FT) / GLIDE_FT_PER_NM)
-    off = math.log(ratio)
-    return math.exp(-((off / (_UNDER_PATH if off > 0 else _ABOVE_PATH)) ** 2) / 2)
 
 
 def _descending(away: Floats, height_ft: Floats) -> Floats:
@@ -125,7 +109,7 @@ def _descending(away: Floats, height_ft: Floats) -> Floats:
     ratio = np.maximum(away, 1.0) / ((height_ft + _SLACK_FT) / GLIDE_FT_PER_NM)
     off = np.log(ratio / _USUAL)
     found: Floats = np.maximum(
-        _LEAST, _FITS * np.exp(-((off / np.where(off > 0, _FARTHER, _NEARER)) ** 2) / 2)
+        _LEAST, FITS * np.exp(-((off / np.where(off > 0, _FARTHER, _NEARER)) ** 2) / 2)
     )
     return found
 
@@ -136,81 +120,3 @@ def _level(away: Floats, height_ft: Floats) -> Floats:
     share = np.clip((ratio - _LATE) / (_BEGUN - _LATE), 0.0, 1.0)
     found: Floats = np.exp((1 - share) * math.log(_NOT_DOWN))
     return found
-
-
-def way_to_runway_nm(lost: GapEnd, place: Place) -> float | None:
-    """Give the way to the nearest threshold along an extended centreline that the track is on or leads across.
-
-    None where no runway is known, or none can be reached so: see `knows_runways`.
-    """
-    if lost.course_deg is None:
-        return None
-    turned = math.radians(lost.course_deg)
-    here, flown = _in_plane(lost.fix.lon, lost.fix.lat, place), (math.sin(turned), math.cos(turned))
-    ways = [_way(here, flown, near, far) for near, far in _directions(place)]
-    return min((way for way in ways if way is not None), default=None)
-
-
-def is_on_final(lost: GapEnd, place: Place) -> bool:
-    """Whether the track leads along the extended centreline of a runway, not only across it."""
-    if lost.course_deg is None:
-        return False
-    here = _in_plane(lost.fix.lon, lost.fix.lat, place)
-    return any(
-        turn_deg(lost.course_deg, _course_deg(near, far)) <= _WITHIN_DEG
-        and 0 < (frame := _frame(here, near, far))[0] <= _REACH_NM
-        and abs(frame[1]) <= _BESIDE_NM
-        for near, far in _directions(place)
-    )
-
-
-def runway_ratio(lost: GapEnd, place: Place) -> float:
-    """Weigh the way to a runway: on its final approach or about to join it, at the height that belongs there."""
-    if not _directions(place):
-        return 1.0
-    way, altitude = way_to_runway_nm(lost, place), lost.fix.altitude_ft
-    off = _UNALIGNED if away_nm(lost, place) <= FINAL_NM else 1.0
-    if way is None or altitude is None or place.elevation_ft is None:
-        return off
-    fits = _ALIGNED if is_on_final(lost, place) else _JOINS
-    return max(off, fits * glide_path_likelihood(way, altitude - place.elevation_ft))
-
-
-def _way(here: Point, flown: Point, near: Point, far: Point) -> float | None:
-    """Give the way to the near end in the direction of the far end, straight in or by joining the final approach."""
-    before, beside = _frame(here, near, far)
-    landing_deg, flown_deg = _course_deg(near, far), math.degrees(math.atan2(*flown))
-    turn = turn_deg(flown_deg, landing_deg)
-    if turn <= _WITHIN_DEG and 0 < before <= _REACH_NM and abs(beside) <= _BESIDE_NM:
-        return before
-    angle = math.radians(flown_deg - landing_deg)
-    if turn > _JOINS_DEG or math.sin(angle) == 0:
-        return None
-    until = -beside / math.sin(angle)
-    joins = before - until * math.cos(angle)
-    if 0 <= until <= _JOIN_NM and _FINAL_FROM_NM <= joins <= _FINAL_TO_NM:
-        return until + joins
-    return None
-
-
-def _frame(here: Point, near: Point, far: Point) -> tuple[float, float]:
-    """Give how far a position is before the near end of a runway, and how far to the right of its centreline."""
-    length = math.dist(near, far)
-    east, north = (far[0] - near[0]) / length, (far[1] - near[1]) / length
-    x, y = here[0] - near[0], here[1] - near[1]
-    return -(x * east + y * north), x * north - y * east
-
-
-def _course_deg(near: Point, far: Point) -> float:
-    return math.degrees(math.atan2(far[0] - near[0], far[1] - near[1])) % 360
-
-
-def _directions(place: Place) -> list[tuple[Point, Point]]:
-    pairs = [runway["ends"] for runway in place.site.runways if runway.get("ends")]
-    ends = [(_in_plane(a[0], a[1], place), _in_plane(b[0], b[1], place)) for a, b in pairs]
-    return [way for first, second in ends if first != second for way in ((first, second), (second, first))]
-
-
-def _in_plane(lon: float, lat: float, place: Place) -> Point:
-    x, y = place.plane(np.array([lat]), np.array([lon]))
-    return float(x[0]), float(y[0])

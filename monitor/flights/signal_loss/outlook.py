@@ -20,7 +20,7 @@ from monitor.flights.signal_loss.hearing import Hearing
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.posterior import Outlook
-from monitor.flights.signal_loss.prior import flight_history
+from monitor.flights.signal_loss.prior import Landing, flight_history
 from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, kinds_of
 from monitor.flights.tracks.integrity import Track
 from monitor.sites.geodesy import POLE_DEG, Floats, great_circle_nm, wrap_longitude
@@ -139,7 +139,7 @@ def outlook_of(
 
     def watched(gap: Gap, until: datetime) -> float:
         lost = gap.lost.fix
-        if flies_out(gap.lost, readers.scope_of(lost), performance, gap.settled_after):
+        if flies_out(gap.lost, readers.scope_of(lost), performance, gap.noticed_after):
             return 0.0
         return watched_s(readers.good_polls(lost, until), lost.at, until)
 
@@ -152,7 +152,7 @@ def outlook_of(
 
     return Outlook(
         history=lambda at: flight_history(
-            earlier(at), aircraft, kinds, origin(at), _traffic(earlier(at), places, at, readers)
+            earlier(at), aircraft, kinds, origin(at), _landed(earlier(at), places, at, readers)
         ),
         corridors=lambda end: corridors_of(known_flights(earlier(end.fix.at), places, end, readers)),
         emerged=lambda end: _came_back(earlier(end.fix.at), end),
@@ -181,13 +181,18 @@ def known_flights(
     """Gather the earlier flights whose end is known: lost and heard again, heard to land, or said to have landed."""
     at = end.fix.at
     found = [
-        KnownFlight(visit.icao24, FLEW_ON if visit.state in _PASSED else visit.site_id, states)
+        KnownFlight(
+            visit.icao24,
+            FLEW_ON if visit.state in _PASSED else visit.site_id,
+            states,
+            performance_of(visit.type_code).trade,
+        )
         for visit in earlier
         if (visit.is_here or visit.state in _PASSED) and len(states := _lost_state(visit))
     ]
     near = [place for place in places if place.near(*positions([end.fix]), CANDIDATE_REACH_NM)[0]]
     by_code, told = _claimed(near, at, readers)
-    landed = _landed(earlier, near, at, readers)
+    landed = [(each.at, each.aircraft.icao24, each.to) for each in _landed(earlier, near, at, readers)]
     left = [
         (visit.departed_at, visit.icao24, visit.site_id)
         for visit in earlier
@@ -210,25 +215,32 @@ def known_flights(
         for icao24, to, since, until in flights:
             lost = readers.losses(icao24, since, until)
             rows = [state_of(fix, fix.track_deg, fix.vertical_rate_fpm) for fix in lost]
-            found += [KnownFlight(icao24, to, np.array(rows))] if rows else []
+            if rows:
+                found.append(KnownFlight(icao24, to, np.array(rows), performance_of(lost[0].type_code).trade))
     return found
 
 
 def _landed(
     earlier: Sequence[Visit], places: Sequence[Place], at: datetime, readers: OutlookReaders
-) -> list[tuple[datetime, str, str]]:
-    """Give the landings that were heard or are claimed, of the last weeks: when, who and where."""
+) -> list[Landing]:
+    """Give the landings that were heard or are claimed, of the last weeks; one that was heard is not counted again."""
     by_code, told = _claimed(places, at, readers)
     heard = [
-        (visit.arrived_at, visit.icao24, visit.site_id)
+        Landing(
+            visit.arrived_at, visit.site_id, Aircraft(visit.icao24, visit.callsign, type_code=visit.type_code)
+        )
         for visit in earlier
         if not visit.is_inferred and visit.is_here and visit.icao24
         if visit.arrived_at is not None and at - _KNOWN_FOR <= visit.arrived_at < at
     ]
+    known = {(each.aircraft.icao24, each.to): each.at for each in heard}
     claimed = [
-        (each.landed_at, each.icao24, to)
+        Landing(
+            each.landed_at, to, Aircraft(each.icao24, each.callsign, type_code=each.type_code), claimed=True
+        )
         for each in told
         if each.landed_at is not None and (to := by_code.get(each.actual_destination or each.destination))
+        if (same := known.get((each.icao24, to))) is None or abs(each.landed_at - same) > _SAME_FLIGHT
     ]
     return heard + claimed
 
@@ -239,12 +251,6 @@ def _claimed(
     by_code = {code: place.id for place in places if (code := place.site.codes.get("icao"))}
     claimed = readers.flights_claimed(sorted(by_code), at - _KNOWN_FOR, at) if by_code else ()
     return by_code, [each for each in claimed if each.icao24 and not each.estimated]
-
-
-def _traffic(
-    earlier: Sequence[Visit], places: Sequence[Place], at: datetime, readers: OutlookReaders
-) -> Mapping[str, int]:
-    return Counter(site_id for _, _, site_id in _landed(earlier, places, at, readers))
 
 
 def _newest(events: Sequence[tuple[datetime, str, str]], place: Place) -> list[tuple[datetime, str, str]]:

@@ -2,14 +2,15 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from monitor.sites.geodesy import SECONDS_PER_HOUR
 
+Trade = Literal["airline", "business", ""]
 PERFORMANCE_FILE = Path(__file__).with_name("performance.toml")
 
 
@@ -21,6 +22,8 @@ class Performance:
     endurance: timedelta | None
     circles: float
     """How many of those that do not land turn back or circle where nobody hears them, from 0 to 1."""
+    trade: Trade = ""
+    """What it is mostly flown for, where that is known."""
 
     def flight(self, distance_nm: float) -> timedelta:
         """How long the type takes for a distance at cruise."""
@@ -33,14 +36,15 @@ class Performance:
 
 def performance_of(type_code: str) -> Performance:
     """Give what is known of a type by its ICAO designator, else cautious values for any."""
-    known = _table()
-    return known.get(type_code, known[""])
+    known, trades = _table()
+    return replace(known.get(type_code, known[""]), trade=trades.get(type_code, ""))
 
 
 @cache
-def _table() -> Mapping[str, Performance]:
+def _table() -> tuple[Mapping[str, Performance], Mapping[str, Trade]]:
     document = tomllib.loads(PERFORMANCE_FILE.read_text(encoding="utf-8"))
-    return {"": _read(document["other"])} | {name: _read(each) for name, each in document["types"].items()}
+    known = {"": _read(document["other"])} | {name: _read(each) for name, each in document["types"].items()}
+    return known, {name: trade for trade, names in document["trades"].items() for name in names}
 
 
 def _read(entry: Mapping[str, Any]) -> Performance:

@@ -13,20 +13,21 @@ import numpy as np
 
 from db.records import Fix
 from monitor.flights.places import Place
+from monitor.flights.signal_loss.approaches import approach_ratio
 from monitor.flights.signal_loss.candidates import Gate, gates_of
 from monitor.flights.signal_loss.corridors import Corridors
 from monitor.flights.signal_loss.estimates import COVERED_BELOW_FT, approach_side
 from monitor.flights.signal_loss.gaps import Gap, GapEnd
 from monitor.flights.signal_loss.geometry import (
-    RUNWAYS_WITHIN_NM,
+    TERMINAL_NM,
     course_ratio,
     courses_off_deg,
-    runway_ratio,
     vertical_ratio,
 )
 from monitor.flights.signal_loss.hearing import HEARING_BAND_FT, Hearing, hearing_band
 from monitor.flights.signal_loss.performance import Performance
 from monitor.flights.signal_loss.prior import History
+from monitor.sites.airlines import airline_service
 from monitor.sites.airports import find_airport
 from monitor.sites.geodesy import Floats, destination, great_circle_nm, great_circles_nm, turn_deg
 
@@ -46,6 +47,10 @@ _RETURNS = 0.05
 _AT_HOME = 2.0
 """What a place gains in the state in which the aircraft is registered."""
 _AT_GATE = 3.0
+_UNSCHEDULED = 0.03
+"""An airliner on an airline's flight at an airport without scheduled flights."""
+_CROWDED = 0.1
+"""Business aircraft at a large airport, against one that is not."""
 _NAMELESS = 0.4
 """All fields without name together, against flying on."""
 _NAMELESS_FIELD = "a field without name"
@@ -54,6 +59,8 @@ _SAME_WAY, _SAME_WAY_NM, _TURNED_DEG = 0.6, 20.0, 15.0
 _HALF_KNOWN = 0.5
 """On the same way the course back says half of what it would say by itself."""
 _SEEN_WITHIN_NM = 400.0
+_ROLLING, _SLOW_FLIGHT, _ON_FIELD_NM = 0.2, 0.02, 3.0
+"""Slower than this share of its cruise no type flies, but for a wind or a wrong speed in so many; it is on the field it is near."""
 _STAY_H, _STAY_SPREAD = 3.0, 1.8
 """The median stay and its spread in logarithms: from a quick turnaround to weeks."""
 _LEAST_STAY_H, _LEAST_SOFT_H = 0.42, 0.05
@@ -211,6 +218,7 @@ def _answers(question: Question) -> _Answers:
         (_watched_weight(place, question.subjects, origin) if seen else _UNWATCHED)
         * (_NAMED if hints & _codes(place) else 1.0)
         * (_AT_HOME if question.state and question.state == _state_of(place) else 1.0)
+        * _trade_weight(question, place)
         for place, seen in zip(places, watched, strict=True)
     ]
     named = np.array(kinds) * FLUX_NM / np.maximum(away[: len(places)], _NEAREST_NM)
@@ -237,6 +245,23 @@ def _watched_weight(place: Place, subjects: frozenset[str], origin: str) -> floa
         return _RETURNS
     listed = _LISTED if not subjects.isdisjoint(place.site.watchlist) else 0.0
     return 1.0 + listed + (_LINKED if origin and origin in place.site.links else 0.0)
+
+
+def _trade_weight(question: Question, place: Place) -> float:
+    """Weigh whether such a flight goes to such an airport: airlines keep to those with scheduled flights, business avoids large ones."""
+    trade = question.performance.trade
+    if not trade or (trade == "airline" and not _is_airline_flight(question)):
+        return 1.0
+    service = next((found for code in _codes(place) if (found := airline_service(code)) is not None), None)
+    if service is None:
+        return 1.0
+    if trade == "airline":
+        return 1.0 if service.scheduled else _UNSCHEDULED
+    return _CROWDED if service.large else 1.0
+
+
+def _is_airline_flight(question: Question) -> bool:
+    return any(subject.startswith("operator:") for subject in question.subjects)
 
 
 def _fan(lost: GapEnd) -> tuple[Floats, Floats, Floats]:
@@ -288,7 +313,8 @@ def _track_in(question: Question, answers: _Answers) -> Floats:
             ratio[n] = 0.0
         else:
             # The runways of a rival count as those of a site do: on final there, it is not on the way here.
-            ratio[n] *= runway_ratio(lost, place) if away[n] <= RUNWAYS_WITHIN_NM else 1.0
+            fit = approach_ratio(lost, place) if away[n] <= TERMINAL_NM else None
+            ratio[n] = ratio[n] if fit is None else fit
             ratio[n] *= _gates(lost, place) if seen else 1.0
     return ratio
 
@@ -353,6 +379,10 @@ def _closed(
 ) -> tuple[Floats, float, float]:
     """Weigh a silence with both its ends, by where it came back, on what course, how high, and after how long."""
     gap, performance = question.gap, question.performance
+    if (speed_kt := back.fix.ground_speed_kt) is not None and speed_kt < _ROLLING * performance.cruise_kt:
+        # Too slow to fly: it rolls where it is heard, whatever its report says of its height.
+        there = great_circles_nm(answers.lat, answers.lon, back.fix.lat, back.fix.lon) <= _ON_FIELD_NM
+        return track * np.where(there, 1.0, _SLOW_FLIGHT), on * _SLOW_FLIGHT, circling * _SLOW_FLIGHT
     lost, hours = gap.lost, gap.length(back.fix.at).total_seconds() / 3600
     same, between = (
         _same_way(lost, back),

@@ -14,7 +14,7 @@ from monitor.flights.signal_loss.approaches import approach_ratio, shortest_ways
 from monitor.flights.signal_loss.candidates import unwatched_airports_around
 from monitor.flights.signal_loss.corridors import KnownFlight, corridors_of, state_of
 from monitor.flights.signal_loss.gaps import Gap, GapEnd, flies_out, gaps
-from monitor.flights.signal_loss.performance import performance_of
+from monitor.flights.signal_loss.performance import Trade, performance_of
 from monitor.flights.signal_loss.posterior import Posterior, Question, posterior_of
 from monitor.flights.signal_loss.prior import History, Landing, flight_history
 from monitor.flights.tracks.identity import Aircraft
@@ -176,9 +176,8 @@ def test_a_list_of_flights_tells_where_an_operator_lands_and_not_whether() -> No
 def test_business_aircraft_on_the_same_way_say_little_of_an_airliner() -> None:
     lost = end(25, 0, 180, 9_000, type_code="A320")
     states = np.array([state_of(lost.fix, lost.course_deg, lost.rate_fpm)])
-    flown = {
-        trade: corridors_of([KnownFlight("a", "f", states, trade)]) for trade in ("airline", "business", "")
-    }
+    trades: tuple[Trade, ...] = ("airline", "business", "")
+    flown = {trade: corridors_of([KnownFlight("a", "f", states, trade)]) for trade in trades}
     assert flown["airline"].alike(lost)["f"] == flown[""].alike(lost)["f"] == pytest.approx(1)
     assert flown["business"].alike(lost)["f"] < 0.2
 

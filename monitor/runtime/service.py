@@ -191,7 +191,8 @@ def _poll(app: App, provider: str, soon: Callable[[str], None], now: datetime) -
     if any(report.scenes for report in pipeline.poll(app, now, provider)):
         soon("pictures")
         soon("pixels")
-        soon("radar")
+        if app.statistics or app.burst_files:
+            soon("radar")
 
 
 def _picture(app: App, soon: Callable[[str], None], now: datetime) -> None:

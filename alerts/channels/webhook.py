@@ -33,7 +33,7 @@ class WebhookChannel:
         self._url = url
         self._key = signing_key(secret)
         self._clock = clock
-        mend = f"Check url and secret under [channels.{name}], and that the server takes POST there."
+        mend = f"Check url and signing key under [channels.{name}], and that the server takes POST there."
         self._web = WebPost("The webhook", name, post, (secret, *secret_parts(url)), mend)
 
     def __repr__(self) -> str:
@@ -66,7 +66,9 @@ def signing_key(secret: str) -> bytes:
     try:
         return b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except (Base64Error, ValueError):
-        raise ValueError(f"The secret begins with {SECRET_PREFIX}, and what follows is no base64.") from None
+        raise ValueError(
+            f"The signing key begins with {SECRET_PREFIX}, and what follows is no base64."
+        ) from None
 
 
 def signature(key: bytes, identity: str, timestamp: str, body: bytes) -> str:

@@ -88,6 +88,7 @@ NOT_RUN: Mapping[str, str] = {
     "backup._go_on_counting": "on PostgreSQL alone",
     "migrate._lock": "on PostgreSQL alone: no table is read",
     "retention._anonymise": "by the id of one visit",
+    "versions.read": "on PostgreSQL alone: no table is read",
     "retention._watched_ones": "by addresses",
 }
 

@@ -301,7 +301,6 @@ def main() -> None:
         for _, length, found, by_threshold in aircraft_trials(place, quiet, rng):
             planes[length].append((found, by_threshold))
     print(f"Invented world, {count} places, {LOOKS} looks each.")
-    print_false_alarms(series)
     print("\n| looks of an empty apron at which something is found | of |")
     print(
         f"|---|---|\n| the least of fifteen: {rate(ours, told)} | measured looks |\n| naive threshold: {rate(naive, empty)} | all looks |"
@@ -313,7 +312,8 @@ def main() -> None:
     print("\n| metal, 5 dB | 400 m² | 1,000 m² | 4,000 m² |\n|---|---|---|---|")
     for zone in ("apron", "yard"):
         cells = [rate(sum(metal[zone, size]), len(metal[zone, size])) for size in METAL_M2]
-        print(f"| {zone} | {' | '.join(cells)} |")
+        print(f"| {zone} | {' | '.join(cells)} |", flush=True)
+    print_false_alarms(series)
 
 
 if __name__ == "__main__":

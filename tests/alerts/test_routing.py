@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import get_args
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,8 @@ from db.silences import add_silence
 from monitor.bootstrap import RULES
 from monitor.ops.heartbeat import stuck_outbox
 from monitor.sites.kinds import KINDS
+from monitor.sites.load import load_sites
+from monitor.sites.watching import site_watches
 from monitor.web.views.alert_view import _DELIVERY_WORDS
 from tests.alerts.test_deliver_store import LONGEST
 from tests.kit.builders import at, look
@@ -553,3 +556,12 @@ def test_what_is_given_up_being_sent_digested_or_without_a_channel_is_said(engin
 
 def test_the_page_has_words_for_every_state_of_a_message() -> None:
     assert set(_DELIVERY_WORDS) == set(get_args(DeliveryState))
+
+
+def test_a_site_lies_in_the_regions_of_the_file_that_hold_it() -> None:
+    sites = load_sites(Path(__file__).resolve().parents[2] / "sites.geojson")
+    found = site_watches(sites, {})
+    assert "ru-far-east" in found["ru-knevichi"].regions
+    assert found["ru-far-east"].regions == ("ru-far-east",)
+    assert found["kp-sunan"].regions == ("kp",)
+    assert found["ru-sochi"].regions == ()

@@ -77,7 +77,7 @@ def seasonal_expectation(looks: Looks, days: ArrayLike, season: SeasonOptions | 
         harmonics[(years >= least_years) & enough] = m
     whole = steady(*past.counts.shape)
     rates, counts = np.full((3, len(years)), np.nan), np.zeros((2, len(years)), dtype=np.int64)
-    result = Expectation(*rates, counts[0], counts[1], whole)
+    result = Expectation(rates[0], rates[1], rates[2], counts[0], counts[1], whole)
     fitted_rows = np.zeros(len(years), dtype=bool)
     for m in (1, 2):
         rows = np.flatnonzero(harmonics == m)

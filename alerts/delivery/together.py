@@ -14,7 +14,7 @@ from alerts.words import listed, numbered, rounded_number
 from db.records import Alert, AlertEvent, Delivery, SharedCause
 from db.records.provenance import made_words
 
-Told = tuple[Alert, AlertEvent]
+ToldEvent = tuple[Alert, AlertEvent]
 """An alert with what happened to it."""
 _MOST_LISTED = 18
 """So many alerts stand in a message by their headlines; the page has all."""
@@ -22,7 +22,7 @@ _MOST_LISTED = 18
 
 def compose_together(
     cause: SharedCause,
-    told: Sequence[Told],
+    told: Sequence[ToldEvent],
     others: Sequence[Alert],
     delivery: Delivery,
     public_url: str | None,
@@ -50,7 +50,7 @@ def compose_together(
 
 
 def _paragraphs(
-    cause: SharedCause, told: Sequence[Told], others: Sequence[Alert], *, news: bool
+    cause: SharedCause, told: Sequence[ToldEvent], others: Sequence[Alert], *, news: bool
 ) -> Iterator[str]:
     everything = [*(alert for alert, _ in told), *others]
     if said := made_words(name for each in everything for name in _data_from(each)):
@@ -64,7 +64,7 @@ def _paragraphs(
     if news and others:
         before = [each.site_name for each in others[:_MOST_LISTED]]
         more = f" and {len(others) - len(before)} more" if len(others) > len(before) else ""
-        yield f"Told of before: {', '.join(before) + more if more else listed(before)}."
+        yield f"ToldEvent of before: {', '.join(before) + more if more else listed(before)}."
 
 
 def _one_source(alerts: Sequence[Alert]) -> str:

@@ -53,7 +53,7 @@ def class_of(alert: Alert) -> CauseClass | None:
     return CauseClass(alert.metric, min(sorts), "low" if is_low(alert) else "high", day)
 
 
-def units_of(alert: Alert) -> frozenset[Unit]:
+def units_alarmed(alert: Alert) -> frozenset[Unit]:
     """The series of an alert."""
     return frozenset((alert.site_id, alert.area, each["subject"]) for each in alert.details["entries"])
 
@@ -101,7 +101,7 @@ def find_cause(
 
     A cause that was told stays told, with whatever alert of its kind and day comes later. `countries` are those of sites.
     """
-    units = frozenset(unit for each in members for unit in units_of(each))
+    units = frozenset(unit for each in members for unit in units_alarmed(each))
     if before is None and (len(members) < 2 or len(units) < 2):  # noqa: PLR2004 - one alone shares nothing
         return None
     chances = judged.scaled()

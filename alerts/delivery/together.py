@@ -64,7 +64,7 @@ def _paragraphs(
     if news and others:
         before = [each.site_name for each in others[:_MOST_LISTED]]
         more = f" and {len(others) - len(before)} more" if len(others) > len(before) else ""
-        yield f"ToldEvent of before: {', '.join(before) + more if more else listed(before)}."
+        yield f"Told of before: {', '.join(before) + more if more else listed(before)}."
 
 
 def _one_source(alerts: Sequence[Alert]) -> str:

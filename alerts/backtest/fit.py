@@ -226,11 +226,13 @@ def _fires(what: Usual, added: FloatArray, alpha: float) -> Any:
     counts[:, -columns:] += added[:, -columns:]
     exposure = np.repeat(looks.exposure[:, -width:], len(added), axis=0)
     rows = clean_looks(counts, exposure, kind=looks.kind)
+    known, n = what.expectation, len(added)
     repeated = Expectation(
-        *(
-            np.repeat(getattr(what.expectation, name), len(added))
-            for name in ("rate", "dispersion", "se_log", "n", "needs")
-        ),
-        steady(len(added), width),
+        np.repeat(known.rate, n),
+        np.repeat(known.dispersion, n),
+        np.repeat(known.se_log, n),
+        np.repeat(known.n, n),
+        np.repeat(known.needs, n),
+        steady(n, width),
     )
     return judge_newest(rows, repeated, what.newest, what.factors).answers.fires(alpha)

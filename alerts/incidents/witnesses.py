@@ -7,12 +7,12 @@ from itertools import combinations
 from alerts.incidents.findings import snapshot_look_id
 from alerts.incidents.headline import Entry, entry_count
 from alerts.rules import HUMAN_METHODS, method_of
-from alerts.rules.series import ABOUT
+from alerts.rules.series import COUNT_MARGIN
 from alerts.words import own_count
 from db.records import Alert
 from db.spelling import folded
 
-MUCH = ABOUT
+MUCH = COUNT_MARGIN
 """By this factor counts must differ for people to be told; it is also how far off “about” may be."""
 _ONE_LOOK = timedelta(hours=26)
 """A day on which clocks are changed has 25 hours; a longer period holds several looks, which may differ."""

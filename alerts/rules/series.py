@@ -14,7 +14,7 @@ from db.records.counts import Qualifier
 DAY_S = 86_400.0
 _DAYS_A_WEEK = 7
 _DAILY_WINDOW, _DAILY_LEAST = 56, 28
-ABOUT = 1.25
+COUNT_MARGIN = 1.25
 """By this factor “about” may be off."""
 _ALIKE = 0.5
 """Periods of a flow may differ by so much of their length and still be compared."""
@@ -49,7 +49,7 @@ def count_bounds(look: Observation) -> tuple[float, float]:
 
 
 def _spread(value: float, qualifier: Qualifier) -> tuple[float, float]:
-    return (value / ABOUT, value * ABOUT) if qualifier == "~=" else (value, value)
+    return (value / COUNT_MARGIN, value * COUNT_MARGIN) if qualifier == "~=" else (value, value)
 
 
 def look_fault(look: Observation) -> str:

@@ -12,7 +12,8 @@ from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
 LEVEL_LEAST_LOOKS = 4
 """Looks that a new level must have shown before anything is expected of it; fewer are a surge."""
-_LOWER_LEAST_LOOKS = 12
+_LOWER_LEAST_LOOKS = 30
+"""Looks that a level below all before must have shown: a season of them, in which a collapse can be told before it is expected."""
 LEVEL_EVIDENCE, _EVIDENCE_BRIEF, _BRIEF = 9.0, 12.0, 3
 """Log likelihood ratios (over the dispersion) that a level takes, and one of fewer than three looks."""
 _MOST_LEVELS = 5

@@ -67,6 +67,7 @@ SHOWN: Mapping[str, str] = {
                 "pixels_read",
                 "radar_look",
                 "units_spent",
+                "api_request",
                 "rejection",
                 "blind_period",
             ),

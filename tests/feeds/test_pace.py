@@ -134,7 +134,7 @@ def test_each_provider_keeps_what_it_publishes(tmp_path: Path, sqlite_engine: En
         each.name: each.options["spacing_s"] for each in DEFAULT_PROVIDERS if "spacing_s" in each.options
     }
     fr24 = ("flightradar24", "flightradar24-airports", "flightradar24-flights")
-    others = ("adsb.fi", "airplanes.live", "firms", "global-fishing-watch")
+    others = ("adsb.fi", "airplanes.live", "firms", "global-fishing-watch", "copernicus", "opera-rtc")
     assert spacing == {**dict.fromkeys(others, "1"), **dict.fromkeys(fr24, "6")}
     assert rate_limiter_of(DEFAULT_PROVIDERS[0], sqlite_engine, utc_now, sleep_s) is no_rate_limit
     values = {

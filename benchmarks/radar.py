@@ -37,7 +37,7 @@ from monitor.imagery.radar import (
     measured_radar,
     usual_radar,
 )
-from monitor.imagery.radar_aircraft import AIRCRAFT, LOOKS_OF_LEAST, ApronLook, measured_aircraft
+from monitor.imagery.radar_aircraft import AIRCRAFT, LOOKS_OF_LEAST, RadarApronLook, measured_aircraft
 from monitor.imagery.radar_passes import radar_zones
 from monitor.imagery.radar_pixels import burst_codes, burst_levels
 from monitor.imagery.windows import projected
@@ -135,7 +135,7 @@ def quiet_series(
                 if look.at > usual.learned_until
             ]
             yield Series(f"{place.seed}", zone.area_id, BRIGHT_RADAR, told)
-    aprons = [ApronLook(look.key, levels) for look, levels in looks]
+    aprons = [RadarApronLook(look.key, levels) for look, levels in looks]
     said = measured_aircraft(
         aprons, "apron", _coarse_mask(place, "apron"), _coarse_mask(place, RING_AREA), ""
     )
@@ -239,7 +239,7 @@ def aircraft_trials(
 def _apron_says(
     levels: Sequence[NDArray[np.float32]], apron: NDArray[np.bool_], ring: NDArray[np.bool_]
 ) -> float:
-    looks = [ApronLook(str(place), each) for place, each in enumerate(levels)]
+    looks = [RadarApronLook(str(place), each) for place, each in enumerate(levels)]
     ((_, told),) = measured_aircraft(looks, "apron", apron, ring, "")
     return told.value or 0.0
 

@@ -29,7 +29,7 @@ from alerts.delivery.notices import (
 )
 from alerts.incidents.causes import GATHER_FOR
 from alerts.routing import Routing
-from alerts.words import utc
+from alerts.words import numbered, utc
 from db.channel_states import channel_failed, channel_worked, read_channel_state
 from db.deliveries import (
     LongestWaits,
@@ -225,7 +225,7 @@ class _Worker:
             waiting = waiting_behind(connection, delivery.channel, now)
         if not closed or not waiting:
             return message
-        wait = "1 more message waits" if waiting == 1 else f"{waiting} more messages wait"
+        wait = f"{numbered(waiting, 'more message')} {'waits' if waiting == 1 else 'wait'}"
         said = (
             f"{wait} for this channel until {utc(closed[delivery.channel])}: it takes at most {most} an hour."
         )

@@ -77,7 +77,7 @@ def study(
     for each in learned.admissions:
         say(f"- {admission_words(each)}")
     for procedure, looks in radar.looks.items():
-        say(f"Radar: {looks} looks of {procedure}.")
+        say(f"Radar: {numbered(looks, 'look')} of {procedure}.")
     for decided in radar.admissions:
         say(f"- {decided.words}")
     if sys.stdout.isatty():
@@ -89,7 +89,7 @@ def _nothing(site: "Site", learned: "SiteStudy | None") -> str:
     read = (
         "no pass has been read yet"
         if learned is None
-        else f"none of {numbered(learned.passes, 'pass', 'passes')} read was clear"
+        else f"none of the {numbered(learned.passes, 'pass', 'passes')} read was clear"
     )
     return (
         f"{site.name}: not measurable here yet: {read}. A running service reads passes by itself; "

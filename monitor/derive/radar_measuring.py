@@ -23,7 +23,7 @@ from monitor.imagery.radar import RING_AREA, OrbitLook, RadarZone, ZoneNumbers, 
 from monitor.imagery.radar_aircraft import (
     AIRCRAFT,
     APRON_KINDS,
-    ApronLook,
+    RadarApronLook,
     apron_words,
     measured_aircraft,
     study_aircraft,
@@ -60,7 +60,7 @@ class RadarStudy:
 class _Aprons:
     """Pixels of one orbit, in order of time, and which of them belong to each apron and to the ring."""
 
-    looks: list[ApronLook]
+    looks: list[RadarApronLook]
     masks: Mapping[str, Bools]
 
 
@@ -165,7 +165,7 @@ def _burst_orbits(site: Site, kept: Sequence[RadarLook]) -> Iterator[_Orbit]:
             OrbitLook(key, parts[0].acquired_at, _seen_in(of_pass, masks))
             for (key, parts), of_pass in zip(ordered, levels, strict=True)
         ]
-        pixels = [ApronLook(look.key, of_pass[0]) for look, of_pass in zip(looks, levels, strict=True)]
+        pixels = [RadarApronLook(look.key, of_pass[0]) for look, of_pass in zip(looks, levels, strict=True)]
         of_aprons = {zone.area_id: masks[zone.area_id] for zone in seen_as if zone.kind in APRON_KINDS}
         aprons = _Aprons(pixels, {**of_aprons, RING_AREA: masks[RING_AREA]})
         name = orbit_name(number, "")

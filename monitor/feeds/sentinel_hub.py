@@ -371,7 +371,7 @@ def _histogram(outputs: Mapping[str, Any], name: str, steps: int, question: Zone
     known[-1] += _beyond(histogram, "overflow")
     # Pixels outside the zone must not have been counted as dark ones.
     if sum(known) > samples - missing:
-        raise FeedError(f"{question.where}: the histogram of {name} counts more pixels than were seen.")
+        raise FeedError(f"{question.where}: more pixels stand in the histogram of {name} than were seen.")
     return known
 
 

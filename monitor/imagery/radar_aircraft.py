@@ -41,7 +41,7 @@ _NEIGHBOURS = np.ones((3, 3), int)
 
 
 @dataclass(frozen=True, slots=True)
-class ApronLook:
+class RadarApronLook:
     """One pass over a site: VV in dB (row, column), NaN where nothing was seen."""
 
     key: str
@@ -81,7 +81,7 @@ class _Objects:
 
 
 def measured_aircraft(
-    looks: Sequence[ApronLook], area_id: str, apron: Bools, ring: Bools, procedure: str
+    looks: Sequence[RadarApronLook], area_id: str, apron: Bools, ring: Bools, procedure: str
 ) -> Iterator[tuple[str, Measured]]:
     """Measure every look that has fifteen before it, by those before it; with the key of each."""
     for place in range(LOOKS_OF_LEAST, len(looks)):
@@ -215,7 +215,7 @@ def _spread_of(looks: float) -> float:
 
 
 def study_aircraft(
-    looks: Sequence[ApronLook],
+    looks: Sequence[RadarApronLook],
     area: tuple[str, str],
     apron: Bools,
     ring: Bools,

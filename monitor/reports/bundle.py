@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from alerts.attribution import alert_attributions, each_once
 from alerts.judging.recalibration import calibration_at
 from alerts.metrics import meanings
+from alerts.words import utc
 from db.alerts import alert_events
 from db.cutouts import picture_of
 from db.declared import declared
@@ -254,7 +255,7 @@ class _Gathering:
             alert=self._alert.id,
             headline=self._alert.headline,
             version=_version("sitewatch"),
-            now=f"{self._now:%Y-%m-%d %H:%M} UTC",
+            now=utc(self._now),
             manifest="manifest-sha256.txt",
             data=data,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from alerts.words import listed, utc
+from alerts.words import listed, numbered, utc
 from db.engine import Connection
 from db.imagery import scenes
 from db.radar import passes_by_orbit, radar_admissions, units_of
@@ -54,7 +54,10 @@ def radar_sentences(
     for site in sites:
         if site.id in kept:
             orbits = listed(
-                [f"{number} passes from orbit {orbit}" for orbit, number in sorted(kept[site.id].items())]
+                [
+                    f"{numbered(number, 'pass', 'passes')} from orbit {orbit}"
+                    for orbit, number in sorted(kept[site.id].items())
+                ]
             )
             yield f"{site.name}: radar of {orbits} is kept; {_judged_words(connection, site)}."
     if sources:

@@ -41,7 +41,7 @@ def place_in(text: str) -> WrittenPlace | None:
         return found
     if _PLUS_CODE.fullmatch(text):
         raise PlaceError(
-            f"{text} looks like a Plus Code. Write degrees (the map service that gave it shows both)."
+            f"“{text}” looks like a Plus Code. Write degrees (the map service that gave it shows both)."
         )
     return _of_degrees(text)
 
@@ -114,7 +114,7 @@ def _of_degrees(text: str) -> WrittenPlace | None:
         )
     if not found and len(re.findall(r"\d+(?:\.\d+)?", plain)) > 1:
         raise PlaceError(
-            f"{text} looks like a place and is none: latitudes lie within ±90, longitudes within ±180, minutes and seconds "
+            f"“{text}” looks like a place and is none: latitudes lie within ±90, longitudes within ±180, minutes and seconds "
             "below 60. Write it as in 39.2241, 125.67 or 39°13'27\"N 125°40'12\"E."
         )
     return next(iter(found), None)
@@ -239,7 +239,7 @@ def _of_mgrs(text: str) -> WrittenPlace | None:
     uneven = len(digits) % 2 or (len(groups) == 2 and len(groups[0]) != len(groups[1]))  # noqa: PLR2004
     if uneven or len(digits) > _DIGITS_AT_ONE_METRE:
         raise PlaceError(
-            f"{text} looks like MGRS, but easting and northing need the same number of digits, one to five."
+            f"“{text}” looks like MGRS, but easting and northing need the same number of digits, one to five."
         )
     half = len(digits) // 2
     # The library gives the south-western corner of the square that is named: half a square on lies its middle.
@@ -249,7 +249,7 @@ def _of_mgrs(text: str) -> WrittenPlace | None:
         lat, lon = mgrs.MGRS().toLatLon(code)
     except MGRSError:
         raise PlaceError(
-            f"{text} looks like MGRS, but there is no such square. Look at its zone and letters."
+            f"“{text}” looks like MGRS, but there is no such square. Look at its zone and letters."
         ) from None
     metres = 10 ** (5 - half)
     how = "MGRS" if metres == 1 else f"MGRS, the middle of a square of {metres:,} m"
@@ -271,7 +271,7 @@ def _of_utm(text: str) -> WrittenPlace | None:
     band = found["band"].upper()
     if band == "S":
         raise PlaceError(
-            f"{text} looks like UTM, and S may be the southern half of the earth or the band from 32° to 40° north. "
+            f"“{text}” looks like UTM, and S may be the southern half of the earth or the band from 32° to 40° north. "
             "Write degrees or MGRS."
         )
     half = "+south" if band < "N" else ""

@@ -21,7 +21,7 @@ from monitor.web.rendering import FORM_MARK, Renderer, path_and_query
 from monitor.web.security import CSRF_COOKIE, SESSION_COOKIE
 
 MOST_PAGES = 256
-MOST_BYTES = 32 * 1024 * 1024
+MOST_PAGE_BYTES = 32 * 1024 * 1024
 _PACKED_FROM_BYTES = 1_000
 PageKey = tuple[str, str, tuple[tuple[str, str], ...]]
 """The address, the languages that are asked for, and the cookies that are no secret of one reader."""
@@ -95,7 +95,8 @@ class KeptPages:
             self._pages[key] = page
             self._pages.move_to_end(key)
             while (
-                len(self._pages) > MOST_PAGES or sum(each.size for each in self._pages.values()) > MOST_BYTES
+                len(self._pages) > MOST_PAGES
+                or sum(each.size for each in self._pages.values()) > MOST_PAGE_BYTES
             ):
                 self._pages.popitem(last=False)
         return page

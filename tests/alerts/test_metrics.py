@@ -202,7 +202,7 @@ def test_a_declared_metric_is_imported_judged_told_and_exported(watched: App, tm
     assert set(alert.rules) == {"record", "tail"}
     reason = alert.details["entries"][0]["rules"]["tail"]["reason"]
     assert reason.startswith(
-        "61.25 MW of fire power at 100% exposure, beside 60 usable looks since 2023-02-01: more than in 100%"
+        "61.25 MW of fire power at 100% exposure, beside 60 usable looks since 2023-02-01: more than in all"
     )
     assert " MW (95 %), half the looks show at most " in reason
     rows = list(history_rows(history))

@@ -395,7 +395,7 @@ def test_about_is_an_interval_on_both_sides() -> None:
         looks[-1], known, RuleContext(METRICS["railcars"]), RULES["record"].defaults
     )
     assert not verdict.exceeded
-    assert "may be the same" in verdict.reason
+    assert "about as many as the highest known before" in verdict.reason
     assert not beside_a_maximum([3.0, 22.0], qualifier="~=").exceeded
     assert beside_a_maximum([3.0, 22.0]).exceeded
 

@@ -17,6 +17,8 @@ from tests.kit.builders import look
 from tests.kit.every_statement import run_everything
 from tests.kit.plans import Plans, explaining, functions_that_ask
 
+pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
+
 SMALL: Mapping[str, str] = {
     "alembic_version": "one row",
     "public_moment": "one row, of the connection itself",
@@ -75,6 +77,15 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "pixel_look": "asked for by site, out of an index; few passes PostgreSQL reads whole"
     },
     "pixels.drop_pixels": {"pixel_look": "once an hour, the sites out of an index"},
+    "detections.looks_by_source": {
+        "detection": "a person asks how a detector of their own fares; and its trial"
+    },
+    "radar.drop_radar": {
+        "radar_look": "once an hour; a site has some hundreds of rows a year",
+        "radar_admission": "one row for each measure of a zone",
+    },
+    "radar.last_radar_reads": {"radar_look": "a site has some hundreds of rows a year; kept with the page"},
+    "radar.passes_by_orbit": {"radar_look": "as above"},
     "records_kept._told_looks": {
         "alert": "once an hour: alarms are rare by promise",
         "alert_event": "as above",

@@ -9,7 +9,7 @@ from scipy.special import polygamma
 
 from monitor.imagery.radar_aircraft import (
     LOOKS_OF_LEAST,
-    ApronLook,
+    RadarApronLook,
     apron_words,
     chance_limit_db,
     measured_aircraft,
@@ -33,7 +33,7 @@ def speckled(count: int, seed: int = 1, enl: float = ENL) -> list[NDArray[np.flo
 
 
 def said(levels: list[NDArray[np.float32]]) -> list[float | None]:
-    looks = [ApronLook(str(place), each) for place, each in enumerate(levels)]
+    looks = [RadarApronLook(str(place), each) for place, each in enumerate(levels)]
     return [each.value for _, each in measured_aircraft(looks, "apron", APRON, RING, "p")]
 
 
@@ -78,7 +78,7 @@ def test_a_scene_that_is_darker_as_a_whole_or_half_unseen_is_not_counted() -> No
 
 def test_fewer_than_fifteen_looks_say_nothing_and_the_study_says_what_would_be_found() -> None:
     assert said(speckled(LOOKS_OF_LEAST)) == []
-    looks = [ApronLook(str(place), each) for place, each in enumerate(speckled(30))]
+    looks = [RadarApronLook(str(place), each) for place, each in enumerate(speckled(30))]
     told = [each for _, each in measured_aircraft(looks, "apron", APRON, RING, "p")]
     learned = study_aircraft(looks, ("apron", "Apron"), APRON, RING, told)
     assert learned.admitted

@@ -213,9 +213,10 @@ def test_the_description_says_what_each_field_means_and_what_is_refused(told: Ri
     for name, model in ours.items():
         for field, about in model["properties"].items():
             assert about.get("description"), f"{name}.{field}"
-    for path, methods in schema["paths"].items():
-        assert {"401", "404", "405", "421", "422", "429", "503"} <= set(methods["get"]["responses"]), path
-        for each in methods["get"].get("parameters", ()):
+    every = [(path, asked) for path, methods in schema["paths"].items() for asked in methods.values()]
+    for path, asked in every:
+        assert {"401", "404", "405", "421", "422", "429", "503"} <= set(asked["responses"]), path
+        for each in asked.get("parameters", ()):
             assert each.get("description") or each["schema"].get("description"), (path, each["name"])
 
 

@@ -73,25 +73,25 @@ class SilenceWish(BaseModel):
 class SilenceItem(BaseModel):
     """One silence."""
 
-    id: int
-    site_id: str
+    id: int = Field(description="Its number.")
+    site_id: str = Field(description="The site that is silenced.")
     metric: str = Field(description="Empty is every metric of the site.")
-    starts_at: datetime
-    ends_at: datetime
-    reason: str
-    created_by: str
+    starts_at: datetime = Field(description="From when.")
+    ends_at: datetime = Field(description="Until when.")
+    reason: str = Field(description="Why; may be empty.")
+    created_by: str = Field(description="Who asked for it.")
 
 
 class Silences(BaseModel):
     """The silences in force."""
 
-    items: list[SilenceItem]
+    items: list[SilenceItem] = Field(description="One for each, as they began.")
 
 
 class Lifted(BaseModel):
     """How many silences were lifted."""
 
-    lifted: int
+    lifted: int = Field(description="How many ended now.")
 
 
 def imported_counts(report: ImportReport) -> ImportedCounts:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
+from fastapi import Path as ApiPath
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -306,7 +307,9 @@ def post_site_file(  # noqa: PLR0917 - what a request has
     site_id: Annotated[
         str | None, Query(alias="id", max_length=100, description="Else made of the name")
     ] = None,
-    name: Annotated[str | None, Query(max_length=200)] = None,
+    name: Annotated[
+        str | None, Query(max_length=200, description="What it is called; else as the file says")
+    ] = None,
     kind: Annotated[str | None, Query(max_length=50, description="As in docs/sites.md")] = None,
     timezone: Annotated[str | None, Query(max_length=60, description="Else the one at the place")] = None,
     place: Annotated[
@@ -377,7 +380,10 @@ def _written(here: WebContext, new: NewSites, *, replace: bool) -> AddedSites:
 
 @router.post("/alerts/{alert_id}/acknowledge", name="acknowledge_alert", response_model=AlertItem)
 def post_acknowledge(
-    here: Here, grant: Writer, alert_id: str, wish: AcknowledgeWish | None = None
+    here: Here,
+    grant: Writer,
+    alert_id: Annotated[str, ApiPath(max_length=200, description="The alert's id")],
+    wish: AcknowledgeWish | None = None,
 ) -> Response:
     """Note that somebody has seen an alert; it stays open until the facts close it."""
     by = (wish.by.strip() if wish else "") or grant.name

@@ -137,7 +137,7 @@ def test_a_backtest_says_how_many_it_took_as_known(filled: Engine, program: App)
     assert "3 published statements have no known date of publication, and were left out." in said[1]
     # Of the procedure with most looks there is one look left.
     assert "3 looks, each judged" in said[0]
-    assert "1 looks, each judged" in said[1]
+    assert "1 look, each judged" in said[1]
 
 
 def test_a_message_says_that_the_day_is_not_known(engine: Engine, program: App, tmp_path: Path) -> None:

@@ -174,7 +174,8 @@ def _why(each: "RuleNow") -> str:
         return each.reason
     reason = without_odds(each.reason, each.figures.get("by_chance", ""))
     if each.rule == "record":
-        return "The highest known: " + reason.partition(" (")[2].rstrip(").") + "."
+        known, _, after = reason.partition(" (")[2].rpartition(").")
+        return f"The highest known: {known}.{after}"
     return capital(reason.split("; ", 1)[-1])
 
 

@@ -321,7 +321,18 @@ def test_a_watch_that_is_no_table_is_refused(tmp_path: Path, toml: str) -> None:
 def test_the_examples_in_the_docs_are_sound(tmp_path: Path) -> None:
     docs = Path(__file__).resolve().parents[2] / "docs"
     (tmp_path / "secrets").mkdir()
-    for name in ("desk", "fr24", "rail", "bot", "hook", "topic", "apprise"):
+    for name in (
+        "desk",
+        "fr24",
+        "rail",
+        "bot",
+        "hook",
+        "topic",
+        "apprise",
+        "copernicus-id",
+        "copernicus-secret",
+        "earthdata-token",
+    ):
         (tmp_path / "secrets" / name).write_text(WEBHOOK)
     examples = {
         page.name: re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)

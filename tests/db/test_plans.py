@@ -53,6 +53,11 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "alerts._all": {
         "alert": "once an hour it is asked what alerts rest on; a list is asked for by site or to a limit"
     },
+    "api_requests.begin_request": {"api_request": "answers of one week to programs, and those too old go"},
+    "alerts.newest_events": {
+        "alert": "the newest of a feed that is asked for now and then: alarms are rare by promise",
+        "alert_event": "as above",
+    },
     "alerts.alerts_by_status": {
         "alert": "numbers, out of an index or of few rows: alarms are rare by promise"
     },

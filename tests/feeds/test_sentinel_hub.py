@@ -195,7 +195,7 @@ def _more_than_seen() -> dict[str, Any]:
         (_with_mean("NaN"), "their mean is no number"),
         (_with_mean(-3.0), "their mean is no number"),
         (_fewer_bins(), "is not the one that was asked for"),
-        (_more_than_seen(), "counts more pixels than were seen"),
+        (_more_than_seen(), "more pixels stand in the histogram"),
         ({"error": {"message": "no such geometry"}}, "holds no list of intervals"),
         ([], "holds no list of intervals"),
     ],

@@ -12,9 +12,11 @@ import structlog
 from sqlalchemy import Connection, Engine, text
 
 from db.aircraft import aircraft_by_registration, import_aircraft, unnamed_aliases
-from db.alerts import alerts
+from db.alerts import alerts, newest_events
+from db.api_requests import begin_request, drop_request, end_request
 from db.backfill import all_read, begin_day, finish_day, parts_read, store_part, stored_parts
 from db.blindness import begin_period, end_period
+from db.causes import cause_by_id, rule_chances
 from db.channel_states import channel_failed, channel_worked
 from db.coverage import count_rejected, forget_hours, mark_degraded
 from db.cutouts import picture_of
@@ -22,19 +24,25 @@ from db.declared import declared, notes
 from db.deliveries import (
     _take_turn,
     deliveries,
+    delivery_by_identity,
     enqueue,
+    gathered,
     keep_payload,
+    mark_bundled,
     mark_dead,
     newest_notice,
+    newest_ref,
     others_got_through,
     rewrite_notice,
+    unacknowledged,
 )
 from db.deriving import drop_unborn_looks, good_polls, good_polls_like, heard_cells, scope_of
-from db.detections import detections_of_look, insert_detections, looks_touched
+from db.detections import detections_by, detections_of_look, insert_detections, looks_touched
 from db.ended_sessions import ended_sessions
 from db.engine import reading, writing
 from db.flight_claims import claims, estimates, forget_claims, insert_claims, insert_estimates
 from db.flights import drop_unborn_fixes
+from db.gates import ChannelGate, closed_until, lock_capped, waiting_behind
 from db.hearing import hearing_since, note_hearing
 from db.identities import stored_names
 from db.imagery import scenes
@@ -65,11 +73,13 @@ from db.polls import (
     providers_of,
     start_poll,
 )
+from db.radar import add_units, radar_parts, units_of
 from db.records import BlindPeriod, PixelLook
 from db.records.claims import BackfillPart, EstimatedPosition, FlightClaim, KnownAircraft
 from db.records.detections import Detection
 from db.rule_states import past_scores
 from db.scenario_mark import holds_data
+from db.tokens import issue_token, named_tokens, note_token_use, revoke_token, token_in_force
 from db.visitor_keys import aliases_heard
 from monitor import pipeline
 from monitor.cli import main
@@ -134,7 +144,7 @@ def run_flights(made: Rig) -> None:
 def run_single_functions(made: Rig) -> None:
     """What pages, commands and jobs come to on occasion alone: each by the function that they call."""
     with writing(made.app.engine) as connection:
-        for work in (_on_aircraft, _on_archives, _on_polls, _on_outbox, _on_imagery, _on_moves):
+        for work in (_on_aircraft, _on_archives, _on_polls, _on_outbox, _on_imagery, _on_doors, _on_moves):
             work(connection)
     folder = made.app.settings.sites_file.parent
     (folder / "counts.csv").write_text(
@@ -237,6 +247,35 @@ def _on_outbox(connection: Connection) -> None:
     _take_turn(connection, "log", NOW, 1.0, DAY)
 
 
+def _on_doors(connection: Connection) -> None:
+    """What programs, routes, causes and radar ask."""
+    issued = issue_token(connection, "desk", "write", NOW, None)
+    token_in_force(connection, issued, NOW)
+    (known,) = named_tokens(connection)
+    note_token_use(connection, known.prefix, NOW)
+    revoke_token(connection, "desk", NOW)
+    begin_request(connection, known.prefix, "a key", "0" * 64, NOW)
+    end_request(connection, known.prefix, "a key", 200, {})
+    drop_request(connection, known.prefix, "a key")
+    list(rule_chances(connection, "containers", NOW - 30 * DAY, NOW, {"record"}))
+    for revision in (None, 1):
+        cause_by_id(connection, "ca_x", revision)
+    told = next(each for each in deliveries(connection) if each.alert_id)
+    newest_ref(connection, told)
+    delivery_by_identity(connection, told.identity)
+    unacknowledged(connection, told.channel)
+    mark_bundled(connection, [*gathered(connection, told.channel, NOW), told], "digest")
+    gates = {told.channel: ChannelGate(at_most_an_hour=1)}
+    lock_capped(connection, gates, NOW)
+    closed_until(connection, gates, NOW)
+    waiting_behind(connection, told.channel, NOW)
+    newest_events(connection, 10)
+    detections_by(connection, "desk")
+    radar_parts(connection, "busy-port")
+    add_units(connection, "copernicus", "2023-10", 1.0, 1.0)
+    units_of(connection, "copernicus", "2023-10")
+
+
 def _on_imagery(connection: Connection) -> None:
     taken = Detection(
         "desk", "busy-port", "vehicles", "a", "truck", NOW, 69.6, 18.9, "pass-1", NOW, NOW, "minute", NOW, whole=True,
@@ -293,6 +332,7 @@ def _addresses(made: Rig, alert: str) -> Iterator[str]:
         f"/alerts/{alert}/email",
         "/polls/1",
     )
+    yield from ("/alerts.atom", f"/alerts?cause={alert}", "/api/v1/silences")
     yield from ("/alerts?status=open", "/alerts?site=busy-port", "/healthz", "/readyz", "/metrics")
     for site in made.app.sites:
         yield from (f"/sites/{site}", f"/sites/{site}/picture", f"/sites/{site}/look")

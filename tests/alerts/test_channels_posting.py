@@ -22,7 +22,7 @@ from alerts.channels.ntfy import BODY_BYTES, MESSAGE_BYTES, NtfyChannel, ntfy_pa
 from alerts.channels.webhook import WebhookChannel, webhook_payload
 from tests.kit.channel_contract import MESSAGE, poisoned
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET = "whsec_b25seSBmb3IgdGVzdHMsIG5vIHNlY3JldA=="
 PLAIN = "a secret of our own choosing"
 Sent = tuple[str, bytes, dict[str, str]]
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,10 +29,13 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def secret_http_url(value: SecretStr) -> SecretStr:
-    """The same secret, once it is an http or https URL; raises ValueError."""
+def _secret_http_url(value: SecretStr) -> SecretStr:
     http_url(value.get_secret_value())
     return value
+
+
+SecretUrl = Annotated[SecretStr, AfterValidator(_secret_http_url)]
+"""A secret that is an http or https URL."""
 
 
 def is_loopback(host: str) -> bool:
@@ -144,12 +148,7 @@ class SlackSettings(ServerSettings):
     """`[channels.NAME] kind = "slack"`: an incoming webhook."""
 
     kind: Literal["slack"]
-    webhook_url: SecretStr
-
-    @field_validator("webhook_url")
-    @classmethod
-    def _http_only(cls, value: SecretStr) -> SecretStr:
-        return secret_http_url(value)
+    webhook_url: SecretUrl
 
 
 class SlackBotSettings(ServerSettings):
@@ -171,13 +170,8 @@ class WebhookSettings(ServerSettings):
     """`[channels.NAME] kind = "webhook"`: JSON to a server of yours, signed."""
 
     kind: Literal["webhook"]
-    url: SecretStr
+    url: SecretUrl
     secret: SecretStr
-
-    @field_validator("url")
-    @classmethod
-    def _http_only(cls, value: SecretStr) -> SecretStr:
-        return secret_http_url(value)
 
     @field_validator("secret")
     @classmethod
@@ -191,25 +185,15 @@ class MattermostSettings(ServerSettings):
     """`[channels.NAME] kind = "mattermost"`: an incoming webhook of Mattermost or Rocket.Chat."""
 
     kind: Literal["mattermost"]
-    webhook_url: SecretStr
-
-    @field_validator("webhook_url")
-    @classmethod
-    def _http_only(cls, value: SecretStr) -> SecretStr:
-        return secret_http_url(value)
+    webhook_url: SecretUrl
 
 
 class NtfySettings(ServerSettings):
     """`[channels.NAME] kind = "ntfy"`: a topic at an ntfy server."""
 
     kind: Literal["ntfy"]
-    topic_url: SecretStr
+    topic_url: SecretUrl
     token: SecretStr | None = None
-
-    @field_validator("topic_url")
-    @classmethod
-    def _http_only(cls, value: SecretStr) -> SecretStr:
-        return secret_http_url(value)
 
 
 class AppriseSettings(TellingSettings):

@@ -1,8 +1,7 @@
 """Causes in common: nine alarms of one day are one message, nothing is lost, and chance alone makes none of them."""
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import product
 from math import comb, prod
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from alerts.delivery.compose import compose
 from alerts.delivery.digest import digest_payload
@@ -39,6 +37,7 @@ from monitor.sites.countries import country_of
 from tests.kit.builders import at
 from tests.kit.cast import BUSY_PORT, QUIET_FIELD
 from tests.kit.easter import BENCH, EASTER_MONDAY, NOW, SITES, WEEKS, easter, quiet_weeks, week
+from tests.kit.kills import killed_at
 
 CHANCES = st.lists(st.floats(0.0, 1.0), max_size=9)
 
@@ -229,41 +228,19 @@ def test_where_no_round_ends_each_goes_out_by_itself(engine: Engine) -> None:
     assert states(engine) == ["joined"] * 3 + ["queued", "sending"]
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
-@contextmanager
-def killed_at(engine: Engine, statement: int) -> Iterator[list[int]]:
-    """Let the n-th statement that touches deliveries or causes be the last."""
-    count = [0]
-
-    def strike(*given: Any) -> None:
-        if re.search(r"shared_cause|update delivery", given[2], re.IGNORECASE):
-            count[0] += 1
-            if count[0] == statement:
-                raise Killed
-
-    event.listen(engine, "before_cursor_execute", strike)
-    try:
-        yield count
-    finally:
-        event.remove(engine, "before_cursor_execute", strike)
+_TOUCHED = r"shared_cause|update delivery"
 
 
 def test_killed_at_any_statement_it_is_told_exactly_once(engine: Engine) -> None:
     history(engine)
     burst(engine, SITES[:4])
     for statement in range(1, 200):
-        with killed_at(engine, statement) as count:
-            try:
-                judge_pending(engine, BENCH, NOW)
-            except Killed:
-                assert set(states(engine)) <= {"queued"}
-                assert claim(engine, "me", NOW, {"slack": 0.0, "email": 0.0}, LONGEST) is None
-                continue
-        break
-    assert count[0] < statement, "it ran to its end"
+        if not killed_at(engine, statement, lambda: judge_pending(engine, BENCH, NOW), _TOUCHED):
+            break
+        assert set(states(engine)) <= {"queued"}
+        assert claim(engine, "me", NOW, {"slack": 0.0, "email": 0.0}, LONGEST) is None
+    else:
+        pytest.fail("judging never came to its end")
     assert statement > 8
     for channel in ("slack", "email"):
         assert sorted(each.state for each in owed(engine, channel)) == ["joined"] * 3 + ["queued"]

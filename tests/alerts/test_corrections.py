@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from alerts.delivery.compose import compose
 from alerts.judging.judge import JudgingContext, judge_pending
@@ -17,8 +17,9 @@ from db.observations import record_observations
 from db.records import AlertEvent, Delivery, Observation
 from db.silences import add_silence
 from monitor.bootstrap import RULES
-from tests.alerts.test_routing import TOO_OLD, WATCHES, DiedError, quiet_year, surge
+from tests.alerts.test_routing import TOO_OLD, WATCHES, quiet_year, surge
 from tests.kit.builders import DAY, at, look
+from tests.kit.kills import killed_at
 
 CHANNELS = ("rail", "mail")
 
@@ -127,7 +128,9 @@ def test_over_kills_at_every_statement_each_channel_is_owed_the_correction_once(
     judge_pending(sqlite_engine, context(), at("2023-06-02"))
     know(sqlite_engine, corrected(4, "2023-06-03"))
     for statement in range(1, 400):
-        if not _dies_at(sqlite_engine, statement):
+        if not killed_at(
+            sqlite_engine, statement, lambda: judge_pending(sqlite_engine, context(), at("2023-06-03"))
+        ):
             break
     else:
         pytest.fail("judging never came to its end")
@@ -137,21 +140,3 @@ def test_over_kills_at_every_statement_each_channel_is_owed_the_correction_once(
     told = Counter(each.channel for each in owed(sqlite_engine) if each.event_seq == 2)
     assert told == {"rail": 1, "mail": 1}
     assert [each.kind for each in life(sqlite_engine)] == ["opened", "withdrawn"]
-
-
-def _dies_at(engine: Engine, number: int) -> bool:
-    left = [number]
-
-    def count(*_: object) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise DiedError
-
-    event.listen(engine, "before_cursor_execute", count)
-    try:
-        judge_pending(engine, context(), at("2023-06-03"))
-    except DiedError:
-        return True
-    finally:
-        event.remove(engine, "before_cursor_execute", count)
-    return False

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete, event
+from sqlalchemy import Engine, delete
 
 from alerts.channels import Message, Receipt, SendError
 from alerts.delivery.compose import compose
@@ -36,6 +36,7 @@ from monitor.sites.watching import site_watches
 from monitor.web.views.alert_view import _DELIVERY_WORDS
 from tests.alerts.test_deliver_store import LONGEST
 from tests.kit.builders import at, look
+from tests.kit.kills import killed_at
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = ChannelPolicy(BERLIN, quiet=(time(22), time(7)))
@@ -399,7 +400,7 @@ def test_a_kill_at_any_statement_of_a_digest_costs_nothing(engine: Engine) -> No
     judged(engine, BY_DAY, ("mail", "log"), *quiet_year(), surge())
     now = at("2023-06-02T05:30")
     for statement in range(1, 60):
-        if not _dies_at(engine, statement, now):
+        if not killed_at(engine, statement, lambda: digests(engine, now)):
             break
         assert not [each for each in owed(engine) if each.kind == "notice"]
         assert ("mail", 1, "gathered") in states(engine)
@@ -407,28 +408,6 @@ def test_a_kill_at_any_statement_of_a_digest_costs_nothing(engine: Engine) -> No
         pytest.fail("the digest never came to its end")
     assert len([each for each in owed(engine) if each.kind == "notice"]) == 1
     assert digests(engine, now) == 0
-
-
-class DiedError(Exception):
-    pass
-
-
-def _dies_at(engine: Engine, number: int, now: datetime) -> bool:
-    left = [number]
-
-    def count(*_: object) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            raise DiedError
-
-    event.listen(engine, "before_cursor_execute", count)
-    try:
-        digests(engine, now)
-    except DiedError:
-        return True
-    finally:
-        event.remove(engine, "before_cursor_execute", count)
-    return False
 
 
 # --- reminders -----------------------------------------------------------------------------------

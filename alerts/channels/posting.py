@@ -39,13 +39,7 @@ class WebPost:
         try:
             answer = self.post(url, body, headers)
         except SendError as error:
-            words = server_words(error.reason, self.secrets).rstrip(".")
-            raise SendError(
-                f"{self.who} could not be asked for the channel “{self.channel}”: {words}. Check the network and the address; "
-                "sitewatch tries again by itself.",
-                fault="channel",
-                retry_after_s=error.retry_after_s,
-            ) from None
+            raise no_answer(self.who, self.channel, error, self.secrets, " and the address") from None
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return answer
         raise self._refusal(answer)
@@ -94,6 +88,18 @@ def json_object(body: str) -> dict[str, Any]:
 def said_code(body: str) -> str:
     """What a server says is wrong: `error` of a JSON object, else its text."""
     return str(json_object(body).get("error") or body).strip()
+
+
+def no_answer(
+    who: str, channel: str, error: SendError, secrets: tuple[str, ...], beside: str = ""
+) -> SendError:
+    """What to say where a server could not be reached; `beside` is what to check beside the network."""
+    words = server_words(error.reason, secrets).rstrip(".")
+    return SendError(
+        f"{who} could not be asked for the channel “{channel}”: {words}. Check the network{beside}; sitewatch tries again by itself.",
+        fault="channel",
+        retry_after_s=error.retry_after_s,
+    )
 
 
 def wait_wished_s(answer: HttpAnswer) -> float | None:

@@ -7,6 +7,7 @@ from alerts.channels import HttpAnswer, HttpPost, Message, Receipt, SendError
 from alerts.channels.posting import (
     WAIT_WITHOUT_RETRY_AFTER_S,
     json_object,
+    no_answer,
     said_code,
     secret_parts,
     wait_wished_s,
@@ -83,20 +84,11 @@ class SlackChannel:
         try:
             answer = self._post(self._url, body, {"Content-Type": "application/json; charset=utf-8"})
         except SendError as error:
-            raise self._no_answer(error) from None
+            raise no_answer("Slack", self.name, error, self._secrets, f" and {self._setting}") from None
         accepted = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
         if accepted and json_object(answer.body).get("ok") is not False:
             return Receipt(note=self._doubt(answer.body))
         raise self._refusal(answer)
-
-    def _no_answer(self, error: SendError) -> SendError:
-        words = server_words(error.reason, self._secrets).rstrip(".")
-        return SendError(
-            f"Slack could not be asked for the channel “{self.name}”: {words}. Check the network and {self._setting}; "
-            "sitewatch tries again by itself.",
-            fault="channel",
-            retry_after_s=error.retry_after_s,
-        )
 
     def _doubt(self, body: str) -> str:
         """Say that something else than Slack may have answered: posting again could tell people twice."""

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement
 
 from alerts.channels import HttpAnswer, HttpPost, Message, Receipt, SendError
-from alerts.channels.posting import WAIT_WITHOUT_RETRY_AFTER_S, json_object, wait_wished_s
+from alerts.channels.posting import WAIT_WITHOUT_RETRY_AFTER_S, json_object, no_answer, wait_wished_s
 from alerts.channels.safe_text import cut_text, one_line, safe_url, server_words
 from alerts.channels.slack import MIN_INTERVAL_S, OUR_CODES, PASSING_CODES
 from alerts.channels.slack_blocks import EVENT_TYPE, URL_LIMIT, slack_payload
@@ -185,12 +185,7 @@ class _SlackApi:
         try:
             return self._post(url, body, headers)
         except SendError as error:
-            words = server_words(error.reason, (self._token,)).rstrip(".")
-            raise SendError(
-                f"Slack could not be asked for the channel “{self._name}”: {words}. Check the network; sitewatch tries again by itself.",
-                fault="channel",
-                retry_after_s=error.retry_after_s,
-            ) from None
+            raise no_answer("Slack", self._name, error, (self._token,)) from None
 
     def _no_sense(self, what: str, answer: HttpAnswer) -> SendError:
         words = server_words(answer.body, (self._token,), 80)

@@ -18,7 +18,8 @@ from db.engine import reading, writing
 from db.records import Delivery
 from tests.kit.channel_contract import MESSAGE, NOON
 from tests.kit.fakes.http_post import LoopbackPost
-from tests.kit.fakes.slack import Scripted, fault_of_blocks
+from tests.kit.fakes.scripted import Scripted
+from tests.kit.fakes.slack import fault_of_blocks
 from tests.kit.fakes.slack_api import CHANNEL, TOKEN, SlackApi
 from tests.kit.owing import owe_event, store_alert, store_event
 

@@ -34,10 +34,11 @@ from monitor.feeds.authorities import trusting
 from tests.kit.fakes import slack as fake_slack
 from tests.kit.fakes import slack_api
 from tests.kit.fakes.http_post import LoopbackPost
-from tests.kit.fakes.slack import FakeSlack, Scripted
+from tests.kit.fakes.scripted import Answer, Post, Scripted
+from tests.kit.fakes.slack import FakeSlack
 from tests.kit.fakes.slack_api import SlackApi
 from tests.kit.fakes.smtp import HOST, FakeSmtp, make_certificate
-from tests.kit.fakes.web_desk import Answer, Post, WebDesk
+from tests.kit.fakes.web_desk import WebDesk
 
 NOON = datetime(2023, 10, 5, 12, tzinfo=UTC)
 TIMEOUT_S = 0.3

@@ -3,113 +3,52 @@
 import json
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
+
+from tests.kit.fakes.scripted import Answer, Post, ScriptedServer
 
 SECRET = "xoxhook0123456789abcdef"
 PATH = f"/services/T0CAST/B0CAST/{SECRET}"
 ALL_BLOCKS_LIMIT = 13_200
 
 
-@dataclass(frozen=True)
-class Scripted:
-    """The next answer; `hang` never answers, `drop` closes instead, `keep` takes the post before that."""
-
-    status: int = 200
-    body: str = "ok"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    hang: bool = False
-    drop: bool = False
-    keep: bool = False
-
-
-class FakeSlack:
+class FakeSlack(ScriptedServer):
     """Use as a context manager; `wait_for` blocks until so many posts were accepted."""
 
     def __init__(self, *, rate_limited: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self.rate_limited = rate_limited
         self.clock = clock
-        self.script: deque[Scripted] = deque()
         self.accepted: list[dict[str, Any]] = []
         self.refused: list[str] = []
         self.changed = threading.Condition()
-        self.on_request: Callable[[], None] = lambda: None
         self.on_accepted: Callable[[], None] = lambda: None
         self._last_post: float | None = None
-        self._released = threading.Event()
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                with suppress(ConnectionError):
-                    fake._answer(self, body)
-
-            def log_message(self, *_: object) -> None:
-                """Stay silent."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}{PATH}"
+        return f"{self.root}{PATH}"
 
     @property
     def identities(self) -> list[str]:
         return [post["metadata"]["event_payload"]["identity"] for post in self.accepted]
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
     def wait_for(self, count: int, timeout_s: float = 30) -> bool:
         with self.changed:
             return self.changed.wait_for(lambda: len(self.accepted) >= count, timeout_s)
 
-    def _answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
-        self.on_request()
-        scripted = self.script.popleft() if self.script else None
-        if scripted is None or scripted.keep:
-            judged = self._judge(request, body)
-        if scripted is None:
-            status, said, headers = judged
-        elif scripted.hang or scripted.drop:
-            if scripted.hang:
-                self._released.wait(30)
-            return
-        else:
-            status, said, headers = scripted.status, scripted.body, scripted.headers
-        request.send_response(status)
-        for name, value in {"Content-Length": str(len(said.encode())), **headers}.items():
-            request.send_header(name, value)
-        request.end_headers()
-        request.wfile.write(said.encode())
-
-    def _judge(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, str, Mapping[str, str]]:
+    def judged(self, post: Post) -> Answer:
         with self.changed:
             if self._too_fast():
                 said = '{"retry_after":1,"ok":false,"error":"rate_limited"}'
                 return 429, said, {"Retry-After": "1", "Content-Type": "application/json"}
-            fault = fault_of(request.path, request.headers.get("Content-Type", ""), body)
+            fault = fault_of(post.path, post.headers.get("content-type", ""), post.body)
             if fault:
                 self.refused.append(fault[1])
                 return (*fault, {})
-            self.accepted.append(json.loads(body))
+            self.accepted.append(json.loads(post.body))
             self.changed.notify_all()
         self.on_accepted()
         return 200, "ok", {}

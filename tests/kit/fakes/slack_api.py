@@ -4,8 +4,9 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
+from tests.kit.fakes.scripted import Answer, Post
 from tests.kit.fakes.slack import fault_of_blocks, fault_of_metadata
-from tests.kit.fakes.web_desk import Answer, Post, WebDesk
+from tests.kit.fakes.web_desk import WebDesk
 
 TOKEN = "xoxb-fake-0123456789-abcdefghij"
 CHANNEL = "C0CAST"

@@ -8,7 +8,7 @@ zones, the ordinary rules. Beside it stands a naive rival: the difference to the
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -117,21 +117,38 @@ def site() -> SiteWatch:
 
 def false_alarms(title: str, said: Sequence[Said], scale: float) -> None:
     """Print alarms of the ordinary rules where nothing happened, with the promise multiplied by `scale`."""
-    watch = replace(site(), false_alarms=0.5 * scale)
-    alarms, promised, years, looks = 0, 0.0, 0.0, 0
-    for each in said:
-        own = list(observations(each))
-        looks += sum(look.usable for look in own)
+    series = [list(observations(each)) for each in said]
+    looks = sum(look.usable for own in series for look in own)
+    told = alarms_of(series, replace(site(), false_alarms=0.5 * scale))
+    print(f"| {title} | {len(said)} | {looks} | {told.cells} | {told.alarms} |")
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """What the ordinary rules told of series in which nothing happened."""
+
+    alarms: int
+    promised: float
+    years: float
+
+    @property
+    def cells(self) -> str:
+        """Years judged, alarms promised and told a year with their interval, as cells of a table."""
+        years = max(self.years, 1e-9)
+        low, high = rate_interval(self.alarms, years)
+        return f"{self.years:.1f} | {self.promised / years:.2f} | {self.alarms / years:.2f} ({low:.2f}–{high:.2f})"
+
+
+def alarms_of(series: Iterable[Sequence[Observation]], watch: SiteWatch) -> Alarms:
+    """Judge each series look by look, by the rules that `watch` names."""
+    alarms, promised, years = 0, 0.0, 0.0
+    for own in series:
         judged = list(replay_series(own, KnownHistory(own[0].period_start), own[0].series, watch, RULES))
         found = summarise(judged)
         alarms += found.verdict.false_episodes
         promised += found.verdict.promised_a_year * found.site_years
         years += found.site_years
-    low, high = rate_interval(alarms, max(years, 1e-9))
-    print(
-        f"| {title} | {len(said)} | {looks} | {years:.1f} | {promised / max(years, 1e-9):.2f} | {alarms / max(years, 1e-9):.2f} "
-        f"({low:.2f}–{high:.2f}) | {alarms} |"
-    )
+    return Alarms(alarms, promised, years)
 
 
 def naive_share(kept: Sequence[KeptLook], zones: Sequence[Zone]) -> float:

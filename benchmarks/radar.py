@@ -19,13 +19,9 @@ from scipy.stats import binomtest
 from shapely import box
 from shapely.affinity import rotate
 
-from alerts.backtest.replay import replay_series
-from alerts.backtest.summary import summarise
-from alerts.baselines.calibrate import rate_interval
-from alerts.judging.verdicts import KnownHistory
 from alerts.watch import SiteWatch, merge_watch
+from benchmarks.imagery_changes import alarms_of
 from db.records import Observation, SeriesKey
-from monitor.bootstrap import RULES
 from monitor.imagery.measures import Measured
 from monitor.imagery.radar import (
     BRIGHT_RADAR,
@@ -173,24 +169,11 @@ def print_false_alarms(all_series: Sequence[Series]) -> None:
         for scale in (1, 8):
             spec = merge_watch({metric: {"rules": {"record": {}, "tail": {}}}})
             watch = SiteWatch("site", "Site", "airbase", "UTC", metrics=spec, false_alarms=0.5 * scale)
-            alarms, promised, years, looks, lost = 0, 0.0, 0.0, 0, 0
-            some = [each for each in all_series if each.metric == metric]
-            for each in some:
-                own = observations(each)
-                lost += sum(look.value is None for look in own)
-                looks += sum(look.value is not None for look in own)
-                judged = list(
-                    replay_series(own, KnownHistory(own[0].period_start), own[0].series, watch, RULES)
-                )
-                found = summarise(judged)
-                alarms += found.verdict.false_episodes
-                promised += found.verdict.promised_a_year * found.site_years
-                years += found.site_years
-            low, high = rate_interval(alarms, max(years, 1e-9))
-            print(
-                f"| {metric}, {scale} × the default | {len(some)} | {looks} | {lost} | {years:.1f} | {promised / max(years, 1e-9):.2f} | "
-                f"{alarms / max(years, 1e-9):.2f} ({low:.2f}–{high:.2f}) |"
-            )
+            some = [observations(each) for each in all_series if each.metric == metric]
+            lost = sum(look.value is None for own in some for look in own)
+            looks = sum(map(len, some)) - lost
+            told = alarms_of(some, watch)
+            print(f"| {metric}, {scale} × the default | {len(some)} | {looks} | {lost} | {told.cells} |")
 
 
 def naive_limit(looks: Sequence[NDArray[np.float32]], apron: NDArray[np.bool_]) -> float:

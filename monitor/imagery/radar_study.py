@@ -21,7 +21,7 @@ from monitor.imagery.radar import (
     measured_radar,
     usual_radar,
 )
-from monitor.imagery.study import LEAST_MEASURED, SEEN_TRIALS, TRIALS, Admission
+from monitor.imagery.study import LEAST_MEASURED, SEEN_TRIALS, TRIALS, Admission, why_the_others
 
 METAL_SIZES_M2 = (400.0, 1_000.0, 4_000.0)
 METAL_POWER = 10 ** (5 / 10)
@@ -137,12 +137,9 @@ def _admission(
 
 def _fault(admission: Admission, found: Sequence[Measured], tried: Mapping[float, tuple[int, int]]) -> str:
     if admission.measured < LEAST_MEASURED:
-        faults = [each.fault for each in found if each.fault]
-        common = max(set(faults), key=faults.count) if faults else ""
-        why = f" (of the others, most often: {common})" if common else ""
         return (
             f"{LEARNED_LOOKS} looks of this orbit say what is usual and {LEAST_MEASURED} more how much it varies; of "
-            f"{admission.clear_looks} looks {admission.measured} could be measured{why}"
+            f"{admission.clear_looks} looks {admission.measured} could be measured{why_the_others(found)}"
         )
     if admission.metric != BRIGHT_RADAR or admission.smallest is not None:
         return ""

@@ -264,14 +264,17 @@ def _admission(
     return replace(admission, fault=_fault(admission, found, tried))
 
 
+def why_the_others(found: Sequence[Measured]) -> str:
+    """Why most of the looks that could not be measured could not, in brackets; '' where none says."""
+    faults = [each.fault for each in found if each.fault]
+    return f" (of the others, most often: {max(set(faults), key=faults.count)})" if faults else ""
+
+
 def _fault(admission: Admission, found: Sequence[Measured], tried: Sequence[tuple[float, int, int]]) -> str:
     if admission.measured < LEAST_MEASURED:
-        faults = [each.fault for each in found if each.fault]
-        common = max(set(faults), key=faults.count) if faults else ""
-        why = f" (of the others, most often: {common})" if common else ""
         return (
             f"{admission.measured} looks of {admission.clear_looks} clear ones show enough of it and have {LEAST_LOOKS} "
-            f"of the same season before them, and {LEAST_MEASURED} are needed{why}"
+            f"of the same season before them, and {LEAST_MEASURED} are needed{why_the_others(found)}"
         )
     if admission.metric == STAYING or admission.smallest is not None:
         return ""

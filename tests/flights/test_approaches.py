@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from shapely import Polygon
 
 from db.records import Fix
 from monitor.flights.places import place_of
@@ -20,21 +19,11 @@ from monitor.flights.signal_loss.prior import History, Landing, flight_history
 from monitor.flights.tracks.identity import Aircraft
 from monitor.sites.airlines import airline_service
 from monitor.sites.geodesy import destination
-from tests.kit.cast import QUIET_FIELD
-from tests.kit.flying import NOON
+from tests.kit.flying import NOON, one_runway
 from tests.kit.outlooks import outlook
 
 PARIS = (48.8, 2.5)
-RUNWAY = {"name": "09/27", "ends": [list(reversed(destination(40, 60, course, 1))) for course in (270, 90)]}
-FIELD = place_of(
-    replace(
-        QUIET_FIELD,
-        geometry=Polygon([destination(40, 60, course, 1.5)[::-1] for course in (45, 135, 225, 315)]),
-        runways=(RUNWAY,),
-        elevation_ft=0.0,
-        codes={},
-    )
-)
+FIELD = one_runway({})
 ROISSY, BOURGET = (
     next(
         each

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from shapely import Polygon, box
+from shapely import box
 
 from db.records import Fix, Visit
 from monitor.flights.places import Place, place_of
@@ -24,19 +24,10 @@ from monitor.flights.signal_loss.prior import Habit, History, flight_history
 from monitor.flights.tracks.identity import Aircraft
 from monitor.sites.geodesy import destination
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
-from tests.kit.flying import NOON
+from tests.kit.flying import NOON, one_runway
 from tests.kit.outlooks import heard_on_the_ground, outlook
 
-RUNWAY = {"name": "09/27", "ends": [list(reversed(destination(40, 60, course, 1))) for course in (270, 90)]}
-FIELD = place_of(
-    replace(
-        QUIET_FIELD,
-        geometry=Polygon([destination(40, 60, course, 1.5)[::-1] for course in (45, 135, 225, 315)]),
-        runways=(RUNWAY,),
-        elevation_ft=0.0,
-        codes={"icao": "XXQF"},
-    )
-)
+FIELD = one_runway({"icao": "XXQF"})
 IL62 = performance_of("IL62")
 
 

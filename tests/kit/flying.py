@@ -1,11 +1,12 @@
 """Invented flights for story tests: an aircraft flown by hand around a site, and polls that bring its reports."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shapely import Polygon
 from sqlalchemy import Engine
 
 from db.engine import reading, writing
@@ -19,13 +20,23 @@ from monitor.flights.tracks.integrity import believed_track
 from monitor.flights.visits import derive_visits
 from monitor.sites import Site
 from monitor.sites.geodesy import destination, wrap_longitude
+from tests.kit.cast import QUIET_FIELD
 
 NOON = datetime(2023, 8, 1, 12, tzinfo=UTC)
 VIP = "15521f"
 """RA-86559, an aircraft of a watched class."""
 AIRLINER = "3950c7"
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+RUNWAY = {"name": "09/27", "ends": [list(reversed(destination(40, 60, course, 1))) for course in (270, 90)]}
 CLASSES = default_classes()
+
+
+def one_runway(codes: Mapping[str, str]) -> Place:
+    """A field at sea level at 40° N, 60° E, three miles across, with one runway that runs east–west."""
+    outline = Polygon([destination(40, 60, course, 1.5)[::-1] for course in (45, 135, 225, 315)])
+    return place_of(
+        replace(QUIET_FIELD, geometry=outline, runways=(RUNWAY,), elevation_ft=0.0, codes=dict(codes))
+    )
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, update
 
-from db.keys import key_table
+from db.keys import key_table, with_keys
 from db.records import Alert, AlertEvent, ObservationKey, SeriesKey
 from db.schema import alert, alert_event, silence
 
@@ -64,6 +64,14 @@ def append_event(connection: Connection, event: AlertEvent) -> None:
 def alert_by_id(connection: Connection, alert_id: str) -> Alert | None:
     """Read one alert."""
     return _one(connection, select(alert).where(alert.c.id == alert_id))
+
+
+def alerts_by_id(connection: Connection, alert_ids: Collection[str]) -> dict[str, Alert]:
+    """Read those of these alerts that there are."""
+    found = _all(
+        connection, with_keys(connection, select(alert), [alert.c.id], [(each,) for each in alert_ids])
+    )
+    return {each.id: each for each in found}
 
 
 def newest_alert(connection: Connection, fingerprint: str) -> Alert | None:
@@ -169,7 +177,7 @@ def newest_events(
 ) -> list[tuple[Alert, AlertEvent]]:
     """The newest events of all alerts, each with its alert as it stands, newest first; acknowledgements are left out."""
     query = (
-        select(alert_event.c.alert_id, alert_event.c.seq)
+        select(alert_event)
         .join_from(alert_event, alert, alert_event.c.alert_id == alert.c.id)
         .where(alert_event.c.kind != "acknowledged")
         .order_by(alert_event.c.at.desc(), alert_event.c.alert_id, alert_event.c.seq.desc())
@@ -177,10 +185,9 @@ def newest_events(
     )
     if site_id is not None:
         query = query.where(alert.c.site_id == site_id)
-    keys = [tuple(row) for row in connection.execute(query)]
-    found = {key: alert_by_id(connection, key) for key in {each for each, _ in keys}}
-    lives = {key: {event.seq: event for event in alert_events(connection, key)} for key in found}
-    return [(record, lives[key][seq]) for key, seq in keys if (record := found[key])]
+    rows = connection.execute(query).all()
+    found = alerts_by_id(connection, {row.alert_id for row in rows})
+    return [(found[row.alert_id], _event(row, found[row.alert_id])) for row in rows]
 
 
 def acknowledge(connection: Connection, alert_id: str, by: str, now: datetime) -> Alert | None:

@@ -255,10 +255,20 @@ def others_got_through(connection: Connection, held: Delivery) -> bool:
 def mark_sent(
     connection: Connection, held: Delivery, *, provider_ref: str | None, note: str, now: datetime
 ) -> bool:
-    """Close a delivery as sent; False where it is no longer held. `note` says who was left out, if anybody."""
-    return _close(
+    """Close a delivery as sent, with those that are told in it; False where it is no longer held. `note` says who was left out, if anybody."""
+    sent = _close(
         connection, held, state="sent", provider_ref=provider_ref, sent_at=now, last_error=note or None
     )
+    if sent:
+        for alert_id, seq in held.payload.get("cause", {}).get("told", ()):
+            with_it = (
+                delivery.c.alert_id == alert_id,
+                delivery.c.event_seq == seq,
+                delivery.c.channel == held.channel,
+                delivery.c.state == "joined",
+            )
+            connection.execute(update(delivery).where(*with_it).values(sent_at=now))
+    return sent
 
 
 def requeue(
@@ -275,7 +285,7 @@ def requeue(
     `payload` replaces what is kept with it.
     """
     attempts = held.attempts if counts else held.attempts - 1
-    kept = {} if payload is None else {"payload": {**held.payload, **payload}}
+    kept = {} if payload is None else {"payload": dict(payload)}
     return _close(
         connection, held, state="queued", not_before=not_before, last_error=error, attempts=attempts, **kept
     )
@@ -403,7 +413,8 @@ def unacknowledged(connection: Connection, channel: str) -> list[ToldAlert]:
         .join_from(delivery, alert, columns.alert_id == alert.c.id)
         .where(
             columns.channel == channel,
-            columns.state == "sent",
+            columns.state.in_(("sent", "joined")),
+            columns.sent_at.is_not(None),
             alert.c.status == "open",
             alert.c.acknowledged_at.is_(None),
             ~owed,
@@ -485,8 +496,11 @@ def _record(row: RowMapping) -> Delivery:
     return Delivery(**cast("dict[str, Any]", dict(row)))
 
 
-def newest_ref(connection: Connection, held: Delivery) -> str | None:
-    """What the channel gave back for the newest message about this delivery's incident; None where there is none."""
+def newest_ref(connection: Connection, held: Delivery, thread: str) -> str | None:
+    """What the channel gave back for the newest message of this thread about this delivery's incident; None: there is none.
+
+    An alert that was told together with others has messages in another thread.
+    """
     if held.alert_id is None:
         return None
     other = alert.alias("other")
@@ -499,6 +513,7 @@ def newest_ref(connection: Connection, held: Delivery) -> str | None:
             delivery.c.channel == held.channel,
             delivery.c.state == "sent",
             delivery.c.provider_ref.is_not(None),
+            delivery.c.payload["message"]["thread"].as_string() == thread,
         )
         .order_by(delivery.c.id.desc())
         .limit(1)

@@ -25,10 +25,7 @@ ChannelGates = Mapping[str, ChannelGate]
 
 
 def closed_until(connection: Connection, gates: ChannelGates, now: datetime) -> dict[str, datetime]:
-    """The channels that take nothing but what presses, and until when.
-
-    Where a cap is set it locks the channel's row, so that two senders at once cannot pass it together.
-    """
+    """The channels that take nothing but what presses, and until when."""
     closed = {}
     for channel, gate in gates.items():
         full = _full_until(connection, channel, gate.at_most_an_hour, now) if gate.at_most_an_hour else None
@@ -46,8 +43,13 @@ def lock_capped(connection: Connection, gates: ChannelGates, now: datetime) -> N
 
 
 def waiting_behind(connection: Connection, channel: str, now: datetime) -> int:
-    """How many messages are due for a channel and wait."""
-    waiting = delivery.c.channel == channel, delivery.c.state == "queued", delivery.c.not_before <= now
+    """How many messages are due for a channel and wait, without those that press, which do not."""
+    waiting = (
+        delivery.c.channel == channel,
+        delivery.c.state == "queued",
+        delivery.c.not_before <= now,
+        ~delivery.c.pressing,
+    )
     return int(connection.execute(select(func.count()).where(*waiting)).scalar_one())
 
 

@@ -383,7 +383,7 @@ def build_routing(settings: Settings, classes: Classes) -> Routing:
         "aircraft_class": classes.labels.keys(),
     }
     for route in routes:
-        _check_words(route.name, "channels", route.channels, wanted)
+        _check_words(route.name, "channels", route.channels, wanted, patterns=False)
         for word, there in known.items():
             _check_words(route.name, word.removeprefix("aircraft_"), getattr(route.match, word), there)
     names = [each.name for each in routes]
@@ -392,9 +392,11 @@ def build_routing(settings: Settings, classes: Classes) -> Routing:
     return Routing(routes, {name: options.policy for name, options in wanted.items()})
 
 
-def _check_words(route: str, where: str, given: Iterable[str], known: Collection[str]) -> None:
+def _check_words(
+    route: str, where: str, given: Iterable[str], known: Collection[str], *, patterns: bool = True
+) -> None:
     for word in given:
-        if not any(fnmatchcase(each, word) for each in known):
+        if word not in known and not (patterns and any(fnmatchcase(each, word) for each in known)):
             raise SettingsError(
                 f"The route “{route}” names {word!r} under {where}, which is none. {word_advice(word, known)}"
             )

@@ -14,10 +14,10 @@ from alerts.channels.safe_text import server_words
 WAIT_WITHOUT_RETRY_AFTER_S = 30.0
 # Shorter parts of a path are words such as `services`, which may be shown.
 _SECRET_LENGTH = 12
-_OUR_STATUSES = frozenset(
+OUR_STATUSES = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
-_PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ class WebPost:
                 fault="channel",
                 retry_after_s=WAIT_WITHOUT_RETRY_AFTER_S if wait_s is None else wait_s,
             )
-        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _PASSING_STATUSES:
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in PASSING_STATUSES:
             return SendError(
                 f"{said} sitewatch tries again by itself.", fault="channel", retry_after_s=wait_s
             )
-        if answer.status in _OUR_STATUSES:
+        if answer.status in OUR_STATUSES:
             return SendError(
                 f"{said} It does not take this message; “sitewatch alerts show” prints what could not be sent.",
                 permanent=True,

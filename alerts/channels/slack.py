@@ -5,6 +5,8 @@ from http import HTTPStatus
 
 from alerts.channels import HttpAnswer, HttpPost, Message, Receipt, SendError
 from alerts.channels.posting import (
+    OUR_STATUSES,
+    PASSING_STATUSES,
     WAIT_WITHOUT_RETRY_AFTER_S,
     json_object,
     no_answer,
@@ -30,15 +32,11 @@ OUR_CODES = frozenset(
     }
 )
 """What Slack finds wrong with a message itself: any other refusal would meet every message."""
-_OUR_STATUSES = frozenset(
-    {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
-)
-_PASSING_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 PASSING_CODES = frozenset(
     {"rollup_error", "fatal_error", "internal_error", "service_unavailable", "request_timeout"}
 )
 _NEW_WEBHOOK = "Make a new incoming webhook in the Slack app's settings and put its address into {setting}."
-_OUR_FAULT = (
+OUR_FAULT = (
     "That is a fault in sitewatch, not in your settings: “sitewatch alerts show” prints what could not be "
     "sent; please report it."
 )
@@ -115,7 +113,7 @@ class SlackChannel:
             )
         if (
             answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            or answer.status in _PASSING_STATUSES
+            or answer.status in PASSING_STATUSES
             or code in PASSING_CODES
         ):
             return SendError(
@@ -123,8 +121,8 @@ class SlackChannel:
                 fault="channel",
                 retry_after_s=wait_wished_s(answer),
             )
-        if code in OUR_CODES or (answer.status in _OUR_STATUSES and code not in _MEND):
-            return SendError(f"{said} {_OUR_FAULT}", permanent=True)
+        if code in OUR_CODES or (answer.status in OUR_STATUSES and code not in _MEND):
+            return SendError(f"{said} {OUR_FAULT}", permanent=True)
         mend = _MEND.get(code, "Check that {setting} is an incoming webhook of Slack. " + _NEW_WEBHOOK)
         return SendError(
             f"{said} {mend.format(setting=self._setting)} The messages wait until it works.", fault="channel"

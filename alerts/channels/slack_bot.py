@@ -15,7 +15,7 @@ from slack_sdk.models.blocks import ActionsBlock, ButtonElement
 from alerts.channels import HttpAnswer, HttpPost, Message, Receipt, SendError
 from alerts.channels.posting import WAIT_WITHOUT_RETRY_AFTER_S, json_object, no_answer, wait_wished_s
 from alerts.channels.safe_text import cut_text, one_line, safe_url, server_words
-from alerts.channels.slack import MIN_INTERVAL_S, OUR_CODES, PASSING_CODES
+from alerts.channels.slack import MIN_INTERVAL_S, OUR_CODES, OUR_FAULT, PASSING_CODES
 from alerts.channels.slack_blocks import EVENT_TYPE, URL_LIMIT, slack_payload
 
 BUTTON_LIMIT = 75
@@ -90,8 +90,6 @@ class SlackBotChannel:
         method = "conversations.replies" if root else "conversations.history"
         query = {"channel": self._channel, "limit": str(_SEEN), "include_all_metadata": "true"}
         answer = self._slack.ask(method, {**query, "ts": root} if root else query, form=True)
-        if answer.get("ok") is not True and answer.get("error") in _RATE_CODES:
-            raise self._slack.refusal(answer)
         identity = one_line(message.identity)
         for each in answer.get("messages") or ():
             payload = (each.get("metadata") or {}).get("event_payload") or {}
@@ -171,11 +169,7 @@ class _SlackApi:
         words = server_words(code, (self._token,), 80)
         said = f"Slack answered “{words}”, for the channel “{self._name}”."
         if code in OUR_CODES or code == "invalid_metadata_format":
-            return SendError(
-                f"{said} That is a fault in sitewatch, not in your settings: “sitewatch alerts show” prints what could not be "
-                "sent; please report it.",
-                permanent=True,
-            )
+            return SendError(f"{said} {OUR_FAULT}", permanent=True)
         if code in PASSING_CODES:
             return SendError(f"{said} sitewatch tries again by itself.", fault="channel")
         mend = _MEND.get(code, _MEND_ELSE)

@@ -10,6 +10,7 @@ from alerts.delivery.messages import compose_alert
 from alerts.delivery.notices import PICTURE, compose_notice
 from alerts.delivery.reminders import reminding
 from alerts.delivery.together import compose_together
+from alerts.incidents.causes import cause_object
 from db.alerts import alert_by_id, alert_events
 from db.causes import cause_by_id
 from db.cutouts import picture_of
@@ -102,4 +103,6 @@ def _together(connection: Connection, delivery: Delivery, public_url: str | None
     now = {alert.id for alert, _ in told}
     rest = [alert_by_id(connection, each) for each in cause.alert_ids if each not in now]
     others = [each for each in rest if each is not None]
-    return compose_together(cause, told, others, delivery, public_url)
+    message = compose_together(cause, told, others, delivery, public_url)
+    about = {"cause": cause_object(cause), "alerts": [_about(alert, event) for alert, event in told]}
+    return replace(message, about=about)

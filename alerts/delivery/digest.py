@@ -13,7 +13,7 @@ from alerts.rules.combined import false_alarm_chance
 from alerts.words import numbered, rounded_number
 from db.alerts import alert_by_id, alert_events
 from db.blindness import blind_periods
-from db.deliveries import enqueue, gathered, mark_bundled
+from db.deliveries import delivery_by_identity, enqueue, gathered, mark_bundled
 from db.engine import Connection, Engine, reading, writing
 from db.records import Alert, AlertEvent, BlindPeriod, Delivery
 from db.weeks import Week, read_week
@@ -58,11 +58,17 @@ def enqueue_daily_digests(
         if until is None:
             continue
         with reading(engine) as connection:
+            if delivery_by_identity(connection, _daily_identity(until, channel)):
+                continue
             day = read_week(connection, until - DAY, until, sites, false_alarm_chance)
             blind = [each for each in blind_periods(connection, since=until - DAY) if each.since < until]
         with writing(engine) as connection:
             owed += _owe_daily(connection, channel, day, blind, now, public_url=public_url)
     return owed
+
+
+def _daily_identity(until: datetime, channel: str) -> str:
+    return f"daily:{until.isoformat()}:{channel}"
 
 
 def _owe_daily(
@@ -77,7 +83,7 @@ def _owe_daily(
     waited = gathered(connection, channel, day.until)
     if not (waited or day.providers or day.looks):
         return False
-    identity = f"daily:{day.until.isoformat()}:{channel}"
+    identity = _daily_identity(day.until, channel)
     told = [each for row in waited if (each := _told(connection, row))]
     owed = enqueue(
         connection,

@@ -93,7 +93,9 @@ class _Teller:
 
     def _with_others(self, row: Delivery) -> str:
         if row.state == "joined":
-            return f"Told in one message with others that share a cause: {row.reason}"
+            told = "Told" if row.sent_at else "To be told"
+            not_yet = "" if row.sent_at else " That message is not sent yet."
+            return f"{told} in one message with others that share a cause: {row.reason}{not_yet}"
         digest = delivery_by_identity(self.connection, str(row.payload.get("digest", "")))
         if digest is None or digest.sent_at is None:
             return "Stands in a daily digest that is not sent yet."

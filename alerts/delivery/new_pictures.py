@@ -12,6 +12,7 @@ from alerts.watch import SiteWatch
 from alerts.words import count_words, interval_words, metric_words, utc
 from db.alerts import silenced
 from db.cutouts import pictures
+from db.deliveries import delivery_by_identity
 from db.engine import Connection, Engine, writing
 from db.observations import looks
 from db.records import Cutout, Observation
@@ -58,21 +59,35 @@ def notify_new_pictures(
         for site_id, wish in wishes.items():
             if silenced(connection, site_id, PASSES, now) is not None:
                 continue
-            made = pictures(connection, site_id)
-            for look in _clear_passes(connection, site_id, wish, now - too_old, now):
+            wanted = [
+                each
+                for each in _clear_passes(connection, site_id, wish, now - too_old, now)
+                if not _is_told(connection, each, wish)
+            ]
+            made = pictures(connection, site_id) if wanted else []
+            for look in wanted:
                 picture = next((each for each in made if _shows(each, look)), None)
                 if picture is None and now - look.recorded_at < WAITS:
                     continue
                 payload = _payload(wish, look, picture, _measured(connection, look), public_url)
                 told += enqueue_notice(
                     connection,
-                    f"picture:{look.look_key}",
+                    _identity(look),
                     wish.channels,
                     reason="new picture",
                     payload=payload,
                     now=now,
                 )
     return told
+
+
+def _identity(look: Observation) -> str:
+    return f"picture:{look.look_key}"
+
+
+def _is_told(connection: Connection, look: Observation, wish: PictureWish) -> bool:
+    """Whether every channel was told of a pass, or is owed that."""
+    return all(delivery_by_identity(connection, f"{_identity(look)}:{each}") for each in wish.channels)
 
 
 def _clear_passes(
@@ -123,7 +138,9 @@ def _payload(
         f"{look.origin or look.publisher} passed on {taken}; {look.exposure:.0%} {whose} was clear.",
         "Measured in it:"
         if lines
-        else "Nothing was measured in it: no measure has shown here what it can do.",
+        else "Nothing was measured in it: no measure has shown here what it can do."
+        if _of_site(look)
+        else "Nothing was measured in it: its pixels were not read.",
         *lines,
         *([] if picture else ["No picture could be made of it yet."]),
         "This is no alarm: what is unusual is told by the rules of the site.",

@@ -42,11 +42,16 @@ def compose_together(
         if news
         else f"{EVENT_WORDS[kind]} at {len(told)} of {len(cause.alert_ids)}: {cause.headline}",
         paragraphs=tuple(_paragraphs(cause, told, others, news=news)),
+        urgent=_urgent(alerts),
         created_at=max(event.recorded_at for _, event in told),
         facts=(*_facts(cause, alerts), ("Data", one_cell(data))),
         links=tuple(_links(cause, alerts, public_url)),
         footer=f"{FOOTER} Cause {cause.id}.",
     )
+
+
+def _urgent(alerts: Sequence[Alert]) -> bool:
+    return any(each.details.get("severity") == "urgent" for each in alerts)
 
 
 def _paragraphs(
@@ -83,7 +88,7 @@ def _data_from(alert: Alert) -> list[str]:
 
 def _facts(cause: SharedCause, alerts: Sequence[Alert]) -> Iterator[tuple[str, str]]:
     figures: Any = cause.details
-    if any(each.details.get("severity") == "urgent" for each in alerts):
+    if _urgent(alerts):
         yield "Severity", "urgent"
     yield "Alarmed", f"{figures['alarmed']} of {figures['judged']} {figures['noun']}"
     yield "Expected by chance", rounded_number(figures["expected"])

@@ -199,7 +199,7 @@ class _Worker:
                 permanent=True,
             ) from None
         with reading(self.engine) as connection:
-            thread_ref = newest_ref(connection, delivery)
+            thread_ref = newest_ref(connection, delivery, message.thread)
         return replace(
             message,
             identity=delivery.identity,

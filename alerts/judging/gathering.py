@@ -138,7 +138,8 @@ def _tell_once(
             "told": told,
         }
     }
-    waiting = iter(members)
+    # One that presses leads, so that what is urgent among them waits for no hours and no cap.
+    waiting = iter(sorted(members, key=lambda each: not each.pressing))
     # Whoever went out by itself meanwhile, because it had waited too long, leads nothing.
     if not any(let_go(connection, each, payload) for each in waiting):
         return

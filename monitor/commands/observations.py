@@ -239,7 +239,13 @@ def _tell_plan(file: Path, planned: "PlannedImport", *, as_json: bool) -> None:
         for notice in planned.notices:
             say(notice)
         more = ", the first of them shown above" if planned.rows > len(planned.first) else ""
-        say(f"A dry run: {_number(planned.rows, 'row')} of {file} would be stored{more}; nothing was.")
+        if planned.faults:
+            say(
+                f"A dry run: {_number(planned.rows, 'row')} of {file} are good{more}; with the faults above nothing would be "
+                "imported, unless --skip-bad leaves them out."
+            )
+        else:
+            say(f"A dry run: {_number(planned.rows, 'row')} of {file} would be stored{more}; nothing was.")
     if planned.faults:
         raise typer.Exit(2)
 

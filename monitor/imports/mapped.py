@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -33,8 +34,6 @@ from monitor.sites.positions import PlaceError, place_in
 _GEOD = Geod(ellps="WGS84")
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _AT_LEAST = ">="
-_FAULTS_ALIKE = 20
-"""Faults of one kind (an unknown place, say) that are told one by one; a table of the world has thousands."""
 
 
 def mapped_rows(path: Path, mapping: TableMapping, sites: Mapping[str, Site]) -> Rows:
@@ -55,7 +54,6 @@ class _Sum:
     first: RawRow
     total: Decimal
     rows: int = 1
-    missing: int = 0
 
 
 @dataclass(slots=True)
@@ -64,6 +62,8 @@ class _Pass:
 
     left_out: Counter[str] = field(default_factory=Counter)
     sums: dict[tuple[tuple[str, str], ...], _Sum] = field(default_factory=dict)
+    missing: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
+    """Sums of which a row says nothing."""
     number: int = 0
 
 
@@ -161,7 +161,9 @@ class _Table:
         if filled is None:
             done.left_out[_EMPTY] += 1
             if count.added_up:
-                self._note_missing(cells, count, column, done)
+                # What is about no place or time that is known lacks in no sum.
+                with suppress(BadCell, _SkippedError):
+                    done.missing.add(_key(self._around(cells, count, column)))
             return
         done.number += 1
         row = RawRow(done.number, where, filled, source=self._path.name)
@@ -221,8 +223,12 @@ class _Table:
         plain = text
         if numbers.thousands and re.fullmatch(_grouped(numbers.thousands, numbers.decimal or "."), text):
             plain = plain.replace(numbers.thousands, "")
-        if numbers.decimal == "," and "." not in plain:
-            plain = plain.replace(",", ".")
+        if numbers.decimal == ",":
+            if is_ambiguous(plain) and "." in plain:
+                mend = 'Say under [numbers] what sets off thousands, as in thousands = "."'
+                raise BadCell(f"{printable_value(text)} is ambiguous", mend)
+            if "." not in plain:
+                plain = plain.replace(",", ".")
         if not _PLAIN_NUMBER.fullmatch(plain):
             return text
         said = bool(numbers.decimal or numbers.thousands)
@@ -308,18 +314,13 @@ class _Table:
             if value.is_nan():
                 known.first = row
 
-    def _note_missing(self, cells: Sequence[str], count: CountColumn, column: str, done: _Pass) -> None:
-        key = _key(self._around(cells, count, column))
-        if key in done.sums:
-            done.sums[key].missing += 1
-
     def _added_up(self, done: _Pass) -> Iterator[RawRow]:
-        for each in done.sums.values():
+        for key, each in done.sums.items():
             cells = dict(each.first.cells)
             if not each.total.is_nan():
                 text = f"{each.total:f}"
                 cells["value"] = f"{text}0" if is_ambiguous(text) else text
-            if each.missing:
+            if key in done.missing:
                 cells.setdefault("comparator", _AT_LEAST)
             more = f" and {each.rows - 1} more" if each.rows > 1 else ""
             yield replace(each.first, label=f"{each.first.label}{more}", cells=cells)

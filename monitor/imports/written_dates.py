@@ -68,7 +68,13 @@ def check_form(form: str) -> None:
     if form in {ISO_FORM, WEEK_FORM}:
         return
     tokens = _TOKEN.findall(form)
-    if len(set(tokens)) < len(tokens) or not {"YYYY", "YY"} & set(tokens) or {"MON", "MM"} <= set(tokens):
+    given = set(tokens)
+    # A day needs its month and a clock what is larger: else one of them would be made up.
+    lacks = ("DD" in given and not {"MM", "MON"} & given) or any(
+        small in given and large not in given
+        for small, large in (("hh", "DD"), ("mm", "hh"), ("hh", "mm"), ("ss", "mm"))
+    )
+    if len(given) < len(tokens) or not {"YYYY", "YY"} & given or {"MON", "MM"} <= given or lacks:
         raise BadCell(f"{printable_value(form)} is not a form of dates", f"Write one such as {_EXAMPLES}")
 
 
@@ -151,7 +157,8 @@ def _span(text: str, parts: dict[str, str], how: TimeForm) -> WrittenSpan:
     )
     if "day" not in parts:
         return month_span(year, month)
-    day = date(year, month or 1, int(parts["day"]))
+    assert month is not None  # a form with a day has one
+    day = date(year, month, int(parts["day"]))
     if "hour" not in parts:
         return WrittenSpan(day.isoformat())
     seconds = float(parts.get("second", 0))

@@ -55,6 +55,6 @@ def _judged_again(files: BundleFiles) -> tuple[list[str], list[str], int]:
     ]
     try:
         faults = list(replay_faults(story, judged, message, RULES))
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         return [f"It cannot be judged again: {type(error).__name__} at what is written in it."], notes, 0
     return faults, notes, sum(each.replays for each in said)

@@ -168,15 +168,19 @@ def _place(feature: Any) -> _Place | None:
 def _nested(places: Sequence[_Place]) -> list[_Place]:
     """Lines and points inside an outline of the same file, with it: its lines become its areas."""
     outlines = [each for each in places if each.shape.geom_type in OUTLINE_TYPES and each.shape.is_valid]
-    found = []
+    near = shapely.STRtree([each.shape for each in outlines])
+    found: list[_Place] = []
+    lines: dict[int, list[_Place]] = {}
     for each in places:
         if each.shape.geom_type in OUTLINE_TYPES:
-            lines = [other for other in places if _is_line(other.shape) and _home(other, outlines) is each]
-            found.append(replace(each, lines=tuple(lines[:_MOST_LINES])))
-        else:
-            home = _home(each, outlines)
-            found.append(replace(each, inside="" if home is None else home.label))
-    return found
+            found.append(each)
+            continue
+        touched = sorted(near.query(each.shape, predicate="intersects").tolist())
+        home = _home(each, [outlines[index] for index in touched])
+        found.append(replace(each, inside="" if home is None else home.label))
+        if home is not None and _is_line(each.shape):
+            lines.setdefault(id(home), []).append(each)
+    return [replace(each, lines=tuple(lines.get(id(each), ())[:_MOST_LINES])) for each in found]
 
 
 def _home(place: _Place, outlines: Iterable[_Place]) -> _Place | None:
@@ -196,11 +200,15 @@ def _is_line(shape: BaseGeometry) -> bool:
 
 def _labelled(places: Sequence[_Place]) -> list[_Place]:
     """Places of one name told apart by a number."""
-    seen: dict[str, int] = {}
+    taken: set[str] = set()
     found = []
     for each in places:
-        seen[each.label] = number = seen.get(each.label, 0) + 1
-        found.append(each if number == 1 else replace(each, label=f"{each.label} ({number})"))
+        label, number = each.label, 1
+        while _folded(label) in taken:
+            number += 1
+            label = f"{each.label} ({number})"
+        taken.add(_folded(label))
+        found.append(each if number == 1 else replace(each, label=label))
     return found
 
 
@@ -401,10 +409,11 @@ def with_names(features: Sequence[Any], told: Mapping[str, str]) -> list[Any]:
     """Features with what was told of all of them, and an id made of the name where they have none."""
     named = [_told(each, told) for each in features]
     open_ones = [index for index, each in enumerate(named) if _needs_id(each)]
+    without = set(open_ones)
     taken = [
         each["id"]
         for index, each in enumerate(named)
-        if index not in open_ones and isinstance(each, dict) and each.get("id")
+        if index not in without and isinstance(each, dict) and each.get("id")
     ]
     names = [named[index]["properties"]["name"] for index in open_ones]
     for index, own in zip(open_ones, unused_ids(names, "site", [str(each) for each in taken]), strict=True):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import product
 from math import comb, prod
@@ -26,9 +27,10 @@ from alerts.incidents.causes import (
 from alerts.incidents.occasions import occasion, occasion_in
 from alerts.judging.judge import judge_pending
 from alerts.rules.combined import false_alarm_chance
+from alerts.watch import SiteWatch
 from db.alerts import alerts
 from db.causes import cause_by_id, causes_of
-from db.deliveries import claim, deliveries, notified_alerts
+from db.deliveries import claim, deliveries, mark_sent, newest_ref, notified_alerts, unacknowledged
 from db.engine import Engine, reading, writing
 from db.observations import record_observations
 from db.records import Alert, Delivery, Observation
@@ -164,6 +166,39 @@ def test_many_alarms_of_one_day_are_one_message_and_nothing_is_lost(engine: Engi
         assert (ids := {each.id for each in found}) == notified_alerts(connection, ids)
     for each in found:
         assert each.details["entries"][0]["rules"], "each keeps its own evidence"
+
+
+def test_what_presses_leads_and_is_told_as_urgent(engine: Engine) -> None:
+    history(engine)
+    burst(engine, SITES[:5])
+    urgent = replace(BENCH, watches={**BENCH.watches, SITES[3]: _urgent(BENCH.watches[SITES[3]])})
+    judge_pending(engine, urgent, NOW)
+    (lead,) = [each for each in owed(engine) if each.state == "queued"]
+    assert lead.pressing
+    message = compose(engine, lead, None)
+    assert message.urgent
+    assert len(message.about["alerts"]) == 5
+    assert message.about["cause"]["alarmed"] == 5
+
+
+def _urgent(watch: SiteWatch) -> SiteWatch:
+    return replace(watch, false_alarms={"urgent": 0.4})
+
+
+def test_those_told_together_were_told_when_their_message_was(engine: Engine) -> None:
+    history(engine)
+    burst(engine, SITES[:4])
+    judge_pending(engine, BENCH, NOW)
+    later = NOW + timedelta(minutes=1)
+    held = claim(engine, "me", later, {"slack": 0.0}, LONGEST)
+    assert held is not None
+    with writing(engine) as connection:
+        assert unacknowledged(connection, "slack") == []
+        assert mark_sent(connection, held, provider_ref="1.2", note="", now=later)
+        assert len(unacknowledged(connection, "slack")) == 4
+        alone = replace(held, payload={}, channel="slack")
+        assert newest_ref(connection, alone, "in_other") is None
+    assert {each.sent_at for each in owed(engine)} == {later}
 
 
 def test_two_alarms_of_one_day_may_be_chance_and_are_told_one_by_one(engine: Engine) -> None:

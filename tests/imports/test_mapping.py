@@ -27,7 +27,7 @@ from monitor.imports import (
 )
 from monitor.imports.faults import BadCell
 from monitor.imports.load import check_file
-from monitor.imports.written_dates import TimeForm, read_span
+from monitor.imports.written_dates import TimeForm, check_form, read_span
 from tests.kit.cast import CAST_BY_ID
 
 NOW = datetime(2024, 8, 1, 9, tzinfo=UTC)
@@ -246,6 +246,17 @@ def test_air_traffic_that_is_told_airline_by_airline_is_added_up(tmp_path: Path)
     assert "it contradicts" in faults(tmp_path, path, AIR_TRAFFIC_MAP.replace('combine = "sum"\n', ""))
 
 
+def test_a_sum_says_at_least_wherever_its_gap_stands_and_gaps_elsewhere_are_none(tmp_path: Path) -> None:
+    first = (
+        AIR_TRAFFIC.replace("202306,Aero A,Domestic,Passenger,7,100\n", "")
+        + "202306,Aero A,Domestic,Passenger,7,1\n"
+    )
+    planned = plan(tmp_path, table(tmp_path, first), AIR_TRAFFIC_MAP)
+    assert [each.qualifier for each in planned.first if isinstance(each, Observation)] == ["=", ">="]
+    odd = AIR_TRAFFIC + "2023-13,Aero A,Domestic,Passenger,,1\n"
+    assert len(plan(tmp_path, table(tmp_path, odd), AIR_TRAFFIC_MAP).first) == 2
+
+
 # --- shapes of tables -------------------------------------------------------------------------------
 
 
@@ -354,6 +365,12 @@ def test_times_in_the_form_that_is_said(text: str, form: str, start: str, end: s
     assert (found.start, found.end) == (start, end)
 
 
+@pytest.mark.parametrize("form", ["DD/mm/YYYY", "DD/YYYY", "DD.MM.YYYY hh", "DD.MM.YYYY mm", "YYYY-MM hh:mm"])
+def test_a_form_that_would_make_something_up_is_none(form: str) -> None:
+    with pytest.raises(BadCell, match="is not a form of dates"):
+        check_form(form)
+
+
 @pytest.mark.parametrize(
     ("text", "form", "words"),
     [
@@ -423,6 +440,13 @@ def test_numbers_as_they_are_said_to_be_written(
     assert [each[5] for each in brought(tmp_path, path, mapping)] == [value]
 
 
+def test_a_point_where_commas_stand_before_decimals_is_refused(tmp_path: Path) -> None:
+    text = ONE_SITE + '[numbers]\ndecimal = ","\n[[count]]\ncolumn = "N"\nmetric = "vehicles"\n'
+    said = faults(tmp_path, table(tmp_path, "Date,N\n2023-06-05,1.234\n"), text)
+    assert "is ambiguous" in said
+    assert "sets off thousands" in said
+
+
 def test_decimals_with_a_comma_and_multiples(tmp_path: Path, tonnes: None) -> None:
     path = table(tmp_path, "Date;T\n2023-06-05;1,250\n2023-06-06;0,3\n")
     mapping = (
@@ -430,9 +454,8 @@ def test_decimals_with_a_comma_and_multiples(tmp_path: Path, tonnes: None) -> No
         + '[numbers]\ndecimal = ","\n[[count]]\ncolumn = "T"\nmetric = "supply_t"\ntimes = 1000\nunit = "t"\n'
     )
     assert [each[5] for each in brought(tmp_path, path, mapping)] == [1250, 300]
-    assert "ambiguous" in faults(
-        tmp_path, table(tmp_path, "Date,T\n2023-06-05,1.250\n"), mapping.replace('decimal = ","\n', "")
-    )
+    point = table(tmp_path, "Date,T\n2023-06-05,1.250\n", "point.csv")
+    assert "ambiguous" in faults(tmp_path, point, mapping.replace('decimal = ","\n', ""))
     assert "is not the unit" in faults(tmp_path, path, mapping.replace('unit = "t"', 'unit = "kg"'))
 
 

@@ -261,7 +261,7 @@ def _on_doors(connection: Connection) -> None:
     for revision in (None, 1):
         cause_by_id(connection, "ca_x", revision)
     told = next(each for each in deliveries(connection) if each.alert_id)
-    newest_ref(connection, told)
+    newest_ref(connection, told, "in_x")
     delivery_by_identity(connection, told.identity)
     unacknowledged(connection, told.channel)
     mark_bundled(connection, [*gathered(connection, told.channel, NOW), told], "digest")

@@ -269,6 +269,12 @@ def test_places_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert outlines(found)["yard"].equals(FAR)
 
 
+def test_names_that_differ_in_letters_alone_are_told_apart(tmp_path: Path) -> None:
+    path = written(tmp_path, ".geojson", {"Yard": YARD, "YARD": FAR, "yard (2)": box(10, 50, 10.1, 50.1)})
+    assert 'it holds 3 places: "Yard", "YARD (2)", "yard (2) (2)"' in refusal(path)
+    assert outlines(read(path, names=("yard",)))["yard"].equals(YARD)
+
+
 def test_a_geojson_of_sites_is_taken_whole_and_a_drawing_is_asked_about(tmp_path: Path) -> None:
     features: list[dict[str, Any]] = [
         {"type": "Feature", "id": number, "properties": {"name": name}, "geometry": shape.__geo_interface__}

@@ -1,6 +1,7 @@
 """The API by which programs bring things in: who may, all or nothing, and sent twice is done once."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -96,6 +97,21 @@ def test_the_token_of_the_settings_may_do_everything(sqlite_engine: Engine, tmp_
         form = {"features": "{}"}
         headers = {"Authorization": f"Bearer {issued(made, 'admin')}"}
         assert made.client.request("POST", "/add-site", headers=headers, data=form).status_code == 403
+
+
+def test_a_named_token_cannot_use_the_forms_of_the_page_with_the_cookie_of_one(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    with rig(sqlite_engine, tmp_path, token=TOKEN) as made:
+        for name in ("reader", "SITEWATCH_API_TOKEN"):
+            headers = {"Authorization": f"Bearer {issued(made, 'read', name)}"}
+            page = made.client.request("GET", "/add-site", headers=headers)
+            form = re.search(r'name="form_token" value="([^"]+)"', page.text)
+            assert page.status_code == 200
+            assert form is not None
+            data = {"features": "{}", "form_token": form[1]}
+            refused = made.client.request("POST", "/add-site", headers=headers, data=data)
+            assert refused.status_code == 403, name
 
 
 @pytest.mark.parametrize("what", ["revoked", "over", "made up", "of another", "a session's", "cut short"])

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from alerts.attribution import alert_attributions, each_once
 from db.alerts import alert_by_id, alerts
-from db.causes import causes_of
+from db.causes import cause_by_id, causes_of
 from db.engine import Connection, reading
 from db.observations import LookId
 from db.pages import look_id, look_page, visit_page, visit_place
@@ -170,16 +170,21 @@ def get_alerts(
         _check_site(connection, here, wanted.site)
         asked = wanted.filter(_times(here, wanted.site))
         found = alerts(connection, site_id=wanted.site, status=wanted.status)
-        causes = causes_of(connection, [each.id for each in found])
-    if wanted.cause is not None:
-        found = [each for each in found if each.id in causes and causes[each.id].id == wanted.cause]
-    kept = sorted(
-        (each for each in found if asked.takes(each.metric, each.subjects, each.opened_at, each.closed_at)),
-        key=lambda each: (each.opened_at, each.id),
-        reverse=True,
-    )
-    rest = [each for each in kept if place is None or (each.opened_at, each.id) < place]
-    page = rest[: paging.size]
+        if wanted.cause is not None:
+            cause = cause_by_id(connection, wanted.cause)
+            found = [each for each in found if cause is not None and each.id in cause.alert_ids]
+        kept = sorted(
+            (
+                each
+                for each in found
+                if asked.takes(each.metric, each.subjects, each.opened_at, each.closed_at)
+            ),
+            key=lambda each: (each.opened_at, each.id),
+            reverse=True,
+        )
+        rest = [each for each in kept if place is None or (each.opened_at, each.id) < place]
+        page = rest[: paging.size]
+        causes = causes_of(connection, [each.id for each in page])
     following = encode_cursor(page[-1].opened_at, page[-1].id) if len(rest) > len(page) else None
     items = [alert_item(each, causes.get(each.id)) for each in page]
     data = each_once(said for each in page for said in alert_attributions(each))

@@ -17,14 +17,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ET.register_namespace("", _ATOM)
 
 
-def atom_feed(root: str, told: Sequence[tuple[Alert, AlertEvent]], *, late_by: str = "") -> bytes:
-    """The feed of these events, the newest first; `root` is the page's address, `late_by` says how late a public one is."""
+def atom_feed(
+    root: str, told: Sequence[tuple[Alert, AlertEvent]], *, site: str = "", late_by: str = ""
+) -> bytes:
+    """The feed of these events, the newest first; `root` is the page's address, `late_by` says how late a public one is.
+
+    That of one `site` is a feed of its own.
+    """
+    own = f"{root}/alerts.atom" + (f"?site={quote(site)}" if site else "")
     feed = ET.Element(f"{{{_ATOM}}}feed", {"xml:lang": "en"})
-    _text(feed, "id", f"urn:uuid:{uuid5(NAMESPACE_URL, f'{root}/alerts.atom')}")
+    _text(feed, "id", f"urn:uuid:{uuid5(NAMESPACE_URL, own)}")
     _text(feed, "title", "sitewatch: alerts" + (f", {late_by} late" if late_by else ""))
     _text(feed, "subtitle", "Counts above what history says is usual, how they went on, and corrections.")
     _text(feed, "updated", _time(max((event.at for _, event in told), default=_EPOCH)))
-    _link(feed, "self", f"{root}/alerts.atom")
+    _link(feed, "self", own)
     _link(feed, "alternate", f"{root}/alerts")
     _text(ET.SubElement(feed, f"{{{_ATOM}}}author"), "name", "sitewatch")
     if data := each_once(said for alert, _ in told for said in alert_attributions(alert)):

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from alerts.attribution import MAP, alert_attributions, each_once
 from alerts.words import duration
-from db.alerts import alert_by_id, alerts, count_alerts, newest_alerts, newest_events
+from db.alerts import alerts, alerts_by_id, count_alerts, newest_alerts, newest_events
 from db.causes import cause_by_id, causes_of
 from db.cutouts import newest_cutout, picture_of
 from db.deliveries import notified_alerts
@@ -53,9 +53,7 @@ def _index(request: Request, here: WebContext) -> str:
     now = here.clock()
     with reading(here.app.engine) as connection:
         newest = _newest_groups(connection)
-        overview = OverviewReader(connection, here.app, now).overview(
-            [alert for group in newest for alert in group.alerts]
-        )
+        overview = OverviewReader(connection, here.app, now).overview([group.first for group in newest])
     return here.renderer.html(
         request,
         "index.html",
@@ -145,12 +143,8 @@ def _alerts_listed(connection: Connection, site: str, status: str) -> tuple[list
 def _alerts_of(connection: Connection, cause_id: str, site: str, status: str) -> list[Alert]:
     """The alerts that share a cause, of those that are asked for, the newest first."""
     cause = cause_by_id(connection, cause_id)
-    found = [alert_by_id(connection, each) for each in (cause.alert_ids if cause else ())]
-    wanted = [
-        each
-        for each in found
-        if each is not None and site in {"", each.site_id} and status in {"", each.status}
-    ]
+    found = alerts_by_id(connection, cause.alert_ids if cause else ())
+    wanted = [each for each in found.values() if site in {"", each.site_id} and status in {"", each.status}]
     return sorted(wanted, key=lambda each: each.opened_at, reverse=True)
 
 
@@ -167,7 +161,7 @@ def get_alert_feed(request: Request, here: Here, site: str = "") -> Response:
         told = newest_events(connection, NEWEST_EVENTS, site or None)
     root = here.app.settings.public_url or str(request.base_url).rstrip("/")
     late_by = duration(timedelta(hours=here.app.settings.public_delay_hours)) if here.public else ""
-    return Response(atom_feed(root, told, late_by=late_by), media_type=MEDIA_TYPE)
+    return Response(atom_feed(root, told, site=site, late_by=late_by), media_type=MEDIA_TYPE)
 
 
 @router.get("/alerts/{alert_id}")

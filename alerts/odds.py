@@ -98,4 +98,5 @@ def _large(number: float) -> str:
 
 
 def _plural(unit: str) -> str:
-    return f"{unit}es" if unit.endswith(("ch", "s")) else f"{unit}s"
+    head, of, rest = unit.partition(" of ")
+    return f"{head}{'es' if head.endswith(('ch', 's')) else 's'}{of}{rest}"

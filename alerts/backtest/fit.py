@@ -10,7 +10,6 @@ import numpy as np
 from alerts.backtest.replay import ReplayedLook
 from alerts.backtest.summary import exposure_class
 from alerts.baselines import nb
-from alerts.baselines.level import steady
 from alerts.baselines.model import clean_looks
 from alerts.baselines.special import FloatArray, normal_sf
 from alerts.baselines.tail import Expectation, judge_newest
@@ -140,7 +139,7 @@ def detection_power(
     """Inject surges at random usable looks that could be judged, each start with every size and length.
 
     `looks` are the newest revisions of the series, in order of time. Expectations are those of the unchanged
-    history: a surge of two weeks lies within what they leave out. `progress` is told the share of the starts that is done.
+    history: how a surge of many looks comes to be expected is not played. `progress` is told the share of the starts that is done.
     """
     bench = _InjectedSeries(looks, judged)
     if not bench.usable:
@@ -250,12 +249,11 @@ def _fires(what: Usual, added: FloatArray, alpha: float) -> Any:
         return np.array([float(what.chance_of(what.today + each)[0]) <= alpha for each in added[:, -1]])
     if not isinstance(what, UsualCount):
         raise TypeError(f"no surge can be added to {type(what).__name__}")
-    width = what.newest
     looks = what.looks
-    counts = np.repeat(looks.counts[:, -width:], len(added), axis=0)
-    columns = min(width, added.shape[1], counts.shape[1])
+    counts = np.repeat(looks.counts, len(added), axis=0)
+    columns = min(what.newest, added.shape[1], counts.shape[1])
     counts[:, -columns:] += added[:, -columns:]
-    exposure = np.repeat(looks.exposure[:, -width:], len(added), axis=0)
+    exposure = np.repeat(looks.exposure, len(added), axis=0)
     rows = clean_looks(counts, exposure, kind=looks.kind)
     known, times = what.expectation, len(added)
     repeated = Expectation(
@@ -264,6 +262,6 @@ def _fires(what: Usual, added: FloatArray, alpha: float) -> Any:
         np.repeat(known.se_log, times),
         np.repeat(known.n, times),
         np.repeat(known.needs, times),
-        steady(times, width),
     )
-    return judge_newest(rows, repeated, what.newest, what.factors).answers.fires(alpha)
+    told = judge_newest(rows, repeated, what.newest, what.factors)
+    return told.answers.evaluated & (told.in_turn <= alpha)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
+from alerts.judging.history import series_with_history
 from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
 from alerts.rules.contract import Rule, RuleState, Verdict
 from alerts.watch import SiteWatch
@@ -39,12 +40,15 @@ def replay_series(
     """Judge each look of a series when it became knowable, with what was knowable then; later revisions never leak.
 
     `revisions` are all of the site's metric in that area, in the order of their result time; of `known` the declared
-    baselines and the changes are used. Bounds come from the promise alone: the class's past scores at each moment
+    baselines, the changes, and which other metrics of the site share its promise today are used. Bounds come from the promise alone: the class's past scores at each moment
     are not rebuilt. `progress` is told the share that is done.
     """
     revised: dict[tuple[SeriesKey, datetime, str], list[Observation]] = {}
     current: dict[tuple[SeriesKey, datetime, str], Observation] = {}
     states: dict[SeriesKey, Mapping[str, RuleState]] = {}
+    others = frozenset(
+        each for each in known.histories or () if (each.area, each.metric) != (key.area, key.metric)
+    )
     done: dict[tuple[datetime, str], ReplayedLook] = {}
     read = 0
     for at, group in groupby(revisions, key=lambda each: each.result_time):
@@ -61,7 +65,9 @@ def replay_series(
             continue
         ordered = sorted(current.values(), key=lambda each: (each.period_start, each.look_key, each.series))
         stated = [each for each in known.declared if each.result_time <= at]
-        moment = KnownHistory(at, ordered, stated, known.changes, states, histories=known.histories)
+        moment = KnownHistory(
+            at, ordered, stated, known.changes, states, histories=others | series_with_history(ordered)
+        )
         context = context_of(site, key.metric, moment)
         for look in sorted(fresh, key=lambda each: each.period_start):
             verdicts = verdicts_on(look, moment, site, rules, context)

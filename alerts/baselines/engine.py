@@ -117,6 +117,8 @@ class TwoSided:
     """Series that show unusually little rather than much."""
     tries: int
     """Sides that share the promise."""
+    spent: FloatArray
+    """The p that decides [S]: what whole counts leave over of the promise is spent in turn, so it may lie below the law's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +149,10 @@ def _tail(question: RuleQuestion, params: RuleParameters) -> Ruling:
         low = (p_low < p_high) if tries > 1 else np.full(p_high.shape, params["sides"] == "low")
     p = np.minimum(1.0, tries * np.where(low, p_low, p_high))
     answers = replace(tail.answers, p=p)
-    # What whole counts leave over of the promise is spent in turn, so an alarm may have a p a little above alpha.
-    spent = replace(answers, p=np.where(low, p, np.minimum(p, tries * tail.in_turn)))
-    return Ruling(answers, question.spending.severity(spent), TwoSided(what, tail, low, tries))
+    # So an alarm may have a p a little above alpha.
+    spent = np.where(low, p, np.minimum(p, tries * tail.in_turn))
+    severity = question.spending.severity(replace(answers, p=spent))
+    return Ruling(answers, severity, TwoSided(what, tail, low, tries, spent))
 
 
 def _ears(method: EarsMethod, name: str) -> Callable[[RuleQuestion, RuleParameters], Ruling]:

@@ -66,11 +66,6 @@ def comparable_looks(looks: Looks) -> BoolArray:
     return past.member & (past.exposure >= exposure)
 
 
-def attainable_record_chance(comparable_looks: IntArray, alpha: FloatArray) -> FloatArray:
-    """The real chance of a record whose odds alpha allows: at most one look in n′ + 1."""
-    return np.floor((comparable_looks + 1) * alpha + 1e-9) / (comparable_looks + 1)
-
-
 def independent_share(past: Looks) -> FloatArray:
     """How much of an independent look each usable one is worth, [series], above 0 and at most 1.
 

@@ -13,7 +13,7 @@ from alerts.baselines import nb
 from alerts.baselines.answers import Answers, answer_by_p
 from alerts.baselines.level import Levels, find_levels
 from alerts.baselines.model import Looks, cap_outliers, learn_rate
-from alerts.baselines.special import FloatArray, IntArray
+from alerts.baselines.special import BoolArray, FloatArray, IntArray
 from db.records import SeriesKind
 
 TailSide = Literal["high", "low"]
@@ -45,8 +45,11 @@ class Expectation:
     """Usable looks behind it."""
     needs: IntArray
     """Usable looks still missing."""
-    levels: Levels
-    """The level of each past look beside the present one."""
+
+    def put(self, rows: IntArray, part: "Expectation", chosen: BoolArray | slice = slice(None)) -> None:
+        """Write what is expected of some series, the `chosen` of `part`, into that of all."""
+        for name in ("rate", "dispersion", "se_log", "n", "needs"):
+            getattr(self, name)[rows] = getattr(part, name)[chosen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def seasonless_expectation(past: Looks) -> Expectation:
     needs = np.maximum(np.maximum(0, TAIL_LEAST_LOOKS - rate.n), exposure_missing).astype(np.int64)
     dispersion = rate.cautious_dispersion
     se = np.hypot(np.sqrt(dispersion / rate.events), level_se(past, levels, dispersion))
-    return Expectation(rate.per_exposure, dispersion, se, rate.n, needs, levels)
+    return Expectation(rate.per_exposure, dispersion, se, rate.n, needs)
 
 
 def level_se(past: Looks, levels: Levels, dispersion: FloatArray) -> FloatArray:

@@ -54,7 +54,7 @@ def daily_expectation(
     spread = factors[:, day[half]] * levels.ratio
     dispersion = learn_rate(cap_outliers(known, spread), scale=spread).cautious_dispersion
     se = np.hypot(np.sqrt(dispersion / rate.events), level_se(past, newest, dispersion))
-    expectation = Expectation(rate.per_exposure, dispersion, se, rate.n, needs, newest)
+    expectation = Expectation(rate.per_exposure, dispersion, se, rate.n, needs)
     return expectation, factors[:, day[-window:]]
 
 

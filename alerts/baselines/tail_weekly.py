@@ -16,7 +16,7 @@ from alerts.baselines.level import (
     steady,
 )
 from alerts.baselines.model import DAYS_A_YEAR, Looks, cap_outliers, cautious, shrink_dispersion
-from alerts.baselines.special import BoolArray, FloatArray, IntArray, times
+from alerts.baselines.special import BoolArray, FloatArray, times
 from alerts.baselines.tail import Expectation, level_se, seasonless_expectation
 
 _TREND, _LEVEL = 0, 1
@@ -75,9 +75,8 @@ def seasonal_expectation(looks: Looks, days: ArrayLike, season: SeasonOptions | 
             events_outside >= season.least_events_a_column * columns
         )
         harmonics[(years >= least_years) & enough] = m
-    whole = steady(*past.counts.shape)
     rates, counts = np.full((3, len(years)), np.nan), np.zeros((2, len(years)), dtype=np.int64)
-    result = Expectation(rates[0], rates[1], rates[2], counts[0], counts[1], whole)
+    result = Expectation(rates[0], rates[1], rates[2], counts[0], counts[1])
     fitted_rows = np.zeros(len(years), dtype=bool)
     for m in (1, 2):
         rows = np.flatnonzero(harmonics == m)
@@ -88,24 +87,14 @@ def seasonal_expectation(looks: Looks, days: ArrayLike, season: SeasonOptions | 
             fitted, sane = _fit_rows(past.rows(rows), _Frame(at[:-1] - now, use, m, season))
             # A fit that ran away (all events in one season) promises nonsense: the steady rate stands.
             sane &= fitted.rate <= _RUNAWAY * np.where(past.member, past.counts, 0.0)[rows].max(axis=1)
-            _put(result, rows[sane], fitted, sane)
+            result.put(rows[sane], fitted, sane)
             fitted_rows[rows[sane]] = True
     if not fitted_rows.all():
         rows = np.flatnonzero(~fitted_rows)
         plain = seasonless_expectation(past.rows(rows))
-        _put(result, rows, plain, np.ones(len(rows), dtype=bool))
+        result.put(rows, plain)
         result.se_log[rows] = np.hypot(plain.se_log, season.unknown_season)
     return result
-
-
-def _put(result: Expectation, rows: IntArray, part: Expectation, chosen: BoolArray) -> None:
-    """Write what is expected of some series into that of all."""
-    for name in ("rate", "dispersion", "se_log", "n", "needs"):
-        getattr(result, name)[rows] = getattr(part, name)[chosen]
-    result.levels.ratio[rows], result.levels.changes[rows] = (
-        part.levels.ratio[chosen],
-        part.levels.changes[chosen],
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +131,8 @@ def _fit_rows(past: Looks, frame: _Frame) -> tuple[Expectation, BoolArray]:
     best, cost = _with_levels(own, frame, found.rows(rows))
     flat, cost_flat = _with_levels(own, replace(frame, season=replace(frame.season, least_t=np.inf)), alone)
     no_trend = cost_flat < cost + _COST_OF_A_TREND
-    _put(best, np.flatnonzero(no_trend), flat, no_trend)
-    _put(fitted, rows, best, np.ones(len(rows), dtype=bool))
+    best.put(np.flatnonzero(no_trend), flat, no_trend)
+    fitted.put(rows, best)
     if frame.harmonics == 1:
         with_season = np.minimum(cost_flat, cost + _COST_OF_A_TREND) + _COST_OF_A_WAVE
         seasonal[rows] = with_season <= _cost(own, exposure, alone)
@@ -211,7 +200,7 @@ def _fit_once(past: Looks, frame: _Frame, levels: Levels) -> tuple[Expectation, 
     rate = np.exp(np.minimum(eta, _MOST_ETA))
     mean = np.exp(np.minimum(times(model.coefficients, design.T), _MOST_ETA))
     mean = np.where(past.member, mean * past.exposure, 0.0)
-    return Expectation(rate, dispersion, se, n, np.zeros(len(y), dtype=np.int64), levels), mean
+    return Expectation(rate, dispersion, se, n, np.zeros(len(y), dtype=np.int64)), mean
 
 
 def _capped_pearson(y: FloatArray, model: GlmFit, z: float) -> FloatArray:

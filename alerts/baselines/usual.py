@@ -144,7 +144,6 @@ def usual_count(series: Series, longest_years: float = 10.0) -> UsualCount:
     young = np.flatnonzero(expectation.needs > 0)
     if young.size:
         plain = seasonal_expectation(series.looks.rows(young), series.days, season)
-        for name in ("rate", "dispersion", "se_log", "n", "needs"):
-            getattr(expectation, name)[young] = getattr(plain, name)
+        expectation.put(young, plain)
         factors[young] = 1.0
     return UsualCount(recent.looks, expectation, newest, factors)

@@ -15,13 +15,20 @@ PEAK_GROWTH = 1.25
 
 def revisions(before: Alert, after: Alert) -> str:
     """The sentences that say which counts that were told now have another value; '' where none has."""
-    known = {snapshot_look_id(each): each["value"] for each in before.details["entries"]}
+    known = {snapshot_look_id(each): each for each in before.details["entries"]}
     zone = after.details["timezone"]
     return " ".join(
-        f"The count for {local_day(each['period_start'], zone)} was corrected from {digits(told)} to {digits(each['value'])}."
+        f"The count for {local_day(each['period_start'], zone)} was corrected from {digits(told['value'])} to "
+        f"{digits(each['value'])}."
         for each in after.details["entries"]
-        if (told := known.get(snapshot_look_id(each), each["value"])) != each["value"]
+        if (told := known.get(snapshot_look_id(each), each))["value"] != each["value"]
+        and not _went_on(told, each)
     )
+
+
+def _went_on(told: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a day that was still running has more by now: what was told of it holds."""
+    return not told.get("closed", True) and now["value"] > told["value"]
 
 
 def is_confirmed(before: Alert, after: Alert) -> bool:

@@ -182,9 +182,8 @@ def amend_episode(
 
 def _known_better(before: Alert, after: Alert) -> str:
     """What is known better now of the same counts, '' where nothing is."""
-    if is_confirmed(before, after):
-        return f"Now confirmed: {after.headline}"
-    return " ".join(seen_sentences(before, after))
+    confirmed = [f"Now confirmed: {after.headline}"] if is_confirmed(before, after) else []
+    return " ".join([*confirmed, *seen_sentences(before, after)])
 
 
 def resolve_or_withdraw(

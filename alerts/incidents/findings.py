@@ -58,6 +58,7 @@ def look_snapshot(
         "undated": look.undated,
         "look_key": look.look_key,
         "revision": look.revision,
+        "closed": look.closed,
         "publisher": look.publisher,
         "via": look.via,
         "data_from": list(look.data_from),

@@ -5,17 +5,18 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
-import holidays
-
 _DAY = timedelta(days=1)
 
 
 @lru_cache(maxsize=4096)
 def holiday(day: date, country: str) -> str:
     """The name in English of a country's public holiday (ISO 3166 code of two letters); '' on other days and of unknown countries."""
-    if not country or country not in holidays.list_supported_countries():
+    import holidays  # noqa: PLC0415 - heavy, and seldom asked
+
+    try:
+        known = holidays.country_holidays(country, years=day.year)
+    except NotImplementedError:
         return ""
-    known = holidays.country_holidays(country, years=day.year)
     if "en_US" in known.supported_languages:
         known = holidays.country_holidays(country, years=day.year, language="en_US")
     return str(known.get(day, "")).split("; ", maxsplit=1)[0]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alerts.baselines.budget import BUDGETED_RULES
 from alerts.judging.forecast import FOUND_WORDS, SeriesBaseline, series_baseline, series_in
-from alerts.judging.knowable import known_at
+from alerts.judging.knowable import histories_at, known_at
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
 from alerts.words import numbered
@@ -42,10 +42,11 @@ def judgeability(
 def _site(
     connection: Connection, site: SiteWatch, rules: Mapping[str, Rule], now: datetime
 ) -> Iterator[Judgeability]:
+    histories = histories_at(connection, site.site_id, now)
     for metric, watch in site.metrics.items():
         if not watch.rules.keys() & BUDGETED_RULES or not watch.covers(""):
             continue
-        known = known_at(connection, site, metric, "", now)
+        known = known_at(connection, site, metric, "", now, histories=histories)
         keys = series_in(known, "") or [SeriesKey(site.site_id, "", metric, "", "")]
         for key in keys:
             yield _judgeability(series_baseline(key, known, site, rules))

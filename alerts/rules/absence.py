@@ -39,10 +39,12 @@ class AbsenceRule:
             return verdict_of_finding(case, RuleFinding(1.0, "low", -1.0, sentence))
         clouds = f" ({hidden} that could not see are not counted)" if hidden else ""
         expected = float(found.expected[0])
+        stretches = round(share * (case.usable + 1 - silent))
         more = {
             "silent_looks": silent,
             "looks_not_counted": hidden,
-            "by_chance": by_chance(case, p, "stretch of looks"),
+            # Each look with something in it begins one stretch.
+            "by_chance": by_chance(case, p, "stretch of looks", n=stretches),
         }
         sentence = (
             f"Usually {share:.0%} of looks show activity; none in {silent} usable {units(silent, 'looks')}{clouds}, where "

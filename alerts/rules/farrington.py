@@ -40,7 +40,8 @@ class FarringtonRule:
         alpha = np.maximum(case.spending.bound(self.name), 1e-300)
         upper, high, low = (float(nb.quantile(part, expected, size)[0]) for part in (alpha, 0.025, 0.975))
         weeks = int(float(-case.series.days[0]) // 7)
-        odds = by_chance(case, p, "week", n=min(case.usable, weeks))
+        n = min(case.usable, weeks)
+        odds = by_chance(case, p, "week", n=n)
         sentence = (
             f"{rounded_number(week)} {case.noun} in the week that ends here; expected {rounded_number(float(expected[0]))} in this "
             f"season (95 %: {digits(low)}–{digits(high)}), from {history_words(case)}; so many by chance: {odds}."
@@ -58,5 +59,6 @@ class FarringtonRule:
                 (low, high),
                 chance,
                 more={"by_chance": odds},
+                n=n,
             ),
         )

@@ -140,6 +140,8 @@ class RuleFinding:
     chance: float | None = None
     """The real chance of an alarm by this look, which whole counts keep below what is promised."""
     more: Mapping[str, Any] = field(default_factory=dict)
+    n: int | None = None
+    """Looks that the odds rest on, where those are not all usable ones."""
 
 
 def verdict_of_finding(case: Case, found: RuleFinding, state: RuleState | None = None) -> Verdict:
@@ -153,8 +155,7 @@ def verdict_of_finding(case: Case, found: RuleFinding, state: RuleState | None =
         "threshold": found.threshold,
         **_basis(case),
         "p": found.p,
-        # Subtracted, so that a p of 1 is 0 in every database and not -0.
-        "score": round(0.0 - math.log10(max(found.p, _SMALLEST)), 4),
+        "score": score_of(found.p),
         "class": case.series.kind,
         "alpha": float(spending.alpha(case.rule)[0]),
         "looks_a_year": round(a_year, 1),
@@ -171,7 +172,9 @@ def verdict_of_finding(case: Case, found: RuleFinding, state: RuleState | None =
         details["attainable_a_year"] = round(found.chance * a_year, 4)
     if found.p < 1:
         # As the words: p says what the law gives, and the odds no more than so many looks can show.
-        details["odds"] = _short(1 / max(found.p, supported_chance(case.usable)))
+        details["odds"] = _short(
+            1 / max(found.p, supported_chance(case.usable if found.n is None else found.n))
+        )
     if severity != ORDINARY:
         details["severity"] = SEVERITIES[severity]
     notes = "".join(
@@ -185,6 +188,12 @@ def verdict_of_finding(case: Case, found: RuleFinding, state: RuleState | None =
         details=details,
         state=state,
     )
+
+
+def score_of(p: float) -> float:
+    """How unusual, as a number that grows; a class's bound is learnt from what decided."""
+    # Subtracted, so that a p of 1 is 0 in every database and not -0.
+    return round(0.0 - math.log10(max(p, _SMALLEST)), 4)
 
 
 def by_chance(case: Case, p: float, unit: str = "look", n: int | None = None) -> str:

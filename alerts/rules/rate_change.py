@@ -7,11 +7,11 @@ from types import MappingProxyType
 import numpy as np
 
 from alerts.baselines.change_rate import judge_rate_change
+from alerts.odds import odds
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import (
     FiredSide,
     RuleFinding,
-    by_chance,
     history_words,
     open_case,
     too_little,
@@ -53,9 +53,9 @@ class RateChangeRule:
             if np.isfinite(high)
             else f"at least {rounded_number(low)}"
         )
-        odds = by_chance(case, p, "comparison")
-        sentence = f"{_compared(ratio, days)} (95 %: {between}), from {history_words(case)}; such a difference by chance: {odds}."
-        more: dict[str, float | str] = {"rate_ratio_low": round(low, _DIGITS), "by_chance": odds}
+        by_law = odds(p, "comparison")
+        sentence = f"{_compared(ratio, days)} (95 %: {between}), from {history_words(case)}; such a difference by chance: {by_law}."
+        more: dict[str, float | str] = {"rate_ratio_low": round(low, _DIGITS), "by_chance": by_law}
         if np.isfinite(high):
             more["rate_ratio_high"] = round(high, _DIGITS)
         verdict = verdict_of_finding(case, _finding(p, ratio, sentence, more))

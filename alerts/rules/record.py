@@ -1,11 +1,11 @@
 """`record`: more than at any earlier look, or than a published maximum."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from alerts.baselines.record import Record as Found
-from alerts.baselines.record import attainable_record_chance, comparable_looks
+from alerts.baselines.record import comparable_looks
 from alerts.rules import attribution, citation, comparable, declared_window, site_day, unjudgeable
 from alerts.rules.among import bounds_of_count
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
@@ -64,10 +64,12 @@ def _declared_maximum(look: Observation, history: LookHistory) -> DeclaredBaseli
 
 def _passed(declared: DeclaredBaseline, history: LookHistory) -> Observation | None:
     """The highest count, ours or another's, that passed a published maximum; then the maximum is history."""
-    highest = max(history.sightings, key=certain_count, default=None)
-    if highest is None or _least(highest) <= (declared.value or 0.0) or not comparable(highest, declared):
-        return None
-    return highest
+    over = (
+        each
+        for each in history.sightings
+        if comparable(each, declared) and _least(each) > (declared.value or 0.0)
+    )
+    return max(over, key=certain_count, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +148,9 @@ def _by_odds(case: Case, highest: Observation | None) -> Verdict:
         more["by_chance"] = by_chance(case, 1.0 / (worth + 1), n=worth)
         chance_words = f"; so many by chance: {more['by_chance']}"
     sentence = f"{_comparison(value, threshold, case.context, alike=alike)} ({basis}){chance_words}."
-    chance = float(attainable_record_chance(found.comparable, case.spending.alpha(case.rule))[0])
-    verdict = verdict_of_finding(
-        case, RuleFinding(case.p, "high", threshold, sentence, chance=chance, more=more)
-    )
-    return replace(verdict, exceeded=verdict.exceeded and not alike)
+    # It has no share of the promise, so that by itself it never fires.
+    finding = RuleFinding(case.p, "high", threshold, sentence, chance=0.0, more=more, n=worth)
+    return verdict_of_finding(case, finding)
 
 
 def _is_alike(look: Observation, highest: Observation | None, threshold: float) -> bool:

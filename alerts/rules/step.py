@@ -86,4 +86,4 @@ def _finding(case: Case, found: Step) -> RuleFinding:
     threshold = np.floor(expected) if side == "high" else np.ceil(expected)
     if found.seasonal[0]:
         sentence += " So it was in the same season a year before."
-    return RuleFinding(p, side, float(threshold), sentence, expected, more=more)
+    return RuleFinding(p, side, float(threshold), sentence, expected, more=more, n=int(found.n[0]))

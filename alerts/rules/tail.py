@@ -20,6 +20,7 @@ from alerts.rules.figures import (
     cannot_tell,
     history_words,
     open_case,
+    score_of,
     verdict_of_finding,
 )
 from alerts.words import count_words, digits, rounded_number
@@ -58,6 +59,7 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
     many = "so many" if side == "high" else "so few"
     together = _together(found, case) if side == "high" and p < 1 else ""
     more: dict[str, float | str] = {
+        "score": score_of(float(found.spent[0])),
         "dispersion": round(float(found.tail.dispersion[0]), 3),
         "by_chance": by_chance(case, p),
     }

@@ -159,13 +159,13 @@ def table_row(
     known = {name: cell for name, cell in zip(names, cells, strict=False) if name in columns}
     exported = bool(known.get("look_key"))
     if exported:
-        known = {name: _unguarded(cell) for name, cell in known.items()}
+        known = {name: unguarded(cell) for name, cell in known.items()}
     return RawRow(
         number, label, known, faults=faults, source=source, decimal_comma=decimal_comma, exported=exported
     )
 
 
-def _unguarded(cell: str) -> str:
+def unguarded(cell: str) -> str:
     """A cell without the apostrophe that keeps spreadsheets from running it."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
 

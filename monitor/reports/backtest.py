@@ -33,7 +33,9 @@ from monitor.bootstrap import RULES
 from monitor.errors import InputError
 from monitor.imports.faults import BadCell
 from monitor.imports.periods import import_period, parse_time
+from monitor.imports.sources import unguarded
 from monitor.reports.sources import known_attributions
+from monitor.reports.tables import safe_cell
 
 _REPLAYING = 0.7
 """The share of the time that goes into replaying, about; the rest into surges that are planted."""
@@ -229,7 +231,7 @@ def _event(path: Path, line: int, row: dict[str, str | None], zone: ZoneInfo) ->
         )
     except BadCell as bad:
         raise InputError(f"{path}, line {line}: {bad.problem}. {bad.mend}.") from None
-    return LabelledEvent(span.start, span.end, row.get("label") or "", real)
+    return LabelledEvent(span.start, span.end, unguarded(row.get("label") or ""), real)
 
 
 def episodes_csv(found: Backtest) -> str:
@@ -241,7 +243,7 @@ def episodes_csv(found: Backtest) -> str:
         real = next(word for word, value in _REAL.items() if value is each.real)
         highest = "" if each.highest is None else digits(each.highest)
         days = (local_day(each.start, found.zone), local_day(each.end, found.zone))
-        table.writerow((*days, real, each.label, each.alarms, highest, " ".join(each.rules)))
+        table.writerow(map(safe_cell, (*days, real, each.label, each.alarms, highest, " ".join(each.rules))))
     return text.getvalue()
 
 

@@ -1,5 +1,6 @@
 """The life of an alert on a timeline: opened once, told when it changes, closed once."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -108,6 +109,21 @@ def test_a_higher_count_is_told_a_like_one_only_refreshes() -> None:
     grown = amend_episode(alert, [unusual(look("2023-10-09", 120), "record")], DESK, moment("2023-10-10"))
     assert grown is not None
     assert (grown.tell, grown.alert.peak, grown.alert.value) == (True, 120, 73)
+
+
+def test_a_day_that_goes_on_is_no_correction() -> None:
+    running = replace(look("2023-10-05", 3, "arrivals"), closed=False, qualifier=">=")
+    alert = opened(unusual(running, "record")).alert
+    more = replace(running, value=5.0, revision=2)
+    grown = amend_episode(alert, [unusual(more, "record")], DESK, moment("2023-10-06"))
+    assert grown is not None
+    assert grown.event is not None
+    assert not grown.event.corrects
+    assert "corrected" not in grown.event.reason
+    less = amend_episode(alert, [unusual(replace(more, value=2.0), "record")], DESK, moment("2023-10-06"))
+    assert less is not None
+    assert less.event is not None
+    assert less.event.corrects
 
 
 def test_a_second_publisher_corroborates_quietly() -> None:

@@ -8,7 +8,7 @@ import pytest
 from alerts.baselines import nb
 from alerts.baselines.budget import FalseAlarmPromise, shares_of
 from alerts.baselines.engine import Judgement, Remembered, SideInformation, TwoSided, judge_series
-from alerts.baselines.level import find_levels, steady
+from alerts.baselines.level import find_levels
 from alerts.baselines.model import Series, clean_looks
 from alerts.baselines.special import BoolArray, FloatArray
 from alerts.baselines.step import Memory
@@ -133,7 +133,7 @@ def test_a_fall_to_a_twelfth_is_told_within_three_days() -> None:
 def test_what_is_staked_on_a_look_is_one_on_average(mean: float, phi: float) -> None:
     values = counts(np.full(2, mean), 20_000, seed=10, phi=phi)
     known, n = np.full(20_000, 1.0), np.full(20_000, 100)
-    law = Expectation(mean * known, phi * known, 0.0 * known, n, 0 * n, steady(20_000, 1))
+    law = Expectation(mean * known, phi * known, 0.0 * known, n, 0 * n)
     staked = stake(clean_looks(values), law, 2)
     assert staked.max() > 3.0
     assert staked.mean() <= 1.0 + 4.0 * staked.std() / np.sqrt(20_000)
@@ -152,7 +152,7 @@ def test_what_whole_counts_leave_over_is_spent_in_turn() -> None:
     rng = np.random.default_rng(11)
     values = rng.poisson(2.0, (20_000, 9)).astype(float)
     one, n = np.ones(20_000), np.full(20_000, 8)
-    law = Expectation(2.0 * one, one, 0.0 * one, n, 0 * n, steady(20_000, 8))
+    law = Expectation(2.0 * one, one, 0.0 * one, n, 0 * n)
     plainly, in_turn = _spent(values, law, 0.01)
     assert plainly.mean() == pytest.approx(0.0045, abs=0.0015)
     assert in_turn.mean() == pytest.approx(0.01, abs=0.002)

@@ -105,6 +105,10 @@ def test_odds_as_they_are_printed(chance: float, n: int | None, said: str) -> No
     assert odds(chance, n=n) == said
 
 
+def test_the_head_of_a_unit_is_what_is_many() -> None:
+    assert odds(1e-9, "stretch of looks", 120).endswith("(120 earlier stretches of looks say no more)")
+
+
 @given(rate=st.one_of(st.just(0.0), st.floats(1e-6, 1e4)))
 def test_a_rate_a_year_is_no_less_than_said(rate: float) -> None:
     said = times_a_year(rate)

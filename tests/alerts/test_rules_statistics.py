@@ -385,6 +385,16 @@ def test_a_published_maximum_counts_until_a_count_passed_it_and_then_is_history(
     assert told == [1]
 
 
+def test_whoever_passed_a_maximum_for_certain_did_though_a_higher_count_may_be_less() -> None:
+    looks = every(WEEK, [3.0, 24.0, 21.0, 30.0])
+    looks[1] = replace(looks[1], qualifier="~=")
+    maximum = stated("max", 20.0, ("2015-01-01", "2020-12-31"))
+    known = history_of(looks[-1], looks[:-1], (maximum,), looks[-1].result_time)
+    told = RULES["record"].judge(looks[-1], known, RuleContext(METRICS["railcars"]), RULES["record"].defaults)
+    assert "is history" in told.reason
+    assert not told.exceeded
+
+
 def test_about_is_an_interval_on_both_sides() -> None:
     looks = every(WEEK, [3.0, 258.0, 270.0])
     looks[1] = replace(looks[1], qualifier="~=")

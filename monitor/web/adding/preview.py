@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from alerts.judging.knowable import known_at
+from alerts.judging.knowable import histories_at, known_at
 from alerts.judging.verdicts import KnownHistory
 from alerts.watch import SiteWatch
 from db.engine import Connection, reading
@@ -223,7 +223,10 @@ def _known(
     connection: Connection, watch: SiteWatch, stated: Sequence[DeclaredBaseline], now: datetime
 ) -> dict[str, KnownHistory]:
     """What is known of each metric, with what the site itself declares."""
-    found = {metric: known_at(connection, watch, metric, "", now) for metric in watch.metrics}
+    histories = histories_at(connection, watch.site_id, now)
+    found = {
+        metric: known_at(connection, watch, metric, "", now, histories=histories) for metric in watch.metrics
+    }
     return {
         metric: replace(
             each, declared=[*each.declared, *(one for one in stated if one.series.metric == metric)]

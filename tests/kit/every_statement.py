@@ -90,7 +90,7 @@ from tests.kit.builders import look
 from tests.kit.cast import QUIET_FIELD
 from tests.kit.flying import AIRLINER, Cruise, Pilot, World
 from tests.kit.program import closed_port, write_settings
-from tests.kit.web_rig import NOW, Rig, rig, tell_story
+from tests.kit.web_rig import NOW, Rig, rig, tell_anew
 
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 DAYS = 60
@@ -98,7 +98,7 @@ DAYS = 60
 
 def fill(made: Rig) -> None:
     """Two months of daily counts beside the story of the page, judged."""
-    tell_story(made.app)
+    tell_anew(made.app)
     looks = [
         look(f"{NOW - n * DAY:%Y-%m-%d}", n % 5, metric, site_id=site)
         for n in range(2, DAYS)
@@ -362,7 +362,10 @@ def run_jobs(made: Rig) -> None:
     pipeline.read_pixels(app, NOW)
     pipeline.watch_self(app, NOW)
     pipeline.watch_room(app, NOW)
-    pipeline.deliver(app, lambda: NOW, "test")
+    with writing(app.engine) as connection:
+        told = {"subject": "A cause", "headline": "A cause.", "cause": {"told": [["al_x", 1]]}}
+        enqueue(connection, identity="cause", kind="notice", channel="log", now=NOW - DAY, payload=told)
+    pipeline.deliver(app, lambda: NOW + MINUTE, "test")
     pipeline.retain(app, NOW + 40 * DAY)
     pipeline.sign_of_life(app, (), NOW)
 

@@ -154,7 +154,7 @@ def tell_story(app: App, now: datetime = NOW) -> None:
     Nearly every test of the page begins so: on SQLite the same story is told once and copied from then on.
     """
     if app.engine.dialect.name != "sqlite":
-        _tell(app, now)
+        tell_anew(app, now)
         return
     kept = Path(_TOLD.name) / f"{now:%Y%m%dT%H%M%S} {' '.join(app.channels)}.db"
     with closing(app.engine.raw_connection()) as raw:
@@ -164,14 +164,15 @@ def tell_story(app: App, now: datetime = NOW) -> None:
             with closing(sqlite3.connect(kept)) as source:
                 source.backup(opened)
         else:
-            _tell(app, now)
+            tell_anew(app, now)
             opened.execute("vacuum into ?", (str(kept),))
 
 
 _TOLD = TemporaryDirectory(prefix="sitewatch-told-", ignore_cleanup_errors=True)
 
 
-def _tell(app: App, now: datetime) -> None:
+def tell_anew(app: App, now: datetime = NOW) -> None:
+    """The same, written statement by statement."""
     with writing(app.engine) as connection:
         record_declared(connection, DECLARED)
         record_observations(connection, STORY)

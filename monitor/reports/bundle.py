@@ -177,8 +177,11 @@ class _Gathering:
         numbers = {number for some in behind.values() for number in some}
         numbers |= {each.poll_id for each in found if each.poll_id is not None}
         kept: dict[int | None, list[Extract]] = {}
+        named = {each.icao24 for each in self._named_visits()}
         for each in extracts_of(self._connection, numbers):
-            kept.setdefault(each.poll_id, []).append(each)
+            # One answer tells of every watched aircraft in the air: the others are no evidence of this alert.
+            if each.icao24 in named:
+                kept.setdefault(each.poll_id, []).append(each)
         for number in sorted(numbers):
             poll = poll_by_id(self._connection, number)
             if poll is None:
@@ -209,16 +212,10 @@ class _Gathering:
                 yield f"pictures/{number:03}.json", _json(facts)
 
     def _tracks(self) -> dict[str, Any]:
-        refs = {
-            each["ref"]
-            for entry in self._alert.details["entries"]
-            for each in entry["evidence"]
-            if each["kind"] == "visit"
-        }
         features: list[dict[str, Any]] = []
         withheld = 0
-        for visit in visits_by_id(self._connection, refs):
-            if not self._is_watched(visit) or visit.first_fix_at is None:
+        for visit in self._named_visits():
+            if visit.first_fix_at is None:
                 continue
             until = (visit.last_fix_at or visit.first_fix_at) + _BEFORE_AND_AFTER
             heard = fixes(
@@ -231,6 +228,16 @@ class _Gathering:
             withheld += len(heard) - len(shown)
             features += [_point(each, visit.visit_id) for each in shown]
         return {"type": "FeatureCollection", "features": features, "withheld": withheld}
+
+    def _named_visits(self) -> list[Visit]:
+        """The visits in the alert whose aircraft may be named."""
+        refs = {
+            each["ref"]
+            for entry in self._alert.details["entries"]
+            for each in entry["evidence"]
+            if each["kind"] == "visit"
+        }
+        return [each for each in visits_by_id(self._connection, refs) if self._is_watched(each)]
 
     def _is_watched(self, visit: Visit) -> bool:
         """Whether the aircraft may be named: watched when it came, and watched still."""

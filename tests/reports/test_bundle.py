@@ -289,12 +289,14 @@ def test_of_an_answer_that_may_not_be_passed_on_stand_request_time_size_and_hash
     with writing(told.app.engine) as connection:
         [first] = visits(connection)
         polls = [Evidence("poll", "1", ""), Evidence("poll", "2", "")]
-        visit = replace(first, visit_id="v-answers", subjects=(f"icao24:{VIP}",), evidence=tuple(polls))
+        watched = ("class:vip_military", f"icao24:{VIP}")
+        visit = replace(first, visit_id="v-answers", icao24=VIP, subjects=watched, evidence=tuple(polls))
         [stored] = record_visits(connection, [visit])
         for number, free in ((1, True), (2, False)):
             row = {"hex": VIP, "said": f"answer {number}"}
             kept = Extract(VIP, (row,), f"https://feed.example/{number}", redistribute=free)
-            store_extracts(connection, number, [kept], NOW)
+            another = Extract(JET, ({"hex": JET, "said": "beside it"},), kept.request, redistribute=True)
+            store_extracts(connection, number, [kept, another], NOW)
         alert = next(each for each in alerts(connection) if each.site_id == "quiet-field")
         [entry] = alert.details["entries"]
         evidence = [*entry["evidence"], {"kind": "visit", "ref": stored.visit_id, "text": "arrived"}]
@@ -307,6 +309,7 @@ def test_of_an_answer_that_may_not_be_passed_on_stand_request_time_size_and_hash
     assert (one["rows"], one["withheld"]) == ([{"hex": VIP, "said": "answer 1"}], 0)
     assert (two["rows"], two["withheld"], two["request"]) == ([], 1, "https://feed.example/2")
     assert "answer 2" not in files["answers.json"].decode()
+    assert "beside it" not in files["answers.json"].decode(), "watched too, and not what the alert is about"
     assert {"answer_sha256", "answer_size", "started_at"} <= two.keys()
 
 

@@ -21,6 +21,7 @@ from alerts.incidents.changes import (
 from alerts.incidents.findings import (
     Finding,
     alert_threshold,
+    is_back,
     is_event,
     is_low,
     is_of_same_time,
@@ -43,6 +44,8 @@ from alerts.words import capital, digits, local_day, numbered
 from db.records import Alert, AlertEvent, EventKind, Observation
 from db.records.provenance import made_words
 
+HESITATES = "hesitates"
+"""The key in an alert's details that says, by subject, since when counts were ordinary without being back."""
 HINDSIGHT = "hindsight"
 """The key in an alert's details that says since when more is known of the time before it."""
 _EVER = frozenset({"record", "first_ever", "first_since"})
@@ -205,7 +208,9 @@ def resolve_or_withdraw(
     if not (watching and look.usable and not look.announced and _about(alert, look)):
         return None
     refreshed = replace(alert, last_look_at=max(alert.last_look_at, moment.at))
-    if look.period_start <= newest_start(entries) or still_unusual(alert, look):
+    unusual = look.period_start <= newest_start(entries) or still_unusual(alert, look)
+    if unusual or not (is_back(alert, look) or _second_ordinary(alert, look)):
+        refreshed = _hesitating(refreshed, look, unusual=unusual)
         return None if refreshed == alert else AlertChange(refreshed, None)
     gone = sorted({*alert.details["gone"], look.series.subject})
     if not set(alert.subjects or ("",)) <= set(gone):
@@ -216,6 +221,33 @@ def resolve_or_withdraw(
     reason = f"Back to {digits(certain_count(look))} on {day}, {bound} {digits(alert_threshold(alert))}."
     # What was over before it became known is one message, not two.
     return _close(refreshed, "resolved", moment, reason, look, tell=moment.at > alert.opened_at)
+
+
+def _second_ordinary(alert: Alert, look: Observation) -> bool:
+    """Whether an earlier look since the newest unusual one was ordinary too."""
+    first = alert.details.get(HESITATES, {}).get(look.series.subject)
+    since = newest_start(alert.details["entries"])
+    return first is not None and since < datetime.fromisoformat(first) < look.period_start
+
+
+def _hesitating(alert: Alert, look: Observation, *, unusual: bool) -> Alert:
+    """The alert with the first look that was ordinary and no more than that; with `unusual`, this one is not.
+
+    A stock that stands at its threshold would otherwise end and open its alert look by look.
+    """
+    marks = dict(alert.details.get(HESITATES, {}))
+    subject, start = look.series.subject, look.period_start.isoformat()
+    known = marks.get(subject)
+    if unusual and known is not None and known <= start:
+        del marks[subject]
+    elif not unusual and (
+        known is None
+        or start < known
+        or datetime.fromisoformat(known) <= newest_start(alert.details["entries"])
+    ):
+        marks[subject] = start
+    details = {name: value for name, value in alert.details.items() if name != HESITATES}
+    return replace(alert, details={**details, HESITATES: marks} if marks else details)
 
 
 def lapse_episode(alert: Alert, lapse_after: timedelta, recorded_at: datetime) -> AlertChange:

@@ -157,3 +157,22 @@ def still_unusual(alert: Alert, look: Observation) -> bool:
     if is_low(alert):
         return certain_count(look) <= alert_threshold(alert)
     return certain_count(look) > alert_threshold(alert)
+
+
+def is_back(alert: Alert, look: Observation) -> bool:
+    """Whether a count ends an alert by itself: no nearer to what was unusual than to what was expected.
+
+    Where nothing was expected (a record, a listed subject), every count that is not unusual does.
+    """
+    expected = _expected(alert)
+    if expected is None:
+        return True
+    middle = (expected + alert_threshold(alert)) / 2
+    return certain_count(look) >= middle if is_low(alert) else certain_count(look) <= middle
+
+
+def _expected(alert: Alert) -> float | None:
+    """What the rules had expected of the newest look in the alert that they expected anything of."""
+    entries = sorted(alert.details["entries"], key=lambda each: str(each["period_start"]), reverse=True)
+    said = (rule["details"].get("expected") for each in entries for rule in each["rules"].values())
+    return next((float(each) for each in said if each is not None), None)

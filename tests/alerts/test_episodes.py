@@ -237,6 +237,30 @@ def test_a_fact_that_arrives_late_and_is_over_is_told_once() -> None:
     assert (step.alert.status, step.tell) == ("resolved", False)
 
 
+def stood_at_the_threshold(*counts: float) -> list[str]:
+    """How an alert about 45 with a threshold of 40, 20 expected, stands after each of these weekly counts."""
+    finding = unusual(look("2023-10-01", 45), "tail", threshold=40)
+    (said,) = finding.fired
+    finding = Finding(finding.look, (replace(said, details={**said.details, "expected": 20.0}),))
+    alert, stood = opened(finding, day="2023-10-02").alert, []
+    for number, count in enumerate(counts, start=1):
+        day = f"{at('2023-10-01') + number * timedelta(days=7):%Y-%m-%d}"
+        step = settled(alert, look(day, count), day) if alert.status == "open" else None
+        alert = step.alert if step else alert
+        stood.append(alert.status)
+    return stood
+
+
+def test_a_stock_at_its_threshold_does_not_end_its_alert_look_by_look() -> None:
+    assert stood_at_the_threshold(39, 41, 38, 41, 39, 42) == ["open"] * 6
+
+
+def test_two_ordinary_looks_in_a_row_end_an_alert_and_so_does_one_that_is_clearly_back() -> None:
+    assert stood_at_the_threshold(39, 41, 38, 39) == ["open", "open", "open", "resolved"]
+    assert stood_at_the_threshold(30) == ["resolved"]
+    assert stood_at_the_threshold(31) == ["open"]
+
+
 def test_every_step_counts_its_events() -> None:
     times: list[datetime] = []
     alert = opened(unusual(look("2023-10-05", 73), "record")).alert

@@ -93,6 +93,22 @@ def alerts_at(
     return _all(connection, query.order_by(alert.c.opened_at, alert.c.id))
 
 
+def alerts_near(
+    connection: Connection, site_ids: Collection[str], since: datetime, until: datetime
+) -> list[Alert]:
+    """Read the alerts at these sites about what was seen from `since` to `until`, oldest opening first; withdrawn ones too."""
+    query = select(alert).where(
+        alert.c.site_id.in_(sorted(site_ids)), alert.c.phenomenon_time.between(since, until)
+    )
+    return _all(connection, query.order_by(*_BY_OPENING))
+
+
+def alerts_of_incident(connection: Connection, incident_id: str) -> list[Alert]:
+    """Read the alerts of one incident, oldest opening first."""
+    query = select(alert).where(alert.c.incident_id == incident_id)
+    return _all(connection, query.order_by(*_BY_OPENING))
+
+
 def open_since(connection: Connection, last_look_before: datetime) -> list[Alert]:
     """Read the open alerts that no usable look has touched since then."""
     query = select(alert).where(_OPEN, alert.c.last_look_at <= last_look_before)

@@ -1,8 +1,7 @@
 """A message as an email: plain text and HTML with the picture inside, the same bytes at every try.
 
 The Message-ID comes from the identity, so a repeat can be dropped. `References` names a root for the thread
-that is never sent: every mail of an incident hangs below it, whichever comes first. The subject stays the
-same within a thread (some mail programs thread by it); the status stands in the body.
+that is never sent: every mail of an incident hangs below it, whichever comes first, and whatever its subject says.
 """
 
 import hashlib

@@ -11,9 +11,10 @@ from alerts.delivery.notices import PICTURE, compose_notice
 from alerts.delivery.reminders import reminding
 from alerts.delivery.together import compose_together
 from alerts.incidents.causes import cause_object
-from db.alerts import alert_by_id, alert_events
+from db.alerts import alert_by_id, alert_events, alerts_of_incident
 from db.causes import cause_by_id
 from db.cutouts import picture_of
+from db.deliveries import channels_told
 from db.engine import Connection, Engine, reading
 from db.records import Alert, AlertEvent, Delivery, JsonMapping
 
@@ -42,12 +43,21 @@ def compose_within(connection: Connection, delivery: Delivery, public_url: str |
     if alert is None or event is None:
         raise ComposeError(f"Delivery {delivery.identity} names an alert that is not in the database.")
     message = replace(
-        compose_alert(alert, event, delivery, public_url),
+        compose_alert(alert, event, delivery, public_url, _others(connection, alert, delivery.channel)),
         urgent=alert.details.get("severity") == "urgent",
         about=_about(alert, event),
         actions=_actions(alert, public_url),
     )
     return reminding(message, delivery)
+
+
+def _others(connection: Connection, alert: Alert, channel: str) -> list[Alert]:
+    """The other alerts of its incident that this channel carried: of what goes elsewhere it says nothing."""
+    return [
+        each
+        for each in alerts_of_incident(connection, alert.incident_id)
+        if each.id != alert.id and channel in channels_told(connection, each.id)
+    ]
 
 
 def _about(alert: Alert, event: AlertEvent) -> dict[str, Any]:

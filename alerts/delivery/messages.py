@@ -8,6 +8,7 @@ from urllib.parse import quote
 from alerts.attribution import alert_attributions, one_cell
 from alerts.channels import Link, Message
 from alerts.incidents.headline import Entry, entry_count, entry_when, is_doubtful
+from alerts.incidents.incidents import incident_words
 from alerts.incidents.witnesses import disputes
 from alerts.metrics import metric_named
 from alerts.odds import odds, times_a_year, without_odds
@@ -43,17 +44,22 @@ _CLOSING = frozenset({"resolved", "withdrawn", "lapsed"})
 FOOTER = "sitewatch repeats what was published or heard, with its source; it adds no claim of its own."
 
 
-def compose_alert(alert: Alert, event: AlertEvent, delivery: Delivery, public_url: str | None) -> Message:
-    """Compose the message about one event of an alert, from the alert's current state."""
-    zone = alert.details["timezone"]
-    day = local_day(alert.phenomenon_time, zone)
+def compose_alert(
+    alert: Alert,
+    event: AlertEvent,
+    delivery: Delivery,
+    public_url: str | None,
+    others: Sequence[Alert] = (),
+) -> Message:
+    """Compose the message about one event of an alert, from the alert's current state; `others` are of the same incident."""
+    said = "" if event.kind == "opened" else f"{event_words(event)}: "
     return Message(
         identity=delivery.identity,
         thread=alert.incident_id,
-        subject=f"[sitewatch] {alert.site_name}: {metric_named(alert.metric).many}, {day}",
+        subject=f"[sitewatch] {said}{alert.headline}",
         status=event_words(event),
         headline=alert.headline,
-        paragraphs=(*_made(alert), *_paragraphs(alert, event)),
+        paragraphs=(*_made(alert), *_paragraphs(alert, event), *incident_words(others)),
         created_at=event.recorded_at,
         facts=tuple(_facts(alert)),
         links=tuple(_links(alert, public_url)),
@@ -76,11 +82,15 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
     if event.kind != "opened":
         yield f"{event_words(event)}: {event.reason}"
     entries = alert.details["entries"]
+    others = alert.details.get("others", ())
+    alone = len(entries) == 1 and not others
     for each in entries:
-        yield f"{capital(_reported(each, alert))}."
-    for each in alert.details.get("others", ()):
+        yield f"{capital(_known(each, alert) if alone else _reported(each, alert))}."
+    for each in others:
         yield f"But {_reported(each, alert)}."
-    yield from dict.fromkeys(said for each in entries if (said := placed(each, alert.metric)))
+    yield from dict.fromkeys(
+        said for each in entries if (said := placed(each, "" if alone else entry_count(each, alert.metric)))
+    )
     if disputes(alert):
         yield "These sources contradict each other, and which of them is right is not known from this."
     yield from _reasons_of(entries, alert)
@@ -96,15 +106,17 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
         yield f"Since then: {alert.details['closing']}"
 
 
-def placed(entry: Entry, metric: str) -> str:
+def placed(entry: Entry, count: str) -> str:
     """Where a count stood among the earlier ones, as known then, for a sentence; '' where nothing was known.
 
-    What `record` says of the highest before is not said twice.
+    `count` is said first, unless it is ''. What `record` says of the highest before is not said twice.
     """
     said = "record" in entry["rules"] and "beside" in entry and "highest" in entry["beside"]
     told = [entry.get("recent")] if said else [entry.get("beside"), entry.get("recent")]
     words = "; ".join(filter(None, told))
-    return f"{capital(entry_count(entry, metric))}: {words}." if words else ""
+    if not words:
+        return ""
+    return f"{capital(count)}: {words}." if count else f"{capital(words)}."
 
 
 def _made(alert: Alert) -> Iterator[str]:
@@ -119,16 +131,26 @@ def _reported(entry: Entry, alert: Alert) -> str:
     asides = [subject_phrase(entry["subject"], entry["site_names"])] if entry["subject"] else []
     if is_doubtful(entry):
         asides.append("not confirmed")
-    what = entry_count(entry, alert.metric) + (f" ({', '.join(asides)})" if asides else "")
-    if entry["low"] is not None and entry["high"] is not None:
-        what += f", between {digits(entry['low'])} and {digits(entry['high'])}"
+    what = entry_count(entry, alert.metric) + (f" ({', '.join(asides)})" if asides else "") + _bounds(entry)
+    return f"{_source(entry)}: {what} {entry_when(entry, zone)}; {_since(entry, zone)}"
+
+
+def _known(entry: Entry, alert: Alert) -> str:
+    """What the headline does not say of the only count there is: from whom it is, and since when it is known."""
+    return f"{_source(entry)}{_bounds(entry)}; {_since(entry, alert.details['timezone'])}"
+
+
+def _bounds(entry: Entry) -> str:
+    if entry["low"] is None or entry["high"] is None:
+        return ""
+    return f", between {digits(entry['low'])} and {digits(entry['high'])}"
+
+
+def _since(entry: Entry, zone: str) -> str:
     day = local_day(entry["result_time"], zone)
-    known = (
-        f"date of publication not known, at the earliest {day}"
-        if entry.get("undated")
-        else f"known since {day}"
-    )
-    return f"{_source(entry)}: {what} {entry_when(entry, zone)}; {known}"
+    if entry.get("undated"):
+        return f"date of publication not known, at the earliest {day}"
+    return f"known since {day}"
 
 
 def _source(entry: Entry) -> str:
@@ -159,7 +181,7 @@ def _facts(alert: Alert) -> Iterator[tuple[str, str]]:
     baseline = alert.baseline
     if alert.details.get("severity") == "urgent":
         yield "Severity", "urgent"
-    if alert.peak is not None:
+    if alert.peak is not None and len(alert.details["entries"]) > 1:
         yield "Counted", digits(alert.peak)
     yield from _usual(baseline)
     yield from _behind(baseline, alert.details["timezone"])
@@ -187,12 +209,14 @@ def _moment(entry: Entry, name: str) -> datetime:
 
 
 def _usual(baseline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was expected, and up to where; the headline says of what it exceeds where nothing was expected."""
     if "expected" in baseline:
         band = f" (95 %: {digits(baseline['low'])}–{digits(baseline['high'])})" if "low" in baseline else ""
         yield "Expected", f"{rounded_number(baseline['expected'])}{band}"
     threshold = baseline.get("threshold")
-    if threshold:
-        yield _threshold_words(baseline), digits(threshold)
+    if threshold and ("expected" in baseline or baseline.get("side") == "low"):
+        words = "Unusual up to" if baseline.get("side") == "low" else "Usual up to"
+        yield words, digits(threshold)
 
 
 def _behind(baseline: Mapping[str, Any], zone: str) -> Iterator[tuple[str, str]]:
@@ -221,12 +245,6 @@ def _odds(baseline: Mapping[str, Any]) -> str:
     if not baseline.get("odds"):
         return ""
     return str(baseline.get("by_chance") or odds(1 / baseline["odds"], n=baseline.get("n")))
-
-
-def _threshold_words(baseline: Mapping[str, Any]) -> str:
-    if baseline.get("side") == "low":
-        return "Unusual up to"
-    return "Usual up to" if "expected" in baseline else "Highest known before"
 
 
 def _visits(alert: Alert, public_url: str) -> Iterator[Link]:

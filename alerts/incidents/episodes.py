@@ -35,6 +35,7 @@ from alerts.incidents.findings import (
     weakest_certainty,
 )
 from alerts.incidents.headline import entry_count, headline
+from alerts.incidents.incidents import incident_begun_by
 from alerts.incidents.witnesses import contradicting, disputes, otherwise, source, told, unheard, witnesses
 from alerts.metrics import metric_named
 from alerts.rules.contract import Verdict
@@ -144,7 +145,7 @@ def open_episode(
         headline="",
         confidence="",
         details={"timezone": site.timezone, "gone": [], "others": episode_context.snapshots(others)},
-        incident_id=f"in_{identity}",
+        incident_id=incident_begun_by(f"al_{identity}"),
         events=0,
     )
     alert = _with_entries(blank, entries, episode_context)

@@ -24,6 +24,7 @@ from alerts.incidents.episodes import (
     unresolve,
 )
 from alerts.incidents.findings import Finding, is_event, is_less_recorded, rests_on
+from alerts.incidents.incidents import INCIDENT_WINDOW, joined_incident, neighbours
 from alerts.judging import hindsight
 from alerts.judging.archive import LookHistoryCache
 from alerts.judging.gathering import gather
@@ -37,6 +38,7 @@ from db.alerts import (
     alert_by_id,
     alert_events,
     alerts_at,
+    alerts_near,
     append_event,
     insert_alert,
     newest_alert,
@@ -297,21 +299,26 @@ class _Clerk:
                     )
                 )
             else:
-                self.apply(
-                    open_episode(
-                        members,
-                        site,
-                        self.judging_context.episode_context,
-                        self.moment,
-                        self._beside(members),
-                    )
-                )
+                self.apply(self._opened(members, site))
         for finding in findings:
             self._settle(finding, group_of(finding, site) if finding.fired else None)
             if finding.look.revision > 1:
                 self._unresolve(finding.look)
         for members in groups.values():
             self._settle_by_later_looks(members)
+
+    def _opened(self, members: list[Finding], site: SiteWatch) -> AlertChange:
+        step = open_episode(
+            members, site, self.judging_context.episode_context, self.moment, self._beside(members)
+        )
+        at = step.alert.phenomenon_time
+        near = alerts_near(
+            self.connection,
+            neighbours(site, self.judging_context.watches),
+            at - INCIDENT_WINDOW,
+            at + INCIDENT_WINDOW,
+        )
+        return replace(step, alert=joined_incident(step.alert, near))
 
     def _flag_earlier(self, judged: list[Observation]) -> None:
         for alert in alerts_at(self.connection, *_place(judged[0])):

@@ -89,6 +89,7 @@ alert = Table(
     # Alerts of one metric and day are looked for when several open at once.
     Index("ix_alert_metric_phenomenon_time", "metric", "phenomenon_time"),
     Index("ix_alert_opened_at", "opened_at"),
+    Index("ix_alert_incident_id", "incident_id"),
     Index("ix_alert_closed_at", "closed_at"),
     Index(
         "ix_alert_open",

@@ -90,7 +90,7 @@ def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
     """Show one alert: how it is known and who was told."""
     from alerts.attribution import alert_attributions, each_once
     from alerts.incidents.causes import cause_object, together_words
-    from db.alerts import alert_events
+    from db.alerts import alert_events, alerts_of_incident
     from db.causes import causes_of
     from db.deliveries import deliveries
     from db.engine import reading
@@ -101,11 +101,13 @@ def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
         life, owed = alert_events(connection, found.id), deliveries(connection, found.id)
         behind = polls_behind(connection, found)
         cause = causes_of(connection, [found.id]).get(found.id)
+        near = [each for each in alerts_of_incident(connection, found.incident_id) if each.id != found.id]
         extracts = extracts_of(connection, {number for numbers in behind.values() for number in numbers})
     if as_json:
         data = {
             "alert": found,
             "cause": None if cause is None else cause_object(cause),
+            "incident": [each.id for each in near],
             "events": life,
             "deliveries": owed,
             "polls": behind,
@@ -117,6 +119,11 @@ def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
         if cause is not None:
             say(f"{cause.headline}. {together_words(cause)}\n")
         _print_alert(found, life, owed)
+        if near:
+            say("\nNear in time, here or at a linked site")
+            print_table(
+                ("alert", "state", "what"), ((each.id, _status(each), each.headline) for each in near)
+            )
 
 
 def _print_alert(alert: "Alert", life: "list[AlertEvent]", owed: "list[Delivery]") -> None:

@@ -242,7 +242,8 @@ def stood_at_the_threshold(*counts: float) -> list[str]:
     finding = unusual(look("2023-10-01", 45), "tail", threshold=40)
     (said,) = finding.fired
     finding = Finding(finding.look, (replace(said, details={**said.details, "expected": 20.0}),))
-    alert, stood = opened(finding, day="2023-10-02").alert, []
+    alert = opened(finding, day="2023-10-02").alert
+    stood: list[str] = []
     for number, count in enumerate(counts, start=1):
         day = f"{at('2023-10-01') + number * timedelta(days=7):%Y-%m-%d}"
         step = settled(alert, look(day, count), day) if alert.status == "open" else None

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
-from db.alerts import alerts
+from db.alerts import alerts, update_alert
 from db.cutouts import store_cutout, store_cutout_failure
 from db.engine import reading, writing
 from db.observations import record_observations
@@ -223,7 +223,7 @@ def test_without_any_channel_an_alert_is_not_sent_and_its_message_can_be_read(
         text = words(read(made, f"/alerts/{alert_about(made, 'busy-port').id}"))
     assert "Not sent: no channel was set up when it was judged." in text
     assert "The message that would have gone out: new" in text
-    assert "[sitewatch] Busy Port: containers" in text
+    assert "[sitewatch] About 73 containers at Busy Port" in text
 
 
 def test_the_mail_in_its_frame_is_the_very_mail_and_can_do_nothing(told: Rig) -> None:
@@ -325,11 +325,21 @@ def test_an_alert_tells_its_life_its_evidence_and_what_was_sent(told: Rig) -> No
     assert "log" in text
 
 
+def test_an_alert_names_the_others_of_its_incident(told: Rig) -> None:
+    here, there = alert_about(told, "quiet-field"), alert_about(told, "donut-base")
+    with writing(told.app.engine) as connection:
+        update_alert(connection, replace(there, incident_id=here.incident_id))
+    section = read(told, f"/alerts/{here.id}").split('id="incident-title"')[1].split("</section>")[0]
+    assert f"/alerts/{there.id}" in section
+    assert words(there.headline) in words(section)
+    assert 'id="incident-title"' not in read(told, f"/alerts/{alert_about(told, 'busy-port').id}")
+
+
 def test_an_alert_shows_the_very_messages(told: Rig) -> None:
     alert = alert_about(told, "busy-port")
     html = read(told, f"/alerts/{alert.id}")
     text = words(html)
-    assert "[sitewatch] Busy Port: containers" in text
+    assert "[sitewatch] About 73 containers at Busy Port" in text
     assert "Contents not visible." in text
     assert f"http://watch.example/alerts/{alert.id}" in html
 

@@ -12,6 +12,7 @@ from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
 from alerts.delivery.messages import event_words, placed
 from alerts.incidents.causes import together_words
+from alerts.incidents.headline import entry_count
 from alerts.words import (
     count_words,
     exposure_words,
@@ -21,7 +22,7 @@ from alerts.words import (
     rule_words,
     source_words,
 )
-from db.alerts import alert_by_id, alert_events
+from db.alerts import alert_by_id, alert_events, alerts_of_incident
 from db.causes import causes_of
 from db.deliveries import deliveries, notified_alerts
 from db.engine import Connection
@@ -149,6 +150,8 @@ class AlertPage:
     """What it shares with others of its day, if anything."""
     together: str
     """Why they are told as one; '' where it shares nothing."""
+    incident: tuple[Alert, ...]
+    """The other alerts of its incident."""
 
 
 def alert_page(
@@ -187,6 +190,9 @@ def alert_page(
         polls=tuple(polls_of_alert(connection, alert)),
         cause=cause,
         together=together_words(cause) if cause else "",
+        incident=tuple(
+            each for each in alerts_of_incident(connection, alert.incident_id) if each.id != alert.id
+        ),
         data=tuple(each_once([*alert_attributions(alert), *panel_attributions(panel, app.sources)])),
     )
 
@@ -222,7 +228,7 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
         links=links,
         visits=tuple(_visits(entry, alert.site_id)),
         rules=tuple((rule_words(name), said["reason"]) for name, said in entry["rules"].items()),
-        placed=placed(entry, alert.metric),
+        placed=placed(entry, entry_count(entry, alert.metric)),
     )
 
 

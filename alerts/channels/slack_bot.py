@@ -5,7 +5,8 @@ files.getUploadURLExternal, files.completeUploadExternal). Slack answers HTTP 20
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -20,8 +21,10 @@ from alerts.channels.slack_blocks import EVENT_TYPE, URL_LIMIT, slack_payload
 
 BUTTON_LIMIT = 75
 MOST_BUTTONS = 5
-_SEEN = 100
-"""Messages that are looked through for an earlier copy."""
+_SEEN, _PAGES = 100, 10
+"""Messages on a page, and pages, that are looked through for an earlier copy."""
+_CLOCKS_APART = timedelta(hours=1)
+"""So much earlier than the message was owed is looked from: Slack's clock and ours may differ."""
 _GONE = frozenset(
     {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found", "is_inactive"}
 )
@@ -87,15 +90,25 @@ class SlackBotChannel:
 
     def _earlier_copy(self, message: Message, root: str | None) -> str | None:
         """The earlier try of this very message, if it arrived though nobody heard so; None where nobody can tell."""
-        method = "conversations.replies" if root else "conversations.history"
-        query = {"channel": self._channel, "limit": str(_SEEN), "include_all_metadata": "true"}
-        answer = self._slack.ask(method, {**query, "ts": root} if root else query, form=True)
         identity = one_line(message.identity)
-        for each in answer.get("messages") or ():
+        for each in self._since(message.created_at - _CLOCKS_APART, root):
             payload = (each.get("metadata") or {}).get("event_payload") or {}
             if payload.get("identity") == identity and isinstance(each.get("ts"), str):
                 return str(each["ts"])
         return None
+
+    def _since(self, oldest: datetime, root: str | None) -> Iterator[dict[str, Any]]:
+        """What stands in the channel, or in a thread, since then: Slack gives a thread its oldest first, page by page."""
+        method = "conversations.replies" if root else "conversations.history"
+        query = {"channel": self._channel, "limit": str(_SEEN), "include_all_metadata": "true"}
+        query |= {"oldest": f"{oldest.timestamp():.6f}", **({"ts": root} if root else {})}
+        for _ in range(_PAGES):
+            answer = self._slack.ask(method, query, form=True)
+            yield from answer.get("messages") or ()
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return
+            query = {**query, "cursor": str(cursor)}
 
     def _posted(self, payload: Mapping[str, Any]) -> str:
         answer = self._slack.ask("chat.postMessage", {"channel": self._channel, **payload})

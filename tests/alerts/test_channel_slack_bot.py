@@ -83,6 +83,19 @@ def test_so_it_is_in_a_thread(api: SlackApi) -> None:
     assert len(api.thread(api.top[0]["ts"])) == 1
 
 
+def test_so_it_is_in_a_long_thread_that_comes_page_by_page_the_oldest_first(api: SlackApi) -> None:
+    first = bot(api).send(OPENED)
+    [root] = api.top
+    others = [
+        {**root, "ts": f"1700000001.{n:06}", "thread_ts": root["ts"], "metadata": {}} for n in range(250)
+    ]
+    further = replace(RESOLVED, thread_ref=first.provider_ref)
+    bot(api).send(further)
+    api.messages[1:1] = others
+    bot(api).send(replace(further, repeated=True))
+    assert len(api.thread(root["ts"])) == len(others) + 1
+
+
 def test_where_the_history_may_not_be_read_it_is_posted_rather_than_lost(api: SlackApi) -> None:
     api.may_read_history = False
     bot(api).send(replace(OPENED, repeated=True))

@@ -81,13 +81,25 @@ class SlackApi:
         return _no("message_not_found")
 
     def _conversations_history(self, told: dict[str, Any]) -> Answer:
-        return self._seen(self.top) if self.may_read_history else _no("missing_scope")
+        return self._seen(told, self.top[::-1]) if self.may_read_history else _no("missing_scope")
 
     def _conversations_replies(self, told: dict[str, Any]) -> Answer:
-        return self._seen(self.thread(told["ts"])) if self.may_read_history else _no("missing_scope")
+        """The first message, then its replies, the oldest first; the first is there however old it is."""
+        if not self.may_read_history:
+            return _no("missing_scope")
+        first = [each for each in self.messages if each["ts"] == told["ts"]]
+        return self._seen(told, self.thread(told["ts"]), first)
 
-    def _seen(self, found: list[dict[str, Any]]) -> Answer:
-        return _yes(messages=[{"ts": each["ts"], "metadata": each["metadata"]} for each in found[::-1]])
+    def _seen(
+        self, told: dict[str, Any], found: list[dict[str, Any]], first: list[dict[str, Any]] | None = None
+    ) -> Answer:
+        """One page of what was found, with where the next begins."""
+        oldest, start, limit = float(told.get("oldest", 0)), int(told.get("cursor", 0)), int(told["limit"])
+        young = [*(first or ()), *(each for each in found if float(each["ts"]) > oldest)]
+        page = young[start : start + limit]
+        cursor = str(start + limit) if start + limit < len(young) else ""
+        shown = [{"ts": each["ts"], "metadata": each["metadata"]} for each in page]
+        return _yes(messages=shown, response_metadata={"next_cursor": cursor})
 
     def _files_getuploadurlexternal(self, told: dict[str, Any]) -> Answer:
         if int(told["length"]) < 1 or not told.get("filename"):

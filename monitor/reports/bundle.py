@@ -21,13 +21,11 @@ from db.deliveries import deliveries
 from db.engine import Connection
 from db.evaluations import verdicts
 from db.extracts import extracts_of, polls_behind
-from db.flights import fixes, visits_by_id
 from db.imagery import scenes
 from db.migrate import newest_revision
 from db.observations import every_revision, looks
 from db.polls import poll_by_id
-from db.records import Alert, Evaluation, Extract, Fix, Observation, Scene, Visit
-from db.records.aliases import is_alias
+from db.records import Alert, Evaluation, Extract, Fix, Observation, Scene
 from db.sites import site_changes
 from monitor.app import App
 from monitor.feeds.providers import known_providers
@@ -40,6 +38,7 @@ from monitor.reports.bundle_replay import (
     same_words,
     words_again,
 )
+from monitor.reports.tracks import nameable_visits, reports_around
 
 CRATE = "ro-crate-metadata.json"
 STORY, JUDGEMENTS, MESSAGE = "alert.json", "judgements.json", "message.txt"
@@ -177,7 +176,7 @@ class _Gathering:
         numbers = {number for some in behind.values() for number in some}
         numbers |= {each.poll_id for each in found if each.poll_id is not None}
         kept: dict[int | None, list[Extract]] = {}
-        named = {each.icao24 for each in self._named_visits()}
+        named = {each.icao24 for each in nameable_visits(self._connection, self._app, self._alert)}
         for each in extracts_of(self._connection, numbers):
             # One answer tells of every watched aircraft in the air: the others are no evidence of this alert.
             if each.icao24 in named:
@@ -214,37 +213,12 @@ class _Gathering:
     def _tracks(self) -> dict[str, Any]:
         features: list[dict[str, Any]] = []
         withheld = 0
-        for visit in self._named_visits():
-            if visit.first_fix_at is None:
-                continue
-            until = (visit.last_fix_at or visit.first_fix_at) + _BEFORE_AND_AFTER
-            heard = fixes(
-                self._connection,
-                icao24s=[visit.icao24],
-                since=visit.first_fix_at - _BEFORE_AND_AFTER,
-                until=until,
-            )
+        for visit in nameable_visits(self._connection, self._app, self._alert):
+            heard = reports_around(self._connection, visit, _BEFORE_AND_AFTER)
             shown = [each for each in heard if self._passed_on.get(each.provider, False)]
             withheld += len(heard) - len(shown)
             features += [_point(each, visit.visit_id) for each in shown]
         return {"type": "FeatureCollection", "features": features, "withheld": withheld}
-
-    def _named_visits(self) -> list[Visit]:
-        """The visits in the alert whose aircraft may be named."""
-        refs = {
-            each["ref"]
-            for entry in self._alert.details["entries"]
-            for each in entry["evidence"]
-            if each["kind"] == "visit"
-        }
-        return [each for each in visits_by_id(self._connection, refs) if self._is_watched(each)]
-
-    def _is_watched(self, visit: Visit) -> bool:
-        """Whether the aircraft may be named: watched when it came, and watched still."""
-        listed = {subject for site in self._app.sites.values() for subject in site.watchlist}
-        wanted = listed | {f"class:{name}" for name in self._app.classes.watched}
-        named = f"icao24:{visit.icao24}" in visit.subjects and not is_alias(visit.icao24)
-        return named and not wanted.isdisjoint(visit.subjects)
 
     def _versions(self) -> dict[str, Any]:
         settings = self._app.settings.model_dump(mode="json", include=set(_SETTINGS))

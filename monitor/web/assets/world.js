@@ -22,6 +22,7 @@ const BESIDE = { west: "left", east: "right" }; // the anchor of a name that lea
 const FOCUS_ZOOM = 5.5;
 const OUTLINE_ZOOM = 8; // from here on sites are outlines, and a coarse border would run through them
 const DRAFT_ZOOM = 9.5; // nearer, the coarse coast would say nothing of where it is
+const NOTHING = { type: "FeatureCollection", features: [] };
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 function colours() {
@@ -70,7 +71,8 @@ function style(host, data) {
       countries: { type: "geojson", data: new URL(`${host.dataset.tiles}/countries.json?v=${version}`, location.href).href },
       outlines: { type: "geojson", data: data.outlines },
       sites: { type: "geojson", data: data.points },
-      drafts: { type: "geojson", data: data.drafts ?? { type: "FeatureCollection", features: [] } },
+      drafts: { type: "geojson", data: data.drafts ?? NOTHING },
+      tracks: { type: "geojson", data: data.tracks ?? NOTHING },
     },
     layers: [
       { id: "sea", type: "background", paint: { "background-color": c.sea } },
@@ -113,6 +115,41 @@ function style(host, data) {
       },
       { id: "draft-areas", type: "fill", source: "drafts", paint: { "fill-color": c.unusual, "fill-opacity": 0.18 } },
       { id: "drafts", type: "line", source: "drafts", paint: { "line-color": c.unusual, "line-width": 2.2 } },
+      {
+        id: "gaps",
+        type: "line",
+        source: "tracks",
+        filter: ["==", ["get", "kind"], "gap"],
+        paint: { "line-color": c.unusual, "line-width": 1.6, "line-dasharray": [2, 3] },
+      },
+      {
+        id: "heard",
+        type: "line",
+        source: "tracks",
+        filter: ["==", ["get", "kind"], "heard"],
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: { "line-color": c.unusual, "line-width": 2.6 },
+      },
+      {
+        id: "ends",
+        type: "circle",
+        source: "tracks",
+        filter: ["==", ["get", "kind"], "end"],
+        paint: { "circle-color": c.card, "circle-radius": 4.5, "circle-stroke-color": c.unusual, "circle-stroke-width": 2.2 },
+      },
+      {
+        id: "end-words",
+        type: "symbol",
+        source: "tracks",
+        filter: ["==", ["get", "kind"], "end"],
+        layout: {
+          "text-field": ["get", "label"],
+          "text-font": FONT,
+          "text-size": 13,
+          "text-variable-anchor-offset": ["literal", ANCHORS],
+        },
+        paint: { "text-color": c.ink, "text-halo-color": c.paper, "text-halo-width": 1.6 },
+      },
       {
         id: "names",
         type: "symbol",

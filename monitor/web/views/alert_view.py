@@ -31,6 +31,7 @@ from db.silences import Silence, silences
 from db.sites import site_names
 from monitor.app import App
 from monitor.reports.evidence import polls_of_alert
+from monitor.web.views.flight_map import FlightMap, flight_map
 from monitor.web.views.message_previews import (
     EmailPreview,
     SlackPreview,
@@ -152,6 +153,8 @@ class AlertPage:
     """Why they are told as one; '' where it shares nothing."""
     incident: tuple[Alert, ...]
     """The other alerts of its incident."""
+    flights: FlightMap | None
+    """Where the watched aircraft in it were heard; None for whoever may not see that yet."""
 
 
 def alert_page(
@@ -193,6 +196,7 @@ def alert_page(
         incident=tuple(
             each for each in alerts_of_incident(connection, alert.incident_id) if each.id != alert.id
         ),
+        flights=flight_map(connection, app, alert),
         data=tuple(each_once([*alert_attributions(alert), *panel_attributions(panel, app.sources)])),
     )
 

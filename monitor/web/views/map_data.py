@@ -26,14 +26,14 @@ class SiteMark:
 def map_data(marks: Sequence[SiteMark]) -> dict[str, Collection]:
     """Points to draw and outlines for close views."""
     points = [_point(mark.site, state=mark.state, words=mark.words, headline=mark.headline) for mark in marks]
-    return {"points": _collection(points), "outlines": _outlines(mark.site for mark in marks)}
+    return {"points": geojson_of(points), "outlines": _outlines(mark.site for mark in marks)}
 
 
 def plain_map_data(sites: Iterable[Site]) -> dict[str, Collection]:
     """The same for a map on which a new site is drawn: every mark is plain."""
     known = list(sites)
     points = [_point(site, state="unknown", words="", headline="") for site in known]
-    return {"points": _collection(points), "outlines": _outlines(known)}
+    return {"points": geojson_of(points), "outlines": _outlines(known)}
 
 
 def draft_map_data(sites: Iterable[Site], drafts: Sequence[Site]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _point(site: Site, **properties: str) -> dict[str, Any]:
 
 
 def _outlines(sites: Iterable[Site]) -> Collection:
-    return _collection(
+    return geojson_of(
         [
             {"type": "Feature", "properties": {"id": site.id}, "geometry": mapping(site.geometry)}
             for site in sites
@@ -69,5 +69,6 @@ def _outlines(sites: Iterable[Site]) -> Collection:
     )
 
 
-def _collection(features: list[dict[str, Any]]) -> Collection:
+def geojson_of(features: list[dict[str, Any]]) -> Collection:
+    """GeoJSON of features."""
     return {"type": "FeatureCollection", "features": features}

@@ -175,7 +175,10 @@ def get_alert(
 def _alert(request: Request, here: WebContext, alert_id: str, event: int | None) -> str | None:
     with reading(here.app.engine) as connection:
         view = alert_page(connection, here.app, alert_id, here.clock(), event)
-    return None if view is None else here.renderer.html(request, "alert.html", view=view, data=view.data)
+    if view is None:
+        return None
+    data = [*view.data, MAP] if view.flights else view.data
+    return here.renderer.html(request, "alert.html", view=view, data=data)
 
 
 @router.get("/alerts/{alert_id}/email")

@@ -234,5 +234,5 @@ def _down_and_up(engine: Engine) -> None:
     with writing(engine) as connection:
         config = alembic_config()
         config.attributes["connection"] = connection
-        command.downgrade(config, "-1")
+        command.downgrade(config, "0018")
     migrate(engine)

@@ -1,8 +1,8 @@
 """The one builder of what is known beside an aircraft's own reports: the live line and the study give it readers."""
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Protocol
@@ -37,6 +37,8 @@ _BACK_NEAR_NM = 30.0
 _CAME_FROM = timedelta(hours=14)
 _PASSED = frozenset({"through_flight", "diverted"})
 
+_Event = tuple[datetime, str, str]
+"""When an aircraft landed at a place or took off there."""
 SearchBox = tuple[float, float, float, float]
 """West, south, east, north in degrees; west greater than east crosses 180°."""
 
@@ -193,17 +195,19 @@ def known_flights(
     near = [place for place in places if place.near(*positions([end.fix]), CANDIDATE_REACH_NM)[0]]
     by_code, told = _claimed(near, at, readers)
     landed = [(each.at, each.aircraft.icao24, each.to) for each in _landed(earlier, near, at, readers)]
-    left = [
-        (visit.departed_at, visit.icao24, visit.site_id)
-        for visit in earlier
-        if not visit.is_inferred and visit.is_here and visit.icao24
-        if visit.departed_at is not None and at - _KNOWN_FOR <= visit.departed_at < at
-    ]
-    left += [
-        (each.took_off_at, each.icao24, origin)
-        for each in told
-        if each.took_off_at is not None and (origin := by_code.get(each.origin))
-    ]
+    left = _each_once(
+        [
+            (visit.departed_at, visit.icao24, visit.site_id)
+            for visit in earlier
+            if not visit.is_inferred and visit.is_here and visit.icao24
+            if visit.departed_at is not None and at - _KNOWN_FOR <= visit.departed_at < at
+        ],
+        [
+            (each.took_off_at, each.icao24, origin)
+            for each in told
+            if each.took_off_at is not None and (origin := by_code.get(each.origin))
+        ],
+    )
     for place in near:
         flights = [
             *((icao24, to, moment - _ON_THE_WAY, moment) for moment, icao24, to in _newest(landed, place)),
@@ -223,7 +227,7 @@ def known_flights(
 def _landed(
     earlier: Sequence[Visit], places: Sequence[Place], at: datetime, readers: OutlookReaders
 ) -> list[Landing]:
-    """Give the landings that were heard or are claimed, of the last weeks; one that was heard is not counted again."""
+    """Give the landings that were heard or are claimed, of the last weeks, each once, whoever tells of it."""
     by_code, told = _claimed(places, at, readers)
     heard = [
         Landing(
@@ -233,16 +237,29 @@ def _landed(
         if not visit.is_inferred and visit.is_here and visit.icao24
         if visit.arrived_at is not None and at - _KNOWN_FOR <= visit.arrived_at < at
     ]
-    known = {(each.aircraft.icao24, each.to): each.at for each in heard}
-    claimed = [
-        Landing(
+    claimed = {
+        (each.landed_at, each.icao24, to): Landing(
             each.landed_at, to, Aircraft(each.icao24, each.callsign, type_code=each.type_code), claimed=True
         )
         for each in told
         if each.landed_at is not None and (to := by_code.get(each.actual_destination or each.destination))
-        if (same := known.get((each.icao24, to))) is None or abs(each.landed_at - same) > _SAME_FLIGHT
-    ]
-    return heard + claimed
+    }
+    landed = {(each.at, each.aircraft.icao24, each.to): each for each in heard}
+    return [(claimed | landed)[event] for event in _each_once(landed, claimed)]
+
+
+def _each_once(heard: Iterable[_Event], claimed: Iterable[_Event]) -> list[_Event]:
+    """Leave out what lists tell of events that were heard, or that another list told: one aircraft, one place, one hour."""
+    kept: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    found = []
+    for at, icao24, place in heard:
+        kept[icao24, place].append(at)
+        found.append((at, icao24, place))
+    for at, icao24, place in sorted(claimed):
+        if all(abs(at - each) > _SAME_FLIGHT for each in kept[icao24, place]):
+            kept[icao24, place].append(at)
+            found.append((at, icao24, place))
+    return found
 
 
 def _claimed(
@@ -253,7 +270,7 @@ def _claimed(
     return by_code, [each for each in claimed if each.icao24 and not each.estimated]
 
 
-def _newest(events: Sequence[tuple[datetime, str, str]], place: Place) -> list[tuple[datetime, str, str]]:
+def _newest(events: Sequence[_Event], place: Place) -> list[_Event]:
     return sorted({each for each in events if each[2] == place.id}, reverse=True)[:_KNOWN_OF_PLACE]
 
 

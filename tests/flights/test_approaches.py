@@ -20,6 +20,7 @@ from monitor.flights.signal_loss.performance import Trade, performance_of
 from monitor.flights.signal_loss.posterior import Posterior, Question, posterior_of
 from monitor.flights.signal_loss.prior import History, Landing, flight_history
 from monitor.flights.tracks.identity import Aircraft
+from monitor.flights.tracks.integrity import Track
 from monitor.sites.airlines import airline_service
 from monitor.sites.geodesy import destination
 from tests.kit.flying import CLASSES, NOON, one_runway
@@ -193,8 +194,8 @@ def test_a_landing_counts_once_whoever_tells_of_it() -> None:
     lists = [claim("one", 3, 4), claim("one", 2, -3), claim("one", 1), claim("other", 1, 5)]
     setting = StudyContext(visits={LISTED.id: heard}, claims=lists)
     recording = TrackRecording({}, [LISTED], CLASSES, setting)
-    aircraft = Aircraft("39bda1", "TVF051", type_code="A320")
-    known = outlook_of(aircraft, [LISTED], CLASSES, recording.until(NOON), read_since=NOON).history(NOON)
+    lost = replace(end(25, 0, 180, 9_000, type_code="A320").fix, callsign="TVF051")
+    known = outlook_of(Track((lost,), ()), [LISTED], CLASSES, recording.until(NOON)).history(NOON)
     assert known.traffic == {LISTED.id: 3}
     (operator,) = known.habits
     assert operator.claimed == {LISTED.id: 1}
@@ -204,7 +205,7 @@ def test_a_departure_counts_once_whoever_tells_of_it() -> None:
     # Each take-off was heard two minutes after the list says so; two of its silences followed.
     lists = [claim("one", 3, -2), claim("one", 2, -2), claim("other", 2, 3)]
     track = [
-        replace(end(25, 0, 0, 9_000, 900, type_code="A320").fix, icao24="39bda9", at=stay(days).departed_at + timedelta(minutes=9))
+        replace(end(25, 0, 0, 9_000, 900, type_code="A320").fix, icao24="39bda9", at=NOON - days * DAY + timedelta(hours=2, minutes=9))
         for days in (3, 2)
     ]  # fmt: skip
     setting = StudyContext(visits={LISTED.id: [stay(3), stay(2)]}, claims=lists)

@@ -20,8 +20,8 @@ from monitor.flights.signal_loss.hearing import Hearing
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.posterior import Outlook
-from monitor.flights.signal_loss.prior import Landing, flight_history
-from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, kinds_of
+from monitor.flights.signal_loss.prior import History, Landing, flight_history
+from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, flown_as, kinds_of
 from monitor.flights.tracks.integrity import Track
 from monitor.sites.geodesy import POLE_DEG, Floats, great_circle_nm, wrap_longitude
 
@@ -103,24 +103,28 @@ def read_losses(
     now: datetime,
 ) -> list[Visit]:
     """Read the inferred visits out of the believed reports of one aircraft, which must not be empty; see `infer`."""
-    # The newest callsign is that of the flight that was lost.
-    aircraft = aircraft_of(list(reversed(track.fixes)))
-    began = min(fix.at for fix in (*track.fixes, *(fix for fix, _ in track.rejected)))
-    outlook = outlook_of(aircraft, places, classes, readers, read_since=began, regions=regions)
-    return infer(track, places, aircraft, known=known, outlook=outlook, classes=classes, now=now)
+    outlook = outlook_of(track, places, classes, readers, regions=regions)
+    return infer(track, places, known=known, outlook=outlook, classes=classes, now=now)
 
 
 def outlook_of(
-    aircraft: Aircraft,
+    track: Track,
     places: Sequence[Place],
     classes: Classes,
     readers: OutlookReaders,
     *,
-    read_since: datetime,
     regions: Sequence[Place] = (),
 ) -> Outlook:
-    """Build what is known beside the reports of one aircraft, which were read from `read_since` on."""
-    kinds, performance = kinds_of(aircraft, classes), performance_of(aircraft.type_code)
+    """Build what is known beside the believed reports of one aircraft, which must not be empty."""
+    aircraft = aircraft_of(list(reversed(track.fixes)))
+    performance = performance_of(aircraft.type_code)
+    read_since = min(fix.at for fix in (*track.fixes, *(fix for fix, _ in track.rejected)))
+
+    def history(at: datetime) -> History:
+        # It may have come back under another number: what went before is that of the flight that was lost.
+        flown, before = flown_as(track.fixes, at), earlier(at)
+        landings = _landed(before, places, at, readers)
+        return flight_history(before, flown, kinds_of(flown, classes), origin(at), landings)
 
     def earlier(at: datetime) -> list[Visit]:
         return [
@@ -153,9 +157,7 @@ def outlook_of(
         return before is not None and end.fix.at - before < SIGNAL_LOST_AFTER
 
     return Outlook(
-        history=lambda at: flight_history(
-            earlier(at), aircraft, kinds, origin(at), _landed(earlier(at), places, at, readers)
-        ),
+        history=history,
         corridors=lambda end: corridors_of(known_flights(earlier(end.fix.at), places, end, readers)),
         emerged=lambda end: _came_back(earlier(end.fix.at), end),
         hearing=cache(lambda fix: _hearing(fix, readers)),

@@ -11,15 +11,16 @@ from statistics import median
 from benchmarks.flights_accuracy import lines, measure
 from benchmarks.flights_cadence import cadence_section
 from benchmarks.flights_far import BEFORE, FLIGHTS, LEARNT_FROM, WAYS, WORLDS, Told, every_far, table
-from benchmarks.flights_masked import MaskedParis
+from benchmarks.flights_masked import Cell, MaskedParis
 from benchmarks.flights_paris import NAMES
 from benchmarks.flights_real import MASK_KM, RealFlights, measure_real, samples
 from benchmarks.flights_real import lines as real_lines
 from benchmarks.flights_real import scores as real_scores
-from benchmarks.flights_reliability import by_confidence, by_probability, look_alikes
+from benchmarks.flights_reliability import by_confidence, by_probability, look_alikes, through_told
 from benchmarks.flights_synthetic import ASSUMED, MEASURED
 from monitor.flights.evaluation.calibration import ScoredOdds, calibrations
 from monitor.flights.evaluation.masking import STUDY_TOLERANCE, MaskedResult
+from monitor.flights.evaluation.scoring import Share
 from monitor.reports.evaluation import diagram_lines, diagrams, score_rows, score_titles
 
 PROCESSES = 2
@@ -57,11 +58,14 @@ most like it led, and chooses afterwards how many it asks. The rule cannot know 
 it finds far more than the rule, the routes into the field would have to be known or learnt: with flight lists the rule knows where and when
 the others landed, half an hour later, with callsign and type, as a provider tells.
 """
+_BESIDE_THE_JUDGE = """
+Arrivals at all three fields together, beside what that judge finds:
+"""
 _HALVES = """
 All masks and fields together. The constants of the rule were set on the first 90 minutes; the landing direction turned round between
 the halves, which led to one change of the rule itself (a field counts as heard only on the side that others were heard on). The second half was looked at
 since: that airports near by weigh in full, and know their runways, was found in its false visits, and its totals were read three times while the way to a
-runway and the trades of aircraft were added, all of whose numbers were set on the first. So no row of this table is of data that nobody looked at.
+runway and the trades of aircraft were added, and once when the way to a runway was made to weigh more, all of whose numbers were set on the first. So no row of this table is of data that nobody looked at.
 The third row knows what the service would have told of the first half under the same mask: visits, and losses that led past or elsewhere.
 The last one knows, of all flights but the one that is judged, where and when they landed and took off, half an hour later, with callsign and type: as a provider's flight lists tell.
 """
@@ -83,7 +87,7 @@ _REAL = """
 
 The flights that come with the `traffic` package {version} as samples: {aircraft} aircraft, recorded one by one at airports all over the world, thinned to a report every ten seconds. All
 reports so near to the field are taken away, for every airport at which one of them lands or takes off. Many are no usual flights: calibrations that
-circle a field for hours, surveys, maiden and farewell flights that draw pictures. Nothing is heard of others, and nothing is known of before.
+circle a field for hours, surveys, maiden and farewell flights that draw pictures. Nothing is heard of others, and nothing is known of before. “Heard coming” are the arrivals of which any report is left in the half hour before: the others cannot be found.
 """
 _NO_REAL = """
 ## Real long flights
@@ -112,7 +116,8 @@ _KNOWN = """
 With {before} earlier visits of its kind known, flights on {ways} ways, each airline on its own, and {learnt} earlier visits on the same ways:
 """
 _READING = """
-Of {look_alikes_of} flights that landed elsewhere, circled or flew past, {look_alikes_hits} are told at the place with confidence 4: {look_alikes} per 1,000.
+Of {look_alikes.of:,} flights that landed elsewhere, circled or flew past, {look_alikes.hits} are told at the place with confidence 4: {look_alikes_rate} per 1,000.
+Of {through.of:,} that flew past without landing, {through.hits} are told as a visit to the place or the region: {through_rate} per 1,000.
 
 ### How far a told visit can be trusted
 
@@ -163,11 +168,17 @@ def report(processes: int = PROCESSES) -> Iterator[str]:
 def _masked_section(masked: MaskedParis) -> Iterator[str]:
     yield "| taken away | field | heard coming | recall | precision | false visits of flights that passed | departures found | median error | recall with flight lists | attainable recall | attainable precision |"
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
-    for cell in masked.cells():
+    cells = list(masked.cells())
+    for cell in cells:
         found = cell.found
         error = f"{median(found.errors_s):+.0f} s" if found.errors_s else "–"
         best = " | ".join(map(str, cell.attainable))
         yield f"| {cell.of.name} | {NAMES[cell.of.place.id]} | {_figures(found)} | {error} | {cell.listed.arrivals} | {best} |"
+    yield _BESIDE_THE_JUDGE
+    yield ""
+    yield "| taken away | found, nothing known | found, with flight lists | attainable |"
+    yield "|---|---|---|---|"
+    yield from (_beside_the_judge(name, cells) for name in dict.fromkeys(cell.of.name for cell in cells))
     yield _HALVES
     yield ""
     yield "| part | heard coming | recall | precision | false visits of flights that passed | departures found |"
@@ -181,6 +192,18 @@ def _masked_section(masked: MaskedParis) -> Iterator[str]:
         yield from _table(score_titles(found_scores), score_rows(found_scores))
         if not known:
             yield from _drawn(found_scores)
+
+
+def _beside_the_judge(name: str, cells: Sequence[Cell]) -> str:
+    of = [cell for cell in cells if cell.of.name == name]
+    shares = [
+        sum(each.hits for each in row) for row in zip(*(_found_three_ways(cell) for cell in of), strict=True)
+    ]
+    return f"| {name} | {' | '.join(map(str, shares))} |"
+
+
+def _found_three_ways(cell: Cell) -> tuple[Share, Share, Share]:
+    return cell.found.arrivals, cell.listed.arrivals, cell.attainable[0]
 
 
 def _real_section(real: Sequence[RealFlights]) -> Iterator[str]:
@@ -210,19 +233,24 @@ def _far_section(told: Sequence[Told]) -> Iterator[str]:
     yield _KNOWN.format(before=BEFORE, ways=WAYS, learnt=LEARNT_FROM)
     yield ""
     yield from table([each for each in told if each.known])
-    alike = look_alikes(told)
-    low, high = (1000 * each for each in alike.interval)
+    alike, past = look_alikes(told), through_told(told)
     yield _READING.format(
         worlds=WORLDS,
-        look_alikes_of=f"{alike.of:,}",
-        look_alikes_hits=alike.hits,
-        look_alikes=f"{1000 * (alike.value or 0):.1f} ({low:.1f}–{high:.1f})",
+        look_alikes=alike,
+        look_alikes_rate=_per_thousand(alike),
+        through=past,
+        through_rate=_per_thousand(past),
     )
     yield ""
     yield from by_confidence(told)
     yield _DECILES
     yield ""
     yield from by_probability(told)
+
+
+def _per_thousand(share: Share) -> str:
+    low, high = (1000 * each for each in share.interval)
+    return f"{1000 * (share.value or 0):.1f} ({low:.1f}–{high:.1f})"
 
 
 def _real_words(real: Sequence[RealFlights]) -> str:

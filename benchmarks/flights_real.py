@@ -115,12 +115,12 @@ def scores(measured: Sequence[RealFlights]) -> list[ScoredOdds]:
 
 def lines(measured: Sequence[RealFlights]) -> Iterator[str]:
     """Write the table."""
-    yield "| taken away around the field | fields | aircraft | arrivals found | told arrivals that are true | departures found | false visits of flights that passed |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| taken away around the field | fields | aircraft | heard coming | arrivals found | told arrivals that are true | departures found | false visits of flights that passed |"
+    yield "|---|---|---|---|---|---|---|---|"
     for each in measured:
         cell = each.found
         yield (
-            f"| {each.mask_km:g} km | {each.fields} | {each.aircraft} | {cell.arrivals} | {cell.precision} | {cell.departures} "
+            f"| {each.mask_km:g} km | {each.fields} | {each.aircraft} | {cell.audible.hits}/{cell.audible.of} | {cell.arrivals} | {cell.precision} | {cell.departures} "
             f"| {cell.false_visits.hits}/{cell.false_visits.of} |"
         )
 

@@ -88,6 +88,12 @@ def look_alikes(told: Sequence[Told]) -> Share:
     return Share(sum(each.grade == GRADES[0] for each in of), len(of))
 
 
+def through_told(told: Sequence[Told]) -> Share:
+    """Give how many of those that flew past are told as a visit to the place, or to the region alone."""
+    of = [each for each in told if each.label == "through"]
+    return Share(sum(bool(each.grade or each.region_grade) for each in of), len(of))
+
+
 def _histories(told: Sequence[Told]) -> Iterator[tuple[str, list[Told]]]:
     yield "without a", [each for each in told if not each.known]
     yield "with a", [each for each in told if each.known]

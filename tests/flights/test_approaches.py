@@ -7,19 +7,23 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from db.records import Fix
+from db.records import Fix, Visit
+from db.records.claims import FlightClaim
+from monitor.flights.evaluation.recording import StudyContext, TrackRecording
 from monitor.flights.places import place_of
 from monitor.flights.signal_loss.approaches import approach_ratio, shortest_ways_nm
 from monitor.flights.signal_loss.candidates import unwatched_airports_around
 from monitor.flights.signal_loss.corridors import KnownFlight, corridors_of, state_of
 from monitor.flights.signal_loss.gaps import Gap, GapEnd, flies_out, gaps
+from monitor.flights.signal_loss.outlook import known_flights, outlook_of
 from monitor.flights.signal_loss.performance import Trade, performance_of
 from monitor.flights.signal_loss.posterior import Posterior, Question, posterior_of
 from monitor.flights.signal_loss.prior import History, Landing, flight_history
 from monitor.flights.tracks.identity import Aircraft
+from monitor.flights.tracks.integrity import Track
 from monitor.sites.airlines import airline_service
 from monitor.sites.geodesy import destination
-from tests.kit.flying import NOON, one_runway
+from tests.kit.flying import CLASSES, NOON, one_runway
 from tests.kit.outlooks import outlook
 
 PARIS = (48.8, 2.5)
@@ -160,6 +164,54 @@ def test_a_list_of_flights_tells_where_an_operator_lands_and_not_whether() -> No
     heard = [landed("A320", "TVF22LK", "lfpo")] * 6
     for aircraft, told in ((Aircraft("39ceb1", "TVF051"), heard), (Aircraft("39ceb1", "AFR1"), lists)):
         assert flight_history((), aircraft, frozenset(), "", told).habits == ()
+
+
+DAY = timedelta(days=1)
+
+
+def stay(days: int) -> Visit:
+    """A visit that was heard from end to end, so many days before."""
+    came = NOON - days * DAY
+    left = came + timedelta(hours=2)
+    return Visit(f"v{days}", 1, LISTED.id, "39bda9", "departed", 4, came, left, came, left, left, type_code="A320", callsign="TVF22LK")  # fmt: skip
+
+
+def claim(provider: str, days: int, minutes: float = 0.0) -> FlightClaim:
+    """What a list tells of a flight that landed so many days before, and took off again two hours later."""
+    came = NOON - days * DAY + timedelta(minutes=minutes)
+    return FlightClaim(
+        provider, f"{days}", came, "39bda9", "TVF22LK", type_code="A320", origin="XXQF", destination="XXQF",
+        landed_at=came, took_off_at=came + timedelta(hours=2),
+    )  # fmt: skip
+
+
+LISTED = one_runway({"icao": "XXQF"})
+
+
+def test_a_landing_counts_once_whoever_tells_of_it() -> None:
+    # Two were heard and listed, one is in two lists alone, minutes apart.
+    heard = [stay(3), stay(2)]
+    lists = [claim("one", 3, 4), claim("one", 2, -3), claim("one", 1), claim("other", 1, 5)]
+    setting = StudyContext(visits={LISTED.id: heard}, claims=lists)
+    recording = TrackRecording({}, [LISTED], CLASSES, setting)
+    lost = replace(end(25, 0, 180, 9_000, type_code="A320").fix, callsign="TVF051")
+    known = outlook_of(Track((lost,), ()), [LISTED], CLASSES, recording.until(NOON)).history(NOON)
+    assert known.traffic == {LISTED.id: 3}
+    (operator,) = known.habits
+    assert operator.claimed == {LISTED.id: 1}
+
+
+def test_a_departure_counts_once_whoever_tells_of_it() -> None:
+    # Each take-off was heard two minutes after the list says so; two of its silences followed.
+    lists = [claim("one", 3, -2), claim("one", 2, -2), claim("other", 2, 3)]
+    track = [
+        replace(end(25, 0, 0, 9_000, 900, type_code="A320").fix, icao24="39bda9", at=NOON - days * DAY + timedelta(hours=2, minutes=9))
+        for days in (3, 2)
+    ]  # fmt: skip
+    setting = StudyContext(visits={LISTED.id: [stay(3), stay(2)]}, claims=lists)
+    readers = TrackRecording({"39bda9": track}, [LISTED], CLASSES, setting).until(NOON)
+    flown = known_flights([stay(3), stay(2)], [LISTED], end(25, 0, 180, 9_000), readers)
+    assert [(each.icao24, each.to) for each in flown] == [("39bda9", "")] * 2
 
 
 def test_business_aircraft_on_the_same_way_say_little_of_an_airliner() -> None:

@@ -12,7 +12,6 @@ from monitor.flights.signal_loss.gaps import SIGNAL_LOST_AFTER, gaps
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.prior import Habit
-from monitor.flights.tracks.identity import aircraft_of
 from monitor.flights.tracks.integrity import believed_track
 from monitor.flights.words import visits_story as printable
 from monitor.sites import Site
@@ -52,7 +51,6 @@ class Story:
         found = infer(
             believed_track(self.reports),
             self.places,
-            aircraft_of(self.reports),
             known=list(self.visits.values()),
             outlook=outlook(
                 habits=[Habit(10.0, self.before, 0)] if self.before else [],

@@ -211,8 +211,8 @@ def state(lost: GapEnd) -> np.ndarray:
 
 def test_earlier_flights_that_fell_silent_in_a_like_state_tell_where_it_went() -> None:
     # A way that bends: the course leads past the field, but those who flew it landed there.
-    lost, rival = end(25, 0, 140, 9_000, -800), [other(40, 90)]
-    bent = [KnownFlight("a", FIELD.id, state(end(25.2, 0.5, 142, 9_200, -700))) for _ in range(8)]
+    lost, rival = end(25, 0, 140, 9_000, 0), [other(40, 90)]
+    bent = [KnownFlight("a", FIELD.id, state(end(25.2, 0.5, 142, 9_200, 100))) for _ in range(8)]
     alone = judged(lost, outlook(others=rival))
     assert chance(judged(lost, outlook(others=rival, flown=bent))) > 0.8 > chance(alone)
     gone = [replace(each, to=FLEW_ON) for each in bent]

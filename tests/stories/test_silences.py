@@ -57,7 +57,7 @@ class Heard:
             scope=self.scope,
             polls=[at for at in self.asked if at <= end],
             regions=regions,
-            visits={"kp-sunan": known},
+            visits={place.id: [each for each in known if each.site_id == place.id] for place in places},
         )
         tracks = {name: [fix for fix in track if fix.at <= end] for name, track in self.tracks.items()}
         recording = TrackRecording(
@@ -172,6 +172,12 @@ def test_a_flight_number_that_came_often_is_near_certain() -> None:
     (lost,) = story.told(story.lost_at() + 10 * MINUTE, known)
     assert (lost.site, lost.state) == ("kp-sunan", "lost_toward")
     assert odds(lost)["kp-sunan"] > 0.9
+    # It comes back as KOR271: the stay is that of the flight that came, and as sure as a hundred others make it.
     (stay,) = story.told(known=known)
-    assert (stay.site, stay.state) == ("kp-sunan", "confirmed")
+    assert (stay.site, stay.state, stay.confidence) == ("kp-sunan", "confirmed", 4)
     assert odds(stay)["kp-sunan"] > 0.99
+    assert (stay.callsign, "operator:KOR" in stay.subjects) == ("KOR272", True)
+    # A number that also went elsewhere, or seldom came, leaves a doubt.
+    gone = [replace(each, visit_id=f"gone-{each.visit_id}", site_id="kp-wonsan-kalma") for each in known]
+    for before_it in (known[:5], [*known, *gone[:10]]):
+        assert [each.confidence for each in story.told(known=before_it)] == [3]

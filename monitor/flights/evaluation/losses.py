@@ -15,7 +15,7 @@ from monitor.flights.signal_loss.gaps import SIGNAL_LOST_AFTER, Gap, GapEnd, Tra
 from monitor.flights.signal_loss.outlook import outlook_of
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.posterior import Posterior, Question, posterior_of, region_ids
-from monitor.flights.tracks.identity import aircraft_of, visit_subjects
+from monitor.flights.tracks.identity import flown_as, visit_subjects
 from monitor.flights.tracks.integrity import believed_track
 from monitor.sites.geodesy import great_circle_nm
 
@@ -192,15 +192,13 @@ def _judged(
     gap = next((each for each in gaps(track.fixes) if each.lost.fix.at == lost.at), None)
     if gap is None or (gap.back is None) != (stage == "lost"):
         return
-    aircraft = aircraft_of(list(reversed(track.fixes)))
-    began = min(fix.at for fix in (*track.fixes, *(fix for fix, _ in track.rejected)))
+    aircraft = flown_as(track.fixes, gap.lost.fix.at)
     setting: StudyContext = recording.setting
     outlook = outlook_of(
-        aircraft,
+        track,
         truth.places,
         truth.classes,
         recording.until(now),
-        read_since=began,
         regions=setting.regions,
     )
     if outlook.watched(gap, now) < gap.settled_after.total_seconds() and gap.back is None:

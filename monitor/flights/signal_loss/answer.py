@@ -92,7 +92,8 @@ def graded(answer: Whereabouts, posterior: Posterior, own: Posterior) -> Whereab
     shares = dict(own.regions) | {each.place.id: each.probability for each in own.places}
     alone = shares.get(answer.site.id, 0.0)
     most = DOUBTFUL if alone < _BY_ITSELF else LIKELIEST
-    if posterior.went_down and posterior.straight and alone >= _CERTAIN_BY_ITSELF:
+    went_there = posterior.went_down or (posterior.usual >= _CERTAIN and not answer.is_region)
+    if went_there and posterior.straight and alone >= _CERTAIN_BY_ITSELF:
         most = CERTAIN
     return replace(answer, confidence=min(answer.confidence, most))
 

@@ -45,7 +45,7 @@ from monitor.flights.signal_loss.records import (
     utc_stamp,
 )
 from monitor.flights.stays import STAY_SILENCE, STAY_SILENCE_JUDGED
-from monitor.flights.tracks.identity import Aircraft, Classes, visit_subjects
+from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, flown_as, visit_subjects
 from monitor.flights.tracks.integrity import Track
 from monitor.flights.visits import ADSB_PROCEDURE
 
@@ -56,19 +56,19 @@ _OVER = frozenset({"through_flight", "diverted"})
 def infer(
     track: Track,
     places: Sequence[Place],
-    aircraft: Aircraft,
     *,
     known: Sequence[Visit],
     outlook: Outlook,
     classes: Classes,
     now: datetime,
 ) -> list[Visit]:
-    """Read the inferred visits out of the believed reports of one aircraft.
+    """Read the inferred visits out of the believed reports of one aircraft, which must not be empty.
 
     `known` are its visits so far, heard and inferred. Each inferred one comes back as it now stands; one whose
     gap later reports have filled comes back as withdrawn.
     """
-    case = _Case(places, aircraft, performance_of(aircraft.type_code), outlook, classes, now)
+    newest = aircraft_of(list(reversed(track.fixes)))
+    case = _Case(places, newest, performance_of(newest.type_code), outlook, classes, now)
     heard = [visit for visit in known if not visit.is_inferred and visit.state != "withdrawn"]
     left = [visit for visit in known if visit.is_inferred and visit.state != "withdrawn"]
     found: list[Visit] = []
@@ -79,7 +79,9 @@ def infer(
         earlier = next((visit for visit in about if visit.state not in _OVER), about[0] if about else None)
         silent = gap.lost.airborne and not case.left_to_the_approach(gap)
         if silent and not any(is_filled(gap, visit) for visit in heard):
-            found += case.step(gap, earlier)
+            # The visit is that of the flight that was lost, under whatever number it left again.
+            lost = replace(case, aircraft=flown_as(track.fixes, gap.lost.fix.at))
+            found += lost.step(gap, earlier)
         else:
             found += [case.withdrawn(visit) for visit in about]
     found += case.emerged(track, [*heard, *found, *left])

@@ -1,8 +1,8 @@
 """The one builder of what is known beside an aircraft's own reports: the live line and the study give it readers."""
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Protocol
@@ -20,8 +20,8 @@ from monitor.flights.signal_loss.hearing import Hearing
 from monitor.flights.signal_loss.inferred import infer
 from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.signal_loss.posterior import Outlook
-from monitor.flights.signal_loss.prior import Landing, flight_history
-from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, kinds_of
+from monitor.flights.signal_loss.prior import History, Landing, flight_history
+from monitor.flights.tracks.identity import Aircraft, Classes, aircraft_of, flown_as, kinds_of
 from monitor.flights.tracks.integrity import Track
 from monitor.sites.geodesy import POLE_DEG, Floats, great_circle_nm, wrap_longitude
 
@@ -37,6 +37,8 @@ _BACK_NEAR_NM = 30.0
 _CAME_FROM = timedelta(hours=14)
 _PASSED = frozenset({"through_flight", "diverted"})
 
+_Event = tuple[datetime, str, str]
+"""When an aircraft landed at a place or took off there."""
 SearchBox = tuple[float, float, float, float]
 """West, south, east, north in degrees; west greater than east crosses 180°."""
 
@@ -101,24 +103,28 @@ def read_losses(
     now: datetime,
 ) -> list[Visit]:
     """Read the inferred visits out of the believed reports of one aircraft, which must not be empty; see `infer`."""
-    # The newest callsign is that of the flight that was lost.
-    aircraft = aircraft_of(list(reversed(track.fixes)))
-    began = min(fix.at for fix in (*track.fixes, *(fix for fix, _ in track.rejected)))
-    outlook = outlook_of(aircraft, places, classes, readers, read_since=began, regions=regions)
-    return infer(track, places, aircraft, known=known, outlook=outlook, classes=classes, now=now)
+    outlook = outlook_of(track, places, classes, readers, regions=regions)
+    return infer(track, places, known=known, outlook=outlook, classes=classes, now=now)
 
 
 def outlook_of(
-    aircraft: Aircraft,
+    track: Track,
     places: Sequence[Place],
     classes: Classes,
     readers: OutlookReaders,
     *,
-    read_since: datetime,
     regions: Sequence[Place] = (),
 ) -> Outlook:
-    """Build what is known beside the reports of one aircraft, which were read from `read_since` on."""
-    kinds, performance = kinds_of(aircraft, classes), performance_of(aircraft.type_code)
+    """Build what is known beside the believed reports of one aircraft, which must not be empty."""
+    aircraft = aircraft_of(list(reversed(track.fixes)))
+    performance = performance_of(aircraft.type_code)
+    read_since = min(fix.at for fix in (*track.fixes, *(fix for fix, _ in track.rejected)))
+
+    def history(at: datetime) -> History:
+        # It may have come back under another number: what went before is that of the flight that was lost.
+        flown, before = flown_as(track.fixes, at), earlier(at)
+        landings = _landed(before, places, at, readers)
+        return flight_history(before, flown, kinds_of(flown, classes), origin(at), landings)
 
     def earlier(at: datetime) -> list[Visit]:
         return [
@@ -151,9 +157,7 @@ def outlook_of(
         return before is not None and end.fix.at - before < SIGNAL_LOST_AFTER
 
     return Outlook(
-        history=lambda at: flight_history(
-            earlier(at), aircraft, kinds, origin(at), _landed(earlier(at), places, at, readers)
-        ),
+        history=history,
         corridors=lambda end: corridors_of(known_flights(earlier(end.fix.at), places, end, readers)),
         emerged=lambda end: _came_back(earlier(end.fix.at), end),
         hearing=cache(lambda fix: _hearing(fix, readers)),
@@ -193,17 +197,19 @@ def known_flights(
     near = [place for place in places if place.near(*positions([end.fix]), CANDIDATE_REACH_NM)[0]]
     by_code, told = _claimed(near, at, readers)
     landed = [(each.at, each.aircraft.icao24, each.to) for each in _landed(earlier, near, at, readers)]
-    left = [
-        (visit.departed_at, visit.icao24, visit.site_id)
-        for visit in earlier
-        if not visit.is_inferred and visit.is_here and visit.icao24
-        if visit.departed_at is not None and at - _KNOWN_FOR <= visit.departed_at < at
-    ]
-    left += [
-        (each.took_off_at, each.icao24, origin)
-        for each in told
-        if each.took_off_at is not None and (origin := by_code.get(each.origin))
-    ]
+    left = _each_once(
+        [
+            (visit.departed_at, visit.icao24, visit.site_id)
+            for visit in earlier
+            if not visit.is_inferred and visit.is_here and visit.icao24
+            if visit.departed_at is not None and at - _KNOWN_FOR <= visit.departed_at < at
+        ],
+        [
+            (each.took_off_at, each.icao24, origin)
+            for each in told
+            if each.took_off_at is not None and (origin := by_code.get(each.origin))
+        ],
+    )
     for place in near:
         flights = [
             *((icao24, to, moment - _ON_THE_WAY, moment) for moment, icao24, to in _newest(landed, place)),
@@ -223,7 +229,7 @@ def known_flights(
 def _landed(
     earlier: Sequence[Visit], places: Sequence[Place], at: datetime, readers: OutlookReaders
 ) -> list[Landing]:
-    """Give the landings that were heard or are claimed, of the last weeks; one that was heard is not counted again."""
+    """Give the landings that were heard or are claimed, of the last weeks, each once, whoever tells of it."""
     by_code, told = _claimed(places, at, readers)
     heard = [
         Landing(
@@ -233,16 +239,29 @@ def _landed(
         if not visit.is_inferred and visit.is_here and visit.icao24
         if visit.arrived_at is not None and at - _KNOWN_FOR <= visit.arrived_at < at
     ]
-    known = {(each.aircraft.icao24, each.to): each.at for each in heard}
-    claimed = [
-        Landing(
+    claimed = {
+        (each.landed_at, each.icao24, to): Landing(
             each.landed_at, to, Aircraft(each.icao24, each.callsign, type_code=each.type_code), claimed=True
         )
         for each in told
         if each.landed_at is not None and (to := by_code.get(each.actual_destination or each.destination))
-        if (same := known.get((each.icao24, to))) is None or abs(each.landed_at - same) > _SAME_FLIGHT
-    ]
-    return heard + claimed
+    }
+    landed = {(each.at, each.aircraft.icao24, each.to): each for each in heard}
+    return [(claimed | landed)[event] for event in _each_once(landed, claimed)]
+
+
+def _each_once(heard: Iterable[_Event], claimed: Iterable[_Event]) -> list[_Event]:
+    """Leave out what lists tell of events that were heard, or that another list told: one aircraft, one place, one hour."""
+    kept: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    found = []
+    for at, icao24, place in heard:
+        kept[icao24, place].append(at)
+        found.append((at, icao24, place))
+    for at, icao24, place in sorted(claimed):
+        if all(abs(at - each) > _SAME_FLIGHT for each in kept[icao24, place]):
+            kept[icao24, place].append(at)
+            found.append((at, icao24, place))
+    return found
 
 
 def _claimed(
@@ -253,7 +272,7 @@ def _claimed(
     return by_code, [each for each in claimed if each.icao24 and not each.estimated]
 
 
-def _newest(events: Sequence[tuple[datetime, str, str]], place: Place) -> list[tuple[datetime, str, str]]:
+def _newest(events: Sequence[_Event], place: Place) -> list[_Event]:
     return sorted({each for each in events if each[2] == place.id}, reverse=True)[:_KNOWN_OF_PLACE]
 
 

@@ -6,7 +6,7 @@ ends, the silence and its length are weighed in one place, so that what depends 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -129,6 +129,8 @@ class Posterior:
     """Whether the tracks at both ends lead straight to the best place and away from it."""
     went_down: bool = False
     """Whether it must have landed: silent for longer than its type can fly, or on the way down and up again at the best place."""
+    usual: float = 0.0
+    """How likely a flight of its number lands at the best place, by what all earlier ones did."""
 
     @property
     def best(self) -> Candidate | None:
@@ -196,7 +198,8 @@ def posterior_of(question: Question, *, by_itself: bool = False) -> Posterior:
         landed, through, circled = _closed(
             question, gap.back, answers, silent + seen, on=on + seen_on, circling=circling
         )
-    return _posterior(question, answers, landed, through, circled)
+    found = _posterior(question, answers, landed, through, circled)
+    return found if found.best is None else replace(found, usual=history.usual_at(found.best.place.id))
 
 
 _WORTH = 1e-3

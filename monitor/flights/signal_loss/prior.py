@@ -64,6 +64,14 @@ class History:
         """What is known of earlier flights of the same number alone."""
         return History(tuple(habit for habit in self.habits if habit.strength == _NUMBER))
 
+    def usual_at(self, place_id: str) -> float:
+        """Give how likely the next flight of its number lands at a place by the rule of succession: (n + 1) / (N + 2)."""
+        for habit in self.of_number.habits:
+            here = habit.landed.get(place_id, 0) + habit.claimed.get(place_id, 0)
+            every = sum(habit.landed.values()) + sum(habit.claimed.values()) + habit.flew_on
+            return (here + 1) / (every + 2)
+        return 0.0
+
     def _by_traffic(self, base: Mapping[str, float]) -> dict[str, float]:
         known = {key: number for key, number in self.traffic.items() if key in base}
         together, most = sum(base[key] for key in known), sum(known.values()) + _ALL

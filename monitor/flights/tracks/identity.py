@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 from db.records import Fix
@@ -135,6 +136,14 @@ def aircraft_of(fixes: Sequence[Fix]) -> Aircraft:
         _first(fix.type_code for fix in fixes),
         _union(fix.db_flags for fix in fixes),
     )
+
+
+def flown_as(fixes: Sequence[Fix], at: datetime) -> Aircraft:
+    """Collect what reports in order of time say of one aircraft, with the callsign that it had last at a time, else the next."""
+    newest_first = list(reversed(fixes))
+    before = [fix for fix in newest_first if fix.at <= at]
+    after = [fix for fix in fixes if fix.at > at]
+    return replace(aircraft_of(newest_first), callsign=_first(fix.callsign for fix in (*before, *after)))
 
 
 def is_counted(icao24: str) -> bool:

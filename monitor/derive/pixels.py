@@ -5,10 +5,10 @@ file for all sites in it. What is learned stands in rows; a pass whose file cann
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,10 @@ from db.pixels import (
     KeptPass,
     add_bytes_read,
     bytes_read_on,
+    failures_by_item,
     kept_passes,
     last_read,
     passes_read,
-    pixel_failures,
     store_pixel_failure,
     store_pixel_look,
 )
@@ -32,17 +32,15 @@ from monitor.derive.measuring import SiteMeasures, kept_looks, site_measures
 from monitor.derive.pictures import (
     DEFAULT_PICTURE_HOSTS,
     HostsByProvider,
-    check_link,
-    damaged_words,
     quieten_library,
     scene_failure,
 )
+from monitor.derive.scene_files import SceneFiles
 from monitor.derive.scenes import known_starts
 from monitor.feeds import FeedClient, FeedError
-from monitor.feeds.ranges import RangeBudget, RemoteFile
+from monitor.feeds.ranges import RangeBudget
 from monitor.imagery.classes import clear_pixels, doubled, false_cloud, shares_in
 from monitor.imagery.codes import BANDS, FINE_BANDS, MISSING, OffsetDecision, decide_offset, decode, encode
-from monitor.imagery.geotiff import GeoTiff
 from monitor.imagery.grid import (
     TOO_LARGE,
     Bools,
@@ -58,7 +56,7 @@ from monitor.imagery.kept import packed, unpacked
 from monitor.imagery.looks import WHOLE_SITE, pass_looks
 from monitor.imagery.map_zone import map_of
 from monitor.imagery.shift import LARGEST_PX, WORTH_MENDING_PX, Shift, find_shift, moved
-from monitor.imagery.windows import Raster, RasterError
+from monitor.imagery.windows import RasterError
 from monitor.sites import Site
 
 PIXEL_COLLECTIONS = ("sentinel-2-c1-l2a", "sentinel-2-l2a")
@@ -74,7 +72,6 @@ _MANY = RangeBudget(size=120 * 1024 * 1024, requests=96)
 _LEAST_COVERED = 0.3
 _MOST_TILE_CLOUD = 0.6
 _LARGEST = np.iinfo(np.uint16).max
-_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,40 +93,21 @@ class _Due:
     attempts: int
 
 
-@dataclass(slots=True)
-class _Files:
+class _Files(SceneFiles):
     """The files of one scene, each opened once for all sites in it."""
 
-    client: FeedClient
-    scene: Scene
-    hosts: Sequence[str]
-    budget: RangeBudget
-    spent: int = 0
-    requests: int = 0
+    __slots__ = ()
 
     def band(self, name: str, grids: Sequence[PixelGrid]) -> list[NDArray[Any]]:
         """One band over these grids; raises RasterError and FeedError."""
         kind = "uint8" if name == "scl" else "uint16"
-        return self._read(
+        return self.read(
             name, lambda raster: list(read_band(raster, grids, kind=kind, fine=name in FINE_BANDS))
         )
 
     def overview(self, name: str) -> NDArray[Any]:
         """The whole of a band, coarse; raises RasterError and FeedError."""
-        return self._read(name, read_overview)
-
-    def _read(self, name: str, use: Callable[[Raster], _Found]) -> _Found:
-        link = self.scene.links.get(name)
-        if not link:
-            raise RasterError(f"the catalogue links no file of the band {name}")
-        check_link(link, self.hosts)
-        remote = RemoteFile(self.client, link, self.budget)
-        try:
-            with damaged_words(remote):
-                return use(GeoTiff(remote.open, remote.fetch))
-        finally:
-            self.spent += remote.spent
-            self.requests += remote.requests
+        return self.read(name, read_overview)
 
 
 def read_passes(
@@ -206,9 +184,7 @@ def _due(connection: Connection, site: Site, now: datetime) -> _Due | None:
     grid = _grid(site, epsg)
     if grid is None:
         return None
-    failed = {
-        (each.provider, each.collection, each.item_id): each for each in pixel_failures(connection, site.id)
-    }
+    failed = failures_by_item(connection, site.id)
     by_pass: dict[str, list[Scene]] = defaultdict(list)
     for scene in usable:
         if read.get(scene.look_key, ("",))[0] != grid.digest and map_of([scene]) == epsg:

@@ -21,8 +21,8 @@ from db.radar import add_units, last_radar_reads, leave_alone, radar_parts, stor
 from db.records import PixelLook, Scene, SceneFailure
 from db.records.radar import RadarLook, UnitsSpent
 from monitor.config.secrets import visible
+from monitor.derive.due_passes import MOST_ATTEMPTS, PIXEL_COLLECTIONS
 from monitor.derive.pictures import scene_failure
-from monitor.derive.pixels import MOST_ATTEMPTS, PIXEL_COLLECTIONS
 from monitor.derive.scenes import known_starts
 from monitor.feeds import FeedError
 from monitor.feeds.sentinel_hub import (

@@ -14,8 +14,8 @@ from db.radar import last_radar_reads, radar_parts, store_radar_look
 from db.records import Scene
 from db.records.radar import RadarLook
 from monitor.config.secrets import visible
+from monitor.derive.due_passes import MOST_ATTEMPTS
 from monitor.derive.pictures import quieten_library, scene_failure
-from monitor.derive.pixels import MOST_ATTEMPTS
 from monitor.derive.radar import RADAR_LOOK_BACK, RadarReport
 from monitor.derive.scene_files import SceneFiles
 from monitor.feeds import FeedError

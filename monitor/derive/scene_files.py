@@ -1,7 +1,7 @@
 """The files of one scene, read in part: each opened once, from known hosts alone, with what it cost."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from db.records import Scene
@@ -24,17 +24,22 @@ class SceneFiles:
     budget: RangeBudget
     spent: int = 0
     requests: int = 0
+    _open: dict[str, RemoteFile] = field(default_factory=dict)
 
-    def read(self, name: str, use: Callable[[Raster], _Found]) -> _Found:
-        """Open one file and give what is made of it; raises RasterError and FeedError."""
+    def read(self, name: str, use: Callable[[Raster], _Found], *, again: bool = False) -> _Found:
+        """Open one file and give what is made of it; what came is kept if it is read `again`. Raises RasterError and FeedError."""
         link = self.scene.links.get(name)
         if not link:
             raise RasterError(f"the catalogue links no file of the band {name}")
         check_link(link, self.hosts)
-        remote = RemoteFile(self.client, link, self.budget)
+        remote = self._open.pop(name, None) or RemoteFile(self.client, link, self.budget)
+        before = remote.spent, remote.requests
         try:
             with damaged_words(remote):
-                return use(GeoTiff(remote.open, remote.fetch))
+                found = use(GeoTiff(remote.open, remote.fetch, remote.keep_only))
         finally:
-            self.spent += remote.spent
-            self.requests += remote.requests
+            self.spent += remote.spent - before[0]
+            self.requests += remote.requests - before[1]
+        if again:
+            self._open[name] = remote
+        return found

@@ -79,17 +79,6 @@ def forget_hours(connection: Connection, provider: str, since: datetime, until: 
     )
 
 
-def first_watched(connection: Connection, site_id: str, provider: str | None = None) -> datetime | None:
-    """Since when a site is watched by anybody, or by one provider; None where it never was."""
-    query = select(coverage_hour.c.hour, coverage_hour.c.expected_s).where(coverage_hour.c.site_id == site_id)
-    if provider is not None:
-        query = query.where(coverage_hour.c.provider == provider)
-    # The first hour is expected only from its first poll on.
-    order = coverage_hour.c.hour, coverage_hour.c.expected_s.desc()
-    first = connection.execute(query.order_by(*order).limit(1)).one_or_none()
-    return None if first is None else first.hour + timedelta(seconds=HOUR_S - first.expected_s)
-
-
 def coverage(
     connection: Connection,
     site_id: str,
@@ -146,10 +135,14 @@ def last_reports(
     return {site_id: hour + _HOUR for site_id, hour in rows if hour is not None}
 
 
-def first_watched_by_site(connection: Connection, site_ids: Collection[str]) -> dict[str, datetime]:
-    """Since when each of these sites is watched by anybody, as far as it ever was; asked in one."""
+def first_watched_by_site(
+    connection: Connection, site_ids: Collection[str], provider: str | None = None
+) -> dict[str, datetime]:
+    """Since when each of these sites is watched by anybody, or by one provider, as far as it ever was; asked in one."""
     asked = key_table(connection, [coverage_hour.c.site_id], [(each,) for each in site_ids])
     here = coverage_hour.c.site_id == asked.c.key_0
+    if provider is not None:
+        here &= coverage_hour.c.provider == provider
     first = select(coverage_hour.c.hour).where(here).order_by(coverage_hour.c.hour).limit(1)
     hour = first.correlate(asked).scalar_subquery()
     there = coverage_hour.alias("there")
@@ -157,8 +150,10 @@ def first_watched_by_site(connection: Connection, site_ids: Collection[str]) -> 
         select(there.c.site_id, there.c.hour, func.max(there.c.expected_s))
         .select_from(asked)
         .join(there, (there.c.site_id == asked.c.key_0) & (there.c.hour == hour))
+        .where(*([] if provider is None else [there.c.provider == provider]))
         .group_by(there.c.site_id, there.c.hour)
     )
+    # The first hour is expected only from its first poll on.
     return {
         site_id: hour + timedelta(seconds=HOUR_S - expected_s)
         for site_id, hour, expected_s in connection.execute(query)

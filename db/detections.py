@@ -18,6 +18,8 @@ _SAYS = ("detected_class", "at", "amount", "areas", "score", "scene", "look_key"
 
 LookOfDetections = tuple[str, str, str, str]
 """Site, provider, metric and look key."""
+SourceOfDetections = tuple[str, str, str]
+"""Provider, metric and site."""
 
 
 def insert_detections(connection: Connection, found: Sequence[Detection]) -> int:
@@ -57,27 +59,30 @@ def detections_of_look(connection: Connection, look: LookOfDetections) -> list[D
     return [_detection(row) for row in connection.execute(query)]
 
 
-def detections_by(connection: Connection, provider: str) -> list[Detection]:
-    """The newest version of everything that one source found, by site, look and time."""
+def detections_by(connection: Connection, provider: str, metric: str) -> list[Detection]:
+    """The newest version of everything that one source found of a metric, by site, look and time."""
     later = detection.alias("later")
     same = (later.c[name] == detection.c[name] for name in _KEY)
     replaced = exists().where(*same, later.c.version > detection.c.version)
-    query = select(*_COLUMNS).where(detection.c.provider == provider, ~replaced)
+    here = (detection.c.provider == provider, detection.c.metric == metric)
+    query = select(*_COLUMNS).where(*here, ~replaced)
     ordered = query.order_by(
         detection.c.site_id, detection.c.look_key, detection.c.at, detection.c.detection_id
     )
     return [_detection(row) for row in connection.execute(ordered)]
 
 
-def looks_by_source(connection: Connection, prefix: str, site_id: str | None = None) -> dict[str, int]:
-    """How many looks there are of each source whose name begins so, at one site or at all."""
+def looks_by_source(
+    connection: Connection, prefix: str, site_id: str | None = None
+) -> dict[SourceOfDetections, int]:
+    """How many looks there are by each source whose name begins so, at one site or at all."""
     here = [] if site_id is None else [detection.c.site_id == site_id]
-    number = func.count(detection.c.look_key.distinct())
-    query = select(detection.c.provider, number).where(
+    source = (detection.c.provider, detection.c.metric, detection.c.site_id)
+    query = select(*source, func.count(detection.c.look_key.distinct())).where(
         detection.c.provider.startswith(prefix, autoescape=True), *here
     )
-    rows = connection.execute(query.group_by(detection.c.provider).order_by(detection.c.provider))
-    return {provider: looks for provider, looks in rows}  # noqa: C416 - rows are not pairs to mypy
+    rows = connection.execute(query.group_by(*source).order_by(*source))
+    return {(provider, metric, site): looks for provider, metric, site, looks in rows}
 
 
 def _versions(connection: Connection, keys: set[tuple[str, str, str, str]]) -> list[Detection]:

@@ -56,11 +56,13 @@ def scenes(
     look_key: str | None = None,
     poll_ids: Iterable[int] | None = None,
     as_recorded: datetime | None = None,
+    collections: Collection[str] | None = None,
     unread_on: str | None = None,
+    never_read: bool = False,
 ) -> list[Scene]:
     """The newest version of each item acquired in [since, until), by time; `as_recorded` as known then.
 
-    `unread_on` leaves out those of passes of which the pixels on this grid are kept.
+    `unread_on` leaves out those of passes of which the pixels on this grid are kept, `never_read` those of which any are.
     """
     later = scene.alias("later")
     known = [] if as_recorded is None else [scene.c.recorded_at <= as_recorded]
@@ -73,10 +75,12 @@ def scenes(
         *([] if until is None else [scene.c.acquired_at < until]),
         *([] if look_key is None else [scene.c.look_key == look_key]),
         *([] if poll_ids is None else [scene.c.poll_id.in_(sorted(poll_ids))]),
+        *([] if collections is None else [scene.c.collection.in_(sorted(collections))]),
     ]
-    if unread_on is not None:
+    if unread_on is not None or never_read:
         same_pass = pixel_look.c.site_id == scene.c.site_id, pixel_look.c.look_key == scene.c.look_key
-        wanted.append(~exists().where(*same_pass, pixel_look.c.grid == unread_on))
+        on_grid = [] if unread_on is None else [pixel_look.c.grid == unread_on]
+        wanted.append(~exists().where(*same_pass, *on_grid))
     query: Select[Any] = select(*_COLUMNS).where(~replaced, *known, *wanted)
     if site_ids is not None:
         query = with_keys(connection, query, [scene.c.site_id], [(each,) for each in site_ids])

@@ -1,7 +1,7 @@
 """The observations: recording looks as revisions, and reading them back as they were knowable."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -189,6 +189,24 @@ def looks(
         *_knowable(as_of, as_recorded),
     )
     by_look = _by_look(connection.execute(query))
+    chosen = [in_force(each, Observation.same_finding) for each in by_look.values()]
+    return sorted(chosen, key=lambda each: (each.period_start, each.look_key, each.series))
+
+
+def looks_at(
+    connection: Connection, site_ids: Collection[str], *, metric: str, since: datetime
+) -> list[Observation]:
+    """The looks of a metric at whole sites that last until after a moment, of all subjects together, as `looks` has them."""
+    query: Select[Any] = select(*_KEPT, series.c.kind).select_from(through_series())
+    query = query.where(
+        released(observation),
+        series.c.area == "",
+        series.c.metric == metric,
+        series.c.subject == "",
+        *_overlapping(connection, since, None),
+    )
+    wanted = with_keys(connection, query, [series.c.site_id], [(each,) for each in site_ids])
+    by_look = _by_look(connection.execute(wanted))
     chosen = [in_force(each, Observation.same_finding) for each in by_look.values()]
     return sorted(chosen, key=lambda each: (each.period_start, each.look_key, each.series))
 

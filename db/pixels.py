@@ -100,6 +100,13 @@ def pixel_failures(connection: Connection, site_id: str) -> list[SceneFailure]:
     return [SceneFailure(*row) for row in connection.execute(query.order_by(*_FAILURE[4:5], *_FAILURE[1:4]))]
 
 
+def failures_by_item(connection: Connection, site_id: str) -> dict[tuple[str, str, str], SceneFailure]:
+    """The same by provider, collection and item."""
+    return {
+        (each.provider, each.collection, each.item_id): each for each in pixel_failures(connection, site_id)
+    }
+
+
 def last_read(connection: Connection, site_ids: Collection[str]) -> dict[str, datetime]:
     """When pixels of each of these sites were last read, or tried, as far as they ever were."""
     found: dict[str, datetime] = {}

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, fields
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, case, delete, func, select
 
 from db.records.radar import RadarAdmission, RadarLook, UnitsSpent
 from db.schema import radar_admission, radar_look, units_spent
@@ -91,6 +91,13 @@ def radar_admissions(connection: Connection, site_id: str) -> list[RadarAdmissio
     """Which radar measures of a site may be judged, and why the others may not."""
     query = select(*_ADMISSION).where(radar_admission.c.site_id == site_id)
     return [RadarAdmission(*row) for row in connection.execute(query.order_by(*_ADMISSION[1:4]))]
+
+
+def radar_decided(connection: Connection) -> dict[str, tuple[int, int]]:
+    """How many radar measures may be judged at each site, and of how many that was decided."""
+    judged = func.sum(case((radar_admission.c.admitted, 1), else_=0))
+    query = select(radar_admission.c.site_id, judged, func.count()).group_by(radar_admission.c.site_id)
+    return {site_id: (may, decided) for site_id, may, decided in connection.execute(query)}
 
 
 def drop_radar(connection: Connection, watched: Collection[str], before: datetime) -> int:

@@ -61,19 +61,18 @@ def count_image(
         try:
             detector = _loaded(model)
             with TemporaryDirectory() as folder:
-                path, at = _picture(image, asset, taken, lambda url: _fetched(app, url, Path(folder)))
+                path, name, at = _picture(image, asset, taken, lambda url: _fetched(app, url, Path(folder)))
                 with _open(path) as picture:
-                    shown_image = SiteImage(picture, image.stem, at)
+                    shown_image = SiteImage(picture, name, at)
                     counted = count_picture(app.engine, detector, found, shown_image, utc_now())
         except DetectorError as error:
             raise InputError(f"{image.name}, {model.name}: {error}.") from None
     if as_json:
-        shown = counted.counts if counted.told else None
         print_json(
             {
                 "site": found.id,
-                "judged": counted.told,
-                "counts": shown,
+                "judged": counted.judged,
+                "counts": counted.shown,
                 "seen_share": counted.seen_share,
                 "tiles": counted.tiles,
             }
@@ -96,13 +95,13 @@ def trial(model: ModelArgument, *, as_json: JsonFlag = False) -> None:
     Twelve looks are needed, four of them with something there. It passes where the person's count lies in its interval eight times
     of ten and it is nearer than always saying the middle count; then all of its counts become looks and are judged.
     """
-    from monitor.derive.detecting import DETECTOR_METHOD, hold_trial
-    from monitor.imagery.detector import DetectorError, model_digest
+    from monitor.derive.detecting import hold_trial
+    from monitor.imagery.detector import DetectorError, detector_procedure, model_digest
 
     with opened() as app:
         try:
             card = _card(model)
-            procedure = f"{DETECTOR_METHOD}:{card.name}:sha256-{model_digest(_bytes(model))}"
+            procedure = detector_procedure(card, model_digest(_bytes(model)))
         except DetectorError as error:
             raise InputError(f"{model.name}: {error}.") from None
         held = {metric: hold_trial(app.engine, card, procedure, metric, utc_now()) for metric in card.metrics}
@@ -115,7 +114,7 @@ def trial(model: ModelArgument, *, as_json: JsonFlag = False) -> None:
 
 @detector_app.command("status", short_help="Say what your detectors have counted, and which are judged.")
 def detector_status() -> None:
-    """Say of each detector how many images it counted, and whether its counts are judged."""
+    """Say of each detector how many images it counted, and of which metrics its counts are judged."""
     from db.engine import reading
     from monitor.derive.detecting import detector_sentences
 
@@ -152,19 +151,20 @@ def _loaded(model: Path) -> "Detector":
 
 def _picture(
     image: Path, asset: str, taken: str, fetched: "Callable[[str], Path]"
-) -> "tuple[Path, datetime]":
-    """The file of the picture and when it was taken; of a STAC item the file of one asset, beside it or on the web."""
+) -> "tuple[Path, str, datetime]":
+    """The file of the picture, its name and when it was taken; of a STAC item the file of one asset, beside it or on the web."""
     import json
 
     from monitor.feeds.parsing import json_instant
 
     said: Any = taken
-    path = image
+    path, name = image, image.stem
     if image.suffix.lower() in (".json", ".geojson"):
         try:
             item = json.loads(image.read_text(encoding="utf-8"))
             link = str(item["assets"][asset]["href"])
             said = taken or item["properties"]["datetime"]
+            name = str(item.get("id") or name)
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(
                 f"{image} is no STAC item with a time and the asset {asset!r}. Choose another with --asset."
@@ -173,7 +173,7 @@ def _picture(
     at = json_instant(said)
     if at is None:
         raise InputError("Say with --taken when the image was taken, with its zone, as 2026-11-30T02:15:00Z.")
-    return path, at
+    return path, name, at
 
 
 def _fetched(app: "App", url: str, folder: Path) -> Path:

@@ -33,10 +33,10 @@ def status_command(
         return
     from alerts.attribution import each_once
     from monitor.ops.database_health import try_database
-    from monitor.reports.status import gather_status
+    from monitor.reports.status import gather_status, with_imagery, with_passes
 
     with opened() as app:
-        found = gather_status(app, utc_now())
+        found = with_passes(app, with_imagery(app, gather_status(app, utc_now())))
         if ailment := try_database(app.settings):
             found = replace(found, storage=str(ailment))
     data = each_once(each.attribution for each in found.providers)

@@ -4,29 +4,40 @@ Until then nobody is shown them, so that people who count the same images do not
 """
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from pyproj import Transformer
+from shapely.geometry.base import BaseGeometry
 
 from alerts.metrics import metric_named
 from alerts.rules import HUMAN_METHODS, method_of
-from db.detections import detections_by, insert_detections, looks_by_source
+from alerts.words import listed, numbered
+from db.detections import detections_by, detections_of_look, insert_detections, looks_by_source
 from db.engine import Connection, Engine, reading, writing
-from db.observations import looks, record_observations
+from db.observations import looks, record_observations, series_at
 from db.records import Evidence, Observation, SeriesKey
 from db.records.detections import Detection
-from monitor.imagery.detector import ModelCard, Trial, TrialPair, blind_trial, count_interval, inside_of
+from monitor.imagery.detector import (
+    DETECTOR_METHOD,
+    ModelCard,
+    Trial,
+    TrialPair,
+    blind_trial,
+    count_interval,
+    inside_of,
+)
 from monitor.imagery.detector_run import Detector, PictureCount, detect, in_picture
 from monitor.sites import Site
 
-DETECTOR_METHOD = "detector"
 LEAST_SEEN_SHARE = 0.3
 """An image that shows less of the site is a look without a count."""
 _SAME_LOOK = timedelta(hours=6)
+_LOOKED = ":looked"
+"""In the identity of what says that an image was looked at; those of objects are digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +51,37 @@ class SiteImage:
 
 @dataclass(frozen=True, slots=True)
 class CountedPicture:
-    """What a detector found in one picture of one site, by metric; `told` says whether it became looks."""
+    """What a detector found in one picture of one site, by metric, and how its blind trial of each metric stands.
+
+    A metric whose trial was not passed is shown to nobody, whatever became of the others.
+    """
 
     counts: dict[str, int]
     seen_share: float
     tiles: int
-    told: bool
     trials: dict[str, Trial]
+
+    @property
+    def judged(self) -> dict[str, bool]:
+        """By metric, whether its counts became looks."""
+        return {metric: trial.passed for metric, trial in self.trials.items()}
+
+    @property
+    def shown(self) -> dict[str, int | None]:
+        """By metric, what may be shown: None where it was not judged."""
+        return {
+            metric: self.counts[metric] if trial.passed else None for metric, trial in self.trials.items()
+        }
 
 
 def count_picture(
     engine: Engine, detector: Detector, site: Site, image: SiteImage, now: datetime
 ) -> CountedPicture:
     """Run a detector over an image of a site and store what it found. Raises DetectorError."""
-    found = detect(detector, image.picture, site.geometry)
+    found = detect(detector, image.picture, site.geometry, _drawn(site))
     stored = list(_detections(detector, site, found, image, now))
     with writing(engine) as connection:
-        insert_detections(connection, stored)
+        insert_detections(connection, [*stored, *_taken_back(connection, stored)])
     trials = {
         metric: hold_trial(engine, detector.card, detector.procedure, metric, now)
         for metric in detector.card.metrics
@@ -65,15 +90,13 @@ def count_picture(
         metric: sum(1 for each in stored if each.metric == metric and each.amount)
         for metric in detector.card.metrics
     }
-    return CountedPicture(
-        counts, found.seen_share, found.tiles, any(each.passed for each in trials.values()), trials
-    )
+    return CountedPicture(counts, found.seen_share, found.tiles, trials)
 
 
 def hold_trial(engine: Engine, card: ModelCard, procedure: str, metric: str, now: datetime) -> Trial:
     """Hold all counts of a detector against people's; where it passes, they become looks and are judged."""
     with reading(engine) as connection:
-        found = [each for each in _looks(connection, card, procedure, now) if each.series.metric == metric]
+        found = list(_looks(detections_by(connection, procedure, metric), card, now))
         trial = blind_trial(list(_pairs(connection, found)))
     if trial.passed:
         with writing(engine) as connection:
@@ -82,37 +105,62 @@ def hold_trial(engine: Engine, card: ModelCard, procedure: str, metric: str, now
 
 
 def detector_sentences(connection: Connection, site_id: str | None = None) -> Iterator[str]:
-    """Say of each detector how many images it counted, and whether its counts are judged."""
-    for procedure, number in looks_by_source(connection, f"{DETECTOR_METHOD}:", site_id).items():
-        name, digest = procedure.removeprefix(f"{DETECTOR_METHOD}:").split(":sha256-")
-        who = f"Your detector {name} (SHA-256 {digest[:12]}…)"
-        counted = f"{number} {'image' if number == 1 else 'images'}"
-        where = {each.site_id for each in detections_by(connection, procedure)}
-        trusted = any(looks(connection, site_id=each, procedure=procedure) for each in where)
-        yield (
-            f"{who}: its counts of {counted} are judged."
-            if trusted
-            else f"{who}: its counts of {counted} are stored and neither shown nor judged, for it has not passed its blind trial "
-            "(“sitewatch detector trial”)."
-        )
+    """Say of each detector how many images it counted, and of which metrics its counts are judged."""
+    counted = looks_by_source(connection, f"{DETECTOR_METHOD}:", site_id)
+    told = {
+        (key.procedure, key.metric)
+        for key in series_at(connection, sorted({site for _, _, site in counted}))
+        if key.procedure.startswith(f"{DETECTOR_METHOD}:")
+    }
+    images: dict[str, Counter[str]] = defaultdict(Counter)
+    for (procedure, metric, _), number in counted.items():
+        images[procedure][metric] += number
+    for procedure, by_metric in images.items():
+        judged = {metric: n for metric, n in by_metric.items() if (procedure, metric) in told}
+        others = {metric: n for metric, n in by_metric.items() if metric not in judged}
+        for some, said in ((judged, _JUDGED), (others, _NOT_JUDGED)):
+            if some:
+                yield f"{_who(procedure)}: its counts of {_what(some, named=bool(judged and others))} {said}"
+
+
+_JUDGED = "are judged."
+_NOT_JUDGED = "are stored and neither shown nor judged, for it has not passed its blind trial (“sitewatch detector trial”)."
+
+
+def _who(procedure: str) -> str:
+    name, digest = procedure.removeprefix(f"{DETECTOR_METHOD}:").split(":sha256-")
+    return f"Your detector {name} (SHA-256 {digest[:12]}…)"
+
+
+def _what(images: Mapping[str, int], *, named: bool) -> str:
+    """What was counted in how many images; metrics are named where not all of them stand alike."""
+    number = numbered(max(images.values()), "image")
+    return f"{listed(sorted(images))} in {number}" if named else number
+
+
+def _drawn(site: Site) -> dict[str, BaseGeometry]:
+    """The areas that are surfaces, by id: in others nothing is counted."""
+    return {
+        area.id: area.geometry for area in site.areas if area.geometry is not None and area.geometry.area > 0
+    }
 
 
 def _detections(
     detector: Detector, site: Site, found: PictureCount, image: SiteImage, now: datetime
 ) -> Iterator[Detection]:
-    """One for each object in the site, and one of nothing for each metric: the image was looked at, and so was each area."""
+    """One for each object in the site, and of each metric one of nothing for the site and each area, with the share of it seen."""
     inside = found.boxes.taken(inside_of(found.boxes, found.transform, in_picture(site.geometry, found.crs)))
-    drawn = {
-        area.id: in_picture(area.geometry, found.crs)
-        for area in site.areas
-        if area.geometry is not None and area.geometry.area > 0
+    where = {
+        name: inside_of(inside, found.transform, in_picture(shape, found.crs))
+        for name, shape in _drawn(site).items()
     }
-    where = {name: inside_of(inside, found.transform, shape) for name, shape in drawn.items()}
     to_degrees = Transformer.from_crs(found.crs.to_wkt(), 4326, always_xy=True)
     for metric, classes in detector.card.metrics.items():
-        seen = round(found.seen_share, 4)
-        looked = replace(_looked(detector.procedure, site, metric, image, now), coverage=seen)
-        yield replace(looked, areas=tuple(sorted(drawn)))
+        looked = _looked(detector.procedure, site, metric, image, now)
+        yield replace(looked, coverage=round(found.seen_share, 4))
+        for name, seen in found.parts_seen.items():
+            identity = f"{looked.detection_id}:{name}"
+            yield replace(looked, detection_id=identity, areas=(name,), coverage=round(seen, 4))
         for place in range(len(inside.scores)):
             kind = detector.names[int(inside.kinds[place])]
             if kind not in classes:
@@ -121,7 +169,7 @@ def _detections(
             lon, lat = to_degrees.transform(x, y)
             yield replace(
                 looked,
-                detection_id=_identity(image.name, kind, x, y),
+                detection_id=_identity(looked.look_key, kind, x, y),
                 detected_class=kind,
                 lat=round(float(lat), 6),
                 lon=round(float(lon), 6),
@@ -131,19 +179,29 @@ def _detections(
             )
 
 
+def _taken_back(connection: Connection, stored: Sequence[Detection]) -> Iterator[Detection]:
+    """What was found in the same look before and is not any more: the site was drawn otherwise, or the image was mended."""
+    for look in sorted({(each.site_id, each.provider, each.metric, each.look_key) for each in stored}):
+        still = {each.detection_id for each in stored if each.metric == look[2]}
+        for before in detections_of_look(connection, look):
+            if before.detection_id not in still and (before.amount or before.coverage):
+                yield replace(before, amount=0.0, coverage=0.0, recorded_at=stored[0].recorded_at)
+
+
 def _looked(procedure: str, site: Site, metric: str, image: SiteImage, now: datetime) -> Detection:
     """That an image was looked at, and nothing in it yet."""
     middle = site.geometry.representative_point()
+    look_key = _look_key(image)
     return Detection(
         provider=procedure,
         site_id=site.id,
         metric=metric,
-        detection_id=f"{image.name}:looked",
+        detection_id=f"{look_key}{_LOOKED}",
         detected_class="",
         at=image.taken_at,
         lat=float(middle.y),
         lon=float(middle.x),
-        look_key=f"{image.name}:{image.taken_at:%Y%m%dT%H%M%S}",
+        look_key=look_key,
         look_start=image.taken_at,
         look_end=image.taken_at,
         precision="minute",
@@ -154,49 +212,60 @@ def _looked(procedure: str, site: Site, metric: str, image: SiteImage, now: date
     )
 
 
-def _identity(scene: str, kind: str, x: float, y: float) -> str:
-    return hashlib.sha256(f"{scene}:{kind}:{x:.2f}:{y:.2f}".encode()).hexdigest()[:24]
+def _look_key(image: SiteImage) -> str:
+    """One look of one image: many are called alike, so that the time and what of the Earth it shows belong to it."""
+    picture = image.picture
+    frame = f"{picture.crs.to_wkt()}:{tuple(picture.transform)[:6]}:{picture.width}:{picture.height}"
+    shown = hashlib.sha256(frame.encode()).hexdigest()[:8]
+    return f"{image.name}:{image.taken_at:%Y%m%dT%H%M%S}:{shown}"
 
 
-def _looks(connection: Connection, card: ModelCard, procedure: str, now: datetime) -> Iterator[Observation]:
-    """What a detector found as looks: one for the site and one for each area that it looked at."""
-    by_look: dict[tuple[str, str, str], list[Detection]] = defaultdict(list)
-    for each in detections_by(connection, procedure):
-        by_look[each.site_id, each.metric, each.look_key].append(each)
-    for (site_id, metric, look_key), found in by_look.items():
-        for area in sorted({"", *(name for each in found for name in each.areas)}):
-            here = [each for each in found if not area or area in each.areas]
-            yield _look(SeriesKey(site_id, area, metric, "", procedure), look_key, here, card, now)
+def _identity(look_key: str, kind: str, x: float, y: float) -> str:
+    return hashlib.sha256(f"{look_key}:{kind}:{x:.2f}:{y:.2f}".encode()).hexdigest()[:24]
 
 
-def _look(
-    series: SeriesKey, look_key: str, here: Sequence[Detection], card: ModelCard, now: datetime
-) -> Observation:
-    first = here[0]
-    count = sum(1 for each in here if each.amount)
+def _looks(found: Sequence[Detection], card: ModelCard, now: datetime) -> Iterator[Observation]:
+    """What a detector found of a metric as looks: one for the site and one for each area that it looked at."""
+    by_look: dict[tuple[str, str], list[Detection]] = defaultdict(list)
+    for each in found:
+        by_look[each.site_id, each.look_key].append(each)
+    for of_look in by_look.values():
+        for looked in of_look:
+            if _LOOKED not in looked.detection_id:
+                continue
+            area = next(iter(looked.areas), "")
+            here = [each for each in of_look if each.amount and (not area or area in each.areas)]
+            yield _look(area, looked, len(here), card, now)
+
+
+def _look(area: str, looked: Detection, count: int, card: ModelCard, now: datetime) -> Observation:
+    """What was counted where so much was seen; with too little of it nothing is not none, and something is a lower bound."""
     low, high = count_interval(count, card.recall, card.precision)
-    seen = first.coverage or 0.0
-    usable = seen >= LEAST_SEEN_SHARE
+    seen = looked.coverage or 0.0
+    enough = seen >= LEAST_SEEN_SHARE
+    known = enough or count > 0
+    shows = f"the image shows {seen:.0%} of {'the area' if area else 'the site'}"
     return Observation(
-        series=series,
-        kind=metric_named(series.metric).kind,
-        period_start=first.look_start,
-        period_end=first.look_end,
-        look_key=look_key,
-        value=float(count) if usable else None,
-        low=float(low) if usable else None,
-        high=float(high) if usable else None,
-        result_time=max(first.recorded_at, first.look_end),
+        series=SeriesKey(looked.site_id, area, looked.metric, "", looked.provider),
+        kind=metric_named(looked.metric).kind,
+        period_start=looked.look_start,
+        period_end=looked.look_end,
+        look_key=looked.look_key,
+        value=float(count) if known else None,
+        low=float(low) if known else None,
+        high=float(high) if enough else None,
+        qualifier="=" if enough else ">=",
+        result_time=max(looked.recorded_at, looked.look_end),
         recorded_at=now,
         precision="minute",
-        assessable=usable,
+        assessable=known,
         exposure=seen,
         origin=card.name,
         evidence=(
-            Evidence("scene", first.scene, ""),
+            Evidence("scene", looked.scene, ""),
             Evidence("note", "", f"{card.name}: recall {card.recall:g}, precision {card.precision:g}"),
         ),
-        note="" if usable else f"Not counted: the image shows {seen:.0%} of the site.",
+        note="" if enough else f"{'At least: ' if known else 'Not counted: '}{shows}.",
     )
 
 

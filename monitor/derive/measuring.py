@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -24,9 +24,9 @@ from db.pixels import (
     store_states,
 )
 from db.records import MeasureAdmission, Observation, PixelLook, Scene
-from monitor.imagery.classes import SceneClasses, doubled, water_of
+from monitor.imagery.classes import SceneClasses, Sky, doubled, false_cloud, sky_of, water_of
 from monitor.imagery.codes import Codes
-from monitor.imagery.grid import Bools, PixelGrid, Zone, site_grid, zones_of
+from monitor.imagery.grid import Bools, PixelGrid, site_grid, zones_of
 from monitor.imagery.history import LEAST_LOOKS, usual_of
 from monitor.imagery.kept import packed_masks, unpacked, unpacked_masks
 from monitor.imagery.measures import look_against
@@ -51,7 +51,8 @@ costs grows with the looks, and what it may still learn does not."""
 _LEARNED = 2
 """Which figures a study gives: a change of them has every site studied again."""
 _UNPACKED = 28
-_WATER_PASSES = 60
+_CLASS_PASSES = 60
+"""Whose classes tell of water and of false cloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,36 +74,119 @@ class SiteStudy:
     clear: int
 
 
+class SiteHistory:
+    """What is kept of a site on one grid, for passes that are measured one after the other: brought once, what is new added.
+
+    It gives what reading all of it anew for each of them would give. Few unpacked looks are held at a time.
+    """
+
+    def __init__(self, engine: Engine, site: Site, grid: PixelGrid) -> None:
+        self.site, self.grid, self.zones = site, grid, zones_of(site, grid)
+        self._engine = engine
+        with reading(engine) as connection:
+            self._known = {each.look_key: each for each in kept_passes(connection, site.id, grid.digest)}
+            outline = drawn(site)
+            self.admitted = {
+                (each.area, each.metric): each.words
+                for each in admissions(connection, site.id)
+                if each.admitted and each.outline == outline
+            }
+        self._times = {key: each.acquired_at for key, each in self._known.items()}
+        self._skies: dict[str, Sky] = {}
+        self._held: OrderedDict[str, Codes] = OrderedDict()
+
+    def saw(self, look_key: str, at: datetime, classes: SceneClasses) -> None:
+        """Add the classes of a pass that was read and is not measured yet: they tell of false cloud in later ones."""
+        self._times[look_key] = at
+        self._skies[look_key] = sky_of(classes)
+
+    def forget(self, look_key: str) -> None:
+        """Take that back: the pass could not be read."""
+        if look_key not in self._known:
+            self._times.pop(look_key, None)
+            self._skies.pop(look_key, None)
+
+    def add(self, look: PixelLook, codes: Codes | None) -> None:
+        """Add a pass that was measured and stored."""
+        self._known[look.look_key] = KeptPass(
+            look.look_key, look.acquired_at, look.epsg, look.classes, look.state, codes is not None
+        )
+        self._times[look.look_key] = look.acquired_at
+        if codes is not None:
+            self._hold(look.look_key, codes)
+
+    def roofs(self) -> Bools | None:
+        """Which pixels (20 m) are called cloud for ever, by the newest passes that were read."""
+        return false_cloud(self._newest_skies(self._times))
+
+    def water(self, but: str = "") -> Bools:
+        """Which pixels (10 m) are mostly water, by the newest passes that were measured, without this one."""
+        water = water_of(self._newest_skies({key: self._times[key] for key in self._known if key != but}))
+        return np.zeros(self.grid.shape, bool) if water is None else doubled(water)
+
+    def passes(self, but: str = "") -> list[KeptPass]:
+        """Every pass by time, without this one."""
+        others = (each for each in self._known.values() if each.look_key != but)
+        return sorted(others, key=lambda each: (each.acquired_at, each.look_key))
+
+    def looks(self, but: str = "") -> list[KeptLook]:
+        """The clear ones of them, which bring their pixels when they are asked for."""
+        return [
+            KeptLook(each.look_key, each.acquired_at, partial(self._load, each.look_key))
+            for each in self.passes(but)
+            if each.is_clear
+        ]
+
+    def newest(self, most: int) -> list[Codes]:
+        """The pixels of the newest clear looks."""
+        return [each.load() for each in self.looks()[-most:]]
+
+    def _newest_skies(self, times: Mapping[str, datetime]) -> list[Sky]:
+        newest = sorted(times, key=lambda key: (times[key], key))[-_CLASS_PASSES:]
+        for key in newest:
+            if key not in self._skies:
+                self._skies[key] = sky_of(unpacked(self._known[key].classes))
+        return [self._skies[key] for key in newest]
+
+    def _load(self, key: str) -> Codes:
+        if key not in self._held:
+            with reading(self._engine) as connection:
+                packed_codes = codes_of(connection, self.site.id, key)
+            self._hold(key, unpacked(packed_codes))
+        self._held.move_to_end(key)
+        return self._held[key]
+
+    def _hold(self, key: str, codes: Codes) -> None:
+        self._held[key] = codes
+        self._held.move_to_end(key)
+        if len(self._held) > _UNPACKED:
+            self._held.popitem(last=False)
+
+
 def site_measures(
-    connection: Connection,
-    site: Site,
-    drawing: tuple[PixelGrid, Sequence[Zone]],
-    new: PixelLook,
-    now: datetime,
+    history: SiteHistory, new: PixelLook, codes: Codes | None, tiles: Sequence[Scene], now: datetime
 ) -> SiteMeasures:
-    """Measure one pass that was just read against the looks before it; nothing where there are too few."""
-    if new.codes is None:
+    """Measure one pass that was just read against the looks before it; nothing where there are too few.
+
+    `codes` are its pixels and `tiles` its scenes.
+    """
+    if codes is None:
         return SiteMeasures([], None)
-    codes, (grid, zones) = unpacked(new.codes), drawing
-    known = [each for each in kept_passes(connection, site.id, grid.digest) if each.look_key != new.look_key]
-    kept = [*kept_looks(connection, site.id, known), KeptLook(new.look_key, new.acquired_at, lambda: codes)]
+    own = KeptLook(new.look_key, new.acquired_at, lambda: codes)
+    kept = [*history.looks(new.look_key), own]
     season = next((some for look, some in seasons(kept) if look.key == new.look_key), None)
     if season is None:
         return SiteMeasures([], None)
     usual = usual_of([each.load() for each in season])
-    earlier = [each for each in known if each.state is not None and each.acquired_at < new.acquired_at]
-    before = [
-        unpacked_masks(each.state) for each in reversed(earlier[-LOOKS_BEFORE:]) if each.state is not None
+    earlier = [
+        each.state
+        for each in history.passes(new.look_key)
+        if each.state is not None and each.acquired_at < new.acquired_at
     ]
-    shown = look_against(codes, usual, zones, _water(known, grid), before)
-    found = measures_of(kept[-1], shown, zones)
-    may = {
-        (each.area, each.metric): each.words
-        for each in admissions(connection, site.id)
-        if each.admitted and each.outline == drawn(site)
-    }
-    of_pass = scenes(connection, site_id=site.id, look_key=new.look_key)
-    looks = list(measured_looks(site.id, of_pass, found.found, told=may, recorded_at=now))
+    before = [unpacked_masks(each) for each in reversed(earlier[-LOOKS_BEFORE:])]
+    shown = look_against(codes, usual, history.zones, history.water(new.look_key), before)
+    found = measures_of(own, shown, history.zones)
+    looks = list(measured_looks(history.site.id, tiles, found.found, told=history.admitted, recorded_at=now))
     return SiteMeasures(looks, None if found.pixels is None else packed_masks(*found.pixels))
 
 
@@ -134,11 +218,11 @@ def study_site(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
         if not known:
             return None
         grid = site_grid(site, known[0].epsg)
-        zones = zones_of(site, grid)
-        kept = kept_looks(connection, site.id, known)
-        if not kept:
+        if not any(each.is_clear for each in known):
             return SiteStudy([], [], len(known), 0)
-        learned, said = study_looks(kept, grid, zones, _water(known, grid))
+        history = SiteHistory(engine, site, grid)
+        kept = history.looks()
+        learned, said = study_looks(kept, grid, history.zones, history.water())
         known_by = {(each.area, each.metric): each for each in admissions(connection, site.id)}
         by_pass: dict[str, list[Scene]] = defaultdict(list)
         for scene in scenes(connection, site_id=site.id, since=known[0].acquired_at):
@@ -219,28 +303,3 @@ def _standing(before: MeasureAdmission | None, now: MeasureAdmission) -> Measure
     if before is not None and before.admitted and not now.admitted and before.outline == now.outline:
         return before
     return now
-
-
-def _water(known: Sequence[KeptPass], grid: PixelGrid) -> Bools:
-    passes: list[SceneClasses] = [unpacked(each.classes) for each in known[-_WATER_PASSES:]]
-    water = water_of(passes)
-    return np.zeros(grid.shape, bool) if water is None else doubled(water)
-
-
-def kept_looks(connection: Connection, site_id: str, known: Sequence[KeptPass]) -> list[KeptLook]:
-    """The clear looks of a site; their pixels are read when they are asked for, and few at a time are held."""
-    held: OrderedDict[str, Codes] = OrderedDict()
-
-    def load(key: str) -> Codes:
-        if key not in held:
-            held[key] = unpacked(codes_of(connection, site_id, key))
-            if len(held) > _UNPACKED:
-                held.popitem(last=False)
-        held.move_to_end(key)
-        return held[key]
-
-    return [
-        KeptLook(each.look_key, each.acquired_at, partial(load, each.look_key))
-        for each in known
-        if each.is_clear
-    ]

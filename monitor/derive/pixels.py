@@ -5,76 +5,63 @@ file for all sites in it. What is learned stands in rows; a pass whose file cann
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from db.engine import Connection, Engine, reading, writing
+from db.chunks import chunks
+from db.engine import Engine, reading, writing
 from db.imagery import scenes
 from db.observations import record_observations
-from db.pixels import (
-    KeptPass,
-    add_bytes_read,
-    bytes_read_on,
-    kept_passes,
-    last_read,
-    passes_read,
-    pixel_failures,
-    store_pixel_failure,
-    store_pixel_look,
-)
-from db.records import PixelLook, Scene
-from monitor.derive.measuring import SiteMeasures, kept_looks, site_measures
+from db.pixels import add_bytes_read, bytes_read_on, store_pixel_failure, store_pixel_look
+from db.records import PixelLook
+from monitor.derive.due_passes import DuePass, due_scenes
+from monitor.derive.measuring import SiteHistory, SiteMeasures, site_measures
 from monitor.derive.pictures import (
     DEFAULT_PICTURE_HOSTS,
     HostsByProvider,
-    check_link,
-    damaged_words,
     quieten_library,
     scene_failure,
 )
+from monitor.derive.scene_files import SceneFiles
 from monitor.derive.scenes import known_starts
 from monitor.feeds import FeedClient, FeedError
-from monitor.feeds.ranges import RangeBudget, RemoteFile
-from monitor.imagery.classes import clear_pixels, doubled, false_cloud, shares_in
+from monitor.feeds.ranges import RangeBudget
+from monitor.imagery.classes import clear_pixels, doubled, shares_in
 from monitor.imagery.codes import BANDS, FINE_BANDS, MISSING, OffsetDecision, decide_offset, decode, encode
-from monitor.imagery.geotiff import GeoTiff
 from monitor.imagery.grid import (
     TOO_LARGE,
     Bools,
     PixelGrid,
     Zone,
+    blocks_around,
     read_band,
     read_overview,
-    site_grid,
-    zones_of,
 )
-from monitor.imagery.history import UsualPixels, steepness, usual_of
-from monitor.imagery.kept import packed, unpacked
+from monitor.imagery.history import middle_of, steepness
+from monitor.imagery.kept import packed
 from monitor.imagery.looks import WHOLE_SITE, pass_looks
-from monitor.imagery.map_zone import map_of
 from monitor.imagery.shift import LARGEST_PX, WORTH_MENDING_PX, Shift, find_shift, moved
 from monitor.imagery.windows import Raster, RasterError
 from monitor.sites import Site
 
-PIXEL_COLLECTIONS = ("sentinel-2-c1-l2a", "sentinel-2-l2a")
-"""Collections of one picture, the better described first; they lack different scenes."""
 LEAST_CLEAR = 0.3
 """With less of a site clear its bands are not read."""
-MOST_ATTEMPTS = 8
-_LOOK_BACK = timedelta(days=4 * 365)
-_ROOF_PASSES, _REFERENCE_LOOKS = 60, 9
+_REFERENCE_LOOKS = 9
 _SITES_AT_ONCE = 16
 _ONE = RangeBudget(size=40 * 1024 * 1024, requests=24)
 _MANY = RangeBudget(size=120 * 1024 * 1024, requests=96)
-_LEAST_COVERED = 0.3
+_WHOLE = RangeBudget(size=400 * 1024 * 1024, requests=2_000)
+_MOST_HELD_PX = 10_000_000
+"""Of scenes that wait to be measured: 100 MB of numbers."""
+_AT_ONCE = 2
 _MOST_TILE_CLOUD = 0.6
 _LARGEST = np.iinfo(np.uint16).max
-_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,48 +75,26 @@ class PixelReport:
     measured: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Due:
-    site: Site
-    scene: Scene
-    grid: PixelGrid
-    attempts: int
+class _Files(SceneFiles):
+    """The files of one scene, each block of which is read once for all sites in it."""
 
+    __slots__ = ()
 
-@dataclass(slots=True)
-class _Files:
-    """The files of one scene, each opened once for all sites in it."""
-
-    client: FeedClient
-    scene: Scene
-    hosts: Sequence[str]
-    budget: RangeBudget
-    spent: int = 0
-    requests: int = 0
-
-    def band(self, name: str, grids: Sequence[PixelGrid]) -> list[NDArray[Any]]:
-        """One band over these grids; raises RasterError and FeedError."""
+    def band(self, name: str, grids: Sequence[PixelGrid], later: Sequence[PixelGrid]) -> list[NDArray[Any]]:
+        """One band over these grids; what of it only these need is forgotten. Raises RasterError and FeedError."""
         kind = "uint8" if name == "scl" else "uint16"
-        return self._read(
-            name, lambda raster: list(read_band(raster, grids, kind=kind, fine=name in FINE_BANDS))
-        )
+
+        def use(raster: Raster) -> list[NDArray[Any]]:
+            found = list(read_band(raster, grids, kind=kind, fine=name in FINE_BANDS))
+            if later:
+                raster.keep_only(blocks_around(raster, later))
+            return found
+
+        return self.read(name, use, again=bool(later))
 
     def overview(self, name: str) -> NDArray[Any]:
         """The whole of a band, coarse; raises RasterError and FeedError."""
-        return self._read(name, read_overview)
-
-    def _read(self, name: str, use: Callable[[Raster], _Found]) -> _Found:
-        link = self.scene.links.get(name)
-        if not link:
-            raise RasterError(f"the catalogue links no file of the band {name}")
-        check_link(link, self.hosts)
-        remote = RemoteFile(self.client, link, self.budget)
-        try:
-            with damaged_words(remote):
-                return use(GeoTiff(remote.open, remote.fetch))
-        finally:
-            self.spent += remote.spent
-            self.requests += remote.requests
+        return self.read(name, read_overview)
 
 
 def read_passes(
@@ -148,136 +113,157 @@ def read_passes(
     Of each site the oldest pass comes first, since later ones are held against it. The database is not held meanwhile.
     """
     quieten_library()
-    reports: list[PixelReport] = []
-    for group in _groups(_all_due(engine, sites, now))[:limit]:
+    work = _Round(engine, now)
+    for group in due_scenes(engine, sites, now, limit):
         with reading(engine) as connection:
             if bytes_read_on(connection, _day(now)) >= most_bytes:
                 break
         scene = group[0].scene
         allowed = (hosts or {}).get(scene.provider, DEFAULT_PICTURE_HOSTS)
         reader = (clients or {}).get(scene.provider, client)
-        reports += _read_group(engine, group, reader, allowed, now)
-    return reports
+        if not work.has_room_for(group):
+            work.measure()
+        work.read(group, reader, allowed)
+    work.measure()
+    return work.reports
 
 
 def _day(now: datetime) -> str:
     return f"{now:%Y-%m-%d}"
 
 
-def _groups(due: Sequence[_Due]) -> list[list[_Due]]:
-    """What is due, scene by scene, so that a block is read once for all sites in it."""
-    by_scene: dict[tuple[str, str, str, int], list[_Due]] = defaultdict(list)
-    for each in due:
-        scene = each.scene
-        by_scene[scene.provider, scene.collection, scene.item_id, each.grid.epsg].append(each)
-    return [
-        some[start : start + _SITES_AT_ONCE]
-        for some in by_scene.values()
-        for start in range(0, len(some), _SITES_AT_ONCE)
-    ]
+@dataclass(slots=True)
+class _Pixels:
+    """What was read of a scene over one site: classes (20 m), numbers of bands, and how they are to be understood."""
+
+    due: DuePass
+    files: _Files
+    classes: NDArray[np.uint8]
+    clear: Bools
+    roofs: Bools | None
+    spent: int = 0
+    numbers: NDArray[np.uint16] | None = None
+    reference: "_Reference | None" = None
+    offset: OffsetDecision = field(default_factory=lambda: OffsetDecision(None, "no band was read"))
 
 
-def _all_due(engine: Engine, sites: Collection[Site], now: datetime) -> list[_Due]:
-    """The oldest pass of each site that is to be read; the site that waited longest first."""
-    with reading(engine) as connection:
-        tried = last_read(connection, [site.id for site in sites])
-        found = [due for site in sites if (due := _due(connection, site, now)) is not None]
-    return sorted(found, key=lambda due: (due.site.id in tried, tried.get(due.site.id, now), due.site.id))
+@dataclass(slots=True)
+class _Round:
+    """Scenes that are read one after the other, and then measured site by site, so that each history is brought once."""
+
+    engine: Engine
+    now: datetime
+    reports: list[PixelReport] = field(default_factory=list)
+    held: list[_Pixels] = field(default_factory=list)
+    histories: dict[tuple[str, str], SiteHistory] = field(default_factory=dict)
+
+    def has_room_for(self, group: Sequence[DuePass]) -> bool:
+        """Whether another scene over these sites can be held beside what is held."""
+        sites = {each.due.site.id for each in self.held} | {each.site.id for each in group}
+        pixels = sum(each.due.grid.pixels for each in self.held) + sum(each.grid.pixels for each in group)
+        return len(sites) <= _SITES_AT_ONCE and pixels <= _MOST_HELD_PX
+
+    def read(self, group: Sequence[DuePass], client: FeedClient, hosts: Sequence[str]) -> None:
+        """Read one scene over all of its sites; of very many some at a time, which are measured at once."""
+        whole = list(chunks(group, _SITES_AT_ONCE))
+        files = _Files(client, group[0].scene, hosts, _budget(len(group)))
+        for number, some in enumerate(whole):
+            later = [each for others in whole[number + 1 :] for each in others]
+            if not self._read_some(some, files, later):
+                files = _Files(client, group[0].scene, hosts, _budget(len(group)))
+            if len(whole) > 1:
+                self.measure()
+
+    def _read_some(self, some: Sequence[DuePass], files: _Files, later: Sequence[DuePass]) -> bool:
+        """Read a scene over some sites, each by itself where that fails; whether it was read for all of them together."""
+        before = files.spent, files.requests
+        try:
+            found = self._pixels(some, files, later)
+        except (RasterError, FeedError) as error:
+            self._charge(files, before)
+            for due in some:
+                self._history(due).forget(due.scene.look_key)
+            if len(some) == 1 or not isinstance(error, RasterError):
+                self.reports += [_failed(self.engine, due, error, self.now) for due in some]
+                return False
+            for due in some:
+                self._read_some([due], _Files(files.client, files.scene, files.hosts, _budget(1)), ())
+            return False
+        self._charge(files, before)
+        for each in found:
+            each.spent = (files.spent - before[0]) // len(found)
+        self.held += found
+        return True
+
+    def _charge(self, files: _Files, before: tuple[int, int]) -> None:
+        with writing(self.engine) as connection:
+            add_bytes_read(connection, _day(self.now), files.spent - before[0], files.requests - before[1])
+
+    def _history(self, due: DuePass) -> SiteHistory:
+        key = due.site.id, due.grid.digest
+        if key not in self.histories:
+            self.histories[key] = SiteHistory(self.engine, due.site, due.grid)
+        return self.histories[key]
+
+    def _pixels(self, some: Sequence[DuePass], files: _Files, later: Sequence[DuePass]) -> list[_Pixels]:
+        """Read the classes over every site, and the bands over those that are clear enough."""
+        after = [due.grid for due in later]
+        found = []
+        for due, classes in zip(some, files.band("scl", [due.grid for due in some], after), strict=True):
+            history = self._history(due)
+            roofs = history.roofs()
+            fine = None if roofs is None else doubled(roofs)
+            coarse = classes[::2, ::2]
+            history.saw(due.scene.look_key, due.scene.acquired_at, coarse)
+            found.append(_Pixels(due, files, coarse, clear_pixels(classes, fine), fine))
+        wanted = [each for each in found if _is_clear(each, self._history(each.due).zones)]
+        if wanted:
+            grids = [each.due.grid for each in wanted]
+            bands = [files.band(name, grids, after) for name in BANDS]
+            for number, each in enumerate(wanted):
+                each.numbers = np.stack([band[number] for band in bands])
+        return found
+
+    def measure(self) -> None:
+        """Measure and store what was read, each site's passes in order of time, two sites at once."""
+        by_site: dict[tuple[str, str], list[_Pixels]] = defaultdict(list)
+        for each in self.held:
+            by_site[each.due.site.id, each.due.grid.digest].append(each)
+        self.held = []
+
+        def work(key: tuple[str, str]) -> list[PixelReport]:
+            return [self._measured(each, self.histories[key]) for each in by_site[key]]
+
+        with ThreadPoolExecutor(_AT_ONCE) as workers:
+            done = [report for reports in workers.map(work, by_site) for report in reports]
+        self.reports += done
+        self.histories.clear()
+
+    def _measured(self, pixels: _Pixels, history: SiteHistory) -> PixelReport:
+        before = pixels.files.spent, pixels.files.requests
+        try:
+            _understand(pixels, history)
+        except (RasterError, FeedError) as error:
+            return _failed(self.engine, pixels.due, error, self.now)
+        finally:
+            if pixels.files.requests > before[1]:
+                self._charge(pixels.files, before)
+        return _keep(self.engine, pixels, history, self.now)
 
 
-def _due(connection: Connection, site: Site, now: datetime) -> _Due | None:
-    read = passes_read(connection, site.id)
-    usable = [
-        each
-        for each in scenes(
-            connection,
-            site_id=site.id,
-            since=now - _LOOK_BACK,
-            until=now,
-            unread_on=_known_grid(site, set(read.values())),
-        )
-        if _is_usable(each)
-    ]
-    if not usable:
-        return None
-    # A site near the edge of a map stays on the one it is known on, unless it was drawn somewhere else.
-    maps = {map_of([each]) for each in usable}
-    epsg = next((epsg for _, epsg in read.values() if epsg in maps), map_of(usable))
-    grid = _grid(site, epsg)
-    if grid is None:
-        return None
-    failed = {
-        (each.provider, each.collection, each.item_id): each for each in pixel_failures(connection, site.id)
-    }
-    by_pass: dict[str, list[Scene]] = defaultdict(list)
-    for scene in usable:
-        if read.get(scene.look_key, ("",))[0] != grid.digest and map_of([scene]) == epsg:
-            by_pass[scene.look_key].append(scene)
-    for copies in by_pass.values():
-        for scene in sorted(copies, key=_preference):
-            before = failed.get((scene.provider, scene.collection, scene.item_id))
-            if before is None or (before.not_before <= now and before.attempts < MOST_ATTEMPTS):
-                return _Due(site, scene, grid, before.attempts if before else 0)
-    return None
+def _budget(sites: int) -> RangeBudget:
+    """What reading one file over so many sites may cost."""
+    if sites == 1:
+        return _ONE
+    return _MANY if sites <= _SITES_AT_ONCE else _WHOLE
 
 
-def _known_grid(site: Site, known: set[tuple[str, int]]) -> str | None:
-    """The one grid on which all passes over a site were read, where that is still how it is drawn; else None.
-
-    Then the passes read are no use to find what is due, and those of years need not be loaded.
-    """
-    if len(known) != 1:
-        return None
-    digest, epsg = next(iter(known))
-    grid = _grid(site, epsg)
-    return digest if grid is not None and grid.digest == digest else None
+def _is_clear(pixels: _Pixels, zones: Sequence[Zone]) -> bool:
+    site = zones[0].mask
+    return pixels.due.grid.is_kept and float(pixels.clear[site].mean() if site.any() else 0) >= LEAST_CLEAR
 
 
-def _grid(site: Site, epsg: int) -> PixelGrid | None:
-    try:
-        return site_grid(site, epsg)
-    except RasterError:
-        return None
-
-
-def _is_usable(scene: Scene) -> bool:
-    return (
-        scene.collection in PIXEL_COLLECTIONS
-        and scene.covered_share >= _LEAST_COVERED
-        and bool(scene.links.get("scl"))
-    )
-
-
-def _preference(scene: Scene) -> tuple[float, int, str, str]:
-    """The tile that shows most of the site, of its copies the better described one."""
-    return (
-        -round(scene.covered_share, 2),
-        PIXEL_COLLECTIONS.index(scene.collection),
-        scene.provider,
-        scene.item_id,
-    )
-
-
-def _read_group(
-    engine: Engine, group: Sequence[_Due], client: FeedClient, hosts: Sequence[str], now: datetime
-) -> list[PixelReport]:
-    """Read one scene over several sites; where that fails, over each by itself."""
-    files = _Files(client, group[0].scene, hosts, _ONE if len(group) == 1 else _MANY)
-    try:
-        found = _numbers(engine, group, files)
-    except (RasterError, FeedError) as error:
-        with writing(engine) as connection:
-            add_bytes_read(connection, _day(now), files.spent, files.requests)
-        if len(group) > 1 and isinstance(error, RasterError):
-            return [each for due in group for each in _read_group(engine, [due], client, hosts, now)]
-        return [_failed(engine, due, error, now) for due in group]
-    with writing(engine) as connection:
-        add_bytes_read(connection, _day(now), files.spent, files.requests)
-    share = files.spent // len(group)
-    return [_keep(engine, due, pixels, now, share) for due, pixels in zip(group, found, strict=True)]
-
-
-def _failed(engine: Engine, due: _Due, error: RasterError | FeedError, now: datetime) -> PixelReport:
+def _failed(engine: Engine, due: DuePass, error: RasterError | FeedError, now: datetime) -> PixelReport:
     scene = due.scene
     failure = scene_failure(scene, "scl", error, due.attempts, now)
     with writing(engine) as connection:
@@ -286,72 +272,50 @@ def _failed(engine: Engine, due: _Due, error: RasterError | FeedError, now: date
     return PixelReport(due.site.id, scene.item_id, False, text)
 
 
-@dataclass(slots=True)
-class _Pixels:
-    """What was read of a scene over one site: classes (20 m), numbers of bands, and how they are to be understood."""
+class _Reference:
+    """What the newest looks of a place show: what an offset and a shift are told by."""
 
-    known: list[KeptPass]
-    """The passes over the site that were read before."""
-    zones: list[Zone]
-    classes: NDArray[np.uint8]
-    clear: Bools
-    roofs: Bools | None
-    numbers: NDArray[np.uint16] | None = None
-    usual: UsualPixels | None = None
-    offset: OffsetDecision = field(default_factory=lambda: OffsetDecision(None, "no band was read"))
+    def __init__(self, newest: Sequence[NDArray[np.uint8]]) -> None:
+        self._newest = newest
+        self._telling, self.looks = middle_of([each[_TELLING] for each in newest])
 
+    @property
+    def nir(self) -> NDArray[np.float32]:
+        """The middle of infrared (codes)."""
+        return np.asarray(self._telling[1])
 
-def _numbers(engine: Engine, group: Sequence[_Due], files: _Files) -> list[_Pixels]:
-    """Read the classes over every site, and the bands over those that are clear enough."""
-    found = []
-    for due, classes in zip(group, files.band("scl", [due.grid for due in group]), strict=True):
-        with reading(engine) as connection:
-            known = kept_passes(connection, due.site.id, due.grid.digest)
-        roofs = false_cloud([unpacked(each.classes) for each in known[-_ROOF_PASSES:]])
-        fine = None if roofs is None else doubled(roofs)
-        zones = zones_of(due.site, due.grid)
-        found.append(_Pixels(known, zones, classes[::2, ::2], clear_pixels(classes, fine), fine))
-    wanted = [place for place, due in enumerate(group) if _is_clear(due, found[place])]
-    if wanted:
-        grids = [group[place].grid for place in wanted]
-        bands = [files.band(name, grids) for name in BANDS]
-        for number, place in enumerate(wanted):
-            found[place].numbers = np.stack([band[number] for band in bands])
-            _understand(engine, group[place], found[place], files)
-    return found
+    def reflectances(self) -> list[NDArray[np.float32]]:
+        """The middle of red and of infrared; NaN where nothing is known."""
+        known = self.looks > 0
+        return [np.where(known, decode(each), np.float32(np.nan)) for each in self._telling]
+
+    def is_flat(self) -> Bools:
+        """Where no band is steep."""
+        return np.asarray((steepness(middle_of(self._newest)[0]) < _STEEP).all(axis=0))
 
 
-def _is_clear(due: _Due, pixels: _Pixels) -> bool:
-    site = pixels.zones[0].mask
-    return due.grid.is_kept and float(pixels.clear[site].mean() if site.any() else 0) >= LEAST_CLEAR
+_TELLING = slice(BANDS.index("red"), BANDS.index("nir") + 1)
+"""Red and infrared, which follow each other."""
 
 
-def _understand(engine: Engine, due: _Due, pixels: _Pixels, files: _Files) -> None:
+def _understand(pixels: _Pixels, history: SiteHistory) -> None:
     """Decide by pixels whether an offset is to be taken off."""
-    assert pixels.numbers is not None
-    with reading(engine) as connection:
-        newest = kept_looks(connection, due.site.id, pixels.known)[-_REFERENCE_LOOKS:]
-        pixels.usual = usual_of([each.load() for each in newest]) if newest else None
-    red, nir = (pixels.numbers[BANDS.index(name)] for name in ("red", "nir"))
-    usual = None if pixels.usual is None else _reflectances(pixels.usual)
+    if pixels.numbers is None:
+        return
+    newest = history.newest(_REFERENCE_LOOKS)
+    pixels.reference = _Reference(newest) if newest else None
+    red, nir = pixels.numbers[_TELLING]
+    usual = None if pixels.reference is None else pixels.reference.reflectances()
     decision = decide_offset(red, nir, pixels.clear, usual)
-    cloud = due.scene.cloud_share
+    cloud = pixels.due.scene.cloud_share
     if decision.offset is None and cloud is not None and cloud <= _MOST_TILE_CLOUD:
-        decision = decide_offset(red, nir, pixels.clear, usual, files.overview("red"))
+        decision = decide_offset(red, nir, pixels.clear, usual, pixels.files.overview("red"))
     pixels.offset = decision
 
 
-def _reflectances(usual: UsualPixels) -> list[NDArray[np.float32]]:
-    known = usual.looks > 0
-    return [
-        np.where(known, decode(usual.middle[BANDS.index(name)]), np.float32(np.nan))
-        for name in ("red", "nir")
-    ]
-
-
-def _keep(engine: Engine, due: _Due, pixels: _Pixels, now: datetime, spent: int) -> PixelReport:
+def _keep(engine: Engine, pixels: _Pixels, history: SiteHistory, now: datetime) -> PixelReport:
     """Put a look on the site's grid, measure it, and store all of it in one transaction."""
-    scene, zones = due.scene, pixels.zones
+    due, scene, zones = pixels.due, pixels.due.scene, history.zones
     whole = doubled(pixels.classes)
     shares = {zone.area_id: shares_in(whole, zone.mask, pixels.roofs).as_parts() for zone in zones}
     codes, facts, fault = _codes(pixels, due.grid)
@@ -372,22 +336,23 @@ def _keep(engine: Engine, due: _Due, pixels: _Pixels, now: datetime, spent: int)
         shares=shares,
         facts=facts,
         fault=fault,
-        spent_bytes=spent,
+        spent_bytes=pixels.spent,
         read_at=now,
     )
     with reading(engine) as connection:
         tiles = scenes(connection, site_id=due.site.id, look_key=scene.look_key)
         starts = known_starts(connection, due.site.id, tiles)
-        measured = site_measures(connection, due.site, (due.grid, zones), look, now)
+    measured = site_measures(history, look, codes, tiles, now)
     seen = pass_looks(due.site, tiles, recorded_at=now, known_starts=starts, pixels={scene.look_key: shares})
     with writing(engine) as connection:
         store_pixel_look(connection, replace(look, state=measured.state))
         record_observations(connection, [*seen, *measured.looks])
+    history.add(replace(look, state=measured.state), codes)
     text = _words(due, shares[WHOLE_SITE]["clear"], fault, measured)
     return PixelReport(due.site.id, scene.item_id, True, text, len(measured.looks))
 
 
-def _words(due: _Due, clear: float, fault: str, measured: SiteMeasures) -> str:
+def _words(due: DuePass, clear: float, fault: str, measured: SiteMeasures) -> str:
     said = f"{due.site.name}, {due.scene.acquired_at:%Y-%m-%d}: {clear:.0%} clear"
     if fault:
         return f"{said}; {fault}."
@@ -402,7 +367,7 @@ def _codes(pixels: _Pixels, grid: PixelGrid) -> tuple[NDArray[np.uint8] | None, 
     if pixels.offset.offset is None:
         return None, facts, f"the numbers cannot be understood: {pixels.offset.why}"
     codes = encode(pixels.numbers, pixels.offset.offset, pixels.clear)
-    shift = _shift(codes, pixels.usual)
+    shift = _shift(codes, pixels.reference)
     facts |= {
         "shift_south_px": round(shift.south, 2),
         "shift_east_px": round(shift.east, 2),
@@ -415,12 +380,12 @@ def _codes(pixels: _Pixels, grid: PixelGrid) -> tuple[NDArray[np.uint8] | None, 
     return codes, facts, ""
 
 
-def _shift(codes: NDArray[np.uint8], usual: UsualPixels | None) -> Shift:
-    if usual is None:
+def _shift(codes: NDArray[np.uint8], reference: _Reference | None) -> Shift:
+    if reference is None:
         return Shift(0.0, 0.0, found=False)
-    nir = BANDS.index("nir")
-    held = (codes[nir] != MISSING) & (usual.looks > 0)
-    return find_shift(codes[nir].astype(np.float32), usual.middle[nir], held)
+    nir = codes[BANDS.index("nir")]
+    held = (nir != MISSING) & (reference.looks > 0)
+    return find_shift(nir.astype(np.float32), reference.nir, held)
 
 
 def _put_right(pixels: _Pixels, shift: Shift) -> NDArray[np.uint8]:
@@ -428,9 +393,9 @@ def _put_right(pixels: _Pixels, shift: Shift) -> NDArray[np.uint8]:
     assert pixels.offset.offset is not None
     held = pixels.clear & (pixels.numbers > 0).all(axis=0)
     whole = moved(held.astype(np.float32), shift.south, shift.east) > _WHOLLY
-    if pixels.usual is not None:
+    if pixels.reference is not None:
         # Between pixels an edge can be put right only roughly: what is left of it is no change.
-        whole &= (steepness(pixels.usual.middle) < _STEEP).all(axis=0)
+        whole &= pixels.reference.is_flat()
     numbers = np.rint(np.clip(moved(pixels.numbers.astype(np.float32), shift.south, shift.east), 1, _LARGEST))
     return encode(numbers.astype(np.uint16), pixels.offset.offset, whole)
 

@@ -16,13 +16,13 @@ from shapely.geometry.base import BaseGeometry
 from db.engine import Connection, Engine, reading, writing
 from db.imagery import scenes
 from db.observations import record_observations
-from db.pixels import passes_read, pixel_failures, store_pixel_failure, store_pixel_look
+from db.pixels import failures_by_item, store_pixel_failure, store_pixel_look
 from db.radar import add_units, last_radar_reads, leave_alone, radar_parts, store_radar_look, units_of
 from db.records import PixelLook, Scene, SceneFailure
 from db.records.radar import RadarLook, UnitsSpent
 from monitor.config.secrets import visible
+from monitor.derive.due_passes import MOST_ATTEMPTS, PIXEL_COLLECTIONS
 from monitor.derive.pictures import scene_failure
-from monitor.derive.pixels import MOST_ATTEMPTS, PIXEL_COLLECTIONS
 from monitor.derive.scenes import known_starts
 from monitor.feeds import FeedError
 from monitor.feeds.sentinel_hub import (
@@ -98,8 +98,10 @@ def read_statistics(
             _check_wait(engine, name, now)
             for due in _all_due(engine, sites, name, now)[:limit]:
                 reports += [_read_pass(engine, source, due, now)]
-            for unread in _all_unread(engine, sites, now)[: max(0, limit - len(reports))]:
-                reports += [_read_classes(engine, source, unread, now)]
+            # What is left undone is not even looked for while there is no room for it.
+            if limit > len(reports):
+                for unread in _all_unread(engine, sites, now)[: limit - len(reports)]:
+                    reports += [_read_classes(engine, source, unread, now)]
         except _StopError as stop:
             if not reports:
                 reports.append(RadarReport("", "", False, str(stop)))
@@ -146,14 +148,17 @@ def _all_due(engine: Engine, sites: Collection[Site], provider: str, now: dateti
 
 
 def _due(connection: Connection, site: Site, provider: str, now: datetime) -> Iterator[_Due]:
-    known = scenes(connection, site_id=site.id, since=now - RADAR_LOOK_BACK, until=now)
-    passes, _ = radar_passes(known, (STATISTICS_COLLECTION,))
+    collections = (STATISTICS_COLLECTION,)
+    known = scenes(
+        connection, site_id=site.id, since=now - RADAR_LOOK_BACK, until=now, collections=collections
+    )
+    passes, _ = radar_passes(known, collections)
     if not passes:
         return
     epsg = map_of_site(site)
     zones = drawn_zones(site, epsg)
     stored = radar_parts(connection, site.id)
-    failed = _failures(connection, site.id)
+    failed = failures_by_item(connection, site.id)
     for each in passes:
         first = each.scenes[0]
         missing = [zone for zone in zones if stored.get((each.look_key, ZONE_PART + zone[0])) != zone[2]]
@@ -185,12 +190,6 @@ def drawn_zones(site: Site, epsg: int) -> list[tuple[str, BaseGeometry, str]]:
 def drawn_digest(shape: BaseGeometry) -> str:
     """A short text that changes when a zone is drawn anew."""
     return hashlib.sha256(shapely.to_wkb(shapely.set_precision(shape, 0.1))).hexdigest()[:16]
-
-
-def _failures(connection: Connection, site_id: str) -> dict[tuple[str, str, str], SceneFailure]:
-    return {
-        (each.provider, each.collection, each.item_id): each for each in pixel_failures(connection, site_id)
-    }
 
 
 def _read_pass(engine: Engine, source: SentinelHubStatistics, due: _Due, now: datetime) -> RadarReport:
@@ -287,15 +286,19 @@ def _all_unread(engine: Engine, sites: Collection[Site], now: datetime) -> list[
 
 
 def _unread(connection: Connection, site: Site, now: datetime) -> Iterator[_Unread]:
-    known = scenes(connection, site_id=site.id, since=now - RADAR_LOOK_BACK, until=now)
     by_pass: dict[str, list[Scene]] = defaultdict(list)
-    for scene in known:
-        if scene.collection in PIXEL_COLLECTIONS and scene.covered_share >= LEAST_OF_SITE:
+    for scene in scenes(
+        connection,
+        site_id=site.id,
+        since=now - RADAR_LOOK_BACK,
+        until=now,
+        collections=PIXEL_COLLECTIONS,
+        never_read=True,
+    ):
+        if scene.covered_share >= LEAST_OF_SITE:
             by_pass[scene.look_key].append(scene)
-    read, failed = passes_read(connection, site.id), _failures(connection, site.id)
-    for look_key, tiles in by_pass.items():
-        if look_key in read:
-            continue
+    failed = failures_by_item(connection, site.id) if by_pass else {}
+    for tiles in by_pass.values():
         before = [failed.get((each.provider, each.collection, each.item_id)) for each in tiles]
         if all(
             not tile.links.get("scl") or (fault is not None and fault.attempts >= MOST_ATTEMPTS)

@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from db.engine import Connection, Engine, reading, writing
 from db.imagery import scenes
-from db.pixels import add_bytes_read, bytes_read_on, pixel_failures, store_pixel_failure
+from db.pixels import add_bytes_read, bytes_read_on, failures_by_item, store_pixel_failure
 from db.radar import last_radar_reads, radar_parts, store_radar_look
 from db.records import Scene
 from db.records.radar import RadarLook
 from monitor.config.secrets import visible
-from monitor.derive.pictures import check_link, damaged_words, quieten_library, scene_failure
-from monitor.derive.pixels import MOST_ATTEMPTS
+from monitor.derive.due_passes import MOST_ATTEMPTS
+from monitor.derive.pictures import quieten_library, scene_failure
 from monitor.derive.radar import RADAR_LOOK_BACK, RadarReport
+from monitor.derive.scene_files import SceneFiles
 from monitor.feeds import FeedError
 from monitor.feeds.earthdata import TOKEN_HOSTS, EarthdataFiles
-from monitor.feeds.ranges import RangeBudget, RemoteFile
+from monitor.feeds.ranges import RangeBudget
 from monitor.feeds.stac_bursts import BURST_PROPERTY, ORBIT_PROPERTY
-from monitor.imagery.geotiff import GeoTiff
 from monitor.imagery.grid import PixelGrid
 from monitor.imagery.kept import packed
 from monitor.imagery.map_zone import map_of_site
@@ -88,7 +88,13 @@ def _due(
     connection: Connection, site: Site, files: Mapping[str, EarthdataFiles], now: datetime
 ) -> Iterator[_Due]:
     """The newest copy of each burst of each pass that is to be read."""
-    known = scenes(connection, site_id=site.id, since=now - RADAR_LOOK_BACK, until=now)
+    known = scenes(
+        connection,
+        site_id=site.id,
+        since=now - RADAR_LOOK_BACK,
+        until=now,
+        collections=(BURST_COLLECTION,),
+    )
     newest: dict[tuple[str, str], Scene] = {}
     for scene in known:
         burst = scene.properties.get(BURST_PROPERTY)
@@ -109,9 +115,7 @@ def _due(
         drawn = burst_grid(site, map_of_site(site)).digest
     except RasterError:
         return
-    failed = {
-        (each.provider, each.collection, each.item_id): each for each in pixel_failures(connection, site.id)
-    }
+    failed = failures_by_item(connection, site.id)
     for key, scene in newest.items():
         before = failed.get((scene.provider, scene.collection, scene.item_id))
         if stored.get(key) in (drawn, OTHER_MAP + drawn):
@@ -123,17 +127,17 @@ def _due(
 def _read(engine: Engine, due: _Due, client: EarthdataFiles, now: datetime) -> tuple[RadarReport, bool]:
     """Read one burst over one site; also whether the archive turned us away."""
     scene = due.scene
-    spent = _Spent()
+    files = SceneFiles(client, scene, TOKEN_HOSTS, _BUDGET)
     try:
-        grid, vv = _layer(scene, "vv", due.site, client, spent)
-        vh = _layer(scene, "vh", due.site, client, spent)[1] if scene.links.get("vh") else None
-        mask = _layer(scene, "mask", due.site, client, spent)[1] if scene.links.get("mask") else None
+        grid, vv = _layer(files, "vv", due.site)
+        vh = _layer(files, "vh", due.site)[1] if scene.links.get("vh") else None
+        mask = _layer(files, "mask", due.site)[1] if scene.links.get("mask") else None
     except (RasterError, FeedError) as error:
         failure = scene_failure(scene, "vv", error, due.attempts, now)
         if isinstance(error, FeedError):
             failure = replace(failure, reason=visible(error.reason))
         with writing(engine) as connection:
-            add_bytes_read(connection, f"{now:%Y-%m-%d}", spent.bytes, spent.requests)
+            add_bytes_read(connection, f"{now:%Y-%m-%d}", files.spent, files.requests)
             store_pixel_failure(connection, failure)
         text = f"{due.site.name}: the radar pixels of {scene.acquired_at:%Y-%m-%d} could not be read: {failure.reason}"
         stop = isinstance(error, FeedError) and error.ends_round
@@ -157,30 +161,14 @@ def _read(engine: Engine, due: _Due, client: EarthdataFiles, now: datetime) -> t
         read_at=now,
     )
     with writing(engine) as connection:
-        add_bytes_read(connection, f"{now:%Y-%m-%d}", spent.bytes, spent.requests)
+        add_bytes_read(connection, f"{now:%Y-%m-%d}", files.spent, files.requests)
         store_radar_look(connection, look)
     said = f"{due.site.name}, radar pixels of {scene.acquired_at:%Y-%m-%d} from burst {look.part}."
     return RadarReport(due.site.id, scene.item_id, True, said), False
 
 
-@dataclass(slots=True)
-class _Spent:
-    bytes: int = 0
-    requests: int = 0
-
-
 _KINDS = {"vv": "float32", "vh": "float32", "mask": "uint8"}
 
 
-def _layer(
-    scene: Scene, name: str, site: Site, client: EarthdataFiles, spent: _Spent
-) -> tuple[PixelGrid, NDArray[Any]]:
-    link = scene.links[name]
-    check_link(link, TOKEN_HOSTS)
-    remote = RemoteFile(client, link, _BUDGET)
-    try:
-        with damaged_words(remote):
-            return read_burst(GeoTiff(remote.open, remote.fetch), site, _KINDS[name])
-    finally:
-        spent.bytes += remote.spent
-        spent.requests += remote.requests
+def _layer(files: SceneFiles, name: str, site: Site) -> tuple[PixelGrid, NDArray[Any]]:
+    return files.read(name, lambda raster: read_burst(raster, site, _KINDS[name]))

@@ -4,7 +4,7 @@ All of it is reckoned anew out of what is kept whenever a look is added: there a
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
@@ -87,14 +87,17 @@ def study_radar(engine: Engine, site: Site, now: datetime, *, anew: bool = False
         kept = radar_looks(connection, site.id)
         before = radar_admissions(connection, site.id)
         by_pass = _by_pass(connection, site, kept)
-    standing = {} if anew else {_key(each): each for each in before if each.admitted}
+    standing = [] if anew else [each for each in before if each.admitted]
     decided: list[RadarAdmission] = []
     found: list[Observation] = []
     counted: dict[str, int] = {}
     for orbit in [*_orbits(site, kept), *_burst_orbits(site, kept)]:
         counted[orbit.procedure] = len(orbit.looks)
-        study = _with_aircraft(orbit, study_orbit(orbit.looks, orbit.zones, orbit.procedure))
-        some = [_standing(_decided(site, orbit, learned, now), standing) for learned in study.admissions]
+        kept_so = [each for each in standing if _stands(each, orbit)]
+        settled = {(each.area, each.metric) for each in kept_so}
+        of_ground = study_orbit(orbit.looks, orbit.zones, orbit.procedure, settled)
+        study = _with_aircraft(orbit, of_ground, settled)
+        some = [*(_decided(site, orbit, learned, now) for learned in study.admissions), *kept_so]
         decided += some
         found += _told(site, study, some, by_pass, now)
     with writing(engine) as connection:
@@ -103,14 +106,9 @@ def study_radar(engine: Engine, site: Site, now: datetime, *, anew: bool = False
     return RadarStudy(decided, counted)
 
 
-def _key(each: RadarAdmission) -> tuple[str, str, str]:
-    return each.area, each.metric, each.procedure
-
-
-def _standing(new: RadarAdmission, standing: Mapping[tuple[str, str, str], RadarAdmission]) -> RadarAdmission:
-    """What was admitted before where the same is still drawn, else what is decided now."""
-    before = standing.get(_key(new))
-    return before if before is not None and before.outline == new.outline else new
+def _stands(before: RadarAdmission, orbit: _Orbit) -> bool:
+    """Whether what was admitted is one of an orbit's measures of a zone that is still drawn so."""
+    return before.procedure == orbit.procedure and orbit.drawn.get(before.area) == before.outline
 
 
 def _by_pass(connection: Connection, site: Site, kept: Sequence[RadarLook]) -> dict[str, list[Scene]]:
@@ -177,8 +175,11 @@ def _seen_in(levels: Floats32, masks: Mapping[str, Bools]) -> dict[str, ZoneNumb
     return {area: numbers for area, numbers in found.items() if numbers is not None}
 
 
-def _with_aircraft(orbit: _Orbit, study: OrbitStudy) -> OrbitStudy:
-    """What was learned of an orbit, with the aircraft on its aprons where its pixels are known."""
+def _with_aircraft(orbit: _Orbit, study: OrbitStudy, settled: Collection[tuple[str, str]]) -> OrbitStudy:
+    """What was learned of an orbit, with the aircraft on its aprons where its pixels are known.
+
+    Aircraft are laid onto an apron only while it is not settled what would be found there: that takes far the longest.
+    """
     if orbit.aprons is None:
         return study
     said = {look.key: (look, list(found)) for look, found in study.said}
@@ -193,6 +194,8 @@ def _with_aircraft(orbit: _Orbit, study: OrbitStudy) -> OrbitStudy:
         for key, measured in found:
             said.setdefault(key, (by_key[key], []))[1].append(measured)
         told = [measured for _, measured in found]
+        if (zone.area_id, AIRCRAFT) in settled:
+            continue
         admissions.append(study_aircraft(pixels, (zone.area_id, zone.name), apron, ring, told))
     return OrbitStudy(admissions, [said[look.key] for look in orbit.looks if look.key in said])
 

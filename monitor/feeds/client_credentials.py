@@ -1,8 +1,10 @@
 """Tokens by client credentials (OAuth2): fetched when needed, renewed before they end, and never shown."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
-from monitor.feeds import FeedClient, FeedError, Provider
+from monitor.feeds import Answer, FeedClient, FeedError, Provider
 from monitor.feeds.parsing import json_number, parse_json, words_in
 
 _WRONG_KEYS = (400, 401)
@@ -27,6 +29,19 @@ class ClientCredentials:
     def forget(self) -> None:
         """Forget a token that was refused: it may have been revoked before its time."""
         self._token = ""
+
+    def signed(self, send: Callable[[str], Answer], now: datetime) -> Answer:
+        """Send with a token that is good now, and once more with another where it is refused: it may have been revoked.
+
+        Raises what `send` raises, and what `bearer` does.
+        """
+        try:
+            return send(self.bearer(now))
+        except FeedError as error:
+            if error.status != HTTPStatus.UNAUTHORIZED or isinstance(error, TokenError):
+                raise
+        self.forget()
+        return send(self.bearer(now))
 
     def bearer(self, now: datetime) -> str:
         """Give a token that is good now; raises FeedError, `TokenError` where the credentials are refused."""

@@ -4,6 +4,7 @@ The archive answers with a redirect to a signed address, which carries its own l
 away. Where the way leads to the login page instead, the token is not good, or its owner has not let the archive in.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Literal
@@ -20,6 +21,8 @@ SIGNED_HOSTS = ("cloudfront.net", "amazonaws.com")
 LOGIN_HOST = "urs.earthdata.nasa.gov"
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_HOPS = 4
+_MOST_SIGNED = 6
+"""Files of one burst are read one after the other, three at the most."""
 _RUN_OUT = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -29,7 +32,7 @@ class EarthdataFiles:
     def __init__(self, provider: Provider, client: GuardedClient) -> None:
         self._provider, self._client = provider, client
         self._token = provider.credentials.get("token", "")
-        self._signed: dict[str, str] = {}
+        self._signed: OrderedDict[str, str] = OrderedDict()
 
     @staticmethod
     def has_token(provider: Provider) -> bool:
@@ -85,10 +88,16 @@ class EarthdataFiles:
             )
             if answer.status not in _REDIRECTS:
                 if not trusted:
-                    self._signed[url] = here
+                    self._keep(url, here)
                 return answer
             here = self._next(here, answer)
         raise FeedError(f"{self._provider.name}: the archive led on more than {_MOST_HOPS} times.")
+
+    def _keep(self, url: str, signed: str) -> None:
+        """Keep the address of a file that is being read; one of long ago has run out, and is not asked for again."""
+        self._signed[url] = signed
+        if len(self._signed) > _MOST_SIGNED:
+            self._signed.popitem(last=False)
 
     def _next(self, here: str, answer: Answer) -> str:
         found = {name.lower(): value for name, value in answer.headers.items()}.get("location", "")

@@ -6,7 +6,7 @@ from datetime import datetime
 from db.records import Purpose
 from monitor.config.settings import SettingsError
 from monitor.feeds import Answer, FeedClient, FeedError, Provider
-from monitor.feeds.client_credentials import ClientCredentials, TokenError
+from monitor.feeds.client_credentials import ClientCredentials
 from monitor.feeds.credits import CreditLedger
 from monitor.feeds.options import number_option
 from monitor.feeds.parsing import json_number
@@ -19,7 +19,6 @@ FEET_A_MINUTE_A_METRE_A_SECOND = 60 / 0.3048
 DAY_PRICE = 4
 """What a request for flights or tracks of less than a day costs."""
 CREDITS_A_DAY, ANONYMOUS_CREDITS_A_DAY = 4_000, 400
-_UNAUTHORISED = 401
 _NOT_FOUND = 404
 
 
@@ -79,23 +78,15 @@ class OpenSkyAccess:
     def _ask(
         self, path: str, params: Mapping[str, str], purpose: Purpose, now: datetime, accept: Sequence[int]
     ) -> Answer:
-        try:
-            return self._send(path, params, purpose, now, accept)
-        except FeedError as error:
-            if error.status != _UNAUTHORISED or not self._id or isinstance(error, TokenError):
-                raise
-        # A token can be revoked before its time: get another, once.
-        self._tokens.forget()
-        return self._send(path, params, purpose, now, accept)
-
-    def _send(
-        self, path: str, params: Mapping[str, str], purpose: Purpose, now: datetime, accept: Sequence[int]
-    ) -> Answer:
-        headers = {"Authorization": f"Bearer {self._tokens.bearer(now)}"} if self._id else {}
         url = f"{self._provider.base_url.rstrip('/')}/{path}"
-        return self._client.request(
-            "GET", url, purpose=purpose, params=params, headers=headers, accept=accept
-        )
+
+        def send(token: str) -> Answer:
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            return self._client.request(
+                "GET", url, purpose=purpose, params=params, headers=headers, accept=accept
+            )
+
+        return self._tokens.signed(send, now) if self._id else send("")
 
 
 def converted_unit(value: object, factor: float, low: float, high: float) -> float | None:

@@ -74,6 +74,12 @@ class RemoteFile:
         for first, last in _runs(sorted(blocks - self._blocks.keys())):
             self._ask(first * BLOCK_BYTES, (last + 1) * BLOCK_BYTES)
 
+    def keep_only(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Forget what came, but for the head and these parts (offset, size): nothing else is read any more."""
+        kept = {block for offset, size in ranges for block in _blocks(offset, size)}
+        kept.update(_blocks(0, HEAD_BYTES))
+        self._blocks = {block: data for block, data in self._blocks.items() if block in kept}
+
     def read(self, offset: int, size: int) -> bytes:
         """Give a part of the file, shorter at its end, and nothing after a failure."""
         size = min(size, self.size - offset)

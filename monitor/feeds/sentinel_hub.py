@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import shapely
@@ -31,7 +32,7 @@ CLASSES = 12
 """Scene classes of Sentinel-2 are 0 to 11."""
 RADAR_PIXEL_M, CLASS_PIXEL_M = 10.0, 20.0
 LARGEST_SIDE_PX = 2_500
-_UNAUTHORISED, _FORBIDDEN, _TOO_OFTEN = 401, 403, 429
+_FORBIDDEN, _TOO_OFTEN = 403, 429
 _MS_A_SECOND = 1_000.0
 _LEAST_WAIT_S = 60.0
 """Its limits count by the minute."""
@@ -156,23 +157,16 @@ class SentinelHubStatistics:
         self, question: ZoneQuestion, body: Mapping[str, Any], estimated: float, now: datetime
     ) -> tuple[Any, Priced]:
         try:
-            answer = self._send(body, now)
+            answer = self._tokens.signed(partial(self._send, body), now)
         except FeedError as error:
-            if error.status != _UNAUTHORISED or isinstance(error, TokenError):
-                raise _in_seconds(error) from None
-            # A token can be revoked before its time: get another, once.
-            self._tokens.forget()
-            try:
-                answer = self._send(body, now)
-            except FeedError as again:
-                raise _in_seconds(again) from None
+            raise _in_seconds(error) from None
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return parse_json(answer.body, _where(self.provider, question)), Priced(
             _charged(headers.get("x-processingunits-spent", ""), estimated), estimated
         )
 
-    def _send(self, body: Mapping[str, Any], now: datetime) -> Answer:
-        headers = {"Authorization": f"Bearer {self._tokens.bearer(now)}", "Accept": "application/json"}
+    def _send(self, body: Mapping[str, Any], token: str) -> Answer:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return self._client.request("POST", self._url, purpose="data", json=body, headers=headers)
 
 

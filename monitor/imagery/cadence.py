@@ -49,6 +49,8 @@ class MissingPass:
     at: datetime
     listed_by: datetime
     """Until then it is no later than others were."""
+    answered_at: datetime
+    """When a catalogue that lists this satellite last gave a good answer."""
 
     @property
     def words(self) -> str:
@@ -76,6 +78,11 @@ class Cadence:
     delay: ListingDelay | None = None
 
 
+def told_scenes(scenes: Collection[Scene]) -> list[Scene]:
+    """The scenes whose passes are told of: pictures, and those of radar only where there are no others."""
+    return [each for each in scenes if each.sensor not in RADAR_SENSORS] or list(scenes)
+
+
 def cadence(
     scenes: Collection[Scene],
     looks: Collection[Observation],
@@ -83,13 +90,15 @@ def cadence(
     *,
     asked_at: datetime | None,
     every: timedelta,
+    asked_about: Mapping[str, datetime] | None = None,
 ) -> Cadence:
     """Tell how the passes of one site go.
 
-    `scenes` are newest versions over it, `looks` those of the metric `passes` of the whole site. `asked_at` is when the catalogue
+    `scenes` are newest versions over it, `looks` those of the metric `passes` of the whole site. `asked_at` is when a catalogue
     last gave a good answer, and it is asked `every` so often: what is not in an answer that came too early is not missing.
+    `asked_about` says by platform when one that lists it did, where one catalogue answers and another is silent.
     """
-    optical = [each for each in scenes if each.sensor not in RADAR_SENSORS] or list(scenes)
+    optical = told_scenes(scenes)
     seen = seen_passes(optical, now)
     if not seen:
         return Cadence(
@@ -97,11 +106,16 @@ def cadence(
         )
     delay = listing_delay(optical)
     longest = (delay.longest if delay else UNLEARNT_DELAY) + every
-    wanted = [each for each in _expected(seen, now) if asked_at is not None and each.at <= asked_at]
-    told = [each for each in wanted if asked_at is not None and each.at + longest <= asked_at]
+    answers = {} if asked_at is None else {each.platform: asked_at for each in seen} | dict(asked_about or {})
+    wanted = [
+        (each, answers[each.platform])
+        for each in _expected(seen, now)
+        if each.platform in answers and each.at <= answers[each.platform]
+    ]
+    told = [each for each, answered_at in wanted if each.at + longest <= answered_at]
     gaps = tuple(
-        MissingPass(each.platform, each.track, each.at, each.at + longest)
-        for each in wanted
+        MissingPass(each.platform, each.track, each.at, each.at + longest, answered_at)
+        for each, answered_at in wanted
         if not each.look_key
     )
     found = _Found(seen[-1], {each.look_key: each for each in looks}, gaps, told, delay, asked_at)
@@ -198,7 +212,7 @@ class _Found:
     @property
     def late(self) -> list[MissingPass]:
         """What of it should be listed."""
-        return [each for each in self.later if self.asked_at and each.listed_by <= self.asked_at]
+        return [each for each in self.later if each.listed_by <= each.answered_at]
 
     def look_of(self, seen: SeenPass) -> Observation | None:
         return self.looks.get(seen.look_key)

@@ -102,32 +102,51 @@ def clear_pixels(classes: SceneClasses, roofs: Bools | None = None) -> Bools:
     return ~(widened(thick, _WIDENED_PX) | thin | (classes > _MOST_CLASS))
 
 
-def false_cloud(passes: Sequence[SceneClasses]) -> Bools | None:
+@dataclass(frozen=True, slots=True)
+class Sky:
+    """What one pass says of each pixel (20 m): looked at and called cloud while the ground around is clear; clear, and water."""
+
+    looked: Bools
+    cloudy: Bools
+    clear: Bools
+    water: Bools
+
+
+def sky_of(classes: SceneClasses) -> Sky:
+    """Read one pass for what many of them tell together."""
+    cloud, shown = _CLOUDY[classes], classes > _DEFECTIVE
+    around = box_mean((shown & ~cloud).astype(np.float32), _AROUND_PX) >= _AROUND_CLEAR
+    return Sky(
+        around & shown, around & cloud, shown & ~cloud & (classes != SHADOW), np.asarray(classes == WATER)
+    )
+
+
+_CLOUDY = np.zeros(256, bool)
+_CLOUDY[list(_CLOUD)] = True
+
+
+def false_cloud(passes: Sequence[Sky]) -> Bools | None:
     """Which pixels are called cloud for ever: in most looks at which the ground around them is clear.
 
     None where fewer than twenty passes are known. All are of one shape, with the mask's own pixels of 20 m.
     """
     if len(passes) < LEAST_LOOKS_FOR_ROOFS:
         return None
-    looked = np.zeros(passes[0].shape, np.int32)
-    cloudy = np.zeros(passes[0].shape, np.int32)
-    for classes in passes:
-        cloud = np.isin(classes, _CLOUD)
-        held = ~cloud & (classes > _DEFECTIVE)
-        around = box_mean(held.astype(np.float32), _AROUND_PX) >= _AROUND_CLEAR
-        looked += around & (classes > _DEFECTIVE)
-        cloudy += around & cloud
-    return (looked >= LEAST_LOOKS_FOR_ROOFS // 2) & (cloudy > _ROOF_SHARE * looked)
+    looked, cloudy = np.zeros((2, *passes[0].looked.shape), np.int32)
+    for each in passes:
+        looked += each.looked
+        cloudy += each.cloudy
+    return np.asarray((looked >= LEAST_LOOKS_FOR_ROOFS // 2) & (cloudy > _ROOF_SHARE * looked))
 
 
-def water_of(passes: Sequence[SceneClasses]) -> Bools | None:
+def water_of(passes: Sequence[Sky]) -> Bools | None:
     """Which pixels are water in at least three of ten clear looks; None without any pass."""
     if not passes:
         return None
-    clear, water = np.zeros((2, *passes[0].shape), np.int32)
+    clear, water = np.zeros((2, *passes[0].clear.shape), np.int32)
     for each in passes:
-        clear += (each > _DEFECTIVE) & ~np.isin(each, (*_CLOUD, SHADOW))
-        water += each == WATER
+        clear += each.clear
+        water += each.water
     return np.asarray((water > 0) & (water >= _WATER_SHARE * clear))
 
 

@@ -20,6 +20,7 @@ from scipy.stats import binom, nbinom
 from shapely import Polygon, STRtree
 
 Outputs = npt.NDArray[np.float32]
+DETECTOR_METHOD = "detector"
 LEAST_SCORE, SAME_OBJECT = 0.25, 0.45
 """Below that score nothing is an object; boxes of one class that share so much of their union are one."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,38}[a-z0-9]")
@@ -99,6 +100,11 @@ def _are_names(value: object) -> bool:
 def model_digest(model: bytes) -> str:
     """The SHA-256 of a model, by which its counts are known."""
     return hashlib.sha256(model).hexdigest()
+
+
+def detector_procedure(card: ModelCard, digest: str) -> str:
+    """How the counts of a model are known: another file of weights is another way of seeing."""
+    return f"{DETECTOR_METHOD}:{card.name}:sha256-{digest}"
 
 
 def class_names(metadata: Mapping[str, str], card: ModelCard) -> tuple[str, ...]:

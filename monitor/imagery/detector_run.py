@@ -1,15 +1,17 @@
 """Running an ONNX model over a part of a picture, tile by tile: one tile and one answer are held at a time."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
+from affine import Affine
 from pyproj import Transformer
 from rasterio.errors import CRSError, RasterioError
+from rasterio.features import geometry_mask
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
@@ -20,6 +22,7 @@ from monitor.imagery.detector import (
     all_boxes,
     boxes_of,
     class_names,
+    detector_procedure,
     model_digest,
     moved_boxes,
     single_objects,
@@ -51,8 +54,8 @@ class Detector:
 
     @property
     def procedure(self) -> str:
-        """How its counts are known: another file of weights is another way of seeing."""
-        return f"detector:{self.card.name}:sha256-{self.digest}"
+        """How its counts are known."""
+        return detector_procedure(self.card, self.digest)
 
 
 def load_detector(model: bytes, card: ModelCard) -> Detector:
@@ -126,27 +129,29 @@ class PictureCount:
     crs: Any
     seen_share: float
     tiles: int
+    parts_seen: Mapping[str, float] = field(default_factory=dict)
+    """The same share of each part of the outline that was asked after."""
 
 
-def detect(detector: Detector, picture: Any, outline: BaseGeometry) -> PictureCount:
-    """Run a model over the part of an open picture that shows an outline (degrees); raises DetectorError."""
+def detect(
+    detector: Detector,
+    picture: Any,
+    outline: BaseGeometry,
+    parts: Mapping[str, BaseGeometry] | None = None,
+) -> PictureCount:
+    """Run a model over the part of an open picture that shows an outline (degrees); raises DetectorError.
+
+    Of each of the `parts` (degrees too) it says how much the picture shows: one that lies beyond its edge was not looked at.
+    """
     _check_picture(picture)
     shape = in_picture(outline, picture.crs)
     transform = picture.transform
-    west, south, east, north = shape.bounds
-    corners = [~transform @ each for each in ((west, south), (west, north), (east, south), (east, north))]
-    left, right = (math.floor(min(x for x, _ in corners)), math.ceil(max(x for x, _ in corners)))
-    top, bottom = (math.floor(min(y for _, y in corners)), math.ceil(max(y for _, y in corners)))
-    left, top, right, bottom = (
-        max(0, left),
-        max(0, top),
-        min(picture.width, right),
-        min(picture.height, bottom),
-    )
-    if right <= left or bottom <= top:
+    part = _part_of(picture, shape)
+    if part is None:
         raise DetectorError("the picture does not show the site")
+    left, top, right, bottom = part
     low, high = _stretch(picture, (left, top, right, bottom))
-    found, seen, tiles = [], 0.0, 0
+    found, tiles = [], 0
     places = list(_tiles((left, top, right, bottom), detector.tile_px))
     if len(places) > _MOST_TILES:
         raise DetectorError(f"the site takes {len(places):,} tiles of this picture: draw it smaller")
@@ -156,9 +161,11 @@ def detect(detector: Detector, picture: Any, outline: BaseGeometry) -> PictureCo
         if known.any():
             output = _run(detector, np.clip((pixels - low) / (high - low), 0, 1) * known)
             found.append(moved_boxes(boxes_of(output, len(detector.names), detector.task), column, row))
-    seen = _seen_share(picture, shape, (left, top, right, bottom))
+    seen_parts = {
+        name: _seen_share(picture, in_picture(each, picture.crs)) for name, each in (parts or {}).items()
+    }
     boxes = single_objects(all_boxes(found))
-    return PictureCount(boxes, transform, picture.crs, seen, tiles)
+    return PictureCount(boxes, transform, picture.crs, _seen_share(picture, shape), tiles, seen_parts)
 
 
 def in_picture(outline: BaseGeometry, crs: Any) -> BaseGeometry:
@@ -253,12 +260,34 @@ def _run(detector: Detector, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.
     return np.asarray(outputs[0], np.float32)
 
 
-def _seen_share(picture: Any, shape: BaseGeometry, part: tuple[int, int, int, int]) -> float:
-    """The share of the outline of which the picture has numbers: what lies inside the picture, less what has no data."""
+def _part_of(picture: Any, shape: BaseGeometry) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of what the picture shows of a shape, in pixels; None where that is nothing."""
+    west, south, east, north = shape.bounds
+    corners = [
+        ~picture.transform @ each for each in ((west, south), (west, north), (east, south), (east, north))
+    ]
+    left, right = (math.floor(min(x for x, _ in corners)), math.ceil(max(x for x, _ in corners)))
+    top, bottom = (math.floor(min(y for _, y in corners)), math.ceil(max(y for _, y in corners)))
+    left, top = max(0, left), max(0, top)
+    right, bottom = min(picture.width, right), min(picture.height, bottom)
+    return None if right <= left or bottom <= top else (left, top, right, bottom)
+
+
+def _seen_share(picture: Any, shape: BaseGeometry) -> float:
+    """The share of a shape of which the picture has numbers: what lies inside the picture, less what of it has no data."""
+    part = _part_of(picture, shape)
+    if part is None or not shape.area:
+        return 0.0
     left, top, right, bottom = part
-    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-    frame = shapely.Polygon([picture.transform @ each for each in corners])
-    inside = float(shape.intersection(frame).area / shape.area) if shape.area else 0.0
-    small = (len(_bands(picture)), min(_SAMPLE_PX, bottom - top), min(_SAMPLE_PX, right - left))
-    sample = _read(picture, Window(left, top, right - left, bottom - top), small)
-    return inside * float((~np.ma.getmaskarray(sample).all(axis=0)).mean())
+    frame = shapely.Polygon(
+        [picture.transform @ each for each in ((left, top), (right, top), (right, bottom), (left, bottom))]
+    )
+    inside = float(shape.intersection(frame).area / shape.area)
+    height, width = min(_SAMPLE_PX, bottom - top), min(_SAMPLE_PX, right - left)
+    window = Window(left, top, right - left, bottom - top)
+    unknown = np.ma.getmaskarray(_read(picture, window, (len(_bands(picture)), height, width)))
+    known = np.asarray(~unknown.all(axis=0))
+    corner = picture.transform @ Affine.translation(left, top)
+    scaled = corner @ Affine.scale((right - left) / width, (bottom - top) / height)
+    of_shape = geometry_mask([shape], (height, width), scaled, all_touched=True, invert=True)
+    return inside * float(known[of_shape].mean()) if of_shape.any() else 0.0

@@ -17,14 +17,21 @@ _OPTIONS = {
 }
 
 
+def _keep_all(_ranges: Iterable[tuple[int, int]]) -> None:
+    """A file that is at hand forgets nothing."""
+
+
 class GeoTiff:
     """Fits `monitor.imagery.windows.Raster`: `open_file` gives the file from its start, each time anew."""
 
     def __init__(
-        self, open_file: Callable[[], io.RawIOBase], fetch: Callable[[Iterable[tuple[int, int]]], None]
+        self,
+        open_file: Callable[[], io.RawIOBase],
+        fetch: Callable[[Iterable[tuple[int, int]]], None],
+        keep_only: Callable[[Iterable[tuple[int, int]]], None] = _keep_all,
     ) -> None:
         self._open_file = open_file
-        self.fetch = fetch
+        self.fetch, self.keep_only = fetch, keep_only
 
     @contextmanager
     def level(self, number: int | None) -> Iterator[Any]:

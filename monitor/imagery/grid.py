@@ -71,6 +71,11 @@ class PixelGrid:
         return self.height, self.width
 
     @property
+    def pixels(self) -> int:
+        """How many pixels it has."""
+        return self.height * self.width
+
+    @property
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east and north in metres."""
         return (
@@ -210,6 +215,15 @@ def read_band(
         for grid, frame in zip(grids, frames, strict=True):
             found = read_frame(full, frame, (1,))[0]
             yield _on_grid(found, frame.transform, grid, times)
+
+
+def blocks_around(raster: Raster, grids: Sequence[PixelGrid]) -> list[tuple[int, int]]:
+    """Where in a file (offset, size) the blocks of a rectangle around these grids stand."""
+    bounds = [grid.bounds for grid in grids]
+    west, south = (min(each[place] for each in bounds) for place in (0, 1))
+    east, north = (max(each[place] for each in bounds) for place in (2, 3))
+    with raster.level(None) as full:
+        return list(blocks_of(full, frame_around(full, (west, south, east, north)), (1,)))
 
 
 def read_overview(raster: Raster) -> npt.NDArray[Any]:

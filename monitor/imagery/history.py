@@ -110,33 +110,69 @@ def _apart(earlier: datetime, at: datetime) -> tuple[timedelta, float] | None:
 
 def usual_of(stack: Sequence[Codes]) -> UsualPixels:
     """Median and spread of looks (band, row, column) of one shape; raises ValueError for none."""
-    if not stack:
-        raise ValueError("no look, so there is no usual")
+    looks, parts = _ranked(stack, _QUARTILES_AND_MIDDLE)
     shape = stack[0].shape
-    looks = np.zeros(shape[1:], np.uint8)
-    for codes in stack:
-        looks += codes[0] != MISSING
     middle, spread = np.empty((2, shape[0], looks.size), np.float32)
-    counts = looks.ravel()
-    flat = [codes.reshape(shape[0], -1) for codes in stack]
-    for start in range(0, looks.size, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        places, widths = _places(counts[part], len(stack))
-        for band in range(shape[0]):
-            ordered = _ordered([each[band, part] for each in flat])
-            low, under, over, high = (ordered.ravel().take(each) for each in places)
-            middle[band, part] = (under.astype(np.float32) + over) / 2
-            spread[band, part] = (high.astype(np.float32) - low) / widths
+    for band, part, (low, under, over, high), widths in parts:
+        _halved(under, over, middle[band, part])
+        np.subtract(high, low, out=spread[band, part], dtype=np.float32)
+        spread[band, part] /= widths
     return UsualPixels(middle.reshape(shape), _pooled(spread.reshape(shape)), looks)
 
 
-def _places(
-    counts: npt.NDArray[np.uint8], most: int
-) -> tuple[list[npt.NDArray[np.intp]], npt.NDArray[np.float32]]:
-    """Where quartiles and middle stand in so many sorted rows laid end to end, and how far apart those of a unit normal are."""
-    table, widths = _order_statistics(most)
-    columns = np.arange(len(counts))
-    return [row[counts] * len(counts) + columns for row in table], widths[counts]
+def middle_of(stack: Sequence[Codes]) -> tuple[Floats32, npt.NDArray[np.uint8]]:
+    """The median alone, as `usual_of` has it, and out of how many looks."""
+    looks, parts = _ranked(stack, _MIDDLE)
+    shape = stack[0].shape
+    middle = np.empty((shape[0], looks.size), np.float32)
+    for band, part, (under, over), _ in parts:
+        _halved(under, over, middle[band, part])
+    return middle.reshape(shape), looks
+
+
+_QUARTILES_AND_MIDDLE, _MIDDLE = slice(0, 4), slice(1, 3)
+"""Of the order statistics of `_order_statistics`."""
+_Part = tuple[int, slice, Codes, npt.NDArray[np.float32]]
+
+
+def _ranked(stack: Sequence[Codes], which: slice) -> tuple[npt.NDArray[np.uint8], Iterator[_Part]]:
+    """How many looks each pixel has, and some order statistics of them, band by band and part by part of the picture."""
+    if not stack:
+        raise ValueError("no look, so there is no usual")
+    looks = np.zeros(stack[0].shape[1:], np.uint8)
+    for codes in stack:
+        looks += codes[0] != MISSING
+    return looks, _ranked_parts(stack, looks.ravel(), which)
+
+
+def _ranked_parts(stack: Sequence[Codes], counts: npt.NDArray[np.uint8], which: slice) -> Iterator[_Part]:
+    bands, size = len(stack[0]), counts.size
+    flat = [codes.reshape(bands, -1) for codes in stack]
+    table, widths = _order_statistics(len(stack))
+    rows = np.empty((len(stack) + 1, min(size, _CHUNK)), np.uint8)
+    for start in range(0, size, _CHUNK):
+        part = slice(start, min(start + _CHUNK, size))
+        here = counts[part]
+        there = np.flatnonzero(np.bincount(here, minlength=len(stack) + 1))
+        needed = tuple(np.unique(table[which][:, there]).tolist())
+        at = _sorted_places(len(stack), needed)
+        alike = len(there) == 1
+        wide = widths[there[:1]] if alike else widths[here]
+        standing = at[table[which][:, there[0]]] if alike else at[table[which]][:, here] * rows.shape[1]
+        if not alike:
+            standing += np.arange(len(here))
+        for band in range(bands):
+            held = rows[:, : len(here)]
+            for row, each in zip(held, flat, strict=False):
+                row[:] = each[band, part]
+            _sort_rows(held, needed)
+            found = held[standing] if alike else rows.ravel().take(standing)
+            yield band, part, found, wide
+
+
+def _halved(under: Codes, over: Codes, out: Floats32) -> None:
+    np.add(under, over, out=out, dtype=np.float32)
+    out *= np.float32(0.5)
 
 
 @cache
@@ -151,25 +187,52 @@ def _order_statistics(most: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.f
     return table, widths
 
 
-def _ordered(rows: Sequence[Codes]) -> Codes:
-    """Rows sorted against each other, column by column; missing ones come last.
+def _sort_rows(rows: Codes, needed: tuple[int, ...]) -> None:
+    """Sort rows against each other, column by column, as far as these ranks need it; the last row is spare.
 
     A sorting network of whole-row minima and maxima: the processor does 32 columns at once, so sorting 25 looks of
-    a site costs less than reading one of them.
+    a site costs less than reading one of them. Missing ones come last. `_sorted_places` says where each rank stands then.
     """
-    held = np.stack(rows)
-    spare = np.empty_like(held[0])
-    for low, high in _network(len(rows)):
-        np.minimum(held[low], held[high], out=spare)
-        np.maximum(held[low], held[high], out=held[high])
-        held[low] = spare
-    return held
+    for one, other, spare, wants_low, wants_high in _steps(len(rows) - 1, needed):
+        if wants_low and wants_high:
+            np.minimum(rows[one], rows[other], out=rows[spare])
+            np.maximum(rows[one], rows[other], out=rows[other])
+        elif wants_low:
+            np.minimum(rows[one], rows[other], out=rows[one])
+        else:
+            np.maximum(rows[one], rows[other], out=rows[other])
 
 
 @cache
-def _network(size: int) -> tuple[tuple[int, int], ...]:
-    """The comparisons of Batcher's odd-even merge sort, those beyond the last row left out."""
-    return tuple(pair for pair in _batcher(size))
+def _steps(size: int, needed: tuple[int, ...]) -> tuple[tuple[int, int, int, bool, bool], ...]:
+    """The comparisons by the rows in which the ranks stand: none is moved back, the spare one takes its name."""
+    at, found = list(range(size + 1)), []
+    for low, high, wants_low, wants_high in _network(size, needed):
+        found.append((at[low], at[high], at[size], wants_low, wants_high))
+        if wants_low and wants_high:
+            at[low], at[size] = at[size], at[low]
+    return tuple(found)
+
+
+@cache
+def _sorted_places(size: int, needed: tuple[int, ...]) -> npt.NDArray[np.intp]:
+    """In which row each rank stands after the comparisons."""
+    at = list(range(size + 1))
+    for low, _, wants_low, wants_high in _network(size, needed):
+        if wants_low and wants_high:
+            at[low], at[size] = at[size], at[low]
+    return np.array(at, np.intp)
+
+
+@cache
+def _network(size: int, needed: tuple[int, ...]) -> tuple[tuple[int, int, bool, bool], ...]:
+    """The comparisons of Batcher's odd-even merge sort that some of these ranks come out of, and which half of each."""
+    wanted, found = set(needed), []
+    for low, high in reversed(tuple(_batcher(size))):
+        if low in wanted or high in wanted:
+            found.append((low, high, low in wanted, high in wanted))
+            wanted |= {low, high}
+    return tuple(reversed(found))
 
 
 def _batcher(size: int) -> Iterator[tuple[int, int]]:
@@ -187,23 +250,29 @@ def _batcher(size: int) -> Iterator[tuple[int, int]]:
 
 def _pooled(spread: Floats32) -> Floats32:
     """No pixel is taken to be steadier than the ground around it: a spread out of a few looks is itself uncertain."""
-    return np.hypot(np.maximum(spread, _blocks_mean(spread)), np.float32(_FLOOR))
-
-
-def _blocks_mean(values: Floats32) -> Floats32:
     size = _NEIGHBOURHOOD_PX
-    bands, height, width = values.shape
-    padded = np.pad(values, ((0, 0), (0, -height % size), (0, -width % size)), mode="edge")
+    bands, height, width = spread.shape
+    padded = np.pad(spread, ((0, 0), (0, -height % size), (0, -width % size)), mode="edge")
     rows, columns = padded.shape[1] // size, padded.shape[2] // size
-    mean = padded.reshape(bands, rows, size, columns, size).mean(axis=(2, 4))
-    return np.repeat(np.repeat(mean, size, axis=1), size, axis=2)[:, :height, :width]
+    blocks = padded.reshape(bands, rows, size, columns, size)
+    tall = sum((blocks[:, :, each] for each in range(1, size)), start=blocks[:, :, 0])
+    mean = sum((tall[..., each] for each in range(1, size)), start=tall[..., 0]) / np.float32(size * size)
+    np.maximum(blocks, mean[:, :, np.newaxis, :, np.newaxis], out=blocks)
+    return _together(padded[:, :height, :width], np.float32(_FLOOR))
+
+
+def _together(one: Floats32, other: Floats32 | np.float32) -> Floats32:
+    """Two spreads that come on top of each other; `numpy.hypot` guards against overflow, which codes are far from."""
+    found = np.square(one)
+    found += np.square(other)
+    return np.sqrt(found, out=found)
 
 
 def departure(codes: Codes, usual: UsualPixels, ring: Bools) -> Departure:
     """Hold one look (band, row, column) against the usual; `ring` is the ground around the site."""
     seen = (codes[0] != MISSING) & usual.known
-    rise = codes.astype(np.float32) - usual.middle
-    spread = np.hypot(usual.spread, _EDGE_SHARE * steepness(usual.middle))
+    rise: Floats32 = np.subtract(codes, usual.middle, dtype=np.float32)
+    spread = _together(usual.spread, np.float32(_EDGE_SHARE) * steepness(usual.middle))
     nothing = np.zeros(seen.shape, bool)
     if seen.sum() < _FEWEST_PX:
         fault = "too little of the ground has a history of this season"
@@ -213,10 +282,11 @@ def departure(codes: Codes, usual: UsualPixels, ring: Bools) -> Departure:
     if np.abs(off).max() > _HAZE:
         return Departure(seen, nothing, rise, spread, fault=_haze_words(off))
     rise -= off[:, np.newaxis, np.newaxis]
-    scaled = rise / spread
+    scaled: Floats32 = np.divide(rise, spread, dtype=np.float32)
     around = seen & ring
     ground = around if around.sum() >= _FEWEST_PX else seen
-    mass = float((np.square(scaled[:, ground]).mean(axis=0) > _LEFT_AT_ONCE**2).mean())
+    far = np.einsum("brc,brc->rc", scaled, scaled) > len(scaled) * _LEFT_AT_ONCE**2
+    mass = float(far[ground].mean())
     if mass > _MASS_SHARE:
         fault = f"{mass:.0%} of the ground around has changed too"
         return Departure(seen, nothing, rise, spread, fault=fault)
@@ -255,9 +325,18 @@ def still_ground(points: Floats32) -> npt.NDArray[np.float32]:
         covariance = np.cov(kept).reshape(bands, bands) + _STEADY * np.eye(bands)
         inverse = np.linalg.inv(covariance).astype(np.float32)
         squared = squared_distance(points, inverse)
-        kept = points[:, squared <= np.quantile(squared, _NEAREST)]
-    scale = float(np.median(squared)) / chi_squared_limit(bands, 0.0)
+        kept = points[:, squared <= share_of(squared, _NEAREST)]
+    scale = share_of(squared, 0.5) / chi_squared_limit(bands, 0.0)
     return np.asarray(inverse / max(scale, _STEADY), np.float32)
+
+
+def share_of(values: npt.NDArray[np.floating], share: float) -> float:
+    """What so large a share of these values lies below, as `numpy.quantile` has it, in one pass over them."""
+    place = share * (values.size - 1)
+    low = int(place)
+    high = min(low + 1, values.size - 1)
+    ordered = np.partition(values.ravel(), (low, high))
+    return float(ordered[low] + (place - low) * (float(ordered[high]) - float(ordered[low])))
 
 
 def squared_distance(values: Floats32, inverse: npt.NDArray[np.float32]) -> Floats32:
@@ -293,11 +372,13 @@ def _haze_words(off: npt.NDArray[np.float32]) -> str:
 def steepness(middle: Floats32) -> Floats32:
     """By how much each pixel differs from its neighbours, where a small shift looks like a change."""
     steep = np.zeros_like(middle)
-    for axis in (1, 2):
-        step = np.abs(np.diff(middle, axis=axis))
-        before = [slice(None)] * 3
-        after = [slice(None)] * 3
-        before[axis], after[axis] = slice(None, -1), slice(1, None)
-        np.maximum(steep[tuple(before)], step, out=steep[tuple(before)])
-        np.maximum(steep[tuple(after)], step, out=steep[tuple(after)])
+    down = np.abs(np.diff(middle, axis=1))
+    right = np.abs(np.diff(middle, axis=2))
+    for part, step in (
+        (steep[:, :-1], down),
+        (steep[:, 1:], down),
+        (steep[:, :, :-1], right),
+        (steep[:, :, 1:], right),
+    ):
+        np.maximum(part, step, out=part)
     return steep

@@ -1,6 +1,6 @@
 """What radar can do in a zone, learned from its own looks of one orbit: noise, and the smallest thing it would show."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,8 +43,16 @@ class OrbitStudy:
     said: list[tuple[OrbitLook, list[Measured]]]
 
 
-def study_orbit(looks: Sequence[OrbitLook], zones: Sequence[RadarZone], procedure: str) -> OrbitStudy:
-    """Measure all looks of one orbit in every zone, and learn what each measure can do."""
+def study_orbit(
+    looks: Sequence[OrbitLook],
+    zones: Sequence[RadarZone],
+    procedure: str,
+    settled: Collection[tuple[str, str]] = (),
+) -> OrbitStudy:
+    """Measure all looks of one orbit in every zone, and learn what each measure can do.
+
+    Of measures that are `settled` (area id and metric) nothing is learned: it was, and nothing is tried again for them.
+    """
     ordered = sorted(looks, key=lambda each: (each.at, each.key))
     found: dict[str, list[Measured]] = {each.key: [] for each in ordered}
     admissions = []
@@ -54,8 +62,9 @@ def study_orbit(looks: Sequence[OrbitLook], zones: Sequence[RadarZone], procedur
         said = [] if usual is None else [measured_radar(look, zone, usual, procedure) for look in later]
         for look, some in zip(later, said, strict=True):
             found[look.key] += some
-        tried = {} if usual is None else _tried(later, said, zone, usual)
-        for metric in (BRIGHT_RADAR, MEAN_VV, MEAN_VH):
+        wanted = [each for each in (BRIGHT_RADAR, MEAN_VV, MEAN_VH) if (zone.area_id, each) not in settled]
+        tried = {} if usual is None or BRIGHT_RADAR not in wanted else _tried(later, said, zone, usual)
+        for metric in wanted:
             of_metric = [each for some in said for each in some if each.metric == metric]
             if of_metric or metric == BRIGHT_RADAR:
                 admissions.append(_admission(zone, metric, len(ordered), of_metric, tried))

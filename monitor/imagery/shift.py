@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.imagery.grid import Bools, Floats32
+from monitor.imagery.history import share_of
 from monitor.sites.geodesy import Floats
 
 WORTH_MENDING_PX = 0.15
@@ -17,7 +18,7 @@ _LEAST_PEAK = 5.0
 """Times the usual height of the correlation; less is no peak."""
 _ROUNDS = 12
 _STILL_PX = 0.02
-_TRIMMED_PERCENT = 95
+_TRIMMED = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,8 @@ def _cubic(share: float) -> tuple[float, float, float, float]:
 def _flattened(values: Floats32, held: Bools) -> Floats:
     """The picture about its own middle, nothing where it is not held."""
     inside = values[held]
-    low, high = np.percentile(inside, (1, 99))
-    return np.where(held, np.clip(values, low, high) - np.median(inside), 0.0)
+    low, middle, high = (share_of(inside, each) for each in (0.01, 0.5, 0.99))
+    return np.where(held, np.clip(values, low, high) - middle, 0.0)
 
 
 def _peak(ours: Floats, theirs: Floats) -> tuple[float, float, float]:
@@ -95,14 +96,16 @@ def _peak(ours: Floats, theirs: Floats) -> tuple[float, float, float]:
 
 def _refined(ours: Floats, theirs: Floats, held: Bools, south: float, east: float) -> tuple[float, float]:
     """Least squares on slopes, from the whole pixel on; what has changed weighs little, for large residuals are cut."""
-    down, right = (np.asarray(each, np.float64) for each in np.gradient(theirs))
-    inner = held & _inside(held)
+    inner = np.flatnonzero(held & _inside(held))
+    slopes = np.stack([np.asarray(each, np.float64).ravel().take(inner) for each in np.gradient(theirs)])
+    fixed, picture = theirs.ravel().take(inner), ours.astype(np.float32)
     for _ in range(_ROUNDS):
-        there = moved(ours.astype(np.float32), south, east)
-        rest: Floats = np.asarray((theirs - there)[inner], np.float64)
-        keep = np.abs(rest) <= float(np.percentile(np.abs(rest), _TRIMMED_PERCENT))
-        slopes = np.column_stack([down[inner][keep], right[inner][keep]])
-        down_by, right_by = np.linalg.lstsq(slopes, rest[keep], rcond=None)[0].tolist()
+        rest: Floats = fixed - moved(picture, south, east).ravel().take(inner)
+        size = np.abs(rest)
+        rest[size > share_of(size, _TRIMMED)] = 0.0
+        weighed = slopes * (rest != 0.0)
+        # Two unknowns: the normal equations are as good as any other way, and take one pass.
+        down_by, right_by = np.linalg.lstsq(weighed @ slopes.T, weighed @ rest, rcond=None)[0].tolist()
         south, east = south + down_by, east + right_by
         if max(abs(down_by), abs(right_by)) < _STILL_PX or max(abs(south), abs(east)) > 2 * LARGEST_PX:
             break

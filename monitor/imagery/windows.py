@@ -39,6 +39,10 @@ class Raster(Protocol):
         """Bring these parts of the file (offset, size) together before they are read one by one."""
         ...
 
+    def keep_only(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Say that of what was brought only these parts (offset, size) are read any more."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

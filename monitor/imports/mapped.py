@@ -280,8 +280,7 @@ class _Table:
         text = self._cell(cells, looked.column)
         if not looked.values:
             return f"{looked.prefix}{text}" if text else ""
-        known = {folded(key): value for key, value in looked.values.items()}
-        if (meant := known.get(folded(text))) is not None:
+        if (meant := looked.meant.get(folded(text))) is not None:
             return f"{looked.prefix}{meant}" if meant else ""
         if looked.skip_others:
             raise _SkippedError(f"{looked.column} is none of those that the mapping names")

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from db.spelling import folded
 from monitor.errors import InputError
 from monitor.imports.columns import IMPORT_COLUMNS
 from monitor.imports.faults import BadCell
@@ -89,6 +90,11 @@ class Looked:
     values: Mapping[str, str] = field(default_factory=dict)
     prefix: str = ""
     skip_others: bool = False
+    meant: Mapping[str, str] = field(init=False)
+    """The same values by their folded spelling, as they are looked up for each cell."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "meant", {folded(key): value for key, value in self.values.items()})
 
 
 @dataclass(frozen=True, slots=True)

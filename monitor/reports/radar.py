@@ -1,12 +1,14 @@
 """How far radar of the sites is read, what that costs of what a month allows, and what it lacks."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from alerts.words import listed, numbered, utc
 from db.engine import Connection
 from db.imagery import scenes
-from db.radar import passes_by_orbit, radar_admissions, units_of
+from db.radar import passes_by_orbit, radar_decided, units_of
+from db.records import Scene
 from monitor.derive.radar import RADAR_LOOK_BACK, STATISTICS_COLLECTION
 from monitor.derive.radar_bursts import BURST_COLLECTION
 from monitor.feeds import Provider
@@ -50,7 +52,7 @@ def radar_sentences(
         off = "" if any(each.enabled for each in missing) else ", with enabled = true"
         what = "Some radar" if read else "Radar through cloud"
         yield f"{what} is not read, for it needs a key: {keys}{off} (docs/imagery.md)."
-    kept = passes_by_orbit(connection)
+    kept, decided = passes_by_orbit(connection), radar_decided(connection)
     for site in sites:
         if site.id in kept:
             orbits = listed(
@@ -59,7 +61,7 @@ def radar_sentences(
                     for orbit, number in sorted(kept[site.id].items())
                 ]
             )
-            yield f"{site.name}: radar of {orbits} is kept; {_judged_words(connection, site)}."
+            yield f"{site.name}: radar of {orbits} is kept; {_judged_words(*decided.get(site.id, (0, 0)))}."
     if sources:
         yield from _unusable(connection, sites, now)
 
@@ -70,12 +72,8 @@ def _collection_of(provider: Provider) -> str:
     return next((each for each in named if each in _LACKS), "")
 
 
-def _judged_words(connection: Connection, site: Site) -> str:
-    decided = radar_admissions(connection, site.id)
-    if not decided:
-        return "no measure can be told yet"
-    judged = sum(each.admitted for each in decided)
-    return f"{judged} of {len(decided)} measures may be judged"
+def _judged_words(judged: int, decided: int) -> str:
+    return f"{judged} of {decided} measures may be judged" if decided else "no measure can be told yet"
 
 
 def _spent_words(connection: Connection, source: SentinelHubStatistics, now: datetime) -> str:
@@ -90,9 +88,17 @@ def _spent_words(connection: Connection, source: SentinelHubStatistics, now: dat
 
 
 def _unusable(connection: Connection, sites: Sequence[Site], now: datetime) -> Iterator[str]:
+    listed_at: dict[str, list[Scene]] = defaultdict(list)
+    for scene in scenes(
+        connection,
+        site_ids=[site.id for site in sites],
+        since=now - RADAR_LOOK_BACK,
+        until=now,
+        collections=(STATISTICS_COLLECTION,),
+    ):
+        listed_at[scene.site_id].append(scene)
     for site in sites:
-        known = scenes(connection, site_id=site.id, since=now - RADAR_LOOK_BACK, until=now)
-        passes, refused = radar_passes(known, (STATISTICS_COLLECTION,))
+        passes, refused = radar_passes(listed_at[site.id], (STATISTICS_COLLECTION,))
         for each in passes:
             if day_alone(each, passes) is None:
                 refused[each.look_key] = NO_DAY_ALONE

@@ -1,17 +1,15 @@
 """How the watch is going: feeds, sites, outbox and leader, read from the database alone."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
 from db.alerts import open_alerts
 from db.blindness import open_periods
 from db.coverage import (
-    coverage,
     coverage_by_site,
-    first_watched,
     first_watched_by_site,
     rejected_counts,
 )
@@ -81,7 +79,7 @@ class SiteStatus:
     blind_since: datetime | None = None
     last_answered_at: datetime | None = None
     passes: Cadence | None = None
-    """How satellite passes over it go; None where no catalogue is asked."""
+    """How satellite passes over it go, of `with_passes`; None where no catalogue is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +99,9 @@ class WatchStatus:
     waiting_looks: int
     """Looks that wait to be judged, counted up to 1,000."""
     radar: tuple[str, ...] = ()
-    """What radar numbers have cost and what they lack, in sentences."""
+    """What radar numbers have cost and what they lack, in sentences; of `with_imagery`."""
     detectors: tuple[str, ...] = ()
-    """Which detectors of the user's own have counted, and whether they are judged, in sentences."""
+    """Which detectors of the user's own have counted, and of what they are judged, in sentences; of `with_imagery`."""
     storage: str = ""
     """Why nothing can be stored now, and how to mend it; '' while all is well."""
 
@@ -124,18 +122,32 @@ def gather_status(app: App, now: datetime) -> WatchStatus:
             outbox=outbox_summary(connection, now),
             silences=tuple(silences(connection, now)),
             waiting_looks=len(unjudged(connection, now, _MANY)),
-            radar=tuple(
-                radar_sentences(
-                    connection,
-                    known_providers(app.settings),
-                    (app.statistics, app.burst_files),
-                    list(app.sites.values()),
-                    now,
-                )
-            ),
-            detectors=tuple(detector_sentences(connection)),
             storage=database_trouble(app.settings, app.troubles),
         )
+
+
+def with_imagery(app: App, status: WatchStatus) -> WatchStatus:
+    """The same with what is to be said of radar and of detectors: whoever does not show it need not ask for it."""
+    with reading(app.engine) as connection:
+        access = (app.statistics, app.burst_files)
+        sites = list(app.sites.values())
+        said = radar_sentences(connection, known_providers(app.settings), access, sites, status.now)
+        return replace(status, radar=tuple(said), detectors=tuple(detector_sentences(connection)))
+
+
+def with_passes(app: App, status: WatchStatus) -> WatchStatus:
+    """The same with how the passes over each site go."""
+    if all(feed.watches for feed in app.feeds.values()):
+        return status
+    with reading(app.engine) as connection:
+        reader = PassReader(connection, app, status.now)
+        seen = {each.id: site for each in status.sites if not (site := app.sites[each.id]).is_region}
+        reader.read(seen.values())
+        told = (
+            replace(each, passes=reader.cadence_of(seen[each.id])) if each.id in seen else each
+            for each in status.sites
+        )
+        return replace(status, sites=tuple(told))
 
 
 def _providers(connection: Connection, app: App, now: datetime) -> tuple[ProviderStatus, ...]:
@@ -179,9 +191,6 @@ def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus,
     opened = Counter(each.site_id for each in open_alerts(connection))
     blind = open_periods(connection)
     answered, shares = last_answered(connection, app), watched_24h_by_site(connection, list(app.sites), now)
-    passes = (
-        PassReader(connection, app, now) if any(not each.watches for each in app.feeds.values()) else None
-    )
     return tuple(
         SiteStatus(
             id=site.id,
@@ -191,7 +200,6 @@ def _sites(connection: Connection, app: App, now: datetime) -> tuple[SiteStatus,
             open_alerts=opened[site.id],
             blind_since=blind[site.id].since if site.id in blind else None,
             last_answered_at=answered.get(site.id),
-            passes=passes.cadence_of(site) if passes and not site.is_region else None,
         )
         for site in app.sites.values()
     )
@@ -227,14 +235,30 @@ def watched_24h_by_site(
     }
 
 
-def watched_24h(
-    connection: Connection, site_id: str, now: datetime, provider: str | None = None
-) -> float | None:
-    """The share of the last day in which feeds, or one of them, watched a site, of what has passed since they first did."""
-    providers = None if provider is None else [provider]
-    hours = coverage(connection, site_id, now - _DAY, now, providers=providers)
-    begun = first_watched(connection, site_id, provider)
-    return watched_share(hours, max(now - _DAY, begun) if begun else now - _DAY, now)
+@dataclass(frozen=True, slots=True)
+class FeedDay:
+    """What one feed covered of one site in the last day: its hours, and their share of what has passed since it began."""
+
+    hours: tuple[CoverageHour, ...]
+    share: float | None
+
+
+def feed_days(
+    connection: Connection, site_ids: Collection[str], now: datetime
+) -> dict[tuple[str, str], FeedDay]:
+    """What each provider covered of each of these sites in the last day, by provider and site, where it was asked at all."""
+    hours: dict[tuple[str, str], list[CoverageHour]] = defaultdict(list)
+    for site_id, some in coverage_by_site(connection, site_ids, now - _DAY, now).items():
+        for each in some:
+            hours[each.provider, site_id].append(each)
+    providers = sorted({provider for provider, _ in hours})
+    begun = {each: first_watched_by_site(connection, site_ids, each) for each in providers}
+    return {
+        (provider, site_id): FeedDay(
+            tuple(mine), watched_share(mine, max(now - _DAY, begun[provider][site_id]), now)
+        )
+        for (provider, site_id), mine in hours.items()
+    }
 
 
 def watched_share(hours: Iterable[CoverageHour], since: datetime, until: datetime) -> float | None:

@@ -8,10 +8,10 @@ from typing import Any
 
 from monitor.errors import WorkFailed
 from monitor.sites.check import feature_id
-from monitor.sites.choosing import GeoJsonFeature
 from monitor.sites.faults import SitesError, SitesFault, did_you_mean, printable_value
 from monitor.sites.listed_addresses import AddressTest, no_address
 from monitor.sites.load import SiteSet, load_sites, sites_from_bytes
+from monitor.sites.shapes import GeoJsonFeature
 from monitor.sites.watching import NO_RULE_DEFAULTS, RuleDefaults
 from monitor.sites.write import dump_geojson, replace_file
 

@@ -17,11 +17,10 @@ from shapely.geometry.base import BaseGeometry
 from monitor.sites.faults import SitesError, SitesFault, did_you_mean, printable_value
 from monitor.sites.geodesy import Floats
 from monitor.sites.geometry import MAX_RADIUS_M, GeometryError, Outline, circle, polygon_on_earth
-from monitor.sites.shapes import OUTLINE_TYPES
+from monitor.sites.shapes import OUTLINE_TYPES, GeoJsonFeature, as_geojson
 
 _MOST_NAMED = 30
 _MOST_LINES = 100
-_DECIMALS = 7
 _LONGEST_ID = 60
 _WIDEST_LINE_DEG = 20.0
 _HIGHEST_LINE_DEG = 85.0
@@ -32,8 +31,6 @@ _LINE_KINDS = {
     "port": "berth",
     "naval_base": "berth",
 }
-
-GeoJsonFeature = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +245,12 @@ def _outlined(source: str, place: _Place, choice: Choice) -> tuple[GeoJsonFeatur
     lines = place.lines
     if isinstance(shape, Polygon | MultiPolygon):
         # As it was written, so that it can be judged as it was drawn.
-        geometry = place.feature["geometry"] if not words else _geometry(shape)
+        geometry = place.feature["geometry"] if not words else as_geojson(shape)
         if properties.get("name") is None and not place.label.startswith("place "):
             properties["name"] = place.label
     else:
         widened = _widened(source, place.label, shape, choice.radius_m)
-        geometry = _geometry(widened)
+        geometry = as_geojson(widened)
         what = (
             f"a circle of {choice.radius_m:g} m round a point"
             if isinstance(shape, Point)
@@ -369,15 +366,9 @@ def _areas(lines: Sequence[_Place], kind: str) -> list[GeoJsonFeature]:
         parts = [part for part in shapely.get_parts(merged) if part.length]
         for number, part in enumerate(parts[: _MOST_LINES - len(found)], start=1):
             name = line.label if len(parts) == 1 else f"{line.label} {number}"
-            found.append({"id": name, "name": name, "kind": kind, "geometry": _geometry(part)})
+            found.append({"id": name, "name": name, "kind": kind, "geometry": as_geojson(part)})
     ids = unused_ids([each["name"] for each in found], "line")
     return [{**each, "id": own} for each, own in zip(found, ids, strict=True)]
-
-
-def _geometry(shape: BaseGeometry) -> GeoJsonFeature:
-    rounded = shapely.transform(shape, lambda points: np.round(points, _DECIMALS))
-    geometry: GeoJsonFeature = json.loads(shapely.to_geojson(rounded))
-    return geometry
 
 
 # --- ids ----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from shapely.geometry.base import BaseGeometry
 
 from monitor.sites.archives import ArchiveError, members_of, names_in
 from monitor.sites.check import PROPERTY_KEYS, SITE_PRECISIONS, check_crs
-from monitor.sites.choosing import GeoJsonFeature
 from monitor.sites.document import check_leaves, page_words, parse_json_object
 from monitor.sites.faults import SitesError, SitesFault, Spot, printable_value
 from monitor.sites.fields import ID_PATTERN
@@ -29,6 +28,7 @@ from monitor.sites.kinds import KINDS
 from monitor.sites.layers import LayersError, read_layers
 from monitor.sites.placing import zone_named
 from monitor.sites.recognise import excel_words
+from monitor.sites.shapes import GeoJsonFeature, as_geojson
 
 _WGS_84 = CRS.from_epsg(4326)
 _HEAD = 4_000
@@ -51,7 +51,6 @@ _OF_KML = {
     "icon",
 }
 _OWN = "x-"
-_DECIMALS = 7
 _ROUGH_M = 2.0
 
 
@@ -336,7 +335,7 @@ def _converted_features(source: str | Path, features: Sequence[Any], system: CRS
     moved, words = _converted(source, [shape for shape in shapes if shape is not None], system)
     rest = iter(moved)
     return [
-        feature if shape is None else {**feature, "geometry": _as_geojson(next(rest))}
+        feature if shape is None else {**feature, "geometry": as_geojson(next(rest))}
         for feature, shape in zip(features, shapes, strict=True)
     ], words
 
@@ -474,12 +473,6 @@ def _known_key(lower: str, value: Any) -> str:
         "source": True,
     }
     return lower if lower in PROPERTY_KEYS and sound.get(lower, False) else ""
-
-
-def _as_geojson(shape: BaseGeometry) -> GeoJsonFeature:
-    rounded = shapely.transform(shape, lambda points: np.round(points, _DECIMALS))
-    geometry: GeoJsonFeature = json.loads(shapely.to_geojson(rounded))
-    return geometry
 
 
 _Reader = Callable[[str | Path, bytes], Drawing]

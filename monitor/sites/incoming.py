@@ -1,6 +1,5 @@
 """New sites as GeoJSON features: from a file that somebody drew, a place as people write it, or an airport code."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -9,23 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import airportsdata
-import numpy as np
-import shapely
 from shapely import LineString
 from shapely.geometry.base import BaseGeometry
 
 from monitor.sites import FLIGHT_KINDS
 from monitor.sites.airports import Airport, airports_inside, find_airport
 from monitor.sites.check import FEATURE_KEYS, PROPERTY_KEYS, feature_id
-from monitor.sites.choosing import Choice, GeoJsonFeature, choose_outlines, with_names
+from monitor.sites.choosing import Choice, choose_outlines, with_names
 from monitor.sites.document import read_bytes
 from monitor.sites.drawings import Drawing, read_drawing, read_shapefile, shapefile_parts
 from monitor.sites.faults import SitesError, SitesFault, printable_value
-from monitor.sites.geodesy import POLE_DEG, Floats
+from monitor.sites.geodesy import POLE_DEG
 from monitor.sites.geometry import CrossingError, GeometryError, circle, footprint_outline
 from monitor.sites.placing import time_zones_at
 from monitor.sites.positions import PlaceError, place_in
 from monitor.sites.runways import runways_of, runways_source
+from monitor.sites.shapes import GeoJsonFeature, as_geojson
 
 DEFAULT_AIRPORT_RADIUS_M = 4000.0
 """Enough for two runways of 4 km that meet at the reference point, with 2 km beyond their ends."""
@@ -81,7 +79,7 @@ def feature_from_point(told: Told, *, lat: float, lon: float, radius_m: float) -
     return {
         "type": "Feature",
         **({"id": told.site_id} if told.site_id is not None else {}),
-        "geometry": _geojson(outline),
+        "geometry": as_geojson(outline, _DECIMALS),
         "properties": properties,
     }
 
@@ -327,7 +325,7 @@ def _split(geometry: Any) -> Any:
         jumps = max(abs(a[0] - b[0]) for ring in _rings(geometry) for a, b in pairwise(ring))
         if longest <= 180 and jumps <= 180:  # noqa: PLR2004 - degrees
             return geometry
-        return _geojson(footprint_outline(geometry, mended=False))
+        return as_geojson(footprint_outline(geometry, mended=False), _DECIMALS)
     except CrossingError as error:
         raise SitesError("the new site", [_geometry_fault(error)]) from None
     except (TypeError, ValueError, IndexError, KeyError, AttributeError):
@@ -358,11 +356,3 @@ def _looked_up(geometry: Any) -> dict[str, str]:
 def _time_zone(outline: BaseGeometry) -> str:
     middle = outline.representative_point()
     return next(iter(time_zones_at(middle.y, middle.x)), "UTC")
-
-
-def _geojson(outline: BaseGeometry) -> GeoJsonFeature:
-    def rounded(points: Floats) -> Floats:
-        return np.round(points, _DECIMALS)
-
-    geometry: GeoJsonFeature = json.loads(shapely.to_geojson(shapely.transform(outline, rounded)))
-    return geometry

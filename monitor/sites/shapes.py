@@ -1,5 +1,6 @@
-"""GeoJSON shapes (RFC 7946) to Shapely ones, with every fault told by its place; winding order is put right."""
+"""GeoJSON shapes (RFC 7946) to Shapely ones and back, with every fault told by its place; winding order is put right."""
 
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -34,6 +35,16 @@ _WHAT = {
 }
 
 LonLat = tuple[float, float]
+GeoJsonFeature = dict[str, Any]
+DECIMALS = 7
+"""Of degrees: a centimetre."""
+
+
+def as_geojson(shape: BaseGeometry, decimals: int = DECIMALS) -> GeoJsonFeature:
+    """A shape in degrees as a geometry of GeoJSON, rounded."""
+    rounded = shapely.transform(shape, lambda points: np.round(points, decimals))
+    geometry: GeoJsonFeature = json.loads(shapely.to_geojson(rounded))
+    return geometry
 
 
 def outline(spot: Spot, value: Any, most_km2: float = MAX_AREA_KM2) -> Polygon | MultiPolygon | None:

@@ -17,12 +17,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from alerts.attribution import data_line
 from db.alerts import alerts_by_status
-from db.coverage import coverage
 from db.engine import SQLAlchemyError, reading
 from db.migrate import current_revision, newest_revision
 from db.pages import series_summaries
 from monitor.ops.database_health import database_trouble, note_database_error
-from monitor.reports.status import WatchStatus, gather_status, watched_24h
+from monitor.reports.status import WatchStatus, feed_days, gather_status
 from monitor.web.context import Here, WebContext
 from monitor.web.views.feed_coverage import RECEPTION_OVER
 
@@ -105,12 +104,12 @@ def _heard(registry: CollectorRegistry, here: WebContext, status: WatchStatus) -
     )
     now = status.now
     with reading(here.app.engine) as connection:
-        for site in status.sites:
-            hours = coverage(connection, site.id, now - RECEPTION_OVER, now)
-            for name in sorted({each.provider for each in hours}):
-                ratio.labels(name, site.id).set(watched_24h(connection, site.id, now, name) or 0)
-            if site.last_answered_at and now - RECEPTION_OVER <= site.last_answered_at <= now:
-                success.labels(site.id).set(site.last_answered_at.timestamp())
+        days = feed_days(connection, [site.id for site in status.sites], now)
+    for (name, site_id), day in sorted(days.items()):
+        ratio.labels(name, site_id).set(day.share or 0)
+    for site in status.sites:
+        if site.last_answered_at and now - RECEPTION_OVER <= site.last_answered_at <= now:
+            success.labels(site.id).set(site.last_answered_at.timestamp())
 
 
 def _feeds(registry: CollectorRegistry, status: WatchStatus) -> None:

@@ -91,6 +91,7 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     },
     "radar.last_radar_reads": {"radar_look": "a site has some hundreds of rows a year; kept with the page"},
     "radar.passes_by_orbit": {"radar_look": "as above"},
+    "radar.radar_decided": {"radar_admission": "one row for each measure of a zone"},
     "records_kept._told_looks": {
         "alert": "once an hour: alarms are rare by promise",
         "alert_event": "as above",

@@ -107,7 +107,8 @@ def test_counts_are_kept_to_themselves_until_a_blind_trial_is_passed(
         at = FIRST + place * timedelta(days=5)
         counted = count(sqlite_engine, detector, write_image(tmp_path / f"image-{place}.tif", number), at)
         assert counted.counts == {"aircraft_present": number}
-        assert not counted.told
+        assert counted.judged == {"aircraft_present": False}
+        assert counted.shown == {"aircraft_present": None}
         by_a_person(sqlite_engine, at + timedelta(hours=1), number + (place == 2))
     assert stored(sqlite_engine, detector.procedure) == []
     with reading(sqlite_engine) as connection:
@@ -122,7 +123,7 @@ def test_counts_are_kept_to_themselves_until_a_blind_trial_is_passed(
     last = FIRST + 11 * timedelta(days=5)
     by_a_person(sqlite_engine, last, planes[11])
     counted = count(sqlite_engine, detector, write_image(tmp_path / "image-11.tif", planes[11]), last)
-    assert counted.told, counted.trials
+    assert counted.judged == {"aircraft_present": True}, counted.trials
     found = stored(sqlite_engine, detector.procedure)
     assert [each.value for each in found] == planes
     assert [each.value for each in stored(sqlite_engine, detector.procedure, "apron")] == [
@@ -144,12 +145,130 @@ def test_the_same_image_twice_is_one_look_and_other_weights_are_another_detector
     count(engine, detector, path, FIRST)
     count(engine, detector, path, FIRST)
     with reading(engine) as connection:
-        found = detections_by(connection, detector.procedure)
+        found = detections_by(connection, detector.procedure, "aircraft_present")
         assert sum(each.amount for each in found) == 3
-        assert {each.coverage for each in found} == {1.0}
+        assert {each.coverage for each in found if not each.amount} == {1.0}
     other = load_detector(model(SEEN[:-1], lit=True), CARD)
     assert other.procedure != detector.procedure
     assert other.procedure.startswith("detector:planes:sha256-")
+
+
+def test_what_an_image_does_not_show_of_an_area_was_not_counted_there(
+    sqlite_engine: Engine, detector: Detector, tmp_path: Path
+) -> None:
+    site = replace(
+        SITE, areas=(APRON, Area("yard", "Yard", "yard", box((WEST + EAST) / 2, SOUTH, EAST, NORTH)))
+    )
+    for place in range(12):
+        at = FIRST + place * timedelta(days=5)
+        path = write_image(tmp_path / f"image-{place}.tif", 2 + place % 3)
+        with rasterio.open(path) as opened:
+            count_picture(sqlite_engine, detector, site, SiteImage(opened, path.stem, at), NOW)
+        by_a_person(sqlite_engine, at, 2 + place % 3)
+    west_half = cut(write_image(tmp_path / "half.tif", 3), lamp((WEST + EAST) / 2 - 0.001, SOUTH)[0])
+    at = FIRST + timedelta(days=70)
+    with rasterio.open(west_half) as opened:
+        counted = count_picture(sqlite_engine, detector, site, SiteImage(opened, "half", at), NOW)
+    assert counted.judged == {"aircraft_present": True}, counted.trials
+    assert 0.3 < counted.seen_share < 0.6
+    whole, apron, yard = (
+        stored(sqlite_engine, detector.procedure, name)[-1] for name in ("", "apron", "yard")
+    )
+    assert (whole.value, apron.value) == (2.0, 2.0)
+    assert (apron.exposure or 0) > 0.95
+    assert (yard.value, yard.assessable, yard.exposure) == (None, False, 0.0), "not shown is not none there"
+    assert yard.note == "Not counted: the image shows 0% of the area."
+    assert [each.value for each in stored(sqlite_engine, detector.procedure, "yard")][:3] == [0.0, 1.0, 2.0]
+
+
+def test_what_little_of_a_site_shows_is_a_lower_bound_of_it(
+    sqlite_engine: Engine, detector: Detector, tmp_path: Path
+) -> None:
+    learn(sqlite_engine, detector, tmp_path)
+    strip = cut(write_image(tmp_path / "strip.tif", 3), lamp(WEST + 0.0115, SOUTH)[0])
+    at = FIRST + timedelta(days=70)
+    assert count(sqlite_engine, detector, strip, at).seen_share < 0.3
+    found = stored(sqlite_engine, detector.procedure)[-1]
+    assert (found.value, found.qualifier, found.high, found.assessable) == (2.0, ">=", None, True)
+    assert found.note.startswith("At least: the image shows ")
+    empty = cut(write_image(tmp_path / "empty.tif", 0), lamp(WEST + 0.0115, SOUTH)[0])
+    count(sqlite_engine, detector, empty, at + timedelta(days=1))
+    assert stored(sqlite_engine, detector.procedure)[-1].value is None
+
+
+def cut(path: Path, columns: int) -> Path:
+    """The west of an image alone: so many columns."""
+    with rasterio.open(path) as opened:
+        pixels, values = opened.read()[:, :, :columns], opened.profile
+    with rasterio.open(path, "w", **{**values, "width": columns}) as written:
+        written.write(pixels)
+    return path
+
+
+def learn(engine: Engine, detector: Detector, folder: Path) -> None:
+    """Twelve images that a person counted as well."""
+    for place in range(12):
+        at = FIRST + place * timedelta(days=5)
+        count(engine, detector, write_image(folder / f"image-{place}.tif", place % 4), at)
+        by_a_person(engine, at, place % 4)
+
+
+def test_each_metric_is_judged_by_its_own_trial(sqlite_engine: Engine, tmp_path: Path) -> None:
+    both = {"aircraft_present": ("plane",), "vehicles": ("plane",)}
+    able = load_detector(MODEL, replace(CARD, metrics=both))
+    learn(sqlite_engine, able, tmp_path)
+    counted = count(sqlite_engine, able, write_image(tmp_path / "late.tif", 3), FIRST + timedelta(days=70))
+    assert counted.judged == {"aircraft_present": True, "vehicles": False}
+    assert counted.shown == {"aircraft_present": 3, "vehicles": None}
+    with reading(sqlite_engine) as connection:
+        judged, waiting = detector_sentences(connection)
+        assert looks(connection, site_id=SITE.id, metric="vehicles") == []
+    assert judged.endswith("its counts of aircraft_present in 13 images are judged.")
+    assert "its counts of vehicles in 13 images are stored and neither shown nor judged" in waiting
+
+
+def test_images_of_one_name_are_each_a_look_of_their_own(
+    sqlite_engine: Engine, detector: Detector, tmp_path: Path
+) -> None:
+    learn(sqlite_engine, detector, tmp_path)
+    for place, planes in enumerate((3, 3, 1)):
+        path = write_image(tmp_path / "visual.tif", planes)
+        count(sqlite_engine, detector, path, FIRST + timedelta(days=70 + place))
+    path = cut(write_image(tmp_path / "visual.tif", 2), lamp((WEST + EAST) / 2, SOUTH)[0])
+    count(sqlite_engine, detector, path, FIRST + timedelta(days=72))
+    assert sorted(newest(sqlite_engine, detector)) == [1.0, 2.0, 3.0, 3.0]
+    mended = write_image(tmp_path / "visual.tif", 2)
+    count(sqlite_engine, detector, mended, FIRST + timedelta(days=70))
+    again = newest(sqlite_engine, detector)
+    assert again[:2] == [2.0, 3.0], "the same image again takes back what it showed before"
+    assert sorted(again) == [1.0, 2.0, 2.0, 3.0]
+
+
+def newest(engine: Engine, detector: Detector) -> list[float]:
+    """What the last four looks of the site say."""
+    return [each.value or 0.0 for each in stored(engine, detector.procedure)[-4:]]
+
+
+def test_an_area_that_is_drawn_no_more_keeps_no_zero(
+    sqlite_engine: Engine, detector: Detector, tmp_path: Path
+) -> None:
+    learn(sqlite_engine, detector, tmp_path)
+    path = write_image(tmp_path / "image-3.tif", 3)
+    with rasterio.open(path) as opened:
+        image = SiteImage(opened, path.stem, FIRST + timedelta(days=15))
+        count_picture(sqlite_engine, detector, replace(SITE, areas=()), image, NOW + timedelta(days=1))
+    found = stored(sqlite_engine, detector.procedure, "apron")
+    assert [each.value for each in found[2:5]] == [2.0, None, 0.0]
+
+
+def test_sentences_of_a_page_load_no_detections(
+    sqlite_engine: Engine, detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn(sqlite_engine, detector, tmp_path)
+    monkeypatch.setattr("db.detections._detection", lambda _: pytest.fail("no row of a detection is shown"))
+    monkeypatch.setattr("db.observations.observation_from_row", lambda _: pytest.fail("no look is shown"))
+    with reading(sqlite_engine) as connection:
+        assert len(list(detector_sentences(connection))) == 1
 
 
 @pytest.fixture
@@ -179,7 +298,7 @@ def test_the_command_counts_and_shows_nothing_before_the_trial(
     item = {"assets": {"visual": {"href": "image.tif"}}, "properties": {"datetime": "2026-03-02T02:00:00Z"}}
     (tmp_path / "item.json").write_text(json.dumps(item))
     done = run("count", "planes.onnx", "item.json", "--site", "quiet-field", "--json")
-    assert json.loads(done.output)["counts"] is None
+    assert json.loads(done.output)["counts"] == {"aircraft_present": None}
     assert "not passed: 0 looks were counted" in run("trial", "planes.onnx").output
     assert "its counts of 2 images are stored" in run("status").output
 

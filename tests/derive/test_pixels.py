@@ -3,21 +3,25 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import shapely
 from shapely import LineString, box
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from db.engine import reading, writing
+from db.engine import open_engine, reading, writing
 from db.imagery import insert_scenes
+from db.migrate import migrate
 from db.observations import looks
 from db.pixels import admissions, bytes_read_on, kept_passes, pixel_failures, shares_of_pass
 from db.records import Observation
+from db.schema import pixel_look
 from monitor.derive.measuring import study_site, study_where_due
 from monitor.derive.pictures import PICTURE_CAPS
 from monitor.derive.pixels import PixelReport, read_passes
+from monitor.feeds.ranges import BLOCK_BYTES
 from monitor.imagery.planting import ROOF, Planted
 from monitor.imagery.windows import projected
 from monitor.sites import Area, Site
@@ -246,3 +250,74 @@ def _twin(site: Site) -> Site:
     assert isinstance(smaller, shapely.Polygon)
     assert area_km2(smaller) > 0
     return replace(site, id="quiet-twin", geometry=smaller, areas=())
+
+
+def test_scenes_read_together_say_what_they_say_one_by_one(sqlite_engine: Engine, tmp_path: Path) -> None:
+    world = World(SITE)
+    passes = [
+        Pass(
+            at,
+            cloud=0.4 if n % 5 == 3 else 0.0,
+            shift=(0.4, -0.3) if n % 4 == 2 else (0.0, 0.0),
+            offset=1000 * (n % 2),
+        )
+        for n, at in enumerate(times(14))
+    ]
+    other = open_engine(f"sqlite:///{tmp_path}/other.db")
+    migrate(other)
+    kept = []
+    for engine, limit in ((sqlite_engine, 1), (other, 8)):
+        store(engine, world, *passes)
+        now = FIRST + 15 * EVERY
+        with world.served(caps=PICTURE_CAPS) as pictures:
+            while read_passes(engine, [SITE], pictures, now, limit=limit, most_bytes=PLENTY):
+                pass
+        with reading(engine) as connection:
+            rows = connection.execute(select(pixel_look).order_by(pixel_look.c.look_key)).mappings()
+            looked = looks(connection, site_id=SITE.id)
+            kept.append(([dict(row) for row in rows], looked))
+    other.dispose()
+    assert len(kept[0][0]) == 14
+    assert any(row["state"] is not None for row in kept[0][0])
+    assert kept[0] == kept[1]
+
+
+def test_each_block_of_a_file_is_read_once_for_all_sites_in_it(sqlite_engine: Engine) -> None:
+    west, south, east, north = WHOLE_TILE.geometry.bounds
+    sites = [
+        replace(
+            WHOLE_TILE,
+            id=f"place-{row}-{column}",
+            geometry=box(
+                west + (east - west) * column / 7 + 0.001,
+                south + (north - south) * row / 7 + 0.001,
+                west + (east - west) * column / 7 + 0.003,
+                south + (north - south) * row / 7 + 0.002,
+            ),
+        )
+        for row in range(7)
+        for column in range(7)
+    ]
+    assert len(sites) > 3 * 16
+    world = World(WHOLE_TILE)
+    scene = world.scene(Pass(FIRST))
+    with writing(sqlite_engine) as connection:
+        for site in sites:
+            insert_scenes(
+                connection, [replace(scene, site_id=site.id, look_key=f"{scene.look_key}:{site.id}")]
+            )
+    with world.served(caps=PICTURE_CAPS) as pictures:
+        reports = read_passes(sqlite_engine, sites, pictures, FIRST + EVERY, limit=8, most_bytes=PLENTY)
+        assert sum(each.read for each in reports) == len(sites), reports
+    for path in set(world.asked):
+        parts = [part for asked, part in world.ranges if asked == path]
+        blocks = [
+            block for first, last in parts for block in range(first // BLOCK_BYTES, last // BLOCK_BYTES + 1)
+        ]
+        assert len(blocks) == len(set(blocks)), f"{path}: a part came twice"
+    with reading(sqlite_engine) as connection:
+        spent = bytes_read_on(connection, f"{FIRST + EVERY:%Y-%m-%d}")
+    assert spent <= sum(len(body) for body in world.files.values())
+
+
+WHOLE_TILE = replace(SITE, id="tile", areas=(), geometry=box(WEST, SOUTH, WEST + 0.12, SOUTH + 0.06))

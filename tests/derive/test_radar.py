@@ -19,7 +19,7 @@ from db.radar import add_units, radar_admissions, radar_looks, units_of
 from db.records import Observation, Scene, SceneFailure
 from db.retention import purge
 from monitor.config.settings import load_settings
-from monitor.derive.pixels import MOST_ATTEMPTS
+from monitor.derive.due_passes import MOST_ATTEMPTS
 from monitor.derive.radar import RadarReport, read_statistics
 from monitor.derive.radar_measuring import study_radar
 from monitor.derive.scenes import looks_of_scenes

@@ -165,3 +165,15 @@ def test_a_tile_speaks_for_a_site_only_with_a_word() -> None:
     looks = [replace(each, exposure_parts={"cloud_of": "tile"}) for each in looks_of(seen)]
     found = cadence(seen, looks, FIRST + 21 * DAY, asked_at=FIRST + 21 * DAY, every=HOUR)
     assert "showed 90% of the site clear, by the cloud of its tile of 110 km." in found.words
+
+
+def test_a_catalogue_that_lists_other_satellites_cannot_say_that_a_pass_is_missing() -> None:
+    both = [*passes(0, 10, 20, 30), *passes(4, 20, 36, platform="landsat-8")]
+    now = FIRST + 42 * DAY
+    late = "Overdue: the pass of 2026-10-13 02:16 UTC by sentinel-2b"
+    assert told(both, now).words.startswith(late)
+    silent = told(both, now, asked_about={"sentinel-2b": FIRST + 35 * DAY, "landsat-8": now})
+    assert silent.state == "clear"
+    assert silent.missing == ()
+    back = told(both, now, asked_about={"sentinel-2b": now, "landsat-8": FIRST + 37 * DAY})
+    assert back.words.startswith(late)

@@ -9,6 +9,7 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import norm
 from shapely import LineString, box
 
 from monitor.imagery.classes import (
@@ -20,11 +21,19 @@ from monitor.imagery.classes import (
     clear_pixels,
     false_cloud,
     shares_in,
+    sky_of,
     water_of,
 )
 from monitor.imagery.codes import BANDS, MISSING, OFFSET, Codes, decide_offset, decode, encode_reflectance
 from monitor.imagery.grid import PixelGrid, Zone
-from monitor.imagery.history import LEAST_LOOKS, departure, of_season, usual_of
+from monitor.imagery.history import (
+    LEAST_LOOKS,
+    departure,
+    middle_of,
+    of_season,
+    share_of,
+    usual_of,
+)
 from monitor.imagery.kept import packed, packed_masks, unpacked, unpacked_masks
 from monitor.imagery.measures import BERTH, BRIGHT, CHANGED, STAYING, TRACK, Look, look_against, measure
 from monitor.imagery.planting import HULL, PAINT, ROOF, Planted, plant, train
@@ -99,6 +108,46 @@ def test_the_usual_is_the_exact_median_of_what_was_seen(looks: int, seed: int, m
     again = usual_of(stack[::-1])
     assert (again.middle[:, some] == found.middle[:, some]).all(), "no order matters"
     assert (again.spread[:, some] == found.spread[:, some]).all()
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_the_fast_way_says_what_the_plain_formulas_say(missing: float) -> None:
+    rng = np.random.default_rng(5)
+    bands, height, width = 3, 301, 250
+    stack = []
+    for _ in range(17):
+        codes = rng.integers(60, 120, (bands, height, width)).astype(np.uint8)
+        codes[:, rng.random((height, width)) < missing] = MISSING
+        stack.append(codes)
+    found = usual_of(stack)
+    ordered = np.sort(np.stack(stack).astype(np.float64), axis=0)
+    count = found.looks.astype(int)
+    low = (count - 1) // 4
+    share = (count - low - 0.375) / (count + 0.25)
+    unit = np.maximum(0.2, 2 * norm.ppf(share))
+    at = np.broadcast_to(np.stack([low, count - 1 - low])[:, np.newaxis], (2, bands, height, width))
+    quartiles = np.take_along_axis(ordered, at, axis=0)
+    spread = (quartiles[1] - quartiles[0]) / unit
+    padded = np.pad(spread, ((0, 0), (0, -height % 4), (0, -width % 4)), mode="edge")
+    mean = padded.reshape(bands, padded.shape[1] // 4, 4, padded.shape[2] // 4, 4).mean(axis=(2, 4))
+    around = mean.repeat(4, axis=1).repeat(4, axis=2)[:, :height, :width]
+    assert np.allclose(found.spread, np.hypot(np.maximum(spread, around), 3.0), rtol=1e-5)
+    middle, looks = middle_of(stack)
+    assert (middle == found.middle).all()
+    assert (looks == found.looks).all()
+    shown = departure(stack[3], found, np.zeros((height, width), bool))
+    steep = np.zeros_like(found.middle)
+    for axis in (1, 2):
+        for way in (1, -1):
+            step = np.abs(found.middle - np.roll(found.middle, way, axis=axis))
+            edge = [slice(None)] * 3
+            edge[axis] = slice(0, 1) if way == 1 else slice(-1, None)
+            step[tuple(edge)] = 0
+            steep = np.maximum(steep, step)
+    assert np.allclose(shown.spread, np.hypot(found.spread, 0.1 * steep), rtol=1e-5)
+    values = rng.normal(0, 1, 1_001).astype(np.float32)
+    for share_wanted in (0.0, 0.01, 0.5, 0.9, 1.0):
+        assert share_of(values, share_wanted) == pytest.approx(float(np.quantile(values, share_wanted)))
 
 
 def test_the_season_is_that_of_the_day_in_other_years_too_and_a_new_place_borrows() -> None:
@@ -346,11 +395,11 @@ def test_a_roof_that_is_cloud_for_ever_is_none_and_real_cloud_stays_one() -> Non
             classes[:] = HIGH
         classes[40:50, rng.integers(0, 50) :] = CIRRUS
         passes.append(classes)
-    roofs = false_cloud(passes)
+    roofs = false_cloud([sky_of(each) for each in passes])
     assert roofs is not None
     assert roofs[20:23, 30:34].all()
     assert roofs.sum() == 12
-    assert false_cloud(passes[:19]) is None
+    assert false_cloud([sky_of(each) for each in passes[:19]]) is None
     today = np.full((60, 60), VEGETATION, np.uint8)
     today[20:23, 30:34] = HIGH
     assert clear_pixels(today, roofs).all()
@@ -363,7 +412,7 @@ def test_a_berth_with_ships_most_of_the_time_is_water() -> None:
     for each in passes[:4]:
         each[0, 0] = WATER
     passes[4][1, 1] = WATER
-    water = water_of(passes)
+    water = water_of([sky_of(each) for each in passes])
     assert water is not None
     assert water.tolist() == [[True, False], [False, False]]
     assert water_of([]) is None

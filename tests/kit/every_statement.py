@@ -270,7 +270,7 @@ def _on_doors(connection: Connection) -> None:
     closed_until(connection, gates, NOW)
     waiting_behind(connection, told.channel, NOW)
     newest_events(connection, 10)
-    detections_by(connection, "desk")
+    detections_by(connection, "desk", "vehicles")
     radar_parts(connection, "busy-port")
     add_units(connection, "copernicus", "2023-10", 1.0, 1.0)
     units_of(connection, "copernicus", "2023-10")

@@ -57,6 +57,8 @@ class World:
     seed: int = 1
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    ranges: list[tuple[str, tuple[int, int]]] = field(default_factory=list)
+    """The path, and the first and last byte that came, of each part."""
     _ground: NDArray[np.float32] | None = None
 
     @property
@@ -148,7 +150,12 @@ class World:
         """Serve a part of a file."""
         self.asked.append(asked.path)
         body = self.files.get(asked.path)
-        return (404, {}, b"") if body is None else ranged(body)(asked)
+        if body is None:
+            return 404, {}, b""
+        status, headers, part = ranged(body)(asked)
+        first = int(headers.get("Content-Range", "bytes 0-").split()[1].split("-")[0])
+        self.ranges.append((asked.path, (first, first + len(part) - 1)))
+        return status, headers, part
 
     @contextmanager
     def served(self, **options: Any) -> Iterator[GuardedClient]:

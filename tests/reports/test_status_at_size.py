@@ -4,22 +4,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
 
-from db.coverage import coverage, coverage_by_site, first_watched, first_watched_by_site, last_reports
+from db.coverage import coverage, coverage_by_site, first_watched_by_site, last_reports
 from db.engine import reading, writing
 from db.polls import last_good_poll, last_good_polls
 from db.records import CoverageHour
 from db.schema import coverage_hour
+from monitor.app import App
 from monitor.feeds import Provider, Scope
+from monitor.feeds.providers import known_providers
 from monitor.poll.plan import in_turn, troubled
-from monitor.reports.status import watched_24h, watched_24h_by_site
+from monitor.reports.radar import radar_sentences
+from monitor.reports.status import feed_days, gather_status, watched_24h_by_site, with_passes
+from monitor.web.views.feeds_view import feeds_page
 from monitor.web.views.overview import OverviewReader
 from tests.kit.web_rig import NOW, Rig, rig, tell_story
 
 HOUR = timedelta(hours=1)
+STATISTICS: Any = SimpleNamespace(
+    provider=SimpleNamespace(name="copernicus"), units_a_month=9, requests_a_month=9
+)
 PROVIDER = Provider("adsb.lol", "readsb", "https://feed.example", 60, "open", "adsb.lol")
 
 
@@ -54,9 +63,10 @@ def test_sites_are_asked_after_together_and_each_gets_what_it_got_alone(told: Ri
             coverage_hour.insert(), [{name: getattr(each, name) for name in each.__slots__} for each in rows]
         )
     with reading(engine) as connection:
-        alone = {each: watched_24h(connection, each, NOW) for each in sites}
+        alone = {each: watched_24h_by_site(connection, [each], NOW)[each] for each in sites}
         hours = {each: coverage(connection, each, NOW - 24 * HOUR, NOW) for each in sites}
-        first = {each: first_watched(connection, each) for each in sites}
+        first = {each: first_watched_by_site(connection, [each]).get(each) for each in sites}
+        by_feed = {each: feed_days(connection, [each], NOW) for each in sites}
         heard = {
             each: max((row.hour + HOUR for row in hours[each] if row.reports_nearby), default=None)
             for each in sites
@@ -72,6 +82,10 @@ def test_sites_are_asked_after_together_and_each_gets_what_it_got_alone(told: Ri
                 each: at for each, at in heard.items() if at is not None
             }
             assert len(asked) == 5
+            days = feed_days(connection, sites, NOW)
+            assert days == {key: day for each in by_feed.values() for key, day in each.items()}
+            assert len(asked) == 6 + len({provider for provider, _ in days})
+        assert days["other", "quiet-field"].share == pytest.approx(600 / 7200)
 
 
 def test_many_places_of_a_provider_are_one_question(told: Rig) -> None:
@@ -95,6 +109,47 @@ def statements(told: Rig, work: Callable[[Sequence[str]], object], sites: Sequen
     with asking(told.app.engine) as asked:
         work(sites)
     return len(asked)
+
+
+@pytest.mark.parametrize("what", ["status", "passes", "feeds", "metrics", "api", "radar"])
+def test_what_is_said_of_all_sites_is_asked_of_all_at_once(
+    told: Rig, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    app, every = told.app, dict(told.app.sites)
+
+    def ask() -> object:
+        match what:
+            case "status":
+                return gather_status(app, NOW)
+            case "passes":
+                return with_passes(app, gather_status(app, NOW))
+            case "feeds":
+                return feeds_page(app, NOW)
+            case "radar":
+                with reading(app.engine) as connection:
+                    asked = ({"copernicus": STATISTICS}, ())
+                    providers, sites = known_providers(app.settings), list(app.sites.values())
+                    return list(radar_sentences(connection, providers, asked, sites, NOW))
+        answer = told.client.get("/metrics" if what == "metrics" else "/api/v1/sites")
+        assert answer.status_code == 200
+        return answer
+
+    def number(sites: Sequence[str]) -> int:
+        monkeypatch.setattr(App, "sites", property(lambda _: {each: every[each] for each in sites}))
+        ask()
+        return statements(told, lambda _: ask(), sites)
+
+    flying = [each for each in every if every[each].flies]
+    assert len(every) > 3
+    assert number(list(every)) <= number(flying[:1]) + 2, "one site or many"
+
+
+def test_who_does_not_show_passes_does_not_ask_for_them(told: Rig) -> None:
+    with asking(told.app.engine) as asked:
+        status = gather_status(told.app, NOW)
+    assert not [each for each in asked if "FROM scene" in each or "detection" in each or "radar_" in each]
+    assert {each.passes for each in status.sites} == {None}
+    assert {each.passes is None for each in with_passes(told.app, status).sites} == {False}
 
 
 def test_a_line_of_the_first_page_costs_no_statement_of_its_own(told: Rig) -> None:

@@ -17,7 +17,6 @@ from db.records import Fix
 from monitor.errors import WorkFailed
 from monitor.sites.add import add_sites, remove_site
 from monitor.sites.check import PROPERTY_KEYS, check_document
-from monitor.sites.choosing import GeoJsonFeature
 from monitor.sites.faults import SitesError
 from monitor.sites.geometry import area_km2
 from monitor.sites.incoming import (
@@ -32,6 +31,7 @@ from monitor.sites.incoming import (
 )
 from monitor.sites.load import load_sites
 from monitor.sites.runways import runways_of, runways_source
+from monitor.sites.shapes import GeoJsonFeature
 from monitor.sites.write import backup_path, dump_geojson
 from tests.kit.cast import CAST_GEOJSON, contains, write_cast
 from tests.kit.drawn import places_from_bytes

@@ -36,6 +36,7 @@ class Performance:
         return self.endurance is not None and silence > self.endurance
 
 
+@cache
 def performance_of(type_code: str) -> Performance:
     """Give what is known of a type by its ICAO designator, else cautious values for any."""
     known, trades = _table()

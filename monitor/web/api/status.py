@@ -21,6 +21,7 @@ def site_items(connection: Connection, app: App, now: datetime, site_id: str | N
     """Every watched site, or one."""
     wanted = [site for site in app.sites.values() if site_id in {None, site.id}]
     surveyor = OverviewReader(connection, app, now, None if site_id is None else [site.id for site in wanted])
+    surveyor.read_passes()
     return [
         _site(
             surveyor.card(site, charted=False),

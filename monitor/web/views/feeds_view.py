@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from db.coverage import coverage
 from db.engine import reading
 from db.polls import requests_since
 from monitor.app import App
@@ -13,7 +12,14 @@ from monitor.feeds import Provider
 from monitor.feeds.options import requests_a_day
 from monitor.feeds.providers import configured_providers
 from monitor.flights.words import cadence_words
-from monitor.reports.status import ProviderStatus, WatchStatus, gather_status, watched_24h
+from monitor.reports.status import (
+    FeedDay,
+    ProviderStatus,
+    WatchStatus,
+    feed_days,
+    gather_status,
+    with_imagery,
+)
 from monitor.sites import Site
 from monitor.web.views.feed_coverage import RECEPTION_OVER
 
@@ -24,6 +30,7 @@ _HEALTH = {
     "unknown": "not asked yet",
 }
 _IDLE = "not asked any more"
+_NOT_ASKED = FeedDay((), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class FeedsPage:
 
 def feeds_page(app: App, now: datetime) -> FeedsPage:
     """Gather the page of the feeds."""
-    status = gather_status(app, now)
+    status = with_imagery(app, gather_status(app, now))
     by_name = {each.name: each for each in status.providers}
     with reading(app.engine) as connection:
         asked = requests_since(connection, now - RECEPTION_OVER)
@@ -112,14 +119,19 @@ def _budget(left: Mapping[str, Any] | None, asked: int, planned: int) -> str:
 
 
 def _heard(app: App, now: datetime) -> list[HeardRow]:
-    rows = []
+    sites = [site for site in app.sites.values() if site.flies]
+    names = sorted(name for name, feed in app.feeds.items() if feed.watches)
     with reading(app.engine) as connection:
-        for site in app.sites.values():
-            hours = coverage(connection, site.id, now - RECEPTION_OVER, now) if site.flies else []
-            for name in sorted(name for name, feed in app.feeds.items() if feed.watches and site.flies):
-                mine = [each for each in hours if each.provider == name]
-                reports = sum(each.reports_nearby for each in mine)
-                degraded = any(each.degraded for each in mine)
-                share = watched_24h(connection, site.id, now, name)
-                rows.append(HeardRow(site, name, share, reports, degraded))
-    return rows
+        days = feed_days(connection, [site.id for site in sites], now)
+    return [
+        HeardRow(
+            site,
+            name,
+            day.share,
+            sum(each.reports_nearby for each in day.hours),
+            any(each.degraded for each in day.hours),
+        )
+        for site in sites
+        for name in names
+        for day in (days.get((name, site.id), _NOT_ASKED),)
+    ]

@@ -218,6 +218,10 @@ class OverviewReader:
         """The newest picture of a site, and how its passes go."""
         return site_picture(self._connection, site, self.passes(site), self._now)
 
+    def read_passes(self) -> None:
+        """Read in one go how the passes over all sites go that are shown."""
+        self._passes.read(self._sites.values())
+
     def passes(self, site: Site) -> Cadence:
         """How the passes over a site go."""
         return self._passes.cadence_of(site)

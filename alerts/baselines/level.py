@@ -82,6 +82,8 @@ def find_levels(
         level[open_] *= _relative(y[open_], (e * level)[open_], inside)
         found.changes[enough[open_]] += 1
     moved = np.flatnonzero(found.changes[enough] > 0)
+    for row in moved.tolist():
+        _join_unlikely_end(level[row], y[row], e[row], float(phi[row]))
     now = _present_level(level[moved], used[enough][moved])
     found.ratio[enough[moved]] = level[moved] / now[:, None]
     return found
@@ -194,6 +196,26 @@ def _relative(y: FloatArray, e: FloatArray, inside: BoolArray) -> FloatArray:
     ]
     relative: FloatArray = np.where(inside, ratio[0][:, None], ratio[1][:, None])
     return relative
+
+
+def _join_unlikely_end(level: FloatArray, counts: FloatArray, mean: FloatArray, phi: float) -> None:
+    """Give the newest looks [T] the level before them where they do not differ from it clearly by themselves.
+
+    A stretch is found by what sets it apart from everything else. Where it ends is not: a few low looks after a lasting
+    rise would be a return to the level of old, and what is usual there would be unusual from then on.
+    """
+    starts = np.flatnonzero(np.diff(level) != 0) + 1
+    while starts.size:
+        before, last = (
+            slice(int(starts[-2]) if starts.size > 1 else 0, int(starts[-1])),
+            slice(int(starts[-1]), None),
+        )
+        sums = [part[side].sum() for side in (last, before) for part in (counts, mean)]
+        brief = np.count_nonzero(mean[last]) < _BRIEF
+        if gain_of_two(*sums) > phi * (_EVIDENCE_BRIEF if brief else LEVEL_EVIDENCE):
+            break
+        level[last] = level[before.stop - 1]
+        starts = starts[:-1]
 
 
 def _present_level(level: FloatArray, used: BoolArray) -> FloatArray:

@@ -15,7 +15,7 @@ from db.schema import alert as alert_table
 _NEWS = timedelta(days=7)
 """What was knowable so long before the stretch is history, whenever it was loaded."""
 
-_MOST_UNUSUAL = 20
+_MOST_UNUSUAL = _MOST_PLACED = 20
 ChanceOf = Callable[[str, JsonMapping], float | None]
 """The chance of a false alarm that a rule gave with these details, None where it gave none."""
 
@@ -48,6 +48,8 @@ class Week:
     chance: float | None
     unusual: Sequence[str] = ()
     """What the rules said of looks that were unusual, but not enough for an alert."""
+    placed: Sequence[str] = ()
+    """Where counts of people stand among the earlier ones, of which no rule knows what is usual."""
 
 
 def read_week(
@@ -71,6 +73,7 @@ def read_week(
         judged=len(chances),
         chance=sum(chances) if chances else None,
         unusual=_unusual(connection, since, until),
+        placed=_placed(connection, since, until),
     )
 
 
@@ -160,3 +163,19 @@ def _unusual(connection: Connection, since: datetime, until: datetime) -> list[s
         key = (*(getattr(row, name) for name in SERIES_KEY), row.rule)
         told.setdefault(key, f"{row.site_id}, {row.period_start:%Y-%m-%d}: {row.details['reason']}")
     return list(told.values())[:_MOST_UNUSUAL]
+
+
+def _placed(connection: Connection, since: datetime, until: datetime) -> list[str]:
+    """One sentence for each look, the newest first; what was known long before the stretch is no news."""
+    words = evaluation.c.details["placed"].as_string()
+    query = (
+        select(words)
+        .where(
+            evaluation.c.recorded_at >= since,
+            evaluation.c.recorded_at < until,
+            evaluation.c.as_of >= since - _NEWS,
+            words.is_not(None),
+        )
+        .order_by(evaluation.c.period_start.desc(), evaluation.c.site_id, evaluation.c.revision.desc())
+    )
+    return list(dict.fromkeys(connection.execute(query).scalars()))[:_MOST_PLACED]

@@ -20,7 +20,7 @@ DEFAULT_BUDGET: FalseAlarmBudget = MappingProxyType({"notify": 0.5, "urgent": 0.
 """False alarms a site-year: `notify` opens an alert, `urgent` marks it, `digest` only stands in the digest."""
 
 BUDGET_SHARES: Mapping[str, float] = MappingProxyType(
-    {"tail": 0.70, "first_since": 0.05, "absence": 0.10, "step": 0.15}
+    {"tail": 0.80, "first_since": 0.05, "absence": 0.05, "step": 0.10}
 )
 """Of R2, R5, R6 and R7: delay grows with the logarithm of 1/share where evidence adds up, so those need little. A record
 explains an alarm and has no share; other rules have none either."""

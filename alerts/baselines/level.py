@@ -52,12 +52,14 @@ def steady(series: int, looks: int) -> Levels:
     return Levels(np.ones((series, looks)), np.zeros(series, dtype=np.int64))
 
 
-def find_levels(counts: FloatArray, mean: FloatArray, member: BoolArray) -> Levels:
+def find_levels(
+    counts: FloatArray, mean: FloatArray, member: BoolArray, dispersion: FloatArray | None = None
+) -> Levels:
     """Tell apart stretches of past looks, [S, T] oldest first, whose counts lie at another multiple of their `mean`.
 
     `mean` is what each look would show at one level (exposure, season, day of the week), up to a factor. Stretch after
-    stretch the likeliest one is taken as long as it is likely enough (quasi-likelihood with the dispersion of
-    neighbouring looks, which no change of level inflates), five at most.
+    stretch the likeliest one is taken as long as it is likely enough (quasi-likelihood with the `dispersion` of
+    neighbouring looks [S], which no change of level inflates), five at most.
     """
     series, looks = counts.shape
     found = steady(series, looks)
@@ -66,7 +68,7 @@ def find_levels(counts: FloatArray, mean: FloatArray, member: BoolArray) -> Leve
     if not enough.size:
         return found
     y, e = (np.where(used[enough], part[enough], 0.0) for part in (counts, mean))
-    phi = neighbour_dispersion(y, e, used[enough])
+    phi = neighbour_dispersion(y, e, used[enough]) if dispersion is None else dispersion[enough]
     level = np.ones_like(y)
     open_, edges = np.arange(len(enough)), _edges(looks)
     for _ in range(_MOST_LEVELS):
@@ -80,6 +82,8 @@ def find_levels(counts: FloatArray, mean: FloatArray, member: BoolArray) -> Leve
         level[open_] *= _relative(y[open_], (e * level)[open_], inside)
         found.changes[enough[open_]] += 1
     moved = np.flatnonzero(found.changes[enough] > 0)
+    for row in moved.tolist():
+        _join_unlikely_end(level[row], y[row], e[row], float(phi[row]))
     now = _present_level(level[moved], used[enough][moved])
     found.ratio[enough[moved]] = level[moved] / now[:, None]
     return found
@@ -120,7 +124,7 @@ def _likeliest(
     begin, end = np.triu_indices(len(edges), 1)
     s, m, n = (part[end] - part[begin] for part in sums)
     whole, mean, looks = (part[-1] for part in sums)
-    gain = gain_of_two(s, m, whole - s, mean - m) / phi
+    gain = (_weighed(s, m) + _weighed(whole - s, mean - m) - _weighed(whole, mean)) / phi
     gain -= np.where(np.minimum(n, looks - n) < _BRIEF, _EVIDENCE_BRIEF, LEVEL_EVIDENCE)
     gain[(n < 1) | (looks - n < LEVEL_LEAST_LOOKS)] = -np.inf
     best = gain.argmax(axis=0)
@@ -130,8 +134,14 @@ def _likeliest(
 
 def _upto(part: FloatArray, edges: IntArray) -> FloatArray:
     """Sums up to each edge, [edges, S]."""
-    summed = np.cumsum(np.pad(part, ((0, 0), (1, 0))), axis=1)
-    return np.ascontiguousarray(summed[:, edges].T)
+    return np.ascontiguousarray(_running(part)[:, edges].T)
+
+
+def _running(part: FloatArray) -> FloatArray:
+    """Sums before each look and after the last, [S, T + 1]."""
+    summed = np.zeros((len(part), part.shape[1] + 1))
+    np.cumsum(part, axis=1, out=summed[:, 1:])
+    return summed
 
 
 def gain_of_two(
@@ -155,7 +165,7 @@ def _sharpened(
 ) -> tuple[IntArray, IntArray]:
     """Move each end to the likeliest look within the blocks beside it, one end after the other."""
     looks = y.shape[1]
-    sums = [np.cumsum(np.pad(part, ((0, 0), (1, 0))), axis=1) for part in (y, e)]
+    sums = [_running(part) for part in (y, e)]
     place = {int(edge): at for at, edge in enumerate(edges)}
     for row in range(len(y)):
         cy, ce = (part[row] for part in sums)
@@ -186,6 +196,26 @@ def _relative(y: FloatArray, e: FloatArray, inside: BoolArray) -> FloatArray:
     ]
     relative: FloatArray = np.where(inside, ratio[0][:, None], ratio[1][:, None])
     return relative
+
+
+def _join_unlikely_end(level: FloatArray, counts: FloatArray, mean: FloatArray, phi: float) -> None:
+    """Give the newest looks [T] the level before them where they do not differ from it clearly by themselves.
+
+    A stretch is found by what sets it apart from everything else. Where it ends is not: a few low looks after a lasting
+    rise would be a return to the level of old, and what is usual there would be unusual from then on.
+    """
+    starts = np.flatnonzero(np.diff(level) != 0) + 1
+    while starts.size:
+        before, last = (
+            slice(int(starts[-2]) if starts.size > 1 else 0, int(starts[-1])),
+            slice(int(starts[-1]), None),
+        )
+        sums = [part[side].sum() for side in (last, before) for part in (counts, mean)]
+        brief = np.count_nonzero(mean[last]) < _BRIEF
+        if gain_of_two(*sums) > phi * (_EVIDENCE_BRIEF if brief else LEVEL_EVIDENCE):
+            break
+        level[last] = level[before.stop - 1]
+        starts = starts[:-1]
 
 
 def _present_level(level: FloatArray, used: BoolArray) -> FloatArray:

@@ -23,7 +23,7 @@ NEWEST_DAYS = 3
 TAIL_LEAST_LOOKS = 12
 TAIL_LEAST_EXPOSURE = 5.0
 _MOST_SE = 3.0
-_BET, _POWER, _LEAST_RANK = 0.9, 0.7, 0.01
+_BET, _POWER, _LEAST_RANK = 0.9, 1.1, 0.02
 _MEAN_OF_POWER = _LEAST_RANK ** (1.0 - _POWER) + (1.0 - _LEAST_RANK ** (1.0 - _POWER)) / (1.0 - _POWER)
 _GOLDEN, _ROOT = (math.sqrt(5.0) - 1.0) / 2.0, math.sqrt(2.0)
 _CHOSEN = 1.5
@@ -124,10 +124,10 @@ def stake(looks: Looks, expectation: Expectation, newest: int, factors: ArrayLik
     """How many times the promise of a look is staked on the newest one, by the `newest - 1` looks before it, [series].
 
     It is known before today's count and 1 on average: with U the rank of those looks' sum among what chance gives (between
-    P(more) and P(at least so many), in the middle), it is 0.1 + 0.9·max(U, 0.01)^-0.7 over the mean of that power. U is
+    P(more) and P(at least so many), in the middle), it is 0.1 + 0.9·max(U, 0.02)^-1.1 over the mean of that power. U is
     uniform or, for whole counts, the mean of a uniform rank; the power is convex, so the mean is at most 1. Hence
-    P(p ≤ α·stake) ≤ α, without a factor for two tries: a surge of several looks is met with up to eight times the
-    promise, a look after an ordinary one with half of it.
+    P(p ≤ α·stake) ≤ α, without a factor for two tries: a surge of several looks is met with up to ten times the
+    promise, a look after an ordinary one with two fifths of it.
     """
     before = looks.past
     if newest < 2 or not before.counts.shape[1]:  # noqa: PLR2004 - one look has none before it

@@ -16,7 +16,7 @@ from alerts.baselines.level import (
     steady,
 )
 from alerts.baselines.model import DAYS_A_YEAR, Looks, cap_outliers, cautious, shrink_dispersion
-from alerts.baselines.special import BoolArray, FloatArray, times
+from alerts.baselines.special import BoolArray, FloatArray, IntArray, times
 from alerts.baselines.tail import Expectation, level_se, seasonless_expectation
 
 _TREND, _LEVEL = 0, 1
@@ -115,66 +115,84 @@ def _fit_rows(past: Looks, frame: _Frame) -> tuple[Expectation, BoolArray]:
     where a level changed, what explains the counts best for what it has to assume is believed.
     """
     fitted, mean = _fit_once(past, frame, steady(*past.counts.shape))
-    found = find_levels(past.counts, mean, past.member)
+    moved = find_levels(past.counts, mean, past.member)
     seasonal = np.ones(len(past.counts), dtype=bool)
-    exposure = np.where(past.member, past.exposure, 0.0)
     # What changed may be followed by waves and a trend so closely that beside them nothing is left to be found.
-    if frame.harmonics == 1:
-        moved = found.moved | find_levels(past.counts, exposure, past.member).moved
-    else:
-        moved = found.moved | _unlike_years_before(past, frame.days)
-    rows = np.flatnonzero(moved)
+    plain = _Plain.of(past)
+    unlike = plain.levels().moved if frame.harmonics == 1 else plain.unlike_years_before(frame.days)
+    rows = np.flatnonzero(moved.moved | unlike)
     if not rows.size:
         return fitted, seasonal
-    own, exposure = past.rows(rows), exposure[rows]
-    alone = find_levels(own.counts, exposure, own.member)
-    best, cost = _with_levels(own, frame, found.rows(rows))
+    own = plain.rows(rows)
+    alone = own.levels()
+    best, cost = _with_levels(own, frame, moved.rows(rows))
     flat, cost_flat = _with_levels(own, replace(frame, season=replace(frame.season, least_t=np.inf)), alone)
     no_trend = cost_flat < cost + _COST_OF_A_TREND
     best.put(np.flatnonzero(no_trend), flat, no_trend)
     fitted.put(rows, best)
     if frame.harmonics == 1:
         with_season = np.minimum(cost_flat, cost + _COST_OF_A_TREND) + _COST_OF_A_WAVE
-        seasonal[rows] = with_season <= _cost(own, exposure, alone)
+        seasonal[rows] = with_season <= own.cost(own.exposure, alone)
     return fitted, seasonal
 
 
-def _unlike_years_before(past: Looks, days: FloatArray) -> BoolArray:
-    """Whether the newest quarter, half or whole year is at another level than the same weeks of the years before."""
-    e = np.where(past.member, past.exposure, 0.0)
-    y = np.where(past.member, past.counts, 0.0)
-    phi = neighbour_dispersion(past.counts, e, past.member)
-    unlike = np.zeros(len(y), dtype=bool)
-    for length in _COMPARED_DAYS:
-        now, ago = days > -length, np.zeros(len(days), dtype=bool)
-        for year in range(1, _COMPARED_YEARS + 1):
-            end = -year * DAYS_A_YEAR
-            ago |= (days > end - length) & (days <= end) & ~now
-        s = [y[:, part].sum(axis=1) for part in (now, ago)]
-        m = [e[:, part].sum(axis=1) for part in (now, ago)]
-        unlike |= gain_of_two(s[0], m[0], s[1], m[1]) / phi > LEVEL_EVIDENCE
-    return unlike
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """Past looks of S series before anything is known of them but how much each saw, and how far neighbours lie apart."""
+
+    past: Looks
+    counts: FloatArray
+    exposure: FloatArray
+    """Both 0 outside baselines, [S, T]."""
+    dispersion: FloatArray
+    """Of neighbouring looks, [S]."""
+
+    @classmethod
+    def of(cls, past: Looks) -> "_Plain":
+        """What these looks are by themselves."""
+        y, e = (np.where(past.member, each, 0.0) for each in (past.counts, past.exposure))
+        return cls(past, y, e, neighbour_dispersion(y, e, past.member))
+
+    def rows(self, rows: IntArray) -> "_Plain":
+        """Some of the series."""
+        return _Plain(self.past.rows(rows), self.counts[rows], self.exposure[rows], self.dispersion[rows])
+
+    def levels(self) -> Levels:
+        """The levels without any season."""
+        return find_levels(self.counts, self.exposure, self.past.member, self.dispersion)
+
+    def unlike_years_before(self, days: FloatArray) -> BoolArray:
+        """Whether the newest quarter, half or whole year is at another level than the same weeks of the years before."""
+        unlike = np.zeros(len(self.counts), dtype=bool)
+        for length in _COMPARED_DAYS:
+            now, ago = days > -length, np.zeros(len(days), dtype=bool)
+            for year in range(1, _COMPARED_YEARS + 1):
+                end = -year * DAYS_A_YEAR
+                ago |= (days > end - length) & (days <= end) & ~now
+            s = [self.counts[:, part].sum(axis=1) for part in (now, ago)]
+            m = [self.exposure[:, part].sum(axis=1) for part in (now, ago)]
+            unlike |= gain_of_two(s[0], m[0], s[1], m[1]) / self.dispersion > LEVEL_EVIDENCE
+        return unlike
+
+    def cost(self, mean: FloatArray, levels: Levels) -> FloatArray:
+        """Half the deviance over the dispersion of neighbours, and what the levels had to bring: less is a better description."""
+        y = self.counts
+        shown = np.where(self.past.member, mean * levels.ratio, 0.0)
+        shown *= ((y.sum(axis=1) + 0.5) / (shown.sum(axis=1) + 0.5))[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            part = np.where(y > 0, y * np.log(y / shown), 0.0) - (y - shown)
+        cost: FloatArray = part.sum(axis=1) / self.dispersion + levels.changes * LEVEL_EVIDENCE
+        return cost
 
 
-def _with_levels(past: Looks, frame: _Frame, levels: Levels) -> tuple[Expectation, FloatArray]:
+def _with_levels(own: _Plain, frame: _Frame, levels: Levels) -> tuple[Expectation, FloatArray]:
     """Fit, tell levels apart and fit again beside them; and how badly that describes every series."""
+    past = own.past
     _, mean = _fit_once(past, frame, levels)
     levels = find_levels(past.counts, mean, past.member)
     fitted, mean = _fit_once(past, frame, levels)
     fitted.se_log[:] = np.hypot(fitted.se_log, level_se(past, levels, fitted.dispersion))
-    return fitted, _cost(past, mean, levels)
-
-
-def _cost(past: Looks, mean: FloatArray, levels: Levels) -> FloatArray:
-    """Half the deviance over the dispersion of neighbours, and what the levels had to bring: less is a better description."""
-    y = np.where(past.member, past.counts, 0.0)
-    shown = np.where(past.member, mean * levels.ratio, 0.0)
-    shown *= ((y.sum(axis=1) + 0.5) / (shown.sum(axis=1) + 0.5))[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.where(y > 0, y * np.log(y / shown), 0.0) - (y - shown)
-    phi = neighbour_dispersion(past.counts, np.where(past.member, past.exposure, 0.0), past.member)
-    cost: FloatArray = part.sum(axis=1) / phi + levels.changes * LEVEL_EVIDENCE
-    return cost
+    return fitted, own.cost(mean, levels)
 
 
 def _fit_once(past: Looks, frame: _Frame, levels: Levels) -> tuple[Expectation, FloatArray]:

@@ -179,6 +179,9 @@ def _paragraphs(week: Week, blind: Sequence[BlindPeriod]) -> Iterator[str]:
     if week.unusual:
         yield "Unusual, but not enough for an alert:"
         yield from week.unusual
+    if week.placed:
+        yield "Counted where there are too few looks to say what is usual:"
+        yield from week.placed
     for each in week.providers:
         failed = f", {each.failed} of them failed" if each.failed else ", all answered"
         yield f"{each.provider}: {numbered(each.polls, 'poll')}{failed}."

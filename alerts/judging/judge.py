@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from alerts.baselines.budget import TAIL_ALTERNATIVES
 from alerts.incidents.causes import GATHER_FOR
 from alerts.incidents.episodes import (
     AlertChange,
@@ -31,9 +32,11 @@ from alerts.judging.gathering import gather
 from alerts.judging.recalibration import Calibration, calibration_at, keep_calibration
 from alerts.judging.verdicts import KnownHistory, context_of, placing_of, verdicts_on
 from alerts.routing import Routing, alert_facts
-from alerts.rules.among import NOWHERE
+from alerts.rules import HUMAN_METHODS, method_of
+from alerts.rules.among import Placing
 from alerts.rules.contract import Rule, Verdict
 from alerts.watch import SiteWatch
+from alerts.words import named, placed_words, subject_phrase
 from db.alerts import (
     alert_by_id,
     alert_events,
@@ -217,7 +220,11 @@ class _JudgingRound:
         for look in waiting:
             said = verdicts_on(look, known, site, self.judging_context.rules, context)
             told = any(each.exceeded for each in said)
-            yield Finding(look, said, placing_of(look, known, site.timezone) if told else NOWHERE)
+            if told or _left_to_readers(look, said):
+                place = placing_of(look, known, site.timezone)
+                yield Finding(look, said if told else _placed(look, said, place, site), place)
+            else:
+                yield Finding(look, said)
 
     def _known(
         self, connection: Connection, waiting: list[Observation], calibration: Calibration | None
@@ -237,6 +244,26 @@ class _JudgingRound:
             calibration.scores,
             self.archive.histories(connection, site_id, at),
         )
+
+
+def _left_to_readers(look: Observation, said: Sequence[Verdict]) -> bool:
+    """Whether people counted where no rule knows what is usual: readers get to know where the count stands, and judge."""
+    by_people = method_of(look.series.procedure) in HUMAN_METHODS
+    judged = any(each.rule in TAIL_ALTERNATIVES and each.status != "cannot_tell" for each in said)
+    return by_people and look.usable and not look.announced and bool(said) and not judged
+
+
+def _placed(
+    look: Observation, said: tuple[Verdict, ...], place: Placing, site: SiteWatch
+) -> tuple[Verdict, ...]:
+    """These verdicts, the first with a sentence on where the count stands; the digest reads it out."""
+    if not place.beside:
+        return said
+    subject = look.series.subject
+    who = f" ({subject_phrase(subject)})" if subject else ""
+    source = f" Counted by {named(look.publisher)}." if look.publisher else ""
+    words = f"{site.name}: {placed_words(look, f'{place}{who}', site.timezone)}{source}"
+    return (replace(said[0], details={**said[0].details, "placed": words}), *said[1:])
 
 
 def _may_tell(waiting: Iterable[Observation]) -> bool:

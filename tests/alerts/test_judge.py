@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
+from alerts.delivery.digest import enqueue_weekly_digest
 from alerts.delivery.messages import compose_alert
 from alerts.judging.judge import JudgeReport, JudgingContext, judge_pending
 from alerts.judging.recalibration import calibration_at, keep_calibration
@@ -19,6 +20,7 @@ from alerts.watch import SiteWatch, merge_watch
 from db import schema
 from db.alerts import acknowledge, alert_events, alerts
 from db.declared import record_declared
+from db.deliveries import deliveries
 from db.engine import open_engine, reading, writing
 from db.evaluations import record_evaluations, unjudged
 from db.migrate import migrate
@@ -441,3 +443,47 @@ def test_the_order_of_arrival_changes_no_rules_word(tmp_path: Path, seed: int) -
     assert len(said[0]) == len(RULES) * len(seen)
     assert any(each.exceeded for each in said[0])
     assert said[0] == said[1]
+
+
+def test_the_year_after_the_record_is_read_out_in_the_digest_though_no_rule_can_judge_it(
+    engine: Engine,
+) -> None:
+    """20, 73 and 258 railcars, then 60, 150 and 12: none is a record, and so few looks do not say what is usual; 0 is told."""
+    counts = (
+        ("2022-11-04", 20, "="),
+        ("2023-10-05", 73, "~="),
+        ("2024-06-17", 258, "~="),
+        ("2025-02-03", 60, "="),
+        ("2025-04-07", 150, "="),
+        ("2025-06-02", 12, "="),
+        ("2025-08-04", 0, "="),
+    )
+    said = {}
+    for day, value, qualifier in counts:
+        store(engine, look(day, value, qualifier=qualifier))
+        judge_pending(engine, BENCH, at(day) + DAY)
+        assert enqueue_weekly_digest(engine, 1, ("slack",), at(day) + DAY * 8)
+        with reading(engine) as connection:
+            paragraphs = deliveries(connection)[-1].payload["paragraphs"]
+        said[value] = [each for each in paragraphs if each.startswith("Busy Port: ")]
+    told = [each.headline for each in all_alerts(engine) if "2025" in each.headline]
+    assert told == ["0 railcars at Busy Port on 2025-08-04: none in 1 usable look, where 96 were expected"]
+    assert said[150] == [
+        (
+            "Busy Port: 150 railcars on 2025-04-07: between the about 73 of October 2023 and the about 258 of June 2024; the last "
+            "four looks show 20 to 258. Counted by Harbour Watch."
+        )
+    ]
+    assert said[60][0].startswith("Busy Port: 60 railcars on 2025-02-03: about as many as the about 73 of")
+    assert "fewer than were ever counted here before" in said[12][0]
+
+
+def test_counts_of_a_detector_and_looks_of_long_ago_do_not_fill_the_digest(engine: Engine) -> None:
+    for day, value in (("2022-11-04", 20), ("2023-10-05", 73)):
+        store(engine, look(day, value, recorded_at=at("2025-02-04")))
+        store(engine, look(day, value, procedure="detector:1", recorded_at=at("2025-02-04")))
+    store(engine, look("2025-02-03", 30, procedure="detector:1"))
+    judge(engine, "2025-02-04")
+    assert enqueue_weekly_digest(engine, 1, ("slack",), at("2025-02-10"))
+    with reading(engine) as connection:
+        assert "too few looks" not in str(deliveries(connection)[-1].payload["paragraphs"])

@@ -184,3 +184,15 @@ def test_the_narrow_law_has_the_mean_and_variance_it_is_asked_for(mean: float, p
     assert average == pytest.approx(mean, rel=0.02)
     assert float((k * k * chance).sum()) - average**2 == pytest.approx(phi * mean, rel=0.4)
     assert float(nb.quantile(0.01, mean, size)) == float(k[np.exp(nb.log_sf(k + 1, mean, size)) <= 0.01][0])
+
+
+def test_a_few_low_looks_after_a_lasting_rise_are_no_return_to_the_level_of_old() -> None:
+    """What sets a stretch apart from all else says nothing of where it ends: that takes evidence of its own."""
+    values = np.array([*([2.0, 1.0, 3.0, 2.0] * 30), *([7.0, 5.0, 9.0, 7.0] * 18), 4.0, 4.0, 3.0, 4.0])[None]
+    found = find_levels(values, np.ones_like(values), np.isfinite(values))
+    assert found.ratio[0, 150:].tolist() == [1.0] * 46
+    assert found.ratio[0, 0] == pytest.approx(2.0 / 7.0, rel=0.1)
+    back = np.array([*values[0, :-4], *([2.0, 1.0, 3.0, 2.0] * 4)])[None]
+    returned = find_levels(back, np.ones_like(back), np.isfinite(back))
+    assert returned.ratio[0, -16:].tolist() == [1.0] * 16
+    assert returned.ratio[0, 150] == pytest.approx(3.5, rel=0.1)

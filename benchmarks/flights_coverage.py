@@ -1,29 +1,40 @@
 """How well visits are found where coverage is missing: the whole of docs/accuracy.md, in some minutes on two cores.
 
 Run: python -m benchmarks.flights_coverage > docs/accuracy.md
+With `--keep far --earlier OLD` (a copy of the document) sections are taken over from it, and the document says so.
 """
 
-from collections.abc import Iterator, Sequence
+from argparse import ArgumentParser
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from statistics import median
 
 from benchmarks.flights_accuracy import lines, measure
 from benchmarks.flights_cadence import cadence_section
-from benchmarks.flights_far import BEFORE, FLIGHTS, LEARNT_FROM, WAYS, WORLDS, Told, every_far, table
+from benchmarks.flights_far import BEFORE, FAR_KM, FLIGHTS, LEARNT_FROM, WAYS, WORLDS, Told, every_far, table
 from benchmarks.flights_masked import Cell, MaskedParis
 from benchmarks.flights_paris import NAMES
-from benchmarks.flights_real import MASK_KM, RealFlights, measure_real, samples
+from benchmarks.flights_real import MASK_KM, measure_real, samples
 from benchmarks.flights_real import lines as real_lines
 from benchmarks.flights_real import scores as real_scores
 from benchmarks.flights_reliability import by_confidence, by_probability, look_alikes, through_told
-from benchmarks.flights_synthetic import ASSUMED, MEASURED
+from benchmarks.flights_synthetic import ASSUMED, LABELS, MEASURED
 from monitor.flights.evaluation.calibration import ScoredOdds, calibrations
 from monitor.flights.evaluation.masking import STUDY_TOLERANCE, MaskedResult
 from monitor.flights.evaluation.scoring import Share
 from monitor.reports.evaluation import diagram_lines, diagrams, score_rows, score_titles
 
 PROCESSES = 2
+SECTIONS = {
+    "cadence": "At the cadence that is really polled",
+    "masked": "The same recording with reports taken away",
+    "real": "Real long flights",
+    "far": "Far from all coverage",
+}
+"""What can be kept from an earlier document, each with how its title begins."""
+_KEPT = "**This section was not made anew** when the others were: its figures are those of an earlier state of the code."
 
 _INTRODUCTION = """# Accuracy
 
@@ -138,34 +149,43 @@ _MEASURED_ON = """
 """
 
 
-def report(processes: int = PROCESSES) -> Iterator[str]:
-    """Write docs/accuracy.md, line by line."""
+def report(processes: int = PROCESSES, kept: Mapping[str, Sequence[str]] | None = None) -> Iterator[str]:
+    """Write docs/accuracy.md, line by line; of `kept` sections the lines of an earlier document stand in for measuring anew."""
+    earlier = kept or {}
     with ProcessPoolExecutor(processes) as workers:
         # What takes longest is begun first.
-        masked = MaskedParis(workers)
+        masked = None if "masked" in earlier else MaskedParis(workers)
         paris = measure()
         yield _INTRODUCTION.format(reports=f"{paris.reports:,}")
         yield ""
         yield from lines(paris)
         yield from (_REFUTED.format(evidence=told) for told in paris.evidence)
-        yield from cadence_section(workers)
-        yield _MASKED.format(minutes=STUDY_TOLERANCE.total_seconds() / 60)
-        yield ""
-        yield from _masked_section(masked)
-    folder = samples()
-    real = [] if folder is None else measure_real(processes, folder)
-    yield from _real_section(real)
-    told = every_far(processes)
-    yield from _far_section(told)
+        yield from earlier["cadence"] if "cadence" in earlier else cadence_section(workers)
+        yield from earlier["masked"] if masked is None else _masked_section(masked)
+    yield from earlier["real"] if "real" in earlier else _real_section(processes)
+    yield from earlier["far"] if "far" in earlier else _far_section(every_far(processes))
     yield _MEASURED_ON.format(
         recording=f"{paris.reports:,}",
         aircraft=paris.aircraft,
-        real=_real_words(real),
-        flights=f"{len(told):,}",
+        real=_real_words(),
+        flights=f"{2 * FLIGHTS * len(FAR_KM) * len(LABELS):,}",
     )
 
 
+def kept_sections(document: str, names: Collection[str]) -> dict[str, list[str]]:
+    """Take sections out of an earlier document, each with a sentence that says so; an unknown name is a KeyError."""
+    texts = document.split("\n## ")[1:]
+    found = {}
+    for name in names:
+        title, _, text = next(each for each in texts if each.startswith(SECTIONS[name])).partition("\n")
+        body = text.replace(_KEPT, "").strip("\n")
+        found[name] = [f"\n## {title}", "", _KEPT, "", *body.splitlines()]
+    return found
+
+
 def _masked_section(masked: MaskedParis) -> Iterator[str]:
+    yield _MASKED.format(minutes=STUDY_TOLERANCE.total_seconds() / 60)
+    yield ""
     yield "| taken away | field | heard coming | recall | precision | false visits of flights that passed | departures found | median error | recall with flight lists | attainable recall | attainable precision |"
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     cells = list(masked.cells())
@@ -206,10 +226,12 @@ def _found_three_ways(cell: Cell) -> tuple[Share, Share, Share]:
     return cell.found.arrivals, cell.listed.arrivals, cell.attainable[0]
 
 
-def _real_section(real: Sequence[RealFlights]) -> Iterator[str]:
-    if not real:
+def _real_section(processes: int) -> Iterator[str]:
+    folder = samples()
+    if folder is None:
         yield _NO_REAL
         return
+    real = measure_real(processes, folder)
     yield _REAL.format(version=version("traffic"), aircraft=real[0].aircraft)
     yield ""
     yield from real_lines(real)
@@ -253,8 +275,8 @@ def _per_thousand(share: Share) -> str:
     return f"{1000 * (share.value or 0):.1f} ({low:.1f}–{high:.1f})"
 
 
-def _real_words(real: Sequence[RealFlights]) -> str:
-    return f"the samples of `traffic` {version('traffic')} (MIT)" if real else "no long flights"
+def _real_words() -> str:
+    return f"the samples of `traffic` {version('traffic')} (MIT)" if samples() else "no long flights"
 
 
 def _drawn(found: Sequence[ScoredOdds]) -> Iterator[str]:
@@ -282,7 +304,16 @@ def _figures(cell: MaskedResult) -> str:
 
 def main() -> None:
     """Print the document."""
-    for line in report():
+    asked = ArgumentParser(description=__doc__)
+    asked.add_argument(
+        "--keep", nargs="*", choices=sorted(SECTIONS), default=[], help="sections not to measure anew"
+    )
+    asked.add_argument("--earlier", type=Path, help="the document from which they are taken")
+    options = asked.parse_args()
+    if options.keep and options.earlier is None:
+        asked.error("say with --earlier from which document the sections are taken")
+    kept = kept_sections(options.earlier.read_text(encoding="utf-8"), options.keep) if options.keep else {}
+    for line in report(kept=kept):
         print(line.rstrip("\n"), flush=True)
 
 

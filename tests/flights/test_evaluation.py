@@ -1,15 +1,17 @@
 """Taking reports away and reading again: what is still found, on real and on labelled synthetic flights."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from benchmarks.flights_attainable import attainable
-from benchmarks.flights_far import far
+from benchmarks.flights_coverage import kept_sections
+from benchmarks.flights_far import Told, far
 from benchmarks.flights_paris import places, polls, tracks
-from benchmarks.flights_reliability import HARD, look_alikes, mixed, real, real_in_region
+from benchmarks.flights_reliability import HARD, look_alikes, mixed, real, real_in_region, through_told
 from benchmarks.flights_routes import measure_routes
 from benchmarks.flights_synthetic import LABELS, MEASURED, flights, world_of
 from monitor.flights.evaluation.landing_fields import landing_fields
@@ -36,6 +38,29 @@ def test_without_a_history_visits_are_told_flights_past_are_not_and_no_look_alik
     sure = real_in_region(each for each in hard if each.region_grade == "confirmed (4)")
     assert sure.of >= 5
     assert sure.hits == sure.of
+
+
+def test_flights_past_count_as_told_at_the_place_or_in_the_region_alone() -> None:
+    def passed(grade: str, region_grade: str) -> Told:
+        return Told(100.0, False, "through", 0, grade, region_grade, 0.0, 0.0)
+
+    past = [passed("", ""), passed("presumed (2)", ""), passed("", "confirmed (3)")]
+    landed = replace(passed("confirmed (4)", ""), label="elsewhere")
+    found = through_told([*past, landed])
+    assert (found.hits, found.of) == (2, 3)
+
+
+def test_a_section_that_is_kept_says_so_once() -> None:
+    document = "# Accuracy\n\n## Real long flights\n\nforty\n\n## Far from all coverage: made up\n\nfar\n\n## Measured on\n\nx\n"
+    once = kept_sections(document, ["real"])["real"]
+    again = kept_sections("# Accuracy\n" + "\n".join(once), ["real"])["real"]
+    for lines in (once, again):
+        text = "\n".join(lines)
+        assert text.startswith("\n## Real long flights\n")
+        assert text.endswith("forty")
+        assert text.count("not made anew") == 1
+    with pytest.raises(KeyError):
+        kept_sections(document, ["nothing"])
 
 
 def test_with_a_history_the_place_is_told_and_no_look_alike_is_certain() -> None:

@@ -3,6 +3,7 @@
 SQLAlchemy is imported in `db` alone; what its callers hold of it, a connection or an error, has its name from here.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -93,13 +94,20 @@ def open_engine(url: str | URL) -> Engine:
         event.listen(server, "handle_error", _without_detail)
         return server
     # What was to be stored, and so who was heard, must not come into the log with an error.
-    engine = create_engine(parsed, hide_parameters=True)
+    engine = create_engine(parsed, hide_parameters=True, json_deserializer=_read_json)
     event.listen(engine, "connect", _prepare_sqlite)
     if path := file_of(parsed):
         _watch_file(engine, path)
     else:
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _read_json(written: str) -> Any:
+    """What was written; most of it is empty, and a look has two of these."""
+    if written == "[]":
+        return []
+    return {} if written == "{}" else json.loads(written)
 
 
 def _without_detail(context: ExceptionContext) -> None:

@@ -1,8 +1,11 @@
 """The observations: recording looks as revisions, and reading them back as they were knowable."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -320,7 +323,30 @@ def _to_row(each: Observation) -> dict[str, Any]:
 
 def observation_from_row(row: Row[Any]) -> Observation:
     """Read one row of the table as a record."""
-    values = dict(row._mapping)  # noqa: SLF001 - the documented way to read a row by name
-    key = SeriesKey(**{name: values.pop(name) for name in SERIES_KEY})
-    evidence = tuple(Evidence(**item) for item in values.pop("evidence"))
-    return Observation(series=key, evidence=evidence, **values)
+    return _reader(row._fields)(row)
+
+
+@cache
+def _reader(columns: tuple[str, ...]) -> Callable[[Row[Any]], Observation]:
+    """How rows with these columns become records; by place, because a judgement reads thousands of them."""
+    names = [each.name for each in fields(Observation)]
+    at = {name: number for number, name in enumerate(columns)}
+    if set(at) != {*names, *SERIES_KEY} - {"series"}:
+        message = f"a look is not read from the columns {', '.join(columns)}"
+        raise ValueError(message)
+    key = itemgetter(*(at[name] for name in SERIES_KEY))
+    # The columns of the series stand in for it until its key is there.
+    values = itemgetter(*(at.get(name, 0) for name in names))
+    of_series, of_evidence = names.index("series"), names.index("evidence")
+
+    def read(row: Row[Any]) -> Observation:
+        found = list(values(row))
+        found[of_series] = _series_key(*key(row))
+        found[of_evidence] = tuple(Evidence(**item) for item in found[of_evidence])
+        return Observation(*found)
+
+    return read
+
+
+# One key for all looks of a series, which come one after the other.
+_series_key = lru_cache(maxsize=1024)(SeriesKey)

@@ -29,7 +29,9 @@ _GOLDEN, _ROOT = (math.sqrt(5.0) - 1.0) / 2.0, math.sqrt(2.0)
 _CHOSEN = 1.5
 FOUND_MULTIPLES = (1.5, 2.0, 3.0, 5.0, 10.0)
 _FOUND = 0.8
-_MOST_IN_TURN, _NEARLY_ORDINARY = 2.0, 0.2
+MOST_IN_TURN = 2.0
+"""A count is told in turn while it is at most so many times likelier than the promise."""
+_NEARLY_ORDINARY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +148,14 @@ def stake(looks: Looks, expectation: Expectation, newest: int, factors: ArrayLik
             expectation.dispersion[known] * m + (m * np.minimum(expectation.se_log[known], _MOST_SE)) ** 2
         )
         rank = nb.sf(y, m, size := nb.signed_size_of(m, variance)) - 0.5 * np.exp(nb.log_pmf(y, m, size))
-        power = np.clip(rank, _LEAST_RANK, 1.0) ** -_POWER / _MEAN_OF_POWER
-        bet[known] = 1.0 - _BET + _BET * power
+        bet[known] = staked(rank)
     return bet
+
+
+def staked(rank: FloatArray) -> FloatArray:
+    """How many times the promise of a look is staked after looks of this rank (0: the most unusual); 1 on average."""
+    power: FloatArray = np.clip(rank, _LEAST_RANK, 1.0) ** -_POWER / _MEAN_OF_POWER
+    return 1.0 - _BET + _BET * power
 
 
 def judge_newest(
@@ -196,7 +203,7 @@ def spent_in_turn(looks: Looks, at_least: FloatArray, more: FloatArray) -> Float
 
     A count is never told that is more than twice as likely as the promise.
     """
-    return np.maximum(more + turn(looks) * (at_least - more), at_least / _MOST_IN_TURN)
+    return np.maximum(more + turn(looks) * (at_least - more), at_least / MOST_IN_TURN)
 
 
 def smallest_found(most_ordinary: float, expected: float, dispersion: float, looks: float) -> float | None:

@@ -1,7 +1,7 @@
 """What the judged look of a series should show (R2): counts by day of the week, or by season and trend; else as measured."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from alerts.baselines import nb
 from alerts.baselines.model import Looks, Series
 from alerts.baselines.special import FloatArray, IntArray
 from alerts.baselines.tail import (
+    MOST_IN_TURN,
     NEWEST_DAYS,
     NEWEST_LOOKS,
     Expectation,
@@ -54,6 +55,19 @@ class Usual(Protocol):
         """The smallest that is not unusual."""
 
 
+class _Edge(NamedTuple):
+    """Where what is usual today ends, each [series]."""
+
+    stake: FloatArray
+    staked: FloatArray
+    """The promise of this look times its stake."""
+    bound: FloatArray
+    """More than so many have at most that chance."""
+    at_least: FloatArray
+    """The chance of so many or more."""
+    more: FloatArray
+
+
 @dataclass(frozen=True, slots=True)
 class UsualCount:
     """What the judged look of S series should show, and how many looks before it say how closely to watch."""
@@ -94,30 +108,33 @@ class UsualCount:
         mean, size = self.of_today()
         if side == "low":
             return attainable_tail_chance(alpha, mean, size, side)
-        staked = np.clip(alpha * self._stake(), 1e-300, 0.5)
-        bound = nb.quantile(staked, mean, size)
-        at_least, more = nb.sf(np.maximum(bound, 1.0), mean, size), nb.sf(bound + 1.0, mean, size)
-        turns = np.clip((staked - more) / np.maximum(at_least - more, 1e-300), 0.0, 1.0)
-        within = (bound > mean) & (at_least <= 2.0 * staked)
-        chance = more + np.where(within, turns * (at_least - more), 0.0)
-        return np.where(alpha > 0, chance / self._stake(), 0.0)
+        edge = self._edge(alpha)
+        between = np.maximum(edge.at_least - edge.more, 1e-300)
+        turns = np.clip((edge.staked - edge.more) / between, 0.0, 1.0)
+        within = (edge.bound > mean) & (edge.at_least <= MOST_IN_TURN * edge.staked)
+        chance = edge.more + np.where(within, turns * (edge.at_least - edge.more), 0.0)
+        return np.where(alpha > 0, chance / edge.stake, 0.0)
 
     def most_ordinary(self, alpha: FloatArray) -> FloatArray:
         """The largest count today that is not unusual at `alpha`."""
-        mean, size = self.of_today()
-        staked = np.clip(alpha * self._stake(), 1e-300, 0.5)
-        bound = nb.quantile(staked, mean, size)
-        at_least, more = nb.sf(np.maximum(bound, 1.0), mean, size), nb.sf(bound + 1.0, mean, size)
-        told = (bound > np.maximum(mean, 0.0)) & (spent_in_turn(self.looks, at_least, more) <= staked)
+        mean, _ = self.of_today()
+        edge = self._edge(alpha)
+        told = edge.bound > np.maximum(mean, 0.0)
+        told &= spent_in_turn(self.looks, edge.at_least, edge.more) <= edge.staked
         # Only what is itself above its expectation counts.
-        return np.maximum(np.where(told, bound - 1.0, bound), np.floor(mean))
+        return np.maximum(np.where(told, edge.bound - 1.0, edge.bound), np.floor(mean))
 
     def least_ordinary(self, alpha: FloatArray) -> FloatArray:
         """The smallest count today that is not unusual at `alpha`."""
         return nb.quantile(1.0 - alpha, *self.of_today())
 
-    def _stake(self) -> FloatArray:
-        return stake(self.looks, self.expectation, self.newest, self._factors())
+    def _edge(self, alpha: FloatArray) -> _Edge:
+        mean, size = self.of_today()
+        times = stake(self.looks, self.expectation, self.newest, self._factors())
+        staked = np.clip(alpha * times, 1e-300, 0.5)
+        bound = nb.quantile(staked, mean, size)
+        at_least, more = nb.sf(np.maximum(bound, 1.0), mean, size), nb.sf(bound + 1.0, mean, size)
+        return _Edge(times, staked, bound, at_least, more)
 
     def _factors(self) -> FloatArray:
         return np.ones((1, self.newest)) if self.factors is None else self.factors[:, -self.newest :]

@@ -3,7 +3,7 @@
 Run: OMP_NUM_THREADS=1 python -m benchmarks.flights_speed
 Times are those of the processor (the least of several runs), so that other work on the machine does not count; the
 disk's share of storing is printed apart. The comparisons with geopandas, DuckDB's spatial extension and the traffic package run in the same process, each
-where it is installed; what is missing is said.
+where it is installed; what is missing is said. `traffic` 2.13 wants pandas below 3: put both into an environment of their own, beside what this project asks for.
 """
 
 import importlib
@@ -185,9 +185,10 @@ def _geopandas(sites: Sequence[Site], lat: Floats, lon: Floats) -> tuple[float, 
 
 
 def _duckdb(sites: Sequence[Site], lat: Floats, lon: Floats) -> tuple[float, int] | str:
-    duckdb: Any = _optional("duckdb")
-    if duckdb is None:
-        return "not installed"
+    try:
+        duckdb: Any = importlib.import_module("duckdb")
+    except ImportError as error:
+        return f"not compared: {error}"
     connection = duckdb.connect(config={"threads": 1})
     try:
         connection.load_extension("spatial")
@@ -227,9 +228,10 @@ def visits() -> None:
 
 
 def _traffic(by_aircraft: dict[str, list[Fix]], mine_s: float) -> str:
-    core: Any = _optional("traffic.core")
-    if core is None:
-        return "not installed"
+    try:
+        core: Any = importlib.import_module("traffic.core")
+    except ImportError as error:
+        return f"not compared: {error}"
     import pandas as pd  # noqa: PLC0415 - only here
 
     rows = [
@@ -303,13 +305,6 @@ def _airports() -> list[Any]:
         Field(place.elevation_ft, "France", "", place.id.upper(), place.lat, place.lon, place.site.name)
         for place in places(DATA)
     ]
-
-
-def _optional(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
 
 
 def main() -> None:

@@ -6,13 +6,13 @@ import numpy as np
 
 from alerts.baselines import nb
 from alerts.baselines.answers import Answers, answer_by_p
-from alerts.baselines.level import find_levels
+from alerts.baselines.level import LOWER_LEAST_LOOKS, find_levels
 from alerts.baselines.model import EventRate, Looks, cap_outliers, learn_rate
 from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
 ABSENCE_LEAST_EVENTS = 10
 _MOST_ALPHA = 0.05
-_SURGE, _LASTING_LOOKS = 2.0, 60
+_SURGE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def present_rate(before: Looks) -> EventRate:
         return whole
     own, ratio = before.rows(moved), levels.ratio[moved]
     surge = ratio > _SURGE * np.nanmedian(np.where(own.member, ratio, np.nan), axis=1)[:, None]
-    lasting = (own.member & levels.present[moved]).sum(axis=1) >= _LASTING_LOOKS
+    lasting = (own.member & levels.present[moved]).sum(axis=1) >= LOWER_LEAST_LOOKS
     used = np.where(lasting[:, None], levels.present[moved], ~surge)
     part = learn_rate(cap_outliers(Looks(own.counts, own.exposure, own.kind, own.member & used, own.faults)))
     for all_of_them, those in zip(whole.parts(), part.parts(), strict=True):

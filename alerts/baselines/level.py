@@ -12,7 +12,7 @@ from alerts.baselines.special import BoolArray, FloatArray, IntArray
 
 LEVEL_LEAST_LOOKS = 4
 """Looks that a new level must have shown before anything is expected of it; fewer are a surge."""
-_LOWER_LEAST_LOOKS = 30
+LOWER_LEAST_LOOKS = 30
 """Looks that a level below all before must have shown: a season of them, in which a collapse can be told before it is expected."""
 LEVEL_EVIDENCE, _EVIDENCE_BRIEF, _BRIEF = 9.0, 12.0, 3
 """Log likelihood ratios (over the dispersion) that a level takes, and one of fewer than three looks."""
@@ -232,6 +232,6 @@ def _present_level(level: FloatArray, used: BoolArray) -> FloatArray:
         each = own[starts]
         lowest = np.minimum.accumulate(np.append(np.inf, each[:-1])) > each
         lowest[0] = False
-        long = np.flatnonzero(lengths >= np.where(lowest, _LOWER_LEAST_LOOKS, LEVEL_LEAST_LOOKS))
+        long = np.flatnonzero(lengths >= np.where(lowest, LOWER_LEAST_LOOKS, LEVEL_LEAST_LOOKS))
         now[row] = each[long[-1]] if long.size else own[-1]
     return now

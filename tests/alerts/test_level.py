@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from alerts.baselines import nb
+from alerts.baselines.absence import present_rate
 from alerts.baselines.budget import FalseAlarmPromise, shares_of
 from alerts.baselines.engine import Judgement, Remembered, SideInformation, TwoSided, judge_series
 from alerts.baselines.level import find_levels
@@ -196,3 +197,11 @@ def test_a_few_low_looks_after_a_lasting_rise_are_no_return_to_the_level_of_old(
     returned = find_levels(back, np.ones_like(back), np.isfinite(back))
     assert returned.ratio[0, -16:].tolist() == [1.0] * 16
     assert returned.ratio[0, 150] == pytest.approx(3.5, rel=0.1)
+
+
+def test_a_silence_is_judged_by_the_lower_level_that_all_rules_believe_by_then() -> None:
+    """Ten months at a quarter of the level are no quiet season: by the busy years every silence would be unlikely."""
+    values = np.array([*([8.0, 6.0, 10.0, 8.0] * 30), *([2.0, 1.0, 3.0, 2.0] * 10)])[None]
+    assert present_rate(clean_looks(values)).per_exposure[0] == pytest.approx(2.0, rel=0.1)
+    # A third of a year may be its quiet part.
+    assert present_rate(clean_looks(values[:, :-24])).per_exposure[0] > 5.0

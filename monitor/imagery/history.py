@@ -341,8 +341,15 @@ def share_of(values: npt.NDArray[np.floating], share: float) -> float:
 
 def squared_distance(values: Floats32, inverse: npt.NDArray[np.float32]) -> Floats32:
     """How far each point (band, …) lies from still ground, squared, in spreads of it."""
-    flat = values.reshape(len(values), -1)
-    return np.asarray(np.einsum("bn,bn->n", flat, inverse @ flat).reshape(values.shape[1:]), np.float32)
+    root = np.linalg.cholesky(inverse.astype(np.float64)).astype(np.float32)
+    squared = np.zeros(values.shape[1:], np.float32)
+    # Band by band: a product of matrices so flat keeps all processors busy with waiting for each other.
+    for band, weights in enumerate(root.T):
+        part = values[band] * weights[band]
+        for other in range(band + 1, len(values)):
+            part += values[other] * weights[other]
+        squared += np.square(part, out=part)
+    return squared
 
 
 def chi_squared_limit(bands: int, sigma: float) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, case, delete, func, select, update
 
 from db.keys import key_table, with_keys
 from db.records import MeasureAdmission, PixelLook, SceneFailure
@@ -161,6 +161,15 @@ def admissions(connection: Connection, site_id: str) -> list[MeasureAdmission]:
     """Read which measures of a site may be judged, and why the others may not."""
     query = select(*_ADMISSION).where(measure_admission.c.site_id == site_id)
     return [MeasureAdmission(*row) for row in connection.execute(query.order_by(*_ADMISSION[1:3]))]
+
+
+def measures_decided(connection: Connection, site_ids: Collection[str]) -> dict[str, tuple[int, int]]:
+    """How many measures may be judged at each of these sites, and of how many that was decided."""
+    judged = func.sum(case((measure_admission.c.admitted, 1), else_=0))
+    query = select(measure_admission.c.site_id, judged, func.count())
+    wanted = with_keys(connection, query, [measure_admission.c.site_id], [(each,) for each in site_ids])
+    rows = connection.execute(wanted.group_by(measure_admission.c.site_id))
+    return {site_id: (may, decided) for site_id, may, decided in rows}
 
 
 def sites_admitting(connection: Connection, metric: str) -> set[str]:

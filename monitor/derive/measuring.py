@@ -74,7 +74,7 @@ class SiteStudy:
     clear: int
 
 
-class SiteHistory:
+class PassHistory:
     """What is kept of a site on one grid, for passes that are measured one after the other: brought once, what is new added.
 
     It gives what reading all of it anew for each of them would give. Few unpacked looks are held at a time.
@@ -164,7 +164,7 @@ class SiteHistory:
 
 
 def site_measures(
-    history: SiteHistory, new: PixelLook, codes: Codes | None, tiles: Sequence[Scene], now: datetime
+    history: PassHistory, new: PixelLook, codes: Codes | None, tiles: Sequence[Scene], now: datetime
 ) -> SiteMeasures:
     """Measure one pass that was just read against the looks before it; nothing where there are too few.
 
@@ -220,7 +220,7 @@ def study_site(engine: Engine, site: Site, now: datetime) -> SiteStudy | None:
         grid = site_grid(site, known[0].epsg)
         if not any(each.is_clear for each in known):
             return SiteStudy([], [], len(known), 0)
-        history = SiteHistory(engine, site, grid)
+        history = PassHistory(engine, site, grid)
         kept = history.looks()
         learned, said = study_looks(kept, grid, history.zones, history.water())
         known_by = {(each.area, each.metric): each for each in admissions(connection, site.id)}

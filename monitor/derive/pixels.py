@@ -5,10 +5,11 @@ file for all sites in it. What is learned stands in rows; a pass whose file cann
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from db.observations import record_observations
 from db.pixels import add_bytes_read, bytes_read_on, store_pixel_failure, store_pixel_look
 from db.records import PixelLook
 from monitor.derive.due_passes import DuePass, due_scenes
-from monitor.derive.measuring import SiteHistory, SiteMeasures, site_measures
+from monitor.derive.measuring import PassHistory, SiteMeasures, site_measures
 from monitor.derive.pictures import (
     DEFAULT_PICTURE_HOSTS,
     HostsByProvider,
@@ -57,8 +58,8 @@ _SITES_AT_ONCE = 16
 _ONE = RangeBudget(size=40 * 1024 * 1024, requests=24)
 _MANY = RangeBudget(size=120 * 1024 * 1024, requests=96)
 _WHOLE = RangeBudget(size=400 * 1024 * 1024, requests=2_000)
-_MOST_HELD_PX = 10_000_000
-"""Of scenes that wait to be measured: 100 MB of numbers."""
+_MOST_HELD_PX = 8_000_000
+"""Of scenes that wait to be measured: 80 MB of numbers."""
 _AT_ONCE = 2
 _MOST_TILE_CLOUD = 0.6
 _LARGEST = np.iinfo(np.uint16).max
@@ -155,7 +156,10 @@ class _Round:
     now: datetime
     reports: list[PixelReport] = field(default_factory=list)
     held: list[_Pixels] = field(default_factory=list)
-    histories: dict[tuple[str, str], SiteHistory] = field(default_factory=dict)
+    histories: dict[tuple[str, str], PassHistory] = field(default_factory=dict)
+    coarse: dict[int, NDArray[Any]] = field(default_factory=dict)
+    """The whole of a band, by the files that it was read of."""
+    alone: Lock = field(default_factory=Lock)
 
     def has_room_for(self, group: Sequence[DuePass]) -> bool:
         """Whether another scene over these sites can be held beside what is held."""
@@ -199,10 +203,10 @@ class _Round:
         with writing(self.engine) as connection:
             add_bytes_read(connection, _day(self.now), files.spent - before[0], files.requests - before[1])
 
-    def _history(self, due: DuePass) -> SiteHistory:
+    def _history(self, due: DuePass) -> PassHistory:
         key = due.site.id, due.grid.digest
         if key not in self.histories:
-            self.histories[key] = SiteHistory(self.engine, due.site, due.grid)
+            self.histories[key] = PassHistory(self.engine, due.site, due.grid)
         return self.histories[key]
 
     def _pixels(self, some: Sequence[DuePass], files: _Files, later: Sequence[DuePass]) -> list[_Pixels]:
@@ -232,23 +236,32 @@ class _Round:
         self.held = []
 
         def work(key: tuple[str, str]) -> list[PixelReport]:
-            return [self._measured(each, self.histories[key]) for each in by_site[key]]
+            history = self.histories.pop(key)
+            return [self._measured(each, history) for each in by_site.pop(key)]
 
         with ThreadPoolExecutor(_AT_ONCE) as workers:
-            done = [report for reports in workers.map(work, by_site) for report in reports]
+            done = [report for reports in workers.map(work, list(by_site)) for report in reports]
         self.reports += done
         self.histories.clear()
+        self.coarse.clear()
 
-    def _measured(self, pixels: _Pixels, history: SiteHistory) -> PixelReport:
-        before = pixels.files.spent, pixels.files.requests
+    def _measured(self, pixels: _Pixels, history: PassHistory) -> PixelReport:
         try:
-            _understand(pixels, history)
+            _understand(pixels, history, self._overview)
         except (RasterError, FeedError) as error:
             return _failed(self.engine, pixels.due, error, self.now)
-        finally:
-            if pixels.files.requests > before[1]:
-                self._charge(pixels.files, before)
         return _keep(self.engine, pixels, history, self.now)
+
+    def _overview(self, files: _Files) -> NDArray[Any]:
+        """The whole of red, coarse, read once for all sites in a scene; raises RasterError and FeedError."""
+        with self.alone:
+            if id(files) not in self.coarse:
+                before = files.spent, files.requests
+                try:
+                    self.coarse[id(files)] = files.overview("red")
+                finally:
+                    self._charge(files, before)
+            return self.coarse[id(files)]
 
 
 def _budget(sites: int) -> RangeBudget:
@@ -298,7 +311,7 @@ _TELLING = slice(BANDS.index("red"), BANDS.index("nir") + 1)
 """Red and infrared, which follow each other."""
 
 
-def _understand(pixels: _Pixels, history: SiteHistory) -> None:
+def _understand(pixels: _Pixels, history: PassHistory, overview: Callable[[_Files], NDArray[Any]]) -> None:
     """Decide by pixels whether an offset is to be taken off."""
     if pixels.numbers is None:
         return
@@ -309,11 +322,11 @@ def _understand(pixels: _Pixels, history: SiteHistory) -> None:
     decision = decide_offset(red, nir, pixels.clear, usual)
     cloud = pixels.due.scene.cloud_share
     if decision.offset is None and cloud is not None and cloud <= _MOST_TILE_CLOUD:
-        decision = decide_offset(red, nir, pixels.clear, usual, pixels.files.overview("red"))
+        decision = decide_offset(red, nir, pixels.clear, usual, overview(pixels.files))
     pixels.offset = decision
 
 
-def _keep(engine: Engine, pixels: _Pixels, history: SiteHistory, now: datetime) -> PixelReport:
+def _keep(engine: Engine, pixels: _Pixels, history: PassHistory, now: datetime) -> PixelReport:
     """Put a look on the site's grid, measure it, and store all of it in one transaction."""
     due, scene, zones = pixels.due, pixels.due.scene, history.zones
     whole = doubled(pixels.classes)

@@ -102,23 +102,28 @@ def clear_pixels(classes: SceneClasses, roofs: Bools | None = None) -> Bools:
     return ~(widened(thick, _WIDENED_PX) | thin | (classes > _MOST_CLASS))
 
 
-@dataclass(frozen=True, slots=True)
-class Sky:
-    """What one pass says of each pixel (20 m): looked at and called cloud while the ground around is clear; clear, and water."""
-
-    looked: Bools
-    cloudy: Bools
-    clear: Bools
-    water: Bools
+Sky = npt.NDArray[np.uint8]
+"""What one pass says of each pixel (20 m), a bit each: many are held at once."""
+_AROUND_CLEAR_BIT, _CLOUDY_BIT, _CLEAR_BIT, _WATER_BIT = 0, 1, 2, 3
 
 
 def sky_of(classes: SceneClasses) -> Sky:
-    """Read one pass for what many of them tell together."""
+    """Read one pass for what many of them tell together: of false cloud, and of water."""
     cloud, shown = _CLOUDY[classes], classes > _DEFECTIVE
     around = box_mean((shown & ~cloud).astype(np.float32), _AROUND_PX) >= _AROUND_CLEAR
-    return Sky(
-        around & shown, around & cloud, shown & ~cloud & (classes != SHADOW), np.asarray(classes == WATER)
-    )
+    said = (around & shown, around & cloud, shown & ~cloud & (classes != SHADOW), classes == WATER)
+    found = np.zeros(classes.shape, np.uint8)
+    for bit, each in enumerate(said):
+        found |= each.astype(np.uint8) << np.uint8(bit)
+    return found
+
+
+def _counted(passes: Sequence[Sky], bit: int) -> npt.NDArray[np.int32]:
+    """In how many passes each pixel has this bit."""
+    found = np.zeros(passes[0].shape, np.int32)
+    for each in passes:
+        found += (each >> np.uint8(bit)) & np.uint8(1)
+    return found
 
 
 _CLOUDY = np.zeros(256, bool)
@@ -132,10 +137,7 @@ def false_cloud(passes: Sequence[Sky]) -> Bools | None:
     """
     if len(passes) < LEAST_LOOKS_FOR_ROOFS:
         return None
-    looked, cloudy = np.zeros((2, *passes[0].looked.shape), np.int32)
-    for each in passes:
-        looked += each.looked
-        cloudy += each.cloudy
+    looked, cloudy = (_counted(passes, bit) for bit in (_AROUND_CLEAR_BIT, _CLOUDY_BIT))
     return np.asarray((looked >= LEAST_LOOKS_FOR_ROOFS // 2) & (cloudy > _ROOF_SHARE * looked))
 
 
@@ -143,10 +145,7 @@ def water_of(passes: Sequence[Sky]) -> Bools | None:
     """Which pixels are water in at least three of ten clear looks; None without any pass."""
     if not passes:
         return None
-    clear, water = np.zeros((2, *passes[0].clear.shape), np.int32)
-    for each in passes:
-        clear += each.clear
-        water += each.water
+    clear, water = (_counted(passes, bit) for bit in (_CLEAR_BIT, _WATER_BIT))
     return np.asarray((water > 0) & (water >= _WATER_SHARE * clear))
 
 

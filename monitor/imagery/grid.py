@@ -218,12 +218,16 @@ def read_band(
 
 
 def blocks_around(raster: Raster, grids: Sequence[PixelGrid]) -> list[tuple[int, int]]:
-    """Where in a file (offset, size) the blocks of a rectangle around these grids stand."""
+    """Where in a file (offset, size) the blocks of a rectangle around these grids stand; nowhere where it lies beside them."""
     bounds = [grid.bounds for grid in grids]
     west, south = (min(each[place] for each in bounds) for place in (0, 1))
     east, north = (max(each[place] for each in bounds) for place in (2, 3))
     with raster.level(None) as full:
-        return list(blocks_of(full, frame_around(full, (west, south, east, north)), (1,)))
+        try:
+            frame = frame_around(full, (west, south, east, north))
+        except RasterError:
+            return []
+        return list(blocks_of(full, frame, (1,)))
 
 
 def read_overview(raster: Raster) -> npt.NDArray[Any]:

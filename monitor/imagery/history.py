@@ -325,24 +325,42 @@ def still_ground(points: Floats32) -> npt.NDArray[np.float32]:
         covariance = np.cov(kept).reshape(bands, bands) + _STEADY * np.eye(bands)
         inverse = np.linalg.inv(covariance).astype(np.float32)
         squared = squared_distance(points, inverse)
-        kept = points[:, squared <= share_of(squared, _NEAREST)]
-    scale = share_of(squared, 0.5) / chi_squared_limit(bands, 0.0)
+        kept = points[:, squared <= quantile_of(squared, _NEAREST)]
+    scale = quantile_of(squared, 0.5) / chi_squared_limit(bands, 0.0)
     return np.asarray(inverse / max(scale, _STEADY), np.float32)
 
 
-def share_of(values: npt.NDArray[np.floating], share: float) -> float:
-    """What so large a share of these values lies below, as `numpy.quantile` has it, in one pass over them."""
-    place = share * (values.size - 1)
-    low = int(place)
-    high = min(low + 1, values.size - 1)
-    ordered = np.partition(values.ravel(), (low, high))
-    return float(ordered[low] + (place - low) * (float(ordered[high]) - float(ordered[low])))
+def quantile_of(values: npt.NDArray[np.floating], share: float) -> float:
+    """What so large a share of these values lies below, as `numpy.quantile` has it."""
+    return quantiles_of(values, (share,))[0]
+
+
+def quantiles_of(values: npt.NDArray[np.floating], shares: Sequence[float]) -> list[float]:
+    """The same for several shares, in one pass over the values."""
+    last = values.size - 1
+    places = [share * last for share in shares]
+    lows = [int(place) for place in places]
+    ordered = np.partition(
+        values.ravel(), sorted({min(each, last) for low in lows for each in (low, low + 1)})
+    )
+    found = []
+    for place, low in zip(places, lows, strict=True):
+        one, other = float(ordered[low]), float(ordered[min(low + 1, last)])
+        found.append(one + (place - low) * (other - one))
+    return found
 
 
 def squared_distance(values: Floats32, inverse: npt.NDArray[np.float32]) -> Floats32:
     """How far each point (band, …) lies from still ground, squared, in spreads of it."""
-    flat = values.reshape(len(values), -1)
-    return np.asarray(np.einsum("bn,bn->n", flat, inverse @ flat).reshape(values.shape[1:]), np.float32)
+    root = np.linalg.cholesky(inverse.astype(np.float64)).astype(np.float32)
+    squared = np.zeros(values.shape[1:], np.float32)
+    # Band by band: a product of matrices so flat keeps all processors busy with waiting for each other.
+    for band, weights in enumerate(root.T):
+        part = values[band] * weights[band]
+        for other in range(band + 1, len(values)):
+            part += values[other] * weights[other]
+        squared += np.square(part, out=part)
+    return squared
 
 
 def chi_squared_limit(bands: int, sigma: float) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.imagery.grid import Bools, Floats32
-from monitor.imagery.history import share_of
+from monitor.imagery.history import quantile_of, quantiles_of
 from monitor.sites.geodesy import Floats
 
 WORTH_MENDING_PX = 0.15
@@ -56,12 +56,16 @@ def moved(values: Floats32, south: float, east: float) -> Floats32:
     for axis, by in ((-2, south), (-1, east)):
         whole = int(np.floor(by))
         share = by - whole
-        places = np.arange(values.shape[axis]) + whole
-        parts = [
-            values.take(np.clip(places + step, 0, len(places) - 1), axis) * np.float32(weight)
-            for step, weight in zip((-1, 0, 1, 2), _cubic(share), strict=True)
-        ]
-        values = parts[0] + parts[1] + parts[2] + parts[3]
+        size = values.shape[axis]
+        wide = values.take(np.clip(np.arange(-1, size + 2) + whole, 0, size - 1), axis)
+        rest = () if axis == -1 else (slice(None),)
+        first, *others = (
+            (wide[(..., slice(step, step + size), *rest)], np.float32(weight))
+            for step, weight in enumerate(_cubic(share))
+        )
+        values = first[0] * first[1]
+        for part, weight in others:
+            values += part * weight
     return values
 
 
@@ -78,7 +82,7 @@ def _cubic(share: float) -> tuple[float, float, float, float]:
 def _flattened(values: Floats32, held: Bools) -> Floats:
     """The picture about its own middle, nothing where it is not held."""
     inside = values[held]
-    low, middle, high = (share_of(inside, each) for each in (0.01, 0.5, 0.99))
+    low, middle, high = quantiles_of(inside, (0.01, 0.5, 0.99))
     return np.where(held, np.clip(values, low, high) - middle, 0.0)
 
 
@@ -102,7 +106,7 @@ def _refined(ours: Floats, theirs: Floats, held: Bools, south: float, east: floa
     for _ in range(_ROUNDS):
         rest: Floats = fixed - moved(picture, south, east).ravel().take(inner)
         size = np.abs(rest)
-        rest[size > share_of(size, _TRIMMED)] = 0.0
+        rest[size > quantile_of(size, _TRIMMED)] = 0.0
         weighed = slopes * (rest != 0.0)
         # Two unknowns: the normal equations are as good as any other way, and take one pass.
         down_by, right_by = np.linalg.lstsq(weighed @ slopes.T, weighed @ rest, rcond=None)[0].tolist()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.engine import Connection
-from db.pixels import PixelSummary, admissions, bytes_read_on, pixel_summaries
+from db.pixels import PixelSummary, bytes_read_on, measures_decided, pixel_summaries
 from monitor.sites import Site
 
 _MB = 1024 * 1024
@@ -36,14 +36,13 @@ class PixelStatus:
 
 def pixel_status(connection: Connection, sites: Sequence[Site], mb_a_day: int, now: datetime) -> PixelStatus:
     """Read how far it is."""
-    known = pixel_summaries(connection, [site.id for site in sites])
-    found = tuple(_site(connection, site, known.get(site.id, _NOTHING)) for site in sites)
+    ids = [site.id for site in sites]
+    known, decided = pixel_summaries(connection, ids), measures_decided(connection, ids)
+    found = tuple(_site(each, known.get(each, _NOTHING), *decided.get(each, (0, 0))) for each in ids)
     read = bytes_read_on(connection, f"{now:%Y-%m-%d}")
     words = f"Read today (UTC): {read / _MB:,.1f} MB of at most about {mb_a_day:,} MB (imagery_mb_a_day)."
     return PixelStatus(found, read, mb_a_day * _MB, words)
 
 
-def _site(connection: Connection, site: Site, read: PixelSummary) -> SitePixels:
-    decided = admissions(connection, site.id)
-    judged = sum(each.admitted for each in decided)
-    return SitePixels(site.id, read.passes, read.clear, judged, len(decided) - judged, read.read_at)
+def _site(site_id: str, read: PixelSummary, judged: int, decided: int) -> SitePixels:
+    return SitePixels(site_id, read.passes, read.clear, judged, decided - judged, read.read_at)

@@ -141,6 +141,23 @@ def test_a_signature_that_ran_out_is_asked_for_anew_once() -> None:
     assert caught.value.status == 404
 
 
+def test_signed_addresses_are_kept_of_the_files_that_are_read_and_not_for_ever() -> None:
+    archive = BurstArchive(WORLD)
+    passes = [RadarPass(at) for at in times(FIRST, 4)]
+    links = [
+        each.links[layer]
+        for one in passes
+        for each in archive.scenes(one, BURSTS[:1])
+        for layer in ("vv", "vh", "mask")
+    ]
+    reader = files(archive)["opera-rtc"]
+    part = {"Range": "bytes=0-99"}
+    for link in [*links, links[-1], links[0]]:
+        assert reader.request("GET", link, purpose="data", headers=part, accept=(206,)).status == 206
+    asked = [host for host, *_ in archive.asked].count(ARCHIVE)
+    assert asked == len(links) + 1, "the newest is known, that of the first pass is asked for anew"
+
+
 def test_a_token_that_is_no_good_says_what_to_do_and_ends_the_round(engine: Engine) -> None:
     archive = BurstArchive(WORLD)
     store(engine, archive.scenes(RadarPass(times(FIRST, 1)[0])))
@@ -215,7 +232,7 @@ def test_no_more_is_read_in_a_day_than_is_allowed_and_of_copies_the_newest(engin
 
 
 def test_a_large_aircraft_on_the_apron_is_found_and_its_count_says_what_it_may_be(
-    sqlite_engine: Engine,
+    sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = BurstArchive(WORLD)
     quiet = [RadarPass(at) for at in times(FIRST, 26)]
@@ -242,5 +259,16 @@ def test_a_large_aircraft_on_the_apron_is_found_and_its_count_says_what_it_may_b
     if bright:
         assert bright[-1].value == max(each.value or 0 for each in bright)
     before = [(each.look_key, each.value) for each in counted]
+    with monkeypatch.context() as settled:
+        settled.setattr(
+            "monitor.derive.radar_measuring.study_aircraft",
+            lambda *_: pytest.fail("what is settled is not tried again"),
+        )
+        again = study_radar(sqlite_engine, SITE, NOW + timedelta(days=1))
+    assert decided["apron", AIRCRAFT] in again.admissions
+    with reading(sqlite_engine) as connection:
+        assert {(each.area, each.metric): each.words for each in radar_admissions(connection, SITE.id)} == {
+            key: each.words for key, each in decided.items()
+        }
     study_radar(sqlite_engine, SITE, NOW, anew=True)
     assert [(each.look_key, each.value) for each in stored(sqlite_engine, AIRCRAFT)] == before

@@ -31,7 +31,7 @@ from monitor.imagery.history import (
     departure,
     middle_of,
     of_season,
-    share_of,
+    quantiles_of,
     usual_of,
 )
 from monitor.imagery.kept import packed, packed_masks, unpacked, unpacked_masks
@@ -146,8 +146,8 @@ def test_the_fast_way_says_what_the_plain_formulas_say(missing: float) -> None:
             steep = np.maximum(steep, step)
     assert np.allclose(shown.spread, np.hypot(found.spread, 0.1 * steep), rtol=1e-5)
     values = rng.normal(0, 1, 1_001).astype(np.float32)
-    for share_wanted in (0.0, 0.01, 0.5, 0.9, 1.0):
-        assert share_of(values, share_wanted) == pytest.approx(float(np.quantile(values, share_wanted)))
+    wanted = (0.0, 0.01, 0.5, 0.9, 1.0)
+    assert quantiles_of(values, wanted) == pytest.approx(np.quantile(values, wanted).tolist())
 
 
 def test_the_season_is_that_of_the_day_in_other_years_too_and_a_new_place_borrows() -> None:

@@ -19,6 +19,7 @@ from monitor.app import App
 from monitor.feeds import Provider, Scope
 from monitor.feeds.providers import known_providers
 from monitor.poll.plan import in_turn, troubled
+from monitor.reports.pixels import pixel_status
 from monitor.reports.radar import radar_sentences
 from monitor.reports.status import feed_days, gather_status, watched_24h_by_site, with_passes
 from monitor.web.views.feeds_view import feeds_page
@@ -111,7 +112,7 @@ def statements(told: Rig, work: Callable[[Sequence[str]], object], sites: Sequen
     return len(asked)
 
 
-@pytest.mark.parametrize("what", ["status", "passes", "feeds", "metrics", "api", "radar"])
+@pytest.mark.parametrize("what", ["status", "passes", "feeds", "metrics", "api", "radar", "pixels"])
 def test_what_is_said_of_all_sites_is_asked_of_all_at_once(
     told: Rig, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -125,6 +126,9 @@ def test_what_is_said_of_all_sites_is_asked_of_all_at_once(
                 return with_passes(app, gather_status(app, NOW))
             case "feeds":
                 return feeds_page(app, NOW)
+            case "pixels":
+                with reading(app.engine) as connection:
+                    return pixel_status(connection, list(app.sites.values()), 1, NOW)
             case "radar":
                 with reading(app.engine) as connection:
                     asked = ({"copernicus": STATISTICS}, ())

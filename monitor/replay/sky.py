@@ -40,7 +40,7 @@ _SOIL = (0.105, 0.125, 0.135, 0.200, 0.230)
 _BALLAST = (0.110, 0.120, 0.130, 0.150, 0.180)
 _SOIL_SPREAD, _BALLAST_SPREAD, _BAND_SPREAD = 0.45, 0.15, 0.08
 """Of the logarithm of reflectance: how soil and roofs differ from place to place, ballast from place to place, one band from the others."""
-_GRAINS = ((1, 0.30), (3, 0.25), (10, 0.25), (40, 0.20))
+_GRAINS = ((1, 0.25), (2, 0.20), (4, 0.20), (10, 0.15), (40, 0.20))
 """Sizes of what the ground is made of, in pixels, and their shares of its variance."""
 _GROWN_SHARE, _TRACK_GROWN, _TRACK_HALF_M = 0.6, 0.15, 12.0
 _GREEN_FROM, _GREEN_UNTIL, _EARLIER_DAYS, _TURNS_IN_DAYS = 125.0, 285.0, 7.0, 9.0
@@ -274,7 +274,7 @@ class Sky:
             shape = tuple(size + 2 * _MARGIN_PX for size in self._grid.shape)
             tone, grows = _grains(shape, rng), _grains(shape, rng)
             beside = np.stack([_grains(shape, rng) for _ in BANDS])
-            grown = np.clip(0.5 + (grows - np.quantile(grows, 1 - _GROWN_SHARE)), 0, 1)
+            grown = np.clip(0.5 + 0.6 * (grows - np.quantile(grows, 1 - _GROWN_SHARE)), 0, 1)
             near = self._near_track()
             grown = np.where(near, _TRACK_GROWN * grown, grown)
             spread = np.where(near, _BALLAST_SPREAD, _SOIL_SPREAD)
@@ -339,7 +339,7 @@ def _grains(shape: Sequence[int], rng: np.random.Generator) -> NDArray[np.float3
     """A random surface of unit spread, made of pieces of several sizes."""
     total = np.zeros(tuple(shape), np.float32)
     for size, share in _GRAINS:
-        part = box_mean(rng.normal(0, 1, tuple(shape)).astype(np.float32), size)
+        part = box_mean(box_mean(rng.normal(0, 1, tuple(shape)).astype(np.float32), size), size)
         total += np.float32(np.sqrt(share)) * part / part.std()
     return np.asarray(total / total.std(), np.float32)
 

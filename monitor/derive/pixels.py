@@ -53,7 +53,7 @@ from monitor.imagery.grid import (
     site_grid,
     zones_of,
 )
-from monitor.imagery.history import UsualPixels, steepness, usual_of
+from monitor.imagery.history import UsualPixels, usual_of
 from monitor.imagery.kept import packed, unpacked
 from monitor.imagery.looks import WHOLE_SITE, pass_looks
 from monitor.imagery.map_zone import map_of
@@ -427,14 +427,11 @@ def _put_right(pixels: _Pixels, shift: Shift) -> NDArray[np.uint8]:
     assert pixels.numbers is not None
     assert pixels.offset.offset is not None
     held = pixels.clear & (pixels.numbers > 0).all(axis=0)
+    # Between pixels an edge can be put right only roughly. That is kept: what is left of it is in the spread that the place's own looks
+    # show, and a departure allows for it. Left out, a line of three pixels in fields would be seen in hardly any look.
     whole = moved(held.astype(np.float32), shift.south, shift.east) > _WHOLLY
-    if pixels.usual is not None:
-        # Between pixels an edge can be put right only roughly: what is left of it is no change.
-        whole &= (steepness(pixels.usual.middle) < _STEEP).all(axis=0)
     numbers = np.rint(np.clip(moved(pixels.numbers.astype(np.float32), shift.south, shift.east), 1, _LARGEST))
     return encode(numbers.astype(np.uint16), pixels.offset.offset, whole)
 
 
 _WHOLLY = 0.999
-_STEEP = 16.0
-"""Codes between neighbours: a tenth of a pixel is then half of what two dates differ by anyway."""

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-FOLDER, FILE = HERE / "railhead-2023", "passes.csv"
+FOLDER, DEMO, FILE = HERE / "railhead-2023", HERE / "demo", "passes.csv"
 COLUMNS = ("at", "platform", "cloud", "thin", "snow", "refined", "wagons", "rake")
-BEGINS, ENDS = datetime(2021, 3, 1, 2, 16, tzinfo=UTC), datetime(2023, 11, 1, tzinfo=UTC)
+BEGINS, ENDS = datetime(2022, 3, 1, 2, 16, tzinfo=UTC), datetime(2023, 11, 1, tzinfo=UTC)
 SHIPPED_SEED = 1
 RISES = datetime(2023, 6, 5, tzinfo=UTC)
 """The invented day of the shipped scenario, four months before anybody wrote of it."""
@@ -95,8 +95,12 @@ def write(folder: Path, seed: int, rises: datetime) -> None:
 
 
 def main() -> None:
-    """Write the shipped file, or that of another seed and rise."""
-    folder, seed, rise = sys.argv[1:] or (str(FOLDER), str(SHIPPED_SEED), RISES.isoformat())
+    """Write the shipped files, or that of another seed and rise."""
+    if not sys.argv[1:]:
+        write(FOLDER, SHIPPED_SEED, RISES)
+        write(DEMO, SHIPPED_SEED, SAID_TO_RISE)
+        return
+    folder, seed, rise = sys.argv[1:]
     write(Path(folder), int(seed), datetime.fromisoformat(rise))
 
 

@@ -32,14 +32,14 @@ from monitor.sites import Site
 HOST = "scenario.invalid"
 LISTED_AFTER = timedelta(hours=4)
 COLLECTION = "sentinel-2-l2a"
-_MARGIN_PX = 40
+MARGIN_PX = 40
 _SHADOW, _VEGETATION, _CLOUD, _SNOW = 3, 4, 9, 11
 _GREEN = (0.035, 0.060, 0.040, 0.350, 0.170)
 _DRY = (0.070, 0.090, 0.110, 0.190, 0.240)
 _SOIL = (0.105, 0.125, 0.135, 0.200, 0.230)
-_BALLAST = (0.110, 0.120, 0.130, 0.150, 0.180)
-_SOIL_SPREAD, _BALLAST_SPREAD, _BAND_SPREAD = 0.45, 0.15, 0.08
-"""Of the logarithm of reflectance: how soil and roofs differ from place to place, ballast from place to place, one band from the others."""
+_BED = (0.090, 0.105, 0.100, 0.210, 0.170)
+_SOIL_SPREAD, _BED_SPREAD, _BAND_SPREAD = 0.45, 0.25, 0.08
+"""Of the logarithm of reflectance: how soil and roofs differ from place to place, the bed of the track along it, one band from the others."""
 _GRAINS = ((1, 0.25), (2, 0.20), (4, 0.20), (10, 0.15), (40, 0.20))
 """Sizes of what the ground is made of, in pixels, and their shares of its variance."""
 _GROWN_SHARE, _TRACK_GROWN, _TRACK_HALF_M = 0.6, 0.15, 12.0
@@ -167,7 +167,7 @@ class Sky:
     def _bounds(self) -> tuple[float, float, float, float]:
         """West, south, east and north of the tile in degrees."""
         left, low, right, high = self._grid.bounds
-        margin = _MARGIN_PX * 10
+        margin = MARGIN_PX * 10
         to_degrees = Transformer.from_crs(self._grid.epsg, 4326, always_xy=True)
         lons, lats = to_degrees.transform(
             [left - margin, right + margin, left - margin, right + margin],
@@ -191,8 +191,7 @@ class Sky:
         return self._files[one.name]
 
     def _written(self, one: SkyPass) -> dict[str, bytes]:
-        rng = np.random.default_rng([self.seed, int(one.at.timestamp())])
-        reflectance, classes = self._shown(one, rng)
+        reflectance, classes = self.shown(one)
         numbers = np.clip(np.rint(reflectance * 10_000), 1, 60_000).astype(np.uint16)
         colours = np.clip(numbers[list(_VISUAL)].astype(np.float32) / 3_000 * 254, 1, 255).astype(np.uint8)
         files = {"scl": self._tif(classes[np.newaxis, ::2, ::2], 20.0), "visual": self._tif(colours, 10.0)}
@@ -203,7 +202,7 @@ class Sky:
 
     def _tif(self, pixels: NDArray[Any], size: float) -> bytes:
         bands, height, width = pixels.shape
-        margin = _MARGIN_PX * 10
+        margin = MARGIN_PX * 10
         with MemoryFile() as memory:
             with memory.open(
                 driver="GTiff",
@@ -222,8 +221,9 @@ class Sky:
                 written.write(pixels)
             return bytes(memory.read())
 
-    def _shown(self, one: SkyPass, rng: np.random.Generator) -> tuple[Landscape, NDArray[np.uint8]]:
-        """What the satellite sees of the place, and which classes somebody gave its pixels."""
+    def shown(self, one: SkyPass) -> tuple[Landscape, NDArray[np.uint8]]:
+        """What the satellite sees of the place, a margin around it, and which classes somebody gave its pixels."""
+        rng = np.random.default_rng([self.seed, int(one.at.timestamp())])
         scene = self._seasonal(one.at, rng)
         self._stand(scene, one)
         if one.snow:
@@ -242,7 +242,7 @@ class Sky:
         axis = self._track.axis
         if not one.wagons or axis is None:
             return
-        inner = scene[:, _MARGIN_PX:-_MARGIN_PX, _MARGIN_PX:-_MARGIN_PX]
+        inner = scene[:, MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
         before = encode_reflectance(inner, np.ones(self._grid.shape, bool))
         rake = train(axis, one.wagons * WAGON_M, np.random.default_rng([self.seed, 3, one.rake]))
         drawn, _, _ = plant(before, self._grid, rake)
@@ -271,16 +271,16 @@ class Sky:
         """Bare ground (band, row, column) with a margin around the grid, and the share of each pixel on which something grows."""
         if self._ground is None:
             rng = np.random.default_rng(self.seed)
-            shape = tuple(size + 2 * _MARGIN_PX for size in self._grid.shape)
+            shape = tuple(size + 2 * MARGIN_PX for size in self._grid.shape)
             tone, grows = _grains(shape, rng), _grains(shape, rng)
             beside = np.stack([_grains(shape, rng) for _ in BANDS])
             grown = np.clip(0.5 + 0.6 * (grows - np.quantile(grows, 1 - _GROWN_SHARE)), 0, 1)
             near = self._near_track()
             grown = np.where(near, _TRACK_GROWN * grown, grown)
-            spread = np.where(near, _BALLAST_SPREAD, _SOIL_SPREAD)
+            spread = np.where(near, _BED_SPREAD, _SOIL_SPREAD)
             level = np.where(
                 near,
-                np.array(_BALLAST)[:, np.newaxis, np.newaxis],
+                np.array(_BED)[:, np.newaxis, np.newaxis],
                 np.array(_SOIL)[:, np.newaxis, np.newaxis],
             )
             soil = level * np.exp(spread * tone + _BAND_SPREAD * beside)
@@ -288,14 +288,14 @@ class Sky:
         return self._ground
 
     def _near_track(self) -> NDArray[np.bool_]:
-        """Which pixels, margin included, are ballast."""
+        """Which pixels, margin included, are the bed of the track."""
         axis = self._track.axis
         inner = (
             np.zeros(self._grid.shape, bool)
             if axis is None
             else self._grid.covers(axis.buffer(_TRACK_HALF_M))
         )
-        return np.pad(inner, _MARGIN_PX)
+        return np.pad(inner, MARGIN_PX)
 
 
 def _interval(said: object, now: datetime) -> tuple[datetime, datetime]:

@@ -96,7 +96,9 @@ def page(port: int, path: str) -> str:
 
 def measured(folder: Path) -> dict[str, dict[str, Any]]:
     """What stands in the database of each site whose pixels were read."""
-    engine = open_engine(f"sqlite:///{folder / 'sitewatch.db'}")
+    if not (folder / "var" / "sitewatch.db").exists():
+        return {}
+    engine = open_engine(f"sqlite:///{folder / 'var' / 'sitewatch.db'}")
     try:
         with reading(engine) as connection:
             found = {name: looks(connection, site_id=name, metric="passes", area="") for name in PLACES}

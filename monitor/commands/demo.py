@@ -39,7 +39,7 @@ def demo(
         Path, typer.Option(metavar="DIR", help="The scenario: a folder with a scenario.toml.")
     ] = DEMO_SCENARIO,
 ) -> None:
-    """Show sitewatch at work: replay two years in half a minute, and look at them on the page.
+    """Show sitewatch at work: replay two years in about a minute, and look at them on the page.
 
     The replay runs through the program's own code into a database of its own, which is deleted at the end.
     The scenario's own files stand in for the network, and messages go nowhere. What of them was recorded, reconstructed

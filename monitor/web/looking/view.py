@@ -28,7 +28,7 @@ from monitor.imports.faults import ImportFault
 from monitor.reports.agreement import PairRecord, SharedCount, pair_records, scene_of, shared_counts
 from monitor.sites import Area, Site
 from monitor.sites.faults import SitesFault
-from monitor.web.views.comparison import Comparison, ShownPicture, shown_pictures
+from monitor.web.views.comparison import BeforeAfter, ShownPicture, shown_pictures
 from monitor.web.views.map_data import plain_map_data
 
 _A_DAY = timedelta(days=1)
@@ -69,7 +69,7 @@ class PicturesPage:
     site: Site
     pictures: Sequence[ShownPicture]
     after: ShownPicture | None
-    comparison: Comparison | None
+    comparison: BeforeAfter | None
     counts: Sequence[CountRow]
     shared: Sequence[SharedCount]
     pairs: Sequence[PairRecord]
@@ -128,7 +128,7 @@ def pictures_page(
         site=site,
         pictures=shown,
         after=after,
-        comparison=Comparison(site.name, before, after) if before and after else None,
+        comparison=BeforeAfter(site.name, before, after) if before and after else None,
         counts=[_row(each) for each in of_scene],
         shared=shared_counts(of_scene),
         pairs=pair_records(every),

@@ -30,7 +30,7 @@ from db.silences import Silence, silences
 from db.sites import site_names
 from monitor.app import App
 from monitor.reports.evidence import polls_of_alert
-from monitor.web.views.comparison import Comparison, around, shown_pictures
+from monitor.web.views.comparison import BeforeAfter, around, shown_pictures
 from monitor.web.views.message_previews import (
     EmailPreview,
     SlackPreview,
@@ -134,7 +134,7 @@ class AlertPage:
     email: EmailPreview
     silences: tuple[Silence, ...]
     zone: str
-    comparison: Comparison | None
+    comparison: BeforeAfter | None
     """What was seen of the site before it, and then."""
     panel: Panel | None
     """The counts that the alert is about, where the site is still watched."""
@@ -204,7 +204,7 @@ def alert_page(
     )
 
 
-def _pictured(comparison: Comparison | None) -> tuple[str, ...]:
+def _pictured(comparison: BeforeAfter | None) -> tuple[str, ...]:
     two = () if comparison is None else (comparison.before, comparison.after)
     return tuple(each.made.attribution for each in two)
 

@@ -25,7 +25,7 @@ class ShownPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class BeforeAfter:
     """Two pictures of one site, the older one first."""
 
     name: str
@@ -48,12 +48,12 @@ def shown_pictures(connection: Connection, site_id: str, now: datetime) -> list[
     ]
 
 
-def newest_two(name: str, shown: Sequence[ShownPicture]) -> Comparison | None:
+def newest_two(name: str, shown: Sequence[ShownPicture]) -> BeforeAfter | None:
     """The newest picture beside the one before it; None where there are not two."""
-    return Comparison(name, shown[1], shown[0]) if len(shown) > 1 else None
+    return BeforeAfter(name, shown[1], shown[0]) if len(shown) > 1 else None
 
 
-def around(alert: Alert, shown: Sequence[ShownPicture]) -> Comparison | None:
+def around(alert: Alert, shown: Sequence[ShownPicture]) -> BeforeAfter | None:
     """What was seen when an alert opened beside what was seen before it; None where nothing is kept of either.
 
     The picture is that of a scene in the alert's evidence, else the first one taken from then on.
@@ -69,7 +69,7 @@ def around(alert: Alert, shown: Sequence[ShownPicture]) -> Comparison | None:
     if after is None:
         return None
     earlier = [each for each in shown if each.made.acquired_at < min(after.made.acquired_at, _began(alert))]
-    return Comparison(alert.site_name, earlier[0], after) if earlier else None
+    return BeforeAfter(alert.site_name, earlier[0], after) if earlier else None
 
 
 def _began(alert: Alert) -> datetime:

@@ -19,7 +19,7 @@ from monitor.app import App
 from monitor.reports.sources import visit_attributions
 from monitor.sites import Site
 from monitor.web.charts.data import chart_data
-from monitor.web.views.comparison import Comparison, newest_two, shown_pictures
+from monitor.web.views.comparison import BeforeAfter, newest_two, shown_pictures
 from monitor.web.views.imagery_view import SitePicture, measurable
 from monitor.web.views.overview import OverviewReader, SiteCard
 from monitor.web.views.panels import Panel, PanelReader, Topic, panel_attributions, topics
@@ -75,7 +75,7 @@ class SitePage:
 
     card: SiteCard
     picture: SitePicture
-    comparison: Comparison | None
+    comparison: BeforeAfter | None
     """Its two newest pictures."""
     links: tuple[TopicLink, ...]
     subjects: tuple[SubjectLink, ...]

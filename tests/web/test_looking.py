@@ -18,7 +18,7 @@ from db.imagery import insert_scenes
 from db.observations import looks
 from db.records import Observation, Scene
 from monitor.web.views.comparison import around, shown_pictures
-from tests.kit.web_rig import NOW, Rig, picture, png, rig, tell_story
+from tests.kit.web_rig import NOW, Rig, picture, png, rig, tell_anew
 
 PATH = "/sites/busy-port/look"
 FRAME = {
@@ -87,7 +87,9 @@ def test_the_page_shows_two_pictures_upon_each_other(page: Rig) -> None:
     assert "data-compare" in text
     assert text.index(f"item={OLD}") < text.index(f"item={NEW}"), "before stands before after"
     assert '<input type="range" id="slide"' in text
-    assert page.client.get("/sites/busy-port").text.count(f'href="{PATH}"') == 1
+    assert page.client.get("/sites/busy-port").text.count(f'href="{PATH}"') == 2, (
+        "beside the picture and under the two"
+    )
 
 
 def test_every_kept_picture_has_an_address(page: Rig) -> None:
@@ -286,7 +288,7 @@ def test_one_picture_of_each_month_stays_and_any_two_can_be_compared(page: Rig) 
 
 
 def test_the_page_of_the_site_and_of_its_alert_show_before_and_after_without_a_script(page: Rig) -> None:
-    tell_story(page.app)
+    tell_anew(page.app)
     show(page.app.engine, "S2B_BETWEEN", 20)
     with reading(page.app.engine) as connection:
         (alert,) = alerts(connection, site_id="busy-port")
@@ -309,7 +311,7 @@ def test_the_page_of_the_site_and_of_its_alert_show_before_and_after_without_a_s
 
 
 def test_an_alert_that_came_before_any_picture_shows_none(page: Rig) -> None:
-    tell_story(page.app)
+    tell_anew(page.app)
     with reading(page.app.engine) as connection:
         (told,) = alerts(connection, site_id="busy-port")
         shown = shown_pictures(connection, "busy-port", NOW)
@@ -323,7 +325,7 @@ def test_an_alert_that_came_before_any_picture_shows_none(page: Rig) -> None:
 
 
 def test_the_scene_that_an_alert_rests_on_is_shown_whichever_came_first(page: Rig) -> None:
-    tell_story(page.app)
+    tell_anew(page.app)
     show(page.app.engine, "S2B_LATER", 1)
     with reading(page.app.engine) as connection:
         (told,) = alerts(connection, site_id="busy-port")

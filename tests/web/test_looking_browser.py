@@ -10,7 +10,7 @@ from db.alerts import alerts
 from db.engine import open_engine, reading
 from db.migrate import migrate
 from tests.kit.browser_rig import AXE, PHONE, Served, reader, serving, started_for_tests
-from tests.kit.web_rig import png, rig, tell_story
+from tests.kit.web_rig import png, rig, tell_anew
 from tests.web.test_looking import NEW, OLD, PATH, show
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
@@ -30,7 +30,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 def test_before_and_after_on_the_site_and_on_its_alert_by_keyboard(served: Served, tmp_path: Path) -> None:
-    tell_story(served.made.app)
+    tell_anew(served.made.app)
     with reading(served.made.app.engine) as connection:
         (alert,) = alerts(connection, site_id="busy-port")
     with started_for_tests() as browser:

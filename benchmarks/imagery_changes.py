@@ -191,7 +191,7 @@ def real_planted(
                 if found.value is not None:
                     lines[size].append(found.scaled > highest)
     for size, seen in lines.items():
-        print(f"| the real series, bare ground | {size:,.0f} m² | {_rate(seen)} |")
+        print(f"| the real series, bare ground | {size:,.0f} m² | {rate_words(seen)} |")
 
 
 def _look(codes: Codes, usual: object, zone: Zone) -> Look:
@@ -205,7 +205,8 @@ def _ninth(said: Said, place: int) -> float | None:
     return float(np.quantile(values, 0.9, method="higher")) if len(values) >= 8 else None
 
 
-def _rate(seen: Sequence[bool]) -> str:
+def rate_words(seen: Sequence[bool]) -> str:
+    """A share with its interval of 95 % (Wilson)."""
     n = len(seen)
     if not n:
         return "none tried"
@@ -259,7 +260,7 @@ def trains(kept: Sequence[KeptLook], grid: PixelGrid, zone: Zone, name: str) -> 
         )
     usual_most = np.quantile(found[280.0], 0.95, method="higher")
     print(
-        f"| {name} | 280 → 1,000 m in one clear look | {_rate([each > usual_most for each in found[1_000.0]])} | | |"
+        f"| {name} | 280 → 1,000 m in one clear look | {rate_words([each > usual_most for each in found[1_000.0]])} | | |"
     )
 
 
@@ -344,7 +345,7 @@ def planted(name: str, grid: PixelGrid, kept: Sequence[KeptLook]) -> None:
                 if found.value is not None:
                     lines[size].append(found.scaled > highest)
     for size, seen in lines.items():
-        print(f"| {name}, invented years | {size:,.0f} m² | {_rate(seen)} |")
+        print(f"| {name}, invented years | {size:,.0f} m² | {rate_words(seen)} |")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from monitor.app import App
     from monitor.replay.scenario import Scenario
 
-SEEDS_SCENARIO = Path("scenarios/seeds")
+DEMO_SCENARIO = Path("scenarios/demo")
 _LAST_PORT = 65_535
 
 
@@ -37,9 +37,9 @@ def demo(
     ] = 30,
     scenario: Annotated[
         Path, typer.Option(metavar="DIR", help="The scenario: a folder with a scenario.toml.")
-    ] = SEEDS_SCENARIO,
+    ] = DEMO_SCENARIO,
 ) -> None:
-    """Show sitewatch at work: replay two years in half a minute, and look at them on the page.
+    """Show sitewatch at work: replay two years in about a minute, and look at them on the page.
 
     The replay runs through the program's own code into a database of its own, which is deleted at the end.
     The scenario's own files stand in for the network, and messages go nowhere. What of them was recorded, reconstructed

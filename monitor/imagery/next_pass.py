@@ -12,7 +12,7 @@ from monitor.imagery.looks import PASS_EXPOSURE_GATE
 PASS_WINDOW = timedelta(days=60)
 REPEAT_CYCLES_DAYS = (
     (re.compile(r"sentinel-1[a-d]"), 12),
-    (re.compile(r"sentinel-2[a-d]"), 10),
+    (re.compile(r"(invented-)?sentinel-2[a-d]"), 10),
     (re.compile(r"landsat-[89]"), 16),
 )
 """Days after which a satellite flies the same track again (ESA's and USGS's mission pages)."""

@@ -27,15 +27,17 @@ from monitor.replay.scenario import (
     Scenario,
     ScenarioError,
     ScenarioFile,
+    ScenarioSky,
     load_scenario,
     read_recordings,
 )
+from monitor.replay.sky import HOST, Sky, sky_passes
 from monitor.replay.timeline import Wakes, lapse_moments, poll_timer, slot_of
 from monitor.replay.transport import RecordedTransport
 from monitor.sites import Site
 
 REPLAY_OWNER = "replay"
-_NOWHERE = "https://scenario.invalid/"
+_NOWHERE = f"https://{HOST}/"
 ReplayProgress = Callable[[float], None]
 """Called with the share of the scenario's time that has passed, 0 to 1."""
 
@@ -91,7 +93,28 @@ def _build(scenario: Scenario, database_url: str, clock: SteppedClock) -> App:
     )
     app = build_app(scenario_settings(scenario, database_url), transport=transport)
     intervals.update({name: feed.provider.interval_s for name, feed in app.feeds.items()})
+    transport.skies.update(_skies(scenario, app.sites))
     return app
+
+
+def _skies(scenario: Scenario, sites: Mapping[str, Site]) -> dict[str, Sky]:
+    """The invented passes by the provider that lists them; raises ScenarioError."""
+    return {each.provider: _sky(each, sites) for each in scenario.skies}
+
+
+def _sky(each: ScenarioSky, sites: Mapping[str, Site]) -> Sky:
+    site = sites.get(each.site)
+    if site is None or not any(area.id == each.area and area.geometry is not None for area in site.areas):
+        raise ScenarioError(
+            f"{each.file}: its passes are over the area {each.area} of {each.site}, which is not drawn there: draw it "
+            "in the sites file of the scenario."
+        )
+    try:
+        return Sky(site, each.area, each.seed, sky_passes(each.file))
+    except OSError as error:
+        raise ScenarioError(f"The passes {each.file} cannot be read: {error.strerror}.") from None
+    except (KeyError, ValueError) as error:
+        raise ScenarioError(f"{each.file} is no list of passes: {error!r}.") from None
 
 
 def scenario_settings(scenario: Scenario, database_url: str) -> Settings:
@@ -190,8 +213,18 @@ class _Loop:
     def _finish(self) -> None:
         now = self._clock.now
         pipeline.derive(self._app, now)
+        if self._scenario.skies:
+            self._look(now)
         pipeline.judge(self._app, now, not_before=self._scenario.start)
         pipeline.deliver(self._app, self._clock, REPLAY_OWNER)
+
+    def _look(self, now: datetime) -> None:
+        """Read the passes that are due, and make their pictures, until nothing more is."""
+        while any(report.read for report in pipeline.read_pixels(self._app, now)):
+            pass
+        while any(report.made for report in pipeline.make_pictures(self._app, now)):
+            pass
+        pipeline.tell_pictures(self._app, now)
 
     def _take_in(self, moment: datetime, recorded_at: datetime) -> None:
         records = [replace(each, recorded_at=recorded_at) for each in self._arrivals.get(moment, ())]

@@ -58,6 +58,15 @@ class Recording(ScenarioFile):
     purpose: Literal["data", "canary", "token", "page"] = "data"
 
 
+class ScenarioSky(ScenarioFile):
+    """Passes over one site, whose pixels are invented: `file` lists them, `seed` draws the ground, trains stand on the area `area`."""
+
+    provider: str
+    site: str
+    area: str
+    seed: int
+
+
 class ScenarioProvider(ProviderSettings):
     """A provider of the scenario: polled in its active windows (without any: all the time), for some sites or all."""
 
@@ -74,6 +83,7 @@ class Scenario(_Strict):
     sites: Path
     observations: tuple[ScenarioFile, ...] = ()
     recordings: tuple[Recording, ...] = ()
+    skies: tuple[ScenarioSky, ...] = ()
     channels: tuple[str, ...] = ("log",)
     providers: dict[str, ScenarioProvider] = Field(default_factory=dict)
     lapse_after_days: float = 90
@@ -89,7 +99,7 @@ class Scenario(_Strict):
     @property
     def mark(self) -> ScenarioMark:
         """What the database of a replay says of itself."""
-        files = [*self.observations, *self.recordings]
+        files = [*self.observations, *self.recordings, *self.skies]
         return ScenarioMark(
             self.title, tuple(ScenarioPart(each.file.name, each.provenance, each.origin) for each in files)
         )
@@ -123,6 +133,7 @@ def load_scenario(folder: Path) -> Scenario:
             "sites": folder / scenario.sites,
             "observations": tuple(_inside(folder, each) for each in scenario.observations),
             "recordings": tuple(_inside(folder, each) for each in scenario.recordings),
+            "skies": tuple(_inside(folder, each) for each in scenario.skies),
         }
     )
     _check_names(path, found)
@@ -147,6 +158,15 @@ def _check_names(path: Path, scenario: Scenario) -> None:
                     f"{path}: answers in {recording.file.name} are {recording.provenance}, and stand there under the "
                     f"provider {name}. {_named_for(recording.provenance)}"
                 )
+    for sky in scenario.skies:
+        if sky.provenance != "invented" or sky.provider not in scenario.providers:
+            raise ScenarioError(
+                f"{path}: the pixels of {sky.file.name} are invented, and listed by one of its providers: say so, and name it "
+                "invented-NAME under [providers]."
+            )
+        answered.setdefault(sky.provider, set()).add(sky.provenance)
+        if provenance_of(sky.provider) != "invented":
+            raise ScenarioError(f"{path}: {sky.provider} lists invented pixels. {_named_for('invented')}")
     for name, settings in scenario.providers.items():
         provenance = provenance_of(name)
         if provenance == "recorded" and not answered[name]:

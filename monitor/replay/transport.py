@@ -7,6 +7,7 @@ from datetime import datetime
 import httpx
 
 from monitor.replay.scenario import RecordedResponse
+from monitor.replay.sky import HOST, Sky
 
 
 class RecordedTransport(httpx.BaseTransport):
@@ -20,9 +21,12 @@ class RecordedTransport(httpx.BaseTransport):
         recorded: Iterable[RecordedResponse],
         slot_of: Callable[[str, datetime], int],
         clock: Callable[[], datetime],
+        skies: Mapping[str, Sky] | None = None,
     ) -> None:
         self._slot_of = slot_of
         self._clock = clock
+        self.skies = dict(skies or {})
+        """The invented passes by the provider that lists them."""
         self._queues: dict[tuple[str, str], deque[RecordedResponse]] = {}
         for each in recorded:
             self._queues.setdefault((each.provider, each.purpose), deque()).append(each)
@@ -31,10 +35,18 @@ class RecordedTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request from the recording."""
         tag: Mapping[str, str] = request.extensions["sitewatch"]
+        if request.url.host == HOST and (sky := self._sky(request, tag["provider"])) is not None:
+            return sky.search(request, self._clock()) if tag["provider"] in self.skies else sky.file(request)
         found = self._next(tag["provider"], tag["purpose"])
         if found is None or found.status is None:
             raise httpx.ConnectError("nothing was recorded for this request", request=request)
         return httpx.Response(found.status, headers=dict(found.headers), content=found.body, request=request)
+
+    def _sky(self, request: httpx.Request, provider: str) -> Sky | None:
+        if provider in self.skies:
+            return self.skies[provider] if request.url.path.endswith("/search") else None
+        site = request.url.path.split("/")[1]
+        return next((each for each in self.skies.values() if each.site.id == site), None)
 
     def _next(self, provider: str, purpose: str) -> RecordedResponse | None:
         queue = self._queues.get((provider, purpose), deque())

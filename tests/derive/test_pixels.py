@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 from shapely import LineString, box
@@ -20,9 +21,13 @@ from db.records import Observation
 from db.schema import pixel_look
 from monitor.derive.measuring import study_site, study_where_due
 from monitor.derive.pictures import PICTURE_CAPS
-from monitor.derive.pixels import PixelReport, read_passes
+from monitor.derive.pixels import PixelReport, Reference, codes_in_place, read_passes
 from monitor.feeds.ranges import BLOCK_BYTES
+from monitor.imagery.classes import box_mean
+from monitor.imagery.codes import MISSING, Codes
+from monitor.imagery.history import departure, usual_of
 from monitor.imagery.planting import ROOF, Planted
+from monitor.imagery.shift import WORTH_MENDING_PX, moved
 from monitor.imagery.windows import projected
 from monitor.sites import Area, Site
 from monitor.sites.geometry import area_km2
@@ -321,3 +326,34 @@ def test_each_block_of_a_file_is_read_once_for_all_sites_in_it(sqlite_engine: En
 
 
 WHOLE_TILE = replace(SITE, id="tile", areas=(), geometry=box(WEST, SOUTH, WEST + 0.12, SOUTH + 0.06))
+
+
+def test_a_narrow_line_through_fields_is_seen_in_looks_that_were_laid_in_place() -> None:
+    """Looks of one place lie some 0.2 pixels apart each way, so most are laid anew, and a line of rails is all edge."""
+    rng = np.random.default_rng(4)
+    fields = box_mean(rng.normal(0, 1, (120, 160)).astype(np.float32), 2) * 0.15 + 0.25
+    ground = np.stack([fields * share for share in (0.3, 0.4, 0.4, 1.0, 0.8)]).astype(np.float32)
+    line = np.zeros((120, 160), bool)
+    line[59:61, 10:150] = True
+    ground[:, line] = np.array([0.09, 0.10, 0.10, 0.14, 0.17], np.float32)[:, np.newaxis]
+    clear = np.ones(line.shape, bool)
+    kept: list[Codes] = []
+    laid = 0
+    for _ in range(16):
+        south, east = (float(each) for each in rng.uniform(-0.3, 0.3, 2))
+        noisy = moved(ground, south, east) + rng.normal(0, 0.003, ground.shape)
+        numbers = np.rint(noisy * 10_000).clip(1).astype(np.uint16)
+        before = Reference(kept[-9:]) if kept else None
+        codes, shift = codes_in_place(numbers, 0, clear, before)
+        assert codes is not None
+        laid += shift.size > WORTH_MENDING_PX
+        kept.append(codes)
+    assert laid >= 8
+    inner = np.zeros_like(line)
+    inner[5:-5, 5:-5] = True
+    held = [(codes[0][line & inner] != MISSING).mean() for codes in kept]
+    assert min(held) > 0.9
+    shown = departure(kept[-1], usual_of(kept[:-1]), inner & ~line)
+    assert not shown.fault
+    assert shown.seen[line & inner].all()
+    assert shown.left[line & inner].mean() < 0.02, "what is left at its edges is no change"

@@ -18,7 +18,7 @@ from db.alerts import alerts
 from db.engine import reading
 from monitor.app import App
 from monitor.commands import say
-from monitor.commands.demo import SEEDS_SCENARIO
+from monitor.commands.demo import DEMO_SCENARIO
 from monitor.ops.logs import configure
 from monitor.replay.run import run_scenario
 from monitor.replay.scenario import load_scenario
@@ -114,9 +114,9 @@ def main() -> None:
     configure("auto", ())
     logging.disable(logging.ERROR)  # the scenario has feeds that fail
     with tempfile.TemporaryDirectory() as scratch, started() as browser:
-        app = run_scenario(ROOT / SEEDS_SCENARIO, f"sqlite:///{scratch}/pictures.db")
+        app = run_scenario(ROOT / DEMO_SCENARIO, f"sqlite:///{scratch}/pictures.db")
         try:
-            take_all(app, load_scenario(ROOT / SEEDS_SCENARIO).end, browser, FOLDER)
+            take_all(app, load_scenario(ROOT / DEMO_SCENARIO).end, browser, FOLDER)
         finally:
             app.close()
     README_PICTURE.write_text(wrap(FOLDER / "first-look-light.png", MOST_HEIGHT), encoding="utf-8")

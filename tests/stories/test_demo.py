@@ -9,14 +9,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from monitor.commands.demo import SEEDS_SCENARIO, run_demo
+from monitor.commands.demo import DEMO_SCENARIO, run_demo
 from monitor.errors import InputError, WorkFailed
+from monitor.replay.scenario import load_scenario
+from monitor.sites.load import load_sites
 from tests.kit.cast import write_cast
 from tests.kit.program import PATIENCE_S, ROOT, Program, environment
 
@@ -138,9 +140,26 @@ def test_a_folder_without_scenario_is_said(tmp_path: Path) -> None:
         run_demo(tmp_path, 0, 0, print, threading.Event())
 
 
+def test_the_demo_watches_the_shipped_sites_and_one_line_that_was_invented() -> None:
+    scenario = load_scenario(ROOT / DEMO_SCENARIO)
+    shown, shipped = (load_sites(each).by_id for each in (scenario.sites, ROOT / "sites.geojson"))
+    sidings = next(each for each in shown["kp-tumangang"].areas if each.id == "sidings")
+    assert sidings.geometry is not None
+    named = [
+        replace(each, geometry=None) if each.id == "sidings" else each for each in shown["kp-tumangang"].areas
+    ]
+    same = {
+        name: replace(each, feature={}, areas=tuple(named) if name == "kp-tumangang" else each.areas)
+        for name, each in shown.items()
+    }
+    assert same == {name: replace(each, feature={}) for name, each in shipped.items()}
+    (sky,) = scenario.skies
+    assert sky.provenance == "invented"
+
+
 def test_the_seeds_are_shown_as_a_person_sees_them(tmp_path: Path) -> None:
     command = "import typer; from monitor.commands.demo import demo; typer.run(demo)"
-    options = ("--port", "0", "--speed", "0", "--scenario", str(ROOT / SEEDS_SCENARIO))
+    options = ("--port", "0", "--speed", "0", "--scenario", str(ROOT / "scenarios" / "seeds"))
     errors = tmp_path / "log.txt"
     scratch = tmp_path / "scratch"
     scratch.mkdir()

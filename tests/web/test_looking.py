@@ -1,7 +1,9 @@
 """A person's work with the pictures of a site: counts that correct themselves and stand side by side, parts that are drawn."""
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from db.alerts import alerts
 from db.cutouts import picture_of, pictures, store_cutout
 from db.engine import reading, writing
 from db.imagery import insert_scenes
 from db.observations import looks
 from db.records import Observation, Scene
-from tests.kit.web_rig import NOW, Rig, picture, png, rig
+from monitor.web.views.comparison import around, shown_pictures
+from tests.kit.web_rig import NOW, Rig, picture, png, rig, tell_anew
 
 PATH = "/sites/busy-port/look"
 FRAME = {
@@ -83,7 +87,9 @@ def test_the_page_shows_two_pictures_upon_each_other(page: Rig) -> None:
     assert "data-compare" in text
     assert text.index(f"item={OLD}") < text.index(f"item={NEW}"), "before stands before after"
     assert '<input type="range" id="slide"' in text
-    assert page.client.get("/sites/busy-port").text.count(f'href="{PATH}"') == 1
+    assert page.client.get("/sites/busy-port").text.count(f'href="{PATH}"') == 2, (
+        "beside the picture and under the two"
+    )
 
 
 def test_every_kept_picture_has_an_address(page: Rig) -> None:
@@ -279,3 +285,53 @@ def test_one_picture_of_each_month_stays_and_any_two_can_be_compared(page: Rig) 
     assert f"item={one.item_id}" in html
     assert f"item={other.item_id}" in html
     assert "data-compare" in html
+
+
+def test_the_page_of_the_site_and_of_its_alert_show_before_and_after_without_a_script(page: Rig) -> None:
+    tell_anew(page.app)
+    show(page.app.engine, "S2B_BETWEEN", 20)
+    with reading(page.app.engine) as connection:
+        (alert,) = alerts(connection, site_id="busy-port")
+    compared = {
+        "/sites/busy-port": ("S2B_BETWEEN", NEW),
+        f"/alerts/{alert.id}": ("S2B_BETWEEN", NEW),
+    }
+    for path, (before, after) in compared.items():
+        section = page.client.get(path).text.split('id="compare-title"')[1].split("</section>")[0]
+        found = re.findall(
+            r'<img src="[^"]*item=(\w+)&amp;taken[^"]*" width="\d+" height="\d+" alt="(\w+):', section
+        )
+        assert found == [(before, "Before"), (after, "After")]
+        assert "data-needs-script hidden" in section, (
+            "without a script there is no slider to be tried in vain"
+        )
+        assert section.count("Contains modified Copernicus Sentinel data 2023") == 2, (
+            "both say whose they are"
+        )
+
+
+def test_an_alert_that_came_before_any_picture_shows_none(page: Rig) -> None:
+    tell_anew(page.app)
+    with reading(page.app.engine) as connection:
+        (told,) = alerts(connection, site_id="busy-port")
+        shown = shown_pictures(connection, "busy-port", NOW)
+    assert around(told, []) is None
+    (newest, oldest) = shown
+    assert around(told, [newest]) is None, "nothing was seen before it"
+    assert around(told, [oldest]) is None, "nothing was seen since"
+    both = around(told, shown)
+    assert both is not None
+    assert (both.before.scene, both.after.scene) == (OLD, NEW)
+
+
+def test_the_scene_that_an_alert_rests_on_is_shown_whichever_came_first(page: Rig) -> None:
+    tell_anew(page.app)
+    show(page.app.engine, "S2B_LATER", 1)
+    with reading(page.app.engine) as connection:
+        (told,) = alerts(connection, site_id="busy-port")
+        shown = shown_pictures(connection, "busy-port", NOW)
+    assert (around(told, shown) or pytest.fail("two are kept")).after.scene == NEW
+    scene = {"kind": "scene", "ref": "earth-search/sentinel-2-l2a/S2B_LATER", "text": ""}
+    entries = [{**each, "evidence": [*each["evidence"], scene]} for each in told.details["entries"]]
+    resting = replace(told, details={**told.details, "entries": entries})
+    assert (around(resting, shown) or pytest.fail("two are kept")).after.scene == "S2B_LATER"

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from db.engine import open_engine
+from db.alerts import alerts
+from db.engine import open_engine, reading
 from db.migrate import migrate
 from tests.kit.browser_rig import AXE, PHONE, Served, reader, serving, started_for_tests
-from tests.kit.web_rig import png, rig
+from tests.kit.web_rig import png, rig, tell_anew
 from tests.web.test_looking import NEW, OLD, PATH, show
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
@@ -26,6 +27,44 @@ def served(tmp_path: Path) -> Iterator[Served]:
         with serving(made.page) as address:
             yield Served(made, address)
     engine.dispose()
+
+
+def test_before_and_after_on_the_site_and_on_its_alert_by_keyboard(served: Served, tmp_path: Path) -> None:
+    tell_anew(served.made.app)
+    with reading(served.made.app.engine) as connection:
+        (alert,) = alerts(connection, site_id="busy-port")
+    with started_for_tests() as browser:
+        for path in ("/sites/busy-port", f"/alerts/{alert.id}"):
+            _slid_by_keyboard(served, browser, path, tmp_path)
+            with reader(served, browser, java_script_enabled=False) as page:
+                page.goto(f"{served.address}{path}")
+                assert page.locator(".compare img").count() == 2
+                boxes = [page.locator(".compare img").nth(each).bounding_box() for each in (0, 1)]
+                assert boxes[0] != boxes[1], "without a script they stand side by side"
+                assert not page.locator("#slide").is_visible()
+
+
+def _slid_by_keyboard(served: Served, browser: Browser, path: str, folder: Path) -> None:
+    with reader(served, browser) as page:
+        page.goto(f"{served.address}{path}")
+        page.wait_for_selector(".compare.sliding")
+        page.locator("#slide").focus()
+        for _ in range(10):
+            page.keyboard.press("ArrowRight")
+        assert page.locator("#slide").input_value() == "60"
+        after = page.locator(".compare img").nth(1)
+        assert after.evaluate("(each) => each.style.clipPath") == "inset(0px 0px 0px 60%)"
+        with page.expect_response(f"**{path}*"):
+            page.evaluate(
+                "document.body.dispatchEvent(new CustomEvent('sitewatch:changed', { bubbles: true }))"
+            )
+        page.wait_for_timeout(300)
+        assert page.locator(".compare.sliding #slide").is_visible(), "fresh words leave the slider as it is"
+        page.locator(".compare").screenshot(path=folder / "compare.png")
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        faults = [each["id"] for each in found["violations"]]
+    assert faults == []
 
 
 def test_two_dates_a_siding_and_a_count(served: Served) -> None:

@@ -20,7 +20,6 @@ from alerts.words import (
     subject_phrase,
     utc,
 )
-from db.cutouts import pictures
 from db.engine import Connection
 from db.observations import looks
 from db.records import Cutout, Observation
@@ -29,7 +28,7 @@ from monitor.imports.faults import ImportFault
 from monitor.reports.agreement import PairRecord, SharedCount, pair_records, scene_of, shared_counts
 from monitor.sites import Area, Site
 from monitor.sites.faults import SitesFault
-from monitor.web.views.imagery_view import picture_caption, picture_url
+from monitor.web.views.comparison import BeforeAfter, ShownPicture, shown_pictures
 from monitor.web.views.map_data import plain_map_data
 
 _A_DAY = timedelta(days=1)
@@ -37,20 +36,6 @@ COMPARATORS = {
     "" if sign == "=" else sign: words.strip() or "exactly" for sign, (words, _) in QUALIFIERS.items()
 }
 CERTAINTIES = ("", "high", "medium", "low")
-
-
-@dataclass(frozen=True, slots=True)
-class ShownPicture:
-    """One picture of a site, with the words beside it."""
-
-    made: Cutout
-    url: str
-    caption: str
-
-    @property
-    def scene(self) -> str:
-        """The id of its scene."""
-        return self.made.item_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +69,7 @@ class PicturesPage:
     site: Site
     pictures: Sequence[ShownPicture]
     after: ShownPicture | None
-    before: ShownPicture | None
-    together: bool
-    """Whether both show the same frame, so that one can lie upon the other."""
+    comparison: BeforeAfter | None
     counts: Sequence[CountRow]
     shared: Sequence[SharedCount]
     pairs: Sequence[PairRecord]
@@ -132,7 +115,7 @@ def pictures_page(
     drawing_faults: Sequence[SitesFault] = (),
 ) -> PicturesPage:
     """Read one site's pictures and what people said of them."""
-    shown = [_shown(each, now) for each in pictures(connection, site.id)]
+    shown = shown_pictures(connection, site.id, now)
     after = _picked(shown, chosen.scene, 0)
     rest = [each for each in shown if each is not after]
     before = _picked(rest, chosen.other, 0)
@@ -145,8 +128,7 @@ def pictures_page(
         site=site,
         pictures=shown,
         after=after,
-        before=before,
-        together=bool(before and after and _same_frame(before.made, after.made)),
+        comparison=BeforeAfter(site.name, before, after) if before and after else None,
         counts=[_row(each) for each in of_scene],
         shared=shared_counts(of_scene),
         pairs=pair_records(every),
@@ -167,18 +149,9 @@ def pictures_page(
     )
 
 
-def _shown(made: Cutout, now: datetime) -> ShownPicture:
-    return ShownPicture(made, picture_url(made), picture_caption(made, now))
-
-
 def _picked(shown: Sequence[ShownPicture], scene: str, place: int) -> ShownPicture | None:
     named = next((each for each in shown if each.scene == scene), None)
     return named or (shown[place] if len(shown) > place else None)
-
-
-def _same_frame(one: Cutout, other: Cutout) -> bool:
-    frame = ("crs", "west", "south", "east", "north")
-    return bool(one.bounds) and all(one.bounds.get(name) == other.bounds.get(name) for name in frame)
 
 
 def _row(look: Observation) -> CountRow:

@@ -31,6 +31,7 @@ from db.silences import Silence, silences
 from db.sites import site_names
 from monitor.app import App
 from monitor.reports.evidence import polls_of_alert
+from monitor.web.views.comparison import BeforeAfter, around, shown_pictures
 from monitor.web.views.flight_map import FlightMap, flight_map
 from monitor.web.views.message_previews import (
     EmailPreview,
@@ -135,6 +136,8 @@ class AlertPage:
     email: EmailPreview
     silences: tuple[Silence, ...]
     zone: str
+    comparison: BeforeAfter | None
+    """What was seen of the site before it, and then."""
     panel: Panel | None
     """The counts that the alert is about, where the site is still watched."""
     said: Mapping[int, str]
@@ -170,6 +173,7 @@ def alert_page(
     delivery = delivery_of(told, owed)
     message = compose_within(connection, delivery, app.settings.public_url)
     panel = _panel(connection, app, alert, now)
+    comparison = around(alert, shown_pictures(connection, alert.site_id, now))
     cause = causes_of(connection, [alert.id]).get(alert.id)
     kinds = {each.seq: event_words(each) for each in life}
     return AlertPage(
@@ -186,6 +190,7 @@ def alert_page(
             if each.site_id == alert.site_id and each.metric in {"", alert.metric}
         ),
         zone=alert.details["timezone"],
+        comparison=comparison,
         panel=panel,
         said=kinds,
         sent=bool(notified_alerts(connection, [alert.id])),
@@ -197,8 +202,21 @@ def alert_page(
             each for each in alerts_of_incident(connection, alert.incident_id) if each.id != alert.id
         ),
         flights=flight_map(connection, app, alert),
-        data=tuple(each_once([*alert_attributions(alert), *panel_attributions(panel, app.sources)])),
+        data=tuple(
+            each_once(
+                [
+                    *alert_attributions(alert),
+                    *panel_attributions(panel, app.sources),
+                    *_pictured(comparison),
+                ]
+            )
+        ),
     )
+
+
+def _pictured(comparison: BeforeAfter | None) -> tuple[str, ...]:
+    two = () if comparison is None else (comparison.before, comparison.after)
+    return tuple(each.made.attribution for each in two)
 
 
 def _panel(connection: Connection, app: App, alert: Alert, now: datetime) -> Panel | None:

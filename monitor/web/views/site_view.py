@@ -19,6 +19,7 @@ from monitor.app import App
 from monitor.reports.sources import visit_attributions
 from monitor.sites import Site
 from monitor.web.charts.data import chart_data
+from monitor.web.views.comparison import BeforeAfter, newest_two, shown_pictures
 from monitor.web.views.imagery_view import SitePicture, measurable
 from monitor.web.views.overview import OverviewReader, SiteCard
 from monitor.web.views.panels import Panel, PanelReader, Topic, panel_attributions, topics
@@ -74,6 +75,8 @@ class SitePage:
 
     card: SiteCard
     picture: SitePicture
+    comparison: BeforeAfter | None
+    """Its two newest pictures."""
     links: tuple[TopicLink, ...]
     subjects: tuple[SubjectLink, ...]
     panel: Panel | None
@@ -112,12 +115,13 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     has_visits = site.flies or site.is_region
     visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if has_visits else []
     remarks, picture = notes(connection, site.id), overview_reader.picture(site)
+    shown = shown_pictures(connection, site.id, now)
     data = each_once(
         [
             *panel_attributions(panel, app.sources),
             *(said for each in remarks for said in app.sources.statement(each)),
             *(said for some in visit_attributions(connection, visits, app.sources).values() for said in some),
-            picture.attribution,
+            *(each.made.attribution for each in shown[:2]),
             *(said for each in told for said in alert_attributions(each)),
             *overview_reader.sources_of(site),
         ]
@@ -125,6 +129,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     return SitePage(
         card=overview_reader.card(site, charted=False),
         picture=picture,
+        comparison=newest_two(site.name, shown),
         links=tuple(_links(known, chosen)),
         subjects=tuple(_subject_links(known, chosen, overview_reader.names)),
         panel=panel,

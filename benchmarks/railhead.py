@@ -30,7 +30,7 @@ from monitor.imagery.map_zone import map_of_site
 from monitor.imagery.measures import TRACK, Measured, look_against, measure
 from monitor.imagery.observed import PROCEDURE
 from monitor.imagery.study import Admission, KeptLook, seasons, study_looks
-from monitor.replay.sky import MARGIN_PX, Sky, SkyPass, sky_passes
+from monitor.replay.sky import MARGIN_PX, InventedSky, SkyPass, sky_passes
 from monitor.sites import Site
 from monitor.sites.kinds import KINDS
 from monitor.sites.load import load_sites
@@ -66,7 +66,7 @@ def story(site: Site, seed: int, rises: datetime) -> Story:
     with tempfile.TemporaryDirectory() as scratch:
         write(Path(scratch), seed, rises)
         passes = sky_passes(Path(scratch) / "passes.csv")
-    kept = list(_kept(Sky(site, AREA, seed, passes), passes, grid, zones))
+    kept = list(_kept(InventedSky(site, AREA, seed, passes), passes, grid, zones))
     water = np.zeros(grid.shape, bool)
     learned, said = study_looks([each for each in kept if each.at < rises], grid, zones, water)
     found = [(one.look.at, each) for one in said for each in one.found if each.metric == TRACK]
@@ -89,7 +89,9 @@ def story(site: Site, seed: int, rises: datetime) -> Story:
     )
 
 
-def _kept(sky: Sky, passes: Sequence[SkyPass], grid: PixelGrid, zones: Sequence[Zone]) -> Iterator[KeptLook]:
+def _kept(
+    sky: InventedSky, passes: Sequence[SkyPass], grid: PixelGrid, zones: Sequence[Zone]
+) -> Iterator[KeptLook]:
     """The looks that are clear enough, each laid on those before it."""
     before: list[Codes] = []
     inner = slice(MARGIN_PX, -MARGIN_PX)

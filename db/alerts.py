@@ -1,21 +1,40 @@
 """Alerts and their events: the append-only life, and the current row as a cache over it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
-from db.keys import key_table, with_keys
-from db.records import Alert, AlertEvent, ObservationKey, SeriesKey
+from db.keys import holds, key_table, with_keys
+from db.records import Alert, AlertEvent, AlertFilter, ObservationKey, SeriesKey
 from db.schema import alert, alert_event, silence
+from db.schema.types import UtcDateTime
 
 BEFORE = "before"
 """Where the details of an event keep the alert as it was before it."""
 # Written out, not bound, so that both databases see that the partial index answers it.
 _OPEN = text("alert.status = 'open'")
 _BY_OPENING = (alert.c.opened_at, alert.c.site_id, alert.c.metric)
+AlertPlace = tuple[datetime, str]
+"""Where an alert stands in the order: when it was opened, then its id."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -142,13 +161,6 @@ def newest_by_site(connection: Connection, site_ids: Collection[str]) -> dict[st
     return {each.site_id: each for each in found}
 
 
-def count_alerts(connection: Connection, status: str | None = None) -> int:
-    """How many alerts there are, or how many stand so."""
-    query = select(func.count()).select_from(alert)
-    wanted = query if status is None else query.where(alert.c.status == status)
-    return int(connection.execute(wanted).scalar_one())
-
-
 def alerts_by_status(connection: Connection) -> dict[str, int]:
     """How many alerts stand so or so."""
     query = select(alert.c.status, func.count()).group_by(alert.c.status)
@@ -172,6 +184,40 @@ def alerts(
     if since is not None:
         query = query.where(or_(alert.c.opened_at >= since, alert.c.closed_at >= since))
     return _all(connection, query.order_by(*_BY_OPENING).limit(limit))
+
+
+def alerts_asked(
+    connection: Connection, wanted: AlertFilter, after: AlertPlace | None, limit: int
+) -> list[Alert]:
+    """Read the next `limit` alerts that are asked for, the one that was opened last first."""
+    query = select(alert).where(*_alert_conditions(connection, wanted))
+    if after is not None:
+        place = tuple_(literal(after[0], UtcDateTime), literal(after[1]))
+        query = query.where(alert.c.opened_at <= after[0], tuple_(alert.c.opened_at, alert.c.id) < place)
+    return _all(connection, query.order_by(alert.c.opened_at.desc(), alert.c.id.desc()).limit(limit))
+
+
+def _alert_conditions(connection: Connection, wanted: AlertFilter) -> Iterator[ColumnElement[bool]]:
+    columns = alert.c
+    for column, some in ((columns.site_id, wanted.site_ids), (columns.id, wanted.alert_ids)):
+        if some is not None:
+            yield column.in_(sorted(some))
+    for name in ("metric", "status"):
+        value = getattr(wanted, name)
+        if value is not None:
+            yield columns[name] == value
+    if wanted.subjects is not None:
+        yield or_(false(), *(_is_about(connection, each) for each in sorted(wanted.subjects)))
+    if wanted.since is not None:
+        yield or_(columns.closed_at.is_(None), columns.closed_at >= wanted.since)
+    if wanted.until is not None:
+        yield columns.opened_at < wanted.until
+
+
+def _is_about(connection: Connection, subject: str) -> ColumnElement[bool]:
+    named = holds(connection, alert.c.subjects, literal(subject))
+    # The counts of all are those of no subject.
+    return named if subject else or_(named, cast(alert.c.subjects, Text) == "[]")
 
 
 def alerts_between(connection: Connection, metric: str, since: datetime, until: datetime) -> list[Alert]:

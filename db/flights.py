@@ -269,7 +269,7 @@ def _touch(connection: Connection, each: Visit) -> None:
 
 def same_story(one: Visit, other: Visit) -> bool:
     """Whether two versions of a visit say the same, but for when its aircraft was last heard."""
-    dull = {"version", "recorded_at", "last_fix_at"}
+    dull = {"version", "recorded_at", "last_fix_at", "began_at"}
     mine, theirs = _to_row(one), _to_row(other)
     return all(mine[name] == theirs[name] for name in _VISIT if name not in dull)
 
@@ -283,7 +283,7 @@ def _to_row(each: Visit) -> dict[str, Any]:
 
 
 def _from_row(row: Mapping[Any, Any]) -> Visit:
-    values = dict(row)
+    values = {name: value for name, value in row.items() if name != "began_at"}
     values["subjects"] = tuple(values["subjects"])
     values["evidence"] = tuple(Evidence(**item) for item in values["evidence"])
     return Visit(**values)

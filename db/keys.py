@@ -18,11 +18,13 @@ from sqlalchemy import (
     cast,
     column,
     delete,
+    exists,
     func,
     literal_column,
     select,
     type_coerce,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from db.schema.types import UtcDateTime
 
@@ -57,6 +59,17 @@ def key_table(
         for place, of in enumerate(columns)
     )
     return select(*cells).select_from(rows).subquery("wanted")
+
+
+def holds(
+    connection: Connection, column: ColumnElement[Any], item: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """Whether the list in a JSON column holds a text."""
+    if connection.dialect.name == "postgresql":
+        found: ColumnElement[bool] = type_coerce(column, JSONB).has_key(item)
+        return found
+    each = func.json_each(column).table_valued("value").alias("held")
+    return exists(select(literal_column("1")).select_from(each).where(each.c.value == item))
 
 
 def delete_keys(connection: Connection, table: Table, keys: Sequence[Key]) -> int:

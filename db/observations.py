@@ -171,7 +171,7 @@ def looks(
     site_id: str,
     metric: str | None = None,
     area: str | None = None,
-    subject: str | None = None,
+    subject: str | Collection[str] | None = None,
     procedure: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -181,13 +181,15 @@ def looks(
     """Read one revision per look: the newest that was knowable at `as_of` and recorded by `as_recorded`.
 
     Looks whose period overlaps [since, until) come back, by period start and look key. A filter left at
-    None takes all; `area=""` is the whole site and `subject=""` is all of them, as written.
+    None takes all; `area=""` is the whole site and `subject=""` is all of them, as written. Of several subjects each will do.
     """
-    wanted = {"site_id": site_id, "metric": metric, "area": area, "subject": subject, "procedure": procedure}
+    wanted = {"site_id": site_id, "metric": metric, "area": area, "procedure": procedure}
+    subjects = [subject] if isinstance(subject, str) else subject
     query: Select[Any] = select(*_KEPT, series.c.kind).select_from(through_series())
     query = query.where(
         released(observation),
         *(series.c[name] == value for name, value in wanted.items() if value is not None),
+        *([] if subjects is None else [series.c.subject.in_(sorted(subjects))]),
         *_overlapping(connection, since, until),
         *_knowable(as_of, as_recorded),
     )

@@ -1,5 +1,6 @@
 """Records that cross module borders: frozen, typed, free of SQL. The project's words, units in names, UTC. Pure."""
 
+from db.records.asked import AlertFilter, LookFilter, VisitFilter
 from db.records.base import SEEN_FROM_ABOVE, Evidence, JsonMapping, SeriesKey
 from db.records.counts import (
     Change,
@@ -53,6 +54,7 @@ __all__ = [
     "SEEN_FROM_ABOVE",
     "Alert",
     "AlertEvent",
+    "AlertFilter",
     "AlertStatus",
     "BlindPeriod",
     "Change",
@@ -69,6 +71,7 @@ __all__ = [
     "Fix",
     "HeardAt",
     "JsonMapping",
+    "LookFilter",
     "Measure",
     "MeasureAdmission",
     "MetricMeaning",
@@ -90,5 +93,6 @@ __all__ = [
     "Statistic",
     "TimeBounds",
     "Visit",
+    "VisitFilter",
     "VisitState",
 ]

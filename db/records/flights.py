@@ -84,6 +84,11 @@ class Visit:
     evidence: tuple[Evidence, ...] = ()
 
     @property
+    def began_at(self) -> datetime:
+        """The first that is known of it: what lists of visits go by."""
+        return self.first_fix_at or self.arrived_at or self.departed_at or self.recorded_at
+
+    @property
     def is_here(self) -> bool:
         """Whether the aircraft is held to be or to have been at the site."""
         return self.state in PRESENT_STATES

@@ -47,6 +47,8 @@ def _visit_columns() -> list[Column[Any]]:
         Column("state", Text, nullable=False),
         Column("confidence", Integer, nullable=False),
         *times,
+        # The first that is known of it: what lists of visits go by.
+        Column("began_at", UtcDateTime),
         Column("callsign", Text, nullable=False, server_default=""),
         Column("registration", Text, nullable=False, server_default=""),
         Column("type_code", Text, nullable=False, server_default=""),
@@ -86,6 +88,10 @@ visit = Table(
     Index("ix_visit_site_id_last_fix_at", "site_id", "last_fix_at"),
     Index("ix_visit_site_id_state", "site_id", "state"),
     Index("ix_visit_state", "state"),
+    Index("ix_visit_began_at", "began_at", "visit_id"),
+    Index("ix_visit_type_code_began_at", "type_code", "began_at"),
+    Index("ix_visit_registration", "registration"),
+    Index("ix_visit_callsign", "callsign"),
     # Those that may have to lose their names.
     Index(
         "ix_visit_named",

@@ -17,6 +17,7 @@ from monitor.commands import (
     say,
     say_data,
 )
+from monitor.commands.asking import RegionOption, option_name
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
 
@@ -43,23 +44,46 @@ def list_alerts(
     status: Annotated[
         str | None, typer.Option(help="Only these: open, resolved, withdrawn or lapsed.", metavar="STATUS")
     ] = None,
+    region: RegionOption = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="METRIC", help="Only about this metric.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(metavar="SUBJECT", help="Only about this, as in class:bomber.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Open on this day, month or time, or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Opened before the end of this day or month.")
+    ] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many, the newest.")] = 100,
     as_json: JsonFlag = False,
 ) -> None:
-    """List alerts, the newest first."""
+    """List alerts, the newest first.
+
+    WHEN is a day (2023-10-05), a month (2023-10), today, yesterday, or a time with its zone (2023-10-05T01:24Z).
+    """
     from alerts.attribution import alert_attributions, each_once, one_cell
     from alerts.incidents.causes import cause_object
-    from db.alerts import alerts
+    from alerts.metrics import METRICS
+    from db.alerts import alerts_asked
     from db.causes import causes_of
     from db.engine import reading
+    from monitor.reports.asked import AlertWords, World
+    from monitor.sites.faults import did_you_mean
 
-    if status not in {None, "open", "resolved", "withdrawn", "lapsed"}:
-        raise InputError(f"{status!r} is not a status. Use open, resolved, withdrawn or lapsed.")
+    if metric is not None and metric not in METRICS:
+        raise InputError(f"{metric!r} is not a metric. {did_you_mean(metric, METRICS)}")
+    words = AlertWords(
+        site=site, region=region, subject=subject, since=since, until=until, metric=metric, status=status
+    )
     with opened() as app:
         if site is not None:
             app.known_site(site)
+        asked = words.filter(World(app.sites, app.classes.labels, utc_now(), option_name))
         with reading(app.engine) as connection:
-            found = alerts(connection, site_id=site, status=status)[::-1][:limit]
+            found = alerts_asked(connection, asked, None, limit)
             causes = causes_of(connection, [each.id for each in found])
     data = each_once(said for each in found for said in alert_attributions(each))
     if as_json:

@@ -1,37 +1,55 @@
 """`sitewatch history`: what was counted at a site, with exposure and evidence."""
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from monitor.commands import JsonFlag, instant_words, opened, print_json, print_table, say, say_data
+from monitor.commands.asking import (
+    ClassOption,
+    OperatorOption,
+    RegionOption,
+    TypeOption,
+    option_name,
+    write_table,
+)
 from monitor.config.clock import utc_now
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from alerts.attribution import Attributions
     from db.records import Precision
     from monitor.reports.history import HistoryQuery, SiteHistory
     from monitor.sites import Site
 
 _SENTENCE_COLUMNS = 79
-Format = Literal["table", "csv", "json", "geojson", "parquet"]
+_Period = Literal["day", "week", "month", "year"]
+Format = Literal["table", "csv", "json", "geojson", "parquet", "xlsx"]
 
 
 def history(
-    site: Annotated[str, typer.Argument(metavar="SITE", help="The site's id.")],
+    site: Annotated[
+        str | None, typer.Argument(metavar="[SITE]", help="The site's id; else all.", show_default=False)
+    ] = None,
     metric: Annotated[
         str | None, typer.Argument(metavar="[METRIC]", help="As in railcars; else all.", show_default=False)
     ] = None,
     *,
+    of_metric: Annotated[
+        str | None, typer.Option("--metric", metavar="METRIC", help="The same, where no site is named.")
+    ] = None,
+    region: RegionOption = None,
     subject: Annotated[
         str | None,
         typer.Option(metavar="SUBJECT", help="As in type:Tu-160; empty text for the counts of all."),
     ] = None,
+    aircraft_type: TypeOption = None,
+    operator: OperatorOption = None,
+    aircraft_class: ClassOption = None,
     since: Annotated[
         str | None, typer.Option(metavar="WHEN", help="From this day, month or time on.")
     ] = None,
@@ -48,77 +66,147 @@ def history(
     dated_only: Annotated[
         bool, typer.Option("--dated-only", help="Leave out what has no known date of publication.")
     ] = False,
+    by: Annotated[
+        _Period | None,
+        typer.Option(metavar="PERIOD", help="Add up by day, week, month or year."),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = "table",
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what was counted at a site, how it was seen and who says so.
+    """Show what was counted at a site or at all, how it was seen and who says so.
 
     WHEN is a day (2023-10-05), a month (2023-10), today, yesterday, or a time with its zone (2023-10-05T01:24Z).
-    Days and months are those of the site's own clock, and are meant whole.
+    Days and months are those of each site's own clock, and are meant whole.
+    With --by flows are summed, of stocks the highest is taken, and it is said how much of each period was watched.
     """
     from db.engine import reading
-    from monitor.reports.asked_times import TimeReader
-    from monitor.reports.history import HistoryQuery, read_history
+    from monitor.reports.asked import LookWords, World
+    from monitor.reports.history import read_histories, read_history
 
     if as_json and form not in {"table", "json"}:
         raise InputError(f"--json and --format {form} cannot both be meant. Leave one out.")
-    _check_metric(metric)
+    asked_metric = _one_metric(site, metric, of_metric)
+    words = LookWords(
+        site=site,
+        region=region,
+        metric=asked_metric,
+        subject=subject,
+        aircraft_type=aircraft_type,
+        operator=operator,
+        aircraft_class=aircraft_class,
+        since=since,
+        until=until,
+        as_of=as_of,
+        as_recorded=as_recorded,
+    )
+    now = utc_now()
     with opened() as app:
-        found = app.known_site(site)
-        times = TimeReader(found.timezone, utc_now())
-        query = HistoryQuery(
-            metric=metric,
-            subject=subject,
-            since=times.since("--since", since),
-            until=times.until("--until", until),
-            as_of=times.by("--as-of", as_of),
-            as_recorded=times.by("--as-recorded", as_recorded),
-            dated_only=dated_only,
-        )
+        if site is not None:
+            app.known_site(site)
+        world = World(app.sites, app.classes.labels, now, option_name)
+        asked = words.filter(world)
+
+        def ask(of: "Site") -> "HistoryQuery":
+            return words.history(world, of, dated_only=dated_only)
+
+        wanted = [each for each in app.sites.values() if asked.site_ids is None or each.id in asked.site_ids]
         with reading(app.engine) as connection:
-            known = read_history(connection, found, query)
-        attributions = app.attributions
-    _print(known, "json" if as_json else form, attributions)
+            known = (
+                [read_history(connection, wanted[0], ask(wanted[0]))]
+                if site is not None
+                else read_histories(connection, wanted, asked_metric, ask)
+            )
+        sources = app.sources
+    chosen: Format = "json" if as_json else form
+    if by is not None:
+        _print_totals(known, by, now, sources, chosen)
+    else:
+        _print(known, chosen, sources.providers, whole=site is None)
 
 
-def _check_metric(metric: str | None) -> None:
+def _one_metric(site: str | None, metric: str | None, of_metric: str | None) -> str | None:
     from alerts.metrics import METRICS, NOTE_METRIC
     from monitor.sites.faults import did_you_mean
 
-    if metric is not None and metric not in METRICS and metric != NOTE_METRIC:
-        raise InputError(f"{metric!r} is not a metric. {did_you_mean(metric, [*METRICS, NOTE_METRIC])}")
+    if metric is not None and of_metric is not None and metric != of_metric:
+        raise InputError(f"{metric} and --metric {of_metric} cannot both be meant. Leave one out.")
+    found = of_metric if metric is None else metric
+    if found is not None and found not in METRICS and found != NOTE_METRIC:
+        raise InputError(f"{found!r} is not a metric. {did_you_mean(found, [*METRICS, NOTE_METRIC])}")
+    if site in METRICS:
+        raise InputError(f"{site} is a metric, and the site stands first. Of all sites: --metric {site}")
+    return found
 
 
-def _print(known: "SiteHistory", form: Format, attributions: Mapping[str, str]) -> None:
-    from alerts.attribution import TIME_ZONES
-    from monitor.reports.tables import (
-        csv_text,
-        feature_collection,
-        history_attributions,
-        history_document,
-        history_rows,
-    )
+def _print(
+    known: "Sequence[SiteHistory]", form: Format, attributions: Mapping[str, str], *, whole: bool
+) -> None:
+    from alerts.attribution import TIME_ZONES, each_once
+    from monitor.reports.tables import history_attributions, history_document, history_table
 
     if form == "json":
-        print_json(history_document(known, attributions))
-    elif form == "geojson":
-        print_json(feature_collection(known, attributions))
-    elif form == "csv":
-        sys.stdout.write(csv_text(history_rows(known, attributions)))
-    elif form == "parquet":
-        # Tables take a second and 35 MB.
-        from monitor.reports.geoparquet import parquet_bytes
-
-        _for_bytes(sys.stdout).write(parquet_bytes(known, attributions))
+        documents = [history_document(each, attributions) for each in known]
+        data = each_once(said for each in documents for said in each["attribution"])
+        print_json({"sites": documents, "attribution": data} if whole else documents[0])
+    elif form == "table":
+        for number, each in enumerate(known):
+            if number:
+                say("")
+            _print_tables(each)
+        if not known:
+            say(
+                "Nothing of that is on record at any site. That is not zero: nobody counted, or nobody told. "
+                "“sitewatch observations import FILE” brings counts in."
+            )
+        said = (said for each in known for said in history_attributions(each, attributions))
+        say_data([*each_once(said), TIME_ZONES])
     else:
-        _print_tables(known)
-        say_data([*history_attributions(known, attributions), TIME_ZONES])
+        write_table(history_table(known, attributions), form)
 
 
-def _for_bytes(stream: TextIO) -> BinaryIO:
-    if stream.isatty():
-        raise InputError("Parquet is not for the screen. Send it to a file: … --format parquet > FILE")
-    return stream.buffer
+def _print_totals(
+    known: "Sequence[SiteHistory]", by: "_Period", now: "datetime", sources: "Attributions", form: Format
+) -> None:
+    from alerts.attribution import TIME_ZONES
+    from monitor.reports.period_totals import (
+        remarks,
+        site_totals,
+        total_words,
+        totals_table,
+        watched_words,
+    )
+
+    found = [site_totals(each, by, now, sources) for each in known]
+    table = totals_table(found)
+    if form == "json":
+        print_json({"by": by, "items": table.rows, "remarks": remarks(found), "attribution": table.sources})
+        return
+    if form != "table":
+        write_table(table, form)
+        return
+    if not table.rows:
+        say("No counts of that are on record. That is not zero: nobody counted, or nobody told.")
+        return
+    print_table(
+        ("site", "what", by, "count", "watched", "looks", "procedure"),
+        (
+            (
+                each.site.name,
+                _what(period.series.metric, period.series.subject, period.series.area),
+                period.label,
+                total_words(period),
+                watched_words(period),
+                f"{period.counted} of {period.looks}",
+                period.series.procedure,
+            )
+            for each in found
+            for period in each.counts.periods
+        ),
+    )
+    for remark in remarks(found):
+        say(remark)
+    say("A dash is no count: nobody watched then. It is not zero.")
+    say_data([*table.sources, TIME_ZONES])
 
 
 def _print_tables(known: "SiteHistory") -> None:

@@ -31,7 +31,7 @@ from monitor.replay.scenario import (
     load_scenario,
     read_recordings,
 )
-from monitor.replay.sky import HOST, Sky, sky_passes
+from monitor.replay.sky import HOST, InventedSky, sky_passes
 from monitor.replay.timeline import Wakes, lapse_moments, poll_timer, slot_of
 from monitor.replay.transport import RecordedTransport
 from monitor.sites import Site
@@ -97,12 +97,12 @@ def _build(scenario: Scenario, database_url: str, clock: SteppedClock) -> App:
     return app
 
 
-def _skies(scenario: Scenario, sites: Mapping[str, Site]) -> dict[str, Sky]:
+def _skies(scenario: Scenario, sites: Mapping[str, Site]) -> dict[str, InventedSky]:
     """The invented passes by the provider that lists them; raises ScenarioError."""
     return {each.provider: _sky(each, sites) for each in scenario.skies}
 
 
-def _sky(each: ScenarioSky, sites: Mapping[str, Site]) -> Sky:
+def _sky(each: ScenarioSky, sites: Mapping[str, Site]) -> InventedSky:
     site = sites.get(each.site)
     if site is None or not any(area.id == each.area and area.geometry is not None for area in site.areas):
         raise ScenarioError(
@@ -110,7 +110,7 @@ def _sky(each: ScenarioSky, sites: Mapping[str, Site]) -> Sky:
             "in the sites file of the scenario."
         )
     try:
-        return Sky(site, each.area, each.seed, sky_passes(each.file))
+        return InventedSky(site, each.area, each.seed, sky_passes(each.file))
     except OSError as error:
         raise ScenarioError(f"The passes {each.file} cannot be read: {error.strerror}.") from None
     except (KeyError, ValueError) as error:

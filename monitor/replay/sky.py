@@ -102,7 +102,7 @@ def sky_passes(path: Path) -> list[SkyPass]:
 
 
 @dataclass(slots=True)
-class Sky:
+class InventedSky:
     """The passes over one site, as a catalogue and a server of files would tell of them."""
 
     site: Site

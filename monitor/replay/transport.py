@@ -7,7 +7,7 @@ from datetime import datetime
 import httpx
 
 from monitor.replay.scenario import RecordedResponse
-from monitor.replay.sky import HOST, Sky
+from monitor.replay.sky import HOST, InventedSky
 
 
 class RecordedTransport(httpx.BaseTransport):
@@ -21,7 +21,7 @@ class RecordedTransport(httpx.BaseTransport):
         recorded: Iterable[RecordedResponse],
         slot_of: Callable[[str, datetime], int],
         clock: Callable[[], datetime],
-        skies: Mapping[str, Sky] | None = None,
+        skies: Mapping[str, InventedSky] | None = None,
     ) -> None:
         self._slot_of = slot_of
         self._clock = clock
@@ -42,7 +42,7 @@ class RecordedTransport(httpx.BaseTransport):
             raise httpx.ConnectError("nothing was recorded for this request", request=request)
         return httpx.Response(found.status, headers=dict(found.headers), content=found.body, request=request)
 
-    def _sky(self, request: httpx.Request, provider: str) -> Sky | None:
+    def _sky(self, request: httpx.Request, provider: str) -> InventedSky | None:
         if provider in self.skies:
             return self.skies[provider] if request.url.path.endswith("/search") else None
         site = request.url.path.split("/")[1]

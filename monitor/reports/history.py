@@ -1,27 +1,34 @@
 """What is known about one site: looks, declared baselines and notes, as they were knowable."""
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from db.declared import declared, notes
 from db.engine import Connection
 from db.observations import looks
+from db.pages import sites_on_record
 from db.records import DeclaredBaseline, Note, Observation
 from monitor.sites import Site
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """What is asked of a history; None asks for all. `subject=""` is the counts of all, as written."""
+    """What is asked of a history; None asks for all. The subject `""` is the counts of all, as written."""
 
     metric: str | None = None
-    subject: str | None = None
+    subjects: Collection[str] | None = None
+    """One of these."""
     since: datetime | None = None
     until: datetime | None = None
     as_of: datetime | None = None
     as_recorded: datetime | None = None
     dated_only: bool = False
     """Whether statements are left out whose date of publication nobody knows."""
+
+    def takes(self, subject: str) -> bool:
+        """Whether counts of this subject are asked for."""
+        return self.subjects is None or subject in self.subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ def read_history(connection: Connection, site: Site, query: HistoryQuery) -> Sit
         connection,
         site_id=site.id,
         metric=query.metric,
-        subject=query.subject,
+        subject=query.subjects,
         since=query.since,
         until=query.until,
         as_of=query.as_of,
@@ -58,12 +65,12 @@ def read_history(connection: Connection, site: Site, query: HistoryQuery) -> Sit
     statements = [
         each
         for each in declared(connection, site.id, query.metric, *known)
-        if query.subject in {None, each.series.subject}
+        if query.takes(each.series.subject)
     ]
     remarks = [
         each
         for each in notes(connection, site.id, query.metric, *known)
-        if query.subject in {None, each.subject} and _overlaps(each, query)
+        if query.takes(each.subject) and _overlaps(each, query)
     ]
     said: list[Observation | DeclaredBaseline | Note] = [*found, *statements, *remarks]
     undated = sum(each.undated for each in said)
@@ -85,3 +92,18 @@ def _overlaps(remark: Note, query: HistoryQuery) -> bool:
 def first_url(look: Observation) -> str:
     """The address where a reader can follow the count, if there is one."""
     return next((each.ref for each in look.evidence if each.kind == "url"), "")
+
+
+def read_histories(
+    connection: Connection,
+    sites: Iterable[Site],
+    metric: str | None,
+    ask: Callable[[Site], HistoryQuery],
+) -> list[SiteHistory]:
+    """Read the histories of those of these sites of which anything of the metric is on record, in their order.
+
+    `ask` says what is asked of each, for its days are its own.
+    """
+    recorded = sites_on_record(connection, metric)
+    found = (read_history(connection, each, ask(each)) for each in sites if each.id in recorded)
+    return [each for each in found if not each.empty]

@@ -3,13 +3,14 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import shapely
 from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 
 from alerts.attribution import Attributions, each_once, one_cell
 from alerts.metrics import metric_named
@@ -66,6 +67,27 @@ HISTORY_COLUMNS = (
 `start` (inclusive), `end` (exclusive), `published`, `knowable_from` and `recorded_at` are UTC.
 `published` is when it was knowable, empty where nobody knows; `knowable_from` is then the earliest.
 """
+
+_HISTORY_TYPES: Mapping[str, type] = {
+    **dict.fromkeys(("start", "end", "published", "recorded_at"), datetime),
+    **dict.fromkeys(("value", "low", "high", "exposure"), float),
+    **dict.fromkeys(("assessable", "announced", "closed"), bool),
+    **dict.fromkeys(("n_looks", "revision"), int),
+}
+HISTORY_CELLS: Mapping[str, type] = {name: _HISTORY_TYPES.get(name, str) for name in HISTORY_COLUMNS}
+"""What the cells of each column hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under titles, with a shape each, that go out as CSV, GeoJSON, GeoParquet or a workbook (WGS 84)."""
+
+    types: Mapping[str, type]
+    """The titles, in order, with what their cells hold."""
+    rows: Sequence[Mapping[str, Any]]
+    shapes: Sequence[BaseGeometry | None]
+    sources: Sequence[str]
+    """Whose data it rests on, as they want to be named."""
 
 
 def safe_cell(value: object) -> object:
@@ -271,21 +293,35 @@ def _flat(record: HistoryRecord, attributions: Mapping[str, str]) -> TableRow:
     return {name: utc_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def feature_collection(history: SiteHistory, attributions: Mapping[str, str] | None = None) -> TableRow:
-    """The history as GeoJSON: one point a row, inside its area or site (WGS 84)."""
+def history_table(histories: Iterable[SiteHistory], attributions: Mapping[str, str]) -> Table:
+    """The histories of some sites as one table: one point a row, inside its area or site."""
+    rows: list[TableRow] = []
+    shapes: list[BaseGeometry | None] = []
+    sources: list[str] = []
+    for history in histories:
+        here = list(history_rows(history, attributions))
+        rows += here
+        shapes += [point_of(history.site, row["area"]) for row in here]
+        sources += history_attributions(history, attributions)
+    return Table(HISTORY_CELLS, rows, shapes, each_once(sources))
+
+
+def feature_collection(table: Table) -> TableRow:
+    """A table as GeoJSON: one feature a row."""
     features = [
         {
             "type": "Feature",
-            "geometry": mapping(point_of(history.site, row["area"])),
-            "properties": {name: utc_text(v) if isinstance(v, datetime) else v for name, v in row.items()},
+            "geometry": None if shape is None else mapping(shape),
+            "properties": {
+                name: utc_text(v) if isinstance(v, datetime) else v
+                for name in table.types
+                if name in row
+                for v in (row[name],)
+            },
         }
-        for row in history_rows(history, attributions)
+        for row, shape in zip(table.rows, table.shapes, strict=True)
     ]
-    return {
-        "type": "FeatureCollection",
-        "features": features,
-        "attribution": history_attributions(history, attributions or {}),
-    }
+    return {"type": "FeatureCollection", "features": features, "attribution": [*table.sources]}
 
 
 def point_of(site: Site, area: str = "") -> shapely.Point:

@@ -177,5 +177,10 @@ def site_watches(
     }
 
 
+def sites_in(region: Site, sites: Iterable[Site]) -> tuple[str, ...]:
+    """The ids of the sites that lie in a region, its own among them: there stands what is only known to be somewhere in it."""
+    return tuple(site.id for site in sites if _lies_in(site, region))
+
+
 def _lies_in(site: Site, region: Site) -> bool:
     return site.id == region.id or bool(region.geometry.covers(site.geometry.representative_point()))

@@ -32,6 +32,7 @@ from monitor.web.answers import Head, Tagged
 from monitor.web.api import routes as api
 from monitor.web.api import writing as api_writing
 from monitor.web.api.description import describe
+from monitor.web.asking import routes as asking_routes
 from monitor.web.context import WebContext, web_of
 from monitor.web.events import ChangeFeed
 from monitor.web.files import BUILT_FOLDER, NOT_BUILT, Assets, Files
@@ -59,6 +60,7 @@ _ROUTERS = (
     pages.router,
     actions.router,
     adding_routes.router,
+    asking_routes.router,
     looking_routes.router,
     api.router,
     api_writing.router,

@@ -52,7 +52,8 @@ _POLICY = {
 }
 PUBLIC_PATHS = re.compile(
     r"/|/static/.*|/healthz|/sites/[^/]+(/picture)?|/alerts(\.atom|/[^/]+)?|/polls/[^/]+"
-    r"|/api/v1/(sites|observations|visits|alerts|polls|openapi\.json)"
+    r"|/(observations|visits)(/ask)?"
+    r"|/api/v1/(sites|observations|totals|visits|alerts|polls|openapi\.json)"
 )
 """What anybody may read where the page is public: nothing that changes something, and nothing about the program itself."""
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")

@@ -31,7 +31,7 @@ from monitor.imports import import_file
 from monitor.pipeline import judge, prepare, start
 from monitor.reports.backtest import BacktestQuery, markdown, run_backtest
 from monitor.reports.history import HistoryQuery, read_history
-from monitor.reports.tables import csv_text, feature_collection, history_rows
+from monitor.reports.tables import csv_text, feature_collection, history_rows, history_table
 from tests.kit.builders import at
 from tests.kit.cast import write_cast
 from tests.kit.web_rig import Rig, rig
@@ -207,7 +207,7 @@ def test_a_declared_metric_is_imported_judged_told_and_exported(watched: App, tm
     assert " MW (95 %), half the looks show at most " in reason
     rows = list(history_rows(history))
     assert (rows[-1]["value"], rows[-1]["unit"]) == (61.25, "MW")
-    assert feature_collection(history)["features"][-1]["properties"]["unit"] == "MW"
+    assert feature_collection(history_table([history], {}))["features"][-1]["properties"]["unit"] == "MW"
     again = tmp_path / "again.csv"
     again.write_text(csv_text(rows))
     assert import_file(watched.engine, again, watched.sites, NOW).unchanged == WEEKS + 1

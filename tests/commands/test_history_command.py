@@ -14,7 +14,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from db.engine import open_engine, writing
-from monitor.commands.history import _for_bytes, history
+from monitor.commands.asking import for_bytes
+from monitor.commands.history import history
 from monitor.commands.observations import observations_app
 from monitor.errors import InputError
 from tests.kit.cast import write_cast
@@ -282,10 +283,10 @@ def test_parquet_is_not_for_a_screen(tmp_path: Path) -> None:
         os.fdopen(theirs, "w", encoding="utf-8") as screen,
         pytest.raises(InputError, match="not for the screen"),
     ):
-        _for_bytes(screen)
+        for_bytes(screen, "parquet")
     os.close(ours)
     with (tmp_path / "file").open("w", encoding="utf-8") as file:
-        assert _for_bytes(file) is file.buffer
+        assert for_bytes(file, "parquet") is file.buffer
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,6 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
     "alerts.alerts_by_status": {
         "alert": "numbers, out of an index or of few rows: alarms are rare by promise"
     },
-    "alerts.count_alerts": {"alert": "as above"},
     "deliveries.deliveries": {"delivery": "a replay tells all of its own short story"},
     "deliveries.outbox_summary": {
         "delivery": "numbers, out of an index: what is older than it is kept is gone"
@@ -74,10 +73,15 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "poll": "from the newest on, to the first that ended",
         "delivery": "its last number, which is the last entry of the table itself",
     },
-    "pages.visit_page": {
-        "visit": "of all sites together, from the newest on: ordered by what no index has",
-        "visit_version": "as above, in public",
+    "pages.sites_on_record": {
+        "declared_baseline": "a person asks across all sites; people bring in few",
+        "note": "as above",
     },
+    "pages.visit_page": {
+        "visit": "of all sites together, from the newest on by the index of that: a class or an operator is looked for on the way",
+        "visit_version": "as above, in public, where an index of versions alone would be another order",
+    },
+    "pages.visit_marks": {"visit": "as visit_page", "visit_version": "as visit_page"},
     "pixels.pixel_summaries": {
         "pixel_look": "asked for by site, out of an index; few passes PostgreSQL reads whole"
     },

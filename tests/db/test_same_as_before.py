@@ -20,8 +20,8 @@ from db.evaluations import record_evaluations, unjudged
 from db.migrate import alembic_config, migrate
 from db.moves import PeriodBounds, WrittenLook, move_look
 from db.observations import READ_OBSERVATIONS, looks, observation_from_row, record_observations
-from db.pages import LookFilter, look_id, look_page, newest_counts, series_summaries
-from db.records import Evaluation, Observation, SeriesKey
+from db.pages import look_id, look_page, newest_counts, series_summaries
+from db.records import Evaluation, LookFilter, Observation, SeriesKey
 from db.records.revisions import in_force
 from db.schema import SERIES_KEY, evaluation, observation, series
 from tests.kit.builders import at, look

@@ -18,7 +18,7 @@ from monitor.imports import load_published
 from monitor.imports.columns import EXPORT_COLUMNS, IMPORT_COLUMNS
 from monitor.imports.load import ImportReport, import_file
 from monitor.reports.history import HistoryQuery, read_history
-from monitor.reports.tables import HISTORY_COLUMNS, csv_text, feature_collection, history_rows
+from monitor.reports.tables import HISTORY_COLUMNS, csv_text, feature_collection, history_rows, history_table
 from monitor.sites import Site
 from tests.conftest import FreshEngine
 from tests.imports.test_published import NOW, PUBLISHED, SITES
@@ -113,7 +113,11 @@ def exported(engine: Engine, site: Site, folder: Path, form: str) -> Path:
     with reading(engine) as connection:
         history = read_history(connection, site, HistoryQuery())
     file = folder / f"{site.id}.{form}"
-    text = csv_text(history_rows(history)) if form == "csv" else json.dumps(feature_collection(history))
+    text = (
+        csv_text(history_rows(history))
+        if form == "csv"
+        else json.dumps(feature_collection(history_table([history], {})))
+    )
     file.write_text(text, encoding="utf-8")
     return file
 

@@ -28,7 +28,7 @@ from monitor.config.settings import Settings
 from monitor.imports import import_file
 from monitor.reports.backtest import BacktestQuery, markdown, run_backtest
 from monitor.reports.history import HistoryQuery, read_history
-from monitor.reports.tables import csv_text, feature_collection, history_document, history_rows
+from monitor.reports.tables import csv_text, feature_collection, history_document, history_rows, history_table
 from monitor.web.api.models import observation_item
 from tests.kit.cast import CAST_BY_ID, write_cast
 
@@ -106,7 +106,7 @@ def test_every_export_leaves_the_date_empty_and_gives_the_earliest(filled: Engin
     assert known["5"][0] == known["8"][0] == known["4"][0] == ""
     assert known["5"][1] > "2023-11-18"
     assert known["6"] == ("2023-12-02T00:00:00Z", "2023-12-02T00:00:00Z")
-    features = [each["properties"] for each in feature_collection(history)["features"]]
+    features = [each["properties"] for each in feature_collection(history_table([history], {}))["features"]]
     assert [each["published"] for each in features if each["value"] == 5] == [None]
     document = history_document(history)
     assert document["undated"] == 3

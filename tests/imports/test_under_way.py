@@ -15,7 +15,8 @@ from db.imports import ImportOvertakenError, drop_abandoned, drop_unfinished, im
 from db.leases import take_lease
 from db.observations import count_recorded, count_revisions, every_revision, looks
 from db.page_marks import read_marks
-from db.pages import LookFilter, look_page, series_summaries
+from db.pages import look_page, series_summaries
+from db.records import LookFilter
 from db.schema import observation, series
 from db.weeks import read_week
 from monitor.imports import ImportReport, import_file

@@ -337,7 +337,16 @@ def _addresses(made: Rig, alert: str) -> Iterator[str]:
     for site in made.app.sites:
         yield from (f"/sites/{site}", f"/sites/{site}/picture", f"/sites/{site}/look")
     yield "/sites/quiet-field?metric=arrivals&subject="
+    yield from ("/observations", "/observations?site=quiet-field&metric=arrivals&since=2023-08&until=2023-09")
+    yield from ("/observations?type=Tu-160", "/observations?metric=arrivals&by=month&as_recorded=2023-10-06")
+    yield from ("/visits", "/visits?type=Il-62M&since=2023-07&until=2023-08", "/visits?registration=RA-86559")
+    yield from (
+        "/visits?class=vip&operator=KOR&confidence=2&sort=site",
+        "/visits?site=quiet-field&callsign=X",
+    )
     api = "/api/v1"
+    yield from (f"{api}/totals?by=week&site=quiet-field", f"{api}/visits?class=vip&limit=1")
+    yield from (f"{api}/alerts?class=vip_military&since=2023-07", f"{api}/alerts?subject=&cause={alert}")
     yield from (f"{api}/{each}" for each in ("sites", "observations", "visits", "alerts", "status"))
     yield f"{api}/observations?site=quiet-field&metric=arrivals&since=2023-09-01&until=2023-10-01"
     yield f"{api}/observations?site=quiet-field&as_of=2023-09-20&limit=5"
@@ -387,6 +396,9 @@ def _commands(alert: str) -> Iterator[Sequence[str]]:
     )
     yield from (
         ("visits", field, "--json"),
+        ("visits", "--type", "Il-62M", "--format", "csv"),
+        ("history", "--metric", "arrivals", "--by", "month"),
+        ("alerts", "list", "--since", "2023-07", "--metric", "containers"),
         ("baseline", port, "containers"),
         ("backtest", field, "arrivals"),
     )

@@ -34,7 +34,8 @@ def addresses(page: FastAPI, **known: str) -> Iterator[str]:
         for name, value in known.items():
             filled = filled.replace(f"{{{name}}}", quote(value, safe=""))
         if path.startswith(API):
-            query = f"alert={known['alert_id']}&" if path.endswith("/polls") else ""
+            needed = {"polls": f"alert={known['alert_id']}&", "totals": "by=month&"}
+            query = needed.get(path.removeprefix(API), "")
             yield from (f"{filled}?{query}format={form}" for form in FORMS)
         else:
             yield filled

@@ -14,7 +14,7 @@ from db.records.provenance import provenance_of
 from monitor.imagery.codes import BANDS
 from monitor.replay.run import run_scenario
 from monitor.replay.scenario import ScenarioError, load_scenario
-from monitor.replay.sky import HOST, LISTED_AFTER, Sky, SkyPass, sky_passes
+from monitor.replay.sky import HOST, LISTED_AFTER, InventedSky, SkyPass, sky_passes
 from monitor.sites.load import load_sites
 from scenarios.passes import RISES, SHIPPED_SEED, rows
 
@@ -27,17 +27,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecatio
 CLEAR = SkyPass(AT, "invented-sentinel-2a", 0.0, 0.0, 0.0, True, 0, 1)
 
 
-def sky(*passes: SkyPass) -> Sky:
-    return Sky(SITE, "sidings", 7, passes or (CLEAR,))
+def sky(*passes: SkyPass) -> InventedSky:
+    return InventedSky(SITE, "sidings", 7, passes or (CLEAR,))
 
 
-def search(of: Sky, now: datetime, datetime_asked: str | None = None) -> list[dict[str, Any]]:
+def search(of: InventedSky, now: datetime, datetime_asked: str | None = None) -> list[dict[str, Any]]:
     asked = httpx.Request("POST", f"https://{HOST}/search", json={"datetime": datetime_asked})
     found: list[dict[str, Any]] = of.search(asked, now).json()["features"]
     return found
 
 
-def band(of: Sky, name: str) -> np.ndarray[Any, Any]:
+def band(of: InventedSky, name: str) -> np.ndarray[Any, Any]:
     (item,) = search(of, AT + timedelta(days=1))
     answer = of.file(httpx.Request("GET", item["assets"][name]["href"]))
     with MemoryFile(answer.content) as memory, memory.open() as raster:
@@ -69,7 +69,7 @@ def test_its_files_come_in_parts_and_are_the_same_each_time() -> None:
 
 
 def test_trains_clouds_and_snow_show_in_the_pixels() -> None:
-    def of(**changes: Any) -> Sky:
+    def of(**changes: Any) -> InventedSky:
         return sky(replace(CLEAR, **changes))
 
     empty, full = band(of(), "nir").astype(float), band(of(wagons=65), "nir").astype(float)

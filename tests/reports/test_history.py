@@ -83,9 +83,9 @@ def test_all_that_is_known_comes_back(filled: Engine) -> None:
 
 
 def test_a_subject_of_no_text_means_the_counts_of_all(filled: Engine) -> None:
-    found = ask(filled, HistoryQuery("railcars", subject=""))
+    found = ask(filled, HistoryQuery("railcars", subjects=[""]))
     assert [each.value for each in found.looks] == [73, 0]
-    ore = ask(filled, HistoryQuery("railcars", subject="class:ore"))
+    ore = ask(filled, HistoryQuery("railcars", subjects=["class:ore"]))
     assert ([each.value for each in ore.looks], ore.declared, ore.notes) == ([3], (), ())
 
 

@@ -15,7 +15,7 @@ from shapely.geometry import shape
 
 from db.records import DeclaredBaseline, Evidence, Note, Observation, SeriesKey
 from monitor.errors import InputError
-from monitor.reports.geoparquet import history_frame, parquet_bytes
+from monitor.reports.geoparquet import parquet_bytes, table_frame
 from monitor.reports.history import HistoryQuery, SiteHistory
 from monitor.reports.tables import (
     HISTORY_COLUMNS,
@@ -23,6 +23,7 @@ from monitor.reports.tables import (
     feature_collection,
     history_document,
     history_rows,
+    history_table,
     point_of,
     safe_cell,
 )
@@ -76,6 +77,7 @@ NOTE = Note(
     announced=True,
 )
 HISTORY = SiteHistory(BUSY_PORT, HistoryQuery("containers"), (LOOK,), (BASELINE,), (NOTE,))
+TABLE = history_table([HISTORY], {})
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -158,7 +160,7 @@ def test_a_statistic_is_named_as_an_import_names_it(statistic: str, comparator: 
 
 
 def test_geojson_puts_every_row_at_its_place() -> None:
-    collection = json.loads(json.dumps(feature_collection(HISTORY), allow_nan=False))
+    collection = json.loads(json.dumps(feature_collection(TABLE), allow_nan=False))
     pier, port, _ = (shape(feature["geometry"]) for feature in collection["features"])
     pier_1 = BUSY_PORT.areas[0].geometry
     assert pier_1 is not None
@@ -189,8 +191,8 @@ def test_the_json_document_is_flat_and_complete() -> None:
 
 
 def test_the_table_for_parquet_has_the_same_types_empty_or_not() -> None:
-    empty = history_frame(SiteHistory(BUSY_PORT, HistoryQuery(), (), (), ()))
-    full = history_frame(HISTORY)
+    empty = table_frame(history_table([], {}))
+    full = table_frame(TABLE)
     assert full.dtypes.equals(empty.dtypes)
     assert (len(empty), len(full)) == (0, 3)
     assert full["value"].tolist()[:2] == [300, 49]
@@ -200,16 +202,16 @@ def test_the_table_for_parquet_has_the_same_types_empty_or_not() -> None:
 
 def test_parquet_is_read_back_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "history.parquet"
-    file.write_bytes(parquet_bytes(HISTORY))
+    file.write_bytes(parquet_bytes(TABLE))
     back = geopandas.read_parquet(file)
-    assert back.equals(history_frame(HISTORY))
+    assert back.equals(table_frame(TABLE))
     assert back.crs == "EPSG:4326"
 
 
 def test_parquet_without_pyarrow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.reports.geoparquet.find_spec", lambda _: None)
     with pytest.raises(InputError, match="pip install pyarrow"):
-        parquet_bytes(HISTORY)
+        parquet_bytes(TABLE)
 
 
 def test_a_count_of_our_own_names_the_feeds_as_they_ask() -> None:

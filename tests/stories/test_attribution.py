@@ -100,6 +100,8 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/alerts.atom": (PUBLISHER, "Institute of Yards"),
     "/alerts/{alert_id}": (PUBLISHER, "Institute of Yards"),
     "/alerts/{alert_id}/email": (PUBLISHER, "Institute of Yards"),
+    "/observations": (PUBLISHER, ADSB, COPERNICUS),
+    "/visits": (ADSB, REGISTER),
     "/polls/{poll_id}": (ADSB,),
     "/feeds": (ADSB, "Copernicus"),
     "/sites/{site_id}/look": (PUBLISHER, MAP),
@@ -107,6 +109,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/metrics": (ADSB, "Copernicus"),
     "/api/v1/sites": (PUBLISHER, ADSB, OSM),
     "/api/v1/observations": (PUBLISHER, ADSB, COPERNICUS),
+    "/api/v1/totals": (PUBLISHER, ADSB, COPERNICUS),
     "/api/v1/visits": (ADSB, REGISTER),
     "/api/v1/alerts": (PUBLISHER, "Institute of Yards"),
     "/api/v1/polls": (ADSB,),
@@ -115,6 +118,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
 """Whose data each answer of the filled database rests on."""
 WITHOUT: Mapping[str, str] = {
     "/login": "the way in: no data",
+    **dict.fromkeys(("/observations/ask", "/visits/ask"), "leads to the answer: no data"),
     "/healthz": "one word: no data",
     "/readyz": "one word: no data",
     "/api/v1/silences": "the desk's own words: no data",
@@ -250,8 +254,8 @@ def test_every_command_is_known_here() -> None:
 
 
 def test_every_form_of_history_is_known_here() -> None:
-    # Parquet needs an extra; it has the rows of CSV, attribution and all (tests/reports/test_history_export.py).
-    assert set(get_args(Format)) - {"parquet"} == {each[1] for each in FORMS["history"]}
+    # These need an extra; they have the rows of CSV, attribution and all (tests/web/test_asking.py).
+    assert set(get_args(Format)) - {"parquet", "xlsx"} == {each[1] for each in FORMS["history"]}
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ NEVER_KEPT = (OWNER, LADD, NAMES[LADD], PIA, NAMES[PIA], "GLF6", "GLEX")
 FORGOTTEN = (*NEVER_KEPT, JET, NAMES[JET], LATE, NAMES[LATE])
 """What must not be found once the time is over for which identities are kept."""
 PATHS = (
-    "/", "/sites/quiet-field", "/sites/busy-port", "/alerts", "/alerts/{alert}", "/alerts/{alert}/email", "/feeds", "/healthz",
+    "/", "/sites/quiet-field", "/sites/busy-port", "/visits", "/observations", "/api/v1/totals?by=day", "/alerts", "/alerts/{alert}", "/alerts/{alert}/email", "/feeds", "/healthz",
     "/readyz", "/metrics", "/sites/quiet-field/picture", "/api/v1/openapi.json",
     *(f"/api/v1/{what}?format={form}" for what in ("sites", "observations", "visits", "alerts", "status") for form in ("json", "csv", "geojson")),
 )  # fmt: skip

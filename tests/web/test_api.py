@@ -16,8 +16,8 @@ from db import schema
 from db.engine import reading, writing
 from db.flights import record_visits
 from db.observations import looks, record_observations
-from db.pages import LookFilter, VisitFilter, look_id, look_page, series_summaries, visit_page, visit_place
-from db.records import Visit
+from db.pages import look_id, look_page, series_summaries, visit_page, visit_place
+from db.records import LookFilter, Visit, VisitFilter
 from monitor.reports.history import HistoryQuery, read_history
 from monitor.reports.tables import HISTORY_COLUMNS, csv_text, history_rows
 from tests.kit.builders import at, look
@@ -342,7 +342,7 @@ def test_visits_by_pages_come_newest_first_and_each_once(engine: Engine) -> None
     with reading(engine) as connection:
         found: list[Visit] = []
         after = None
-        while page := visit_page(connection, VisitFilter(site_id="quiet-field"), after, 2):
+        while page := visit_page(connection, VisitFilter(site_ids=["quiet-field"]), after, 2):
             found += page
             after = visit_place(page[-1])
     assert [each.visit_id for each in found] == [f"v{number}" for number in reversed(range(9))]
@@ -353,7 +353,7 @@ def test_the_openapi_document_describes_every_list(empty: Rig) -> None:
     assert set(document["paths"]) == {
         f"/api/v1/{name}"
         for name in (
-            *("sites", "observations", "visits", "alerts", "polls", "status"),
+            *("sites", "observations", "totals", "visits", "alerts", "polls", "status"),
             *("silences", "alerts/{alert_id}/acknowledge"),
         )
     }

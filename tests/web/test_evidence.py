@@ -15,7 +15,7 @@ from db.records import Evidence, Extract, Visit
 from db.schema import poll
 from monitor import pipeline
 from monitor.reports.history import HistoryQuery, read_history
-from monitor.reports.tables import csv_text, feature_collection, history_document, history_rows
+from monitor.reports.tables import csv_text, feature_collection, history_document, history_rows, history_table
 from tests.kit.builders import at, look
 from tests.kit.web_rig import NOW, Rig, rig
 
@@ -170,6 +170,10 @@ def test_a_remark_of_a_publisher_is_told_as_theirs_wherever_it_shows(engine: Eng
             "/api/v1/observations?format=geojson",
         )
         told = [made.client.get(name).text for name in names]
-        told += [csv_text(history_rows(known)), str(feature_collection(known)), str(history_document(known))]
+        told += [
+            csv_text(history_rows(known)),
+            str(feature_collection(history_table([known], {}))),
+            str(history_document(known)),
+        ]
         for text in told:
             assert text.count(MINISTER) == text.count(quoted) > 0, text

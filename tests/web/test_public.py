@@ -40,9 +40,13 @@ READ_IN_PUBLIC = {
         "/sites/{site_id}",
         "/sites/{site_id}/picture",
         "/polls/{poll_id}",
+        "/observations",
+        "/observations/ask",
+        "/visits",
+        "/visits/ask",
         "/healthz",
     ),
-    *(f"/api/v1/{name}" for name in ("sites", "observations", "visits", "alerts", "polls")),
+    *(f"/api/v1/{name}" for name in ("sites", "observations", "totals", "visits", "alerts", "polls")),
 }
 """A new route is not public until it is written here, and then it must be late."""
 

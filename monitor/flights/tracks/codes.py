@@ -94,12 +94,20 @@ def _blocks() -> tuple[list[int], list[tuple[int, str]]]:
     return [first for first, _ in rows], [rest for _, rest in rows]
 
 
+_DESIGNATOR = re.compile(r"[A-Z][A-Z0-9]{1,3}")
 TYPES_FILE = Path(__file__).with_name("types.toml")
 
 
 def type_names(designator: str) -> tuple[str, ...]:
     """Give the names under which people know a designator, the most common first; none where it has no entry."""
     return _names().get(designator, ())
+
+
+def designators_of(name: str) -> tuple[str, ...]:
+    """Give the ICAO type designators that a name of a type stands for, or the designator itself; none where it is neither."""
+    meant = _bare(name)
+    found = [code for code, names in _names().items() if meant in {_bare(each) for each in (code, *names)}]
+    return tuple(found) or ((name.upper(),) if _DESIGNATOR.fullmatch(name.upper()) else ())
 
 
 def listed_types(designator: str, watchlist: Collection[str]) -> list[str]:

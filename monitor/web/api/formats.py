@@ -1,4 +1,4 @@
-"""The three forms of an API answer (JSON, CSV, GeoJSON) and the cursor that leads to the next page."""
+"""The forms of an API answer (JSON, CSV, GeoJSON, GeoParquet, Excel) and the cursor that leads to the next page."""
 
 import base64
 import binascii
@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from fastapi import HTTPException
 from pydantic import BaseModel
@@ -15,10 +16,11 @@ from shapely.geometry.base import BaseGeometry
 from starlette.datastructures import URL
 from starlette.responses import Response
 
-from monitor.reports.tables import csv_text
+from monitor.reports.exports import MEDIA_TYPES, table_bytes
+from monitor.reports.tables import Table
 from monitor.sites import Site
 
-ApiFormat = Literal["json", "csv", "geojson"]
+ApiFormat = Literal["json", "csv", "geojson", "parquet", "xlsx"]
 
 
 def encode_cursor(*parts: object) -> str:
@@ -66,32 +68,33 @@ def format_page(
     sites: Mapping[str, Site],
     *,
     outlines: bool = False,
-    csv: str | None = None,
+    table: Table | None = None,
 ) -> Response:
     """Give a page of items in the form asked for; the address of the next page stands in `Link` as well.
 
-    `csv` is the page as CSV where its columns are not the fields of its items.
+    `table` is the page as a table where its columns are not the fields of its items.
     """
     body = page.model_dump(mode="json")
-    if form == "csv":
-        response = Response(_items_as_csv(page) if csv is None else csv, media_type="text/csv; charset=utf-8")
-        response.headers["Content-Disposition"] = (
-            f'attachment; filename="sitewatch-{url.path.split("/")[-1]}.csv"'
-        )
-    elif form == "geojson":
-        response = _json(_collection(body, sites, outlines=outlines), "application/geo+json")
-    else:
+    if form == "geojson":
+        response = _json(_collection(body, sites, outlines=outlines), MEDIA_TYPES[form])
+    elif form == "json":
         response = _json(body, "application/json")
+    else:
+        data = table_bytes(table or _items_table(page, sites, outlines=outlines), form)
+        response = Response(data, media_type=MEDIA_TYPES[form])
+        name = f"sitewatch-{url.path.split('/')[-1]}.{form}"
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     if body["next"]:
         following = url.include_query_params(cursor=body["next"])
         response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     return response
 
 
-def _items_as_csv(page: BaseModel) -> str:
-    model = type(page).model_fields["items"].annotation
-    columns = list(_item_model(model).model_fields)
-    return csv_text((_flat(each) for each in page.model_dump()["items"]), columns)
+def _items_table(page: Any, sites: Mapping[str, Site], *, outlines: bool) -> Table:
+    model = _item_model(type(page).model_fields["items"].annotation)
+    rows = page.model_dump()["items"]
+    types = {name: _cell_type(field.annotation) for name, field in model.model_fields.items()}
+    return Table(types, rows, [_shape(each, sites, outlines=outlines) for each in rows], page.attribution)
 
 
 def _item_model(annotation: Any) -> type[BaseModel]:
@@ -99,16 +102,15 @@ def _item_model(annotation: Any) -> type[BaseModel]:
     return model
 
 
+def _cell_type(annotation: Any) -> type:
+    """What the cells of a field hold; lists and objects become text."""
+    inner = next((each for each in get_args(annotation) if each is not type(None)), annotation)
+    one = inner if get_origin(annotation) in {Union, UnionType} else annotation
+    return one if one in {bool, int, float, datetime} else str
+
+
 def _json(body: object, media_type: str) -> Response:
     return Response(json.dumps(body, ensure_ascii=False, allow_nan=False), media_type=media_type)
-
-
-def _flat(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without nesting: lists and objects become JSON text."""
-    return {
-        name: json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value
-        for name, value in item.items()
-    }
 
 
 def _collection(body: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bool) -> dict[str, Any]:
@@ -122,12 +124,18 @@ def _collection(body: Mapping[str, Any], sites: Mapping[str, Site], *, outlines:
 
 
 def _feature(item: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bool) -> dict[str, Any]:
+    shape = _shape(item, sites, outlines=outlines)
+    return {
+        "type": "Feature",
+        "geometry": None if shape is None else mapping(shape),
+        "properties": dict(item),
+    }
+
+
+def _shape(item: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bool) -> BaseGeometry | None:
     site = sites.get(item.get("site_id", item.get("id", "")))
     geometry = None if site is None else _geometry(site, item.get("area", ""))
-    if geometry is not None and not outlines:
-        geometry = geometry.representative_point()
-    shape = None if geometry is None else mapping(geometry)
-    return {"type": "Feature", "geometry": shape, "properties": dict(item)}
+    return geometry if geometry is None or outlines else geometry.representative_point()
 
 
 def _geometry(site: Site, area: str) -> BaseGeometry:

@@ -22,6 +22,7 @@ from db.records import (
 )
 from monitor.imagery.cadence import PassState
 from monitor.reports.evidence import PollEvidence
+from monitor.reports.visit_tables import visit_fields
 from monitor.web.views.rows import evidence_page
 
 JsonObject = dict[str, Any]
@@ -243,6 +244,36 @@ class AlertItem(BaseModel):
     attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 
+class TotalItem(BaseModel):
+    """The counts of one period of one series."""
+
+    site_id: str = Field(description="The site's id.")
+    site_name: str = Field(description="The site's name.")
+    area: str = Field(description="The area's id; empty for the whole site.")
+    metric: str = Field(description="What was counted.")
+    subject: str = Field(description="Which of them; empty for all.")
+    procedure: str = Field(description="How it was seen.")
+    kind: str = Field(description="`flow`: the counts are summed; `stock`: the highest is taken.")
+    period: str = Field(
+        description="The period, as in 2024-03, by the site's own clock; weeks as in 2024-W10."
+    )
+    start: datetime = Field(description="When the period begins.")
+    end: datetime = Field(description="When it is over.")
+    value: float | None = Field(
+        description="The sum, or the highest. Null: nobody watched, which is never zero."
+    )
+    comparator: str = Field(description="`=`, `~=`, `>=` or `<=`; empty without a value.")
+    unit: str = Field(description="The unit of the value; empty for a count.")
+    watched: float | None = Field(
+        description="The share of the period, as far as it is over, that was really seen. Null: those who counted did not say."
+    )
+    looks: int = Field(description="How many looks there are, with a count or without.")
+    counted: int = Field(description="How many counts are in the value.")
+    left_out: int = Field(description="Counts that lie within a longer one, and would be counted twice.")
+    running: bool = Field(description="Whether the period is not over yet.")
+    attribution: str = Field(description="Whose data it rests on, as they want to be named.")
+
+
 class StatusItem(BaseModel):
     """One part of the program and how it is."""
 
@@ -268,6 +299,15 @@ class Observations(BaseModel):
 
     items: list[ObservationItem] = Field(description="The observations of this page.")
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
+
+
+class Totals(BaseModel):
+    """Counts by period."""
+
+    items: list[TotalItem] = Field(description="The periods, series by series.")
+    next: str | None = Field(description="Null: they come in one.")
+    remarks: list[str] = Field(description="What a reader must know beside them.")
     attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
 
 
@@ -343,31 +383,7 @@ def observation_item(each: Observation, sources: Iterable[str]) -> ObservationIt
 
 def visit_item(each: Visit, sources: Iterable[str]) -> VisitItem:
     """One visit as the API gives it."""
-    return VisitItem(
-        visit_id=each.visit_id,
-        version=each.version,
-        site_id=each.site_id,
-        site=each.site,
-        region=each.region or None,
-        places=[dict(place) for place in each.places],
-        icao24=each.icao24,
-        state=each.state,
-        confidence=each.confidence,
-        arrived_at=each.arrived_at,
-        departed_at=each.departed_at,
-        arrived_between=each.arrived_between,
-        departed_between=each.departed_between,
-        first_fix_at=each.first_fix_at,
-        last_fix_at=each.last_fix_at,
-        callsign=each.callsign,
-        registration=each.registration,
-        type_code=each.type_code,
-        subjects=list(each.subjects),
-        candidates=dict(each.candidates),
-        evidence=_evidence(each.evidence),
-        recorded_at=each.recorded_at,
-        attribution=one_cell(sources),
-    )
+    return VisitItem(**{**visit_fields(each, sources), "evidence": _evidence(each.evidence)})
 
 
 def alert_item(each: Alert, cause: SharedCause | None) -> AlertItem:

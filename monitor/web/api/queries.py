@@ -1,22 +1,21 @@
 """What the API can be asked: filters, times, paging; a parameter that it does not know is refused."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import HTTPException, Query, Request
 from fastapi.dependencies.models import Dependant
 
-from db.pages import LookFilter, VisitFilter
 from db.records import AlertStatus, VisitState
-from monitor.reports.asked_times import FORMS, TimeReader
+from monitor.reports.asked import AlertWords, LookWords, VisitWords
+from monitor.reports.asked_times import FORMS
 from monitor.web.api.formats import ApiFormat
 
 MOST_ITEMS, USUAL_ITEMS = 1000, 200
 MOST_EXPORTED = 100_000
-"""Of a CSV or GeoJSON that is asked for as a whole: more is refused, with the way to ask for less."""
+"""Of a file that is asked for as a whole: more is refused, with the way to ask for less."""
 
 
 def only_known_parameters(request: Request) -> None:
@@ -55,13 +54,32 @@ SubjectParameter = Annotated[
     str | None,
     Query(max_length=200, description="Which of them, such as type:Tu-160; empty is all, left out every one"),
 ]
-FormatParameter = Annotated[ApiFormat, Query(alias="format", description="json, csv or geojson")]
+RegionParameter = Annotated[
+    str | None, Query(max_length=200, description="The id of a region of the sites file: only sites in it")
+]
+TypeParameter = Annotated[
+    str | None,
+    Query(
+        alias="type",
+        max_length=100,
+        description="Aircraft of this type: an ICAO designator or a name (Il-62M)",
+    ),
+]
+OperatorParameter = Annotated[
+    str | None, Query(max_length=100, description="Aircraft of this operator: ICAO's three letters (KOR)")
+]
+ClassParameter = Annotated[
+    str | None, Query(alias="class", max_length=100, description="Aircraft of this class (bomber)")
+]
+FormatParameter = Annotated[
+    ApiFormat, Query(alias="format", description="json, csv, geojson, parquet (GeoParquet) or xlsx (Excel)")
+]
 LimitParameter = Annotated[
     int | None,
     Query(
         ge=1,
         le=MOST_ITEMS,
-        description="At most so many items; left out, 200 in JSON and all in CSV and GeoJSON",
+        description="At most so many items; left out, 200 in JSON and all in the other forms",
     ),
 ]
 CursorParameter = Annotated[str | None, Query(max_length=2000, description="`next` of the page before")]
@@ -83,46 +101,64 @@ class Paging:
         return USUAL_ITEMS if self.form == "json" or self.cursor else MOST_EXPORTED
 
 
+def _given(query: Any, *but: str) -> dict[str, Any]:
+    return {each.name: getattr(query, each.name) for each in fields(query) if each.name not in but}
+
+
 @dataclass(frozen=True, slots=True)
 class ObservationQuery:
     """Which observations; `subject=` (empty) is the counts of all, `area=` (empty) the whole site."""
 
     site: SiteParameter = None
+    region: RegionParameter = None
     area: AreaParameter = None
     metric: MetricParameter = None
     subject: SubjectParameter = None
+    aircraft_type: TypeParameter = None
+    operator: OperatorParameter = None
+    aircraft_class: ClassParameter = None
     since: QueryTime = None
     until: QueryTime = None
     as_of: QueryTime = None
     as_recorded: QueryTime = None
 
-    def filter(self, times: TimeReader) -> LookFilter:
-        """The same for the database; raises InputError."""
-        return LookFilter(
-            None if self.site is None else [self.site],
-            self.area,
-            self.metric,
-            self.subject,
-            times.since("since", self.since),
-            times.until("until", self.until),
-            times.by("as_of", self.as_of),
-            times.by("as_recorded", self.as_recorded),
-        )
+    @property
+    def words(self) -> LookWords:
+        """What is asked."""
+        return LookWords(**_given(self))
 
 
 @dataclass(frozen=True, slots=True)
 class VisitQuery:
-    """Which visits."""
+    """Which visits; all of it must hold."""
 
     site: SiteParameter = None
+    region: RegionParameter = None
+    subject: SubjectParameter = None
+    aircraft_type: TypeParameter = None
+    operator: OperatorParameter = None
+    aircraft_class: ClassParameter = None
+    address: Annotated[
+        str | None,
+        Query(max_length=100, description="One watched aircraft by its ICAO 24-bit address (15521f)"),
+    ] = None
+    registration: Annotated[
+        str | None, Query(max_length=100, description="One watched aircraft by its registration (RA-86559)")
+    ] = None
+    callsign: Annotated[
+        str | None, Query(max_length=100, description="Watched aircraft by the callsign of the flight")
+    ] = None
     status: Annotated[VisitState | None, Query(description="Visits in this state")] = None
+    confidence: Annotated[
+        int | None, Query(ge=1, le=4, description="At least so sure, from 1 (weak) to 4")
+    ] = None
     since: QueryTime = None
     until: QueryTime = None
 
-    def filter(self, times: TimeReader) -> VisitFilter:
-        """The same for the database; raises InputError."""
-        since, until = times.since("since", self.since), times.until("until", self.until)
-        return VisitFilter(self.site, self.status, since, until)
+    @property
+    def words(self) -> VisitWords:
+        """What is asked."""
+        return VisitWords(**_given(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +175,12 @@ class AlertQuery:
     """Which alerts; those that were open at some time in [since, until)."""
 
     site: SiteParameter = None
+    region: RegionParameter = None
     metric: MetricParameter = None
     subject: SubjectParameter = None
+    aircraft_type: TypeParameter = None
+    operator: OperatorParameter = None
+    aircraft_class: ClassParameter = None
     status: Annotated[AlertStatus | None, Query(description="Alerts that stand so")] = None
     cause: Annotated[
         str | None, Query(max_length=200, description="Alerts that share this cause, by its id")
@@ -148,28 +188,6 @@ class AlertQuery:
     since: QueryTime = None
     until: QueryTime = None
 
-    def filter(self, times: TimeReader) -> "AlertFilter":
-        """What an alert must be; raises InputError."""
-        since, until = times.since("since", self.since), times.until("until", self.until)
-        return AlertFilter(self.metric, self.subject, since, until)
-
-
-@dataclass(frozen=True, slots=True)
-class AlertFilter:
-    """Which alerts of those that the database gave."""
-
-    metric: str | None
-    subject: str | None
-    since: datetime | None
-    until: datetime | None
-
-    def takes(
-        self, metric: str, subjects: tuple[str, ...], opened_at: datetime, closed_at: datetime | None
-    ) -> bool:
-        """Whether an alert is asked for."""
-        return (
-            self.metric in {None, metric}
-            and (self.subject is None or self.subject in (subjects or ("",)))
-            and (self.since is None or closed_at is None or closed_at >= self.since)
-            and (self.until is None or opened_at < self.until)
-        )
+    def words(self, alert_ids: tuple[str, ...] | None) -> AlertWords:
+        """What is asked; `alert_ids` are those of the cause, None where none is asked for."""
+        return AlertWords(**_given(self, "cause"), alert_ids=alert_ids)

@@ -1,26 +1,29 @@
 """The JSON API, version 1: reading only, strict about what it is asked, never more than a page at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from http import HTTPStatus
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from shapely.geometry.base import BaseGeometry
 
 from alerts.attribution import alert_attributions, each_once
-from db.alerts import alert_by_id, alerts
+from db.alerts import alert_by_id, alerts_asked
 from db.causes import cause_by_id, causes_of
 from db.engine import Connection, reading
 from db.observations import LookId
 from db.pages import look_id, look_page, visit_page, visit_place
-from db.records import Observation, SeriesKey
+from db.records import LookFilter, Observation, SeriesKey
 from db.sites import site_names
-from monitor.reports.asked_times import TimeReader
+from monitor.reports.asked import World
 from monitor.reports.evidence import evidence_of_poll, polls_of_alert, polls_of_visits
+from monitor.reports.exports import MEDIA_TYPES, TableForm
+from monitor.reports.period_totals import remarks, totals_asked, totals_table
 from monitor.reports.sources import visit_attributions
-from monitor.reports.tables import csv_text, look_table_row
+from monitor.reports.tables import HISTORY_CELLS, Table, look_table_row, point_of
+from monitor.reports.totals import TotalsBy
 from monitor.web.api.formats import bad_cursor, cursor_time, decode_cursor, encode_cursor, format_page
 from monitor.web.api.models import (
     Alerts,
@@ -31,6 +34,8 @@ from monitor.web.api.models import (
     Sites,
     Statuses,
     StatusItem,
+    TotalItem,
+    Totals,
     Visits,
     alert_item,
     observation_item,
@@ -89,10 +94,12 @@ _COLLECTION = {
         "attribution": {"type": "array", "items": {"type": "string"}},
     },
 }
+_BINARY: tuple[TableForm, ...] = ("parquet", "xlsx")
 _FORMS: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "text/csv": {"schema": {"type": "string"}},
+            **{MEDIA_TYPES[form]: {"schema": {"type": "string", "format": "binary"}} for form in _BINARY},
             "application/geo+json": {"schema": _COLLECTION},
         }
     }
@@ -104,7 +111,7 @@ def get_sites(request: Request, here: Here, paging: Pages, site: SiteParameter =
     """Every watched site and how it stands; GeoJSON gives the outlines."""
     start = int(_one(decode_cursor(paging.cursor, 1), "0", str.isdecimal))
     with reading(here.app.engine) as connection:
-        _check_site(connection, here, site)
+        check_site(connection, here, site)
         items = site_items(connection, here.app, here.clock(), site)
     page = items[start : start + paging.size]
     more = start + paging.size < len(items)
@@ -119,10 +126,10 @@ def get_observations(
     request: Request, here: Here, paging: Pages, wanted: Annotated[ObservationQuery, Depends()]
 ) -> Response:
     """Counts, one revision a look: the newest that was knowable at `as_of` and recorded by `as_recorded`."""
+    asked = _look_filter(here, wanted)
     with reading(here.app.engine) as connection:
-        _check_site(connection, here, wanted.site)
-        times = _times(here, wanted.site)
-        found = look_page(connection, wanted.filter(times), _look_after(paging.cursor), paging.size + 1)
+        check_site(connection, here, wanted.site)
+        found = look_page(connection, asked, _look_after(paging.cursor), paging.size + 1)
         names = site_names(connection)
     following = None
     if len(found) > paging.size:
@@ -133,10 +140,29 @@ def get_observations(
     sources = here.app.sources
     items = [observation_item(each, sources.look(each)) for each in found]
     data = each_once(said for each in found for said in sources.look(each))
-    rows = csv_text(_rows(here, names, found)) if paging.form == "csv" else None
-    return _answer(
-        request, here, paging, Observations(items=items, next=following, attribution=data), csv=rows
-    )
+    page = Observations(items=items, next=following, attribution=data)
+    table = None if paging.form in {"json", "geojson"} else _look_table(here, names, found, data)
+    return _answer(request, here, paging, page, table=table)
+
+
+@router.get("/totals", name="totals", response_model=Totals, responses=_FORMS)
+def get_totals(
+    request: Request,
+    here: Here,
+    wanted: Annotated[ObservationQuery, Depends()],
+    by: Annotated[TotalsBy, Query(description="day, week, month or year, of each site's own clock")],
+    form: FormatParameter = "json",
+) -> Response:
+    """Counts by period: flows summed, of stocks the highest, and how much of each period was watched."""
+    with reading(here.app.engine) as connection:
+        check_site(connection, here, wanted.site)
+        found = totals_asked(connection, wanted.words, world(here), by, here.app.sources)
+    table = totals_table(found)
+    if len(table.rows) > MOST_EXPORTED:
+        raise too_long()
+    items = [TotalItem(**row) for row in table.rows]
+    page = Totals(items=items, next=None, remarks=remarks(found), attribution=list(table.sources))
+    return _answer(request, here, Paging(form), page, table=table)
 
 
 @router.get("/visits", name="visits", response_model=Visits, responses=_FORMS)
@@ -146,9 +172,10 @@ def get_visits(
     """Aircraft visits, the one that began last first; those that touch [since, until)."""
     after = decode_cursor(paging.cursor, 2)
     place = (cursor_time(after[0]), after[1]) if after else None
+    asked = wanted.words.filter(world(here))
     with reading(here.app.engine) as connection:
-        _check_site(connection, here, wanted.site)
-        found = visit_page(connection, wanted.filter(_times(here, wanted.site)), place, paging.size + 1)
+        check_site(connection, here, wanted.site)
+        found = visit_page(connection, asked, place, paging.size + 1)
         following = None
         if len(found) > paging.size:
             found = found[: paging.size]
@@ -167,25 +194,16 @@ def get_alerts(
     after = decode_cursor(paging.cursor, 2)
     place = (cursor_time(after[0]), after[1]) if after else None
     with reading(here.app.engine) as connection:
-        _check_site(connection, here, wanted.site)
-        asked = wanted.filter(_times(here, wanted.site))
-        found = alerts(connection, site_id=wanted.site, status=wanted.status)
+        check_site(connection, here, wanted.site)
+        ids = None
         if wanted.cause is not None:
             cause = cause_by_id(connection, wanted.cause)
-            found = [each for each in found if cause is not None and each.id in cause.alert_ids]
-        kept = sorted(
-            (
-                each
-                for each in found
-                if asked.takes(each.metric, each.subjects, each.opened_at, each.closed_at)
-            ),
-            key=lambda each: (each.opened_at, each.id),
-            reverse=True,
-        )
-        rest = [each for each in kept if place is None or (each.opened_at, each.id) < place]
-        page = rest[: paging.size]
+            ids = cause.alert_ids if cause is not None else ()
+        asked = wanted.words(ids).filter(world(here))
+        found = alerts_asked(connection, asked, place, paging.size + 1)
+        page = found[: paging.size]
         causes = causes_of(connection, [each.id for each in page])
-    following = encode_cursor(page[-1].opened_at, page[-1].id) if len(rest) > len(page) else None
+    following = encode_cursor(page[-1].opened_at, page[-1].id) if len(found) > len(page) else None
     items = [alert_item(each, causes.get(each.id)) for each in page]
     data = each_once(said for each in page for said in alert_attributions(each))
     return _answer(request, here, paging, Alerts(items=items, next=following, attribution=data))
@@ -237,17 +255,21 @@ def _whole(items: Iterable[SiteItem | StatusItem]) -> list[str]:
     return each_once(said for each in items for said in each.attribution.split("; "))
 
 
-def _check_site(connection: Connection, here: WebContext, site: str | None) -> None:
+def check_site(connection: Connection, here: WebContext, site: str | None) -> None:
+    """Refuse a site that never was watched; raises 404."""
     if site is None or site in here.app.sites or site in site_names(connection):
         return
     there = ", ".join(sorted(here.app.sites))
     raise HTTPException(HTTPStatus.NOT_FOUND, f"site: there is no such site. There are: {there}.")
 
 
-def _times(here: WebContext, site: str | None) -> TimeReader:
-    """Read days by the clock of the one site that is asked for, else by UTC."""
-    watched = here.app.sites.get(site) if site else None
-    return TimeReader(watched.timezone if watched else UTC, here.clock())
+def world(here: WebContext) -> World:
+    """What words of a request are understood by."""
+    return World(here.app.sites, here.app.classes.labels, here.clock())
+
+
+def _look_filter(here: WebContext, wanted: ObservationQuery) -> LookFilter:
+    return wanted.words.filter(world(here))
 
 
 def _look_after(cursor: str | None) -> LookId | None:
@@ -274,14 +296,18 @@ class _Unwatched:
     timezone: ZoneInfo
 
 
-def _rows(
-    here: WebContext, names: Mapping[str, str], found: Iterable[Observation]
-) -> Iterator[dict[str, Any]]:
-    """Looks as `sitewatch history --format csv` writes them."""
+def _look_table(
+    here: WebContext, names: Mapping[str, str], found: Iterable[Observation], data: Sequence[str]
+) -> Table:
+    """Looks as `sitewatch history` writes them."""
+    rows, shapes = [], list[BaseGeometry | None]()
     for each in found:
         site_id = each.series.site_id
+        site = here.app.sites.get(site_id)
         gone = _Unwatched(site_id, names.get(site_id, site_id), ZoneInfo("UTC"))
-        yield look_table_row(each, here.app.sites.get(site_id) or gone, here.app.attributions)
+        rows.append(look_table_row(each, site or gone, here.app.attributions))
+        shapes.append(None if site is None else point_of(site, each.series.area))
+    return Table(HISTORY_CELLS, rows, shapes, data)
 
 
 def _answer(
@@ -291,12 +317,17 @@ def _answer(
     page: Any,
     *,
     outlines: bool = False,
-    csv: str | None = None,
+    table: Table | None = None,
 ) -> Response:
     if page.next and paging.size == MOST_EXPORTED:
-        raise HTTPException(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"There are more than {MOST_EXPORTED:,} rows. Ask for less (site, metric, since, until), or page by page with "
-            "limit and cursor.",
-        )
-    return format_page(page, paging.form, request.url, here.app.sites, outlines=outlines, csv=csv)
+        raise too_long()
+    return format_page(page, paging.form, request.url, here.app.sites, outlines=outlines, table=table)
+
+
+def too_long() -> HTTPException:
+    """What is said where a file would be too long."""
+    return HTTPException(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        f"There are more than {MOST_EXPORTED:,} rows. Ask for less (site, metric, since, until), or page by page with "
+        "limit and cursor.",
+    )

@@ -1,6 +1,7 @@
 """The pages: sites, alerts, feeds. Reading only; what changes something is in `actions`."""
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
@@ -11,12 +12,13 @@ from fastapi.responses import HTMLResponse
 
 from alerts.attribution import MAP, alert_attributions, each_once
 from alerts.words import duration
-from db.alerts import alerts, alerts_by_id, count_alerts, newest_alerts, newest_events
+from db.alerts import alerts_asked, newest_alerts, newest_events
 from db.causes import cause_by_id, causes_of
 from db.cutouts import newest_cutout, picture_of
 from db.deliveries import notified_alerts
 from db.engine import Connection, reading
-from db.records import Alert, Cutout
+from db.records import AlertFilter, Cutout
+from monitor.reports.asked import AlertWords, World
 from monitor.reports.evidence import evidence_of_poll
 from monitor.sites import Site
 from monitor.web.context import Here, WebContext
@@ -24,6 +26,7 @@ from monitor.web.security import FRAMED_HEADERS
 from monitor.web.views.alert_view import CauseGroup, alert_page, cause_groups
 from monitor.web.views.atom import MEDIA_TYPE, atom_feed
 from monitor.web.views.feeds_view import feeds_page
+from monitor.web.views.files import as_files
 from monitor.web.views.map_data import map_data
 from monitor.web.views.message_previews import mail_html
 from monitor.web.views.overview import OverviewReader
@@ -101,51 +104,56 @@ def _kept_picture(connection: Connection, site_id: str, item: str) -> Cutout | N
     return picture_of(connection, site_id, item) if item else newest_cutout(connection, site_id)
 
 
+@dataclass(frozen=True, slots=True)
+class AlertsAsked:
+    """Which alerts the list shows, in the words of the API; what is empty takes all."""
+
+    status: str = ""
+    site: str = ""
+    metric: str = ""
+    cause: str = ""
+    since: str = ""
+    until: str = ""
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What is asked, as parameters."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
 @router.get("/alerts")
-def get_alert_list(
-    request: Request, here: Here, status: str = "", site: str = "", cause: str = ""
-) -> Response:
+def get_alert_list(request: Request, here: Here, asked: Annotated[AlertsAsked, Depends()]) -> Response:
     """List the alerts, the newest first, those that share a cause under it."""
-    return _kept(request, here, partial(_alert_list, request, here, status, site, cause))
+    return _kept(request, here, partial(_alert_list, request, here, asked))
 
 
-def _alert_list(request: Request, here: WebContext, status: str, site: str, cause: str) -> str:
+def _alert_list(request: Request, here: WebContext, asked: AlertsAsked) -> str:
     with reading(here.app.engine) as connection:
-        if cause:
-            found, left_out = _alerts_of(connection, cause, site, status), 0
-        else:
-            found, left_out = _alerts_listed(connection, site, status)
+        found = alerts_asked(connection, _wanted(connection, here, asked), None, MOST_ALERTS + 1)
+        more, found = len(found) > MOST_ALERTS, found[:MOST_ALERTS]
         told = notified_alerts(connection, [each.id for each in found])
         causes = causes_of(connection, [each.id for each in found])
     return here.renderer.html(
         request,
         "alerts.html",
         groups=cause_groups(found, causes),
-        chosen_cause=cause,
+        asked=asked,
+        files=as_files("/api/v1/alerts", asked.given),
         data=each_once(said for each in found for said in alert_attributions(each)),
         told=told,
-        left_out=left_out,
-        chosen_status=status,
-        chosen_site=site,
+        left_out=more,
         sites=here.app.sites,
     )
 
 
-def _alerts_listed(connection: Connection, site: str, status: str) -> tuple[list[Alert], int]:
-    """The newest alerts that are asked for, as many as are shown, and how many more there are."""
-    if site:
-        found = alerts(connection, site_id=site, status=status or None)[::-1]
-        return found[:MOST_ALERTS], max(0, len(found) - MOST_ALERTS)
-    found = newest_alerts(connection, MOST_ALERTS, status or None)
-    return found, max(0, count_alerts(connection, status or None) - len(found))
-
-
-def _alerts_of(connection: Connection, cause_id: str, site: str, status: str) -> list[Alert]:
-    """The alerts that share a cause, of those that are asked for, the newest first."""
-    cause = cause_by_id(connection, cause_id)
-    found = alerts_by_id(connection, cause.alert_ids if cause else ())
-    wanted = [each for each in found.values() if site in {"", each.site_id} and status in {"", each.status}]
-    return sorted(wanted, key=lambda each: each.opened_at, reverse=True)
+def _wanted(connection: Connection, here: WebContext, asked: AlertsAsked) -> AlertFilter:
+    ids = None
+    if asked.cause:
+        cause = cause_by_id(connection, asked.cause)
+        ids = cause.alert_ids if cause else ()
+    given = {name: value for name, value in asked.given.items() if name != "cause"}
+    world = World(here.app.sites, here.app.classes.labels, here.clock())
+    return AlertWords(**given, alert_ids=ids).filter(world)
 
 
 def _newest_groups(connection: Connection) -> tuple[CauseGroup, ...]:

@@ -12,8 +12,8 @@ from alerts.words import metric_words, named, period_words, quoted_note
 from db.declared import notes
 from db.deliveries import notified_alerts
 from db.engine import Connection
-from db.pages import VisitFilter, visit_page
-from db.records import Alert, Note
+from db.pages import visit_page
+from db.records import Alert, Note, VisitFilter
 from monitor.aircraft.listed import CANNOT_FIRE, entries_that_cannot_fire
 from monitor.app import App
 from monitor.reports.sources import visit_attributions
@@ -113,7 +113,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
     watch = app.watches[site.id]
     panel = panel_reader.panel(chosen, told, watch=watch, height=SITE_CHART_HEIGHT) if chosen else None
     has_visits = site.flies or site.is_region
-    visits = visit_page(connection, VisitFilter(site_id=site.id), None, MOST_VISITS) if has_visits else []
+    visits = visit_page(connection, VisitFilter(site_ids=[site.id]), None, MOST_VISITS) if has_visits else []
     remarks, picture = notes(connection, site.id), overview_reader.picture(site)
     shown = shown_pictures(connection, site.id, now)
     data = each_once(

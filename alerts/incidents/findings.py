@@ -172,7 +172,11 @@ def is_back(alert: Alert, look: Observation) -> bool:
 
 
 def _expected(alert: Alert) -> float | None:
-    """What the rules had expected of the newest look in the alert that they expected anything of."""
+    """What the rules had expected of the newest look in the alert that they expected anything of.
+
+    What was expected of a whole silence is no number for one look: the first sighting ends it.
+    """
     entries = sorted(alert.details["entries"], key=lambda each: str(each["period_start"]), reverse=True)
-    said = (rule["details"].get("expected") for each in entries for rule in each["rules"].values())
-    return next((float(each) for each in said if each is not None), None)
+    said = (rule["details"] for each in entries for rule in each["rules"].values())
+    known = (each["expected"] for each in said if "silent_looks" not in each and "expected" in each)
+    return next((float(each) for each in known if each is not None), None)

@@ -132,7 +132,8 @@ def watched_words(period: PeriodTotal) -> str:
     elif period.kind == "flow":
         said = f"{_percent(period.watched)} of the time"
     else:
-        said = f"{_percent(period.watched)} of the days"
+        # A share, and so right before any number of days.
+        said = " ".join((_percent(period.watched), "of the days"))
     return f"{said}, running" if period.running else said
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from alerts.delivery.messages import placed
 from alerts.incidents.findings import Finding, look_snapshot
-from alerts.incidents.headline import headline
+from alerts.incidents.headline import entry_count, headline
 from alerts.metrics import METRICS
 from alerts.rules.among import bounds_of_count, placing
 from alerts.rules.contract import LookHistory, RuleContext, Verdict
@@ -224,11 +224,14 @@ def test_a_message_places_the_count_and_says_no_figure_twice() -> None:
     history = LookHistory(YEAR[1].period_start, sightings=(*RAILHEAD, YEAR[0]))
     placed_at = placing(YEAR[1], history, "Asia/Pyongyang")
     entry = look_snapshot(Finding(YEAR[1], (), placed_at), {}, {})
-    assert placed(entry, "railcars") == (
+    assert placed(entry, entry_count(entry, "railcars")) == (
         "150 railcars: between the about 73 of October 2023 and the about 258 of June 2024; the last five looks show 5 to 258."
     )
     first = LookHistory(RAILHEAD[4].period_start, sightings=RAILHEAD[:4])
     record = Verdict("record", "evaluated", exceeded=True, reason="More.")
     of_record = look_snapshot(Finding(RAILHEAD[4], (record,), placing(RAILHEAD[4], first, "UTC")), {}, {})
-    assert placed(of_record, "railcars") == "About 258 railcars: the last four looks show 3 to 73."
+    assert (
+        placed(of_record, entry_count(of_record, "railcars"))
+        == "About 258 railcars: the last four looks show 3 to 73."
+    )
     assert placed({**entry, "beside": "", "recent": ""}, "railcars") == ""

@@ -89,7 +89,9 @@ def test_the_version_is_that_of_the_package(sitewatch: Sitewatch) -> None:
     assert sitewatch("--version").out.startswith("sitewatch 0.")
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["poll", "--nonsense"], ["alerts", "show"], ["history"]])
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["poll", "--nonsense"], ["alerts", "show"], ["alerts", "export"]]
+)
 def test_wrong_usage_ends_with_2(sitewatch: Sitewatch, arguments: list[str]) -> None:
     answer = sitewatch(*arguments)
     assert answer.code == 2

@@ -100,7 +100,7 @@ def test_a_nul_is_the_askers_mistake_on_every_database(told: Rig, path: str) -> 
     assert response.status_code < 500, response.text
     if told.app.engine.dialect.name == "postgresql":  # which refuses it; SQLite knows nothing of that name
         assert response.status_code == 422
-        assert "NUL (%00)" in response.text
+        assert "NUL (%00)" in response.text or "no known prefix" in response.text
 
 
 def test_an_empty_subject_is_the_counts_of_all(told: Rig) -> None:

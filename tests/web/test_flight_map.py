@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
 from sqlalchemy import Engine
 
 from db.alerts import alerts, update_alert
@@ -16,7 +15,6 @@ from db.flights import insert_fixes, record_visits, visits
 from db.records import Alert, Fix, Visit
 from monitor.reports.tracks import SILENT_FROM, HeardTrack, stretches_of
 from monitor.web.views.flight_map import FlightMap, draw_tracks, flight_map
-from tests.kit.browser_rig import Served, reader, serving, started_for_tests
 from tests.kit.builders import at
 from tests.kit.web_rig import Rig, rig, tell_story
 
@@ -122,34 +120,3 @@ def test_a_way_across_180_degrees_is_one_line(told: Rig) -> None:
     assert abs(one - other) < 1
     (west, _), (right, _) = found.data["bounds"]
     assert right - west < 180
-
-
-LAYERS = """() => {
-    const { map } = document.querySelector("#map");
-    return ["heard", "gaps", "ends"].map((layer) => map.queryRenderedFeatures({ layers: [layer] }).length);
-}"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started_for_tests() as opened:
-        yield opened
-
-
-def test_in_a_browser_line_gap_and_both_its_ends_are_drawn(
-    sqlite_engine: Engine, browser: Browser, tmp_path: Path
-) -> None:
-    with rig(sqlite_engine, tmp_path) as made:
-        tell_story(made.app)
-        alert = cite(made)
-        with serving(made.page) as address:
-            served = Served(made, address)
-            with reader(served, browser) as page:
-                page.goto(f"{address}/alerts/{alert.id}")
-                page.wait_for_selector("#map[data-ready=true]")
-                page.screenshot(path=tmp_path / "flight.png", full_page=True)
-                heard, gaps, ends = page.evaluate(LAYERS)
-                assert page.get_by_text("Then not heard for 36 hours").is_visible()
-            assert min(heard, gaps) > 0
-            assert ends >= 4
-            assert (served.said, served.elsewhere) == ([], [])

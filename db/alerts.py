@@ -122,9 +122,9 @@ def alerts_near(
     return _all(connection, query.order_by(*_BY_OPENING))
 
 
-def alerts_of_incident(connection: Connection, incident_id: str) -> list[Alert]:
-    """Read the alerts of one incident, oldest opening first."""
-    query = select(alert).where(alert.c.incident_id == incident_id)
+def others_of_incident(connection: Connection, one: Alert) -> list[Alert]:
+    """Read the other alerts of an alert's incident, oldest opening first."""
+    query = select(alert).where(alert.c.incident_id == one.incident_id, alert.c.id != one.id)
     return _all(connection, query.order_by(*_BY_OPENING))
 
 

@@ -61,8 +61,8 @@ def extracts_of(connection: Connection, poll_ids: Collection[int]) -> list[Extra
 
 def polls_behind(connection: Connection, alert: Alert) -> dict[str, tuple[int, ...]]:
     """Give the visits that an alert rests on, each with the polls that it is told from, in the order of the telling."""
-    told = {each.visit_id: each for each in visits_by_id(connection, _visits_cited(alert))}
-    return {ref: _polls_of(told[ref]) for ref in _visits_cited(alert) if ref in told}
+    told = {each.visit_id: each for each in visits_by_id(connection, visits_cited(alert))}
+    return {ref: _polls_of(told[ref]) for ref in visits_cited(alert) if ref in told}
 
 
 def cited_polls(connection: Connection, site_ids: Collection[str]) -> set[int]:
@@ -70,7 +70,7 @@ def cited_polls(connection: Connection, site_ids: Collection[str]) -> set[int]:
     standing = [
         each for each in alerts(connection) if each.status != "withdrawn" and each.site_id in site_ids
     ]
-    refs = {ref for each in standing for ref in _visits_cited(each)}
+    refs = {ref for each in standing for ref in visits_cited(each)}
     told = visits_by_id(connection, refs)
     return {number for each in told if each.state != "withdrawn" for number in _polls_of(each)}
 
@@ -94,7 +94,8 @@ def aircraft_in_extracts(connection: Connection) -> list[str]:
     return list(connection.execute(select(extract.c.icao24).distinct().order_by(extract.c.icao24)).scalars())
 
 
-def _visits_cited(alert: Alert) -> tuple[str, ...]:
+def visits_cited(alert: Alert) -> tuple[str, ...]:
+    """The ids of the visits that an alert rests on, each once, as they are cited."""
     entries: Sequence[Mapping[str, Any]] = alert.details.get("entries", ())
     refs = (each["ref"] for entry in entries for each in entry["evidence"] if each["kind"] == "visit")
     return tuple(dict.fromkeys(refs))

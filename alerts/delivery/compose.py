@@ -11,7 +11,7 @@ from alerts.delivery.notices import PICTURE, compose_notice
 from alerts.delivery.reminders import reminding
 from alerts.delivery.together import compose_together
 from alerts.incidents.causes import cause_object
-from db.alerts import alert_by_id, alert_events, alerts_of_incident
+from db.alerts import alert_by_id, alert_events, others_of_incident
 from db.causes import cause_by_id
 from db.cutouts import picture_of
 from db.deliveries import channels_told
@@ -55,8 +55,8 @@ def _others(connection: Connection, alert: Alert, channel: str) -> list[Alert]:
     """The other alerts of its incident that this channel carried: of what goes elsewhere it says nothing."""
     return [
         each
-        for each in alerts_of_incident(connection, alert.incident_id)
-        if each.id != alert.id and channel in channels_told(connection, each.id)
+        for each in others_of_incident(connection, alert)
+        if channel in channels_told(connection, each.id)
     ]
 
 

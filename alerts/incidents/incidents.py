@@ -13,7 +13,7 @@ from db.records import Alert
 INCIDENT_WINDOW = timedelta(days=3)
 """How far from the alert that began an incident another may lie, in the time of what was seen.
 
-The reference flight was gone for 36 hours, and two passes over one place of Sentinel-2's pair are up to three days apart this far north.
+The reference flight was gone for 36 hours, and its return is part of its story. A judgement, not measured.
 """
 
 

@@ -114,7 +114,7 @@ def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
     """Show one alert: how it is known and who was told."""
     from alerts.attribution import alert_attributions, each_once
     from alerts.incidents.causes import cause_object, together_words
-    from db.alerts import alert_events, alerts_of_incident
+    from db.alerts import alert_events, others_of_incident
     from db.causes import causes_of
     from db.deliveries import deliveries
     from db.engine import reading
@@ -125,7 +125,7 @@ def show_alert(alert: AlertId, *, as_json: JsonFlag = False) -> None:
         life, owed = alert_events(connection, found.id), deliveries(connection, found.id)
         behind = polls_behind(connection, found)
         cause = causes_of(connection, [found.id]).get(found.id)
-        near = [each for each in alerts_of_incident(connection, found.incident_id) if each.id != found.id]
+        near = others_of_incident(connection, found)
         extracts = extracts_of(connection, {number for numbers in behind.values() for number in numbers})
     if as_json:
         data = {

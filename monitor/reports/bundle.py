@@ -92,6 +92,7 @@ class _Gathering:
     def __init__(self, connection: Connection, app: App, alert: Alert, now: datetime) -> None:
         self._connection, self._app, self._alert, self._now = connection, app, alert, now
         self._passed_on = {each.name: each.redistribute for each in known_providers(app.settings)}
+        self._visits = nameable_visits(connection, app, alert)
         self._revisions = [
             each
             for each in every_revision(connection, alert.site_id, alert.area, alert.metric)
@@ -176,7 +177,7 @@ class _Gathering:
         numbers = {number for some in behind.values() for number in some}
         numbers |= {each.poll_id for each in found if each.poll_id is not None}
         kept: dict[int | None, list[Extract]] = {}
-        named = {each.icao24 for each in nameable_visits(self._connection, self._app, self._alert)}
+        named = {each.icao24 for each in self._visits}
         for each in extracts_of(self._connection, numbers):
             # One answer tells of every watched aircraft in the air: the others are no evidence of this alert.
             if each.icao24 in named:
@@ -213,7 +214,7 @@ class _Gathering:
     def _tracks(self) -> dict[str, Any]:
         features: list[dict[str, Any]] = []
         withheld = 0
-        for visit in nameable_visits(self._connection, self._app, self._alert):
+        for visit in self._visits:
             heard = reports_around(self._connection, visit, _BEFORE_AND_AFTER)
             shown = [each for each in heard if self._passed_on.get(each.provider, False)]
             withheld += len(heard) - len(shown)

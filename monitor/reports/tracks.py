@@ -1,12 +1,12 @@
 """Where a watched aircraft was heard around its visit, and where it was not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 from db.engine import Connection
+from db.extracts import visits_cited
 from db.flights import fixes, visits_by_id
 from db.records import Alert, Fix, Visit
 from db.records.aliases import is_alias
@@ -52,19 +52,13 @@ def stretches_of(heard: Sequence[Fix]) -> tuple[tuple[Fix, ...], ...]:
     return tuple(map(tuple, found))
 
 
-def cited_visits(alert: Alert) -> set[str]:
-    """The ids of the visits that an alert rests on."""
-    entries: Iterable[Any] = alert.details["entries"]
-    return {each["ref"] for entry in entries for each in entry["evidence"] if each["kind"] == "visit"}
-
-
 def nameable_visits(connection: Connection, app: App, alert: Alert) -> list[Visit]:
     """The visits in an alert whose aircraft may be named: watched when they came, and watched still."""
     listed = {subject for site in app.sites.values() for subject in site.watchlist}
     wanted = listed | {f"class:{name}" for name in app.classes.watched}
     return [
         each
-        for each in visits_by_id(connection, cited_visits(alert))
+        for each in visits_by_id(connection, visits_cited(alert))
         if f"icao24:{each.icao24}" in each.subjects
         and not is_alias(each.icao24)
         and not wanted.isdisjoint(each.subjects)

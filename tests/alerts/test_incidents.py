@@ -14,7 +14,7 @@ from alerts.incidents.incidents import INCIDENT_WINDOW, incident_words, joined_i
 from alerts.judging.judge import JudgingContext, judge_pending
 from alerts.routing import Matcher, Route, Routing
 from alerts.watch import SiteWatch, merge_watch
-from db.alerts import alerts, alerts_of_incident
+from db.alerts import alerts, others_of_incident
 from db.declared import record_declared
 from db.deliveries import deliveries
 from db.engine import reading, writing
@@ -76,7 +76,8 @@ def test_two_sides_of_a_border_are_one_incident_and_one_thread(engine: Engine) -
     assert here.incident_id == there.incident_id
     with reading(engine) as connection:
         owed = deliveries(connection)
-        assert [each.id for each in alerts_of_incident(connection, here.incident_id)] == [here.id, there.id]
+        assert others_of_incident(connection, here) == [there]
+        assert others_of_incident(connection, there) == [here]
     assert {compose(engine, each, None).thread for each in owed} == {here.incident_id}
     first, second = messages(engine, "slack")
     assert "Near in time, at Far Side: 60 railcars at Far Side" in first

@@ -93,14 +93,19 @@ def test_days_are_the_sites_own_and_months_and_yesterday_are_known(told: Rig) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/observations?area=a%00", "/api/v1/observations?subject=%00", "/alerts/%00"]
+    ("path", "said"),
+    [
+        ("/api/v1/observations?area=a%00", "NUL (%00)"),
+        ("/api/v1/observations?subject=%00", "it has no known prefix"),
+        ("/alerts/%00", "NUL (%00)"),
+    ],
 )
-def test_a_nul_is_the_askers_mistake_on_every_database(told: Rig, path: str) -> None:
+def test_a_nul_is_the_askers_mistake_on_every_database(told: Rig, path: str, said: str) -> None:
     response = told.client.get(path)
     assert response.status_code < 500, response.text
     if told.app.engine.dialect.name == "postgresql":  # which refuses it; SQLite knows nothing of that name
         assert response.status_code == 422
-        assert "NUL (%00)" in response.text or "no known prefix" in response.text
+        assert said in response.text
 
 
 def test_an_empty_subject_is_the_counts_of_all(told: Rig) -> None:

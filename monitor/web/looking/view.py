@@ -29,7 +29,7 @@ from monitor.reports.agreement import PairRecord, SharedCount, pair_records, sce
 from monitor.sites import Area, Site
 from monitor.sites.faults import SitesFault
 from monitor.web.views.comparison import BeforeAfter, ShownPicture, shown_pictures
-from monitor.web.views.map_data import plain_map_data
+from monitor.web.views.map_data import geojson_of, plain_map_data
 
 _A_DAY = timedelta(days=1)
 COMPARATORS = {
@@ -172,14 +172,13 @@ def _row(look: Observation) -> CountRow:
 def _map(site: Site, shown: ShownPicture | None) -> dict[str, Any]:
     """The site, its parts and the corners of the picture that lies under them."""
     data: dict[str, Any] = plain_map_data([site])
-    data["drafts"] = {
-        "type": "FeatureCollection",
-        "features": [
+    data["drafts"] = geojson_of(
+        [
             {"type": "Feature", "properties": {"id": each.id}, "geometry": mapping(each.geometry)}
             for each in site.areas
             if each.geometry is not None
-        ],
-    }
+        ]
+    )
     corners = shown.made.bounds.get("corners") if shown else None
     if shown and corners:
         data["picture"] = {"url": shown.url, "corners": corners}

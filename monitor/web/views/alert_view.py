@@ -22,7 +22,7 @@ from alerts.words import (
     rule_words,
     source_words,
 )
-from db.alerts import alert_by_id, alert_events, alerts_of_incident
+from db.alerts import alert_by_id, alert_events, others_of_incident
 from db.causes import causes_of
 from db.deliveries import deliveries, notified_alerts
 from db.engine import Connection
@@ -198,9 +198,7 @@ def alert_page(
         polls=tuple(polls_of_alert(connection, alert)),
         cause=cause,
         together=together_words(cause) if cause else "",
-        incident=tuple(
-            each for each in alerts_of_incident(connection, alert.incident_id) if each.id != alert.id
-        ),
+        incident=tuple(others_of_incident(connection, alert)),
         flights=flight_map(connection, app, alert),
         data=tuple(
             each_once(

@@ -19,7 +19,7 @@ from monitor.sites.geodesy import course_deg, great_circle_nm, longitude_near
 from monitor.web.views.map_data import geojson_of, plain_map_data
 
 AROUND = timedelta(hours=6)
-"""So long before and after a visit its aircraft's way is shown: an Il-62M comes from Moscow in eight hours, from Vladivostok in two."""
+"""So long before and after a visit its aircraft's way is shown: all of a flight within the region, and the end of a longer one."""
 _DETAIL_DEG = 0.004
 """A line is drawn no finer than this: some 400 m."""
 _KM_PER_NM = 1.852

@@ -13,11 +13,13 @@ from pathlib import Path
 import coverage
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from db.engine import open_engine
 from db.migrate import migrate
 from db.schema import metadata
+from tests.kit.browser_rig import started_for_tests
 
 # A slow machine is no fault of the code: examples have no deadline. CI repeats the same examples, so that what
 # it says of a change is about that change; new ones are tried on every developer's machine.
@@ -84,6 +86,13 @@ def untraced(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def shared_data_missing() -> None:
     pytest.fail("this test needs ../shared/data, and CI must have it")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real one. Its loop lives as long as the module, in which nothing else may run a loop of asyncio."""
+    with started_for_tests() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

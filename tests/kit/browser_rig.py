@@ -84,6 +84,18 @@ def started_for_tests() -> Iterator[Browser]:
         yield browser
 
 
+def serious(page: Page) -> list[str]:
+    """What stands in the way of people who hear a page, or see little or no colour, as axe-core finds it."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{each['id']}: {each['help']} ({each['nodes'][0]['html'][:200]})"
+        for each in found["violations"]
+        if each["impact"] != "minor"
+    ]
+
+
 @dataclass
 class Served:
     """A page that is served on loopback, and what the browser said and asked while it was read."""

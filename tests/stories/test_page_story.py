@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from db.alerts import alerts
 from db.engine import open_engine, reading
 from db.migrate import migrate
-from tests.kit.browser_rig import PHONE, Served, reader, serving, started_for_tests
+from tests.kit.browser_rig import PHONE, Served, reader, serving
 from tests.kit.web_rig import rig, tell_story
 
 # Playwright talks with its driver over a pipe of asyncio, and the driver with Chromium over a socket of its own.
@@ -20,12 +20,6 @@ SQUARE = {
     "type": "Polygon",
     "coordinates": [[[10.0, 55.0], [10.02, 55.0], [10.02, 55.01], [10.0, 55.01], [10.0, 55.0]]],
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started_for_tests() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

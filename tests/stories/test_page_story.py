@@ -128,7 +128,7 @@ def test_adding_by_drawing(served: Served, browser: Browser, tmp_path: Path) -> 
     with reader(served, browser) as page:
         page.goto(f"{served.address}/add-site")
         page.wait_for_selector("#map[data-drawing=ready]")
-        page.evaluate("document.querySelector('#map').map.jumpTo({ center: [12, 55.6], zoom: 9 })")
+        page.evaluate("void document.querySelector('#map').map.jumpTo({ center: [12, 55.6], zoom: 9 })")
         page.get_by_role("button", name="Draw on the map").click()
         area = page.locator("#map").bounding_box()
         assert area is not None

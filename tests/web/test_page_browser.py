@@ -77,7 +77,7 @@ SHOW = """([zoom, lon, lat]) => new Promise((done) => {
     for (const layer of ["countries", "sites", "names", "borders", "coast"])
         map.setLayoutProperty(layer, "visibility", "none");
     map.jumpTo({ center: [lon, lat], zoom });
-    map.once("idle", done);
+    map.once("idle", () => done());
 })"""
 FIND = "(places) => places.map((each) => document.querySelector('#map').map.project(each)).map(({ x, y }) => [x, y])"
 
@@ -134,7 +134,7 @@ CROWD = """async (places) => {
     }));
     source.textContent = JSON.stringify(data);
     document.body.dispatchEvent(new CustomEvent("htmx:after:swap"));
-    await new Promise((done) => host.map.once("idle", done));
+    await new Promise((done) => host.map.once("idle", () => done()));
 }"""
 DRAWN = """() => {
     const { map } = document.querySelector("#map");
@@ -223,7 +223,7 @@ def test_no_name_of_a_country_is_cut_by_the_edge(
         ]:
             page.evaluate(GO, [zoom, lon, lat])
             page.evaluate(
-                "() => new Promise((done) => { const { map } = document.querySelector('#map'); map.once('idle', done); map.triggerRepaint(); })"
+                "() => new Promise((done) => { const { map } = document.querySelector('#map'); map.once('idle', () => done()); map.triggerRepaint(); })"
             )
             whole, *cut = page.evaluate(COUNTRIES_IN, [[[0, 0], [right, low]], *edges])
             assert cut == [[]] * len(edges), (zoom, lon, lat)

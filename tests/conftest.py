@@ -182,11 +182,22 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return _emptied(request.getfixturevalue("postgres_url"))
 
 
+# Which tables hold a row, and which sequences have given a number: emptying all of them takes ten times as long.
+_USED = " union all ".join(
+    f"select '{table.name}' as name, false as numbers where exists (select from \"{table.name}\")"
+    for table in metadata.sorted_tables
+)
+_NUMBERED = "select sequencename, true from pg_sequences where last_value is not null"
+
+
 def _emptied(url: str) -> str:
     engine = open_engine(url)
     with engine.begin() as connection:
-        names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
-        connection.execute(text(f"truncate {names} restart identity cascade"))
+        used = connection.execute(text(f"{_USED} union all {_NUMBERED}")).all()
+        if names := ", ".join(f'"{name}"' for name, numbers in used if not numbers):
+            connection.execute(text(f"truncate {names} cascade"))
+        for name in (name for name, numbers in used if numbers):
+            connection.execute(text(f'alter sequence "{name}" restart'))
     engine.dispose()
     return url
 

@@ -18,7 +18,7 @@ from tests.kit.builders import look
 from tests.kit.web_rig import Rig, containers, rig, tell_story
 
 # Playwright talks with its driver over a pipe of asyncio, and the driver with Chromium over a socket of its own.
-pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
+pytestmark = [pytest.mark.enable_socket, pytest.mark.long, pytest.mark.untraced]
 # What is recorded later has a later time, in whichever order the tests run.
 LATER = (f"2023-10-{day:02}" for day in range(8, 30))
 

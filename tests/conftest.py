@@ -10,22 +10,24 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import coverage
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from db.engine import open_engine
 from db.migrate import migrate
 from db.schema import metadata
-from tests.kit.browser_rig import started_for_tests
 
 # A slow machine is no fault of the code: examples have no deadline. CI repeats the same examples, so that what
 # it says of a change is about that change; new ones are tried on every developer's machine.
 settings.register_profile("sitewatch", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("sitewatch")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 StoryUrl = Callable[[Path], str]
 FreshEngine = Callable[[Path], AbstractContextManager[Engine]]
@@ -115,9 +117,11 @@ def shared_data_missing() -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> "Iterator[Browser]":
     """A real one. Its loop lives as long as the module, in which nothing else may run a loop of asyncio."""
-    with started_for_tests() as started:
+    # With it comes the whole page, which most modules do without.
+    rig = importlib.import_module("tests.kit.browser_rig")
+    with rig.started_for_tests() as started:
         yield started
 
 

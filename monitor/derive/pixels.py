@@ -53,6 +53,9 @@ from monitor.sites import Site
 
 LEAST_CLEAR = 0.3
 """With less of a site clear its bands are not read."""
+ORDINARY_PX = 0.5
+"""So close lie 95 of 100 looks that were laid on the reference (within 5 m). What putting them right leaves at edges is in the spread that the
+place's own looks show; were edges left out of them too, a line of three pixels through fields would be seen in hardly any look."""
 _REFERENCE_LOOKS = 9
 _SITES_AT_ONCE = 16
 _ONE = RangeBudget(size=40 * 1024 * 1024, requests=24)
@@ -428,15 +431,22 @@ def _codes(pixels: _Pixels, grid: PixelGrid) -> tuple[NDArray[np.uint8] | None, 
 
 
 def codes_in_place(
-    numbers: NDArray[np.uint16], offset: int, clear: Bools, reference: Reference | None
+    numbers: NDArray[np.uint16],
+    offset: int,
+    clear: Bools,
+    reference: Reference | None,
+    edges_until_px: float = ORDINARY_PX,
 ) -> tuple[NDArray[np.uint8] | None, Shift]:
-    """The numbers of bands as codes, laid on what the newest looks of the place show, and how far beside it they lay; None: too far."""
+    """The numbers of bands as codes, laid on what the newest looks of the place show, and how far beside it they lay; None: too far.
+
+    Of a look that lay farther beside them than `edges_until_px` steep edges are left out.
+    """
     codes = encode(numbers, offset, clear)
     shift = _shift(codes, reference)
     if shift.size > LARGEST_PX:
         return None, shift
     if shift.found and shift.size > WORTH_MENDING_PX:
-        codes = _put_right(numbers, offset, clear, reference, shift)
+        codes = _put_right(numbers, offset, clear, reference, shift, edges=shift.size <= edges_until_px)
     return codes, shift
 
 
@@ -449,20 +459,23 @@ def _shift(codes: NDArray[np.uint8], reference: Reference | None) -> Shift:
 
 
 def _put_right(
-    numbers: NDArray[np.uint16], offset: int, clear: Bools, reference: Reference | None, shift: Shift
+    numbers: NDArray[np.uint16],
+    offset: int,
+    clear: Bools,
+    reference: Reference | None,
+    shift: Shift,
+    *,
+    edges: bool,
 ) -> NDArray[np.uint8]:
     held = clear & (numbers > 0).all(axis=0)
     whole = moved(held.astype(np.float32), shift.south, shift.east) > _WHOLLY
-    if reference is not None and shift.size > _ORDINARY_PX:
+    if reference is not None and not edges:
         # Between pixels an edge can be put right only roughly: what is left of it is no change.
         whole &= reference.is_flat()
     put = np.rint(np.clip(moved(numbers.astype(np.float32), shift.south, shift.east), 1, _LARGEST))
     return encode(put.astype(np.uint16), offset, whole)
 
 
-_ORDINARY_PX = 0.5
-"""So close lie 95 of 100 looks that were laid on the reference (within 5 m). What putting them right leaves at edges is in the spread that the
-place's own looks show; were edges left out of them too, a line of three pixels through fields would be seen in hardly any look."""
 _STEEP = 16.0
 """Codes between neighbours: a tenth of a pixel is then half of what two dates differ by anyway."""
 _WHOLLY = 0.999

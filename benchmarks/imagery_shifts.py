@@ -7,7 +7,8 @@ of every look that was moved, nothing put right, and the series as it came. Inte
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 
 from benchmarks.imagery_changes import PER_INDEX, ZERO_INDEX, alarms_of, measured, observations, site, squares
 from benchmarks.imagery_world import PIXELS, track
+from db.records import Observation
 from monitor.derive.pixels import ORDINARY_PX, Reference, codes_in_place
 from monitor.imagery.classes import widened
 from monitor.imagery.codes import BANDS, MISSING, Codes, decode, encode
 from monitor.imagery.grid import Bools, PixelGrid, Zone
-from monitor.imagery.measures import LEAST_SHARE, TRACK, measure
+from monitor.imagery.measures import TRACK, measure
 from monitor.imagery.shift import WORTH_MENDING_PX
 from monitor.imagery.study import KeptLook
 
@@ -29,6 +31,7 @@ FARTHEST_PX = 0.5
 _CLOUDY, _LEAST_CLEAR, _NEWEST, _EDGE_PX = 100, 0.3, 9, 20
 _DRAWS = 2_000
 Numbers = NDArray[np.uint16]
+Key = tuple[int, str, str]
 Rule = Callable[[Numbers, Bools, Sequence[Codes]], Codes | None]
 
 
@@ -108,53 +111,105 @@ def tracks() -> list[Zone]:
     return [track(GRID, f"line-{number}", points) for number, points in enumerate(ends)]
 
 
+@dataclass(slots=True)
+class Told:
+    """What one rule told of all series: by seed, date and zone whether something is said to have changed, or to stand."""
+
+    areas: dict[Key, bool] = field(default_factory=dict)
+    stands: dict[Key, bool] = field(default_factory=dict)
+    judged: int = 0
+    left: int = 0
+    owed: list[list[Observation]] = field(default_factory=list)
+
+
+def told_by(rule: Rule, farthest_px: float, seeds: int, zones: Sequence[Zone], lines: Sequence[Zone]) -> Told:
+    """Treat and measure the series of every seed by one rule."""
+    told = Told()
+    for seed in range(seeds):
+        said, shown = measured(series(rule, farthest_px, seed), zones)
+        told.owed += [list(observations(each)) for each in said]
+        for place, (one, look) in enumerate(shown):
+            told.judged += int(look.departure.seen.sum())
+            told.left += int(look.departure.left.sum())
+            for each in said:
+                value = each.found[place][1].value
+                if value is not None:
+                    told.areas[seed, one.key, each.zone.name] = value > 0
+            for line in lines:
+                value = measure(look, line, TRACK).value
+                if value is not None:
+                    told.stands[seed, one.key, line.name] = value > 0
+    return told
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 8
     zones, lines = squares(GRID, 25, 20), tracks()
+    runs = next(iter(RULES))
+    cases = {
+        "as it came, not moved": (as_it_came, 0.0, 1),
+        "as it came, through the rule that runs": (RULES[runs], 0.0, 1),
+        **{name: (rule, FARTHEST_PX, seeds) for name, rule in RULES.items()},
+    }
+    found = {}
     print(
-        "| rule | looks of zones of 4 ha | of them say that something changed | pixels judged | pixels said to have left | alarms a year (95 %), promised | lines: looks told | say that something stands |"
+        "| rule | zones of 4 ha: looks | say that something changed | pixels judged | of them said to have left | zone-years | promised | alarms a year | lines: looks | say that something stands |"
     )
-    print("|---|---|---|---|---|---|---|---|")
-    cases: list[tuple[str, Rule, float, int]] = [("as it came, not moved", as_it_came, 0.0, 1)]
-    cases += [("as it came, through the rule that runs", RULES[next(iter(RULES))], 0.0, 1)]
-    cases += [(name, rule, FARTHEST_PX, seeds) for name, rule in RULES.items()]
-    for name, rule, farthest, runs in cases:
-        print(_row(name, [series(rule, farthest, seed) for seed in range(runs)], zones, lines), flush=True)
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for name, (rule, farthest, runs_of) in cases.items():
+        found[name] = one = told_by(rule, farthest, runs_of, zones, lines)
+        alarms = alarms_of(one.owed, site()).cells
+        share = one.left / max(1, one.judged)
+        print(
+            f"| {name} | {_share(one.areas)} | {one.judged:,} | {share:.5f} | {alarms} | {_share(one.stands)} |",
+            flush=True,
+        )
+    print(
+        "\n| beside the rule that runs, on looks that both tell | zones: looks | this, that | difference | lines: looks | this, that | difference |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name in list(RULES)[1:]:
+        cells = [
+            _beside(one, other)
+            for one, other in (
+                (found[runs].areas, found[name].areas),
+                (found[runs].stands, found[name].stands),
+            )
+        ]
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
-def _row(name: str, runs: Sequence[Sequence[KeptLook]], zones: Sequence[Zone], lines: Sequence[Zone]) -> str:
-    areas: dict[str, list[bool]] = {}
-    stands: dict[str, list[bool]] = {}
-    judged, left, owed = 0, 0, []
-    for kept in runs:
-        said, shown = measured(kept, zones)
-        owed += [list(observations(each)) for each in said]
-        for place, (one, look) in enumerate(shown):
-            found = look.departure
-            judged += int(found.seen.sum())
-            left += int(found.left.sum())
-            told = [each.found[place][1].value for each in said]
-            areas.setdefault(one.key, []).extend(value > 0 for value in told if value is not None)
-            along = [
-                each
-                for each in (measure(look, line, TRACK) for line in lines)
-                if each.seen_share >= LEAST_SHARE
-            ]
-            stands.setdefault(one.key, []).extend(each.value > 0 for each in along if each.value is not None)
-    alarms = alarms_of(owed, site())
-    cells = [_share(areas), f"{judged:,} | {left / max(1, judged):.5f}", alarms.cells, _share(stands)]
-    return f"| {name} | " + " | ".join(cells) + " |"
+def _by_date(told: Mapping[Key, bool]) -> NDArray[np.int64]:
+    """For each date how many of them are so, and how many there are."""
+    dates: dict[str, list[bool]] = {}
+    for (_, date, _), so in told.items():
+        dates.setdefault(date, []).append(so)
+    return np.array([[sum(each), len(each)] for _, each in sorted(dates.items())])
 
 
-def _share(by_date: dict[str, list[bool]]) -> str:
-    """How many, and the share with its interval."""
-    told = np.array([[sum(each), len(each)] for each in by_date.values()])
+def _share(told: Mapping[Key, bool]) -> str:
+    """How many, and the share that is so with its interval."""
+    counts = _by_date(told)
+    low, high = np.quantile(_drawn(counts), [0.025, 0.975])
+    so, looks = counts.sum(axis=0)
+    return f"{looks:,} ({len(counts)} dates) | {so / max(1, looks):.3f} ({low:.3f}–{high:.3f})"
+
+
+def _beside(one: Mapping[Key, bool], other: Mapping[Key, bool]) -> str:
+    """The shares of both on what both tell, and their difference with its interval."""
+    both = one.keys() & other.keys()
+    ours, theirs = (_by_date({key: told[key] for key in both}) for told in (one, other))
+    low, high = np.quantile(_drawn(ours) - _drawn(theirs), [0.025, 0.975])
+    first, second = (each[:, 0].sum() / max(1, each[:, 1].sum()) for each in (ours, theirs))
+    return f"{len(both):,} | {first:.3f}, {second:.3f} | {first - second:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def _drawn(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The share in each of many draws of dates, the same draws for all."""
     rng = np.random.default_rng(3)
-    drawn = told[rng.integers(len(told), size=(_DRAWS, len(told)))].sum(axis=1)
-    low, high = np.quantile(drawn[:, 0] / np.maximum(1, drawn[:, 1]), [0.025, 0.975])
-    right, looks = told.sum(axis=0)
-    return f"{looks:,} ({len(told)} dates) | {right / max(1, looks):.3f} ({low:.3f}–{high:.3f})"
+    drawn = counts[rng.integers(len(counts), size=(_DRAWS, len(counts)))].sum(axis=1)
+    return np.asarray(drawn[:, 0] / np.maximum(1, drawn[:, 1]))
 
 
 if __name__ == "__main__":

@@ -98,8 +98,8 @@ class _Files(SceneFiles):
 
         return self.read(name, use, again=bool(later))
 
-    def overview(self, name: str) -> NDArray[Any]:
-        """The whole of a band, coarse; raises RasterError and FeedError."""
+    def overview(self, name: str) -> NDArray[Any] | None:
+        """The whole of a band, coarse, where it has such a level; raises RasterError and FeedError."""
         return self.read(name, read_overview)
 
 
@@ -162,7 +162,7 @@ class _Round:
     reports: list[PixelReport] = field(default_factory=list)
     held: list[_Pixels] = field(default_factory=list)
     histories: dict[tuple[str, str], PassHistory] = field(default_factory=dict)
-    coarse: dict[int, NDArray[Any]] = field(default_factory=dict)
+    coarse: dict[int, NDArray[Any] | None] = field(default_factory=dict)
     """The whole of a band, by the files that it was read of."""
     alone: Lock = field(default_factory=Lock)
 
@@ -282,7 +282,7 @@ class _Round:
             tiles[each.look_key].append(each)
         return tiles, starts
 
-    def _overview(self, files: _Files) -> NDArray[Any]:
+    def _overview(self, files: _Files) -> NDArray[Any] | None:
         """The whole of red, coarse, read once for all sites in a scene; raises RasterError and FeedError."""
         with self.alone:
             if id(files) not in self.coarse:
@@ -341,7 +341,9 @@ _TELLING = slice(BANDS.index("red"), BANDS.index("nir") + 1)
 """Red and infrared, which follow each other."""
 
 
-def _understand(pixels: _Pixels, history: PassHistory, overview: Callable[[_Files], NDArray[Any]]) -> None:
+def _understand(
+    pixels: _Pixels, history: PassHistory, overview: Callable[[_Files], NDArray[Any] | None]
+) -> None:
     """Decide by pixels whether an offset is to be taken off."""
     if pixels.numbers is None:
         return

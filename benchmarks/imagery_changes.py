@@ -38,7 +38,7 @@ SIZES = (400.0, 1_000.0, 4_000.0)
 PLACES = (("busan", 100, 100), ("klang", 50, 400), ("durban", 300, 200), ("cartagena", 100, 250))
 SIZE_PX, LOOKS = 200, 70
 _CLOUDY, _LEAST_CLEAR = 100, 0.3
-_PER_INDEX, _ZERO_INDEX = 120.0, 90.0
+PER_INDEX, ZERO_INDEX = 120.0, 90.0
 _NAIVE_CODES = 20.0
 _BARE_INDEX = 0.12
 
@@ -67,7 +67,7 @@ def real_series() -> tuple[list[KeptLook], PixelGrid]:
 
 
 def _coded(index: NDArray[np.float64], seen: NDArray[np.bool_]) -> Codes:
-    codes = np.clip(np.rint(index * _PER_INDEX + _ZERO_INDEX), 0, MISSING - 1)
+    codes = np.clip(np.rint(index * PER_INDEX + ZERO_INDEX), 0, MISSING - 1)
     return np.where(seen, codes, MISSING).astype(np.uint8)[np.newaxis]
 
 
@@ -185,7 +185,7 @@ def real_planted(
                     continue
                 covered = grid.covers(square)
                 changed = codes.copy()
-                bare = round(_BARE_INDEX * _PER_INDEX + _ZERO_INDEX)
+                bare = round(_BARE_INDEX * PER_INDEX + ZERO_INDEX)
                 changed[:, covered & (codes[0] != MISSING)] = bare
                 found = measure(_look(changed, usual, zone), zone, CHANGED)
                 if found.value is not None:

@@ -53,7 +53,7 @@ def scenes(
     site_ids: Collection[str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    look_key: str | None = None,
+    look_keys: Collection[str] | None = None,
     poll_ids: Iterable[int] | None = None,
     as_recorded: datetime | None = None,
     collections: Collection[str] | None = None,
@@ -73,7 +73,7 @@ def scenes(
         *([] if site_id is None else [scene.c.site_id == site_id]),
         *([] if since is None else [scene.c.acquired_at >= since]),
         *([] if until is None else [scene.c.acquired_at < until]),
-        *([] if look_key is None else [scene.c.look_key == look_key]),
+        *([] if look_keys is None else [scene.c.look_key.in_(sorted(look_keys))]),
         *([] if poll_ids is None else [scene.c.poll_id.in_(sorted(poll_ids))]),
         *([] if collections is None else [scene.c.collection.in_(sorted(collections))]),
     ]

@@ -1,15 +1,15 @@
 """What is read of passes over sites, what could not be read, what that cost, and which measures may be judged."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import Connection, case, delete, func, select, update
 
-from db.keys import key_table, with_keys
+from db.keys import delete_keys, key_table, with_keys
 from db.records import MeasureAdmission, PixelLook, SceneFailure
 from db.schema import measure_admission, pixel_failure, pixel_look, pixels_read
-from db.upsert import upsert
+from db.upsert import upsert, upsert_all
 
 _FAILURE = tuple(pixel_failure.c[each.name] for each in fields(SceneFailure))
 _ADMISSION = tuple(measure_admission.c[each.name] for each in fields(MeasureAdmission))
@@ -36,14 +36,11 @@ class PixelSummary:
     read_at: datetime | None
 
 
-def store_pixel_look(connection: Connection, look: PixelLook) -> None:
-    """Store what was read of a pass, in place of what was read before, and forget that it failed."""
-    upsert(connection, pixel_look, asdict(look), ("site_id", "look_key"))
-    same = (
-        pixel_failure.c[name] == getattr(look, name)
-        for name in ("site_id", "provider", "collection", "item_id")
-    )
-    connection.execute(delete(pixel_failure).where(*same))
+def store_pixel_looks(connection: Connection, looks: Sequence[PixelLook]) -> None:
+    """Store what was read of passes, in place of what was read before, and forget that they failed."""
+    upsert_all(connection, pixel_look, [asdict(each) for each in looks], ("site_id", "look_key"))
+    key = [column.name for column in pixel_failure.primary_key.columns]
+    delete_keys(connection, pixel_failure, [[getattr(each, name) for name in key] for each in looks])
 
 
 def store_states(connection: Connection, site_id: str, states: Mapping[str, bytes | None]) -> None:
@@ -66,12 +63,12 @@ def kept_passes(connection: Connection, site_id: str, grid: str) -> list[KeptPas
     return [KeptPass(*tuple(row)) for row in connection.execute(ordered)]
 
 
-def codes_of(connection: Connection, site_id: str, look_key: str) -> bytes:
-    """Read the packed reflectance of one pass that has any."""
-    query = select(pixel_look.c.codes).where(
-        pixel_look.c.site_id == site_id, pixel_look.c.look_key == look_key
+def codes_of(connection: Connection, site_id: str, look_keys: Collection[str]) -> dict[str, bytes]:
+    """Read the packed reflectance of passes that have any, by look key."""
+    query = select(pixel_look.c.look_key, pixel_look.c.codes).where(
+        pixel_look.c.site_id == site_id, pixel_look.c.look_key.in_(sorted(look_keys))
     )
-    return bytes(connection.execute(query).scalar_one())
+    return {key: bytes(codes) for key, codes in connection.execute(query)}
 
 
 def passes_read(connection: Connection, site_id: str) -> dict[str, tuple[str, int]]:

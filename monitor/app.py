@@ -10,6 +10,7 @@ from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
 from db.engine import Engine
 from monitor.config.settings import Settings
+from monitor.derive.orbit_files import OrbitFiles
 from monitor.derive.pictures import HostsByProvider
 from monitor.errors import InputError
 from monitor.feeds import Feed, FeedClient
@@ -50,6 +51,8 @@ class App:
     clients: Sequence[GuardedClient] = ()
     classes: Classes = field(default_factory=default_classes)
     routing: Routing = field(default_factory=Routing)
+    orbits: OrbitFiles = field(default_factory=lambda: OrbitFiles(()))
+    """Where satellites fly, by the orbit elements that the user supplies."""
     troubles: OutageRegister = field(default_factory=OutageRegister)
 
     @property

@@ -48,6 +48,7 @@ from monitor.config.channels import (
 )
 from monitor.config.clock import monotonic_s, sleep_s, utc_now
 from monitor.config.settings import Settings, SettingsError
+from monitor.derive.orbit_files import OrbitFiles
 from monitor.derive.pictures import PICTURE_CAPS, picture_hosts
 from monitor.feeds import Feed, FeedClient, Provider
 from monitor.feeds.authorities import CaFileError, trusting
@@ -71,6 +72,7 @@ from monitor.feeds.stac import StacFeed
 from monitor.feeds.stac_detections import StacDetectionsFeed
 from monitor.flights.tracks.classes import CLASSES_FILE, ClassesError, load_classes
 from monitor.flights.tracks.identity import Aircraft, Classes, is_icao
+from monitor.imagery.orbits import ElementsError
 from monitor.ops.heartbeat import DeadMan
 from monitor.sites.faults import SitesFault, Spot, word_advice
 from monitor.sites.kinds import KINDS
@@ -190,7 +192,7 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
     `transport` replaces the network for feeds and pictures (a replay of recorded answers).
     """
     declare_metrics(settings.metrics)
-    classes = build_classes(settings)
+    classes, orbits = build_classes(settings), build_orbits(settings)
     sites_file = SitesFile(settings.sites_file, rule_defaults(), address_test(classes))
     _check_followed(settings, sites_file, classes)
     _check_watch_layers(settings)
@@ -242,6 +244,7 @@ def build_app(settings: Settings, *, transport: httpx.BaseTransport | None = Non
         tuple(clients),
         classes,
         routing,
+        orbits,
     )
 
 
@@ -340,6 +343,14 @@ def build_classes(settings: Settings) -> Classes:
     try:
         return load_classes(CLASSES_FILE, *own)
     except ClassesError as error:
+        raise SettingsError(str(error)) from None
+
+
+def build_orbits(settings: Settings) -> OrbitFiles:
+    """The orbit elements that the user supplies; raises SettingsError."""
+    try:
+        return OrbitFiles(settings.orbit_files)
+    except ElementsError as error:
         raise SettingsError(str(error)) from None
 
 

@@ -92,6 +92,7 @@ class Settings(StrictModel):
     keep_payloads_days: float = Field(default=14, gt=0)
     keep_records_days: float = Field(default=400, ge=31)
     keep_verdicts_days: float = Field(default=1_100, ge=400)
+    orbit_files: tuple[Path, ...] = ()
     imagery_mb_a_day: int = Field(default=2_000, ge=0)
     tell_clear_pictures: tuple[str, ...] = ()
     max_attempts: int = Field(default=12, ge=1)
@@ -153,7 +154,7 @@ class Settings(StrictModel):
             raise ValueError(f"must have at least {_SHORTEST_TOKEN} characters")
         return value
 
-    @field_validator("email_to", "allowed_networks", "tell_clear_pictures", mode="before")
+    @field_validator("email_to", "allowed_networks", "tell_clear_pictures", "orbit_files", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return (

@@ -38,7 +38,7 @@ from monitor.imagery.study import (
     KeptLook,
     admission_words,
     measures_of,
-    seasons,
+    season_before,
     study_looks,
 )
 from monitor.imagery.vessels_model import vessel_model
@@ -94,6 +94,8 @@ class PassHistory:
         self._times = {key: each.acquired_at for key, each in self._known.items()}
         self._skies: dict[str, Sky] = {}
         self._held: OrderedDict[str, Codes] = OrderedDict()
+        self._not_stored: dict[str, bytes] = {}
+        self._masks: dict[str, tuple[Bools, Bools]] = {}
 
     def saw(self, look_key: str, at: datetime, classes: SceneClasses) -> None:
         """Add the classes of a pass that was read and is not measured yet: they tell of false cloud in later ones."""
@@ -107,13 +109,19 @@ class PassHistory:
             self._skies.pop(look_key, None)
 
     def add(self, look: PixelLook, codes: Codes | None) -> None:
-        """Add a pass that was measured and stored."""
+        """Add a pass that was measured, and is about to be stored."""
         self._known[look.look_key] = KeptPass(
             look.look_key, look.acquired_at, look.epsg, look.classes, look.state, codes is not None
         )
         self._times[look.look_key] = look.acquired_at
-        if codes is not None:
+        self._masks.pop(look.look_key, None)
+        if codes is not None and look.codes is not None:
+            self._not_stored[look.look_key] = look.codes
             self._hold(look.look_key, codes)
+
+    def stored(self) -> None:
+        """Say that all that was added can be read back."""
+        self._not_stored.clear()
 
     def roofs(self) -> Bools | None:
         """Which pixels (20 m) are called cloud for ever, by the newest passes that were read."""
@@ -137,9 +145,34 @@ class PassHistory:
             if each.is_clear
         ]
 
+    def judged_before(self, new: PixelLook) -> list[tuple[Bools, Bools]]:
+        """Which pixels the last looks before a pass judged, and which had left their usual then, newest first."""
+        earlier = [
+            each
+            for each in self.passes(new.look_key)
+            if each.state is not None and each.acquired_at < new.acquired_at
+        ][-LOOKS_BEFORE:]
+        self._masks = {
+            each.look_key: self._masks.get(each.look_key) or unpacked_masks(each.state)
+            for each in reversed(earlier)
+            if each.state is not None
+        }
+        return list(self._masks.values())
+
     def newest(self, most: int) -> list[Codes]:
         """The pixels of the newest clear looks."""
-        return [each.load() for each in self.looks()[-most:]]
+        looks = self.looks()[-most:]
+        self.bring(looks)
+        return [each.load() for each in looks]
+
+    def bring(self, looks: Sequence[KeptLook]) -> None:
+        """Read the pixels of these looks together that are not at hand."""
+        wanted = {each.key for each in looks} - self._held.keys() - self._not_stored.keys()
+        if wanted:
+            with reading(self._engine) as connection:
+                found = codes_of(connection, self.site.id, wanted)
+            for key, codes in found.items():
+                self._hold(key, unpacked(codes))
 
     def _newest_skies(self, times: Mapping[str, datetime]) -> list[Sky]:
         newest = sorted(times, key=lambda key: (times[key], key))[-_CLASS_PASSES:]
@@ -150,11 +183,13 @@ class PassHistory:
 
     def _load(self, key: str) -> Codes:
         if key not in self._held:
-            with reading(self._engine) as connection:
-                packed_codes = codes_of(connection, self.site.id, key)
-            self._hold(key, unpacked(packed_codes))
+            self._hold(key, unpacked(self._not_stored.get(key) or self._read(key)))
         self._held.move_to_end(key)
         return self._held[key]
+
+    def _read(self, key: str) -> bytes:
+        with reading(self._engine) as connection:
+            return codes_of(connection, self.site.id, [key])[key]
 
     def _hold(self, key: str, codes: Codes) -> None:
         self._held[key] = codes
@@ -173,18 +208,12 @@ def site_measures(
     if codes is None:
         return SiteMeasures([], None)
     own = KeptLook(new.look_key, new.acquired_at, lambda: codes)
-    kept = [*history.looks(new.look_key), own]
-    season = next((some for look, some in seasons(kept) if look.key == new.look_key), None)
+    season = season_before(own, history.looks(new.look_key))
     if season is None:
         return SiteMeasures([], None)
+    history.bring(season)
     usual = usual_of([each.load() for each in season])
-    earlier = [
-        each.state
-        for each in history.passes(new.look_key)
-        if each.state is not None and each.acquired_at < new.acquired_at
-    ]
-    before = [unpacked_masks(each) for each in reversed(earlier[-LOOKS_BEFORE:])]
-    shown = look_against(codes, usual, history.zones, history.water(new.look_key), before)
+    shown = look_against(codes, usual, history.zones, history.water(new.look_key), history.judged_before(new))
     found = measures_of(own, shown, history.zones)
     looks = list(measured_looks(history.site.id, tiles, found.found, told=history.admitted, recorded_at=now))
     return SiteMeasures(looks, None if found.pixels is None else packed_masks(*found.pixels))

@@ -19,8 +19,8 @@ from db.chunks import chunks
 from db.engine import Engine, reading, writing
 from db.imagery import scenes
 from db.observations import record_observations
-from db.pixels import add_bytes_read, bytes_read_on, store_pixel_failure, store_pixel_look
-from db.records import PixelLook
+from db.pixels import add_bytes_read, bytes_read_on, store_pixel_failure, store_pixel_looks
+from db.records import Observation, PixelLook, Scene
 from monitor.derive.due_passes import DuePass, due_scenes
 from monitor.derive.measuring import PassHistory, SiteMeasures, site_measures
 from monitor.derive.pictures import (
@@ -53,14 +53,19 @@ from monitor.sites import Site
 
 LEAST_CLEAR = 0.3
 """With less of a site clear its bands are not read."""
+ORDINARY_PX = 0.5
+"""So close lie 95 of 100 looks that were laid on the reference (within 5 m). What putting them right leaves at edges is in the spread that the
+place's own looks show; were edges left out of them too, a line of three pixels through fields would be seen in hardly any look."""
 _REFERENCE_LOOKS = 9
 _SITES_AT_ONCE = 16
 _ONE = RangeBudget(size=40 * 1024 * 1024, requests=24)
 _MANY = RangeBudget(size=120 * 1024 * 1024, requests=96)
 _WHOLE = RangeBudget(size=400 * 1024 * 1024, requests=2_000)
-_MOST_HELD_PX = 8_000_000
-"""Of scenes that wait to be measured: 80 MB of numbers."""
+_MOST_HELD_PX = 12_000_000
+"""Of scenes that wait to be measured: 120 MB of numbers, eight scenes over fourteen sites of 3 km."""
 _AT_ONCE = 2
+_STORED_AT_ONCE = 8
+"""Passes of a site in one transaction: what a kill makes us read again."""
 _MOST_TILE_CLOUD = 0.6
 _LARGEST = np.iinfo(np.uint16).max
 
@@ -93,8 +98,8 @@ class _Files(SceneFiles):
 
         return self.read(name, use, again=bool(later))
 
-    def overview(self, name: str) -> NDArray[Any]:
-        """The whole of a band, coarse; raises RasterError and FeedError."""
+    def overview(self, name: str) -> NDArray[Any] | None:
+        """The whole of a band, coarse, where it has such a level; raises RasterError and FeedError."""
         return self.read(name, read_overview)
 
 
@@ -157,7 +162,7 @@ class _Round:
     reports: list[PixelReport] = field(default_factory=list)
     held: list[_Pixels] = field(default_factory=list)
     histories: dict[tuple[str, str], PassHistory] = field(default_factory=dict)
-    coarse: dict[int, NDArray[Any]] = field(default_factory=dict)
+    coarse: dict[int, NDArray[Any] | None] = field(default_factory=dict)
     """The whole of a band, by the files that it was read of."""
     alone: Lock = field(default_factory=Lock)
 
@@ -237,7 +242,11 @@ class _Round:
 
         def work(key: tuple[str, str]) -> list[PixelReport]:
             history = self.histories.pop(key)
-            return [self._measured(each, history) for each in by_site.pop(key)]
+            return [
+                report
+                for some in chunks(by_site.pop(key), _STORED_AT_ONCE)
+                for report in self._measured(some, history)
+            ]
 
         with ThreadPoolExecutor(_AT_ONCE) as workers:
             done = [report for reports in workers.map(work, list(by_site)) for report in reports]
@@ -245,14 +254,35 @@ class _Round:
         self.histories.clear()
         self.coarse.clear()
 
-    def _measured(self, pixels: _Pixels, history: PassHistory) -> PixelReport:
-        try:
-            _understand(pixels, history, self._overview)
-        except (RasterError, FeedError) as error:
-            return _failed(self.engine, pixels.due, error, self.now)
-        return _keep(self.engine, pixels, history, self.now)
+    def _measured(self, some: Sequence[_Pixels], history: PassHistory) -> list[PixelReport]:
+        """Measure some passes over one site, in order of time, and store what they say in one transaction."""
+        tiles, starts = self._scenes_of(some)
+        kept, failed = [], []
+        for each in some:
+            try:
+                _understand(each, history, self._overview)
+            except (RasterError, FeedError) as error:
+                failed.append(_failed(self.engine, each.due, error, self.now))
+                continue
+            kept.append(_measured_pass(each, history, tiles[each.due.scene.look_key], starts, self.now))
+        with writing(self.engine) as connection:
+            store_pixel_looks(connection, [each.look for each in kept])
+            record_observations(connection, [look for each in kept for look in each.says])
+        history.stored()
+        return [*failed, *(each.report for each in kept)]
 
-    def _overview(self, files: _Files) -> NDArray[Any]:
+    def _scenes_of(self, some: Sequence[_Pixels]) -> tuple[Mapping[str, list[Scene]], Mapping[str, datetime]]:
+        """The scenes of these passes over one site, and under which start each pass was stored before, by look key."""
+        site_id, keys = some[0].due.site.id, {each.due.scene.look_key for each in some}
+        tiles = defaultdict(list)
+        with reading(self.engine) as connection:
+            found = scenes(connection, site_id=site_id, look_keys=keys)
+            starts = known_starts(connection, site_id, found)
+        for each in found:
+            tiles[each.look_key].append(each)
+        return tiles, starts
+
+    def _overview(self, files: _Files) -> NDArray[Any] | None:
         """The whole of red, coarse, read once for all sites in a scene; raises RasterError and FeedError."""
         with self.alone:
             if id(files) not in self.coarse:
@@ -311,7 +341,9 @@ _TELLING = slice(BANDS.index("red"), BANDS.index("nir") + 1)
 """Red and infrared, which follow each other."""
 
 
-def _understand(pixels: _Pixels, history: PassHistory, overview: Callable[[_Files], NDArray[Any]]) -> None:
+def _understand(
+    pixels: _Pixels, history: PassHistory, overview: Callable[[_Files], NDArray[Any] | None]
+) -> None:
     """Decide by pixels whether an offset is to be taken off."""
     if pixels.numbers is None:
         return
@@ -326,8 +358,23 @@ def _understand(pixels: _Pixels, history: PassHistory, overview: Callable[[_File
     pixels.offset = decision
 
 
-def _keep(engine: Engine, pixels: _Pixels, history: PassHistory, now: datetime) -> PixelReport:
-    """Put a look on the site's grid, measure it, and store all of it in one transaction."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """One pass as it is stored: what is kept of its pixels, what they say, and what a person is told."""
+
+    look: PixelLook
+    says: list[Observation]
+    report: PixelReport
+
+
+def _measured_pass(
+    pixels: _Pixels,
+    history: PassHistory,
+    tiles: Sequence[Scene],
+    starts: Mapping[str, datetime],
+    now: datetime,
+) -> _Kept:
+    """Put a look on the site's grid and measure it; `tiles` are all scenes of the pass."""
     due, scene, zones = pixels.due, pixels.due.scene, history.zones
     whole = doubled(pixels.classes)
     shares = {zone.area_id: shares_in(whole, zone.mask, pixels.roofs).as_parts() for zone in zones}
@@ -352,17 +399,13 @@ def _keep(engine: Engine, pixels: _Pixels, history: PassHistory, now: datetime) 
         spent_bytes=pixels.spent,
         read_at=now,
     )
-    with reading(engine) as connection:
-        tiles = scenes(connection, site_id=due.site.id, look_key=scene.look_key)
-        starts = known_starts(connection, due.site.id, tiles)
     measured = site_measures(history, look, codes, tiles, now)
     seen = pass_looks(due.site, tiles, recorded_at=now, known_starts=starts, pixels={scene.look_key: shares})
-    with writing(engine) as connection:
-        store_pixel_look(connection, replace(look, state=measured.state))
-        record_observations(connection, [*seen, *measured.looks])
-    history.add(replace(look, state=measured.state), codes)
+    look = replace(look, state=measured.state)
+    history.add(look, codes)
     text = _words(due, shares[WHOLE_SITE]["clear"], fault, measured)
-    return PixelReport(due.site.id, scene.item_id, True, text, len(measured.looks))
+    report = PixelReport(due.site.id, scene.item_id, True, text, len(measured.looks))
+    return _Kept(look, [*seen, *measured.looks], report)
 
 
 def _words(due: DuePass, clear: float, fault: str, measured: SiteMeasures) -> str:
@@ -390,15 +433,22 @@ def _codes(pixels: _Pixels, grid: PixelGrid) -> tuple[NDArray[np.uint8] | None, 
 
 
 def codes_in_place(
-    numbers: NDArray[np.uint16], offset: int, clear: Bools, reference: Reference | None
+    numbers: NDArray[np.uint16],
+    offset: int,
+    clear: Bools,
+    reference: Reference | None,
+    edges_until_px: float = ORDINARY_PX,
 ) -> tuple[NDArray[np.uint8] | None, Shift]:
-    """The numbers of bands as codes, laid on what the newest looks of the place show, and how far beside it they lay; None: too far."""
+    """The numbers of bands as codes, laid on what the newest looks of the place show, and how far beside it they lay; None: too far.
+
+    Of a look that lay farther beside them than `edges_until_px` steep edges are left out.
+    """
     codes = encode(numbers, offset, clear)
     shift = _shift(codes, reference)
     if shift.size > LARGEST_PX:
         return None, shift
     if shift.found and shift.size > WORTH_MENDING_PX:
-        codes = _put_right(numbers, offset, clear, reference, shift)
+        codes = _put_right(numbers, offset, clear, reference, shift, edges=shift.size <= edges_until_px)
     return codes, shift
 
 
@@ -411,20 +461,23 @@ def _shift(codes: NDArray[np.uint8], reference: Reference | None) -> Shift:
 
 
 def _put_right(
-    numbers: NDArray[np.uint16], offset: int, clear: Bools, reference: Reference | None, shift: Shift
+    numbers: NDArray[np.uint16],
+    offset: int,
+    clear: Bools,
+    reference: Reference | None,
+    shift: Shift,
+    *,
+    edges: bool,
 ) -> NDArray[np.uint8]:
     held = clear & (numbers > 0).all(axis=0)
     whole = moved(held.astype(np.float32), shift.south, shift.east) > _WHOLLY
-    if reference is not None and shift.size > _ORDINARY_PX:
+    if reference is not None and not edges:
         # Between pixels an edge can be put right only roughly: what is left of it is no change.
         whole &= reference.is_flat()
     put = np.rint(np.clip(moved(numbers.astype(np.float32), shift.south, shift.east), 1, _LARGEST))
     return encode(put.astype(np.uint16), offset, whole)
 
 
-_ORDINARY_PX = 0.5
-"""So close lie 95 of 100 looks that were laid on the reference (within 5 m). What putting them right leaves at edges is in the spread that the
-place's own looks show; were edges left out of them too, a line of three pixels through fields would be seen in hardly any look."""
 _STEEP = 16.0
 """Codes between neighbours: a tenth of a pixel is then half of what two dates differ by anyway."""
 _WHOLLY = 0.999

@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from db.engine import Connection, Engine, reading, writing
 from db.imagery import scenes
 from db.observations import record_observations
-from db.pixels import failures_by_item, store_pixel_failure, store_pixel_look
+from db.pixels import failures_by_item, store_pixel_failure, store_pixel_looks
 from db.radar import add_units, last_radar_reads, leave_alone, radar_parts, store_radar_look, units_of
 from db.records import PixelLook, Scene, SceneFailure
 from db.records.radar import RadarLook, UnitsSpent
@@ -359,7 +359,7 @@ def _read_classes(engine: Engine, source: SentinelHubStatistics, due: _Unread, n
         due.site, due.tiles, recorded_at=now, known_starts=starts, pixels={first.look_key: shares}
     )
     with writing(engine) as connection:
-        store_pixel_look(connection, look)
+        store_pixel_looks(connection, [look])
         record_observations(connection, seen)
     said = f"{due.site.name}, {first.acquired_at:%Y-%m-%d}: {shares[WHOLE_SITE]['clear']:.0%} clear, by {source.provider.name}."
     return RadarReport(due.site.id, first.item_id, True, said)

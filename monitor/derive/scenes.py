@@ -21,7 +21,7 @@ def looks_of_scenes(
     brought = scenes(connection, poll_ids=poll_ids)
     for site_id, look_key in sorted({(scene.site_id, scene.look_key) for scene in brought}):
         if site_id in sites:
-            whole = scenes(connection, site_id=site_id, look_key=look_key)
+            whole = scenes(connection, site_id=site_id, look_keys=[look_key])
             starts = known_starts(connection, site_id, whole)
             read = shares_of_pass(connection, site_id, look_key)
             pixels = {look_key: read} if read else None

@@ -14,10 +14,12 @@ from db.records import Purpose
 from db.records.detections import Detection
 from monitor.feeds import Answer, FeedClient, FeedError, Fetched, Provider, Scope
 from monitor.feeds.detections import DetectionReader, mapping_of
-from monitor.feeds.features import features_of, id_of, properties_of, shape_of
+from monitor.feeds.features import features_in, id_of, properties_of, shape_of
 from monitor.feeds.options import number_option
+from monitor.feeds.parsing import parse_json
 from monitor.feeds.separated import table_rows
 from monitor.sites import Site
+from monitor.sites.document import leads_on
 
 _PARQUET = b"PAR1"
 _MOST_ROWS = 1_000_000
@@ -81,13 +83,29 @@ class DetectionsFileFeed:
         if answer.body.startswith(_PARQUET):
             return _parquet_rows(answer.body, where)
         if answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
-            _, features = features_of(answer, where)
+            features = _features(answer, where)
             return ((properties_of(each), shape_of(each), id_of(each)) for each in features)
         lat, lon = self._mapping.named("lat"), self._mapping.named("lon")
         told = ("time",) if self._mapping.only else ("time", "class")
         needed = [lat, lon, *filter(None, map(self._mapping.named, told))]
         rows = table_rows(answer, where, needed)
         return ((row, _point(row[lat], row[lon]), "") for row in rows)
+
+
+def _features(answer: Answer, where: str) -> list[dict[str, Any]]:
+    """The features of a file, which may be one of them or a list; raises FeedError where its server has more of them."""
+    said = parse_json(answer.body, where)
+    several = said if isinstance(said, list) else [said]
+    if several and all(isinstance(each, dict) and each.get("type") == "Feature" for each in several):
+        return several
+    page, features = features_in(said, answer, where)
+    if leads_on(page):
+        raise FeedError(
+            f"{where}: this is one page of {len(features)} features, and the server has more. Ask it for all of them in one answer "
+            "(a larger limit, or only what is near the sites), or use the kind ogc_features.",
+            ours=True,
+        )
+    return features
 
 
 def _point(lat: str, lon: str) -> BaseGeometry | None:

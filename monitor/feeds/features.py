@@ -15,7 +15,11 @@ _WGS_84 = ("CRS84", "4326")
 
 def features_of(answer: Answer, where: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The page and its features; raises FeedError for what is no FeatureCollection, or not in WGS 84."""
-    page = parse_json(answer.body, where)
+    return features_in(parse_json(answer.body, where), answer, where)
+
+
+def features_in(page: Any, answer: Answer, where: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The same of an answer that was read as JSON."""
     features = page.get("features") if isinstance(page, dict) else None
     if (
         not isinstance(page, dict)

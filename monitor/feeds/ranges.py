@@ -15,7 +15,7 @@ HEAD_BYTES = 128 * 1024
 _GAP = 4
 _LONGEST_RUN = 512
 """Blocks in one request: 8 MB, less than any answer may have."""
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

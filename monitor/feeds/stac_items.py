@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit, urlunsplit
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -260,20 +260,20 @@ def _is_text(value: object) -> bool:
 def _links(item: Mapping[str, Any]) -> dict[str, str]:
     """Where a person can look: web addresses only, without signatures, for those run out."""
     found: dict[str, str] = {}
-    links = item.get("links")
+    links, own = item.get("links"), ""
     for link in links if isinstance(links, list) else []:
         if isinstance(link, dict) and link.get("rel") == "self":
-            found["self"] = _unsigned(link.get("href"))
+            found["self"] = own = _unsigned(link.get("href"))
     assets = item.get("assets")
     if isinstance(assets, dict):
-        found |= {"visual": _href(assets, ("visual",)), "thumbnail": _href(assets, _PREVIEWS)}
-        found |= {name: _href(assets, names) for name, names in BAND_ASSETS.items()}
+        found |= {"visual": _href(assets, ("visual",), own), "thumbnail": _href(assets, _PREVIEWS, own)}
+        found |= {name: _href(assets, names, own) for name, names in BAND_ASSETS.items()}
     return {name: href for name, href in found.items() if href}
 
 
-def _href(assets: Mapping[str, Any], names: Sequence[str]) -> str:
+def _href(assets: Mapping[str, Any], names: Sequence[str], own: str) -> str:
     found = (asset for name in names if isinstance(asset := assets.get(name), dict))
-    return next((href for asset in found for each in _hrefs(asset) if (href := _unsigned(each))), "")
+    return next((href for asset in found for each in _hrefs(asset) if (href := _unsigned(each, own))), "")
 
 
 def _hrefs(asset: Mapping[str, Any]) -> Iterator[object]:
@@ -284,11 +284,12 @@ def _hrefs(asset: Mapping[str, Any]) -> Iterator[object]:
         yield from (each.get("href") for each in others.values() if isinstance(each, dict))
 
 
-def _unsigned(href: object) -> str:
+def _unsigned(href: object, own: str = "") -> str:
+    """An address without what runs out; one that is relative, as STAC allows for files, begins at the item's `own`."""
     if not isinstance(href, str) or len(href) > _LONGEST_LINK or not href.isprintable() or " " in href:
         return ""
     try:
-        parts = urlsplit(href)
+        parts = urlsplit(urljoin(own, href))
     except ValueError:
         return ""
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:

@@ -15,7 +15,8 @@ import numpy as np
 from alerts.words import duration, utc
 from db.records import Observation, Scene
 from monitor.imagery.looks import RADAR_SENSORS
-from monitor.imagery.next_pass import SeenPass, next_passes, seen_passes
+from monitor.imagery.next_pass import SeenPass, next_pass_sentence, next_passes, seen_passes
+from monitor.imagery.orbits import FlownPasses
 
 PassState = Literal["unknown", "unasked", "overdue", "awaited", "cloudy", "clear", "unread"]
 """What the newest pass that can be told of says; `awaited`: one has flown and is not later than others were."""
@@ -28,6 +29,8 @@ _KEPT_TO = 0.95
 _GONE_AFTER = 3
 """So many passes missing in a row, while others are listed: the satellite does not come this way any more."""
 _NEAR = timedelta(minutes=45)
+_SAME_TRACK_KM = 30.0
+_BY_ELEMENTS = "as its orbit elements say"
 _MISSED_ANSWERS, _A_DAY = 4, timedelta(days=1)
 
 
@@ -72,6 +75,8 @@ class Cadence:
     last_clear_at: datetime | None = None
     clear_share: float | None = None
     next_at: datetime | None = None
+    next_words: str = ""
+    """When the next pass is due, in a sentence."""
     expected: int = 0
     listed: int = 0
     missing: tuple[MissingPass, ...] = ()
@@ -91,25 +96,27 @@ def cadence(
     asked_at: datetime | None,
     every: timedelta,
     asked_about: Mapping[str, datetime] | None = None,
+    flown: Sequence[FlownPasses] = (),
 ) -> Cadence:
     """Tell how the passes of one site go.
 
     `scenes` are newest versions over it, `looks` those of the metric `passes` of the whole site. `asked_at` is when a catalogue
     last gave a good answer, and it is asked `every` so often: what is not in an answer that came too early is not missing.
-    `asked_about` says by platform when one that lists it did, where one catalogue answers and another is silent.
+    `asked_about` says by platform when one that lists it did, where one catalogue answers and another is silent. `flown` are
+    the passes of satellites with orbit elements: while these hold, they say what was due on tracks that catalogues list here.
     """
     optical = told_scenes(scenes)
-    seen = seen_passes(optical, now)
+    seen, due = seen_passes(optical, now), next_passes(optical, now, flown)
+    next_at, next_words = due[0].at if due else None, next_pass_sentence(due)
     if not seen:
-        return Cadence(
-            "unknown", "Cannot tell how passes go here: no usable scene of the last 60 days is known."
-        )
+        words = "Cannot tell how passes go here: no usable scene of the last 60 days is known."
+        return Cadence("unknown", words, next_at=next_at, next_words=next_words)
     delay = listing_delay(optical)
     longest = (delay.longest if delay else UNLEARNT_DELAY) + every
     answers = {} if asked_at is None else {each.platform: asked_at for each in seen} | dict(asked_about or {})
     wanted = [
         (each, answers[each.platform])
-        for each in _expected(seen, now)
+        for each in _flown(_expected(seen, now), flown, now)
         if each.platform in answers and each.at <= answers[each.platform]
     ]
     told = [each for each, answered_at in wanted if each.at + longest <= answered_at]
@@ -120,14 +127,15 @@ def cadence(
     )
     found = _Found(seen[-1], {each.look_key: each for each in looks}, gaps, told, delay, asked_at)
     state = found.state(now, every)
-    newest, due = found.look_of(found.last), next_passes(optical, now)
+    newest = found.look_of(found.last)
     return Cadence(
         state,
-        " ".join(found.sentences(state)),
+        " ".join([*found.sentences(state), *_too_old({each.platform for each in seen}, flown, now)]),
         last_at=found.last.at,
         last_clear_at=max((each.at for each in seen if found.is_clear(each)), default=None),
         clear_share=newest.exposure if newest else None,
-        next_at=due[0].at if due else None,
+        next_at=next_at,
+        next_words=next_words,
         expected=len(told),
         listed=sum(bool(each.look_key) for each in told),
         missing=gaps,
@@ -190,6 +198,43 @@ def _of_track(track: Sequence[SeenPass], seen: Sequence[SeenPass], now: datetime
 def _has_gone(newest: SeenPass, seen: Sequence[SeenPass], now: datetime) -> bool:
     missed = (now - newest.at) // newest.repeat
     return missed >= _GONE_AFTER and any(each.at > newest.at + 2 * newest.repeat for each in seen)
+
+
+def _flown(expected: Sequence[SeenPass], flown: Sequence[FlownPasses], now: datetime) -> list[SeenPass]:
+    """The expected passes where orbit elements hold: what did not fly is not due, what flew on a track that is listed here is."""
+    found = list(expected)
+    for each in flown:
+        there = [one for one in each.passes if one.at <= min(now, each.until)]
+        moved = [
+            one
+            for one in found
+            if one.platform == each.platform
+            and not one.look_key
+            and each.since <= one.at <= each.until
+            and not any(abs(one.at - other.at) < _NEAR for other in there)
+        ]
+        found = [one for one in found if one not in moved]
+        ours = [one for one in found if one.platform == each.platform]
+        tracks = [
+            other.east_km
+            for other in there
+            if any(one.look_key and abs(one.at - other.at) < _NEAR for one in ours)
+        ]
+        found += [
+            SeenPass(each.platform, other.at, ours[0].repeat, _BY_ELEMENTS)
+            for other in there
+            if other.sure
+            and any(abs(other.east_km - track) < _SAME_TRACK_KM for track in tracks)
+            and not any(abs(one.at - other.at) < _NEAR for one in ours)
+        ]
+    return sorted(found, key=lambda one: (one.at, one.platform))
+
+
+def _too_old(seen: Collection[str], flown: Sequence[FlownPasses], now: datetime) -> Iterator[str]:
+    yield from sorted({each.fault for each in flown if each.fault})
+    for each in flown:
+        if each.platform in seen and now > each.until:
+            yield f"The orbit elements of {each.platform} are of {utc(each.epoch)}, too old to go by: renew them."
 
 
 @dataclass(frozen=True, slots=True)

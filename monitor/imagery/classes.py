@@ -6,6 +6,7 @@ it, and calls bright roofs, stacks and aprons cloud for ever (Zekoll and others,
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ _AROUND_CLEAR_BIT, _CLOUDY_BIT, _CLEAR_BIT, _WATER_BIT = 0, 1, 2, 3
 def sky_of(classes: SceneClasses) -> Sky:
     """Read one pass for what many of them tell together: of false cloud, and of water."""
     cloud, shown = _CLOUDY[classes], classes > _DEFECTIVE
-    around = box_mean((shown & ~cloud).astype(np.float32), _AROUND_PX) >= _AROUND_CLEAR
+    around = box_mean(shown & ~cloud, _AROUND_PX) >= _AROUND_CLEAR
     said = (around & shown, around & cloud, shown & ~cloud & (classes != SHADOW), classes == WATER)
     found = np.zeros(classes.shape, np.uint8)
     for bit, each in enumerate(said):
@@ -173,17 +174,28 @@ def _sides(axis: int, step: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     return tuple(low), tuple(high)
 
 
-def box_mean(values: npt.NDArray[np.float32], radius_px: int) -> npt.NDArray[np.float32]:
+def box_mean(values: npt.NDArray[np.float32] | Bools, radius_px: int) -> npt.NDArray[np.float32]:
     """The mean over the square of so many pixels around each, as far as it lies in the picture."""
-    total = _box_sum(values.astype(np.float64), radius_px)
-    return (total / _box_sum(np.ones(values.shape), radius_px)).astype(np.float32)
+    # Sums of whole numbers are exact, and of half the bytes.
+    total = _box_sum(values.astype(np.int32 if values.dtype == bool else np.float64), radius_px)
+    mean = total / _box_size(values.shape, radius_px)
+    return np.asarray(mean, np.float32)
 
 
-def _box_sum(values: npt.NDArray[np.float64], radius_px: int) -> npt.NDArray[np.float64]:
+@lru_cache(maxsize=8)
+def _box_size(shape: tuple[int, ...], radius_px: int) -> npt.NDArray[np.int32]:
+    return _box_sum(np.ones(shape, np.int32), radius_px)
+
+
+def _box_sum(values: npt.NDArray[Any], radius_px: int) -> npt.NDArray[Any]:
+    width = 2 * radius_px + 1
     for axis in (0, 1):
-        size = values.shape[axis]
-        running = np.concatenate([np.zeros_like(values.take([0], axis)), values.cumsum(axis)], axis)
-        high = np.minimum(np.arange(size) + radius_px + 1, size)
-        low = np.maximum(np.arange(size) - radius_px, 0)
-        values = running.take(high, axis) - running.take(low, axis)
+        around = [(0, 0), (0, 0)]
+        around[axis] = (radius_px + 1, radius_px)
+        running = np.pad(values, around).cumsum(axis, dtype=values.dtype)
+        before, after = (
+            tuple(part if each == axis else slice(None) for each in (0, 1))
+            for part in (slice(None, -width), slice(width, None))
+        )
+        values = running[after] - running[before]
     return values

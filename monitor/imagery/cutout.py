@@ -24,6 +24,7 @@ from monitor.imagery.windows import (
     frame_around,
     projected,
     read_frame,
+    shown_in,
 )
 from monitor.sites import Site
 from monitor.sites.geodesy import longitude_near
@@ -113,9 +114,9 @@ def _frame(level: Any, outline: BaseGeometry) -> Frame:
 
 
 def _read(level: Any, frame: Frame) -> Pixels:
-    """Red, green, blue and alpha; alpha is 0 where the picture ends or holds no data (0 in all bands)."""
+    """Red, green, blue and alpha; alpha is 0 where the picture ends or holds no data: by its own word, or 0 in all bands."""
     found = read_frame(level, frame, _RGB)
-    alpha = np.where(found.any(axis=0), 255, 0).astype(np.uint8)
+    alpha = np.where(found.any(axis=0) & shown_in(level, frame), 255, 0).astype(np.uint8)
     return np.concatenate([np.moveaxis(found, 0, -1), alpha[..., np.newaxis]], axis=-1)
 
 

@@ -214,6 +214,8 @@ def read_band(
         times = round(full.transform.a / PIXEL_M)
         for grid, frame in zip(grids, frames, strict=True):
             found = read_frame(full, frame, (1,))[0]
+            if full.nodata:
+                found[found == full.nodata] = 0
             yield _on_grid(found, frame.transform, grid, times)
 
 
@@ -230,16 +232,16 @@ def blocks_around(raster: Raster, grids: Sequence[PixelGrid]) -> list[tuple[int,
         return list(blocks_of(full, frame, (1,)))
 
 
-def read_overview(raster: Raster) -> npt.NDArray[Any]:
-    """The whole of a single band in its coarsest level; raises RasterError where there is none that is coarse."""
+def read_overview(raster: Raster) -> npt.NDArray[Any] | None:
+    """The whole of a single band in its coarsest level, None where there is none that is coarse; raises RasterError."""
     with raster.level(None) as full:
         checked_epsg(full)
         levels = full.overviews(1)
     if not levels:
-        raise RasterError("the file has no coarse level")
+        return None
     with raster.level(len(levels) - 1) as level:
         if max(level.height, level.width) > _LARGEST_OVERVIEW_PX:
-            raise RasterError("the coarsest level of the file is too large to read whole")
+            return None
         frame = frame_around(level, tuple(level.bounds))
         raster.fetch(sorted(set(blocks_of(level, frame, (1,)))))
         return np.asarray(read_frame(level, frame, (1,))[0])

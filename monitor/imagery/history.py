@@ -322,7 +322,8 @@ def still_ground(points: Floats32) -> npt.NDArray[np.float32]:
     bands = len(points)
     kept = points
     for _ in range(_ROUNDS):
-        covariance = np.cov(kept).reshape(bands, bands) + _STEADY * np.eye(bands)
+        about = kept - kept.mean(axis=1, keepdims=True)
+        covariance = about @ about.T / max(1, kept.shape[1] - 1) + _STEADY * np.eye(bands)
         inverse = np.linalg.inv(covariance).astype(np.float32)
         squared = squared_distance(points, inverse)
         kept = points[:, squared <= quantile_of(squared, _NEAREST)]

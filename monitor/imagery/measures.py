@@ -187,6 +187,8 @@ def _staying(look: Look) -> tuple[Bools, Bools]:
         open_still = seen & (seen_times < HOLDS_FOR)
         run += open_still & left
         seen_times += open_still
+        if (seen_times[shown.seen] >= HOLDS_FOR).all():
+            break
     whole = seen_times >= HOLDS_FOR
     # A place that is hidden now says nothing new.
     return coherent(whole & (run >= HOLDS_FOR) & shown.seen), whole & shown.seen

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from alerts.words import utc
 from db.records import Scene
 from monitor.imagery.looks import PASS_EXPOSURE_GATE
+from monitor.imagery.orbits import FlownPasses
 
 PASS_WINDOW = timedelta(days=60)
 REPEAT_CYCLES_DAYS = (
@@ -53,17 +54,27 @@ class SeenPass:
         return min(apart, self.repeat - apart) < _SAME_TRACK
 
 
-def next_passes(scenes: Iterable[Scene], now: datetime) -> list[NextPass]:
+def next_passes(scenes: Iterable[Scene], now: datetime, flown: Sequence[FlownPasses] = ()) -> list[NextPass]:
     """The next pass of each satellite and track that was seen in the last 60 days, the soonest first.
 
-    `scenes` are newest versions over one site; times are good to a minute where the catalogue's are. Empty means
-    that nobody can tell yet: no scene, or only of satellites whose repeat is not known.
+    `scenes` are newest versions over one site; times are good to a minute where the catalogue's are. Of satellites with
+    orbit elements that hold (`flown`) those say it, whether one was seen or not. Empty means that nobody can tell yet: no
+    scene, or only of satellites whose repeat is not known.
     """
+    by_elements = [each for each in flown if each.since <= now <= each.until]
     newest: list[SeenPass] = []
     for seen in reversed(seen_passes(scenes, now)):
         if not any(seen.is_same_track(other) for other in newest):
             newest.append(seen)
-    return sorted((_next(seen, now) for seen in newest), key=lambda each: (each.at, each.platform))
+    ours = {each.platform for each in by_elements}
+    found = [_next(seen, now) for seen in newest if seen.platform not in ours]
+    found += [
+        NextPass(each.platform, due.at, f"by the orbit elements of {each.platform} of {utc(each.epoch)}")
+        for each in by_elements
+        for due in each.passes
+        if due.sure and due.at > now
+    ]
+    return sorted(found, key=lambda each: (each.at, each.platform))
 
 
 def next_pass_sentence(passes: Sequence[NextPass]) -> str:

@@ -9,13 +9,14 @@ import numpy as np
 
 from monitor.imagery.grid import Bools, Floats32
 from monitor.imagery.history import quantile_of, quantiles_of
-from monitor.sites.geodesy import Floats
 
 WORTH_MENDING_PX = 0.15
 LARGEST_PX = 3.0
 _FEWEST_PX = 1_000
 _LEAST_PEAK = 5.0
 """Times the usual height of the correlation; less is no peak."""
+_SAMPLE_PX = 20_000
+"""So many pixels tell well enough what is bright, dark or far off in a picture."""
 _ROUNDS = 12
 _STILL_PX = 0.02
 _TRIMMED = 0.95
@@ -79,16 +80,19 @@ def _cubic(share: float) -> tuple[float, float, float, float]:
     )
 
 
-def _flattened(values: Floats32, held: Bools) -> Floats:
+def _flattened(values: Floats32, held: Bools) -> Floats32:
     """The picture about its own middle, nothing where it is not held."""
-    inside = values[held]
-    low, middle, high = quantiles_of(inside, (0.01, 0.5, 0.99))
-    return np.where(held, np.clip(values, low, high) - middle, 0.0)
+    low, middle, high = quantiles_of(_sample(values[held]), (0.01, 0.5, 0.99))
+    return np.where(held, np.clip(values, low, high) - middle, np.float32(0))
 
 
-def _peak(ours: Floats, theirs: Floats) -> tuple[float, float, float]:
+def _sample(values: Floats32) -> Floats32:
+    return values[:: max(1, values.size // _SAMPLE_PX)]
+
+
+def _peak(ours: Floats32, theirs: Floats32) -> tuple[float, float, float]:
     """Height of the peak of the phase correlation (in units of its spread), and where it is, in whole pixels."""
-    window = np.hanning(ours.shape[0])[:, np.newaxis] * np.hanning(ours.shape[1])
+    window = (np.hanning(ours.shape[0])[:, np.newaxis] * np.hanning(ours.shape[1])).astype(np.float32)
     product = np.fft.rfft2(ours * window) * np.conj(np.fft.rfft2(theirs * window))
     flat = np.fft.irfft2(product / np.maximum(np.abs(product), 1e-12), s=ours.shape)
     reach = int(LARGEST_PX) + 1
@@ -98,16 +102,17 @@ def _peak(ours: Floats, theirs: Floats) -> tuple[float, float, float]:
     return float(near.max() / flat.std()), float(rows[row]), float(columns[column])
 
 
-def _refined(ours: Floats, theirs: Floats, held: Bools, south: float, east: float) -> tuple[float, float]:
+def _refined(ours: Floats32, theirs: Floats32, held: Bools, south: float, east: float) -> tuple[float, float]:
     """Least squares on slopes, from the whole pixel on; what has changed weighs little, for large residuals are cut."""
     inner = np.flatnonzero(held & _inside(held))
-    slopes = np.stack([np.asarray(each, np.float64).ravel().take(inner) for each in np.gradient(theirs)])
-    fixed, picture = theirs.ravel().take(inner), ours.astype(np.float32)
+    slopes = np.stack([np.asarray(each).ravel().take(inner) for each in np.gradient(theirs)])
+    fixed = theirs.ravel().take(inner)
     for _ in range(_ROUNDS):
-        rest: Floats = fixed - moved(picture, south, east).ravel().take(inner)
+        rest = fixed - moved(ours, south, east).ravel().take(inner)
         size = np.abs(rest)
-        rest[size > quantile_of(size, _TRIMMED)] = 0.0
-        weighed = slopes * (rest != 0.0)
+        near = size <= quantile_of(_sample(size), _TRIMMED)
+        rest *= near
+        weighed = slopes * near
         # Two unknowns: the normal equations are as good as any other way, and take one pass.
         down_by, right_by = np.linalg.lstsq(weighed @ slopes.T, weighed @ rest, rcond=None)[0].tolist()
         south, east = south + down_by, east + right_by

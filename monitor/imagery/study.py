@@ -105,11 +105,16 @@ def causal_looks(
 def seasons(kept: Sequence[KeptLook]) -> Iterator[tuple[KeptLook, list[KeptLook]]]:
     """Each look that has enough looks of its season before it, with those; in order of time."""
     ordered = sorted(kept, key=lambda each: (each.at, each.key))
-    times = [each.at for each in ordered]
     for place, look in enumerate(ordered):
-        season = [ordered[each] for each in of_season(times[:place], look.at)]
-        if len(season) >= LEAST_LOOKS:
+        season = season_before(look, ordered[:place])
+        if season is not None:
             yield look, season
+
+
+def season_before(look: KeptLook, others: Sequence[KeptLook]) -> list[KeptLook] | None:
+    """Those of the other looks, in order of time, that are of its season and before it; None where they are too few."""
+    season = [others[each] for each in of_season([each.at for each in others], look.at)]
+    return season if len(season) >= LEAST_LOOKS else None
 
 
 @dataclass(frozen=True, slots=True)

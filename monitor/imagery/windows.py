@@ -136,6 +136,17 @@ def blocks_of(level: Any, frame: Frame, bands: Sequence[int]) -> Iterator[tuple[
                     yield int(place[0]), int(place[1])
 
 
+def shown_in(level: Any, frame: Frame) -> npt.NDArray[np.bool_]:
+    """Which pixels of a frame the file itself calls data, by its value for no data, its alpha or its mask."""
+    top, bottom, left, right = frame.inside(level)
+    shown = np.zeros(frame.shape, bool)
+    rows = slice(top - frame.top, bottom - frame.top)
+    columns = slice(left - frame.left, right - frame.left)
+    told = level.dataset_mask(window=Window(left, top, right - left, bottom - top))
+    shown[rows, columns] = told > 0
+    return shown
+
+
 def read_frame(level: Any, frame: Frame, bands: Sequence[int]) -> npt.NDArray[Any]:
     """The pixels of a frame, (band, row, column); 0 where the picture ends."""
     top, bottom, left, right = frame.inside(level)

@@ -200,7 +200,7 @@ class _Gathering:
         return [
             each
             for key in keys
-            for each in scenes(self._connection, site_id=self._alert.site_id, look_key=key)
+            for each in scenes(self._connection, site_id=self._alert.site_id, look_keys=[key])
         ]
 
     def _pictures(self, found: Sequence[Scene]) -> Iterator[tuple[str, bytes]]:

@@ -64,6 +64,7 @@ class PassReader:
             asked_at=newest,
             every=timedelta(seconds=every),
             asked_about=about,
+            flown=self._app.orbits.passes_over(site),
         )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +160,7 @@ def page_words(document: Any) -> list[str]:
     in_all = max((each for each in matched if isinstance(each, int)), default=0)
     if in_all > len(features):
         held = f"{len(features)} of the {in_all} features that the server has"
-    elif _leads_on(document):
+    elif leads_on(document):
         held = f"only a part ({len(features)}) of the features, and the server has more"
     else:
         return []
@@ -168,7 +169,8 @@ def page_words(document: Any) -> list[str]:
     ]
 
 
-def _leads_on(document: dict[str, Any]) -> bool:
+def leads_on(document: Mapping[str, Any]) -> bool:
+    """Whether a GeoJSON document says that its server has more: by a link `next`, or ArcGIS's `exceededTransferLimit`."""
     links, inside = document.get("links"), document.get("properties")
     followed = (
         any(isinstance(each, dict) and each.get("rel") == "next" for each in links)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from db.engine import Engine, open_engine, reading, writing
 from db.imagery import insert_scenes
 from db.migrate import migrate
-from db.pixels import add_bytes_read, store_pixel_look
+from db.pixels import add_bytes_read, store_pixel_looks
 from db.records import PixelLook, Scene
 from monitor.commands.imagery import imagery_app
 from monitor.config.clock import utc_now
@@ -54,7 +54,7 @@ def store_passes(engine: Engine, count: int, cloudy: int = 0) -> None:
                 shares, {}, "" if clear else "too little of it is clear", 1_000_000, at,
             )  # fmt: skip
             insert_scenes(connection, [scene])
-            store_pixel_look(connection, look)
+            store_pixel_looks(connection, [look])
 
 
 @pytest.fixture

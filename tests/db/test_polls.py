@@ -483,7 +483,7 @@ def test_scenes_are_found_by_time_site_look_and_poll(engine: Engine) -> None:
         assert scenes(connection) == [SCENE, later]
         assert scenes(connection, since=NOON + timedelta(days=1)) == [later]
         assert scenes(connection, until=NOON + timedelta(days=5)) == [SCENE]
-        assert scenes(connection, look_key="other") == [later]
+        assert scenes(connection, look_keys=["other"]) == [later]
         assert scenes(connection, poll_ids=[4]) == [later]
         assert scenes(connection, site_id="wonsan") == []
 

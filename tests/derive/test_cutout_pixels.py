@@ -1,7 +1,7 @@
 """The pixels of a cut-out are where the map says, and it says how much of the site it shows."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
@@ -226,6 +226,43 @@ def test_pixels_without_data_count_as_not_shown(tmp_path: Path) -> None:
     assert made.shown_share == pytest.approx(0.5, abs=0.02)
     with pytest.raises(RasterError, match="holds no data over the site"):
         cut(cog(tmp_path / "b.tif", np.zeros_like(pixels), origin, epsg), DONUT_BASE)
+
+
+def _with_alpha(pixels: Pixels, hidden: slice) -> Pixels:
+    alpha = np.full((1, *pixels.shape[1:]), 255, np.uint8)
+    alpha[:, :, hidden] = 0
+    return np.concatenate([pixels, alpha])
+
+
+def _blank(pixels: Pixels, hidden: slice) -> Pixels:
+    pixels[:, :, hidden] = 255
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("written", "profile"),
+    [
+        (_with_alpha, {"nodata": None, "photometric": "RGB", "alpha": "YES"}),
+        (_with_alpha, {"nodata": None, "photometric": "RGB", "alpha": "YES", "interleave": "band"}),
+        (_blank, {"nodata": 255}),
+    ],
+    ids=["alpha", "alpha by bands", "another value for no data"],
+)
+def test_what_a_file_says_holds_no_data_is_not_shown(
+    written: Callable[[Pixels, slice], Pixels], profile: Mapping[str, Any], tmp_path: Path
+) -> None:
+    epsg = utm_of(QUIET_FIELD)
+    origin = origin_of(QUIET_FIELD, epsg)
+    west, _, east, _ = metres_of(QUIET_FIELD, epsg)
+    half = slice(round(((west + east) / 2 - origin[0]) / METRES), None)
+    path = cog(tmp_path / "a.tif", written(noise(600, 600), half), origin, epsg, **profile)
+    made = cut(path, QUIET_FIELD)
+    assert made.shown_share == pytest.approx(0.5, abs=0.03)
+    alpha = shown(made)[..., 3]
+    assert (alpha[2, -3], alpha[2, 2]) == (0, 255)
+    gone = written(noise(600, 600), slice(None))
+    with pytest.raises(RasterError, match="holds no data over the site"):
+        cut(cog(tmp_path / "b.tif", gone, origin, epsg, **profile), QUIET_FIELD)
 
 
 def test_a_site_smaller_than_a_pixel_is_shown(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import shapely
+from rasterio.io import MemoryFile
 from shapely import LineString, box
 from sqlalchemy import Engine, select
 
@@ -16,7 +19,7 @@ from db.engine import open_engine, reading, writing
 from db.imagery import insert_scenes
 from db.migrate import migrate
 from db.observations import looks
-from db.pixels import admissions, bytes_read_on, kept_passes, pixel_failures, shares_of_pass
+from db.pixels import admissions, bytes_read_on, codes_of, kept_passes, pixel_failures, shares_of_pass
 from db.records import Observation
 from db.schema import pixel_look
 from monitor.derive.measuring import study_site, study_where_due
@@ -26,6 +29,7 @@ from monitor.feeds.ranges import BLOCK_BYTES
 from monitor.imagery.classes import box_mean
 from monitor.imagery.codes import MISSING, Codes
 from monitor.imagery.history import departure, usual_of
+from monitor.imagery.kept import unpacked
 from monitor.imagery.planting import ROOF, Planted
 from monitor.imagery.shift import WORTH_MENDING_PX, moved
 from monitor.imagery.windows import projected
@@ -33,6 +37,7 @@ from monitor.sites import Area, Site
 from monitor.sites.geometry import area_km2
 from tests.kit.cast import QUIET_FIELD
 from tests.kit.passes import EVERY, Pass, World
+from tests.kit.pictures import cog
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
 FIRST = datetime(2023, 5, 1, 14, 20, tzinfo=UTC)
@@ -190,6 +195,36 @@ def test_offset_shift_haze_and_snow_are_no_change(sqlite_engine: Engine) -> None
     assert "which haze does and an offset does not" in hazy
     assert "too little of it is clear" in snowy
     assert "it lies 5.0 pixels beside the others" in beside
+
+
+def test_files_without_coarse_levels_leave_open_what_only_the_tile_could_tell(sqlite_engine: Engine) -> None:
+    """Bright ground, no history: the cloud of the pass is kept all the same, and nothing is asked for again and again."""
+    world = World(SITE, profile={"overviews": "NONE"})
+    store(sqlite_engine, world, Pass(FIRST, offset=1000, haze=0.12))
+    (report,) = read_all(sqlite_engine, world, FIRST + EVERY)
+    assert report.read
+    assert "nothing else tells whether 1,000 was added" in report.text
+    assert _shares(sqlite_engine, FIRST)["clear"] == 1.0
+    assert read_all(sqlite_engine, world, FIRST + 9 * EVERY) == []
+
+
+def test_a_value_for_no_data_that_is_not_0_hides_its_pixels(sqlite_engine: Engine) -> None:
+    world = World(SITE)
+    scene = world.scene(Pass(FIRST))
+    with MemoryFile(world.files[path := urlsplit(scene.links["red"]).path]) as held, held.open() as source:
+        pixels = source.read()
+        pixels[:, :, : pixels.shape[2] // 2] = 65_535
+        origin = (source.transform.c, source.transform.f)
+        with TemporaryDirectory() as folder:
+            written = cog(Path(folder) / "red.tif", pixels, origin, world.grid.epsg, nodata=65_535)
+            world.files[path] = written.read_bytes()
+    with writing(sqlite_engine) as connection:
+        insert_scenes(connection, [scene])
+    assert [each.read for each in read_all(sqlite_engine, world, FIRST + EVERY)] == [True]
+    with reading(sqlite_engine) as connection:
+        codes = unpacked(codes_of(connection, SITE.id, [scene.look_key])[scene.look_key])
+    missing = (codes[0] == MISSING).mean()
+    assert 0.4 < missing < 0.6
 
 
 def _shares(engine: Engine, at: datetime) -> Mapping[str, Any]:

@@ -237,6 +237,31 @@ def test_error_text_under_a_good_status_is_no_empty_table() -> None:
         read("detections_file", b'{"error": "quota"}')
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"exceededTransferLimit": True},
+        {"properties": {"exceededTransferLimit": True}},
+        {"links": [{"rel": "next", "href": "https://feed.example/api?page=2"}]},
+    ],
+)
+def test_one_page_of_a_longer_answer_is_no_file(more: Mapping[str, Any]) -> None:
+    """Servers cut silently at some number of features; half of the ships must not become a count."""
+    with pytest.raises(FeedError, match="one page of 1 features, and the server has more"):
+        read("detections_file", collection(feature(), **more))
+
+
+def test_a_file_may_be_one_feature_or_a_list_of_them() -> None:
+    one, other = feature(), feature(time="2023-08-01T10:40:00Z")
+    for said, ships in (([one, other], 2), (one, 1), ([], 0)):
+        body = b"\xef\xbb\xbf" + json.dumps(said).encode()
+        if ships:
+            assert len(read("detections_file", body).detections) == ships
+        else:
+            with pytest.raises(FeedError, match="no GeoJSON"):
+                read("detections_file", body)
+
+
 def test_coordinates_of_another_system_are_refused() -> None:
     crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3857"}}
     with pytest.raises(FeedError, match="another system"):

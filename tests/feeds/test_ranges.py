@@ -156,6 +156,15 @@ def test_an_answer_that_is_not_what_was_asked_for_is_refused(reply: Any) -> None
         assert "it sent another part of the file than was asked for" in said(file)
 
 
+def test_the_unit_of_a_range_is_read_however_it_is_written() -> None:
+    def reply(asked: Asked) -> Reply:
+        status, headers, body = ranged(BODY)(asked)
+        return status, {**headers, "Content-Range": headers["Content-Range"].replace("bytes", "Bytes")}, body
+
+    with remote(reply) as (file, _):
+        assert file.read(5, 10) == BODY[5:15]
+
+
 def test_a_size_that_is_not_said_is_the_reason() -> None:
     with remote(lambda _: (206, {"Content-Range": "bytes 0-9/*"}, b"0" * 10)) as (file, _):
         assert file.read(0, 10) == b""

@@ -588,6 +588,23 @@ def test_only_unsigned_web_addresses_are_kept(href: Any, kept: str) -> None:
     assert links == ({"self": kept, "thumbnail": kept, "visual": kept} if kept else {})
 
 
+@pytest.mark.parametrize(
+    ("own", "href", "kept"),
+    [
+        ("https://a.example/c/items/i", "./B04.tif", "https://a.example/c/items/B04.tif"),
+        ("https://a.example/c/items/i", "/files/B04.tif", "https://a.example/files/B04.tif"),
+        ("https://a.example/c/items/i.json?sig=SECRET", "B04.tif", "https://a.example/c/items/B04.tif"),
+        ("https://a.example/c/items/i", "https://b.example/B04.tif", "https://b.example/B04.tif"),
+        ("https://a.example/c/items/i", "s3://bucket/B04.tif", ""),
+        ("./i.json", "./B04.tif", ""),
+    ],
+)
+def test_a_relative_address_of_a_file_begins_at_its_item(own: str, href: str, kept: str) -> None:
+    """The standard allows it, and catalogues of one's own often have it."""
+    item = {**stac_item(), "assets": {"red": {"href": href}}, "links": [{"rel": "self", "href": own}]}
+    assert only(item).links.get("red", "") == kept
+
+
 def test_the_first_preview_that_a_person_can_open_is_kept() -> None:
     assets = {"thumbnail": {"href": "s3://x/y.jpg"}, "rendered_preview": {"href": "https://a.example/p.png"}}
     assert only({**stac_item(), "assets": assets}).links["thumbnail"] == "https://a.example/p.png"

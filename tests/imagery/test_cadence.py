@@ -9,6 +9,7 @@ import pytest
 
 from db.records import Observation, Scene
 from monitor.imagery.cadence import UNLEARNT_DELAY, Cadence, cadence, listing_delay
+from monitor.imagery.orbits import FlownPasses, OverPass
 from tests.imagery.test_next_pass import scene
 from tests.kit.builders import look
 
@@ -177,3 +178,59 @@ def test_a_catalogue_that_lists_other_satellites_cannot_say_that_a_pass_is_missi
     assert silent.missing == ()
     back = told(both, now, asked_about={"sentinel-2b": now, "landsat-8": FIRST + 37 * DAY})
     assert back.words.startswith(late)
+
+
+def flown(
+    *days: float, since: float = 0, until: float = 60, east_km: float = 20.0, sure: bool = True
+) -> FlownPasses:
+    """What elements say: passes so many days after the first, on one track."""
+    seen = tuple(OverPass("sentinel-2b", FIRST + day * DAY, east_km, sure) for day in days)
+    return FlownPasses(
+        "sentinel-2b", FIRST + (until - 14) * DAY, FIRST + since * DAY, FIRST + until * DAY, seen
+    )
+
+
+def test_what_elements_say_did_not_fly_is_not_overdue() -> None:
+    """The satellite was moved by three days: its repeat is no more."""
+    seen, now = passes(0, 10, 20), FIRST + 31 * DAY
+    assert told(seen, now).state == "overdue"
+    found = told(seen, now, flown=[flown(0, 10, 20, 33, 43)])
+    assert found.state == "clear"
+    assert found.missing == ()
+    assert found.next_at == FIRST + 33 * DAY
+    assert "by the orbit elements of sentinel-2b of" in found.next_words
+
+
+def test_what_flew_on_a_track_that_is_listed_here_is_overdue_like_any_other() -> None:
+    seen, now = passes(0, 10, 20), FIRST + 34 * DAY
+    found = told(seen, now, flown=[flown(0, 10, 20, 33, 43)])
+    assert found.state == "overdue"
+    assert "by sentinel-2b, as its orbit elements say, should have been listed by" in found.words
+    assert [each.at for each in found.missing] == [FIRST + 33 * DAY]
+    for others in (flown(0, 10, 20, 33, sure=False), flown(33), flown(0, 10, 20, 33, until=32)):
+        assert told(seen, now, flown=[others]).missing != found.missing, (
+            "an edge, a track never listed, too old"
+        )
+
+
+def test_a_satellite_that_missed_three_and_still_flies_is_overdue_only_by_its_elements() -> None:
+    seen = [*passes(0, 10), *passes(*range(3, 50, 10), platform="sentinel-2a")]
+    now = FIRST + 49 * DAY
+    assert told(seen, now).state == "clear"
+    found = told(seen, now, flown=[flown(0, 10, 20, 30, 40, until=54)])
+    assert [each.at for each in found.missing] == [FIRST + day * DAY for day in (20, 30, 40)]
+
+
+def test_elements_say_when_the_next_pass_is_due_where_nothing_was_ever_listed() -> None:
+    found = told([], FIRST + 5 * DAY, flown=[flown(0, 10, 20)])
+    assert (found.state, found.next_at) == ("unknown", FIRST + 10 * DAY)
+    assert told([], FIRST + 5 * DAY).next_at is None
+
+
+def test_elements_that_are_too_old_or_cannot_be_read_are_told() -> None:
+    seen, now = passes(0, 10, 20), FIRST + 21 * DAY
+    old = replace(flown(0, 10, until=19), fault="The orbit elements in x cannot be used: no.")
+    found = told(seen, now, flown=[old])
+    assert found.next_at == FIRST + 30 * DAY, "by its repeat"
+    assert "too old to go by: renew them." in found.words
+    assert "The orbit elements in x cannot be used: no." in found.words

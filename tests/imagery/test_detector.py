@@ -11,6 +11,7 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
+from scipy.stats import binom, nbinom
 from shapely import box
 from shapely.geometry.base import BaseGeometry
 
@@ -224,6 +225,15 @@ def test_a_bad_card_names_its_faults(text: str, said: str) -> None:
     with pytest.raises(DetectorError) as caught:
         read_card(text)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("found", [0, 1, 7, 60, 900])
+@pytest.mark.parametrize(("recall", "precision"), [(0.82, 0.9), (0.05, 0.3), (1.0, 1.0), (0.4, 1.0)])
+def test_the_interval_is_that_of_the_laws_it_names(found: int, recall: float, precision: float) -> None:
+    low, high = (int(binom.ppf(each, found, precision)) for each in (0.025, 0.975))
+    missed = int(nbinom.ppf(0.025, max(1, low), recall)) if low else 0
+    wanted = low + missed, high + int(nbinom.ppf(0.975, high + 1, recall))
+    assert count_interval(found, recall, precision) == wanted
 
 
 def test_the_interval_holds_what_is_there_nineteen_times_of_twenty() -> None:

@@ -61,7 +61,7 @@ from db.pixels import (
     pixel_failures,
     shares_of_pass,
     store_admissions,
-    store_pixel_look,
+    store_pixel_looks,
     store_states,
 )
 from db.polls import (
@@ -288,7 +288,7 @@ def _on_imagery(connection: Connection) -> None:
     pixels = PixelLook(
         "busy-port", "pass-1", "earth-search", "s2", "i", "s2a", "msi", NOW, "grid", 32633, b"", b"", b"", {}, {}, "", 1, NOW
     )  # fmt: skip
-    store_pixel_look(connection, pixels)
+    store_pixel_looks(connection, [pixels])
     store_states(connection, "busy-port", {"pass-1": b""})
     store_admissions(connection, "busy-port", [])
     add_bytes_read(connection, "2023-10-07", 1, 1)
@@ -296,7 +296,7 @@ def _on_imagery(connection: Connection) -> None:
         ask(connection, "busy-port")
     kept_passes(connection, "busy-port", "grid")
     clear_passes(connection, "busy-port", "grid")
-    codes_of(connection, "busy-port", "pass-1")
+    codes_of(connection, "busy-port", ["pass-1"])
     shares_of_pass(connection, "busy-port", "pass-1")
     scenes(connection, site_id="busy-port", since=NOW - DAY, unread_on="grid")
 

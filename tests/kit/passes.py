@@ -3,7 +3,7 @@
 The ground is drawn at random once; each pass has its own light, noise, haze and small shift, and cloud where it is said.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -59,6 +59,8 @@ class World:
     asked: list[str] = field(default_factory=list)
     ranges: list[tuple[str, tuple[int, int]]] = field(default_factory=list)
     """The path, and the first and last byte that came, of each part."""
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    """How its files are written otherwise than usual (`tests.kit.pictures.cog`)."""
     _ground: NDArray[np.float32] | None = None
 
     @property
@@ -95,6 +97,7 @@ class World:
                     origin,
                     self.grid.epsg,
                     transform=transform,
+                    **self.profile,
                 )
                 self.files[f"/{self.site.id}/{name}/{band}.tif"] = path.read_bytes()
         links = {band: f"https://{HOST}/{self.site.id}/{name}/{band}.tif" for band in ("scl", *BANDS)}

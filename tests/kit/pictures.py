@@ -59,9 +59,10 @@ def cog(
     epsg: int,
     *,
     blocksize: int = 256,
+    overviews: str = "AUTO",
     **profile: Any,
 ) -> Path:
-    """Write a real COG with overviews."""
+    """Write a real COG with overviews, or without (`NONE`)."""
     bands, height, width = pixels.shape
     values = {
         "driver": "GTiff",
@@ -86,6 +87,7 @@ def cog(
                 level=1,
                 blocksize=blocksize,
                 overview_resampling="nearest",
+                overviews=overviews,
             )
     return path
 

@@ -13,6 +13,7 @@ from db.imagery import insert_scenes
 from db.observations import record_observations
 from db.records import Scene
 from db.schema import poll
+from monitor.derive.orbit_files import OrbitFiles
 from monitor.feeds import Scope
 from monitor.reports.passes import PassReader
 from tests.imagery.test_cadence import DAY, FIRST, HOUR, looks_of, passes
@@ -20,6 +21,7 @@ from tests.kit.cast import BUSY_PORT, QUIET_FIELD
 
 SITES = (QUIET_FIELD, BUSY_PORT)
 APP: Any = SimpleNamespace(
+    orbits=OrbitFiles(()),
     sites={site.id: site for site in SITES},
     feeds={
         name: SimpleNamespace(

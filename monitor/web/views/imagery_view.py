@@ -18,7 +18,6 @@ from monitor.imagery.cutout import CUTOUT_LOOK_BACK, clear_scenes
 from monitor.imagery.grid import TOO_LARGE, site_grid
 from monitor.imagery.history import LEAST_LOOKS
 from monitor.imagery.map_zone import map_of_site
-from monitor.imagery.next_pass import PASS_WINDOW, next_pass_sentence, next_passes
 from monitor.imagery.study import LEAST_MEASURED
 from monitor.imagery.windows import RasterError
 from monitor.sites import Site
@@ -56,13 +55,10 @@ _DRAWN: Mapping[PassState, str] = {"clear": "seen", "cloudy": "blind", "overdue"
 def site_picture(connection: Connection, site: Site, passes: Cadence, now: datetime) -> SitePicture:
     """Read the newest picture of one site and the scenes from which the next pass follows."""
     known = scenes(connection, site_id=site.id, since=now - CUTOUT_LOOK_BACK, until=now)
-    due = next_pass_sentence(
-        next_passes([each for each in known if each.acquired_at >= now - PASS_WINDOW], now)
-    )
     made = newest_cutout(connection, site.id)
     if made is None:
         missing = _why_none(connection, site, known, now)
-        return SitePicture("", 0, 0, "", "", "", missing, due, passes.words, _drawn(passes))
+        return SitePicture("", 0, 0, "", "", "", missing, passes.next_words, passes.words, _drawn(passes))
     return SitePicture(
         url=f"/sites/{site.id}/picture?taken={_mark(made)}",
         width_px=made.width_px,
@@ -71,7 +67,7 @@ def site_picture(connection: Connection, site: Site, passes: Cadence, now: datet
         caption=picture_caption(made, now),
         attribution=made.attribution,
         missing="",
-        next_pass=due,
+        next_pass=passes.next_words,
         passes=passes.words,
         passes_kind=_drawn(passes),
     )

@@ -47,6 +47,7 @@ DEPARTED_BEYOND_NM = 5.0
 """Nearer to the place an aircraft on the ground may have been towed there: aprons and hangars lie outside outlines."""
 CRUISE_KT = 430.0
 _CLIMB_FPM, _CLIMB_KT = 2_500.0, 250.0
+_STEEP_FPM = 500.0
 _TAXI_KT = 40.0
 _NEAR_NM = 5.0
 _CLIMBED_FT = 300.0
@@ -288,7 +289,7 @@ class _Reader:
             return
         if edge is not None:
             self._close(stay, "first_fixes", edge.fix, edge.at)
-        elif off.at - stay.last.at < self._silence and not stay.lost and _could_have_flown(stay, off):
+        elif off.at - stay.last.at < self._silence and not stay.lost and _can_have_left(stay, self._air):
             self._leave_the_ground(stay, off)
         else:
             self._close(stay, "gap", off)
@@ -364,10 +365,28 @@ def _is_on_apron(step: PhasedReport, place: Place) -> bool:
     return step.place is place or (step.place is None and _distance_nm(place, step.fix) < APRON_NM)
 
 
-def _could_have_flown(stay: Stay, off: Fix) -> bool:
-    """Whether what is heard in flight can have left the place since its last report from there."""
+def _can_have_left(stay: Stay, air: Sequence[PhasedReport]) -> bool:
+    """Whether what is heard in flight can have left the place since its last report from there.
+
+    Who is low and climbing far away has just left another field; helicopters and light aircraft fly there level.
+    """
+    off = air[0].fix
     away = _distance_nm(stay.place, off) - _NEAR_NM
-    return away <= seconds_between(stay.last, off) * _CLIMB_KT / SECONDS_PER_HOUR
+    if away > seconds_between(stay.last, off) * _CLIMB_KT / SECONDS_PER_HOUR:
+        return False
+    height, climbed_ft = height_above(off, stay.place), _climbed_ft(air)
+    minutes = seconds_between(off, air[-1].fix) / 60
+    if height is None or climbed_ft is None or minutes <= 0 or climbed_ft / minutes < _STEEP_FPM:
+        return True
+    flown_nm = great_circle_nm(off.lat, off.lon, air[-1].fix.lat, air[-1].fix.lon)
+    return away <= max(0.0, height.high_ft) / climbed_ft * flown_nm
+
+
+def _climbed_ft(air: Sequence[PhasedReport]) -> float | None:
+    first, last = air[0].fix.altitude_ft, air[-1].fix.altitude_ft
+    if first is None or last is None:
+        first, last = air[0].fix.altitude_geom_ft, air[-1].fix.altitude_geom_ft
+    return None if first is None or last is None else last - first
 
 
 def _went_at_kt(last: Fix, fix: Fix) -> float:

@@ -80,9 +80,7 @@ def _behind_s(fixes: Sequence[Fix], right: Sequence[Fix]) -> float | None:
     return behind if abs(behind) >= _WRONG_S and 2 * agree > len(found) else None
 
 
-def _passed(
-    north: Floats, east: Floats, off_s: Floats, legs: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
+def _passed(north: Floats, east: Floats, off_s: Floats, legs: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Give when a position was passed, and how closely: at each report, and on the straight way between two."""
     d_north, d_east = np.diff(north)[legs], np.diff(east)[legs]
     squared = d_north**2 + d_east**2

@@ -50,6 +50,7 @@ _CLIMB_FPM, _CLIMB_KT = 2_500.0, 250.0
 _STEEP_FPM = 500.0
 _TAXI_KT = 40.0
 _NEAR_NM = 5.0
+_FAR_FIELD_NM = 30.0
 _CLIMBED_FT = 300.0
 _TWICE = 2
 _LATELY = timedelta(minutes=2)
@@ -149,7 +150,7 @@ class _Reader:
             self._current.last, self._air = step.fix, []
             here = step.place is self._current.place
             self._current.stood = self._current.stood or (here and _may_be_rolling(step, self._current.place))
-        if self._current is None and not self._ground:
+        if not self._ground and (self._current is None or self._is_far(self._current)):
             self._look_for_takeoff()
 
     def finish(self, now: datetime) -> list[Stay]:
@@ -300,6 +301,12 @@ class _Reader:
         else:
             self._close(stay, "ground", off, lifted_off(stay.place, stay.last, off))
 
+    def _is_far(self, stay: Stay) -> bool:
+        """Whether the track since the last silence begins far from a stay: it left unheard, and may leave another field now."""
+        first = self._segment[0].fix
+        away = great_circle_nm(stay.place.lat, stay.place.lon, first.lat, first.lon)
+        return away > _FAR_FIELD_NM and first.at > stay.last.at
+
     def _look_for_takeoff(self) -> None:
         """See whether a track that began after silence came from a place."""
         if not self._began_low or self._segment[-1].phase is not Phase.AIR:
@@ -307,8 +314,10 @@ class _Reader:
         if seconds_between(self._segment[0].fix, self._segment[-1].fix) > first_fixes_last_s(self._segment):
             return
         edge = find_takeoff(self._segment, self._places)
-        if edge is None or (self._stays and self._stays[-1].off is edge.fix):
+        if edge is None or (self._stays and _is_told(self._stays[-1], edge)):
             return
+        if self._current is not None:
+            self._close(self._current, "gap", edge.fix)
         before = self._edge
         if before is not None and before.place is edge.place:
             stay = self._lost_stay(before)
@@ -320,6 +329,12 @@ class _Reader:
         stay.departure, stay.off, stay.departed_at = departure, off, at
         self._stays.append(stay)
         self._current, self._edge, self._away = None, None, []
+
+
+def _is_told(stay: Stay, edge: FlightEnd) -> bool:
+    """Whether a climb ends the stay before it; one that begins at a field far from it has a departure of its own."""
+    away = great_circle_nm(stay.place.lat, stay.place.lon, edge.place.lat, edge.place.lon)
+    return stay.off is edge.fix and away <= _FAR_FIELD_NM
 
 
 def _is_flying(air: Sequence[PhasedReport], place: Place) -> bool:

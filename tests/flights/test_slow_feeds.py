@@ -6,6 +6,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from shapely.affinity import translate
 from sqlalchemy import Engine
 
 from db.records import Fix, Visit
@@ -18,6 +19,15 @@ from tests.kit.flying import NOON, Pilot, World, read
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 FIVE_MINUTES_S = 300
+FAR_FIELD = replace(
+    QUIET_FIELD,
+    id="far-field",
+    name="Far Field",
+    geometry=translate(QUIET_FIELD.geometry, yoff=5),
+    runways=tuple(
+        {**runway, "ends": [[lon, lat + 5] for lon, lat in runway["ends"]]} for runway in QUIET_FIELD.runways
+    ),
+)
 
 
 def only(visits: list[Visit]) -> Visit:
@@ -118,6 +128,14 @@ def test_a_take_off_of_the_same_address_far_away_is_no_departure_here(away_nm: f
     twin = Pilot(QUIET_FIELD, at=last + minutes * MINUTE, east_nm=-away_nm, height_ft=300)
     visits = read([*pilot.fixes, *twin.climb(300).fixes], QUIET_FIELD)
     assert [visit.departed_at for visit in visits] == [None]
+
+
+def test_who_left_unheard_and_is_first_heard_on_the_climb_from_another_field_has_left_that_one() -> None:
+    pilot = Pilot(QUIET_FIELD).land().park(300)
+    there = Pilot(FAR_FIELD, at=pilot.at + 48 * HOUR, east_nm=-1.5, height_ft=900).climb(300)
+    stay, other = read([*pilot.fixes, *there.fixes], QUIET_FIELD, FAR_FIELD)
+    assert (stay.site_id, stay.state, stay.departed_at) == (QUIET_FIELD.id, "departed", None)
+    assert (other.site_id, other.arrived_at, other.departed_at is not None) == (FAR_FIELD.id, None, True)
 
 
 @pytest.mark.parametrize("fpm", [0, 1_500])

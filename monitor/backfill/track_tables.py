@@ -16,7 +16,7 @@ from typing import Any
 from db.records import Fix
 from monitor.errors import InputError
 from monitor.feeds.parsing import CALLSIGN_PATTERN, REGISTRATION_PATTERN, TYPE_PATTERN
-from monitor.flights.tracks.surface import NOBODY
+from monitor.flights.tracks.surface import NOBODY, OPENSKY_SURFACE_CATEGORIES, is_surface
 from monitor.sites.geodesy import FULL_TURN_DEG, HALF_TURN_DEG, POLE_DEG, wrap_longitude
 
 _NAMES: Mapping[str, Sequence[str]] = {
@@ -33,6 +33,7 @@ _NAMES: Mapping[str, Sequence[str]] = {
     "callsign": ("callsign", "flight", "ident", "flight_number"),
     "registration": ("registration", "reg", "tail", "tail_number"),
     "type": ("type_code", "typecode", "aircraft_type", "icao_type", "actype"),
+    "category": ("category", "emitter_category", "aircraft_category"),
 }  # fmt: skip
 _NEEDED = ("time", "address", "latitude", "longitude")
 _OPENSKY = {
@@ -180,6 +181,8 @@ def table_fixes(
 def _fix(row: Mapping[str, Any], units: Mapping[str, str]) -> Fix:
     text = {what: _text(value) for what, value in row.items()}
     at = _instant(text["time"])
+    if _is_no_aircraft(text.get("type", ""), text.get("category", "")):
+        raise _BadRowError("it is no aircraft: a vehicle, a mast or another sender on the surface")
     grounded = text.get("altitude", "").lower() in ("ground", "grnd")
     number = {
         what: None if what == "altitude" and grounded else _number(text.get(what, ""), what, units.get(what))
@@ -204,6 +207,12 @@ def _fix(row: Mapping[str, Any], units: Mapping[str, str]) -> Fix:
         registration=_matching(text.get("registration", ""), REGISTRATION_PATTERN),
         type_code=_matching(text.get("type", ""), TYPE_PATTERN),
     )
+
+
+def _is_no_aircraft(type_code: str, category: str) -> bool:
+    """Whether a row says so: by its type, or its category in letters (DO-260) or in OpenSky's numbers."""
+    number = int(category) if category.isdecimal() else None
+    return number in OPENSKY_SURFACE_CATEGORIES or is_surface(type_code=type_code, category=category)
 
 
 def _plain(title: str) -> tuple[str, str]:

@@ -47,8 +47,10 @@ DEPARTED_BEYOND_NM = 5.0
 """Nearer to the place an aircraft on the ground may have been towed there: aprons and hangars lie outside outlines."""
 CRUISE_KT = 430.0
 _CLIMB_FPM, _CLIMB_KT = 2_500.0, 250.0
+_STEEP_FPM = 500.0
 _TAXI_KT = 40.0
 _NEAR_NM = 5.0
+_FAR_FIELD_NM = 30.0
 _CLIMBED_FT = 300.0
 _TWICE = 2
 _LATELY = timedelta(minutes=2)
@@ -148,7 +150,7 @@ class _Reader:
             self._current.last, self._air = step.fix, []
             here = step.place is self._current.place
             self._current.stood = self._current.stood or (here and _may_be_rolling(step, self._current.place))
-        if self._current is None and not self._ground:
+        if not self._ground and (self._current is None or self._is_far(self._current)):
             self._look_for_takeoff()
 
     def finish(self, now: datetime) -> list[Stay]:
@@ -288,7 +290,7 @@ class _Reader:
             return
         if edge is not None:
             self._close(stay, "first_fixes", edge.fix, edge.at)
-        elif off.at - stay.last.at < self._silence and not stay.lost and _could_have_flown(stay, off):
+        elif off.at - stay.last.at < self._silence and not stay.lost and _can_have_left(stay, self._air):
             self._leave_the_ground(stay, off)
         else:
             self._close(stay, "gap", off)
@@ -299,6 +301,12 @@ class _Reader:
         else:
             self._close(stay, "ground", off, lifted_off(stay.place, stay.last, off))
 
+    def _is_far(self, stay: Stay) -> bool:
+        """Whether the track since the last silence begins far from a stay: it left unheard, and may leave another field now."""
+        first = self._segment[0].fix
+        away = great_circle_nm(stay.place.lat, stay.place.lon, first.lat, first.lon)
+        return away > _FAR_FIELD_NM and first.at > stay.last.at
+
     def _look_for_takeoff(self) -> None:
         """See whether a track that began after silence came from a place."""
         if not self._began_low or self._segment[-1].phase is not Phase.AIR:
@@ -306,8 +314,10 @@ class _Reader:
         if seconds_between(self._segment[0].fix, self._segment[-1].fix) > first_fixes_last_s(self._segment):
             return
         edge = find_takeoff(self._segment, self._places)
-        if edge is None or (self._stays and self._stays[-1].off is edge.fix):
+        if edge is None or (self._stays and _is_told(self._stays[-1], edge)):
             return
+        if self._current is not None:
+            self._close(self._current, "gap", edge.fix)
         before = self._edge
         if before is not None and before.place is edge.place:
             stay = self._lost_stay(before)
@@ -319,6 +329,12 @@ class _Reader:
         stay.departure, stay.off, stay.departed_at = departure, off, at
         self._stays.append(stay)
         self._current, self._edge, self._away = None, None, []
+
+
+def _is_told(stay: Stay, edge: FlightEnd) -> bool:
+    """Whether a climb ends the stay before it; one that begins at a field far from it has a departure of its own."""
+    away = great_circle_nm(stay.place.lat, stay.place.lon, edge.place.lat, edge.place.lon)
+    return stay.off is edge.fix and away <= _FAR_FIELD_NM
 
 
 def _is_flying(air: Sequence[PhasedReport], place: Place) -> bool:
@@ -364,10 +380,28 @@ def _is_on_apron(step: PhasedReport, place: Place) -> bool:
     return step.place is place or (step.place is None and _distance_nm(place, step.fix) < APRON_NM)
 
 
-def _could_have_flown(stay: Stay, off: Fix) -> bool:
-    """Whether what is heard in flight can have left the place since its last report from there."""
+def _can_have_left(stay: Stay, air: Sequence[PhasedReport]) -> bool:
+    """Whether what is heard in flight can have left the place since its last report from there.
+
+    Who is low and climbing far away has just left another field; helicopters and light aircraft fly there level.
+    """
+    off = air[0].fix
     away = _distance_nm(stay.place, off) - _NEAR_NM
-    return away <= seconds_between(stay.last, off) * _CLIMB_KT / SECONDS_PER_HOUR
+    if away > seconds_between(stay.last, off) * _CLIMB_KT / SECONDS_PER_HOUR:
+        return False
+    height, climbed_ft = height_above(off, stay.place), _climbed_ft(air)
+    minutes = seconds_between(off, air[-1].fix) / 60
+    if height is None or climbed_ft is None or minutes <= 0 or climbed_ft / minutes < _STEEP_FPM:
+        return True
+    flown_nm = great_circle_nm(off.lat, off.lon, air[-1].fix.lat, air[-1].fix.lon)
+    return away <= max(0.0, height.high_ft) / climbed_ft * flown_nm
+
+
+def _climbed_ft(air: Sequence[PhasedReport]) -> float | None:
+    first, last = air[0].fix.altitude_ft, air[-1].fix.altitude_ft
+    if first is None or last is None:
+        first, last = air[0].fix.altitude_geom_ft, air[-1].fix.altitude_geom_ft
+    return None if first is None or last is None else last - first
 
 
 def _went_at_kt(last: Fix, fix: Fix) -> float:

@@ -19,12 +19,12 @@ from monitor.flights.places import Place, positions
 from monitor.flights.tracks.cadence import SLOW_S
 from monitor.flights.tracks.ground import PRESSURE_FT, height_above
 from monitor.flights.tracks.kinematics import seconds_between
-from monitor.flights.tracks.phases import CLEARLY_ABOVE_FT, HIGH_FT, Phase, PhasedReport
+from monitor.flights.tracks.phases import CLEARLY_ABOVE_FT, Phase, PhasedReport
 from monitor.sites.geodesy import SECONDS_PER_HOUR, wrap_longitude
 
 NEAR_FINAL_NM = 5.0
 LANDING_BELOW_FT = 5000.0
-TAKEOFF_BELOW_FT = 2 * HIGH_FT
+TAKEOFF_BELOW_FT = 5000.0
 DESCENT_FPM = 200.0
 CLIMB_FPM = 257.0
 SLOW_KT = 250.0

@@ -355,6 +355,28 @@ def test_bad_rows_are_left_out_and_told_with_their_lines(tmp_path: Path) -> None
         assert f"line {line}" in sentence
 
 
+def test_vehicles_and_masts_of_a_table_are_left_out_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "tracks.csv"
+    rows = [
+        ("15521f", "A5", "IL62"),
+        ("3950c7", "C1", ""),
+        ("3950c8", "17", ""),
+        ("3950c9", "", "GND"),
+        ("3950ca", "3", ""),
+    ]
+    path.write_text(
+        "time,address,latitude,longitude,category,typecode\n"
+        + "".join(
+            f"169089126{n},{who},39.2,125.6,{category},{kind}\n"
+            for n, (who, category, kind) in enumerate(rows)
+        )
+    )
+    read = read_tracks(path)
+    assert sorted(read.tracks) == ["15521f", "3950ca"]
+    (told,) = [each for each in read.sentences() if "no aircraft" in each]
+    assert "3" in told
+
+
 def test_what_a_table_lacks_is_named_with_what_it_has(tmp_path: Path) -> None:
     path = tmp_path / "tracks.csv"
     path.write_text("time,address,place,name\n1690891260,15521f,x,y\n")

@@ -396,6 +396,15 @@ def test_a_type_that_is_refuelled_in_flight_is_never_proven_to_have_landed() -> 
     assert performance_of("nothing").cruise_kt == 430
 
 
+def test_types_in_no_row_of_their_own_fly_as_their_group_does() -> None:
+    helicopter, turboprop = performance_of("MI8"), performance_of("DH8D")
+    assert helicopter.cruise_kt < turboprop.cruise_kt < performance_of("nothing").cruise_kt
+    assert helicopter.outlasted_by(timedelta(hours=7))
+    assert not turboprop.outlasted_by(timedelta(hours=12))
+    assert turboprop.trade == "airline"
+    assert performance_of("AN26").cruise_kt == 240
+
+
 @pytest.mark.parametrize("site", [QUIET_FIELD, DATELINE_STRIP, DONUT_BASE], ids=lambda site: site.id)
 def test_courses_and_distances_hold_far_south_far_north_and_across_180(site: Site) -> None:
     place = place_of(site)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from db.records import Fix
+from monitor.flights.signal_loss.performance import performance_of
 from monitor.flights.tracks.integrity import Track, believed_track, misread, spoofed_addresses
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.kit.flying import NOON, Pilot, read
@@ -247,6 +248,26 @@ def test_a_clock_that_is_minutes_wrong_is_set_right_by_another_provider(late_s: 
     assert dropped(believed_track([*right, *wrong]))["clock"] == len(wrong)
 
 
+@pytest.mark.parametrize("late_s", [240, 300, 420, -120, -240])
+@pytest.mark.parametrize("heard", ["all", "the approach"])
+def test_a_wrong_clock_is_told_at_the_cadence_of_the_default_provider_too(late_s: int, heard: str) -> None:
+    """A minute apart, no report of the one lies near one of the other: what lies between two counts."""
+    pilot = Pilot(QUIET_FIELD).approach(from_nm=25).roll_out().taxi(300).park(3000).take_off(600)
+    right = pilot.fixes[::6]
+    wrong = [
+        replace(fix, provider="adsb.fi", at=fix.at - timedelta(seconds=late_s))
+        for fix in pilot.fixes[3::6]
+        if heard == "all" or not fix.on_ground
+    ]
+    (alone,) = read(pilot.fixes, QUIET_FIELD)
+    (both,) = read([*right, *wrong], QUIET_FIELD)
+    for told, truth in ((both.arrived_at, alone.arrived_at), (both.departed_at, alone.departed_at)):
+        assert told is not None
+        assert truth is not None
+        assert abs(told - truth) <= timedelta(seconds=60)
+    assert dropped(believed_track([*right, *wrong]))["clock"] == len(wrong)
+
+
 @pytest.mark.parametrize("later", [timedelta(hours=5), timedelta(days=1), timedelta(minutes=15)])
 def test_who_flies_the_same_way_again_and_is_heard_by_another_then_has_flown_twice(later: timedelta) -> None:
     first = [replace(fix, provider="adsb.lol") for fix in Pilot(QUIET_FIELD).land().fixes]
@@ -275,6 +296,17 @@ def test_a_helicopter_at_480_kt_is_not_believed(told: float | None) -> None:
         Pilot(QUIET_FIELD, east_nm=40, height_ft=30_000, values={"type_code": "IL62"}).fly(300, kt=480).fixes
     )
     assert dropped(believed_track(jet)) == {}
+
+
+@pytest.mark.parametrize(
+    ("type_code", "kt"), [("C172", 400.0), ("AN26", 640.0), ("AT72", 700.0), ("KA52", 330.0)]
+)
+def test_no_type_is_believed_faster_than_it_flies(type_code: str, kt: float) -> None:
+    values = {"type_code": type_code}
+    fast = Pilot(QUIET_FIELD, east_nm=40, height_ft=9_000, values=values).fly(300, kt=kt).fixes
+    assert dropped(believed_track(fast))["too_fast"] == len(fast)
+    usual = Pilot(QUIET_FIELD, east_nm=40, height_ft=9_000, values=values)
+    assert dropped(believed_track(usual.fly(300, kt=performance_of(type_code).cruise_kt).fixes)) == {}
 
 
 def test_an_aircraft_one_bit_off_with_its_own_registration_is_no_misreading() -> None:

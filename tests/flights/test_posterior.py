@@ -1,5 +1,6 @@
 """Where a lost aircraft may have gone: course, height, runways, other airports, and what others say of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from monitor.flights.places import Place, place_of
 from monitor.flights.signal_loss.candidates import unwatched_airports_around
 from monitor.flights.signal_loss.corridors import FLEW_ON, KnownFlight, corridors_of, state_of
 from monitor.flights.signal_loss.estimates import approach_side, on_approach
-from monitor.flights.signal_loss.gaps import Gap, GapEnd, flew_in, last_before_silence
+from monitor.flights.signal_loss.gaps import Gap, GapEnd, flew_in, gaps, last_before_silence
 from monitor.flights.signal_loss.geometry import (
     course_ratio,
     vertical_ratio,
@@ -246,6 +247,52 @@ def test_who_must_have_landed_has_and_who_is_refuelled_may_circle() -> None:
     bomber = judged(lost, outlook(), type_of=performance_of("T160"), hours=20)
     assert bomber.landed < 1
     assert bomber.circled > early.circled
+
+
+def _flown(courses: Sequence[float], *, minutes: float = 10, start: Fix | None = None) -> list[Fix]:
+    """A report a minute on each course for so long, at 420 kt."""
+    fix = start or end(80, 0, courses[0], 20_000).fix
+    track = [fix]
+    for course in courses:
+        for _ in range(int(minutes)):
+            lat, lon = destination(fix.lat, fix.lon, course, 7.0)
+            fix = replace(fix, at=fix.at + timedelta(minutes=1), lat=lat, lon=lon, track_deg=course)
+            track.append(fix)
+    return track
+
+
+def test_who_went_to_and_fro_before_it_was_lost_more_often_circles_than_lands() -> None:
+    straight, circling = _flown([180] * 6), _flown([0, 90, 180, 270] * 3 + [180])
+    (bound,), (patrol,) = gaps(straight), gaps(circling)
+    assert bound.detour == pytest.approx(1.0, abs=0.05)
+    assert patrol.detour > 4
+    # Half of the circles unheard are circles all the same, and a landing ends the count.
+    heard = [fix for n, fix in enumerate(circling) if n % 40 < 20]
+    assert gaps(heard)[-1].detour > 3
+    parked = [replace(fix, on_ground=True, ground_speed_kt=0) for fix in _flown([0], start=circling[-1])]
+    assert gaps([*circling, *parked, *_flown([180], start=parked[-1], minutes=20)])[
+        -1
+    ].detour == pytest.approx(1.0, abs=0.05)
+    # A hold before the landing is no patrol.
+    held = [*straight, *_flown([270, 0, 90, 180], minutes=2, start=straight[-1])[1:]]
+    assert gaps(held)[-1].detour < 1.3
+    lost = end(60, 0, 180, 16_000, -1500)
+    seen = [
+        posterior_of(
+            Question(
+                Gap(lost, None, timedelta(seconds=30), gap.detour),
+                (FIELD,),
+                outlook(),
+                performance_of("P8"),
+                frozenset(),
+                "",
+                NOON + timedelta(minutes=12),
+            )
+        )
+        for gap in (bound, patrol)
+    ]
+    assert seen[1].circled > 5 * seen[0].circled
+    assert seen[1].landed < 0.7 * seen[0].landed
 
 
 def test_where_flying_on_would_be_heard_a_silence_says_that_it_landed() -> None:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from shapely.affinity import translate
 from sqlalchemy import Engine
 
 from db.records import Fix, Visit
@@ -18,6 +19,15 @@ from tests.kit.flying import NOON, Pilot, World, read
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 FIVE_MINUTES_S = 300
+FAR_FIELD = replace(
+    QUIET_FIELD,
+    id="far-field",
+    name="Far Field",
+    geometry=translate(QUIET_FIELD.geometry, yoff=5),
+    runways=tuple(
+        {**runway, "ends": [[lon, lat + 5] for lon, lat in runway["ends"]]} for runway in QUIET_FIELD.runways
+    ),
+)
 
 
 def only(visits: list[Visit]) -> Visit:
@@ -110,12 +120,31 @@ def test_a_short_turnaround_heard_down_to_60_ft_is_a_visit(minutes: int) -> None
     assert (visit.state, visit.arrived_at is not None) == ("departed", True)
 
 
-def test_a_take_off_of_the_same_address_far_away_is_no_departure_here() -> None:
+@pytest.mark.parametrize(("away_nm", "minutes"), [(51, 7), (30, 9), (20, 7), (12, 5), (8, 2)])
+def test_a_take_off_of_the_same_address_far_away_is_no_departure_here(away_nm: float, minutes: int) -> None:
+    """Nor is one that it could just have flown to: what is so low there, and climbs, has left another field."""
     pilot = Pilot(QUIET_FIELD).land().park(300)
     last = pilot.at
-    twin = Pilot(QUIET_FIELD, at=last + 7 * MINUTE, east_nm=-51, height_ft=300)
+    twin = Pilot(QUIET_FIELD, at=last + minutes * MINUTE, east_nm=-away_nm, height_ft=300)
     visits = read([*pilot.fixes, *twin.climb(300).fixes], QUIET_FIELD)
     assert [visit.departed_at for visit in visits] == [None]
+
+
+def test_who_left_unheard_and_is_first_heard_on_the_climb_from_another_field_has_left_that_one() -> None:
+    pilot = Pilot(QUIET_FIELD).land().park(300)
+    there = Pilot(FAR_FIELD, at=pilot.at + 48 * HOUR, east_nm=-1.5, height_ft=900).climb(300)
+    stay, other = read([*pilot.fixes, *there.fixes], QUIET_FIELD, FAR_FIELD)
+    assert (stay.site_id, stay.state, stay.departed_at) == (QUIET_FIELD.id, "departed", None)
+    assert (other.site_id, other.arrived_at, other.departed_at is not None) == (FAR_FIELD.id, None, True)
+
+
+@pytest.mark.parametrize("fpm", [0, 1_500])
+def test_who_is_heard_again_on_its_way_after_some_minutes_has_left(fpm: float) -> None:
+    """A helicopter that flies low and level, and a jet as high as its climb from here would have brought it."""
+    pilot = Pilot(QUIET_FIELD).land().park(300).wait(minutes=5)
+    pilot.east_nm, pilot.height_ft = -12, max(600.0, fpm * 5)
+    visit = only(read(pilot.fly(240, kt=140, fpm=fpm).fixes, QUIET_FIELD))
+    assert (visit.state, visit.departed_at is not None) == ("departed", True)
 
 
 def test_a_tow_out_and_back_is_the_same_visit() -> None:
@@ -142,8 +171,14 @@ def test_a_take_off_roll_is_enough_for_a_departure(every_s: float, rolling: int)
     assert visit.departed_at == rolled + timedelta(seconds=every_s)
 
 
-def test_a_take_off_first_heard_at_2200_ft_is_one() -> None:
-    pilot = Pilot(QUIET_FIELD, east_nm=-2.6, height_ft=2_200).fly(180, kt=150, fpm=1_900)
+@pytest.mark.parametrize(
+    ("height_ft", "away_nm", "kt", "fpm"),
+    [(2_200, 2.6, 150, 1_900), (2_900, 3.5, 180, 2_500), (4_300, 4.5, 220, 3_500), (3_600, 4.5, 150, 1_900)],
+)
+def test_a_take_off_first_heard_high_is_one_where_its_climb_leads_back_to_the_runway(
+    height_ft: float, away_nm: float, kt: float, fpm: float
+) -> None:
+    pilot = Pilot(QUIET_FIELD, east_nm=-away_nm, height_ft=height_ft).fly(180, kt=kt, fpm=fpm)
     visit = only(read(pilot.fixes, QUIET_FIELD))
     assert (visit.state, visit.arrived_at) == ("departed", None)
     assert visit.departed_between is not None
@@ -250,6 +285,25 @@ def test_a_landing_lost_on_the_approach_is_found_in_any_weather(hpa: float) -> N
     pilot = Pilot(QUIET_FIELD).approach(end_ft=250)
     fixes = [replace(fix, altitude_ft=(fix.altitude_ft or 0.0) + weather_ft) for fix in pilot.fixes]
     assert only(read(fixes, QUIET_FIELD, now=pilot.at + 11 * MINUTE)).state == "present"
+
+
+@pytest.mark.parametrize("hpa", [970, 1013, 1040])
+@pytest.mark.parametrize("every_s", [5, 30])
+def test_who_has_no_flag_at_all_and_is_no_jet_has_arrived(hpa: float, every_s: float) -> None:
+    """Where neither flag nor GPS height is told, 90 kt outside the outline are flight."""
+    weather_ft = (1013.25 - hpa) * 27.3
+    pilot = Pilot(QUIET_FIELD, every_s=every_s).approach(from_nm=6, end_ft=60, kt=90)
+    down = pilot.at
+    pilot.east_nm = 0.1
+    pilot.fly(every_s, kt=20, fpm=-100)
+    pilot.height_ft = 0
+    pilot.fly(300, kt=0)
+    fixes = [
+        replace(fix, on_ground=None, altitude_ft=(fix.altitude_ft or 0.0) + weather_ft) for fix in pilot.fixes
+    ]
+    visit = only(read(fixes, QUIET_FIELD, now=pilot.at + 11 * MINUTE))
+    assert visit.arrived_at is not None
+    assert abs(visit.arrived_at - down) <= 2 * MINUTE
 
 
 def test_hovering_over_the_field_is_no_landing_where_the_height_is_known() -> None:

@@ -26,6 +26,11 @@ _MOVED_NM = 0.5
 _STILL_NM = 0.03
 _FULL_TURN_DEG = 360.0
 _LITTLE = timedelta(minutes=2)
+_LATELY = timedelta(hours=2)
+_MAY_HAVE_LANDED = timedelta(minutes=45)
+_LEG_S = 60.0
+_ENOUGH_NM = 80.0
+"""On a shorter way turns after the take-off weigh too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Gap:
     back: GapEnd | None
     longest_before: timedelta
     """The longest silence in the hour before: how densely the aircraft was heard."""
+    detour: float = 1.0
+    """How many times longer the way of the two hours before was than the farthest point on it is away: 1 is straight."""
 
     @property
     def id(self) -> str:
@@ -92,8 +99,32 @@ def split_segments(fixes: Sequence[Fix]) -> list[TrackSegment]:
 def gaps(fixes: Sequence[Fix]) -> list[Gap]:
     """Give every loss of signal in the believed reports of one aircraft; the last is open."""
     flown = split_segments(fixes)
-    closed = [Gap(_end(leg), segment_start(after), _longest(leg.fixes)) for leg, after in pairwise(flown)]
-    return [*closed, *(Gap(_end(leg), None, _longest(leg.fixes)) for leg in flown[-1:])]
+    backs = [*map(segment_start, flown[1:]), None]
+    return [
+        Gap(_end(leg), back, _longest(leg.fixes), _detour([each.fixes for each in flown[: n + 1]]))
+        for n, (leg, back) in enumerate(zip(flown, backs, strict=False))
+    ]
+
+
+def _detour(legs: Sequence[Sequence[Fix]]) -> float:
+    """Measure the way of the last two hours in flight against how far it led; in a silence it flew on as fast as before."""
+    last = legs[-1][-1]
+    way_nm = farthest_nm = 0.0
+    later = last
+    for fix in (each for leg in reversed(legs) for each in reversed(leg)):
+        seconds = seconds_between(fix, later)
+        if seconds < _LEG_S:
+            continue
+        silent = later.at - fix.at
+        if fix.on_ground or last.at - fix.at > _LATELY or silent > _MAY_HAVE_LANDED:
+            break
+        flown_nm = apart_nm(fix, later)
+        if silent >= SIGNAL_LOST_AFTER:
+            flown_nm = max(flown_nm, (fix.ground_speed_kt or 0.0) * seconds / SECONDS_PER_HOUR)
+        way_nm += flown_nm
+        farthest_nm = max(farthest_nm, apart_nm(fix, last))
+        later = fix
+    return way_nm / max(farthest_nm, 1.0) if way_nm >= _ENOUGH_NM else 1.0
 
 
 def last_before_silence(fixes: Sequence[Fix]) -> list[Fix]:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from monitor.flights.tracks.speeds import type_group
 from monitor.sites.geodesy import SECONDS_PER_HOUR
 
 Trade = Literal["airline", "business", ""]
@@ -38,9 +39,11 @@ class Performance:
 
 @cache
 def performance_of(type_code: str) -> Performance:
-    """Give what is known of a type by its ICAO designator, else cautious values for any."""
+    """Give what is known of a type by its ICAO designator, else of its group, else cautious values for any."""
     known, trades = _table()
-    return replace(known.get(type_code, known[""]), trade=trades.get(type_code, ""))
+    group = type_group(type_code)
+    found = known.get(type_code) or (_read(group) if group else known[""])
+    return replace(found, trade=trades.get(type_code, ""))
 
 
 @cache

@@ -59,8 +59,8 @@ _SAME_WAY, _SAME_WAY_NM, _TURNED_DEG = 0.6, 20.0, 15.0
 _HALF_KNOWN = 0.5
 """On the same way the course back says half of what it would say by itself."""
 _SEEN_WITHIN_NM = 400.0
-_ROLLING, _SLOW_FLIGHT, _ON_FIELD_NM = 0.2, 0.02, 3.0
-"""Slower than this share of its cruise no type flies, but for a wind or a wrong speed in so many; it is on the field it is near."""
+_ROLLING, _ROLLING_KT, _SLOW_FLIGHT, _ON_FIELD_NM = 0.3, 86.0, 0.02, 3.0
+"""Slower than this share of its cruise and this speed no type flies, but for a wind or a wrong speed in so many; it is on the field it is near."""
 _STAY_H, _STAY_SPREAD = 3.0, 1.8
 """The median stay and its spread in logarithms: from a quick turnaround to weeks."""
 _LEAST_STAY_H, _LEAST_SOFT_H = 0.42, 0.05
@@ -187,7 +187,7 @@ def posterior_of(question: Question, *, by_itself: bool = False) -> Posterior:
     whole = float(track.sum()) + on
     track, on = track / whole, on / whole
     # Who means to circle has no habit of landing or passing: earlier flights of its kind say nothing of it.
-    circling = question.performance.circles * stays_up / whole
+    circling = question.performance.circles * stays_up * _wanders(gap.detour) / whole
     silent = track * _unheard_landings(question, answers, track > _WORTH)
     alike = {} if by_itself else outlook.corridors(gap.lost).alike(gap.lost)
     seen, seen_on = _as_seen(silent, answers.keys, alike)
@@ -202,7 +202,14 @@ def posterior_of(question: Question, *, by_itself: bool = False) -> Posterior:
     return found if found.best is None else replace(found, usual=history.usual_at(found.best.place.id))
 
 
+def _wanders(detour: float) -> float:
+    """Say how many times likelier so long a way is of who circles than of who is bound for a place."""
+    return min(math.pow(max(1.0, detour / _USUAL_DETOUR), _DETOUR_POWER), _MOST_WANDERING)
+
+
 _WORTH = 1e-3
+_USUAL_DETOUR, _DETOUR_POWER, _MOST_WANDERING = 1.3, 4.0, 100.0
+"""A hold, vectors and an airway make the way of a flight that is bound somewhere longer by so much; twice that is rare."""
 _STRAIGHT_DEG = 30.0
 
 
@@ -382,7 +389,8 @@ def _closed(
 ) -> tuple[Floats, float, float]:
     """Weigh a silence with both its ends, by where it came back, on what course, how high, and after how long."""
     gap, performance = question.gap, question.performance
-    if (speed_kt := back.fix.ground_speed_kt) is not None and speed_kt < _ROLLING * performance.cruise_kt:
+    slowest_kt = min(_ROLLING * performance.cruise_kt, _ROLLING_KT)
+    if (speed_kt := back.fix.ground_speed_kt) is not None and speed_kt < slowest_kt:
         # Too slow to fly: it rolls where it is heard, whatever its report says of its height.
         there = great_circles_nm(answers.lat, answers.lon, back.fix.lat, back.fix.lon) <= _ON_FIELD_NM
         return track * np.where(there, 1.0, _SLOW_FLIGHT), on * _SLOW_FLIGHT, circling * _SLOW_FLIGHT

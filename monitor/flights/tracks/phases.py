@@ -119,7 +119,9 @@ def _phase(fix: Fix, signs: GroundSigns, *, grounded: bool) -> Phase:
     # Parked aircraft are heard "in the air at 39,000 ft": only movement proves flight.
     if speed is None or speed < STILL_KT:
         return Phase.UNKNOWN
-    fast = speed >= (GROUND_SPEED_KT if fix.on_ground is False else FLIGHT_SPEED_KT)
+    # Without a flag it may be rolling, but outside a place nothing rolls so fast.
+    told = fix.on_ground is False or not signs.inside
+    fast = speed >= (GROUND_SPEED_KT if told else FLIGHT_SPEED_KT)
     height = signs.height
     high = height is not None and height.low_ft >= CLEARLY_ABOVE_FT
     return Phase.AIR if fast or high else Phase.UNKNOWN

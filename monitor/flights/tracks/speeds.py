@@ -12,10 +12,19 @@ SPEEDS_FILE = Path(__file__).with_name("speeds.toml")
 
 def fastest_kt(type_code: str) -> float:
     """Give the speed that no aircraft of a type (ICAO designator) exceeds over the ground, else that of any."""
-    return _table().get(type_code, MAX_SPEED_KT)
+    return float(type_group(type_code).get("fastest_kt", MAX_SPEED_KT))
+
+
+def type_group(type_code: str) -> Mapping[str, float]:
+    """Give what is said of the group of a type: `fastest_kt`, `cruise_kt`, `endurance_h`, `circles`; nothing of one in none."""
+    return _table().get(type_code, {})
 
 
 @cache
-def _table() -> Mapping[str, float]:
+def _table() -> Mapping[str, Mapping[str, float]]:
     document = tomllib.loads(SPEEDS_FILE.read_text(encoding="utf-8"))
-    return {name: float(group["fastest_kt"]) for group in document["group"] for name in group["types"]}
+    return {
+        name: {key: float(value) for key, value in group.items() if key != "types"}
+        for group in document["group"]
+        for name in group["types"]
+    }

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -18,12 +19,14 @@ from alerts.delivery.compose import compose_within
 from db.aircraft import import_aircraft
 from db.alerts import alerts
 from db.deliveries import deliveries
+from db.detections import insert_detections
 from db.engine import open_engine, reading, writing
 from db.flights import record_visits, visits
 from db.migrate import migrate
 from db.observations import record_observations
 from db.records import Evidence
 from db.records.claims import KnownAircraft
+from db.records.detections import Detection
 from db.schema import poll
 from monitor.cli import app as command_line
 from monitor.cli import main
@@ -34,6 +37,7 @@ from tests.kit.web_rig import NOW, Rig, rig, tell_story
 
 ADSB = "adsb.lol contributors, ODbL 1.0"
 PUBLISHER = "Harbour Watch"
+DESK = "Desk of Trucks"
 REGISTER = "Mictronics"
 OSM = "OpenStreetMap contributors, ODbL 1.0"
 COPERNICUS = "Contains modified Copernicus Sentinel data 2023"
@@ -71,9 +75,17 @@ def fill(made: Rig) -> str:
         (known,) = visits(connection, site_id="quiet-field")
         heard = Evidence("poll", "99", "Last heard at 2023-07-31 05:00 UTC.")
         record_visits(connection, [replace(known, state="confirmed", evidence=(heard,), recorded_at=NOW)])
+        insert_detections(connection, [_truck()])
         import_aircraft(connection, "mictronics", [KnownAircraft("15521f", "RA-86559", "IL62")], NOW)
     with reading(made.app.engine) as connection:
         return next(each.id for each in alerts(connection) if each.site_id == "busy-port")
+
+
+def _truck() -> Detection:
+    seen = NOW - timedelta(days=3)
+    return Detection(
+        DESK, "busy-port", "vehicles", "a", "truck", seen, 69.65, 18.96, "pass-a", seen, NOW, "minute", NOW
+    )  # fmt: skip
 
 
 POLL = {
@@ -113,6 +125,12 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/api/v1/visits": (ADSB, REGISTER),
     "/api/v1/alerts": (PUBLISHER, "Institute of Yards"),
     "/api/v1/polls": (ADSB,),
+    "/api/v1/detections": (DESK,),
+    "/ogc/collections/sites/items": (PUBLISHER, ADSB, OSM),
+    "/ogc/collections/observations/items": (PUBLISHER, ADSB, COPERNICUS),
+    "/ogc/collections/visits/items": (ADSB, REGISTER),
+    "/ogc/collections/alerts/items": (PUBLISHER, "Institute of Yards"),
+    "/ogc/collections/detections/items": (DESK,),
     "/api/v1/status": (ADSB, "Copernicus"),
 }
 """Whose data each answer of the filled database rests on."""
@@ -121,6 +139,17 @@ WITHOUT: Mapping[str, str] = {
     **dict.fromkeys(("/observations/ask", "/visits/ask"), "leads to the answer: no data"),
     "/healthz": "one word: no data",
     "/readyz": "one word: no data",
+    **dict.fromkeys(
+        ("/ogc", "/ogc/api", "/ogc/conformance", "/ogc/collections"), "where the collections are: no data"
+    ),
+    **{
+        f"/ogc/collections/{name}{rest}": why
+        for name in ("sites", "observations", "visits", "alerts", "detections")
+        for rest, why in (
+            ("", "what a collection is called: no data"),
+            ("/items/{feature_id}", "one of those in items, with its attribution (tests/web/test_ogc.py)"),
+        )
+    },
     "/api/v1/silences": "the desk's own words: no data",
     "/events": "the names of topics that changed: no data",
     "/sites/{site_id}/picture": "the very file: its words stand inside it (tests/derive/test_cutout_pixels.py) and beside it",

@@ -33,7 +33,7 @@ def told(engine: Engine, tmp_path: Path) -> Iterator[Rig]:
         yield made
 
 
-LISTS = ("sites", "observations", "visits", "alerts", "polls", "status", "totals")
+LISTS = ("sites", "observations", "visits", "alerts", "detections", "polls", "status", "totals")
 
 
 def test_every_route_of_the_api_is_asked(told: Rig) -> None:

@@ -11,8 +11,8 @@ from db.engine import reading
 from monitor.reports.period_totals import totals_asked
 from monitor.reports.searched import searched
 from monitor.reports.totals import TotalsBy
+from monitor.web.api.lists import check_site, world
 from monitor.web.api.queries import ObservationQuery, VisitQuery, only_known_parameters
-from monitor.web.api.routes import check_site, world
 from monitor.web.asking.facets import Asked, page_address
 from monitor.web.asking.view import FoundPage, looks_answer, totals_answer, visits_answer
 from monitor.web.context import Here, WebContext

@@ -362,6 +362,7 @@ def _addresses(made: Rig, alert: str) -> Iterator[str]:
     yield f"{api}/observations?site=quiet-field&as_of=2023-09-20&limit=5"
     yield f"{api}/observations?since=2023-09-01&until=2023-10-01&format=csv"
     yield f"{api}/observations?as_recorded=2023-09-20T00:00Z"
+    yield from (f"{api}/aircraft?address=15521f", "/aircraft/15521f", "/aircraft/15521f?since=2023-07")
     yield from (f"{api}/detections", f"{api}/detections?metric=vehicles&limit=1&since=2023-08")
     for name in ("sites", "observations", "visits", "alerts", "detections"):
         at = f"/ogc/collections/{name}/items"
@@ -426,7 +427,7 @@ def _commands(alert: str) -> Iterator[Sequence[str]]:
         ("alerts", "silence"),
     )
     yield from (("alerts", "silence", port, "--for", "2d"), ("alerts", "silence", port, "--lift"))
-    yield from (("alerts", "resend"), ("aircraft", "show", "15521f"))
+    yield from (("alerts", "resend"), ("aircraft", "show", "15521f"), ("aircraft", "heard", "15521f"))
     yield from (("aircraft", "update", "aircraft.csv"), ("aircraft", "show", "RA-86559"))
     yield from (("observations", "check", "counts.csv"), ("observations", "import", "counts.csv"))
     yield from (("backup", "copy.db"), ("restore", "copy.db"))

@@ -74,7 +74,11 @@ def fill(made: Rig) -> str:
         connection.execute(poll.insert(), POLL)
         (known,) = visits(connection, site_id="quiet-field")
         heard = Evidence("poll", "99", "Last heard at 2023-07-31 05:00 UTC.")
-        record_visits(connection, [replace(known, state="confirmed", evidence=(heard,), recorded_at=NOW)])
+        watched = ("icao24:15521f", *known.subjects)
+        record_visits(
+            connection,
+            [replace(known, state="confirmed", evidence=(heard,), subjects=watched, recorded_at=NOW)],
+        )
         insert_detections(connection, [_truck()])
         import_aircraft(connection, "mictronics", [KnownAircraft("15521f", "RA-86559", "IL62")], NOW)
     with reading(made.app.engine) as connection:
@@ -86,6 +90,11 @@ def _truck() -> Detection:
     return Detection(
         DESK, "busy-port", "vehicles", "a", "truck", seen, 69.65, 18.96, "pass-a", seen, NOW, "minute", NOW
     )  # fmt: skip
+
+
+def filled(alert_id: str) -> dict[str, str]:
+    """What stands in addresses."""
+    return {"site_id": "busy-port", "alert_id": alert_id, "poll_id": "99", "address": "15521f"}
 
 
 POLL = {
@@ -126,6 +135,8 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/api/v1/alerts": (PUBLISHER, "Institute of Yards"),
     "/api/v1/polls": (ADSB,),
     "/api/v1/detections": (DESK,),
+    "/api/v1/aircraft": (ADSB, REGISTER),
+    "/aircraft/{address}": (ADSB, REGISTER),
     "/ogc/collections/sites/items": (PUBLISHER, ADSB, OSM),
     "/ogc/collections/observations/items": (PUBLISHER, ADSB, COPERNICUS),
     "/ogc/collections/visits/items": (ADSB, REGISTER),
@@ -166,9 +177,9 @@ def test_every_route_in_every_form_says_whose_data_it_is(made: Rig) -> None:
     known = fill(made)
     assert set(get_routes(made.page)) == set(ROUTES) | set(WITHOUT), "a new way out: what does it rest on?"
     for path, sources in ROUTES.items():
-        for address in addresses(made.page, site_id="busy-port", alert_id=known, poll_id="99"):
+        for address in addresses(made.page, **filled(known)):
             plain = address.split("?")[0]
-            if plain != path.format(site_id="busy-port", alert_id=known, poll_id="99"):
+            if plain != path.format(**filled(known)):
                 continue
             asked = address.replace(f"alert={known}", "poll=99")
             answer = made.client.get(asked)
@@ -185,7 +196,7 @@ def test_every_route_in_every_form_says_whose_data_it_is(made: Rig) -> None:
 
 def test_each_item_and_each_list_of_the_api_carries_it(made: Rig) -> None:
     known = fill(made)
-    for address in addresses(made.page, site_id="busy-port", alert_id=known, poll_id="99"):
+    for address in addresses(made.page, **filled(known)):
         if not address.startswith("/api/") or not address.endswith(("format=json", "format=geojson")):
             continue
         if address.startswith("/api/v1/silences"):
@@ -226,6 +237,7 @@ COMMANDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sites list": ((), (OSM,)),
     "sites show": (("busy-port",), (OSM,)),
     "aircraft show": (("15521f",), (REGISTER,)),
+    "aircraft heard": (("15521f",), (ADSB, REGISTER)),
     "poll": ((), (NOBODY_ELSE,)),
 }
 """What each command is given, and whose data its answer then rests on."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from fastapi import HTTPException
 from pydantic import BaseModel
-from shapely.geometry import Point, mapping
+from shapely.geometry import LineString, Point, mapping
 from shapely.geometry.base import BaseGeometry
 from starlette.datastructures import URL
 from starlette.responses import Response
@@ -154,7 +154,9 @@ def _feature(item: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bo
 
 
 def item_shape(item: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bool) -> BaseGeometry | None:
-    """Where an item is: its own place, else its site's outline or a point inside it; None of a site that is gone."""
+    """Where an item is: its own way or place, else its site's outline or a point inside it; None of a site that is gone."""
+    if item.get("line"):
+        return LineString(item["line"])
     if item.get("lon") is not None:
         return Point(item["lon"], item["lat"])
     site = sites.get(item.get("site_id", item.get("id", "")))

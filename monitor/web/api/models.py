@@ -276,6 +276,29 @@ class DetectionItem(BaseModel):
     attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 
+class AircraftItem(BaseModel):
+    """One leg of a watched aircraft's way around one of its visits: heard, or a gap in which nobody heard it."""
+
+    icao24: str = Field(description="The ICAO 24-bit address.")
+    registration: str = Field(description="Registration, if known.")
+    type_code: str = Field(description="ICAO type designator, if known.")
+    callsign: str = Field(description="Callsign, if one was sent.")
+    visit_id: str = Field(description="The visit's id.")
+    site_id: str = Field(description="The id of the site that tells of the visit.")
+    state: VisitState = Field(description="How far the visit has come.")
+    confidence: int = Field(description="1 (weak) to 4 (sure).")
+    kind: Literal["heard", "gap", "not kept"] = Field(
+        description="`heard`: reports came in; `gap`: none did, and where it was is not known; `not kept`: there are no reports of this visit."
+    )
+    start: datetime | None = Field(description="The first report, or the last one before the gap.")
+    end: datetime | None = Field(description="The last report, or the first one after the gap.")
+    reports: int = Field(description="How many reports there are; 0 in a gap.")
+    line: list[list[float]] | None = Field(
+        description="Longitude and latitude, point by point; of a gap its two ends, which is not the way that was flown."
+    )
+    attribution: str = Field(description="Whose data it rests on, as they want to be named.")
+
+
 class TotalItem(BaseModel):
     """The counts of one period of one series."""
 
@@ -364,6 +387,14 @@ class Detections(BaseModel):
 
     items: list[DetectionItem] = Field(description="The detections of this page.")
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
+
+
+class AircraftWays(BaseModel):
+    """The ways of one watched aircraft."""
+
+    items: list[AircraftItem] = Field(description="Leg by leg, visit by visit, the newest visit first.")
+    next: str | None = Field(description="Null: they come in one.")
     attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
 
 

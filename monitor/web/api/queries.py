@@ -191,6 +191,20 @@ class DetectionQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class AircraftQuery:
+    """Which aircraft, and when."""
+
+    address: Annotated[str, Query(max_length=100, description="The aircraft's ICAO 24-bit address (15521f)")]
+    since: QueryTime = None
+    until: QueryTime = None
+
+    @property
+    def words(self) -> VisitWords:
+        """What is asked."""
+        return VisitWords(**_given(self))
+
+
+@dataclass(frozen=True, slots=True)
 class PollQuery:
     """Which polls: those that an alert or a visit rests on, or one."""
 

@@ -14,6 +14,7 @@ from db.alerts import alert_by_id
 from db.engine import Connection, reading
 from db.records import Observation
 from db.sites import site_names
+from monitor.reports.aircraft import NotWatchedError, aircraft_record, leg_rows
 from monitor.reports.evidence import evidence_of_poll, polls_of_alert, polls_of_visits
 from monitor.reports.exports import MEDIA_TYPES, TableForm
 from monitor.reports.period_totals import remarks, totals_asked, totals_table
@@ -33,6 +34,8 @@ from monitor.web.api.lists import (
     world,
 )
 from monitor.web.api.models import (
+    AircraftItem,
+    AircraftWays,
     Alerts,
     ApiError,
     Detections,
@@ -47,6 +50,7 @@ from monitor.web.api.models import (
 )
 from monitor.web.api.queries import (
     MOST_EXPORTED,
+    AircraftQuery,
     AlertQuery,
     DetectionQuery,
     FormatParameter,
@@ -187,6 +191,20 @@ def get_detections(
         asked = detections_wanted(connection, here, wanted)
         page = detection_list(connection, here, asked, paging.cursor, paging.size)
     return _answer(request, here, paging, page)
+
+
+@router.get("/aircraft", name="aircraft", response_model=AircraftWays, responses=_FORMS)
+def get_aircraft(
+    request: Request, here: Here, wanted: Annotated[AircraftQuery, Depends()], form: FormatParameter = "json"
+) -> Response:
+    """Where a watched aircraft was heard around its newest visits, and where it was not; GeoJSON gives lines."""
+    with reading(here.app.engine) as connection:
+        try:
+            found = aircraft_record(connection, here.app, wanted.words, here.clock())
+        except NotWatchedError as error:
+            raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+    items = [AircraftItem(**row) for row in leg_rows(found)]
+    return _answer(request, here, Paging(form), AircraftWays(items=items, next=None, attribution=found.data))
 
 
 @router.get("/polls", name="polls", response_model=Polls, responses=_FORMS)

@@ -197,11 +197,19 @@ def alerts_asked(
     return _all(connection, query.order_by(alert.c.opened_at.desc(), alert.c.id.desc()).limit(limit))
 
 
+def count_alerts(connection: Connection, wanted: AlertFilter, most: int) -> int:
+    """How many alerts are asked for; one more than `most` where there are more."""
+    some = select(alert.c.id).where(*_alert_conditions(connection, wanted)).limit(most + 1).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+
 def _alert_conditions(connection: Connection, wanted: AlertFilter) -> Iterator[ColumnElement[bool]]:
     columns = alert.c
     for column, some in ((columns.site_id, wanted.site_ids), (columns.id, wanted.alert_ids)):
         if some is not None:
             yield column.in_(sorted(some))
+    if wanted.places is not None:
+        yield tuple_(columns.site_id, columns.area).in_(sorted(wanted.places))
     for name in ("metric", "status"):
         value = getattr(wanted, name)
         if value is not None:

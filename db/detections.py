@@ -1,13 +1,15 @@
 """Detections of others, append-only: what a source says of one again in other words is a new version."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, false, func, literal, or_, select, tuple_
 
 from db.chunks import chunks
 from db.keys import with_keys
+from db.records import DetectionFilter
 from db.records.detections import Detection
 from db.schema import detection
 
@@ -16,6 +18,9 @@ _COLUMNS = tuple(detection.c[name] for name in _NAMES)
 _KEY = ("provider", "site_id", "metric", "detection_id")
 _SAYS = ("detected_class", "at", "amount", "areas", "score", "scene", "look_key", "whole", "coverage")
 
+_PLACE = tuple(detection.c[name] for name in ("site_id", "at", "provider", "metric", "detection_id"))
+DetectionPlace = tuple[str, datetime, str, str, str]
+"""Where a detection stands in the order: site, time, provider, metric and id."""
 LookOfDetections = tuple[str, str, str, str]
 """Site, provider, metric and look key."""
 SourceOfDetections = tuple[str, str, str]
@@ -70,6 +75,56 @@ def detections_by(connection: Connection, provider: str, metric: str) -> list[De
         detection.c.site_id, detection.c.look_key, detection.c.at, detection.c.detection_id
     )
     return [_detection(row) for row in connection.execute(ordered)]
+
+
+def detection_page(
+    connection: Connection, wanted: DetectionFilter, after: DetectionPlace | None, limit: int
+) -> list[Detection]:
+    """Read the newest version of each of the next `limit` detections, by site, time, provider, metric and id."""
+    query = select(*_COLUMNS).where(*_conditions(wanted))
+    if after is not None:
+        told = (literal(value, column.type) for value, column in zip(after, _PLACE, strict=True))
+        query = query.where(tuple_(*_PLACE) > tuple_(*told))
+    return [_detection(row) for row in connection.execute(query.order_by(*_PLACE).limit(limit))]
+
+
+def count_detections(connection: Connection, wanted: DetectionFilter, most: int) -> int:
+    """How many detections are asked for; one more than `most` where there are more."""
+    some = select(detection.c.detection_id).where(*_conditions(wanted)).limit(most + 1).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def detection_place(each: Detection) -> DetectionPlace:
+    """Where a detection stands in the order of the pages."""
+    return each.site_id, each.at, each.provider, each.metric, each.detection_id
+
+
+def detection_by_key(connection: Connection, key: tuple[str, str, str, str]) -> Detection | None:
+    """The newest version of a detection, by provider, site, metric and id."""
+    versions = _versions(connection, {key})
+    return versions[-1] if versions else None
+
+
+def _conditions(wanted: DetectionFilter) -> Iterator[ColumnElement[bool]]:
+    columns = detection.c
+    later = detection.alias("later")
+    same = (later.c[name] == columns[name] for name in _KEY)
+    yield ~exists().where(*same, later.c.version > columns.version)
+    yield columns.site_id.in_(sorted(wanted.site_ids))
+    for name in ("metric", "provider"):
+        value = getattr(wanted, name)
+        if value is not None:
+            yield columns[name] == value
+    if wanted.since is not None:
+        yield columns.at >= wanted.since
+    if wanted.until is not None:
+        yield columns.at < wanted.until
+    if wanted.boxes is not None:
+        within = (
+            and_(columns.lon.between(west, east), columns.lat.between(south, north))
+            for west, south, east, north in wanted.boxes
+        )
+        yield or_(false(), *within)
 
 
 def looks_by_source(

@@ -19,7 +19,7 @@ from db.observations import (
     observation_from_row,
     through_series,
 )
-from db.records import LookFilter, Observation, SeriesKey, SeriesKind, Visit, VisitFilter
+from db.records import LookFilter, Observation, SeriesKey, SeriesKind, SiteArea, Visit, VisitFilter
 from db.records.revisions import in_force
 from db.schema import SERIES_KEY, declared_baseline, note, observation, series, visit
 from db.schema.types import UtcDateTime
@@ -115,6 +115,19 @@ def _stretch(
     return [(SeriesKey(*each[:width]), each[width], each[width + 1]) for each in rows]
 
 
+def count_looks(connection: Connection, wanted: LookFilter, most: int) -> int:
+    """How many looks are asked for; one more than `most` where there are more."""
+    query = select(*_PLACE).select_from(through_series()).distinct()
+    some = query.where(*_look_conditions(connection, wanted)).limit(most + 1).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def places_on_record(connection: Connection) -> frozenset[SiteArea]:
+    """The sites and areas of which there is a look."""
+    rows = connection.execute(select(series.c.site_id, series.c.area).distinct())
+    return frozenset((row.site_id, row.area) for row in rows)
+
+
 def looks_by_id(connection: Connection, ids: Sequence[LookId], wanted: LookFilter) -> list[Observation]:
     """Read one revision of each of these looks, in their order: the one in force among those that are knowable."""
     found: dict[LookId, list[Observation]] = defaultdict(list)
@@ -124,6 +137,15 @@ def looks_by_id(connection: Connection, ids: Sequence[LookId], wanted: LookFilte
             each = observation_from_row(row)
             found[look_id(each)].append(each)
     return [in_force(found[each], Observation.same_finding) for each in ids]
+
+
+def look_at(connection: Connection, named: LookId, wanted: LookFilter) -> Observation | None:
+    """The same of one look; None where there is none that is knowable."""
+    key, start, look_key = named
+    here = (column == value for column, value in zip(_LOOK, (*_values(key), start, look_key), strict=True))
+    query = READ_OBSERVATIONS.where(*here, released(observation), *_knowable(wanted))
+    found = [observation_from_row(row) for row in connection.execute(query)]
+    return in_force(found, Observation.same_finding) if found else None
 
 
 def _keys(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
@@ -217,6 +239,8 @@ def _series_conditions(wanted: LookFilter) -> Iterator[ColumnElement[bool]]:
     for name, some in (("site_id", wanted.site_ids), ("subject", wanted.subjects)):
         if some is not None:
             yield series.c[name].in_(sorted(some))
+    if wanted.places is not None:
+        yield tuple_(series.c.site_id, series.c.area).in_(sorted(wanted.places))
     for name in ("area", "metric"):
         value = getattr(wanted, name)
         if value is not None:
@@ -250,6 +274,13 @@ def visit_page(
     ids = [row.visit_id for row in connection.execute(query)]
     found = {each.visit_id: each for each in visits_by_id(connection, ids)}
     return [found[each] for each in ids]
+
+
+def count_visits(connection: Connection, wanted: VisitFilter, most: int) -> int:
+    """How many visits are asked for; one more than `most` where there are more."""
+    found = select(visit.c.visit_id).where(*_visit_conditions(connection, wanted))
+    some = found.order_by(visit.c.began_at.desc()).limit(most + 1).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
 
 def visit_marks(connection: Connection, wanted: VisitFilter, limit: int) -> list[VisitMark]:

@@ -1,6 +1,6 @@
 """Records that cross module borders: frozen, typed, free of SQL. The project's words, units in names, UTC. Pure."""
 
-from db.records.asked import AlertFilter, LookFilter, VisitFilter
+from db.records.asked import AlertFilter, DetectionFilter, GeoBox, LookFilter, SiteArea, VisitFilter
 from db.records.base import SEEN_FROM_ABOVE, Evidence, JsonMapping, SeriesKey
 from db.records.counts import (
     Change,
@@ -63,12 +63,14 @@ __all__ = [
     "DeclaredBaseline",
     "Delivery",
     "DeliveryState",
+    "DetectionFilter",
     "Evaluation",
     "EvaluationStatus",
     "EventKind",
     "Evidence",
     "Extract",
     "Fix",
+    "GeoBox",
     "HeardAt",
     "JsonMapping",
     "LookFilter",
@@ -90,6 +92,7 @@ __all__ = [
     "SeriesKey",
     "SeriesKind",
     "SharedCause",
+    "SiteArea",
     "Statistic",
     "TimeBounds",
     "Visit",

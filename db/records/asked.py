@@ -4,6 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+SiteArea = tuple[str, str]
+"""A site's id, and the id of one of its areas; empty for the whole site."""
+GeoBox = tuple[float, float, float, float]
+"""West, south, east and north: degrees of WGS 84, not across 180°."""
+
 
 @dataclass(frozen=True, slots=True)
 class LookFilter:
@@ -18,6 +23,7 @@ class LookFilter:
     until: datetime | None = None
     as_of: datetime | None = None
     as_recorded: datetime | None = None
+    places: Collection[SiteArea] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +65,17 @@ class AlertFilter:
     alert_ids: Collection[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    places: Collection[SiteArea] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionFilter:
+    """Which detections are asked for, at these sites; what else is left at None takes all. Seen in [since, until)."""
+
+    site_ids: Collection[str]
+    metric: str | None = None
+    provider: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    boxes: Collection[GeoBox] | None = None
+    """Within one of these."""

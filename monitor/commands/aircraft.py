@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.commands import JsonFlag, opened, print_json, say, say_data
+from monitor.commands import JsonFlag, instant_words, opened, print_json, say, say_data
 from monitor.commands.progress import progress_bar
 from monitor.config.clock import utc_now
+from monitor.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from monitor.aircraft.lookup import AircraftIdentity
+    from monitor.reports.aircraft import AircraftRecord
 
 aircraft_app = typer.Typer(no_args_is_help=True, help="Say which aircraft an address is.")
 
@@ -76,6 +80,66 @@ def show_aircraft(
     for each in found:
         _tell(each)
     say_data(data)
+
+
+@aircraft_app.command("heard")
+def heard_aircraft(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A watched aircraft's address (15521f).")],
+    *,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Visits that were not over before this day or month.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Visits that began before the end of this day or month."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show where a watched aircraft was heard around its visits, and the gaps in which nobody heard it.
+
+    Nobody else is followed: of an aircraft that no watched class and no watch list names nothing is said.
+    """
+    from db.engine import reading
+    from monitor.reports.aircraft import MOST_TOLD, NotWatchedError, aircraft_record, leg_rows
+    from monitor.reports.asked import VisitWords
+
+    with opened() as app, reading(app.engine) as connection:
+        asked = VisitWords(address=address, since=since, until=until)
+        try:
+            found = aircraft_record(connection, app, asked, utc_now())
+        except NotWatchedError as error:
+            raise InputError(str(error)) from None
+        names = {each.id: each.name for each in app.sites.values()}
+    if as_json:
+        print_json({"items": leg_rows(found), "attribution": found.data})
+        return
+    _tell_heard(found, names)
+    if found.more:
+        say(f"\nOlder visits are left out: these are the newest {MOST_TOLD}. --until asks for earlier ones.")
+    say_data(found.data)
+
+
+def _tell_heard(found: "AircraftRecord", names: "Mapping[str, str]") -> None:
+    from alerts.words import measured_duration, numbered
+    from monitor.config.secrets import visible
+    from monitor.flights.words import aircraft_words, confidence_words, visit_state_words
+
+    say(visible(f"{aircraft_words(found.newest)}: {numbered(len(found.visits), 'visit')}."))
+    tracks = {each.visit.visit_id: each for each in found.tracks}
+    for visit in found.visits:
+        say("")
+        where = names.get(visit.site_id, visit.site_id)
+        say(visible(f"{where}: {visit_state_words(visit)}, confidence {confidence_words(visit)}"))
+        track = tracks.get(visit.visit_id)
+        if track is None:
+            say("  No reports of it are kept.")
+            continue
+        for place, part in enumerate(track.stretches):
+            if place:
+                say(f"  not heard for {measured_duration(track.gaps[place - 1].length)}")
+            times = f"{instant_words(part[0].at)} to {instant_words(part[-1].at)}"
+            ends = f"{part[0].lat:.2f}, {part[0].lon:.2f} to {part[-1].lat:.2f}, {part[-1].lon:.2f}"
+            say(f"  heard {numbered(len(part), 'time')}, {times}: {ends}")
 
 
 def _tell(who: "AircraftIdentity") -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import get_args
 
-from db.records import AlertFilter, AlertStatus, LookFilter, VisitFilter, VisitState
+from db.records import AlertFilter, AlertStatus, DetectionFilter, LookFilter, VisitFilter, VisitState
 from monitor.errors import InputError
 from monitor.flights.tracks.codes import designators_of, listed_types, type_names
 from monitor.reports.asked_times import TimeReader
@@ -220,6 +220,22 @@ class AlertWords(_Words):
             self.alert_ids,
             since,
             until,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionWords(_Words):
+    """What may be asked of detections: those that were seen in [since, until)."""
+
+    metric: str | None = None
+    provider: str | None = None
+
+    def filter(self, world: World, known: Collection[str]) -> DetectionFilter:
+        """The same for the database, at the sites `known` to it where none is named; raises InputError."""
+        since, until = self._span(world)
+        asked = self._site_ids(world)
+        return DetectionFilter(
+            tuple(known) if asked is None else asked, self.metric, self.provider, since, until
         )
 
 

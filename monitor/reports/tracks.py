@@ -1,6 +1,6 @@
 """Where a watched aircraft was heard around its visit, and where it was not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -12,6 +12,8 @@ from db.records import Alert, Fix, Visit
 from db.records.aliases import is_alias
 from monitor.app import App
 
+AROUND = timedelta(hours=6)
+"""So long before and after a visit its aircraft's way is shown: all of a flight within the region, and the end of a longer one."""
 SILENT_FROM = timedelta(minutes=15)
 """From here on two reports do not belong to one line: it is several polls of the slowest provider."""
 
@@ -53,12 +55,17 @@ def stretches_of(heard: Sequence[Fix]) -> tuple[tuple[Fix, ...], ...]:
 
 
 def nameable_visits(connection: Connection, app: App, alert: Alert) -> list[Visit]:
-    """The visits in an alert whose aircraft may be named: watched when they came, and watched still."""
+    """The visits in an alert whose aircraft may be named."""
+    return nameable_among(app, visits_by_id(connection, visits_cited(alert)))
+
+
+def nameable_among(app: App, visits: Iterable[Visit]) -> list[Visit]:
+    """Those visits whose aircraft may be named: watched when they came, and watched still."""
     listed = {subject for site in app.sites.values() for subject in site.watchlist}
     wanted = listed | {f"class:{name}" for name in app.classes.watched}
     return [
         each
-        for each in visits_by_id(connection, visits_cited(alert))
+        for each in visits
         if f"icao24:{each.icao24}" in each.subjects
         and not is_alias(each.icao24)
         and not wanted.isdisjoint(each.subjects)

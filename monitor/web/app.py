@@ -38,6 +38,7 @@ from monitor.web.events import ChangeFeed
 from monitor.web.files import BUILT_FOLDER, NOT_BUILT, Assets, Files
 from monitor.web.kept_pages import KeptPages
 from monitor.web.looking import routes as looking_routes
+from monitor.web.ogc import routes as ogc
 from monitor.web.rendering import Renderer, make_environment
 from monitor.web.security import (
     AccessMiddleware,
@@ -54,7 +55,7 @@ from monitor.web.views import pages
 THREADS = 8
 """Answers that are made at once."""
 PACKED_FROM_BYTES = 1_000
-API_PREFIX = "/api/"
+API_PREFIX, OGC_PREFIX = "/api/", "/ogc"
 OPENAPI_URL = "/api/v1/openapi.json"
 _ROUTERS = (
     pages.router,
@@ -62,6 +63,7 @@ _ROUTERS = (
     adding_routes.router,
     asking_routes.router,
     looking_routes.router,
+    ogc.router,
     api.router,
     api_writing.router,
     streams.router,
@@ -105,6 +107,8 @@ def create_app(app: App, clock: Clock, built: Path = BUILT_FOLDER) -> FastAPI:
         redoc_url=None,
         openapi_url=OPENAPI_URL,
         lifespan=_lifespan,
+        # By this name a generated client calls the operation.
+        generate_unique_id_function=lambda route: route.name,
     )
     site.state.web = web
     site.state.version = version
@@ -193,16 +197,31 @@ async def _lifespan(site: FastAPI) -> AsyncIterator[None]:
 def _refuse(request: HTTPConnection, web: WebContext) -> Response:
     if is_public(request):
         return _not_public(request, web)
-    if request.url.path.startswith(API_PREFIX) or "text/html" not in request.headers.get("accept", ""):
-        return JSONResponse(
-            {
-                "error": "This needs a token of this sitewatch: send the header “Authorization: Bearer TOKEN” "
-                "(SITEWATCH_API_TOKEN, or one that “sitewatch tokens add” made and that is not over)."
-            },
-            HTTPStatus.UNAUTHORIZED,
-            {"WWW-Authenticate": "Bearer"},
+    if _asks_a_program(request) or "text/html" not in request.headers.get("accept", ""):
+        text = (
+            "This needs a token of this sitewatch: send the header “Authorization: Bearer TOKEN” "
+            "(SITEWATCH_API_TOKEN, or one that “sitewatch tokens add” made and that is not over)."
         )
+        answer = _fault(request, HTTPStatus.UNAUTHORIZED, text)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
     return actions.login_page(request, web, HTTPStatus.UNAUTHORIZED)
+
+
+def _asks_a_program(request: HTTPConnection) -> bool:
+    return request.url.path.startswith(API_PREFIX) or _is_of_ogc(request)
+
+
+def _is_of_ogc(request: HTTPConnection) -> bool:
+    return request.url.path == OGC_PREFIX or request.url.path.startswith(f"{OGC_PREFIX}/")
+
+
+def _fault(request: HTTPConnection, status: int, text: str) -> Response:
+    """What a program is told: under `/ogc` in the words and with the numbers of that standard."""
+    if not _is_of_ogc(request):
+        return JSONResponse({"error": text}, status)
+    status = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
+    return JSONResponse({"code": str(int(status)), "description": text}, status)
 
 
 def _not_public(request: HTTPConnection, web: WebContext) -> Response:
@@ -210,8 +229,8 @@ def _not_public(request: HTTPConnection, web: WebContext) -> Response:
     text = "This is not public: it is for those who run this sitewatch. Public are the sites, their counts and the alerts."
     if web.keys.api_token is not None:
         text += " Log in with the token of this sitewatch to see it."
-    if request.url.path.startswith(API_PREFIX):
-        return JSONResponse({"error": text}, HTTPStatus.FORBIDDEN)
+    if _asks_a_program(request):
+        return _fault(request, HTTPStatus.FORBIDDEN, text)
     late: WebContext = request.app.state.late
     return late.renderer.page(
         request, "problem.html", status=HTTPStatus.FORBIDDEN, title="Not public", text=text
@@ -220,8 +239,8 @@ def _not_public(request: HTTPConnection, web: WebContext) -> Response:
 
 def _handle_errors(site: FastAPI, web: WebContext) -> None:
     def say(request: Request, status: int, text: str) -> Response:
-        if request.url.path.startswith(API_PREFIX):
-            return JSONResponse({"error": text}, status)
+        if _asks_a_program(request):
+            return _fault(request, status, text)
         return web_of(request).renderer.problem(request, status, HTTPStatus(status).phrase, text)
 
     @site.exception_handler(HTTPException)

@@ -54,6 +54,7 @@ PUBLIC_PATHS = re.compile(
     r"/|/static/.*|/healthz|/sites/[^/]+(/picture)?|/alerts(\.atom|/[^/]+)?|/polls/[^/]+"
     r"|/(observations|visits)(/ask)?"
     r"|/api/v1/(sites|observations|totals|visits|alerts|polls|openapi\.json)"
+    r"|/ogc(/|/api|/conformance|/collections(/(sites|observations|visits|alerts)(/items(/[^/]+)?)?)?)?"
 )
 """What anybody may read where the page is public: nothing that changes something, and nothing about the program itself."""
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")

@@ -81,6 +81,10 @@ ALLOWED: Mapping[str, Mapping[str, str]] = {
         "visit": "of all sites together, from the newest on by the index of that: a class or an operator is looked for on the way",
         "visit_version": "as above, in public, where an index of versions alone would be another order",
     },
+    "pages.count_visits": dict.fromkeys(
+        ("visit", "visit_version"), "as visit_page, and to 10,000 of them at most"
+    ),
+    "alerts.count_alerts": {"alert": "to 10,000 of them at most, and alarms are rare by promise"},
     "pages.visit_marks": {"visit": "as visit_page", "visit_version": "as visit_page"},
     "pixels.pixel_summaries": {
         "pixel_look": "asked for by site, out of an index; few passes PostgreSQL reads whole"

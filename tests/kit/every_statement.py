@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -320,6 +322,14 @@ def run_pages(made: Rig) -> None:
     for path in _addresses(made, alert):
         assert made.client.get(path).status_code in {200, 404}, path
         made.client.get(path, headers=public)
+    _open_features(made)
+
+
+def _open_features(made: Rig) -> None:
+    for name in ("sites", "observations", "visits", "alerts", "detections"):
+        at = f"/ogc/collections/{name}/items"
+        for each in made.client.get(f"{at}?limit=1").json()["features"]:
+            assert made.client.get(f"{at}/{quote(each['id'], safe='')}").status_code == HTTPStatus.OK, each
 
 
 def _addresses(made: Rig, alert: str) -> Iterator[str]:
@@ -352,6 +362,12 @@ def _addresses(made: Rig, alert: str) -> Iterator[str]:
     yield f"{api}/observations?site=quiet-field&as_of=2023-09-20&limit=5"
     yield f"{api}/observations?since=2023-09-01&until=2023-10-01&format=csv"
     yield f"{api}/observations?as_recorded=2023-09-20T00:00Z"
+    yield from (f"{api}/aircraft?address=15521f", "/aircraft/15521f", "/aircraft/15521f?since=2023-07")
+    yield from (f"{api}/detections", f"{api}/detections?metric=vehicles&limit=1&since=2023-08")
+    for name in ("sites", "observations", "visits", "alerts", "detections"):
+        at = f"/ogc/collections/{name}/items"
+        yield from (at, f"{at}?bbox=-180,-90,180,90&datetime=2023-07-01/2023-10-01&limit=1")
+        yield f"{at}?site=quiet-field"
     yield f"{api}/visits?site=quiet-field&status=presumed&since=2023-07-01&until=2023-10-01"
     yield from (
         f"{api}/polls?alert={alert}",
@@ -411,7 +427,7 @@ def _commands(alert: str) -> Iterator[Sequence[str]]:
         ("alerts", "silence"),
     )
     yield from (("alerts", "silence", port, "--for", "2d"), ("alerts", "silence", port, "--lift"))
-    yield from (("alerts", "resend"), ("aircraft", "show", "15521f"))
+    yield from (("alerts", "resend"), ("aircraft", "show", "15521f"), ("aircraft", "heard", "15521f"))
     yield from (("aircraft", "update", "aircraft.csv"), ("aircraft", "show", "RA-86559"))
     yield from (("observations", "check", "counts.csv"), ("observations", "import", "counts.csv"))
     yield from (("backup", "copy.db"), ("restore", "copy.db"))

@@ -34,7 +34,11 @@ def addresses(page: FastAPI, **known: str) -> Iterator[str]:
         for name, value in known.items():
             filled = filled.replace(f"{{{name}}}", quote(value, safe=""))
         if path.startswith(API):
-            needed = {"polls": f"alert={known['alert_id']}&", "totals": "by=month&"}
+            needed = {
+                "polls": f"alert={known['alert_id']}&",
+                "totals": "by=month&",
+                "aircraft": "address=15521f&",
+            }
             query = needed.get(path.removeprefix(API), "")
             yield from (f"{filled}?{query}format={form}" for form in FORMS)
         else:

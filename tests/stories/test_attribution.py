@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -18,12 +19,14 @@ from alerts.delivery.compose import compose_within
 from db.aircraft import import_aircraft
 from db.alerts import alerts
 from db.deliveries import deliveries
+from db.detections import insert_detections
 from db.engine import open_engine, reading, writing
 from db.flights import record_visits, visits
 from db.migrate import migrate
 from db.observations import record_observations
 from db.records import Evidence
 from db.records.claims import KnownAircraft
+from db.records.detections import Detection
 from db.schema import poll
 from monitor.cli import app as command_line
 from monitor.cli import main
@@ -34,6 +37,7 @@ from tests.kit.web_rig import NOW, Rig, rig, tell_story
 
 ADSB = "adsb.lol contributors, ODbL 1.0"
 PUBLISHER = "Harbour Watch"
+DESK = "Desk of Trucks"
 REGISTER = "Mictronics"
 OSM = "OpenStreetMap contributors, ODbL 1.0"
 COPERNICUS = "Contains modified Copernicus Sentinel data 2023"
@@ -70,10 +74,27 @@ def fill(made: Rig) -> str:
         connection.execute(poll.insert(), POLL)
         (known,) = visits(connection, site_id="quiet-field")
         heard = Evidence("poll", "99", "Last heard at 2023-07-31 05:00 UTC.")
-        record_visits(connection, [replace(known, state="confirmed", evidence=(heard,), recorded_at=NOW)])
+        watched = ("icao24:15521f", *known.subjects)
+        record_visits(
+            connection,
+            [replace(known, state="confirmed", evidence=(heard,), subjects=watched, recorded_at=NOW)],
+        )
+        insert_detections(connection, [_truck()])
         import_aircraft(connection, "mictronics", [KnownAircraft("15521f", "RA-86559", "IL62")], NOW)
     with reading(made.app.engine) as connection:
         return next(each.id for each in alerts(connection) if each.site_id == "busy-port")
+
+
+def _truck() -> Detection:
+    seen = NOW - timedelta(days=3)
+    return Detection(
+        DESK, "busy-port", "vehicles", "a", "truck", seen, 69.65, 18.96, "pass-a", seen, NOW, "minute", NOW
+    )  # fmt: skip
+
+
+def filled(alert_id: str) -> dict[str, str]:
+    """What stands in addresses."""
+    return {"site_id": "busy-port", "alert_id": alert_id, "poll_id": "99", "address": "15521f"}
 
 
 POLL = {
@@ -113,6 +134,14 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "/api/v1/visits": (ADSB, REGISTER),
     "/api/v1/alerts": (PUBLISHER, "Institute of Yards"),
     "/api/v1/polls": (ADSB,),
+    "/api/v1/detections": (DESK,),
+    "/api/v1/aircraft": (ADSB, REGISTER),
+    "/aircraft/{address}": (ADSB, REGISTER),
+    "/ogc/collections/sites/items": (PUBLISHER, ADSB, OSM),
+    "/ogc/collections/observations/items": (PUBLISHER, ADSB, COPERNICUS),
+    "/ogc/collections/visits/items": (ADSB, REGISTER),
+    "/ogc/collections/alerts/items": (PUBLISHER, "Institute of Yards"),
+    "/ogc/collections/detections/items": (DESK,),
     "/api/v1/status": (ADSB, "Copernicus"),
 }
 """Whose data each answer of the filled database rests on."""
@@ -121,6 +150,17 @@ WITHOUT: Mapping[str, str] = {
     **dict.fromkeys(("/observations/ask", "/visits/ask"), "leads to the answer: no data"),
     "/healthz": "one word: no data",
     "/readyz": "one word: no data",
+    **dict.fromkeys(
+        ("/ogc", "/ogc/api", "/ogc/conformance", "/ogc/collections"), "where the collections are: no data"
+    ),
+    **{
+        f"/ogc/collections/{name}{rest}": why
+        for name in ("sites", "observations", "visits", "alerts", "detections")
+        for rest, why in (
+            ("", "what a collection is called: no data"),
+            ("/items/{feature_id}", "one of those in items, with its attribution (tests/web/test_ogc.py)"),
+        )
+    },
     "/api/v1/silences": "the desk's own words: no data",
     "/events": "the names of topics that changed: no data",
     "/sites/{site_id}/picture": "the very file: its words stand inside it (tests/derive/test_cutout_pixels.py) and beside it",
@@ -137,9 +177,9 @@ def test_every_route_in_every_form_says_whose_data_it_is(made: Rig) -> None:
     known = fill(made)
     assert set(get_routes(made.page)) == set(ROUTES) | set(WITHOUT), "a new way out: what does it rest on?"
     for path, sources in ROUTES.items():
-        for address in addresses(made.page, site_id="busy-port", alert_id=known, poll_id="99"):
+        for address in addresses(made.page, **filled(known)):
             plain = address.split("?")[0]
-            if plain != path.format(site_id="busy-port", alert_id=known, poll_id="99"):
+            if plain != path.format(**filled(known)):
                 continue
             asked = address.replace(f"alert={known}", "poll=99")
             answer = made.client.get(asked)
@@ -156,7 +196,7 @@ def test_every_route_in_every_form_says_whose_data_it_is(made: Rig) -> None:
 
 def test_each_item_and_each_list_of_the_api_carries_it(made: Rig) -> None:
     known = fill(made)
-    for address in addresses(made.page, site_id="busy-port", alert_id=known, poll_id="99"):
+    for address in addresses(made.page, **filled(known)):
         if not address.startswith("/api/") or not address.endswith(("format=json", "format=geojson")):
             continue
         if address.startswith("/api/v1/silences"):
@@ -197,6 +237,7 @@ COMMANDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sites list": ((), (OSM,)),
     "sites show": (("busy-port",), (OSM,)),
     "aircraft show": (("15521f",), (REGISTER,)),
+    "aircraft heard": (("15521f",), (ADSB, REGISTER)),
     "poll": ((), (NOBODY_ELSE,)),
 }
 """What each command is given, and whose data its answer then rests on."""

@@ -358,7 +358,17 @@ def test_the_openapi_document_describes_every_list(empty: Rig) -> None:
     assert set(document["paths"]) == {
         f"/api/v1/{name}"
         for name in (
-            *("sites", "observations", "totals", "visits", "alerts", "polls", "status"),
+            *(
+                "sites",
+                "observations",
+                "totals",
+                "visits",
+                "alerts",
+                "detections",
+                "aircraft",
+                "polls",
+                "status",
+            ),
             *("silences", "alerts/{alert_id}/acknowledge"),
         )
     }

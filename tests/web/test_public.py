@@ -47,6 +47,12 @@ READ_IN_PUBLIC = {
         "/healthz",
     ),
     *(f"/api/v1/{name}" for name in ("sites", "observations", "totals", "visits", "alerts", "polls")),
+    *(f"/ogc{path}" for path in ("", "/api", "/conformance", "/collections")),
+    *(
+        f"/ogc/collections/{name}{rest}"
+        for name in ("sites", "observations", "visits", "alerts")
+        for rest in ("", "/items", "/items/{feature_id}")
+    ),
 }
 """A new route is not public until it is written here, and then it must be late."""
 

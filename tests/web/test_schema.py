@@ -33,7 +33,7 @@ def told(engine: Engine, tmp_path: Path) -> Iterator[Rig]:
         yield made
 
 
-LISTS = ("sites", "observations", "visits", "alerts", "polls", "status", "totals")
+LISTS = ("sites", "observations", "visits", "alerts", "detections", "aircraft", "polls", "status", "totals")
 
 
 def test_every_route_of_the_api_is_asked(told: Rig) -> None:
@@ -53,3 +53,25 @@ def test_every_answer_is_one_that_the_description_promises(told: Rig, name: str)
         case.validate_response(response, checks=CHECKS)
 
     ask()
+
+
+@pytest.fixture
+def collected(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Rig]:
+    with rig(sqlite_engine, tmp_path) as made:
+        tell_story(made.app)
+        yield made
+
+
+def test_every_collection_answers_as_its_own_description_promises(collected: Rig) -> None:
+    """That of `/ogc` is written by hand, in OpenAPI 3.0."""
+    schema = schemathesis.openapi.from_dict(collected.client.get("/ogc/api").json())
+    for name in ("sites", "observations", "visits", "alerts", "detections"):
+        operation = schema[f"/collections/{name}/items"]["GET"]
+
+        @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy())
+        def ask(case: "schemathesis.Case[Any]") -> None:
+            response = collected.client.request("GET", f"/ogc{case.formatted_path}", params=case.query or {})
+            case.validate_response(response, checks=CHECKS)
+
+        ask()

@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from fastapi import HTTPException
 from pydantic import BaseModel
-from shapely.geometry import mapping
+from shapely.geometry import LineString, Point, mapping
 from shapely.geometry.base import BaseGeometry
 from starlette.datastructures import URL
 from starlette.responses import Response
@@ -33,26 +33,47 @@ def decode_cursor(cursor: str | None, length: int) -> list[str] | None:
     """Read a cursor of so many texts; raises 422 for anything that this API did not give out."""
     if not cursor:
         return None
-    try:
-        values = json.loads(
-            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        )
-    except (binascii.Error, ValueError, RecursionError):
-        values = None
-    if not isinstance(values, list) or [type(each) for each in values] != [str] * length:
+    values = packed_texts(cursor, length)
+    if values is None:
         raise bad_cursor()
     return values
 
 
+def packed_texts(packed: str, length: int) -> list[str] | None:
+    """The texts that `encode_cursor` packed; None where it did not."""
+    try:
+        values = json.loads(
+            base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
+        )
+    except (binascii.Error, ValueError, RecursionError):
+        values = None
+    if not isinstance(values, list) or [type(each) for each in values] != [str] * length:
+        return None
+    return values
+
+
+def cursor_number(values: list[str]) -> int:
+    """Read a number out of a cursor of one text."""
+    if not values[0].isdecimal():
+        raise bad_cursor()
+    return int(values[0])
+
+
 def cursor_time(text: str) -> datetime:
     """Read a time out of a cursor."""
+    at = packed_time(text)
+    if at is None:
+        raise bad_cursor()
+    return at
+
+
+def packed_time(text: str) -> datetime | None:
+    """The time that `encode_cursor` wrote; None where it did not."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise bad_cursor() from None
-    if at.tzinfo is None:
-        raise bad_cursor()
-    return at
+        return None
+    return at if at.tzinfo is not None else None
 
 
 def bad_cursor() -> HTTPException:
@@ -94,7 +115,7 @@ def _items_table(page: Any, sites: Mapping[str, Site], *, outlines: bool) -> Tab
     model = _item_model(type(page).model_fields["items"].annotation)
     rows = page.model_dump()["items"]
     types = {name: _cell_type(field.annotation) for name, field in model.model_fields.items()}
-    return Table(types, rows, [_shape(each, sites, outlines=outlines) for each in rows], page.attribution)
+    return Table(types, rows, [item_shape(each, sites, outlines=outlines) for each in rows], page.attribution)
 
 
 def _item_model(annotation: Any) -> type[BaseModel]:
@@ -124,7 +145,7 @@ def _collection(body: Mapping[str, Any], sites: Mapping[str, Site], *, outlines:
 
 
 def _feature(item: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bool) -> dict[str, Any]:
-    shape = _shape(item, sites, outlines=outlines)
+    shape = item_shape(item, sites, outlines=outlines)
     return {
         "type": "Feature",
         "geometry": None if shape is None else mapping(shape),
@@ -132,7 +153,12 @@ def _feature(item: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bo
     }
 
 
-def _shape(item: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bool) -> BaseGeometry | None:
+def item_shape(item: Mapping[str, Any], sites: Mapping[str, Site], *, outlines: bool) -> BaseGeometry | None:
+    """Where an item is: its own way or place, else its site's outline or a point inside it; None of a site that is gone."""
+    if item.get("line"):
+        return LineString(item["line"])
+    if item.get("lon") is not None:
+        return Point(item["lon"], item["lat"])
     site = sites.get(item.get("site_id", item.get("id", "")))
     geometry = None if site is None else _geometry(site, item.get("area", ""))
     return geometry if geometry is None or outlines else geometry.representative_point()

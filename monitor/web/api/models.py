@@ -20,6 +20,7 @@ from db.records import (
     Visit,
     VisitState,
 )
+from db.records.detections import Detection
 from monitor.imagery.cadence import PassState
 from monitor.reports.evidence import PollEvidence
 from monitor.reports.visit_tables import visit_fields
@@ -244,6 +245,60 @@ class AlertItem(BaseModel):
     attribution: str = Field(description="Whose data it rests on, as they want to be named.")
 
 
+class DetectionItem(BaseModel):
+    """One object that others found, in its newest version."""
+
+    provider: str = Field(description="Who found it.")
+    site_id: str = Field(description="The id of the site in which it lies.")
+    metric: str = Field(description="What it is counted as.")
+    detection_id: str = Field(description="The source's own name for it, or a digest of what it said.")
+    detected_class: str = Field(description="What the source calls it.")
+    at: datetime = Field(description="When it was seen.")
+    lat: float = Field(description="Latitude, degrees of WGS 84.")
+    lon: float = Field(description="Longitude, degrees of WGS 84.")
+    look_key: str = Field(description="The look in which it was seen; others of it have the same.")
+    look_start: datetime = Field(description="Begin of that look (inclusive).")
+    look_end: datetime = Field(description="End of that look (exclusive).")
+    precision: Precision = Field(description="How exactly the time is known.")
+    recorded_at: datetime = Field(description="When this database learned this version.")
+    amount: float = Field(
+        description="How many it stands for, or how much; 0: the source looked and saw none."
+    )
+    areas: list[str] = Field(description="Ids of the areas of the site in which it lies.")
+    score: float | None = Field(
+        description="How sure the source is, 0 to 1, by its own measure; null: not said."
+    )
+    scene: str = Field(description="The image in which it was found, if it was said.")
+    whole: bool = Field(description="Whether the source states all that it saw.")
+    coverage: float | None = Field(description="The share of the site that it saw; null: not said.")
+    remark: str = Field(description="A remark of the source.")
+    version: int = Field(description="Number of the version, from 1 on.")
+    attribution: str = Field(description="Whose data it rests on, as they want to be named.")
+
+
+class AircraftItem(BaseModel):
+    """One leg of a watched aircraft's way around one of its visits: heard, or a gap in which nobody heard it."""
+
+    icao24: str = Field(description="The ICAO 24-bit address.")
+    registration: str = Field(description="Registration, if known.")
+    type_code: str = Field(description="ICAO type designator, if known.")
+    callsign: str = Field(description="Callsign, if one was sent.")
+    visit_id: str = Field(description="The visit's id.")
+    site_id: str = Field(description="The id of the site that tells of the visit.")
+    state: VisitState = Field(description="How far the visit has come.")
+    confidence: int = Field(description="1 (weak) to 4 (sure).")
+    kind: Literal["heard", "gap", "not kept"] = Field(
+        description="`heard`: reports came in; `gap`: none did, and where it was is not known; `not kept`: there are no reports of this visit."
+    )
+    start: datetime | None = Field(description="The first report, or the last one before the gap.")
+    end: datetime | None = Field(description="The last report, or the first one after the gap.")
+    reports: int = Field(description="How many reports there are; 0 in a gap.")
+    line: list[list[float]] | None = Field(
+        description="Longitude and latitude, point by point; of a gap its two ends, which is not the way that was flown."
+    )
+    attribution: str = Field(description="Whose data it rests on, as they want to be named.")
+
+
 class TotalItem(BaseModel):
     """The counts of one period of one series."""
 
@@ -324,6 +379,22 @@ class Alerts(BaseModel):
 
     items: list[AlertItem] = Field(description="The alerts of this page.")
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
+
+
+class Detections(BaseModel):
+    """A page of detections."""
+
+    items: list[DetectionItem] = Field(description="The detections of this page.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
+
+
+class AircraftWays(BaseModel):
+    """The ways of one watched aircraft."""
+
+    items: list[AircraftItem] = Field(description="Leg by leg, visit by visit, the newest visit first.")
+    next: str | None = Field(description="Null: they come in one.")
     attribution: list[str] = Field(description="Whose data this page rests on, each as it wants to be named.")
 
 
@@ -414,6 +485,12 @@ def alert_item(each: Alert, cause: SharedCause | None) -> AlertItem:
         page=f"/alerts/{each.id}",
         attribution=one_cell(alert_attributions(each)),
     )
+
+
+def detection_item(each: Detection, sources: Iterable[str]) -> DetectionItem:
+    """One detection as the API gives it."""
+    said = {name: getattr(each, name) for name in DetectionItem.model_fields if name != "attribution"}
+    return DetectionItem(**{**said, "areas": list(each.areas)}, attribution=one_cell(sources))
 
 
 def poll_item(each: PollEvidence, sources: Iterable[str]) -> PollItem:

@@ -9,7 +9,7 @@ from fastapi import HTTPException, Query, Request
 from fastapi.dependencies.models import Dependant
 
 from db.records import AlertStatus, VisitState
-from monitor.reports.asked import AlertWords, LookWords, VisitWords
+from monitor.reports.asked import AlertWords, DetectionWords, LookWords, VisitWords
 from monitor.reports.asked_times import FORMS
 from monitor.web.api.formats import ApiFormat
 
@@ -20,13 +20,18 @@ MOST_EXPORTED = 100_000
 
 def only_known_parameters(request: Request) -> None:
     """Refuse a parameter that the address does not know: a filter that does nothing would mislead."""
-    known = sorted(set(_names(request.scope["route"].dependant)))
+    known = sorted(parameters_of(request))
     unknown = sorted(set(request.query_params) - set(known))
     if unknown:
         raise HTTPException(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"{', '.join(unknown)}: there is no such parameter here. Use {', '.join(known)}.",
         )
+
+
+def parameters_of(request: Request) -> frozenset[str]:
+    """The names of the parameters that the address takes."""
+    return frozenset(_names(request.scope["route"].dependant))
 
 
 def _names(dependant: Dependant) -> Iterator[str]:
@@ -152,6 +157,44 @@ class VisitQuery:
     confidence: Annotated[
         int | None, Query(ge=1, le=4, description="At least so sure, from 1 (weak) to 4")
     ] = None
+    since: QueryTime = None
+    until: QueryTime = None
+
+    @property
+    def words(self) -> VisitWords:
+        """What is asked."""
+        return VisitWords(**_given(self))
+
+
+@dataclass(frozen=True, slots=True)
+class SiteQuery:
+    """Which sites."""
+
+    site: SiteParameter = None
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionQuery:
+    """Which detections; those of looks that touch [since, until)."""
+
+    site: SiteParameter = None
+    region: RegionParameter = None
+    metric: MetricParameter = None
+    provider: Annotated[str | None, Query(max_length=200, description="Who found them")] = None
+    since: QueryTime = None
+    until: QueryTime = None
+
+    @property
+    def words(self) -> DetectionWords:
+        """What is asked."""
+        return DetectionWords(**_given(self))
+
+
+@dataclass(frozen=True, slots=True)
+class AircraftQuery:
+    """Which aircraft, and when."""
+
+    address: Annotated[str, Query(max_length=100, description="The aircraft's ICAO 24-bit address (15521f)")]
     since: QueryTime = None
     until: QueryTime = None
 

@@ -1,6 +1,6 @@
 """The JSON API, version 1: reading only, strict about what it is asked, never more than a page at a time."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -9,42 +9,50 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from shapely.geometry.base import BaseGeometry
 
-from alerts.attribution import alert_attributions, each_once
-from db.alerts import alert_by_id, alerts_asked
-from db.causes import cause_by_id, causes_of
+from alerts.attribution import each_once
+from db.alerts import alert_by_id
 from db.engine import Connection, reading
-from db.observations import LookId
-from db.pages import look_id, look_page, visit_page, visit_place
-from db.records import LookFilter, Observation, SeriesKey
+from db.records import Observation
 from db.sites import site_names
-from monitor.reports.asked import World
+from monitor.reports.aircraft import NotWatchedError, aircraft_record, leg_rows
 from monitor.reports.evidence import evidence_of_poll, polls_of_alert, polls_of_visits
 from monitor.reports.exports import MEDIA_TYPES, TableForm
 from monitor.reports.period_totals import remarks, totals_asked, totals_table
-from monitor.reports.sources import visit_attributions
 from monitor.reports.tables import HISTORY_CELLS, Table, look_table_row, point_of
 from monitor.reports.totals import TotalsBy
-from monitor.web.api.formats import bad_cursor, cursor_time, decode_cursor, encode_cursor, format_page
+from monitor.web.api.formats import cursor_number, decode_cursor, encode_cursor, format_page
+from monitor.web.api.lists import (
+    alert_list,
+    alerts_wanted,
+    check_site,
+    detection_list,
+    detections_wanted,
+    look_list,
+    site_list,
+    visit_list,
+    whole,
+    world,
+)
 from monitor.web.api.models import (
+    AircraftItem,
+    AircraftWays,
     Alerts,
     ApiError,
+    Detections,
     Observations,
     Polls,
-    SiteItem,
     Sites,
     Statuses,
-    StatusItem,
     TotalItem,
     Totals,
     Visits,
-    alert_item,
-    observation_item,
     poll_item,
-    visit_item,
 )
 from monitor.web.api.queries import (
     MOST_EXPORTED,
+    AircraftQuery,
     AlertQuery,
+    DetectionQuery,
     FormatParameter,
     ObservationQuery,
     Paging,
@@ -53,7 +61,7 @@ from monitor.web.api.queries import (
     VisitQuery,
     only_known_parameters,
 )
-from monitor.web.api.status import site_items, status_items
+from monitor.web.api.status import status_items
 from monitor.web.context import Here, WebContext
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -109,16 +117,10 @@ _FORMS: dict[int | str, dict[str, Any]] = {
 @router.get("/sites", name="sites", response_model=Sites, responses=_FORMS)
 def get_sites(request: Request, here: Here, paging: Pages, site: SiteParameter = None) -> Response:
     """Every watched site and how it stands; GeoJSON gives the outlines."""
-    start = int(_one(decode_cursor(paging.cursor, 1), "0", str.isdecimal))
     with reading(here.app.engine) as connection:
         check_site(connection, here, site)
-        items = site_items(connection, here.app, here.clock(), site)
-    page = items[start : start + paging.size]
-    more = start + paging.size < len(items)
-    following = encode_cursor(str(start + paging.size)) if more else None
-    return _answer(
-        request, here, paging, Sites(items=page, next=following, attribution=_whole(page)), outlines=True
-    )
+        page = site_list(connection, here, site, paging.cursor, paging.size)
+    return _answer(request, here, paging, page, outlines=True)
 
 
 @router.get("/observations", name="observations", response_model=Observations, responses=_FORMS)
@@ -126,22 +128,12 @@ def get_observations(
     request: Request, here: Here, paging: Pages, wanted: Annotated[ObservationQuery, Depends()]
 ) -> Response:
     """Counts, one revision a look: the newest that was knowable at `as_of` and recorded by `as_recorded`."""
-    asked = _look_filter(here, wanted)
+    asked = wanted.words.filter(world(here))
     with reading(here.app.engine) as connection:
         check_site(connection, here, wanted.site)
-        found = look_page(connection, asked, _look_after(paging.cursor), paging.size + 1)
+        page, found = look_list(connection, here, asked, paging.cursor, paging.size)
         names = site_names(connection)
-    following = None
-    if len(found) > paging.size:
-        found = found[: paging.size]
-        key, start, look = look_id(found[-1])
-        series = (key.site_id, key.area, key.metric, key.subject, key.procedure)
-        following = encode_cursor(*series, start, look)
-    sources = here.app.sources
-    items = [observation_item(each, sources.look(each)) for each in found]
-    data = each_once(said for each in found for said in sources.look(each))
-    page = Observations(items=items, next=following, attribution=data)
-    table = None if paging.form in {"json", "geojson"} else _look_table(here, names, found, data)
+    table = None if paging.form in {"json", "geojson"} else _look_table(here, names, found, page.attribution)
     return _answer(request, here, paging, page, table=table)
 
 
@@ -170,20 +162,11 @@ def get_visits(
     request: Request, here: Here, paging: Pages, wanted: Annotated[VisitQuery, Depends()]
 ) -> Response:
     """Aircraft visits, the one that began last first; those that touch [since, until)."""
-    after = decode_cursor(paging.cursor, 2)
-    place = (cursor_time(after[0]), after[1]) if after else None
     asked = wanted.words.filter(world(here))
     with reading(here.app.engine) as connection:
         check_site(connection, here, wanted.site)
-        found = visit_page(connection, asked, place, paging.size + 1)
-        following = None
-        if len(found) > paging.size:
-            found = found[: paging.size]
-            following = encode_cursor(*visit_place(found[-1]))
-        sources = visit_attributions(connection, found, here.app.sources)
-    items = [visit_item(each, sources[each.visit_id]) for each in found]
-    data = each_once(said for some in sources.values() for said in some)
-    return _answer(request, here, paging, Visits(items=items, next=following, attribution=data))
+        page = visit_list(connection, here, asked, paging.cursor, paging.size)
+    return _answer(request, here, paging, page)
 
 
 @router.get("/alerts", name="alert_list", response_model=Alerts, responses=_FORMS)
@@ -191,22 +174,37 @@ def get_alerts(
     request: Request, here: Here, paging: Pages, wanted: Annotated[AlertQuery, Depends()]
 ) -> Response:
     """Alerts, the one that was opened last first."""
-    after = decode_cursor(paging.cursor, 2)
-    place = (cursor_time(after[0]), after[1]) if after else None
     with reading(here.app.engine) as connection:
         check_site(connection, here, wanted.site)
-        ids = None
-        if wanted.cause is not None:
-            cause = cause_by_id(connection, wanted.cause)
-            ids = cause.alert_ids if cause is not None else ()
-        asked = wanted.words(ids).filter(world(here))
-        found = alerts_asked(connection, asked, place, paging.size + 1)
-        page = found[: paging.size]
-        causes = causes_of(connection, [each.id for each in page])
-    following = encode_cursor(page[-1].opened_at, page[-1].id) if len(found) > len(page) else None
-    items = [alert_item(each, causes.get(each.id)) for each in page]
-    data = each_once(said for each in page for said in alert_attributions(each))
-    return _answer(request, here, paging, Alerts(items=items, next=following, attribution=data))
+        asked = alerts_wanted(connection, here, wanted)
+        page = alert_list(connection, asked, paging.cursor, paging.size)
+    return _answer(request, here, paging, page)
+
+
+@router.get("/detections", name="detections", response_model=Detections, responses=_FORMS)
+def get_detections(
+    request: Request, here: Here, paging: Pages, wanted: Annotated[DetectionQuery, Depends()]
+) -> Response:
+    """Objects that others found, in their newest version, by site and time."""
+    with reading(here.app.engine) as connection:
+        check_site(connection, here, wanted.site)
+        asked = detections_wanted(connection, here, wanted)
+        page = detection_list(connection, here, asked, paging.cursor, paging.size)
+    return _answer(request, here, paging, page)
+
+
+@router.get("/aircraft", name="aircraft", response_model=AircraftWays, responses=_FORMS)
+def get_aircraft(
+    request: Request, here: Here, wanted: Annotated[AircraftQuery, Depends()], form: FormatParameter = "json"
+) -> Response:
+    """Where a watched aircraft was heard around its newest visits, and where it was not; GeoJSON gives lines."""
+    with reading(here.app.engine) as connection:
+        try:
+            found = aircraft_record(connection, here.app, wanted.words, here.clock())
+        except NotWatchedError as error:
+            raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+    items = [AircraftItem(**row) for row in leg_rows(found)]
+    return _answer(request, here, Paging(form), AircraftWays(items=items, next=None, attribution=found.data))
 
 
 @router.get("/polls", name="polls", response_model=Polls, responses=_FORMS)
@@ -215,7 +213,7 @@ def get_polls(
 ) -> Response:
     """The polls that an alert or a visit rests on, or one by its number: time, request, hash, and what is kept."""
     after = decode_cursor(paging.cursor, 1)
-    place = -1 if after is None else int(_one(after, "0", str.isdecimal))
+    place = -1 if after is None else cursor_number(after)
     with reading(here.app.engine) as connection:
         numbers = [each for each in _polls_asked(connection, wanted) if each > place]
         page = numbers[: paging.size]
@@ -248,43 +246,7 @@ def _polls_asked(connection: Connection, wanted: PollQuery) -> list[int]:
 def get_status(request: Request, here: Here, form: FormatParameter = "json") -> Response:
     """How the program is: who leads, the outbox, every provider and channel."""
     items = status_items(here.app, here.clock())
-    return _answer(request, here, Paging(form), Statuses(items=items, next=None, attribution=_whole(items)))
-
-
-def _whole(items: Iterable[SiteItem | StatusItem]) -> list[str]:
-    return each_once(said for each in items for said in each.attribution.split("; "))
-
-
-def check_site(connection: Connection, here: WebContext, site: str | None) -> None:
-    """Refuse a site that never was watched; raises 404."""
-    if site is None or site in here.app.sites or site in site_names(connection):
-        return
-    there = ", ".join(sorted(here.app.sites))
-    raise HTTPException(HTTPStatus.NOT_FOUND, f"site: there is no such site. There are: {there}.")
-
-
-def world(here: WebContext) -> World:
-    """What words of a request are understood by."""
-    return World(here.app.sites, here.app.classes.labels, here.clock())
-
-
-def _look_filter(here: WebContext, wanted: ObservationQuery) -> LookFilter:
-    return wanted.words.filter(world(here))
-
-
-def _look_after(cursor: str | None) -> LookId | None:
-    after = decode_cursor(cursor, 7)
-    if after is None:
-        return None
-    return SeriesKey(*after[:5]), cursor_time(after[5]), after[6]
-
-
-def _one(values: list[str] | None, default: str, good: Callable[[str], bool]) -> str:
-    if values is None:
-        return default
-    if not good(values[0]):
-        raise bad_cursor()
-    return values[0]
+    return _answer(request, here, Paging(form), Statuses(items=items, next=None, attribution=whole(items)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,8 @@ OBSERVATIONS_BODY: dict[str, Any] = {
         "content": {
             "application/json": {
                 "schema": {
+                    # The titles are what programs that are generated call these.
+                    "title": "CountsSent",
                     "type": "object",
                     "required": ["observations"],
                     "additionalProperties": False,
@@ -163,6 +165,7 @@ OBSERVATIONS_BODY: dict[str, Any] = {
                         "observations": {
                             "type": "array",
                             "items": {
+                                "title": "CountSent",
                                 "type": "object",
                                 "required": list(REQUIRED_COLUMNS),
                                 "properties": {name: _column(name) for name in (*IMPORT_COLUMNS, "id")},
@@ -178,11 +181,12 @@ OBSERVATIONS_BODY: dict[str, Any] = {
             },
             "application/geo+json": {
                 "schema": {
+                    "title": "CountFeatures",
                     "type": "object",
                     "description": "A FeatureCollection whose properties are the columns.",
                 }
             },
-            "text/csv": {"schema": {"type": "string"}},
+            "text/csv": {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
@@ -191,7 +195,7 @@ SITES_BODY: dict[str, Any] = {
         "required": False,
         "description": "A file of any format that “sitewatch sites add” takes; none beside at or airport.",
         "content": {
-            "application/geo+json": {"schema": {"type": "object"}},
+            "application/geo+json": {"schema": {"title": "SiteFeatures", "type": "object"}},
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
         },
     }

@@ -4,18 +4,27 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from db.engine import reading
+from db.sites import site_names
+from monitor.reports.aircraft import NotWatchedError, aircraft_record
 from monitor.reports.period_totals import totals_asked
 from monitor.reports.searched import searched
 from monitor.reports.totals import TotalsBy
-from monitor.web.api.queries import ObservationQuery, VisitQuery, only_known_parameters
-from monitor.web.api.routes import check_site, world
+from monitor.web.api.lists import check_site, world
+from monitor.web.api.queries import (
+    AircraftQuery,
+    ObservationQuery,
+    QueryTime,
+    VisitQuery,
+    only_known_parameters,
+)
 from monitor.web.asking.facets import Asked, page_address
 from monitor.web.asking.view import FoundPage, looks_answer, totals_answer, visits_answer
 from monitor.web.context import Here, WebContext
+from monitor.web.views.aircraft_view import aircraft_page
 from monitor.web.views.files import as_files
 
 router = APIRouter(include_in_schema=False)
@@ -71,6 +80,27 @@ def _observations(request: Request, here: WebContext, wanted: ObservationQuery, 
             answer = totals_answer(connection, found, asked)
     twin = "/api/v1/observations" if by is None else "/api/v1/totals"
     return _page(request, here, "observations.html", answer, twin=twin, by=by)
+
+
+@router.get("/aircraft/{address}", dependencies=[Depends(only_known_parameters)])
+def show_one_aircraft(
+    request: Request, here: Here, address: str, since: QueryTime = None, until: QueryTime = None
+) -> Response:
+    """Show one watched aircraft: its visits, where it was heard, and its gaps."""
+    return _kept(request, here, partial(_aircraft, request, here, AircraftQuery(address, since, until)))
+
+
+def _aircraft(request: Request, here: WebContext, wanted: AircraftQuery) -> str:
+    with reading(here.app.engine) as connection:
+        try:
+            found = aircraft_record(connection, here.app, wanted.words, here.clock())
+        except NotWatchedError as error:
+            raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+        names = site_names(connection)
+    view = aircraft_page(found, here.app.sites, names)
+    filters = {name: value for name, value in request.query_params.items() if name in {"since", "until"}}
+    files = as_files("/api/v1/aircraft", {"address": found.icao24, **filters})
+    return here.renderer.html(request, "aircraft.html", view=view, files=files, data=view.data)
 
 
 @router.get("/visits/ask")

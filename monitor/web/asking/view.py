@@ -19,6 +19,7 @@ from monitor.errors import InputError
 from monitor.flights.words import STATES
 from monitor.reports.period_totals import SiteTotals, remarks, total_words, watched_words
 from monitor.reports.sources import visit_attributions
+from monitor.reports.tracks import nameable_among
 from monitor.sites.faults import did_you_mean
 from monitor.web.asking.facets import Asked, AskedPage, Column, Facet, columns, part_after
 from monitor.web.views.rows import LookRow, RowContext, VisitRow, look_row, subject_words, visit_row
@@ -123,6 +124,7 @@ def visits_answer(
     shown = [each.visit_id for each in marks[start:end]]
     by_id = {each.visit_id: each for each in visits_by_id(connection, shown)}
     found = [by_id[each] for each in shown]
+    named = nameable_among(app, found)
     sources = visit_attributions(connection, found, app.sources)
     return FoundPage(
         rows=[
@@ -131,7 +133,7 @@ def visits_answer(
                 each.site_id,
                 names.get(each.site_id, each.site_id),
                 each.site_id in app.sites,
-                visit_row(each, names),
+                visit_row(each, names, named=each in named),
             )
             for each in found
         ],

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from shapely import LineString
@@ -13,13 +12,11 @@ from alerts.words import measured_duration, numbered, utc
 from db.engine import Connection
 from db.records import Alert, Fix
 from monitor.app import App
-from monitor.reports.tracks import HeardTrack, Unheard, nameable_visits, reports_around, stretches_of
+from monitor.reports.tracks import AROUND, HeardTrack, Unheard, nameable_visits, reports_around, stretches_of
 from monitor.sites import Site
 from monitor.sites.geodesy import course_deg, great_circle_nm, longitude_near
 from monitor.web.views.map_data import geojson_of, plain_map_data
 
-AROUND = timedelta(hours=6)
-"""So long before and after a visit its aircraft's way is shown: all of a flight within the region, and the end of a longer one."""
 _DETAIL_DEG = 0.004
 """A line is drawn no finer than this: some 400 m."""
 _KM_PER_NM = 1.852
@@ -32,6 +29,7 @@ class FlightLegs:
     """One visit's way in words."""
 
     name: str
+    icao24: str
     visit_id: str
     legs: tuple[str, ...]
 
@@ -58,19 +56,32 @@ def flight_map(connection: Connection, app: App, alert: Alert) -> FlightMap | No
     return draw_tracks(tracks, site)
 
 
-def draw_tracks(tracks: Sequence[HeardTrack], site: Site) -> FlightMap:
-    """Draw tracks around a site. Pure."""
+def draw_tracks(tracks: Sequence[HeardTrack], site: Site, others: Sequence[Site] = ()) -> FlightMap:
+    """Draw tracks around a site, and those of visits to `others` around these. Pure."""
+    sites = {each.id: each for each in (site, *others)}
     middle = site.geometry.representative_point()
     drawn = [each for track in tracks for each in _features(track, middle.x)]
     heard = [(each.lon, each.lat) for track in tracks for part in track.stretches for each in part]
     lons = [middle.x, *(longitude_near(lon, middle.x) for lon, _ in heard)]
     lats = [middle.y, *(lat for _, lat in heard)]
-    data: dict[str, Any] = plain_map_data([site])
+    for each in others:
+        spot = each.geometry.representative_point()
+        lons.append(longitude_near(spot.x, middle.x))
+        lats.append(spot.y)
+    data: dict[str, Any] = plain_map_data(sites.values())
     data |= {
         "tracks": geojson_of(drawn),
         "bounds": [[min(lons), min(lats)], [max(lons), max(lats)]],
     }
-    legs = (FlightLegs(_name(track), track.visit.visit_id, tuple(_legs(track, site))) for track in tracks)
+    legs = (
+        FlightLegs(
+            _name(track),
+            track.visit.icao24,
+            track.visit.visit_id,
+            tuple(_legs(track, sites.get(track.visit.site_id, site) if others else site)),
+        )
+        for track in tracks
+    )
     return FlightMap(data, tuple(legs))
 
 

@@ -86,6 +86,8 @@ class VisitRow:
     subjects: str
     evidence: tuple[SourceLink, ...]
     """What each step rests on, with a link to the poll where it is one."""
+    page: str = ""
+    """The path of the aircraft's page, which is not public; '' where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,19 +169,20 @@ def declared_row(each: DeclaredBaseline, context: RowContext) -> DeclaredRow:
     )
 
 
-def visit_row(visit: Visit, site_names: Mapping[str, str]) -> VisitRow:
-    """One visit in words."""
+def visit_row(visit: Visit, site_names: Mapping[str, str], *, named: bool = False) -> VisitRow:
+    """One visit in words; `named` where its aircraft has a page."""
     known = (visit.type_code, visit.registration, visit.callsign)
-    named = [each for each in known if each]
+    told = [each for each in known if each]
     return VisitRow(
         visit=visit,
-        aircraft=", ".join(named) or f"ICAO address {visit.icao24.upper()}",
+        aircraft=", ".join(told) or f"ICAO address {visit.icao24.upper()}",
         state=telling.visit_state_words(visit),
         confidence=telling.confidence_words(visit),
         subjects=", ".join(subject_words(each, site_names) for each in visit.subjects),
         evidence=tuple(
             SourceLink(each.text, evidence_page(each) or None) for each in visit.evidence if each.text
         ),
+        page=f"/aircraft/{visit.icao24}" if named else "",
     )
 
 

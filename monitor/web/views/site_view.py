@@ -17,6 +17,7 @@ from db.records import Alert, Note, VisitFilter
 from monitor.aircraft.listed import CANNOT_FIRE, entries_that_cannot_fire
 from monitor.app import App
 from monitor.reports.sources import visit_attributions
+from monitor.reports.tracks import nameable_among
 from monitor.sites import Site
 from monitor.web.charts.data import chart_data
 from monitor.web.views.comparison import BeforeAfter, newest_two, shown_pictures
@@ -126,6 +127,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
             *overview_reader.sources_of(site),
         ]
     )
+    named = nameable_among(app, visits)
     return SitePage(
         card=overview_reader.card(site, charted=False),
         picture=picture,
@@ -134,7 +136,7 @@ def site_page(connection: Connection, app: App, site: Site, now: datetime, asked
         subjects=tuple(_subject_links(known, chosen, overview_reader.names)),
         panel=panel,
         chart=chart_data(panel.told) if panel and panel.chart and not panel.chart.lanes else None,
-        visits=tuple(visit_row(each, overview_reader.names) for each in visits),
+        visits=tuple(visit_row(each, overview_reader.names, named=each in named) for each in visits),
         notes=tuple(_note(each, site.timezone.key) for each in reversed(remarks)),
         alerts=tuple(told),
         told=notified_alerts(connection, {each.id for each in told}),

@@ -11,7 +11,6 @@ from alerts.attribution import Attributions, each_once
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
 from alerts.words import (
-    QUALIFIERS,
     capital,
     count_words,
     interval_words,
@@ -23,6 +22,7 @@ from alerts.words import (
 from db.engine import Connection
 from db.observations import looks
 from db.records import Cutout, Observation
+from db.said import say
 from monitor.imports.analyst import AnalystCount
 from monitor.imports.faults import ImportFault
 from monitor.reports.agreement import PairRecord, SharedCount, pair_records, scene_of, shared_counts
@@ -33,7 +33,10 @@ from monitor.web.views.map_data import geojson_of, plain_map_data
 
 _A_DAY = timedelta(days=1)
 COMPARATORS = {
-    "" if sign == "=" else sign: words.strip() or "exactly" for sign, (words, _) in QUALIFIERS.items()
+    "": say("exactly"),
+    "~=": say("about"),
+    ">=": say("at least"),
+    "<=": say("at most"),
 }
 CERTAINTIES = ("", "high", "medium", "low")
 

@@ -17,7 +17,7 @@ from babel.dates import format_date, format_datetime
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from db.said import Made, Said, message
+from db.said import Made, Said, capitalised, message
 
 CATALOGUES = Path(__file__).parent / "catalogues"
 ENGLISH_NAME = "en"
@@ -47,6 +47,23 @@ class Speech:
             self._made(text.made) if isinstance(text, Said) and self.language != ENGLISH_NAME else str(text)
         )
 
+    @property
+    def own_name(self) -> str:
+        """What the language calls itself: `Deutsch`."""
+        return capitalised(self.locale.get_display_name(self.locale) or self.language)
+
+    def message(self, context: str | None, message: str) -> str:
+        """The form of a message in this language, with the places for its parts; itself where there is none."""
+        said = self.messages.get((context, message)) or message
+        return said if isinstance(said, str) else said[0]
+
+    def message_for(self, one: str, many: str, number: float) -> str:
+        """The form that a number wants."""
+        forms = self.messages.get((None, one))
+        if isinstance(forms, tuple):
+            return forms[self.plural(number)]
+        return one if number == 1 else many
+
     def _made(self, made: Made | str) -> str:
         if isinstance(made, str):
             return made
@@ -61,10 +78,7 @@ class Speech:
         return self._filled(context, message, parts)
 
     def _of_n(self, one: str, many: str, number: float, parts: _Parts) -> str:
-        forms = self.messages.get((None, one))
-        if not isinstance(forms, tuple):
-            return self._with(one if number == 1 else many, parts)
-        return self._with(forms[self.plural(number)], parts)
+        return self._with(self.message_for(one, many, number), parts)
 
     def _of_number(self, english: str) -> str:
         symbols = self.locale.number_symbols["latn"]
@@ -86,8 +100,7 @@ class Speech:
         return text[:1].upper() + text[1:]
 
     def _filled(self, context: str | None, message: str, parts: _Parts) -> str:
-        said = self.messages.get((context, message)) or message
-        return self._with(said if isinstance(said, str) else said[0], parts)
+        return self._with(self.message(context, message), parts)
 
     def _with(self, message: str, parts: _Parts) -> str:
         return (

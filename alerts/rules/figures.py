@@ -278,4 +278,4 @@ def at_exposure(case: Case) -> str:
 
 
 def _short(value: float) -> float:
-    return float(say("{value}", value=f"{value:.6g}"))
+    return float(f"{value:.6g}")

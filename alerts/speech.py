@@ -50,7 +50,8 @@ class Speech:
     @property
     def own_name(self) -> str:
         """What the language calls itself: `Deutsch`."""
-        return capitalised(self.locale.get_display_name(self.locale) or self.language)
+        name: str = self.locale.get_display_name(self.locale) or self.language
+        return capitalised(name)
 
     def message(self, context: str | None, message: str) -> str:
         """The form of a message in this language, with the places for its parts; itself where there is none."""
@@ -61,7 +62,8 @@ class Speech:
         """The form that a number wants."""
         forms = self.messages.get((None, one))
         if isinstance(forms, tuple):
-            return forms[self.plural(number)]
+            chosen: str = forms[self.plural(number)]
+            return chosen
         return one if number == 1 else many
 
     def _made(self, made: Made | str) -> str:
@@ -94,6 +96,9 @@ class Speech:
     def _of_list(self, parts: Sequence[Made | str]) -> str:
         *first, last = map(self._made, parts)
         return self._filled(None, _LIST, {"first": ", ".join(first), "last": last})
+
+    def _of_unstopped(self, inner: Made | str) -> str:
+        return self._made(inner).rstrip(".")
 
     def _of_capital(self, inner: Made | str) -> str:
         text = self._made(inner)
@@ -130,6 +135,9 @@ _FORMS = {
     "month_name": "MMMM",
     "weekday": "EEEE",
     "clock_day": "HH:mm, d. MMM",
+    "short_month": "LLL",
+    "short_month_year": "LLL yyyy",
+    "day_month": "d. MMM",
 }
 _CLOCKS = {"hour": "HH 'h'", "minute": "HH:mm", "second": "HH:mm:ss"}
 _LIST = message("{first} and {last}")

@@ -12,7 +12,18 @@ from typing import Any, Literal, Self
 Made = list[Any]
 """How a text was made, in JSON types: the sort of it, then what that needs; the texts inside are `Made` or plain."""
 TimeForm = Literal[
-    "day", "short_day", "month", "month_name", "weekday", "hour", "minute", "second", "clock_day"
+    "day",
+    "short_day",
+    "day_month",
+    "month",
+    "month_name",
+    "short_month",
+    "short_month_year",
+    "weekday",
+    "hour",
+    "minute",
+    "second",
+    "clock_day",
 ]
 TOLD = "told"
 """Where stored details keep a text that has a column of its own, which has room for its words alone."""

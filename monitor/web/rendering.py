@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 
 from alerts.channels.safe_text import clean_text, safe_url
+from alerts.delivery.messages import certainty_words
 from alerts.metrics import metric_named
 from alerts.speech import Speech, chosen_language, language_names, speech_of
 from alerts.words import (
@@ -30,9 +31,10 @@ from alerts.words import (
     listed,
     local_time,
     metric_words,
+    rule_words,
     utc,
 )
-from db.said import grouped, joined
+from db.said import Said, grouped, joined, made_of_text, moment, numeral, percent, say_as
 from monitor.config.secrets import visible
 from monitor.web.files import Assets
 from monitor.web.security import CSRF_COOKIE, Clock, CookieKeys
@@ -159,6 +161,17 @@ def make_environment(assets: Assets) -> Environment:
         "capital": capital,
         "listed": listed,
         "joined": _joined,
+        "told": _told,
+        "unstopped": _unstopped,
+        "capital_tag": _capital_tag,
+        "day": _day,
+        "day_tag": _day_tag,
+        "number": grouped,
+        "numeral": numeral,
+        "percent": percent,
+        "rule": rule_words,
+        "certainty": certainty_words,
+        "delivery_state": _delivery_state,
         "lines": _lines,
         "whole_dates": _whole_dates,
         "verbatim": escape,
@@ -176,6 +189,56 @@ def make_environment(assets: Assets) -> Environment:
 def _joined(parts: Iterable[str], between: str) -> str:
     """Texts one after the other, each in the language of the page."""
     return joined(between, list(parts))
+
+
+@pass_context
+def _told(context: Context, value: Any) -> Any:
+    """Data for a script, its texts in the language of the page."""
+    if isinstance(value, Said):
+        return _speech(context)(value)
+    if isinstance(value, Mapping):
+        return {name: _told(context, each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_told(context, each) for each in value]
+    return value
+
+
+def _unstopped(text: str) -> str:
+    """Text without the full stop at its end, in every language."""
+    return Said(text.rstrip("."), ["unstopped", made_of_text(text)])
+
+
+def _capital_tag(text: Markup) -> Markup:
+    """What begins with words of ours, with a capital letter."""
+    return Markup(capital(str(text)))  # noqa: S704 - it was escaped before
+
+
+def _day(at: datetime) -> str:
+    """A day as tables have it."""
+    return moment(f"{at:%Y-%m-%d}", at, "UTC", "short_day")
+
+
+@pass_context
+def _day_tag(context: Context, at: datetime) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), _speech(context)(_day(at)))
+
+
+def _delivery_state(state: str) -> str:
+    return _STATES.get(state, state.replace("_", " "))
+
+
+_STATES = {
+    "queued": say_as("messages", "queued"),
+    "sending": say_as("messages", "sending"),
+    "sent": say_as("messages", "sent"),
+    "dead": say_as("messages", "dead"),
+    "too_old": say_as("messages", "too old"),
+    "silenced": say_as("messages", "silenced"),
+    "unrouted": say_as("messages", "unrouted"),
+    "gathered": say_as("messages", "gathered"),
+    "bundled": say_as("messages", "bundled"),
+    "joined": say_as("messages", "joined"),
+}
 
 
 @pass_context

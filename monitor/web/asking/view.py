@@ -13,6 +13,7 @@ from db.flights import visits_by_id
 from db.observations import LookId
 from db.pages import VisitMark, looks_by_id, newest_looks, visit_marks
 from db.records import LookFilter, VisitFilter
+from db.said import say
 from db.sites import site_names
 from monitor.app import App
 from monitor.errors import InputError
@@ -183,7 +184,7 @@ def _visit_facets(
         spot.facet("confidence",
             "Confidence",
             (str(least) for each in marks for least in range(2, each.confidence + 1)),
-            lambda least: "4 of 4" if least == "4" else f"at least {least} of 4",
+            lambda least: say("4 of 4") if least == "4" else say("at least {n} of 4", n=least),
         ),
     )  # fmt: skip
 
@@ -286,7 +287,7 @@ def _metric(name: str) -> str:
 
 
 def _what(metric: str, area: str) -> str:
-    return f"{_metric(metric)} ({area})" if area else _metric(metric)
+    return say("{metric} ({area})", metric=_metric(metric), area=area) if area else _metric(metric)
 
 
 def totals_answer(connection: Connection, found: Sequence[SiteTotals], asked: Asked) -> FoundPage:
@@ -296,7 +297,17 @@ def totals_answer(connection: Connection, found: Sequence[SiteTotals], asked: As
     rows = [row for each in found for row in _total_rows(each, names)]
     cut, shown = len(rows) > MOST_TOTALS, rows[:MOST_TOTALS]
     titles = dict.fromkeys(
-        ("Period", "Site", "What", "Which", "Count", "Watched", "Counts of looks", "How seen"), ""
+        (
+            say("Period"),
+            say("Site"),
+            say("What"),
+            say("Which"),
+            say("Count"),
+            say("Watched"),
+            say("Counts of looks"),
+            say("How seen"),
+        ),
+        "",
     )
     series = [period.series for each in found for period in each.counts.periods]
     facets = _kept(
@@ -328,7 +339,7 @@ def _total_rows(found: SiteTotals, names: Mapping[str, str]) -> list[FoundTotal]
             total_words(each),
             each.value is None,
             watched_words(each),
-            f"{each.counted} of {each.looks}",
+            say("{n} of {all}", n=each.counted, all=each.looks),
             each.series.procedure,
         )
         for each in sorted(

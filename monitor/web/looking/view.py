@@ -22,7 +22,7 @@ from alerts.words import (
 from db.engine import Connection
 from db.observations import looks
 from db.records import Cutout, Observation
-from db.said import say
+from db.said import joined, say
 from monitor.imports.analyst import AnalystCount
 from monitor.imports.faults import ImportFault
 from monitor.reports.agreement import PairRecord, SharedCount, pair_records, scene_of, shared_counts
@@ -158,16 +158,16 @@ def _picked(shown: Sequence[ShownPicture], scene: str, place: int) -> ShownPictu
 
 
 def _row(look: Observation) -> CountRow:
-    subject = look.series.subject
-    area = f", {look.series.area}" if look.series.area else ""
     bounds = interval_words(look.low, look.high) if look.low is not None and look.high is not None else ""
     return CountRow(
         metric=look.series.metric,
-        what=f"{metric_words(look.series.metric)}{f' ({subject_phrase(subject)})' if subject else ''}{area}",
+        what=_what(look),
         count="–" if look.value is None else count_words(look.value, look.qualifier),
         interval=bounds,
-        by=look.publisher or "an import without a name",
-        status=f"{look_status(look)}{'' if look.revision == 1 else f', version {look.revision}'}",
+        by=look.publisher or say("an import without a name"),
+        status=look_status(look)
+        if look.revision == 1
+        else say("{status}, version {n}", status=look_status(look), n=look.revision),
         note=look.note,
     )
 
@@ -192,4 +192,11 @@ def _map(site: Site, shown: ShownPicture | None) -> dict[str, Any]:
 
 def taken_words(made: Cutout) -> str:
     """When a picture was taken, for a list to choose from."""
-    return f"{utc(made.acquired_at)}, {capital(made.platform)}"
+    return joined(", ", [utc(made.acquired_at), capital(made.platform)])
+
+
+def _what(look: Observation) -> str:
+    what, subject = metric_words(look.series.metric), look.series.subject
+    if subject:
+        what = say("{what} ({subject})", what=what, subject=subject_phrase(subject))
+    return joined(", ", [what, look.series.area]) if look.series.area else what

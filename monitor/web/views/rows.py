@@ -15,6 +15,7 @@ from alerts.words import (
     look_period,
     looks_behind,
     named,
+    numbered,
     quoted_note,
     source_words,
     statement_words,
@@ -22,6 +23,7 @@ from alerts.words import (
     window_words,
 )
 from db.records import Alert, DeclaredBaseline, Evaluation, Evidence, Observation, ObservationKey, Visit
+from db.said import Made, Said, joined, say
 from monitor.flights import words as telling
 from monitor.web.charts.marks import LookKey, look_key
 from monitor.web.views.verdict_words import reasons, verdict_phrase
@@ -147,8 +149,12 @@ def run_row(run: Sequence[Observation], context: RowContext) -> LookRow:
     if len(run) == 1:
         return row
     oldest = look_row(run[-1], context)
-    first, last = oldest.when.split(" to ")[0], row.when.split(" to ")[-1]
-    return replace(row, when=f"{first} to {last}", interval=f"{len(run)} looks", at=run[-1].period_start)
+    return replace(
+        row,
+        when=say("{begins} to {ends}", begins=_ends_of(oldest.when)[0], ends=_ends_of(row.when)[1]),
+        interval=numbered(len(run), "look"),
+        at=run[-1].period_start,
+    )
 
 
 def declared_row(each: DeclaredBaseline, context: RowContext) -> DeclaredRow:
@@ -173,7 +179,9 @@ def visit_row(visit: Visit, site_names: Mapping[str, str]) -> VisitRow:
     named = [each for each in known if each]
     return VisitRow(
         visit=visit,
-        aircraft=", ".join(named) or f"ICAO address {visit.icao24.upper()}",
+        aircraft=joined(", ", named)
+        if named
+        else say("ICAO address {address}", address=visit.icao24.upper()),
         state=telling.visit_state_words(visit),
         confidence=telling.confidence_words(visit),
         subjects=", ".join(subject_words(each, site_names) for each in visit.subjects),
@@ -213,3 +221,16 @@ def _links(evidence: Iterable[Evidence], publisher: str) -> Iterator[SourceLink]
         url = safe_url(each.ref) if each.kind in {"url", "scene"} else None
         if url:
             yield SourceLink(each.text or publisher or "Source", url)
+
+
+def _ends_of(when: str) -> tuple[str, str]:
+    """Where a period that was said begins and ends."""
+    match when.made if isinstance(when, Said) else None:
+        case ["say", "{begins} to {ends}", {"begins": begins, "ends": ends}]:
+            first, last = when.split(" to ")
+            return _part(first, begins), _part(last, ends)
+    return when, when
+
+
+def _part(english: str, made: Made | str) -> str:
+    return made if isinstance(made, str) else Said(english, made)

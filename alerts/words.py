@@ -468,11 +468,26 @@ def measured_duration(length: timedelta) -> str:
 
 def ago(at: datetime, now: datetime) -> str:
     """How long ago, in the largest unit that says enough: `3 minutes ago`."""
-    return (
-        say("{length} ago", length=duration(now - at))
-        if now - at >= timedelta(minutes=1)
-        else say("just now")
-    )
+    length = now - at
+    if length < timedelta(minutes=1):
+        return say("just now")
+    for least, unit, name in _LENGTHS:
+        if length >= least:
+            return _long_ago(round(length / unit), name)
+    return _long_ago(round(length / timedelta(minutes=1)), "minute")
+
+
+def _long_ago(number: int, unit: str) -> str:
+    match unit:
+        case "year":
+            return say_n("{n} year ago", "{n} years ago", number)
+        case "month":
+            return say_n("{n} month ago", "{n} months ago", number)
+        case "day":
+            return say_n("{n} day ago", "{n} days ago", number)
+        case "hour":
+            return say_n("{n} hour ago", "{n} hours ago", number)
+    return say_n("{n} minute ago", "{n} minutes ago", number)
 
 
 def every(seconds: int) -> str:

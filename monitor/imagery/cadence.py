@@ -14,6 +14,7 @@ import numpy as np
 
 from alerts.words import duration, utc
 from db.records import Observation, Scene
+from db.said import joined, percent, say, spaced
 from monitor.imagery.looks import RADAR_SENSORS
 from monitor.imagery.next_pass import SeenPass, next_passes, seen_passes
 
@@ -55,7 +56,8 @@ class MissingPass:
     @property
     def words(self) -> str:
         """Whose pass it was, and when."""
-        return f"{utc(self.at)} by {self.platform}{f', {self.track}' if self.track else ''}"
+        by = joined(", ", [self.platform, self.track]) if self.track else self.platform
+        return say("{when} by {by}", when=utc(self.at), by=by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def cadence(
     seen = seen_passes(optical, now)
     if not seen:
         return Cadence(
-            "unknown", "Cannot tell how passes go here: no usable scene of the last 60 days is known."
+            "unknown", say("Cannot tell how passes go here: no usable scene of the last 60 days is known.")
         )
     delay = listing_delay(optical)
     longest = (delay.longest if delay else UNLEARNT_DELAY) + every
@@ -123,7 +125,7 @@ def cadence(
     newest, due = found.look_of(found.last), next_passes(optical, now)
     return Cadence(
         state,
-        " ".join(found.sentences(state)),
+        spaced(found.sentences(state)),
         last_at=found.last.at,
         last_clear_at=max((each.at for each in seen if found.is_clear(each)), default=None),
         clear_share=newest.exposure if newest else None,
@@ -235,32 +237,61 @@ class _Found:
 
     def sentences(self, state: PassState) -> Iterator[str]:
         if state == "unasked":
-            when = f"since {utc(self.asked_at)}" if self.asked_at else "yet"
-            yield f"No catalogue has answered {when}, so nobody can tell whether a pass is missing."
+            yield (
+                say(
+                    "No catalogue has answered since {when}, so nobody can tell whether a pass is missing.",
+                    when=utc(self.asked_at),
+                )
+                if self.asked_at
+                else say("No catalogue has answered yet, so nobody can tell whether a pass is missing.")
+            )
         elif state == "overdue":
             first, others = self.late[0], len(self.late) - 1
-            several = f" and {others} more" if others else ""
-            yield f"Overdue: the pass of {first.words}{several}, should have been listed by {utc(first.listed_by)}."
+            which = first.words
+            if others:
+                which = say("{first} and {n} more", first=which, n=others)
+            yield say(
+                "Overdue: the pass of {which}, should have been listed by {when}.",
+                which=which,
+                when=utc(first.listed_by),
+            )
         elif state == "awaited":
             first = self.later[0]
-            yield f"Nothing new yet: the pass of {first.words}, need not be listed before {utc(first.listed_by)}."
+            yield say(
+                "Nothing new yet: the pass of {which}, need not be listed before {when}.",
+                which=first.words,
+                when=utc(first.listed_by),
+            )
         yield self._newest()
         if self.delay is not None:
-            yield (
-                f"Passes are listed {duration(self.delay.usual)} after they flew, 19 of 20 within "
-                f"{duration(self.delay.longest)} (of {self.delay.n})."
+            yield say(
+                "Passes are listed {usual} after they flew, 19 of 20 within {longest} (of {n}).",
+                usual=duration(self.delay.usual),
+                longest=duration(self.delay.longest),
+                n=self.delay.n,
             )
         if missing := sum(not each.look_key for each in self.told):
-            yield (
-                f"Of the {len(self.told)} passes due in the last 60 days {len(self.told) - missing} are listed: a catalogue "
-                "has gaps, and a pass that is not listed may have been there."
+            yield say(
+                "Of the {due} passes due in the last 60 days {listed} are listed: a catalogue has gaps, and a pass that is not "
+                "listed may have been there.",
+                due=len(self.told),
+                listed=len(self.told) - missing,
             )
 
     def _newest(self) -> str:
         look = self.look_of(self.last)
-        begins = f"The newest pass that is listed, {utc(self.last.at)} by {self.last.platform},"
+        parts = {"when": utc(self.last.at), "by": self.last.platform}
         if look is None or look.exposure is None:
-            return f"{begins} was not read yet."
-        tile = "" if look.exposure_parts.get("cloud_of") == "site" else ", by the cloud of its tile of 110 km"
-        hidden = "" if look.assessable else ": it was there, under cloud"
-        return f"{begins} showed {look.exposure:.0%} of the site clear{tile}{hidden}."
+            return say("The newest pass that is listed, {when} by {by}, was not read yet.", **parts)
+        parts["share"] = percent(look.exposure)
+        shown = (
+            say("The newest pass that is listed, {when} by {by}, showed {share} of the site clear", **parts)
+            if look.exposure_parts.get("cloud_of") == "site"
+            else say(
+                "The newest pass that is listed, {when} by {by}, showed {share} of the site clear, by the cloud of its tile of 110 km",
+                **parts,
+            )
+        )
+        if look.assessable:
+            return say("{said}.", said=shown)
+        return say("{said}: it was there, under cloud.", said=shown)

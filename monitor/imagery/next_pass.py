@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from alerts.words import utc
 from db.records import Scene
+from db.said import joined, say
 from monitor.imagery.looks import PASS_EXPOSURE_GATE
 
 PASS_WINDOW = timedelta(days=60)
@@ -69,11 +70,16 @@ def next_passes(scenes: Iterable[Scene], now: datetime) -> list[NextPass]:
 def next_pass_sentence(passes: Sequence[NextPass]) -> str:
     """Say in a sentence when the next pass is due, or that nobody can tell."""
     if not passes:
-        return (
-            f"Cannot tell yet when the next pass is due: no usable scene in the last {PASS_WINDOW.days} days."
+        return say(
+            "Cannot tell yet when the next pass is due: no usable scene in the last {days} days.",
+            days=PASS_WINDOW.days,
         )
     first = passes[0]
-    return f"The next pass is due about {utc(first.at)}, {first.basis}. Cloud may hide the site."
+    return say(
+        "The next pass is due about {when}, {basis}. Cloud may hide the site.",
+        when=utc(first.at),
+        basis=first.basis,
+    )
 
 
 def seen_passes(scenes: Iterable[Scene], now: datetime) -> list[SeenPass]:
@@ -101,9 +107,16 @@ def _repeat_days(platform: str) -> int | None:
 def _next(seen: SeenPass, now: datetime) -> NextPass:
     times = (now - seen.at) // seen.repeat + 1
     days = seen.repeat.days
-    after = f"{days} days" if times == 1 else f"{times * days} days ({times} times {days})"
-    by = f"{seen.platform}, {seen.track}" if seen.track else seen.platform
-    return NextPass(seen.platform, seen.at + times * seen.repeat, f"{after} after {utc(seen.at)} by {by}")
+    by = joined(", ", [seen.platform, seen.track]) if seen.track else seen.platform
+    parts = {"days": times * days, "when": utc(seen.at), "by": by}
+    basis = (
+        say("{days} days after {when} by {by}", **parts)
+        if times == 1
+        else say(
+            "{days} days ({times} times {repeat}) after {when} by {by}", times=times, repeat=days, **parts
+        )
+    )
+    return NextPass(seen.platform, seen.at + times * seen.repeat, basis)
 
 
 def _track(scene: Scene) -> str:

@@ -12,6 +12,7 @@ from babel.messages.pofile import write_po
 from alerts.metrics import METRICS
 from alerts.speech import CATALOGUES, ENGLISH_NAME, language_names, read_catalogue
 from db.said import Said
+from monitor.flights.tracks.classes import default_classes
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("db", "alerts", "monitor")
@@ -42,8 +43,18 @@ def all_messages() -> Iterator[Found]:
         yield from template_messages(file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix())
     for metric in METRICS.values():
         for text in (metric.one, metric.many, metric.heading, metric.unknown):
-            if isinstance(text, Said) and text.made[0] == "as":
-                yield Found("metric", (text.made[2],), f"alerts/metrics/{metric.name}.toml", 1)
+            yield from _of_text(text, f"alerts/metrics/{metric.name}.toml")
+    for label in default_classes().labels.values():
+        yield from _of_text(label, "monitor/flights/tracks/classes.toml")
+
+
+def _of_text(text: str, file: str) -> Iterator[Found]:
+    """The message of a word that stands in a file of ours, or of the words in it."""
+    match text.made if isinstance(text, Said) else None:
+        case ["as", str(context), str(message), {}]:
+            yield Found(context, (message,), file, 1)
+        case ["say", _, {"heading": ["as", str(context), str(message), {}]}]:
+            yield Found(context, (message,), file, 1)
 
 
 def python_messages(source: str, file: str) -> Iterator[Found]:
@@ -86,7 +97,12 @@ def _of_call(node: ast.Call, file: str) -> Iterator[Found]:
 
 
 _THEMSELVES = frozenset(
-    {("alerts/words.py", "say_n"), ("alerts/metrics/declaration.py", "say_as"), ("alerts/odds.py", "say")}
+    {
+        ("alerts/words.py", "say_n"),
+        ("alerts/metrics/declaration.py", "say_as"),
+        ("alerts/odds.py", "say"),
+        ("monitor/flights/tracks/classes.py", "say_as"),
+    }
 )
 """Where a message comes from elsewhere, which names it."""
 

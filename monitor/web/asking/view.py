@@ -29,21 +29,21 @@ MOST_VISITS, MOST_LOOKS, MOST_TOTALS = 10_000, 5_000, 1_000
 """So many are counted and ordered at most, the newest; beyond them it is said."""
 _NEWEST_FIRST = "-when"
 _VISIT_COLUMNS = {
-    "Began": "when",
-    "Site": "site",
-    "Aircraft": "aircraft",
-    "State": "state",
-    "Confidence": "confidence",
-    "Counted as": "",
+    say("Began"): "when",
+    say("Site"): "site",
+    say("Aircraft"): "aircraft",
+    say("State"): "state",
+    say("Confidence"): "confidence",
+    say("Counted as"): "",
 }
 _LOOK_COLUMNS = {
-    "When": "when",
-    "Site": "site",
-    "What": "metric",
-    "Which": "subject",
-    "Count": "",
-    "Watched": "",
-    "According to": "",
+    say("When"): "when",
+    say("Site"): "site",
+    say("What"): "metric",
+    say("Which"): "subject",
+    say("Count"): "",
+    say("Watched"): "",
+    say("According to"): "",
 }
 
 
@@ -176,13 +176,13 @@ def _visit_facets(
 ) -> tuple[Facet, ...]:
     kinds = [subject for each in marks for subject in each.subjects]
     return _kept(
-        spot.facet("site", "Site", (each.site_id for each in marks), _named(names)),
-        spot.facet("type", "Type", (each.type_code for each in marks if each.type_code)),
+        spot.facet("site", say("Site"), (each.site_id for each in marks), _named(names)),
+        spot.facet("type", say("Type"), (each.type_code for each in marks if each.type_code)),
         *_kind_facets(spot, kinds, app),
-        spot.facet("status", "State", (each.state for each in marks), lambda state: STATES.get(state, state)  # type: ignore[call-overload]
+        spot.facet("status", say("State"), (each.state for each in marks), lambda state: STATES.get(state, state)  # type: ignore[call-overload]
         ),
         spot.facet("confidence",
-            "Confidence",
+            say("Confidence"),
             (str(least) for each in marks for least in range(2, each.confidence + 1)),
             lambda least: say("4 of 4") if least == "4" else say("at least {n} of 4", n=least),
         ),
@@ -194,9 +194,9 @@ def _kind_facets(spot: AskedPage, kinds: Sequence[str], app: App) -> tuple[Facet
         return [each.removeprefix(prefix) for each in kinds if each.startswith(prefix)]
 
     return (
-        spot.facet("class", "Class", of("class:"), lambda name: capital(app.classes.labels.get(name, name))
+        spot.facet("class", say("Class"), of("class:"), lambda name: capital(app.classes.labels.get(name, name))
         ),
-        spot.facet("operator", "Operator", of("operator:")),
+        spot.facet("operator", say("Operator"), of("operator:")),
     )  # fmt: skip
 
 
@@ -269,14 +269,14 @@ def _look_facets(
     kinds = [key.subject for key, _, _ in ids]
     chosen = {"type", "class", "operator", "subject"} & spot.asked.keys()
     found = [
-        spot.facet("site", "Site", (key.site_id for key, _, _ in ids), _named(names)),
-        spot.facet("metric", "What", (key.metric for key, _, _ in ids), _metric),
+        spot.facet("site", say("Site"), (key.site_id for key, _, _ in ids), _named(names)),
+        spot.facet("metric", say("What"), (key.metric for key, _, _ in ids), _metric),
     ]
     # A count has one subject: a second one would find nothing.
     if not chosen or "subject" in chosen:
-        found.append(spot.facet("subject", "Which", kinds, lambda one: subject_words(one, names)))
+        found.append(spot.facet("subject", say("Which"), kinds, lambda one: subject_words(one, names)))
     elif "type" in chosen:
-        found.append(spot.facet("type", "Type", ()))
+        found.append(spot.facet("type", say("Type"), ()))
     else:
         found += _kind_facets(spot, (), app)
     return _kept(*found)
@@ -311,8 +311,8 @@ def totals_answer(connection: Connection, found: Sequence[SiteTotals], asked: As
     )
     series = [period.series for each in found for period in each.counts.periods]
     facets = _kept(
-        spot.facet("site", "Site", (each.site_id for each in series), _named(names)),
-        spot.facet("metric", "What", (each.metric for each in series), _metric),
+        spot.facet("site", say("Site"), (each.site_id for each in series), _named(names)),
+        spot.facet("metric", say("What"), (each.metric for each in series), _metric),
     )
     return FoundPage(
         rows=shown,

@@ -26,8 +26,8 @@ from monitor.sites import Site
 from monitor.web.views.feed_coverage import RECEPTION_OVER
 
 _HEALTH = {
-    "ok": "works",
-    "failing": "fails",
+    "ok": say("works"),
+    "failing": say("fails"),
     "disabled": say("stopped until a person acts"),
     "unknown": say("not asked yet"),
 }

@@ -23,7 +23,7 @@ from alerts.words import (
     window_words,
 )
 from db.records import Alert, DeclaredBaseline, Evaluation, Evidence, Observation, ObservationKey, Visit
-from db.said import Made, Said, joined, say
+from db.said import Made, Said, joined, say, say_as
 from monitor.flights import words as telling
 from monitor.web.charts.marks import LookKey, look_key
 from monitor.web.views.verdict_words import reasons, verdict_phrase
@@ -198,7 +198,7 @@ def evidence_page(each: Evidence) -> str:
 
 def subject_words(name: str, site_names: Mapping[str, str]) -> str:
     """A subject in words; '' is all of them."""
-    return capital(subject_phrase(name, site_names)) if name else "All"
+    return capital(subject_phrase(name, site_names)) if name else say_as("subjects", "All")
 
 
 def alerted_looks(alerts: Iterable[Alert]) -> dict[LookKey, str]:

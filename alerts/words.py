@@ -9,6 +9,7 @@ from alerts.metrics import metric_named
 from db.records import DeclaredBaseline, Observation, Precision
 from db.records.counts import remark
 from db.said import (
+    Said,
     TimeForm,
     capitalised,
     grouped,
@@ -204,6 +205,11 @@ def looks_behind(n_looks: int | None) -> str:
 def metric_words(metric: str) -> str:
     """A metric as a heading says it."""
     return capital(metric_named(metric).heading)
+
+
+def within_sentence(text: str) -> str:
+    """A heading inside a sentence: in small letters where the language writes its nouns so."""
+    return Said(text.lower(), text.made) if isinstance(text, Said) else text.lower()
 
 
 def rule_words(rule: str) -> str:

@@ -30,7 +30,21 @@ FOREIGN = (
         "Harbour Watch",
         "CSIS Beyond Parallel",
     ),
-    *("Institute of Yards", "Hardly anything ever lands here.", "The town in the middle is not part of the base."),
+    *(
+        "Institute of Yards",
+        "Hardly anything ever lands here.",
+        "The town in the middle is not part of the base.",
+    ),
+    *(
+        "published",
+        "earth-search",
+        "detections-file",
+        "opensky-flights",
+        "flightradar24-flights",
+        "flightradar24-airports",
+    ),
+    *("global-fishing-watch", "log", "invented", "good", "receiver", "as its operator says", "your own"),
+    *("Contains modified Copernicus Sentinel data 2023", "launch_site"),
     *("Covered by tarps.", "Rising, no numbers published.", "Last heard 40 NM away, descending."),
 )
 """Names and words of sources, which stay as they are."""
@@ -148,7 +162,7 @@ def test_the_first_language_that_is_spoken_here_is_taken(wishes: tuple[str, ...]
 
 @pytest.fixture
 def german(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Rig]:
-    with rig(sqlite_engine, tmp_path, channels={"desk": {"kind": "log", "language": "de"}}) as made:
+    with rig(sqlite_engine, tmp_path, channels={"log": {"kind": "log", "language": "de"}}) as made:
         tell_story(made.app)
         made.client.headers["accept-language"] = "de"
         yield made

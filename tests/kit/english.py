@@ -10,6 +10,7 @@ from alerts.speech import read_catalogue
 _WORD = re.compile(r"[A-Za-zÄÖÜäöüß]{2,}")
 _PLACE = re.compile(r"%\(\w+\)s|\{\w+\}")
 _SHOWN = frozenset({"title", "alt", "aria-label", "data-title", "data-hint", "data-label", "data-zoom-in"})
+_EMPTY = frozenset({"meta", "link", "img", "input", "br", "hr", "path", "circle", "line", "rect"})
 _SILENT = frozenset({"script", "style", "pre", "code"})
 # Words that are the same in both languages, of which German messages happen to use none.
 _BOTH = frozenset({"in", "an", "so", "of", "am", "was", "hat", "also", "name", "from"})
@@ -56,6 +57,11 @@ def shown_texts(html: str) -> list[str]:
     return reader.texts
 
 
+def _is_english(attributes: dict[str, str | None]) -> bool:
+    """Whether an element says itself that its words are English, or names sources as their licences want it."""
+    return attributes.get("lang") == "en" or attributes.get("class") == "data"
+
+
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -64,12 +70,15 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note the attributes that are words."""
-        self._silent += tag in _SILENT
-        self.texts += [value for name, value in attrs if name in _SHOWN and value]
+        if tag not in _EMPTY and (self._silent or tag in _SILENT or _is_english(dict(attrs))):
+            self._silent += 1
+        if not self._silent:
+            self.texts += [value for name, value in attrs if name in _SHOWN and value]
 
     def handle_endtag(self, tag: str) -> None:
-        """Hear again what follows scripts."""
-        self._silent -= tag in _SILENT
+        """Hear again what follows."""
+        if self._silent and tag not in _EMPTY:
+            self._silent -= 1
 
     def handle_data(self, data: str) -> None:
         """Note a text."""

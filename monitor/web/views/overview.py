@@ -8,7 +8,7 @@ from typing import Literal
 
 from alerts.attribution import alert_attributions, each_once
 from alerts.incidents.causes import counted_once
-from alerts.words import ago, counted_by, look_count, look_period, metric_words, numbered
+from alerts.words import ago, counted_by, look_count, look_period, metric_words, numbered, within_sentence
 from db.alerts import alerts, newest_by_site, open_alerts
 from db.blindness import open_periods
 from db.causes import causes_of
@@ -100,7 +100,7 @@ class SiteCard:
         """The newest count with what was counted, when and by whom, for a line of a table; '' where there is none."""
         if self.newest is None:
             return ""
-        what = metric_words(self.newest.series.metric).lower()
+        what = within_sentence(metric_words(self.newest.series.metric))
         when = joined(
             ", ", [look_period(self.newest, self.site.timezone.key), ago(self.newest.period_end, now)]
         )

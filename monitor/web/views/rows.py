@@ -184,7 +184,7 @@ def visit_row(visit: Visit, site_names: Mapping[str, str]) -> VisitRow:
         else say("ICAO address {address}", address=visit.icao24.upper()),
         state=telling.visit_state_words(visit),
         confidence=telling.confidence_words(visit),
-        subjects=", ".join(subject_words(each, site_names) for each in visit.subjects),
+        subjects=joined(", ", [subject_words(each, site_names) for each in visit.subjects]),
         evidence=tuple(
             SourceLink(each.text, evidence_page(each) or None) for each in visit.evidence if each.text
         ),

@@ -14,7 +14,7 @@ from db.deliveries import notified_alerts
 from db.engine import Connection
 from db.pages import visit_page
 from db.records import Alert, Note, VisitFilter
-from db.said import say
+from db.said import joined, say
 from monitor.aircraft.listed import CANNOT_FIRE, entries_that_cannot_fire
 from monitor.app import App
 from monitor.reports.sources import visit_attributions
@@ -158,7 +158,7 @@ def _listed(connection: Connection, site: Site, names: Mapping[str, str]) -> Ite
             *([say("listed because: “{reason}”", reason=reason)] if reason else []),
             *([CANNOT_FIRE] if each in mute else []),
         ]
-        yield subject_words(each, names), "; ".join(remarks)
+        yield subject_words(each, names), joined("; ", remarks) if remarks else ""
 
 
 def _chosen(known: list[Topic], asked: PanelQuery) -> Topic | None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from db.said import Said, grouped, joined, made_of_text, message, numeral, say, say_as
+from db.said import Said, chained, grouped, made_of_text, message, numeral, phrase, phrase_as
 
 
 class _UnitWords(NamedTuple):
@@ -13,12 +13,12 @@ class _UnitWords(NamedTuple):
 
 
 _UNITS: Mapping[str, _UnitWords] = {
-    "look": _UnitWords(say("look"), say("looks")),
-    "day": _UnitWords(say_as("unit", "day"), say("days")),
-    "week": _UnitWords(say("week"), say("weeks")),
-    "comparison": _UnitWords(say("comparison"), say("comparisons")),
-    "stretch of looks": _UnitWords(say("stretch of looks"), say("stretches of looks")),
-    "series": _UnitWords(say_as("unit", "series"), say_as("units", "series")),
+    "look": _UnitWords(phrase("look"), phrase("looks")),
+    "day": _UnitWords(phrase_as("unit", "day"), phrase("days")),
+    "week": _UnitWords(phrase("week"), phrase("weeks")),
+    "comparison": _UnitWords(phrase("comparison"), phrase("comparisons")),
+    "stretch of looks": _UnitWords(phrase("stretch of looks"), phrase("stretches of looks")),
+    "series": _UnitWords(phrase_as("unit", "series"), phrase_as("units", "series")),
 }
 
 
@@ -30,12 +30,12 @@ class Frequency(NamedTuple):
 
 
 FREQUENCIES = (
-    Frequency(0.5, say("as a rule")),
-    Frequency(0.1, say("often")),
-    Frequency(0.01, say("now and then")),
-    Frequency(0.001, say("seldom")),
-    Frequency(0.0001, say("rarely")),
-    Frequency(0.0, say("very rarely")),
+    Frequency(0.5, phrase("as a rule")),
+    Frequency(0.1, phrase("often")),
+    Frequency(0.01, phrase("now and then")),
+    Frequency(0.001, phrase("seldom")),
+    Frequency(0.0001, phrase("rarely")),
+    Frequency(0.0, phrase("very rarely")),
 )
 """The steps, from what is ordinary to what hardly comes; each a tenth of the one above, as for side effects of medicines."""
 LEAST_CHANCE = 1e-6
@@ -61,21 +61,21 @@ def one_in(chance: float, unit: str = "look") -> str:
     """A chance as a figure that never says more than is true: `about 1 look in 45`, `at least every second look`."""
     words = _UNITS[unit]
     if chance >= 1.0:
-        return say("every {unit}", unit=words.one)
+        return phrase("every {unit}", unit=words.one)
     if chance >= _NEARLY_ALWAYS:
-        return say("nearly every {unit}", unit=words.one)
+        return phrase("nearly every {unit}", unit=words.one)
     if chance >= _HALF:
-        return say("at least every second {unit}", unit=words.one)
-    return say("about {one_in}", one_in=_one_in(words, 1.0 / max(chance, LEAST_CHANCE)))
+        return phrase("at least every second {unit}", unit=words.one)
+    return phrase("about {one_in}", one_in=_one_in(words, 1.0 / max(chance, LEAST_CHANCE)))
 
 
 def rarer_than(chance: float, unit: str = "look") -> str:
     """A chance that is the most it may be: `less than 1 day in 7,300`."""
-    return say("less than {one_in}", one_in=_one_in(_UNITS[unit], 1.0 / chance))
+    return phrase("less than {one_in}", one_in=_one_in(_UNITS[unit], 1.0 / chance))
 
 
 def _one_in(words: "_UnitWords", number: float) -> str:
-    return say("1 {unit} in {number}", unit=words.one, number=_large(number))
+    return phrase("1 {unit} in {number}", unit=words.one, number=_large(number))
 
 
 def odds(chance: float, unit: str = "look", n: int | None = None) -> str:
@@ -86,16 +86,16 @@ def odds(chance: float, unit: str = "look", n: int | None = None) -> str:
     """
     least = supported_chance(n)
     if chance >= least * (1 - _ROUNDING):
-        return joined(", ", [frequency_word(chance), one_in(chance, unit)])
+        return chained(", ", [frequency_word(chance), one_in(chance, unit)])
     words = _UNITS[unit]
     if n == 0:
-        return say("not known, as there was no earlier {unit}", unit=words.one)
-    figure = joined(", ", [frequency_word(math.nextafter(least, 0.0)), rarer_than(least, unit)])
+        return phrase("not known, as there was no earlier {unit}", unit=words.one)
+    figure = chained(", ", [frequency_word(math.nextafter(least, 0.0)), rarer_than(least, unit)])
     if n is None:
         return figure
     if n == 1:
-        return say("{figure} (1 earlier {unit} says no more)", figure=figure, unit=words.one)
-    return say("{figure} ({n} earlier {units} say no more)", figure=figure, n=grouped(n), units=words.many)
+        return phrase("{figure} (1 earlier {unit} says no more)", figure=figure, unit=words.one)
+    return phrase("{figure} ({n} earlier {units} say no more)", figure=figure, n=grouped(n), units=words.many)
 
 
 def without_odds(reason: str, words: str) -> str:
@@ -109,7 +109,7 @@ def without_odds(reason: str, words: str) -> str:
 
 def told_by_chance(told: str, so_many: str, by_chance: str) -> str:
     """A rule's sentence that ends with how often it comes by chance; `without_odds` takes that part off again."""
-    return say(_BY_CHANCE, told=told, so_many=so_many, odds=by_chance)
+    return phrase(_BY_CHANCE, told=told, so_many=so_many, odds=by_chance)
 
 
 def _without_last_part(reason: Said, words: str) -> str:
@@ -127,13 +127,15 @@ _BY_CHANCE = message("{told}; {so_many} by chance: {odds}.")
 def times_a_year(rate: float) -> str:
     """How often at most, at a rate a year: `at most once in 12 years`, `up to 3 times a year`; a rate of 0 is never."""
     if rate <= 0:
-        return say("never")
+        return phrase("never")
     years = 1.0 / rate * (1 + _ROUNDING)
     if years >= 2:  # noqa: PLR2004 - the first plural
-        return say("at most once in {years} years", years=_large(years))
+        return phrase("at most once in {years} years", years=_large(years))
     times = math.ceil(rate - _ROUNDING)
     return (
-        say("at most once a year") if times <= 1 else say("up to {times} times a year", times=grouped(times))
+        phrase("at most once a year")
+        if times <= 1
+        else phrase("up to {times} times a year", times=grouped(times))
     )
 
 
@@ -146,7 +148,7 @@ def _large(number: float) -> str:
     if whole < 1 / LEAST_CHANCE:
         return grouped(whole)
     return (
-        say("a million")
+        phrase("a million")
         if whole == 1 / LEAST_CHANCE
-        else say("{number} million", number=numeral(f"{whole / 1e6:g}"))
+        else phrase("{number} million", number=numeral(f"{whole / 1e6:g}"))
     )

@@ -4,6 +4,7 @@ The catalogues are the `.po` files beside `alerts/catalogues/`, read once: nothi
 all of them. What a catalogue does not have is said in English.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ CATALOGUES = Path(__file__).parent / "catalogues"
 ENGLISH_NAME = "en"
 _PLURALS = ("zero", "one", "two", "few", "many", "other")
 _Parts = Mapping[str, Made | str]
+_PLACE = re.compile(r"%\(\w+\)s|\{\w+\}")
 _Key = tuple[str | None, str]
 
 
@@ -156,9 +158,15 @@ def speech_of(language: str) -> Speech:
             continue
         one = each.id if isinstance(each.id, str) else each.id[0]
         said = each.string if isinstance(each.string, str) else tuple(each.string or ())
-        if said and all(said):
+        # What has other places than its message would break a page: better English.
+        if said and all(said) and _places(said) == _places(each.id):
             messages[each.context or None, one] = said
     return Speech(language, locale, messages, catalogue_plural(locale))
+
+
+def _places(text: str | Sequence[str]) -> set[str]:
+    forms = [text] if isinstance(text, str) else text
+    return {place for form in forms for place in _PLACE.findall(form)}
 
 
 def read_catalogue(language: str) -> Catalog:

@@ -9,35 +9,35 @@ from alerts.metrics import metric_named
 from db.records import DeclaredBaseline, Observation, Precision
 from db.records.counts import remark
 from db.said import (
+    MomentForm,
     Said,
-    TimeForm,
     capitalised,
+    chained,
     grouped,
-    joined,
     listing,
     moment,
     numeral,
     percent,
-    say,
-    say_as,
-    say_n,
+    phrase,
+    phrase_as,
+    phrase_n,
 )
 
 QUALIFIERS = {"=": "", "~=": "~", ">=": "≥", "<=": "≤"}
 """What is known of a count's exactness, as the sign that a chart has room for."""
 _CLASSES = {
-    "vip_military": say("military VIP aircraft"),
-    "vip": say("VIP aircraft"),
-    "military": say("military aircraft"),
-    "state": say("state aircraft"),
-    "government": say("government aircraft"),
-    "government_kp": say("North Korean government aircraft"),
-    "air_koryo": say("Air Koryo aircraft"),
-    "transport": say("heavy transport aircraft"),
-    "tanker": say("tanker aircraft"),
-    "cargo": say("freighters"),
-    "kinzhal_carrier": say("carrier of the Kinzhal system"),
-    "dark": say("ships without a transponder signal"),
+    "vip_military": phrase("military VIP aircraft"),
+    "vip": phrase("VIP aircraft"),
+    "military": phrase("military aircraft"),
+    "state": phrase("state aircraft"),
+    "government": phrase("government aircraft"),
+    "government_kp": phrase("North Korean government aircraft"),
+    "air_koryo": phrase("Air Koryo aircraft"),
+    "transport": phrase("heavy transport aircraft"),
+    "tanker": phrase("tanker aircraft"),
+    "cargo": phrase("freighters"),
+    "kinzhal_carrier": phrase("carrier of the Kinzhal system"),
+    "dark": phrase("ships without a transponder signal"),
 }
 _LENGTHS = (
     (timedelta(days=730), timedelta(days=365.25), "year"),
@@ -46,19 +46,19 @@ _LENGTHS = (
     (timedelta(hours=2), timedelta(hours=1), "hour"),
 )
 _RULES = {
-    "absence": say("absence"),
-    "ears_c1": say("ears c1"),
-    "ears_c2": say("ears c2"),
-    "ears_c3": say("ears c3"),
-    "farrington": say("farrington"),
-    "first_ever": say("first ever"),
-    "first_since": say("first since"),
-    "rate_change": say("rate change"),
-    "record": say("record"),
-    "several": say("several"),
-    "step": say("step"),
-    "tail": say("tail"),
-    "watchlist": say("watchlist"),
+    "absence": phrase("absence"),
+    "ears_c1": phrase("ears c1"),
+    "ears_c2": phrase("ears c2"),
+    "ears_c3": phrase("ears c3"),
+    "farrington": phrase("farrington"),
+    "first_ever": phrase("first ever"),
+    "first_since": phrase("first since"),
+    "rate_change": phrase("rate change"),
+    "record": phrase("record"),
+    "several": phrase("several"),
+    "step": phrase("step"),
+    "tail": phrase("tail"),
+    "watchlist": phrase("watchlist"),
 }
 _HUNDREDTH = 0.01
 _HOURS_FROM = 1.5
@@ -89,55 +89,55 @@ def rounded_number(value: float) -> str:
 def times_words(ratio: float) -> str:
     """How many times a number is another, without powers of ten: `3.6 times`, `twice`, `less than a hundredth of`."""
     if ratio < _HUNDREDTH:
-        return say("less than a hundredth of")
+        return phrase("less than a hundredth of")
     said = rounded_number(ratio)
     match str(said):
         case "1":
-            return say("the same as")
+            return phrase("the same as")
         case "2":
-            return say("twice")
-    return say("{ratio} times", ratio=said)
+            return phrase("twice")
+    return phrase("{ratio} times", ratio=said)
 
 
 def numbered(number: float, noun: str, nouns: str = "") -> str:
     """A whole number with its noun, which stands here as it is: `1 look`, `1,204 looks`."""
     # What extracts messages knows this function, and makes the same of its nouns.
-    return say_n(f"{{n}} {noun}", f"{{n}} {nouns or f'{noun}s'}", number)
+    return phrase_n(f"{{n}} {noun}", f"{{n}} {nouns or f'{noun}s'}", number)
 
 
 def count_words(value: float, qualifier: str = "=", metric: str = "") -> str:
     """A count with its qualifier, and what was counted: `about 73`, `at least 1 railcar`."""
     number = digits(value)
     counted = (
-        say("{number} {noun}", number=number, noun=metric_named(metric).noun(value)) if metric else number
+        phrase("{number} {noun}", number=number, noun=metric_named(metric).noun(value)) if metric else number
     )
     match qualifier:
         case "~=":
-            return say("about {count}", count=counted)
+            return phrase("about {count}", count=counted)
         case ">=":
-            return say("at least {count}", count=counted)
+            return phrase("at least {count}", count=counted)
         case "<=":
-            return say("at most {count}", count=counted)
+            return phrase("at most {count}", count=counted)
     return counted
 
 
 def count_label(look: Observation) -> str:
     """A count as short as a label in a chart must be: `≥70`."""
-    return "" if look.value is None else joined("", [QUALIFIERS[look.qualifier], digits(look.value)])
+    return "" if look.value is None else chained("", [QUALIFIERS[look.qualifier], digits(look.value)])
 
 
 def look_count(look: Observation) -> str:
     """The count of a look, or that there is none."""
     if look.assessable is False:
-        return say("not assessable")
-    return say("no count") if look.value is None else count_words(look.value, look.qualifier)
+        return phrase("not assessable")
+    return phrase("no count") if look.value is None else count_words(look.value, look.qualifier)
 
 
 def placed_words(look: Observation, place: str, zone: str) -> str:
     """A look with where it stands among the earlier ones: `150 railcars on 2025-04-07: between the 73 of …`."""
     count = count_words(look.value or 0.0, look.qualifier, look.series.metric)
     when = when_words(look.period_start, look.period_end, look.precision, zone)
-    return say("{count} {when}: {place}.", count=capital(count), when=when, place=place)
+    return phrase("{count} {when}: {place}.", count=capital(count), when=when, place=place)
 
 
 def look_status(look: Observation) -> str:
@@ -145,42 +145,46 @@ def look_status(look: Observation) -> str:
     if look.assessable is False:
         cloud = look.exposure_parts.get("cloud_fraction")
         why = (
-            say("cloud {share}", share=percent(cloud))
+            phrase("cloud {share}", share=percent(cloud))
             if cloud
             else quoted_note(remark(look.note).rstrip("."), look.publisher, look.via)
         )
-        said = say("not assessable: {why}", why=why) if why else say("not assessable")
+        said = phrase("not assessable: {why}", why=why) if why else phrase("not assessable")
     elif look.value is None:
-        said = say("no count")
+        said = phrase("no count")
     else:
-        said = say("none seen") if look.value == 0 else say("counted")
-    running = [] if look.closed else [say("period still running")]
-    return joined(", ", [said, *running, *([say("announced")] if look.announced else [])])
+        said = phrase("none seen") if look.value == 0 else phrase("counted")
+    running = [] if look.closed else [phrase("period still running")]
+    return chained(", ", [said, *running, *([phrase("announced")] if look.announced else [])])
 
 
 def hidden_by(look: Observation) -> str:
     """What kept a look from being assessable; '' where nobody said."""
     parts = look.exposure_parts
     if "cloud_fraction" in parts or "clear" in parts or "covered" in parts:
-        return say("outside the picture") if parts.get("covered", 1) < parts.get("clear", 1) else say("cloud")
+        return (
+            phrase("outside the picture")
+            if parts.get("covered", 1) < parts.get("clear", 1)
+            else phrase("cloud")
+        )
     by_radio = not look.publisher and look.series.procedure.startswith("adsb")
-    return say("too little radio coverage") if by_radio and look.precision == "day" else ""
+    return phrase("too little radio coverage") if by_radio and look.precision == "day" else ""
 
 
 def interval_words(low: float | None, high: float | None) -> str:
     """The bounds of a count: `3 to 5`, `from 3`, `up to 5`; '' where none is known."""
     if low is None:
-        return "" if high is None else say("up to {high}", high=digits(high))
+        return "" if high is None else phrase("up to {high}", high=digits(high))
     return (
-        say("from {low}", low=digits(low))
+        phrase("from {low}", low=digits(low))
         if high is None
-        else say("{low} to {high}", low=digits(low), high=digits(high))
+        else phrase("{low} to {high}", low=digits(low), high=digits(high))
     )
 
 
 def exposure_words(share: float | None) -> str:
     """The share of a period or area that was really observed."""
-    return say("unknown") if share is None else percent(share)
+    return phrase("unknown") if share is None else percent(share)
 
 
 def statement_words(declared: DeclaredBaseline) -> str:
@@ -189,17 +193,17 @@ def statement_words(declared: DeclaredBaseline) -> str:
     many = metric_named(declared.series.metric).many
     match declared.statistic:
         case "max":
-            return say("at most {value} {many}", value=value, many=many)
+            return phrase("at most {value} {many}", value=value, many=many)
         case "none_before":
-            return say("no {many} before", many=many)
+            return phrase("no {many} before", many=many)
         case "last_seen":
-            return say("last seen then")
-    return say("seen in {value} of {looks}", value=value, looks=numbered(declared.n_looks or 0, "look"))
+            return phrase("last seen then")
+    return phrase("seen in {value} of {looks}", value=value, looks=numbered(declared.n_looks or 0, "look"))
 
 
 def looks_behind(n_looks: int | None) -> str:
     """How many looks stand behind a declared baseline, or that nobody said."""
-    return numbered(n_looks, "look") if n_looks else say("number of looks not published")
+    return numbered(n_looks, "look") if n_looks else phrase("number of looks not published")
 
 
 def metric_words(metric: str) -> str:
@@ -226,17 +230,17 @@ def subject_phrase(name: str, site_names: Mapping[str, str] | None = None) -> st
         case "type" | "ship" | "train":
             return rest
         case "link":
-            return say("traffic with {site}", site=(site_names or {}).get(rest, rest))
+            return phrase("traffic with {site}", site=(site_names or {}).get(rest, rest))
         case "operator":
-            return say("operator {name}", name=rest)
+            return phrase("operator {name}", name=rest)
         case "icao24":
-            return say("aircraft with ICAO address {address}", address=rest.upper())
+            return phrase("aircraft with ICAO address {address}", address=rest.upper())
     return f"{prefix} {rest}".strip()
 
 
 def named(publisher: str) -> str:
     """Who says it, or that nobody is named."""
-    return publisher or say("an unnamed source")
+    return publisher or phrase("an unnamed source")
 
 
 def source_words(publisher: str, via: str) -> str:
@@ -278,12 +282,12 @@ def _quoted_words(text: str, lead: str) -> str | None:
 def own_count(procedure: str, data_from: Sequence[str]) -> str:
     """Who counted where no publisher did, and from whose data."""
     if data_from:
-        return say(
+        return phrase(
             "counted by sitewatch ({procedure}) from {sources}",
             procedure=procedure,
             sources=listed(data_from),
         )
-    return say("counted by sitewatch ({procedure})", procedure=procedure)
+    return phrase("counted by sitewatch ({procedure})", procedure=procedure)
 
 
 def counted_by(look: Observation) -> str:
@@ -293,12 +297,12 @@ def counted_by(look: Observation) -> str:
 
 def utc(at: datetime) -> str:
     """A moment in UTC: `2023-10-05 09:24 UTC`."""
-    return say("{time} UTC", time=moment(f"{at.astimezone(UTC):%Y-%m-%d %H:%M}", at, "UTC", "minute"))
+    return phrase("{time} UTC", time=moment(f"{at.astimezone(UTC):%Y-%m-%d %H:%M}", at, "UTC", "minute"))
 
 
 def utc_seconds(at: datetime) -> str:
     """A moment in UTC to the second, as evidence gives it."""
-    return say("{time} UTC", time=moment(f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", at, "UTC", "second"))
+    return phrase("{time} UTC", time=moment(f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", at, "UTC", "second"))
 
 
 def local_day(at: datetime | str, zone: str) -> str:
@@ -323,12 +327,12 @@ def undated_words(number: int, *, kept: bool = True) -> str:
     if not number:
         return ""
     if not kept:
-        return say_n(
+        return phrase_n(
             "1 published statement has no known date of publication, and was left out.",
             "{n} published statements have no known date of publication, and were left out.",
             number,
         )
-    return say_n(
+    return phrase_n(
         "1 published statement has no known date of publication: each is taken as known from the end of its period, the earliest "
         "possible, and may have been known later.",
         "{n} published statements have no known date of publication: each is taken as known from the end of its period, the earliest "
@@ -339,7 +343,7 @@ def undated_words(number: int, *, kept: bool = True) -> str:
 
 def known_words(said: str, *, undated: bool) -> str:
     """When something was knowable, as said, or that this is only the earliest."""
-    return say("not known, at the earliest {said}", said=said) if undated else said
+    return phrase("not known, at the earliest {said}", said=said) if undated else said
 
 
 def known_since(at: datetime, zone: str) -> str:
@@ -374,7 +378,7 @@ class _Span(NamedTuple):
 
 
 def _spanned(span: _Span) -> str:
-    return say("{begins} to {ends}", begins=span.begins, ends=span.ends) if span.ends else span.begins
+    return phrase("{begins} to {ends}", begins=span.begins, ends=span.ends) if span.ends else span.begins
 
 
 def _period(
@@ -393,7 +397,7 @@ def _period(
         if not site_clock:
             return _times(start, end, precision)
         form, sort = ("%Y-%m-%d %H h", "hour") if precision == "hour" else ("%Y-%m-%d %H:%M", "minute")
-    begins, ends = (moment(f"{each:{form}}", each, zone, cast(TimeForm, sort)) for each in (first, last))
+    begins, ends = (moment(f"{each:{form}}", each, zone, cast(MomentForm, sort)) for each in (first, last))
     return _Span(begins, "" if begins == ends else ends)
 
 
@@ -430,13 +434,13 @@ def when_words(start: datetime, end: datetime, precision: Precision, zone: str) 
     """A period with the word that a sentence needs: `on 2023-10-05`, `on 2023-10-05 at 01:24 UTC`, `in June 2019`."""
     span = _period(start, end, precision, zone, month_names=True, site_clock=False)
     if span.ends:
-        return say("from {begins} to {ends}", begins=span.begins, ends=span.ends)
+        return phrase("from {begins} to {ends}", begins=span.begins, ends=span.ends)
     if precision == "month":
-        return say("in {month}", month=span.begins)
+        return phrase("in {month}", month=span.begins)
     if precision in {"day", "window"} and " " not in span.begins:
-        return say("on {day}", day=span.begins)
+        return phrase("on {day}", day=span.begins)
     at = start.astimezone(UTC)
-    return say(
+    return phrase(
         "on {day} at {time} UTC", day=moment(f"{at:%Y-%m-%d}", start, "UTC", "day"), time=f"{at:%H:%M}"
     )
 
@@ -468,7 +472,7 @@ def measured_duration(length: timedelta) -> str:
     if hours < _HOURS_FROM:
         return numbered(round(hours * 60), "minute")
     if hours < _WHOLE_HOURS_FROM:
-        return say("{number} hours", number=numeral(f"{hours:.1f}"))
+        return phrase("{number} hours", number=numeral(f"{hours:.1f}"))
     return numbered(round(hours), "hour") if hours < _DAYS_FROM else numbered(round(hours / 24), "day")
 
 
@@ -476,7 +480,7 @@ def ago(at: datetime, now: datetime) -> str:
     """How long ago, in the largest unit that says enough: `3 minutes ago`."""
     length = now - at
     if length < timedelta(minutes=1):
-        return say("just now")
+        return phrase("just now")
     for least, unit, name in _LENGTHS:
         if length >= least:
             return _long_ago(round(length / unit), name)
@@ -486,14 +490,14 @@ def ago(at: datetime, now: datetime) -> str:
 def _long_ago(number: int, unit: str) -> str:
     match unit:
         case "year":
-            return say_n("{n} year ago", "{n} years ago", number)
+            return phrase_n("{n} year ago", "{n} years ago", number)
         case "month":
-            return say_n("{n} month ago", "{n} months ago", number)
+            return phrase_n("{n} month ago", "{n} months ago", number)
         case "day":
-            return say_n("{n} day ago", "{n} days ago", number)
+            return phrase_n("{n} day ago", "{n} days ago", number)
         case "hour":
-            return say_n("{n} hour ago", "{n} hours ago", number)
-    return say_n("{n} minute ago", "{n} minutes ago", number)
+            return phrase_n("{n} hour ago", "{n} hours ago", number)
+    return phrase_n("{n} minute ago", "{n} minutes ago", number)
 
 
 def every(seconds: int) -> str:
@@ -505,10 +509,10 @@ def every(seconds: int) -> str:
 
 
 _EVERY = {
-    "day": say_as("every", "day"),
-    "hour": say_as("every", "hour"),
-    "minute": say_as("every", "minute"),
-    "second": say_as("every", "second"),
+    "day": phrase_as("every", "day"),
+    "hour": phrase_as("every", "hour"),
+    "minute": phrase_as("every", "minute"),
+    "second": phrase_as("every", "second"),
 }
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from db.keys import holds, key_table, with_keys
 from db.records import Alert, AlertEvent, AlertFilter, JsonMapping, ObservationKey, SeriesKey
-from db.said import TOLD, packed, say
+from db.said import TOLD_TEXT, packed_texts, phrase
 from db.schema import alert, alert_event, silence
 from db.schema.types import UtcDateTime
 
@@ -75,7 +75,7 @@ def append_event(connection: Connection, event: AlertEvent) -> None:
             "revision": key.revision if key else None,
             "visit_id": event.visit_id,
             "visit_version": event.visit_version,
-            "details": {**event.details, TOLD: event.reason, **kept},
+            "details": {**event.details, TOLD_TEXT: event.reason, **kept},
             "recorded_at": event.recorded_at,
         },
     )
@@ -260,7 +260,7 @@ def acknowledge(connection: Connection, alert_id: str, by: str, now: datetime) -
         return record
     seen = replace(record, acknowledged_at=now, acknowledged_by=by, events=record.events + 1)
     event = AlertEvent(
-        alert_id, seen.events, "acknowledged", now, now, say("Acknowledged by {name}.", name=by)
+        alert_id, seen.events, "acknowledged", now, now, phrase("Acknowledged by {name}.", name=by)
     )
     append_event(connection, event)
     update_alert(connection, seen)
@@ -295,7 +295,7 @@ def forget_earlier_states(connection: Connection, recorded_before: datetime) -> 
 def _plain_row(record: Alert) -> dict[str, Any]:
     """The row in JSON types; a time is its microseconds since 1970, as `db.late` reads it."""
     return {
-        name: (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else packed(value)
+        name: (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else packed_texts(value)
         for name, value in _alert_row(record).items()
     }
 
@@ -304,7 +304,7 @@ def _alert_row(record: Alert) -> dict[str, Any]:
     row = asdict(record)
     row["subjects"], row["rules"] = list(record.subjects), list(record.rules)
     # The column has room for the words alone; how they were made stands with the details.
-    row["details"] = {**record.details, TOLD: record.headline}
+    row["details"] = {**record.details, TOLD_TEXT: record.headline}
     return row
 
 
@@ -326,8 +326,8 @@ def _alert(row: Row[Any]) -> Alert:
 
 def _untold(details: JsonMapping, words: str) -> tuple[JsonMapping, str]:
     """Details without the text that stood with them, and that text where it is the same as the column's."""
-    told = details.get(TOLD)
-    left = {name: value for name, value in details.items() if name not in {TOLD, BEFORE}}
+    told = details.get(TOLD_TEXT)
+    left = {name: value for name, value in details.items() if name not in {TOLD_TEXT, BEFORE}}
     return left, told if told == words else words
 
 

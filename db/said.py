@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 Made = list[Any]
 """How a text was made, in JSON types: the sort of it, then what that needs; the texts inside are `Made` or plain."""
-TimeForm = Literal[
+MomentForm = Literal[
     "day",
     "short_day",
     "day_month",
@@ -25,7 +25,7 @@ TimeForm = Literal[
     "second",
     "clock_day",
 ]
-TOLD = "told"
+TOLD_TEXT = "told"
 """Where stored details keep a text that has a column of its own, which has room for its words alone."""
 _KEY = "said"
 """Where stored JSON keeps how the texts in it were made, by their English words."""
@@ -53,8 +53,8 @@ class Said(str):
         return self
 
 
-def say(message: str, /, **parts: object) -> str:
-    """A message with its parts in the places that their names have: `say("{count} at {site}", count=…, site=…)`.
+def phrase(message: str, /, **parts: object) -> str:
+    """A message with its parts in the places that their names have: `phrase("{count} at {site}", count=…, site=…)`.
 
     The message stands here as it is, not put together: so the catalogues find it.
     """
@@ -66,13 +66,13 @@ def message(text: str) -> str:
     return text
 
 
-def say_as(context: str, message: str, /, **parts: object) -> str:
-    """As `say`, for a word that other languages have several of: `context` says which is meant."""
+def phrase_as(context: str, message: str, /, **parts: object) -> str:
+    """As `phrase`, for a word that other languages have several of: `context` says which is meant."""
     return Said(message.format(**parts) if parts else message, ["as", context, message, _kept(parts)])
 
 
-def say_n(one: str, many: str, number: float, /, **parts: object) -> str:
-    """As `say`, in the form that a number wants; it stands in the message as `{n}`."""
+def phrase_n(one: str, many: str, number: float, /, **parts: object) -> str:
+    """As `phrase`, in the form that a number wants; it stands in the message as `{n}`."""
     values = {"n": grouped(number), **parts}
     form = one if number == 1 else many
     return Said(form.format(**values), ["n", one, many, number, _kept(values)])
@@ -94,12 +94,12 @@ def percent(share: float, digits: int = 0) -> str:
     return Said(english, ["percent", english])
 
 
-def moment(english: str, at: datetime, zone: str, form: TimeForm) -> str:
+def moment(english: str, at: datetime, zone: str, form: MomentForm) -> str:
     """A moment as `english` writes it; other languages write it from the moment, the zone and the form."""
     return Said(english, ["time", at.isoformat(), zone, form])
 
 
-def joined(between: str, parts: Sequence[str]) -> str:
+def chained(between: str, parts: Sequence[str]) -> str:
     """Texts one after the other, with the same between them in every language."""
     return Said(between.join(parts), ["join", between, [made_of_text(each) for each in parts]])
 
@@ -107,7 +107,7 @@ def joined(between: str, parts: Sequence[str]) -> str:
 def spaced(sentences: Iterable[str]) -> str:
     """Sentences one after the other; those that are '' are left out, and '' where none is left."""
     told = [each for each in sentences if each]
-    return joined(" ", told) if len(told) > 1 else told[0] if told else ""
+    return chained(" ", told) if len(told) > 1 else told[0] if told else ""
 
 
 def listing(parts: Sequence[str]) -> str:
@@ -132,7 +132,7 @@ def _kept(parts: Mapping[str, object]) -> dict[str, Made | str]:
     return {name: made_of_text(each if isinstance(each, str) else str(each)) for name, each in parts.items()}
 
 
-def packed(value: Any) -> Any:
+def packed_texts(value: Any) -> Any:
     """A JSON object as it is stored: with how the texts in it were made beside them."""
     if not isinstance(value, Mapping):
         return value
@@ -140,8 +140,8 @@ def packed(value: Any) -> Any:
     return {**value, _KEY: {**value.get(_KEY, {}), **known}} if known else value
 
 
-def unpacked(value: Any) -> Any:
-    """What `packed` was given: the texts of a stored JSON object know again how they were made."""
+def unpacked_texts(value: Any) -> Any:
+    """What `packed_texts` was given: the texts of a stored JSON object know again how they were made."""
     if not isinstance(value, Mapping) or not (known := value.get(_KEY)):
         return value
     return {name: _revived(each, known) for name, each in value.items() if name != _KEY}

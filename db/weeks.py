@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, case, func, select
 
 from db.imports import released
 from db.records import JsonMapping
-from db.said import TOLD, moment, say
+from db.said import TOLD_TEXT, moment, phrase
 from db.schema import SERIES_KEY, evaluation, observation, poll, shared_cause, shared_cause_alert
 from db.schema import alert as alert_table
 
@@ -113,12 +113,12 @@ def _opened(connection: Connection, since: datetime, until: datetime) -> list[st
     )
     told: dict[str, str] = {}
     for number, (headline, details, cause_id) in enumerate(connection.execute(query)):
-        told.setdefault(cause_id or f"alert {number}", details.get(TOLD, headline))
+        told.setdefault(cause_id or f"alert {number}", details.get(TOLD_TEXT, headline))
     newest = shared_cause.c
     causes = select(newest.id, newest.headline, newest.details).where(newest.id.in_(told))
     # In order, so that the newest revision has the last word.
     for cause_id, headline, details in connection.execute(causes.order_by(newest.revision)):
-        told[cause_id] = details.get(TOLD, headline)
+        told[cause_id] = details.get(TOLD_TEXT, headline)
     return list(told.values())
 
 
@@ -187,4 +187,4 @@ def _placed(connection: Connection, since: datetime, until: datetime) -> list[st
 def _of_site(row: Any, reason: str) -> str:
     start: datetime = row.period_start
     day = moment(f"{start:%Y-%m-%d}", start, "UTC", "day")
-    return say("{site}, {day}: {reason}", site=row.site_id, day=day, reason=reason)
+    return phrase("{site}, {day}: {reason}", site=row.site_id, day=day, reason=reason)

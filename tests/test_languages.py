@@ -9,13 +9,27 @@ import pytest
 from babel.messages.catalog import Message as Entry
 from sqlalchemy import Engine
 
+from alerts.channels import Message
+from alerts.delivery.blindness import notify_blindness, notify_low_disk
+from alerts.delivery.compose import compose_within
+from alerts.delivery.digest import enqueue_weekly_digest
+from alerts.delivery.notices import compose_notice, notify_failing_channel, notify_undelivered
+from alerts.delivery.spoken import spoken
 from alerts.speech import ENGLISH, ENGLISH_NAME, chosen_language, language_names, read_catalogue, speech_of
 from alerts.words import count_words, digits, duration, local_day, month_words, numbered, utc, when_words
-from db.said import joined, packed, say, say_n, unpacked
-from tests.kit.builders import at
+from db.alerts import alert_events, alerts
+from db.channel_states import ChannelState
+from db.deliveries import deliveries
+from db.engine import reading, writing
+from db.observations import record_observations
+from db.records import Delivery
+from db.said import chained, packed_texts, phrase, phrase_n, unpacked_texts
+from monitor import pipeline
+from monitor.web.views.message_previews import delivery_of
+from tests.kit.builders import at, look
 from tests.kit.catalogues import NotFoundError, all_messages, collected, python_messages
 from tests.kit.english import english_in, shown_texts
-from tests.kit.web_rig import Rig, rig, tell_story
+from tests.kit.web_rig import NOW, Rig, containers, rig, tell_story
 
 OTHERS = [each for each in language_names() if each != ENGLISH_NAME]
 PLACE = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
@@ -98,8 +112,8 @@ def test_what_is_translated_has_the_places_of_the_message(language: str) -> None
 
 
 def test_a_message_that_is_put_together_is_found_out() -> None:
-    with pytest.raises(NotFoundError, match=r"x\.py:2: say\(\) needs its message as it is"):
-        list(python_messages("from db.said import say\nsay(f'{one} of many')\n", "x.py"))
+    with pytest.raises(NotFoundError, match=r"x\.py:2: phrase\(\) needs its message as it is"):
+        list(python_messages("from db.said import phrase\nphrase(f'{one} of many')\n", "x.py"))
     found = list(python_messages("from alerts.words import numbered\nnumbered(3, 'look')\n", "x.py"))
     assert [each.ids for each in found] == [("{n} look", "{n} looks")]
 
@@ -129,20 +143,20 @@ def test_numbers_dates_and_counts_are_said_as_germans_say_them(text: str, german
 
 
 def test_what_no_catalogue_has_is_said_in_english_with_its_parts_in_the_language() -> None:
-    text = say_n("{n} wug at {day}", "{n} wugs at {day}", 1200, day=local_day(at("2023-10-05"), "UTC"))
+    text = phrase_n("{n} wug at {day}", "{n} wugs at {day}", 1200, day=local_day(at("2023-10-05"), "UTC"))
     assert GERMAN(text) == "1.200 wugs at 5. Oktober 2023"
     assert GERMAN("plain words of a source, 1,200") == "plain words of a source, 1,200"
 
 
 def test_stored_texts_know_again_how_they_were_made() -> None:
-    headline = say("{name}, its pictures and counts", name="Sunan")
-    kept = packed({"headline": headline, "lines": [joined("; ", [headline, "as it is"])], "n": 3})
+    headline = phrase("{name}, its pictures and counts", name="Sunan")
+    kept = packed_texts({"headline": headline, "lines": [chained("; ", [headline, "as it is"])], "n": 3})
     assert kept["headline"] == "Sunan, its pictures and counts"
-    read = unpacked(kept)
+    read = unpacked_texts(kept)
     assert set(read) == {"headline", "lines", "n"}
     assert GERMAN(read["headline"]) == "Sunan, Bilder und Zählungen"
     assert GERMAN(read["lines"][0]) == "Sunan, Bilder und Zählungen; as it is"
-    assert unpacked({"headline": "of an earlier version"}) == {"headline": "of an earlier version"}
+    assert unpacked_texts({"headline": "of an earlier version"}) == {"headline": "of an earlier version"}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +196,96 @@ def addresses(made: Rig) -> Iterator[str]:
     for site in made.app.sites:
         yield from (f"/sites/{site}", f"/sites/{site}/look")
     yield from sorted(set(re.findall(r'href="(/alerts/al_[^"#?]+)"', made.client.get("/alerts").text)))
+
+
+def crowded(made: Rig) -> None:
+    """A quarter of daily counts by which rules can judge, with a rise, a record, a cloudy day and a silence."""
+    counts = [(3, 4, 2, 5, 3, 4)[day % 6] if day < 70 else 9 for day in range(80)] + [41, 0, 0]
+    days = [
+        look(f"{at('2023-07-15') + timedelta(days=day):%Y-%m-%d}", value, "ships_present")
+        for day, value in enumerate(counts)
+    ]
+    with writing(made.app.engine) as connection:
+        record_observations(connection, days)
+    pipeline.judge(made.app, NOW)
+
+
+def corrected(made: Rig) -> None:
+    """The count behind an alert is taken down: the alert is withdrawn."""
+    with writing(made.app.engine) as connection:
+        record_observations(connection, [containers("2023-10-05", 7, result_time=NOW, recorded_at=NOW)])
+    pipeline.judge(made.app, NOW + timedelta(minutes=5))
+
+
+def test_the_reasons_of_rules_leave_no_english_over(german: Rig) -> None:
+    crowded(german)
+    html = german.client.get("/sites/busy-port?metric=ships_present").text
+    texts = shown_texts(html)
+    assert any("durch Zufall" in each for each in texts)
+    assert english_in(texts, "de", (*FOREIGN, *german.app.sites)) == {}
+
+
+def texts_of(message: Message) -> list[str]:
+    facts = [text for fact in message.facts for text in fact]
+    links = [each.text for each in (*message.links, *message.actions)]
+    return [
+        message.subject,
+        message.status,
+        message.headline,
+        *message.paragraphs,
+        *facts,
+        *links,
+        message.footer,
+    ]
+
+
+def test_no_message_of_an_alert_leaves_english_over(german: Rig) -> None:
+    crowded(german)
+    corrected(german)
+    with reading(german.app.engine) as connection:
+        found = [(each, event) for each in alerts(connection) for event in alert_events(connection, each.id)]
+        kinds = {event.kind for _, event in found}
+        told = [
+            spoken(compose_within(connection, delivery_of(event, []), "http://watch.example"), "de")
+            for _, event in found
+        ]
+    assert kinds >= {"opened", "withdrawn"}
+    assert english_in((text for each in told for text in texts_of(each)), "de", FOREIGN) == {}
+    assert any(each.headline.startswith("Busy Port: Etwa 73 Container am 5. Oktober 2023") for each in told)
+    assert {each.language for each in told} == {"de"}
+
+
+def test_no_notice_leaves_english_over(german: Rig) -> None:
+    engine, names = german.app.engine, {"busy-port": "Busy Port", "quiet-field": "Quiet Field"}
+    lost = Delivery(1, "lost", "alert", "desk-2", "queued", NOW, NOW)
+    broken = ChannelState("desk-2", failing_since=NOW - timedelta(hours=2), not_before=None, last_error=None)
+    notify_blindness(engine, names, ["log"], timedelta(0), NOW + timedelta(days=2))
+    notify_low_disk(engine, "", ["log"], NOW)
+    enqueue_weekly_digest(engine, 4, ["log"], NOW + timedelta(days=7))
+    with writing(engine) as connection:
+        notify_failing_channel(connection, broken, ["log"], NOW)
+        notify_undelivered(connection, lost, "", ["log"], NOW)
+        owed = [each for each in deliveries(connection) if each.kind == "notice"]
+    told = [spoken(compose_notice(each), "de") for each in owed]
+    assert len(told) >= 5
+    assert english_in((text for each in told for text in texts_of(each)), "de", FOREIGN) == {}
+
+
+def test_a_page_is_in_the_language_that_was_chosen_before(german: Rig) -> None:
+    assert "Orte beobachtet." in german.client.get("/").text
+    chosen = german.client.get("/?language=en")
+    assert "places watched." in chosen.text
+    assert chosen.cookies["sitewatch_language"] == "en"
+    assert "places watched." in german.client.get("/").text
+    assert "Orte beobachtet." in german.client.get("/?language=de").text
+    assert "sitewatch_language" not in german.client.get("/?language=xx").cookies
+
+
+def test_the_feed_is_said_in_the_language_of_its_address(german: Rig) -> None:
+    feed = german.client.get("/alerts.atom?language=de").text
+    assert 'xml:lang="de"' in feed
+    assert "<title>sitewatch: Alarme</title>" in feed
+    assert 'xml:lang="en"' in german.client.get("/alerts.atom").text
 
 
 def test_no_page_leaves_english_over(german: Rig) -> None:

@@ -16,7 +16,7 @@ from alerts.channels import Message, own_words
 from alerts.channels.mail_headers import address_field, plain_field, text_field
 from alerts.channels.plain_text import picture_line
 from alerts.channels.safe_text import clean_text, cut_text, one_line, safe_url
-from db.said import say
+from db.said import phrase
 
 WRAP_COLUMNS = 76
 SUBJECT_LIMIT = 200
@@ -24,8 +24,8 @@ PARAGRAPHS_LIMIT = 60_000
 _SHORT = 2_000
 _MOST_FACTS = 200
 _MOST_LINKS = 50
-_CUT_ON_PAGE = say("This message was too long for an email and was cut; the rest is on the page.")
-_CUT = say("This message was too long for an email and was cut; “sitewatch alerts show” prints all of it.")
+_CUT_ON_PAGE = phrase("This message was too long for an email and was cut; the rest is on the page.")
+_CUT = phrase("This message was too long for an email and was cut; “sitewatch alerts show” prints all of it.")
 _HEAD = """\
 <!doctype html>
 <html lang="{language}"><head><meta charset="utf-8">

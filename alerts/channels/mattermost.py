@@ -8,7 +8,7 @@ from alerts.channels import HttpPost, Message, Receipt, own_words
 from alerts.channels.plain_text import picture_line
 from alerts.channels.posting import WebPost, json_object, secret_parts
 from alerts.channels.safe_text import clean_text, cut_text, one_line, safe_url
-from db.said import say
+from db.said import phrase
 
 CHAT_LIMIT = 4_000
 """Mattermost takes 16,383 characters and Rocket.Chat 5,000; more than this is no message but a page."""
@@ -17,7 +17,7 @@ _JOINER = "\u2060"
 _MARKUP = re.compile(r"([\\`*_~\[\]<>|#])")
 _MENTION = re.compile(r"@")
 _EMOJI = re.compile(r":(?=[A-Za-z0-9_+-]+:)")
-_CUT = say("This message was too long and was cut; “sitewatch alerts show” prints all of it.")
+_CUT = phrase("This message was too long and was cut; “sitewatch alerts show” prints all of it.")
 
 
 class MattermostChannel:

@@ -9,7 +9,7 @@ from alerts.channels import HttpPost, Link, Message, Receipt, own_words
 from alerts.channels.plain_text import body_lines, title_line
 from alerts.channels.posting import WebPost, secret_parts
 from alerts.channels.safe_text import cut_text, one_line, safe_url
-from db.said import say
+from db.said import phrase
 
 MESSAGE_BYTES = 4_096
 """The server's own default (`message-size-limit`); a longer one would become a file."""
@@ -20,7 +20,7 @@ _ACTIONS_LIMIT = 3
 _LABEL_LIMIT = 60
 _URL_LIMIT = 1_000
 _DEFAULT, _URGENT = 3, 5
-_CUT = say("Cut: “sitewatch alerts show” prints all of it.")
+_CUT = phrase("Cut: “sitewatch alerts show” prints all of it.")
 _BACKSLASHED = frozenset('"\\\n\t')
 
 
@@ -75,7 +75,7 @@ def ntfy_payload(message: Message, topic: str) -> dict[str, Any]:
         payload["actions"] = [
             {
                 "action": "view",
-                "label": cut_text(text, _LABEL_LIMIT, _cost) or own_words(message, say("Open")),
+                "label": cut_text(text, _LABEL_LIMIT, _cost) or own_words(message, phrase("Open")),
                 "url": url,
             }
             for text, url in links[:_ACTIONS_LIMIT]

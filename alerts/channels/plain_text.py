@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alerts.channels import Message, own_words
 from alerts.channels.safe_text import clean_text, one_line, safe_url
-from db.said import say
+from db.said import phrase
 
 
 def title_line(message: Message) -> str:
@@ -30,4 +30,4 @@ def body_lines(message: Message) -> Iterator[str]:
 def picture_line(message: Message) -> str:
     """What the picture shows, as a line of text; '' where there is none."""
     alt = one_line(message.image_alt)
-    return own_words(message, say("Picture: {alt}", alt=alt)) if alt.strip() else ""
+    return own_words(message, phrase("Picture: {alt}", alt=alt)) if alt.strip() else ""

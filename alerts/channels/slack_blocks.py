@@ -24,7 +24,7 @@ from slack_sdk.models.metadata import Metadata
 from alerts.channels import Link, Message, own_words
 from alerts.channels.plain_text import picture_line
 from alerts.channels.safe_text import clean_text, cut_text, one_line, safe_url, total_cost
-from db.said import say
+from db.said import phrase
 
 EVENT_TYPE = "sitewatch_delivery"
 HEADER_LIMIT = 150
@@ -154,9 +154,11 @@ def _footer(message: Message, allowance: _Allowance) -> list[str]:
 def _cut_note(message: Message) -> str:
     on_page = any(safe_url(link.url) for link in message.links)
     said = (
-        say("This message was too long for Slack and was cut; the rest is on the page.")
+        phrase("This message was too long for Slack and was cut; the rest is on the page.")
         if on_page
-        else say("This message was too long for Slack and was cut; “sitewatch alerts show” prints all of it.")
+        else phrase(
+            "This message was too long for Slack and was cut; “sitewatch alerts show” prints all of it."
+        )
     )
     return own_words(message, said)
 

@@ -18,7 +18,7 @@ from alerts.channels.posting import WAIT_WITHOUT_RETRY_AFTER_S, json_object, no_
 from alerts.channels.safe_text import cut_text, one_line, safe_url, server_words
 from alerts.channels.slack import MIN_INTERVAL_S, OUR_CODES, OUR_FAULT, PASSING_CODES
 from alerts.channels.slack_blocks import EVENT_TYPE, URL_LIMIT, slack_payload
-from db.said import say
+from db.said import phrase
 
 BUTTON_LIMIT = 75
 MOST_BUTTONS = 5
@@ -124,7 +124,7 @@ class SlackBotChannel:
             return ""
         try:
             self._upload(
-                message.image_png, one_line(message.image_alt) or own_words(message, say("Chart")), root
+                message.image_png, one_line(message.image_alt) or own_words(message, phrase("Chart")), root
             )
         except SendError as error:
             return f"The message is there, its picture is not. {error.reason}"
@@ -219,7 +219,7 @@ def _buttons(message: Message) -> list[dict[str, Any]]:
         ButtonElement(
             text={
                 "type": "plain_text",
-                "text": cut_text(one_line(link.text), BUTTON_LIMIT) or own_words(message, say("Open")),
+                "text": cut_text(one_line(link.text), BUTTON_LIMIT) or own_words(message, phrase("Open")),
                 "emoji": False,
             },
             url=url,

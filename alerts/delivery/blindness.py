@@ -10,7 +10,7 @@ from db.blindness import begin_period, end_period, open_periods, watched_until
 from db.engine import Connection, Engine, writing
 from db.provider_states import provider_states
 from db.records import BlindPeriod
-from db.said import say
+from db.said import phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ def notify_low_disk(engine: Engine, words: str, channels: Sequence[str], now: da
     """Tell that there is little room left, once in each week in which that is so."""
     year, week, _ = now.isocalendar()
     payload = notice_payload(
-        subject=say("[sitewatch] The disk is nearly full"),
-        headline=say("The disk is nearly full"),
+        subject=phrase("[sitewatch] The disk is nearly full"),
+        headline=phrase("The disk is nearly full"),
         paragraphs=(words,),
-        status=say("Nearly full"),
+        status=phrase("Nearly full"),
         thread=f"room:{year}-{week}",
     )
     with writing(engine) as connection:
@@ -114,50 +114,52 @@ def _mark(group: Sequence[BlindPeriod]) -> str:
 
 def _blind(who: str, since: datetime) -> dict[str, object]:
     return notice_payload(
-        subject=say("[sitewatch] Blind since {since}", since=utc(since)),
-        headline=say("Blind since {since}: {who}", since=utc(since), who=who),
+        subject=phrase("[sitewatch] Blind since {since}", since=utc(since)),
+        headline=phrase("Blind since {since}: {who}", since=utc(since), who=who),
         paragraphs=(
-            say(
+            phrase(
                 "Since then no flight feed has answered for these sites, or sitewatch did not run. What flies there now is not seen."
             ),
-            say(
+            phrase(
                 "No counts are made for this time: it is not a quiet time, and it raises, lowers and resolves no alert."
             ),
-            say("“sitewatch status” shows which feed fails and why; “sitewatch doctor” says how to mend it."),
+            phrase(
+                "“sitewatch status” shows which feed fails and why; “sitewatch doctor” says how to mend it."
+            ),
         ),
-        status="Blind",
+        status=phrase("Blind"),
         thread=f"blind:{since.isoformat()}",
     )
 
 
 def _seeing(who: str, since: datetime) -> dict[str, object]:
     return notice_payload(
-        subject=say("[sitewatch] Blind since {since}", since=utc(since)),
-        headline=say("Watched again: {who}", who=who),
+        subject=phrase("[sitewatch] Blind since {since}", since=utc(since)),
+        headline=phrase("Watched again: {who}", who=who),
         paragraphs=(
-            say("A feed answers again. The time since {since} stays without counts.", since=utc(since)),
+            phrase("A feed answers again. The time since {since} stays without counts.", since=utc(since)),
         ),
-        status=say("Seeing again"),
+        status=phrase("Seeing again"),
         thread=f"blind:{since.isoformat()}",
     )
 
 
 def _refused(provider: str, since: datetime, error: str) -> dict[str, object]:
     return notice_payload(
-        subject=say("[sitewatch] {provider} refuses this program", provider=provider),
-        headline=say("{provider} refuses this program and is not asked any more", provider=provider),
+        subject=phrase("[sitewatch] {provider} refuses this program", provider=provider),
+        headline=phrase("{provider} refuses this program and is not asked any more", provider=provider),
         paragraphs=(
             error,
-            say(
+            phrase(
                 "It was asked last at {since}. What only {provider} watches is not seen from then on.",
                 since=utc(since),
                 provider=provider,
             ),
-            say(
+            phrase(
                 "Read its terms first. “sitewatch poll {provider}” asks it again, and goes on if it answers.",
                 provider=provider,
             ),
         ),
-        status="Refused",
+        status=phrase("Refused"),
         thread=f"refused:{provider}:{since.isoformat()}",
     )

@@ -16,7 +16,7 @@ from db.blindness import blind_periods
 from db.deliveries import delivery_by_identity, enqueue, gathered, mark_bundled
 from db.engine import Connection, Engine, reading, writing
 from db.records import Alert, AlertEvent, BlindPeriod, Delivery
-from db.said import joined, say, say_n, spaced
+from db.said import chained, phrase, phrase_n, spaced
 from db.weeks import Week, read_week
 
 WEEK = timedelta(days=7)
@@ -121,31 +121,31 @@ def daily_payload(
 ) -> dict[str, object]:
     """Say in words what a day brought, the alerts that waited for it first. Pure."""
     alerts = {alert.id: alert for alert, _ in told}
-    news = numbered(len(alerts), "alert") if alerts else say("Nothing unusual for this channel")
+    news = numbered(len(alerts), "alert") if alerts else phrase("Nothing unusual for this channel")
     data = one_cell(each_once(said for alert in alerts.values() for said in alert_attributions(alert)))
     return notice_payload(
-        subject=say("[sitewatch] Daily digest, {until}", until=local_day(day.until, "UTC")),
-        headline=say(
+        subject=phrase("[sitewatch] Daily digest, {until}", until=local_day(day.until, "UTC")),
+        headline=phrase(
             "{news}; {sites} watched, {looks} in a day",
             news=news,
             sites=numbered(day.sites, "site"),
             looks=numbered(day.looks, "look"),
         ),
         paragraphs=(*(_line(*each) for each in told), *_paragraphs(replace(day, opened=()), blind)),
-        status=say("Daily digest"),
+        status=phrase("Daily digest"),
         thread=f"daily:{channel}",
         links=[
             Link(each.site_name, f"{public_url}/alerts/{each.id}") for each in alerts.values() if public_url
         ],
-        footer=say("Data: {data}", data=data) if data else "",
+        footer=phrase("Data: {data}", data=data) if data else "",
     )
 
 
 def _line(alert: Alert, event: AlertEvent) -> str:
     said = event.details.get("headline", alert.headline)
-    told = say("{status}: {said}.", status=event_words(event), said=said)
+    told = phrase("{status}: {said}.", status=event_words(event), said=said)
     why = "" if event.kind == "opened" or event.reason == said else event.reason
-    return spaced([told, why, say("(alert {id})", id=alert.id)])
+    return spaced([told, why, phrase("(alert {id})", id=alert.id)])
 
 
 def _monday(now: datetime) -> datetime:
@@ -156,18 +156,18 @@ def _monday(now: datetime) -> datetime:
 def digest_payload(week: Week, blind: Sequence[BlindPeriod]) -> dict[str, object]:
     """Say in words what a week brought. Pure."""
     last = week.until - timedelta(days=1)
-    unusual = numbered(len(week.opened), "alert") if week.opened else say("nothing unusual")
+    unusual = numbered(len(week.opened), "alert") if week.opened else phrase("nothing unusual")
     providers = [each for each in week.providers if each.failed < each.polls]
     return notice_payload(
-        subject=say(
+        subject=phrase(
             "[sitewatch] Still watching, {since} to {last}",
             since=local_day(week.since, "UTC"),
             last=local_day(last, "UTC"),
         ),
         headline=(
-            say(
+            phrase(
                 "Still watching: {figures}",
-                figures=joined(
+                figures=chained(
                     ", ",
                     [
                         numbered(week.sites, "site"),
@@ -178,9 +178,9 @@ def digest_payload(week: Week, blind: Sequence[BlindPeriod]) -> dict[str, object
                 ),
             )
             if week.chance is None
-            else say(
+            else phrase(
                 "Still watching: {figures}; chance alone would have given {alarms}",
-                figures=joined(
+                figures=chained(
                     ", ",
                     [
                         numbered(week.sites, "site"),
@@ -193,7 +193,7 @@ def digest_payload(week: Week, blind: Sequence[BlindPeriod]) -> dict[str, object
             )
         ),
         paragraphs=tuple(_paragraphs(week, blind)),
-        status="Digest",
+        status=phrase("Digest"),
         thread=f"digest:{week.since:%Y}",
     )
 
@@ -201,7 +201,7 @@ def digest_payload(week: Week, blind: Sequence[BlindPeriod]) -> dict[str, object
 def _paragraphs(week: Week, blind: Sequence[BlindPeriod]) -> Iterator[str]:
     without = week.looks - week.counted
     yield (
-        say(
+        phrase(
             "{looks} were recorded; {counted} gave a count and {without} did not (cloud, no coverage, or not counted yet: no zero).",
             looks=numbered(week.looks, "look"),
             counted=week.counted,
@@ -209,44 +209,44 @@ def _paragraphs(week: Week, blind: Sequence[BlindPeriod]) -> Iterator[str]:
         )
     )
     for headline in week.opened:
-        yield say("Alert: {headline}", headline=headline)
+        yield phrase("Alert: {headline}", headline=headline)
     if week.closed:
-        yield say_n("{n} alert closed.", "{n} alerts closed.", week.closed)
+        yield phrase_n("{n} alert closed.", "{n} alerts closed.", week.closed)
     if week.chance is None:
-        yield say("No rule had enough history of its own to say what chance alone would give.")
+        yield phrase("No rule had enough history of its own to say what chance alone would give.")
     else:
         yield (
-            say(
+            phrase(
                 "Chance alone would have given {chance} among the {looks} that could be judged by our own history.",
                 chance=_chance(week.chance),
                 looks=numbered(week.judged, "look"),
             )
         )
     if week.unusual:
-        yield say("Unusual, but not enough for an alert:")
+        yield phrase("Unusual, but not enough for an alert:")
         yield from week.unusual
     if week.placed:
-        yield say("Counted where there are too few looks to say what is usual:")
+        yield phrase("Counted where there are too few looks to say what is usual:")
         yield from week.placed
     for each in week.providers:
         polls = numbered(each.polls, "poll")
         if each.failed:
-            yield say(
+            yield phrase(
                 "{provider}: {polls}, {failed} of them failed.",
                 provider=each.provider,
                 polls=polls,
                 failed=each.failed,
             )
         else:
-            yield say("{provider}: {polls}, all answered.", provider=each.provider, polls=polls)
+            yield phrase("{provider}: {polls}, all answered.", provider=each.provider, polls=polls)
     if blind:
         names = sorted({each.site_id for each in blind})
-        yield say("Blind for a time: {names}. That time has no counts.", names=", ".join(names))
+        yield phrase("Blind for a time: {names}. That time has no counts.", names=", ".join(names))
 
 
 def _chance(alarms: float) -> str:
     return (
         numbered(1, "alarm")
         if (said := rounded_number(alarms)) == "1"
-        else say("{number} alarms", number=said)
+        else phrase("{number} alarms", number=said)
     )

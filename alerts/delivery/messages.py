@@ -28,26 +28,28 @@ from alerts.words import (
 from db.records import Alert, AlertEvent, Delivery
 from db.records.counts import remark
 from db.records.provenance import made_words
-from db.said import joined, say, say_as, spaced
+from db.said import chained, phrase, phrase_as, spaced
 
 EVENT_WORDS = {
-    "opened": say("New"),
-    "amended": say("Update"),
-    "corroborated": say("Also reported"),
-    "acknowledged": say("Acknowledged"),
-    "resolved": say("Resolved"),
-    "withdrawn": say("Withdrawn"),
-    "lapsed": say("Outcome unknown"),
+    "opened": phrase("New"),
+    "amended": phrase("Update"),
+    "corroborated": phrase("Also reported"),
+    "acknowledged": phrase("Acknowledged"),
+    "resolved": phrase("Resolved"),
+    "withdrawn": phrase("Withdrawn"),
+    "lapsed": phrase("Outcome unknown"),
 }
-CORRECTION = say("Correction")
+CORRECTION = phrase("Correction")
 _CERTAINTIES = {
-    "low": say_as("certainty", "low"),
-    "medium": say_as("certainty", "medium"),
-    "high": say_as("certainty", "high"),
+    "low": phrase_as("certainty", "low"),
+    "medium": phrase_as("certainty", "medium"),
+    "high": phrase_as("certainty", "high"),
 }
 _VISITS = 3
 _CLOSING = frozenset({"resolved", "withdrawn", "lapsed"})
-FOOTER = say("sitewatch repeats what was published or heard, with its source; it adds no claim of its own.")
+FOOTER = phrase(
+    "sitewatch repeats what was published or heard, with its source; it adds no claim of its own."
+)
 
 
 def compose_alert(
@@ -61,19 +63,19 @@ def compose_alert(
     said = (
         alert.headline
         if event.kind == "opened"
-        else say("{status}: {said}", status=event_words(event), said=alert.headline)
+        else phrase("{status}: {said}", status=event_words(event), said=alert.headline)
     )
     return Message(
         identity=delivery.identity,
         thread=alert.incident_id,
-        subject=joined(" ", ["[sitewatch]", said]),
+        subject=chained(" ", ["[sitewatch]", said]),
         status=event_words(event),
         headline=alert.headline,
         paragraphs=(*_made(alert), *_paragraphs(alert, event), *incident_words(others)),
         created_at=event.recorded_at,
         facts=tuple(_facts(alert)),
         links=tuple(_links(alert, public_url)),
-        footer=spaced([FOOTER, say("Alert {id}.", id=alert.id)]),
+        footer=spaced([FOOTER, phrase("Alert {id}.", id=alert.id)]),
     )
 
 
@@ -86,35 +88,37 @@ def _paragraphs(alert: Alert, event: AlertEvent) -> Iterator[str]:
     if event.kind in _CLOSING:
         yield event.reason
         opened = local_day(alert.opened_at, alert.details["timezone"])
-        holds = say("It no longer holds.") if event.kind == "withdrawn" else ""
-        told = say("What was said on {day}: {headline}.", day=opened, headline=alert.headline)
+        holds = phrase("It no longer holds.") if event.kind == "withdrawn" else ""
+        told = phrase("What was said on {day}: {headline}.", day=opened, headline=alert.headline)
         yield spaced([told, holds])
         return
     if event.kind != "opened":
-        yield say("{status}: {said}", status=event_words(event), said=event.reason)
+        yield phrase("{status}: {said}", status=event_words(event), said=event.reason)
     entries = alert.details["entries"]
     others = alert.details.get("others", ())
     alone = len(entries) == 1 and not others
     for each in entries:
-        yield say("{said}.", said=capital(_known(each, alert) if alone else _reported(each, alert)))
+        yield phrase("{said}.", said=capital(_known(each, alert) if alone else _reported(each, alert)))
     for each in others:
-        yield say("But {reported}.", reported=_reported(each, alert))
+        yield phrase("But {reported}.", reported=_reported(each, alert))
     yield from dict.fromkeys(
         said for each in entries if (said := placed(each, "" if alone else entry_count(each, alert.metric)))
     )
     if disputes(alert):
-        yield say("These sources contradict each other, and which of them is right is not known from this.")
+        yield phrase(
+            "These sources contradict each other, and which of them is right is not known from this."
+        )
     yield from _reasons_of(entries, alert)
     for note in dict.fromkeys(
         quoted_note(said, each["publisher"], each["via"])
         for each in entries
         if (said := remark(each["note"]))
     ):
-        yield say("From the record: {note}", note=note)
+        yield phrase("From the record: {note}", note=note)
     if unknown := metric_named(alert.metric).unknown:
         yield unknown
     if alert.status != "open":
-        yield say("Since then: {closing}", closing=alert.details["closing"])
+        yield phrase("Since then: {closing}", closing=alert.details["closing"])
 
 
 def placed(entry: Entry, count: str) -> str:
@@ -127,11 +131,11 @@ def placed(entry: Entry, count: str) -> str:
     known = [each for each in told if each]
     if not known:
         return ""
-    words = joined("; ", known)
+    words = chained("; ", known)
     return (
-        say("{count}: {words}.", count=capital(count), words=words)
+        phrase("{count}: {words}.", count=capital(count), words=words)
         if count
-        else say("{said}.", said=capital(words))
+        else phrase("{said}.", said=capital(words))
     )
 
 
@@ -146,11 +150,11 @@ def _reported(entry: Entry, alert: Alert) -> str:
     zone = alert.details["timezone"]
     asides = [subject_phrase(entry["subject"], entry["site_names"])] if entry["subject"] else []
     if is_doubtful(entry):
-        asides.append(say("not confirmed"))
+        asides.append(phrase("not confirmed"))
     what = entry_count(entry, alert.metric)
     if asides:
-        what = say("{what} ({asides})", what=what, asides=joined(", ", asides))
-    return say(
+        what = phrase("{what} ({asides})", what=what, asides=chained(", ", asides))
+    return phrase(
         "{source}: {what} {when}; {since}",
         source=_source(entry),
         what=_bounded(what, entry),
@@ -161,14 +165,14 @@ def _reported(entry: Entry, alert: Alert) -> str:
 
 def _known(entry: Entry, alert: Alert) -> str:
     """What the headline does not say of the only count there is: from whom it is, and since when it is known."""
-    return joined("; ", [_bounded(_source(entry), entry), _since(entry, alert.details["timezone"])])
+    return chained("; ", [_bounded(_source(entry), entry), _since(entry, alert.details["timezone"])])
 
 
 def _bounded(said: str, entry: Entry) -> str:
     """What is said, with between which numbers the true one lies, where that is known."""
     if entry["low"] is None or entry["high"] is None:
         return said
-    return say(
+    return phrase(
         "{said}, between {low} and {high}", said=said, low=digits(entry["low"]), high=digits(entry["high"])
     )
 
@@ -176,18 +180,18 @@ def _bounded(said: str, entry: Entry) -> str:
 def _since(entry: Entry, zone: str) -> str:
     day = local_day(entry["result_time"], zone)
     if entry.get("undated"):
-        return say("date of publication not known, at the earliest {day}", day=day)
-    return say("known since {day}", day=day)
+        return phrase("date of publication not known, at the earliest {day}", day=day)
+    return phrase("known since {day}", day=day)
 
 
 def _source(entry: Entry) -> str:
     if not entry["publisher"]:
         return own_count(entry["procedure"], entry.get("data_from", ()))
     if entry["via"]:
-        return say(
+        return phrase(
             "according to {publisher} (reached us via {via})", publisher=entry["publisher"], via=entry["via"]
         )
-    return say("according to {publisher}", publisher=entry["publisher"])
+    return phrase("according to {publisher}", publisher=entry["publisher"])
 
 
 def _reasons_of(entries: Sequence[Entry], alert: Alert) -> Iterator[str]:
@@ -200,7 +204,7 @@ def _reasons_of(entries: Sequence[Entry], alert: Alert) -> Iterator[str]:
             which = [rule_words(rule)]
             if len(entries) > 1 and entry["subject"]:
                 which.append(subject_phrase(entry["subject"], entry["site_names"]))
-            told = say("Why it is unusual ({which}): {reason}", which=joined(", ", which), reason=reason)
+            told = phrase("Why it is unusual ({which}): {reason}", which=chained(", ", which), reason=reason)
             # Two sources of one count give the same reasons.
             if told not in reasons_told:
                 yield told
@@ -211,28 +215,28 @@ def _reasons_of(entries: Sequence[Entry], alert: Alert) -> Iterator[str]:
 def _facts(alert: Alert) -> Iterator[tuple[str, str]]:
     baseline = alert.baseline
     if alert.details.get("severity") == "urgent":
-        yield say("Severity"), say("urgent")
+        yield phrase("Severity"), phrase("urgent")
     if alert.peak is not None and len(alert.details["entries"]) > 1:
-        yield say("Counted"), digits(alert.peak)
+        yield phrase("Counted"), digits(alert.peak)
     yield from _usual(baseline)
     yield from _behind(baseline, alert.details["timezone"])
     yield from _chance(baseline)
     entries = alert.details["entries"]
-    yield say("Exposure"), _exposure(entries)
-    yield say("Certainty"), certainty_words(alert.confidence)
-    yield say("Rules"), listed([rule_words(rule) for rule in alert.rules])
-    yield say("Data"), one_cell(alert_attributions(alert))
+    yield phrase("Exposure"), _exposure(entries)
+    yield phrase("Certainty"), certainty_words(alert.confidence)
+    yield phrase("Rules"), listed([rule_words(rule) for rule in alert.rules])
+    yield phrase("Data"), one_cell(alert_attributions(alert))
 
 
 def _exposure(entries: Sequence[Entry]) -> str:
     known = [each["exposure"] for each in entries if each["exposure"] is not None]
     if known:
-        return say("{share} observed", share=exposure_words(min(known)))
+        return phrase("{share} observed", share=exposure_words(min(known)))
     if any(each["publisher"] for each in entries):
-        return say("not published")
+        return phrase("not published")
     if any(_moment(each, "result_time") < _moment(each, "period_end") for each in entries):
-        return say("not known yet, the period was still running")
-    return say("not known: hardly any other aircraft was heard near")
+        return phrase("not known yet, the period was still running")
+    return phrase("not known: hardly any other aircraft was heard near")
 
 
 def _moment(entry: Entry, name: str) -> datetime:
@@ -244,16 +248,16 @@ def _usual(baseline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "expected" in baseline:
         expected = rounded_number(baseline["expected"])
         if "low" in baseline:
-            expected = say(
+            expected = phrase(
                 "{expected} (95 %: {low}–{high})",
                 expected=expected,
                 low=digits(baseline["low"]),
                 high=digits(baseline["high"]),
             )
-        yield say("Expected"), expected
+        yield phrase("Expected"), expected
     threshold = baseline.get("threshold")
     if threshold and ("expected" in baseline or baseline.get("side") == "low"):
-        words = say("Unusual up to") if baseline.get("side") == "low" else say("Usual up to")
+        words = phrase("Unusual up to") if baseline.get("side") == "low" else phrase("Usual up to")
         yield words, digits(threshold)
 
 
@@ -261,33 +265,33 @@ def _behind(baseline: Mapping[str, Any], zone: str) -> Iterator[tuple[str, str]]
     """What history stands behind it."""
     declared, threshold = baseline.get("declared"), baseline.get("threshold")
     if declared and (not threshold or threshold == declared["value"]):
-        yield say("Baseline by"), declared["publisher"] or say("unnamed")
-        yield say("Looks behind it"), looks_behind(declared["n"])
+        yield phrase("Baseline by"), declared["publisher"] or phrase("unnamed")
+        yield phrase("Looks behind it"), looks_behind(declared["n"])
     elif "n" in baseline:
-        yield say("Usable earlier looks"), str(baseline["n"])
+        yield phrase("Usable earlier looks"), str(baseline["n"])
     if "window" in baseline:
-        yield say("Window"), _window(baseline["window"], zone)
+        yield phrase("Window"), _window(baseline["window"], zone)
 
 
 def _window(window: Sequence[str], zone: str) -> str:
     begins, ends = (local_day(each, zone) for each in window)
-    return say("{begins} to {ends}", begins=begins, ends=ends)
+    return phrase("{begins} to {ends}", begins=begins, ends=ends)
 
 
 def certainty_words(certainty: str) -> str:
     """How certain a source is, as it said; that it did not where it did not."""
-    return _CERTAINTIES.get(certainty, certainty) or say("not stated")
+    return _CERTAINTIES.get(certainty, certainty) or phrase("not stated")
 
 
 def _chance(baseline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if words := _odds(baseline):
-        yield say("By chance"), words
+        yield phrase("By chance"), words
     elif baseline.get("chance_a_year"):
-        yield say("By chance"), times_a_year(baseline["chance_a_year"])
+        yield phrase("By chance"), times_a_year(baseline["chance_a_year"])
     if "promised_a_year" in baseline:
         yield (
-            say("False alarms promised"),
-            say("{often} by this rule here", often=times_a_year(baseline["promised_a_year"])),
+            phrase("False alarms promised"),
+            phrase("{often} by this rule here", often=times_a_year(baseline["promised_a_year"])),
         )
 
 
@@ -309,14 +313,14 @@ def _visits(alert: Alert, public_url: str) -> Iterator[Link]:
     }
     for ref, text in list(told.items())[:_VISITS]:
         yield Link(
-            say("Visit: {text}", text=text),
+            phrase("Visit: {text}", text=text),
             f"{public_url}/sites/{quote(alert.site_id)}#visit-{quote(ref)}",
         )
 
 
 def _links(alert: Alert, public_url: str | None) -> Iterator[Link]:
     if public_url:
-        yield Link(say("Alert and evidence"), f"{public_url}/alerts/{alert.id}")
+        yield Link(phrase("Alert and evidence"), f"{public_url}/alerts/{alert.id}")
         yield from _visits(alert, public_url)
     seen = set()
     for entry in alert.details["entries"]:
@@ -324,7 +328,7 @@ def _links(alert: Alert, public_url: str | None) -> Iterator[Link]:
             url = evidence["ref"]
             if evidence["kind"] == "url" and url.startswith(("http://", "https://")) and url not in seen:
                 seen.add(url)
-                yield Link(entry["publisher"] or say("Source"), url)
+                yield Link(entry["publisher"] or phrase("Source"), url)
     url = (alert.baseline.get("declared") or {}).get("url", "")
     if url.startswith(("http://", "https://")) and url not in seen:
-        yield Link(say("Source of the baseline"), url)
+        yield Link(phrase("Source of the baseline"), url)

@@ -16,7 +16,7 @@ from db.deliveries import delivery_by_identity
 from db.engine import Connection, Engine, writing
 from db.observations import looks
 from db.records import Cutout, Observation
-from db.said import joined, numeral, percent, say, spaced
+from db.said import chained, numeral, percent, phrase, spaced
 
 PASSES = METRICS["passes"].name
 WAITS = timedelta(days=1)
@@ -136,37 +136,37 @@ def _payload(
     lines = [_measured_words(each, wish) for each in measured]
     passed = {"origin": look.origin or look.publisher, "taken": taken, "share": percent(look.exposure or 0.0)}
     paragraphs = [
-        say("{origin} passed on {taken}; {share} of the site was clear.", **passed)
+        phrase("{origin} passed on {taken}; {share} of the site was clear.", **passed)
         if _of_site(look)
-        else say(
+        else phrase(
             "{origin} passed on {taken}; {share} of its tile of 110 km, for the site itself was not read, was clear.",
             **passed,
         ),
-        say("Measured in it:")
+        phrase("Measured in it:")
         if lines
-        else say("Nothing was measured in it: no measure has shown here what it can do.")
+        else phrase("Nothing was measured in it: no measure has shown here what it can do.")
         if _of_site(look)
-        else say("Nothing was measured in it: its pixels were not read."),
+        else phrase("Nothing was measured in it: its pixels were not read."),
         *lines,
-        *([] if picture else [say("No picture could be made of it yet.")]),
-        say("This is no alarm: what is unusual is told by the rules of the site."),
-        say("Data: {attribution}", attribution=picture.attribution if picture else look.publisher),
+        *([] if picture else [phrase("No picture could be made of it yet.")]),
+        phrase("This is no alarm: what is unusual is told by the rules of the site."),
+        phrase("Data: {attribution}", attribution=picture.attribution if picture else look.publisher),
     ]
     page = f"{public_url.rstrip('/')}/sites/{site_id}" if public_url else ""
     payload = notice_payload(
-        subject=say("[sitewatch] {name}: clear pictures", name=wish.name),
-        headline=say("A new clear picture of {name}, {taken}", name=wish.name, taken=taken),
+        subject=phrase("[sitewatch] {name}: clear pictures", name=wish.name),
+        headline=phrase("A new clear picture of {name}, {taken}", name=wish.name, taken=taken),
         paragraphs=paragraphs,
-        status=say("New picture"),
+        status=phrase("New picture"),
         thread=f"pictures:{site_id}",
-        links=[Link(say("{name}, its pictures and counts", name=wish.name), page)] if page else [],
-        footer=say("You asked for this in the sites file or the settings (tell_clear_pictures)."),
+        links=[Link(phrase("{name}, its pictures and counts", name=wish.name), page)] if page else [],
+        footer=phrase("You asked for this in the sites file or the settings (tell_clear_pictures)."),
     )
     if picture is not None:
         payload[PICTURE] = {
             "site_id": site_id,
             "item_id": picture.item_id,
-            "alt": say(
+            "alt": phrase(
                 "{name}, {taken}, {metres} m a pixel. {attribution}",
                 name=wish.name,
                 taken=utc(picture.acquired_at),
@@ -180,11 +180,11 @@ def _payload(
 def _measured_words(look: Observation, wish: PictureWish) -> str:
     area = wish.areas.get(look.series.area, look.series.area)
     name = metric_words(look.series.metric)
-    what = joined(", ", [name, area]) if area else name
+    what = chained(", ", [name, area]) if area else name
     if look.value is None:
-        return spaced([say("- {what}: not assessable.", what=what), look.note])
+        return spaced([phrase("- {what}: not assessable.", what=what), look.note])
     within = interval_words(look.low, look.high)
     count = count_words(look.value, look.qualifier)
     if within:
-        return say("- {what}: {count} ({within})", what=what, count=count, within=within)
-    return say("- {what}: {count}", what=what, count=count)
+        return phrase("- {what}: {count} ({within})", what=what, count=count, within=within)
+    return phrase("- {what}: {count}", what=what, count=count)

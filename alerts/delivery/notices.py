@@ -15,7 +15,7 @@ from db.channel_states import ChannelState
 from db.deliveries import enqueue, newest_notice, rewrite_notice
 from db.engine import Connection
 from db.records import Delivery, JsonMapping
-from db.said import say, say_n
+from db.said import phrase, phrase_n
 
 GATHER_NOTICES_FOR = timedelta(minutes=1)
 NOTIFY_AGAIN_AFTER = timedelta(days=1)
@@ -23,10 +23,10 @@ NOTIFY_FAILING_AFTER = timedelta(hours=1)
 PICTURE = "picture"
 """Which kept picture a notice shows: `site_id`, `item_id` of its scene, and `alt`."""
 _MOST_ITEMS = 20
-_RESORT = say(
+_RESORT = phrase(
     "Each alert is kept: “sitewatch alerts show” prints it. To try every channel, run “sitewatch alerts test”."
 )
-_FOOTER = say("sitewatch sends this because one of its own channels does not work.")
+_FOOTER = phrase("sitewatch sends this because one of its own channels does not work.")
 
 
 class NoticeError(ValueError):
@@ -38,7 +38,7 @@ def notice_payload(
     headline: str,
     paragraphs: Iterable[str],
     *,
-    status: str = say("Notice"),
+    status: str = phrase("Notice"),
     thread: str | None = None,
     links: Iterable[Link] = (),
     footer: str = "",
@@ -63,7 +63,7 @@ def compose_notice(delivery: Delivery) -> Message:
             identity=delivery.identity,
             thread=str(payload.get("thread") or payload["subject"]),
             subject=_text(payload["subject"]),
-            status=_text(payload.get("status", say("Notice"))),
+            status=_text(payload.get("status", phrase("Notice"))),
             headline=_text(payload["headline"]),
             paragraphs=tuple(map(_text, payload.get("paragraphs", ()))),
             created_at=delivery.created_at,
@@ -129,16 +129,16 @@ def notify_failing_channel(
     if since is None or now - since < NOTIFY_FAILING_AFTER:
         return
     payload = notice_payload(
-        subject=say("[sitewatch] The channel {channel} does not work", channel=state.channel),
-        headline=say(
+        subject=phrase("[sitewatch] The channel {channel} does not work", channel=state.channel),
+        headline=phrase(
             "The channel “{channel}” has not worked since {since}", channel=state.channel, since=utc(since)
         ),
         paragraphs=(
-            state.last_error or say("No reason is known."),
-            say("Nothing is lost so far: its messages wait and are sent as soon as it works again."),
-            say("To try every channel, run “sitewatch alerts test”."),
+            state.last_error or phrase("No reason is known."),
+            phrase("Nothing is lost so far: its messages wait and are sent as soon as it works again."),
+            phrase("To try every channel, run “sitewatch alerts test”."),
         ),
-        status=say("Channel failing"),
+        status=phrase("Channel failing"),
         thread=f"failing:{state.channel}:{since.isoformat()}",
         footer=_FOOTER,
     )
@@ -148,21 +148,21 @@ def notify_failing_channel(
 
 def _what(connection: Connection, lost: Delivery) -> str:
     if cause := lost.payload.get("cause"):
-        return say(
+        return phrase(
             "{headline} ({alerts})",
             headline=cause["headline"],
             alerts=numbered(len(cause["told"]), "alert"),
         )
     alert = alert_by_id(connection, lost.alert_id) if lost.alert_id else None
     return (
-        say(
+        phrase(
             "{site_name}: {headline} (alert {id})",
             site_name=alert.site_name,
             headline=alert.headline,
             id=alert.id,
         )
         if alert
-        else say("delivery {identity}", identity=lost.identity)
+        else phrase("delivery {identity}", identity=lost.identity)
     )
 
 
@@ -206,19 +206,19 @@ def _open_notice(
 
 def _undelivered(failed: str, items: list[Mapping[str, str]], number: int) -> JsonMapping:
     count = len(items)
-    listed = [say("{what}. {why}", what=item["what"], why=item["why"]) for item in items[:_MOST_ITEMS]]
+    listed = [phrase("{what}. {why}", what=item["what"], why=item["why"]) for item in items[:_MOST_ITEMS]]
     if count > _MOST_ITEMS:
-        listed.append(say("And {count} more.", count=count - _MOST_ITEMS))
+        listed.append(phrase("And {count} more.", count=count - _MOST_ITEMS))
     payload = notice_payload(
-        subject=say("[sitewatch] Messages that the channel {failed} did not deliver", failed=failed),
-        headline=say_n(
+        subject=phrase("[sitewatch] Messages that the channel {failed} did not deliver", failed=failed),
+        headline=phrase_n(
             "{n} message could not be delivered through the channel “{channel}”",
             "{n} messages could not be delivered through the channel “{channel}”",
             count,
             channel=failed,
         ),
         paragraphs=(*listed, _RESORT),
-        status=say("Not delivered"),
+        status=phrase("Not delivered"),
         thread=f"undelivered:{failed}",
         footer=_FOOTER,
     )

@@ -11,7 +11,7 @@ from db.alerts import silenced
 from db.deliveries import enqueue, unacknowledged
 from db.engine import Engine, reading, writing
 from db.records import Delivery
-from db.said import say
+from db.said import phrase
 
 _REMINDER = "reminder"
 
@@ -36,7 +36,7 @@ def enqueue_reminders(engine: Engine, routing: Routing, channels: Sequence[str],
                         channel=channel,
                         alert_id=each.alert_id,
                         event_seq=each.event_seq,
-                        reason=say(
+                        reason=phrase(
                             "Nobody has acknowledged it since {first_at}.", first_at=utc(each.first_at)
                         ),
                         payload={_REMINDER: each.first_at.isoformat()},
@@ -51,9 +51,9 @@ def reminding(message: Message, delivery: Delivery) -> Message:
     since = delivery.payload.get(_REMINDER)
     if since is None:
         return message
-    said = say(
+    said = phrase(
         "Nobody has acknowledged this alert since it was told here at {since}. To end these reminders, acknowledge it on the page or with “sitewatch alerts ack {alert_id}”.",
         since=utc(datetime.fromisoformat(since)),
         alert_id=delivery.alert_id,
     )
-    return replace(message, status=say("Reminder"), paragraphs=(said, *message.paragraphs))
+    return replace(message, status=phrase("Reminder"), paragraphs=(said, *message.paragraphs))

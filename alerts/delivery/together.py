@@ -14,7 +14,7 @@ from alerts.odds import frequency_word, rarer_than
 from alerts.words import listed, rounded_number
 from db.records import Alert, AlertEvent, Delivery, SharedCause
 from db.records.provenance import made_words
-from db.said import grouped, joined, moment, say, say_n, spaced
+from db.said import chained, grouped, moment, phrase, phrase_n, spaced
 
 ToldEvent = tuple[Alert, AlertEvent]
 """An alert with what happened to it."""
@@ -38,17 +38,17 @@ def compose_together(
         identity=delivery.identity,
         thread=cause.id,
         # The same whatever comes later, for mails of one thread keep one subject.
-        subject=say(
+        subject=phrase(
             "[sitewatch] Several alarms at once: {many}, {day}",
             many=metric_named(cause.metric).many,
             day=moment(
                 cause.day, datetime.combine(date.fromisoformat(cause.day), time(12), UTC), "UTC", "day"
             ),
         ),
-        status=say("Update") if news and others else EVENT_WORDS[kind],
+        status=phrase("Update") if news and others else EVENT_WORDS[kind],
         headline=cause.headline
         if news
-        else say(
+        else phrase(
             "{status} at {told} of {all}: {headline}",
             status=EVENT_WORDS[kind],
             told=len(told),
@@ -58,9 +58,9 @@ def compose_together(
         paragraphs=tuple(_paragraphs(cause, told, others, news=news)),
         urgent=_urgent(alerts),
         created_at=max(event.recorded_at for _, event in told),
-        facts=(*_facts(cause, alerts), (say("Data"), one_cell(data))),
+        facts=(*_facts(cause, alerts), (phrase("Data"), one_cell(data))),
         links=tuple(_links(cause, alerts, public_url)),
-        footer=spaced([FOOTER, say("Cause {id}.", id=cause.id)]),
+        footer=spaced([FOOTER, phrase("Cause {id}.", id=cause.id)]),
     )
 
 
@@ -78,24 +78,24 @@ def _paragraphs(
         yield spaced([together_words(cause), _one_source(everything)])
     for alert, event in told[:_MOST_LISTED]:
         yield (
-            say("{headline}.", headline=alert.headline)
+            phrase("{headline}.", headline=alert.headline)
             if news
-            else say("{site_name}: {reason}", site_name=alert.site_name, reason=event.reason)
+            else phrase("{site_name}: {reason}", site_name=alert.site_name, reason=event.reason)
         )
     if left := len(told) - _MOST_LISTED:
-        yield from [say_n("And {n} more alert.", "And {n} more alerts.", left)] if left > 0 else []
+        yield from [phrase_n("And {n} more alert.", "And {n} more alerts.", left)] if left > 0 else []
     if news and others:
         before = [each.site_name for each in others[:_MOST_LISTED]]
         left = len(others) - len(before)
-        names = [*before, *([say("{n} more", n=grouped(left))] if left else [])]
-        yield say("Told of before: {names}.", names=listed(names))
+        names = [*before, *([phrase("{n} more", n=grouped(left))] if left else [])]
+        yield phrase("Told of before: {names}.", names=listed(names))
 
 
 def _one_source(alerts: Sequence[Alert]) -> str:
     """That all rest on the same data, where they do."""
     shared = common(_data_from(each) for each in alerts)
     return (
-        say(
+        phrase(
             "All of them rest on data from {shared}: a fault there would look the same.",
             shared=listed(shared),
         )
@@ -111,27 +111,27 @@ def _data_from(alert: Alert) -> list[str]:
 def _facts(cause: SharedCause, alerts: Sequence[Alert]) -> Iterator[tuple[str, str]]:
     figures: Any = cause.details
     if _urgent(alerts):
-        yield say("Severity"), say("urgent")
+        yield phrase("Severity"), phrase("urgent")
     yield (
-        say("Alarmed"),
-        say(
+        phrase("Alarmed"),
+        phrase(
             "{alarmed} of {judged} {noun}",
             alarmed=figures["alarmed"],
             judged=figures["judged"],
             noun=figures["noun"],
         ),
     )
-    yield say("Expected by chance"), rounded_number(figures["expected"])
+    yield phrase("Expected by chance"), rounded_number(figures["expected"])
     words = [frequency_word(WRONG_A_DAY), rarer_than(WRONG_A_DAY, "day")]
-    yield say("By chance"), joined(", ", words)
+    yield phrase("By chance"), chained(", ", words)
     if figures["occasion"]:
-        yield say("That day"), figures["occasion"]
+        yield phrase("That day"), figures["occasion"]
 
 
 def _links(cause: SharedCause, alerts: Sequence[Alert], public_url: str | None) -> Iterator[Link]:
     if public_url:
         yield Link(
-            say("All of these alerts, with their evidence"),
+            phrase("All of these alerts, with their evidence"),
             f"{public_url}/alerts?cause={quote(cause.id)}",
         )
         for each in alerts:

@@ -47,7 +47,7 @@ from db.deliveries import (
 from db.engine import Connection, Engine, OperationalError, reading, writing
 from db.gates import ChannelGate, ChannelGates, closed_until, waiting_behind
 from db.records import Delivery
-from db.said import say, say_n
+from db.said import phrase, phrase_n
 
 __all__ = ["ChannelTrial", "DeliverReport", "compose_notice", "deliver_due", "send_test"]
 
@@ -234,7 +234,7 @@ class _Worker:
             waiting = waiting_behind(connection, delivery.channel, now)
         if not closed or not waiting:
             return message
-        said = say_n(
+        said = phrase_n(
             "{n} more message waits for this channel until {time}: it takes at most {most} an hour.",
             "{n} more messages wait for this channel until {time}: it takes at most {most} an hour.",
             waiting,
@@ -405,12 +405,12 @@ def _test(channel: Channel, now: datetime, language: str) -> ChannelTrial:
     message = Message(
         identity=f"test:{channel.name}:{now.isoformat()}",
         thread=f"test:{channel.name}",
-        subject=say("[sitewatch] Test message"),
-        status=say("Test"),
-        headline=say("This is a test: sitewatch can reach you here"),
-        paragraphs=(say("Nothing was seen. Somebody ran “sitewatch alerts test” to try every channel."),),
+        subject=phrase("[sitewatch] Test message"),
+        status=phrase("Test"),
+        headline=phrase("This is a test: sitewatch can reach you here"),
+        paragraphs=(phrase("Nothing was seen. Somebody ran “sitewatch alerts test” to try every channel."),),
         created_at=now,
-        facts=((say("Channel"), channel.name), (say("Sent"), utc(now))),
+        facts=((phrase("Channel"), channel.name), (phrase("Sent"), utc(now))),
     )
     try:
         receipt = _send(channel, spoken(message, language))

@@ -15,7 +15,7 @@ from alerts.metrics import metric_named
 from alerts.rules.combined import false_alarm_chance
 from alerts.words import local_day, rounded_number
 from db.records import Alert, SharedCause
-from db.said import joined, moment, say
+from db.said import chained, moment, phrase
 
 GATHER_FOR = timedelta(minutes=10)
 """How long a message waits at most for others of its kind; a round of judging that ends lets it go at once."""
@@ -113,10 +113,10 @@ def find_cause(
         return None
     many = len(judged.that_day | units)
     sites = {site for site, _, _ in units}
-    noun = say("sites") if len(sites) == len(units) else say("series")
+    noun = phrase("sites") if len(sites) == len(units) else phrase("series")
     where = [countries.get(site, "") for site in sorted(sites)]
     said = occasion(date.fromisoformat(kind.day), where)
-    headline = say(
+    headline = phrase(
         "{units} of {many} {noun} {direction} at once on {day}",
         units=len(units),
         many=many,
@@ -125,7 +125,7 @@ def find_cause(
         day=_day_words(kind.day),
     )
     if said:
-        headline = say("{headline}, {occasion}", headline=headline, occasion=said)
+        headline = phrase("{headline}, {occasion}", headline=headline, occasion=said)
     return SharedCause(
         id=f"ca_{blake2b('|'.join(kind).encode(), digest_size=8).hexdigest()}",
         revision=1 if before is None else before.revision + 1,
@@ -152,15 +152,15 @@ def _direction(kind: CauseClass) -> str:
     metric = metric_named(kind.metric)
     many = metric.many
     if kind.side == "high":
-        return say("with more {many} than usual", many=many)
+        return phrase("with more {many} than usual", many=many)
     if metric.counted:
-        return say("with fewer {many} than usual", many=many)
-    return say("with less {many} than usual", many=many)
+        return phrase("with fewer {many} than usual", many=many)
+    return phrase("with less {many} than usual", many=many)
 
 
 def _day_words(day: str) -> str:
     at = datetime.combine(date.fromisoformat(day), time(12), UTC)
-    return joined(" ", [moment(f"{at:%A}", at, "UTC", "weekday"), moment(day, at, "UTC", "day")])
+    return chained(" ", [moment(f"{at:%A}", at, "UTC", "weekday"), moment(day, at, "UTC", "day")])
 
 
 def cause_object(cause: SharedCause) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def together_words(cause: SharedCause) -> str:
     """Why alerts are told as one, with the error that this has."""
     figures = cause.details
     years = round(1 / figures["wrong_a_year"])
-    return say(
+    return phrase(
         "{alarmed} of the {judged} {noun} whose looks of that day were judged alarmed together. If each kept its promise and none had to do with another, {expected} alarms would be expected; so many come together by chance on less than 1 day in {years} years. So they are told as one. What they share is not known from this.",
         alarmed=figures["alarmed"],
         judged=figures["judged"],

@@ -7,7 +7,7 @@ from alerts.incidents.findings import is_event, snapshot_look_id
 from alerts.incidents.headline import is_doubtful
 from alerts.words import digits, local_day
 from db.records import SEEN_FROM_ABOVE, Alert
-from db.said import say, spaced
+from db.said import phrase, spaced
 from db.spelling import folded
 
 PEAK_GROWTH = 1.25
@@ -19,7 +19,7 @@ def revisions(before: Alert, after: Alert) -> str:
     known = {snapshot_look_id(each): each for each in before.details["entries"]}
     zone = after.details["timezone"]
     return spaced(
-        say(
+        phrase(
             "The count for {day} was corrected from {before} to {now}.",
             day=local_day(each["period_start"], zone),
             before=digits(told["value"]),
@@ -57,7 +57,7 @@ def seen_sentences(before: Alert, after: Alert) -> list[str]:
     return said or ([_GONE] if gone else [])
 
 
-_GONE = say("What a picture said of it no longer counts: the picture was corrected or taken back.")
+_GONE = phrase("What a picture said of it no longer counts: the picture was corrected or taken back.")
 
 
 def _seen(entry: Mapping[str, Any]) -> list[str]:
@@ -75,7 +75,7 @@ def is_news(before: Alert, after: Alert) -> bool:
 def change_sentence(before: Alert, after: Alert) -> str:
     """The sentence that tells it."""
     if before.peak != after.peak:
-        return say(
+        return phrase(
             "Now {now}, before {before}. {headline}",
             now=digits(after.peak or 0.0),
             before=digits(before.peak or 0.0),

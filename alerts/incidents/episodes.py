@@ -44,7 +44,7 @@ from alerts.watch import SiteWatch
 from alerts.words import capital, digits, local_day, numbered
 from db.records import Alert, AlertEvent, EventKind, Observation
 from db.records.provenance import made_words
-from db.said import joined, listing, say, spaced
+from db.said import chained, listing, phrase, spaced
 
 HESITATES = "hesitates"
 """The key in an alert's details that says, by subject, since when counts were ordinary without being back."""
@@ -185,7 +185,7 @@ def amend_episode(
             corrects=True,
         )
     if added := new_publishers(alert, after):
-        said = say("Also reported by {who}.", who=listing(added))
+        said = phrase("Also reported by {who}.", who=listing(added))
         return _step(after, "corroborated", moment, said, look, tell=False)
     if better := _known_better(alert, after):
         return _step(after, "amended", moment, better, look, tell=True)
@@ -196,7 +196,7 @@ def amend_episode(
 def _known_better(before: Alert, after: Alert) -> str:
     """What is known better now of the same counts, '' where nothing is."""
     confirmed = (
-        [say("Now confirmed: {headline}", headline=after.headline)] if is_confirmed(before, after) else []
+        [phrase("Now confirmed: {headline}", headline=after.headline)] if is_confirmed(before, after) else []
     )
     return spaced([*confirmed, *seen_sentences(before, after)])
 
@@ -234,9 +234,9 @@ def resolve_or_withdraw(
         "threshold": digits(alert_threshold(alert)),
     }
     reason = (
-        say("Back to {count} on {day}, more than {threshold}.", **parts)
+        phrase("Back to {count} on {day}, more than {threshold}.", **parts)
         if is_low(alert)
-        else say("Back to {count} on {day}, not above {threshold}.", **parts)
+        else phrase("Back to {count} on {day}, not above {threshold}.", **parts)
     )
     # What was over before it became known is one message, not two.
     return _close(refreshed, "resolved", moment, reason, look, tell=moment.at > alert.opened_at)
@@ -272,7 +272,9 @@ def _hesitating(alert: Alert, look: Observation, *, unusual: bool) -> Alert:
 def lapse_episode(alert: Alert, lapse_after: timedelta, recorded_at: datetime) -> AlertChange:
     """Close an alert that no usable look has touched for `lapse_after`: outcome unknown, not resolved."""
     moment = JudgementTime(alert.last_look_at + lapse_after, recorded_at)
-    reason = say("No usable look for {days}: the outcome is unknown.", days=numbered(lapse_after.days, "day"))
+    reason = phrase(
+        "No usable look for {days}: the outcome is unknown.", days=numbered(lapse_after.days, "day")
+    )
     # One past event (an arrival) leaves nobody waiting for an outcome.
     return _close(alert, "lapsed", moment, reason, None, tell=not is_event(alert))
 
@@ -282,7 +284,7 @@ def unresolve(alert: Alert, look: Observation, moment: JudgementTime) -> AlertCh
     if look.usable and not still_unusual(alert, look):
         return None
     day = local_day(look.period_start, alert.details["timezone"])
-    reason = say(
+    reason = phrase(
         "The count for {day}, by which it had ended, was taken back or corrected: the outcome is unknown.",
         day=day,
     )
@@ -298,8 +300,8 @@ def _correct(
 ) -> AlertChange | None:
     before = next(each for each in alert.details["entries"] if same_look(each, look))
     day = local_day(look.period_start, alert.details["timezone"])
-    now_says = digits(look.value) if look.value is not None else say("no count")
-    reason = say(
+    now_says = digits(look.value) if look.value is not None else phrase("no count")
+    reason = phrase(
         "The count for {day} was corrected from {before} to {now}.",
         day=day,
         before=digits(before["value"]),
@@ -333,12 +335,12 @@ def reconsider(
         if rules:
             entries.append({**each, "rules": rules})
     if not entries:
-        reason = spaced([say("It is not unusual by what is known now."), *dict.fromkeys(changed)])
+        reason = spaced([phrase("It is not unusual by what is known now."), *dict.fromkeys(changed)])
         return _close(before, "withdrawn", moment, reason, None, tell=True)
     after = _with_entries(before, entries, episode_context)
     if not changed:
         return AlertChange(after, None)
-    reason = spaced([say("More is known now of what was before."), *dict.fromkeys(changed)])
+    reason = spaced([phrase("More is known now of what was before."), *dict.fromkeys(changed)])
     return _step(after, "amended", moment, reason, None, tell=True, corrects=True)
 
 
@@ -396,7 +398,7 @@ def _dispute(
     if reason:
         return _step(after, "amended", moment, reason, look, tell=watching)
     if len(now) < len(before):
-        reason = say(
+        reason = phrase(
             "{source} no longer contradicts it: {count}.",
             source=capital(source(snapshot)),
             count=entry_count(snapshot, alert.metric),
@@ -422,7 +424,7 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], episode_context: 
         peak=max(each["value"] for each in entries),
         baseline=baseline,
         confidence=weakest_certainty(entries),
-        headline=joined(
+        headline=chained(
             "; ",
             [
                 headline(

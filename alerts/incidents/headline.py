@@ -18,7 +18,7 @@ from alerts.words import (
     when_words,
 )
 from db.records.provenance import made_of
-from db.said import Said, joined, numeral, say
+from db.said import Said, chained, numeral, phrase
 
 WORTH_A_RATIO = 1.5
 """From here on it is said how many times another a number is: below, “1.05 times” would tell as much as “more”."""
@@ -31,14 +31,14 @@ def headline(
 ) -> str:
     """One line that says what, where, when and why it is unusual; `place` is the site's name and time zone."""
     site_name, timezone = place
-    said = say(
+    said = phrase(
         "{what} at {site} {when}: {why}",
         what=capital(_what(metric, entries)),
         site=site_name,
         when=entry_when(entries[0], timezone),
         why=_why(rule, details),
     )
-    return joined("", [mark, said]) if (mark := made_mark(entries)) else said
+    return chained("", [mark, said]) if (mark := made_mark(entries)) else said
 
 
 def made_mark(entries: Sequence[Entry]) -> str:
@@ -48,8 +48,8 @@ def made_mark(entries: Sequence[Entry]) -> str:
     if not made:
         return ""
     if len(made) < len(found):
-        return say("Partly invented: ") if made[0] == "invented" else say("Partly reconstructed: ")
-    return say("Invented: ") if made[0] == "invented" else say("Reconstructed: ")
+        return phrase("Partly invented: ") if made[0] == "invented" else phrase("Partly reconstructed: ")
+    return phrase("Invented: ") if made[0] == "invented" else phrase("Reconstructed: ")
 
 
 def is_doubtful(entry: Entry) -> bool:
@@ -75,7 +75,7 @@ def _what(metric: str, entries: Sequence[Entry]) -> str:
     # Two sources may tell of the same.
     names = list(dict.fromkeys(said))
     if len(names) > 1:
-        return say(
+        return phrase(
             "{many} of {number} kinds ({names})",
             many=metric_named(metric).many,
             number=len(names),
@@ -84,32 +84,34 @@ def _what(metric: str, entries: Sequence[Entry]) -> str:
     first = entries[0]
     counted = entry_count(first, metric)
     if is_doubtful(first):
-        counted = say("{count} (not confirmed)", count=counted)
-    return joined(": ", [names[0], counted]) if names else counted
+        counted = phrase("{count} (not confirmed)", count=counted)
+    return chained(": ", [names[0], counted]) if names else counted
 
 
 def _why(rule: str, details: Mapping[str, Any]) -> str:
-    return _seen(rule, details) or _reckoned(rule, details) or say("more than history says is normal")
+    return _seen(rule, details) or _reckoned(rule, details) or phrase("more than history says is normal")
 
 
 def _reckoned(rule: str, details: Mapping[str, Any]) -> str:
     """Why, by the rules that expect a number."""
     match rule:
         case "absence" if details.get("silent_looks"):
-            return say(
+            return phrase(
                 "none in {looks}, where {expected} were expected",
                 looks=numbered(details["silent_looks"], "usable look"),
                 expected=rounded_number(details["expected"]),
             )
         case "step" if details.get("rate_ratio"):
-            return say(
+            return phrase(
                 "about {much} the usual rate since {since}",
                 much=times_words(details["rate_ratio"]),
                 since=local_day(details["since"][:10], "UTC"),
             )
     if "expected" in details and "low" in details:
-        band = say("{low}–{high}", low=rounded_number(details["low"]), high=rounded_number(details["high"]))
-        return say(
+        band = phrase(
+            "{low}–{high}", low=rounded_number(details["low"]), high=rounded_number(details["high"])
+        )
+        return phrase(
             "expected {expected} (95 %: {band})", expected=rounded_number(details["expected"]), band=band
         )
     return ""
@@ -121,19 +123,21 @@ def _seen(rule: str, details: Mapping[str, Any]) -> str:
         case "record" if details.get("ratio"):
             threshold = digits(details["threshold"])
             if details["ratio"] < WORTH_A_RATIO:
-                return say("more than the highest known before ({threshold})", threshold=threshold)
-            return say(
+                return phrase("more than the highest known before ({threshold})", threshold=threshold)
+            return phrase(
                 "{ratio} times the highest known before ({threshold})",
                 ratio=numeral(f"{details['ratio']:g}"),
                 threshold=threshold,
             )
         case "first_ever":
-            return say("never seen there before")
+            return phrase("never seen there before")
         case "first_since" if details.get("last_seen_words"):
-            return say("the first since {when}", when=_bare(details["last_seen_words"]))
+            return phrase("the first since {when}", when=_bare(details["last_seen_words"]))
         case "watchlist":
             return (
-                say("on the watch list") if details.get("n") else say("on the watch list, no history there")
+                phrase("on the watch list")
+                if details.get("n")
+                else phrase("on the watch list, no history there")
             )
     return ""
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from alerts.watch import SiteWatch
 from db.records import Alert
-from db.said import say, spaced
+from db.said import phrase, spaced
 
 INCIDENT_WINDOW = timedelta(days=3)
 """How far from the alert that began an incident another may lie, in the time of what was seen.
@@ -52,14 +52,14 @@ def incident_begun_by(alert_id: str) -> str:
 def incident_words(others: Sequence[Alert]) -> list[str]:
     """A sentence for each of the other alerts of an incident, for a message; [] where there is none."""
     stands = {
-        "resolved": say("It is over."),
-        "lapsed": say("Its outcome is unknown."),
-        "withdrawn": say("It was withdrawn."),
+        "resolved": phrase("It is over."),
+        "lapsed": phrase("Its outcome is unknown."),
+        "withdrawn": phrase("It was withdrawn."),
     }
     return [
         spaced(
             [
-                say("Near in time, at {site}: {headline}.", site=each.site_name, headline=each.headline),
+                phrase("Near in time, at {site}: {headline}.", site=each.site_name, headline=each.headline),
                 stands.get(each.status, ""),
             ]
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
-from db.said import say
+from db.said import phrase
 
 _DAY = timedelta(days=1)
 
@@ -29,9 +29,9 @@ def occasion_in(day: date, country: str) -> str:
     if name := holiday(day, country):
         return name
     if name := holiday(day - _DAY, country):
-        return say("the day after {name}", name=name)
+        return phrase("the day after {name}", name=name)
     if name := holiday(day + _DAY, country):
-        return say("the day before {name}", name=name)
+        return phrase("the day before {name}", name=name)
     return ""
 
 
@@ -44,7 +44,7 @@ def occasion(day: date, countries: Sequence[str]) -> str:
     return (
         name
         if number == len(countries)
-        else say(
+        else phrase(
             "{name} in {number} of these {countries}", name=name, number=number, countries=len(countries)
         )
     )

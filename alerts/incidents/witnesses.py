@@ -10,7 +10,7 @@ from alerts.rules import HUMAN_METHODS, method_of
 from alerts.rules.among import ABOUT_FACTOR, bounds_of_count
 from alerts.words import own_count
 from db.records import Alert
-from db.said import say
+from db.said import phrase
 from db.spelling import folded
 
 MUCH = ABOUT_FACTOR
@@ -82,7 +82,7 @@ def otherwise(entries: Sequence[Entry], others: Iterable[Entry], metric: str) ->
         if contradict(entries[0], each) and _much_apart(entries[0], each)
     ]
     said = dict.fromkeys(
-        say(
+        phrase(
             "but {count} according to {source}",
             count=entry_count(each, metric),
             source=source(each),
@@ -96,7 +96,7 @@ def told(pairs: Iterable[tuple[Entry, Entry]], metric: str) -> Iterator[str]:
     """One sentence for each contradiction."""
     for one, other in pairs:
         yield (
-            say(
+            phrase(
                 "{source} and {other} contradict each other: {count} and {other_count}.",
                 source=source(other),
                 other=source(one),

@@ -12,7 +12,7 @@ from alerts.watch import SiteWatch
 from alerts.words import numbered, rule_words
 from db.engine import Connection
 from db.records import SeriesKey
-from db.said import joined, say
+from db.said import chained, phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +72,20 @@ def judgeability_words(found: SeriesBaseline) -> str:
     """Say it in a few words: `can be judged`, or what is lacking."""
     if found.judgeable:
         waiting = [
-            say("{rule} needs {missing} more", rule=rule_words(each.rule), missing=each.missing)
+            phrase("{rule} needs {missing} more", rule=rule_words(each.rule), missing=each.missing)
             for each in found.rules
             if each.missing
         ]
         if found.finds is not None:
-            waiting.append(say("{what} is found within about two months", what=FOUND_WORDS[found.finds]))
+            waiting.append(phrase("{what} is found within about two months", what=FOUND_WORDS[found.finds]))
         return (
-            say("can be judged; {waiting}", waiting=joined(", ", waiting))
+            phrase("can be judged; {waiting}", waiting=chained(", ", waiting))
             if waiting
-            else say("can be judged")
+            else phrase("can be judged")
         )
     if not found.usable:
-        return say(
+        return phrase(
             "cannot be judged yet: nobody has counted; needs {looks}",
             looks=numbered(found.missing, "usable look"),
         )
-    return say("cannot be judged yet: needs {looks}", looks=numbered(found.missing, "more usable look"))
+    return phrase("cannot be judged yet: needs {looks}", looks=numbered(found.missing, "more usable look"))

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from db.records import Measure, SeriesKind
 from db.records.counts import LARGEST_COUNT
-from db.said import say, say_as
+from db.said import phrase, phrase_as
 
 NOTE_METRIC = "note"
 """What stands in a metric's place where a row is a remark."""
@@ -109,7 +109,7 @@ def declared_metric(name: str, given: Mapping[str, Any], taken: Collection[str])
         kind=given["kind"],
         one=_word(given.get("one") or measured),
         many=_word(given.get("many") or measured),
-        heading=heading if counted else say("{heading} ({unit})", heading=heading, unit=unit_words(unit)),
+        heading=heading if counted else phrase("{heading} ({unit})", heading=heading, unit=unit_words(unit)),
         measure=measure,
         unit=unit,
         event=given.get("event", False),
@@ -123,7 +123,7 @@ def declared_metric(name: str, given: Mapping[str, Any], taken: Collection[str])
 
 def _word(text: str) -> str:
     """A metric's word, which the catalogues have for those that are built in."""
-    return say_as("metric", text) if text else ""
+    return phrase_as("metric", text) if text else ""
 
 
 def _faults(name: str, given: Mapping[str, Any], taken: Collection[str]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from alerts.rules.figures import (
 )
 from alerts.words import numbered, rounded_number
 from db.records import Observation
-from db.said import joined, percent, say, say_n
+from db.said import chained, percent, phrase, phrase_n
 
 
 class AbsenceRule:
@@ -37,7 +37,7 @@ class AbsenceRule:
         silent, hidden = int(found.silent[0]), int(found.not_counted[0])
         share = float(found.active_share[0])
         if silent == 0 or case.series.looks.today[0] > 0:
-            sentence = say(
+            sentence = phrase(
                 "Something was there; usually {share} of looks show activity.", share=percent(share)
             )
             return verdict_of_finding(case, RuleFinding(1.0, "low", -1.0, sentence))
@@ -51,11 +51,11 @@ class AbsenceRule:
             "by_chance": chance,
         }
         clouds = (
-            joined(
+            chained(
                 "",
                 [
                     " ",
-                    say_n(
+                    phrase_n(
                         "({n} that could not see is not counted)",
                         "({n} that could not see are not counted)",
                         hidden,
@@ -65,7 +65,7 @@ class AbsenceRule:
             if hidden
             else ""
         )
-        told = say(
+        told = phrase(
             "Usually {share} of looks show activity; none in {silent}{clouds}, where {expected} {noun} were expected, from {history}",
             share=percent(share),
             silent=numbered(silent, "usable look"),
@@ -74,5 +74,5 @@ class AbsenceRule:
             noun=case.noun,
             history=history_words(case),
         )
-        sentence = told_by_chance(told, say("so long a silence"), chance)
+        sentence = told_by_chance(told, phrase("so long a silence"), chance)
         return verdict_of_finding(case, RuleFinding(p, "low", 0.0, sentence, expected, more=more))

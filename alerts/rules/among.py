@@ -13,12 +13,12 @@ from alerts.rules import HUMAN_METHODS, comparable, method_of
 from alerts.rules.contract import LookHistory
 from alerts.words import count_words, digits, local_day, month_words
 from db.records import DeclaredBaseline, Observation
-from db.said import grouped, joined, say
+from db.said import chained, grouped, phrase
 
 ABOUT_FACTOR = 1.25
 """By this factor “about” may be off."""
 _LAST = 5
-_NUMBERS = ("", "one", say("two"), say("three"), say("four"), say("five"))
+_NUMBERS = ("", "one", phrase("two"), phrase("three"), phrase("four"), phrase("five"))
 _SINCE_FROM = 20
 """From so many earlier counts on it says more since when there was no such count than which one is nearest."""
 _LIKE_LENGTH = 1.15
@@ -55,7 +55,7 @@ class Placing:
     @property
     def words(self) -> str:
         """Both, one after the other."""
-        return joined("; ", [each for each in (self.beside, self.recent) if each])
+        return chained("; ", [each for each in (self.beside, self.recent) if each])
 
 
 NOWHERE = Placing("", "")
@@ -78,9 +78,9 @@ class _Earlier:
         """With its month, or its day where another one of that month is named."""
         when = self.day if self.when == beside else self.when
         return (
-            say("the {count} at most of {when}", count=self.count, when=when)
+            phrase("the {count} at most of {when}", count=self.count, when=when)
             if self.most_of
-            else say("the {count} of {when}", count=self.count, when=when)
+            else phrase("the {count} of {when}", count=self.count, when=when)
         )
 
 
@@ -114,8 +114,8 @@ class _Words(NamedTuple):
     fewest: str
 
 
-_COUNTED = _Words(say("many"), say("few"), say("fewer"), say("fewest"))
-_MEASURED = _Words(say("much"), say("little"), say("less"), say("least"))
+_COUNTED = _Words(phrase("many"), phrase("few"), phrase("fewer"), phrase("fewest"))
+_MEASURED = _Words(phrase("much"), phrase("little"), phrase("less"), phrase("least"))
 
 
 def _beside(earlier: Sequence[_Earlier], today: tuple[float, float, float], month: str, words: _Words) -> str:
@@ -125,10 +125,10 @@ def _beside(earlier: Sequence[_Earlier], today: tuple[float, float, float], mont
     alike = [each for each in earlier if each.high >= low and each.low <= high]
     if not alike and not (above and below):
         return _extreme(below, above, month, words)
-    about = "" if low == high and all(each.low == each.high for each in alike) else say("about ")
+    about = "" if low == high and all(each.low == each.high for each in alike) else phrase("about ")
     if not above:
         top = max(alike, key=lambda each: (each.value, each.at))
-        return say(
+        return phrase(
             "{about}as {many} as the highest count known before, {words}",
             about=about,
             many=words.many,
@@ -136,7 +136,7 @@ def _beside(earlier: Sequence[_Earlier], today: tuple[float, float, float], mont
         )
     if not below:
         last = max(alike, key=lambda each: each.at)
-        return say(
+        return phrase(
             "{about}as {few} as the lowest count known before, last {words}",
             about=about,
             few=words.few,
@@ -152,21 +152,23 @@ def _extreme(below: Sequence[_Earlier], above: Sequence[_Earlier], month: str, w
     """What is beyond all that was counted before, above it or below it."""
     if not above:
         top = max(below, key=lambda each: (each.value, each.at))
-        return say(
+        return phrase(
             "more than was ever counted here before, where the highest was {highest}",
             highest=top.words(month),
         )
     bottom = min(above, key=lambda each: (each.value, -each.at.timestamp()))
     lowest = bottom.words(month)
     if words is _COUNTED:
-        return say("fewer than were ever counted here before, where the lowest was {lowest}", lowest=lowest)
-    return say("less than was ever counted here before, where the lowest was {lowest}", lowest=lowest)
+        return phrase(
+            "fewer than were ever counted here before, where the lowest was {lowest}", lowest=lowest
+        )
+    return phrase("less than was ever counted here before, where the lowest was {lowest}", lowest=lowest)
 
 
 def _near(between: str, same: _Earlier | None, about: str, month: str, words: _Words) -> str:
     if same is None:
         return between
-    return say(
+    return phrase(
         "{about}as {many} as {same}, {between}",
         about=about,
         many=words.many,
@@ -179,7 +181,7 @@ def _between(below: Sequence[_Earlier], above: Sequence[_Earlier], month: str) -
     lower = max(below, key=lambda each: (each.value, each.at))
     upper = min(above, key=lambda each: (each.value, -each.at.timestamp()))
     together = upper.when if upper.when == lower.when else month
-    return say("between {lower} and {upper}", lower=lower.words(together), upper=upper.words(together))
+    return phrase("between {lower} and {upper}", lower=lower.words(together), upper=upper.words(together))
 
 
 def _since(
@@ -192,20 +194,22 @@ def _since(
     earlier = [*below, *above, *alike]
     if value >= median(each.value for each in earlier):
         last = max([*above, *alike], key=lambda each: each.at)
-        return say(
+        return phrase(
             "the most since {words}, more than in {below} of {earlier} earlier looks",
             words=last.words(month),
             below=grouped(len(below)),
             earlier=grouped(len(earlier)),
         )
     last = max([*below, *alike], key=lambda each: each.at)
-    less = say(
+    less = phrase(
         "{fewer} than in {above} of {earlier} earlier looks",
         fewer=words.fewer,
         above=grouped(len(above)),
         earlier=grouped(len(earlier)),
     )
-    return say("the {fewest} since {words}, {less}", fewest=words.fewest, words=last.words(month), less=less)
+    return phrase(
+        "the {fewest} since {words}, {less}", fewest=words.fewest, words=last.words(month), less=less
+    )
 
 
 def _recent(seen: Sequence[Observation]) -> str:
@@ -216,13 +220,13 @@ def _recent(seen: Sequence[Observation]) -> str:
         return ""
     least, most = digits(min(values)), digits(max(values))
     shown = (
-        say("{least} each", least=least)
+        phrase("{least} each", least=least)
         if least == most
-        else say("{least} to {most}", least=least, most=most)
+        else phrase("{least} to {most}", least=least, most=most)
     )
     if len(times) == 1:
-        return say("the look before shows {least}", least=least if least == most else shown)
-    return say("the last {number} looks show {shown}", number=_NUMBERS[len(times)], shown=shown)
+        return phrase("the look before shows {least}", least=least if least == most else shown)
+    return phrase("the last {number} looks show {shown}", number=_NUMBERS[len(times)], shown=shown)
 
 
 def _compares(earlier: Observation, look: Observation) -> bool:
@@ -269,7 +273,7 @@ def _published(look: Observation, declared: Sequence[DeclaredBaseline], zone: Zo
                 each.window_start.astimezone(zone),
                 (each.window_end - _MICROSECOND).astimezone(zone),
             )
-            when = say(
+            when = phrase(
                 "{begins} to {ends}", begins=month_words(first, zone.key), ends=month_words(last, zone.key)
             )
             yield _Earlier(0.0, each.value, each.value, last, digits(each.value), when, when, most_of=True)

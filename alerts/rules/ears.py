@@ -9,7 +9,7 @@ from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import RuleFinding, cannot_tell, history_words, open_case, verdict_of_finding
 from alerts.words import rounded_number
 from db.records import Observation
-from db.said import numeral, say
+from db.said import numeral, phrase
 
 _METHODS: Mapping[str, EarsMethod] = {"ears_c1": "C1", "ears_c2": "C2", "ears_c3": "C3"}
 
@@ -40,7 +40,7 @@ class EarsRule:
         # For C3 what today's count would have to pass on its own.
         reach = z + 1.0 if method == "C3" else z
         count = float(case.series.looks.today[0])
-        sentence = say(
+        sentence = phrase(
             "{count} {noun}: {statistic} standard deviations ({method}) above the last {n} usable looks, which had {mean} on average; from {history}.",
             count=rounded_number(count),
             noun=case.noun,

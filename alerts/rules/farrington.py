@@ -18,7 +18,7 @@ from alerts.rules.figures import (
 )
 from alerts.words import digits, rounded_number
 from db.records import Observation
-from db.said import say
+from db.said import phrase
 
 
 class FarringtonRule:
@@ -44,7 +44,7 @@ class FarringtonRule:
         weeks = int(float(-case.series.days[0]) // 7)
         n = min(case.usable, weeks)
         odds = by_chance(case, p, "week", n=n)
-        told = say(
+        told = phrase(
             "{week} {noun} in the week that ends here; expected {expected} in this season (95 %: {low}–{high}), from {history}",
             week=rounded_number(week),
             noun=case.noun,
@@ -53,7 +53,7 @@ class FarringtonRule:
             high=digits(high),
             history=history_words(case),
         )
-        sentence = told_by_chance(told, say("so many"), odds)
+        sentence = told_by_chance(told, phrase("so many"), odds)
         chance = float(nb.sf(upper + 1.0, expected, size)[0])
         threshold = max(0.0, upper - float(found.earlier[0]))
         return verdict_of_finding(

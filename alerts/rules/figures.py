@@ -16,7 +16,7 @@ from alerts.rules.contract import LookHistory, Params, RuleContext, RuleState, V
 from alerts.rules.engine_input import ask_engine
 from alerts.words import exposure_words, numbered
 from db.records import Observation
-from db.said import grouped, joined, say, say_n
+from db.said import chained, grouped, phrase, phrase_n
 
 FiredSide = Literal["high", "low"]
 Lacking = Literal["usable looks", "events", "weeks", "events in two spans"]
@@ -79,7 +79,7 @@ def open_case(
     if refused:
         return refused
     if unlisted_identity(look.series.subject, context.watchlist):
-        reason = say("Identities that nobody listed have no baseline of their own.")
+        reason = phrase("Identities that nobody listed have no baseline of their own.")
         return Verdict(rule, "suppressed", exceeded=False, reason=reason)
     judgement = context.judgement or ask_engine(look, history, context, {rule: params})
     return Case(rule, look, history, context, judgement)
@@ -95,16 +95,16 @@ def cannot_tell(
     answers = case.ruling.answers
     status, needs = int(answers.status[0]), int(answers.needs[0])
     if status == NOT_OBSERVED and not case.series.looks.seen[0, -1]:
-        reason = say(
+        reason = phrase(
             "A count of zero at {exposure} exposure says nothing: this is not a zero.",
             exposure=exposure_words(case.exposure),
         )
         return Verdict(case.rule, "not_observed", exceeded=False, reason=reason, state=state)
     if status == NOT_OBSERVED:
-        reason = say("Seen too badly to compare with whole looks: only its least count is known.")
+        reason = phrase("Seen too badly to compare with whole looks: only its least count is known.")
         return Verdict(case.rule, "not_observed", exceeded=False, reason=reason, state=state)
     if status == CANNOT_TELL and needs == 0:
-        reason = say("Something was there, but a count at unknown exposure says too little of the level.")
+        reason = phrase("Something was there, but a count at unknown exposure says too little of the level.")
         return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, state=state)
     if status == CANNOT_TELL:
         return too_little(case, needs, what, state, n)
@@ -121,12 +121,14 @@ def too_little(
     """Say “cannot tell yet, needs n more”, or that a change began the baseline anew; `n` are the looks there are."""
     missing, n = max(1, needs), case.usable if n is None else n
     details: dict[str, Any] = {"n": n, "missing": missing, "missing_what": what}
-    have = say("{looks}, needs {more}", looks=numbered(n, "usable earlier look"), more=_more(missing, what))
+    have = phrase(
+        "{looks}, needs {more}", looks=numbered(n, "usable earlier look"), more=_more(missing, what)
+    )
     broken = case.history.broken_by
     if broken is not None:
         details["change"] = broken.what
         since = site_day(broken.starts_at, case.context)
-        reason = say(
+        reason = phrase(
             "The history before {since} no longer counts ({what}): {have}.",
             since=since,
             what=broken.what,
@@ -135,28 +137,28 @@ def too_little(
         return Verdict(
             case.rule, "baseline_broken", exceeded=False, reason=reason, details=details, state=state
         )
-    reason = say("Too little history: {have}.", have=have)
+    reason = phrase("Too little history: {have}.", have=have)
     return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, details=details, state=state)
 
 
 def needs_words(missing: int, what: str = "looks") -> str:
     """How much more of something is needed: `needs 3 more looks`."""
-    return say("needs {more}", more=_more(missing, what))
+    return phrase("needs {more}", more=_more(missing, what))
 
 
 def _more(missing: int, what: str) -> str:
     match what:
         case "events":
-            return say_n("{n} more event", "{n} more events", missing)
+            return phrase_n("{n} more event", "{n} more events", missing)
         case "weeks":
-            return say_n("{n} more week", "{n} more weeks", missing)
+            return phrase_n("{n} more week", "{n} more weeks", missing)
         case "looks":
-            return say_n("{n} more look", "{n} more looks", missing)
+            return phrase_n("{n} more look", "{n} more looks", missing)
         case "observed days":
-            return say_n("{n} more observed day", "{n} more observed days", missing)
+            return phrase_n("{n} more observed day", "{n} more observed days", missing)
         case "events in two spans":
-            return say_n("{n} more event in two spans", "{n} more events in two spans", missing)
-    return say("{n} more", n=grouped(missing))
+            return phrase_n("{n} more event in two spans", "{n} more events in two spans", missing)
+    return phrase("{n} more", n=grouped(missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,14 +212,14 @@ def verdict_of_finding(case: Case, found: RuleFinding, state: RuleState | None =
     if severity != ORDINARY:
         details["severity"] = SEVERITIES[severity]
     notes = [
-        say("On record since {day}: {what}.", day=site_day(each.starts_at, case.context), what=each.what)
+        phrase("On record since {day}: {what}.", day=site_day(each.starts_at, case.context), what=each.what)
         for each in _noted(case)
     ]
     return Verdict(
         case.rule,
         "evaluated",
         exceeded=ruling is not None and bool(ruling.fires[0]),
-        reason=joined(" ", [found.sentence, *notes]) if notes else found.sentence,
+        reason=chained(" ", [found.sentence, *notes]) if notes else found.sentence,
         details=details,
         state=state,
     )
@@ -259,11 +261,11 @@ def history_words(case: Case) -> str:
     """How much history stands behind it: `in 121 usable looks since 2019-05-03`."""
     basis = _basis(case)
     if "window" not in basis:
-        return say("without usable looks")
+        return phrase("without usable looks")
     first = case.look.period_start + timedelta(
         days=float(case.series.days[:-1][case.series.looks.past.member[0]][0])
     )
-    return say(
+    return phrase(
         "{looks} since {first}",
         looks=numbered(basis["n"], "usable look"),
         first=site_day(first, case.context),
@@ -273,8 +275,8 @@ def history_words(case: Case) -> str:
 def at_exposure(case: Case) -> str:
     """How much of today was seen, for a sentence."""
     if case.series.alike:
-        return say("exposure not published, taken as alike")
-    return say("at {exposure} exposure", exposure=exposure_words(case.exposure))
+        return phrase("exposure not published, taken as alike")
+    return phrase("at {exposure} exposure", exposure=exposure_words(case.exposure))
 
 
 def _short(value: float) -> float:

@@ -19,7 +19,7 @@ from alerts.rules.figures import open_case
 from alerts.rules.series import certain_count
 from alerts.words import looks_behind, numbered
 from db.records import DeclaredBaseline, Observation
-from db.said import say
+from db.said import phrase
 
 
 class FirstEverRule:
@@ -39,14 +39,14 @@ class FirstEverRule:
         if refused:
             return refused
         if certain_count(look) <= 0:
-            return Verdict(self.name, "evaluated", exceeded=False, reason=say("Nothing was there."))
+            return Verdict(self.name, "evaluated", exceeded=False, reason=phrase("Nothing was there."))
         earlier = seen_before(history)
         if earlier:
             return Verdict(
                 self.name,
                 "evaluated",
                 exceeded=False,
-                reason=say(
+                reason=phrase(
                     "Seen before, last on {day}.",
                     day=site_day(earlier[-1].period_start, context),
                 ),
@@ -58,7 +58,7 @@ class FirstEverRule:
     ) -> Verdict:
         declared = _declared_none(look, history)
         if declared is not None:
-            when = say(
+            when = phrase(
                 "{window}, {looks}",
                 window=declared_window(declared, context),
                 looks=looks_behind(declared.n_looks),
@@ -67,7 +67,7 @@ class FirstEverRule:
                 self.name,
                 "evaluated",
                 exceeded=True,
-                reason=say(
+                reason=phrase(
                     "None had been seen here before ({when}), {attribution}.",
                     when=when,
                     attribution=attribution(declared),
@@ -76,7 +76,7 @@ class FirstEverRule:
             )
         if any(each.statistic == "last_seen" for each in history.declared):
             return Verdict(
-                self.name, "evaluated", exceeded=False, reason=say("A source names an earlier sighting.")
+                self.name, "evaluated", exceeded=False, reason=phrase("A source names an earlier sighting.")
             )
         if unlisted_identity(look.series.subject, context.watchlist):
             return new_identity_verdict(self.name, history, context, params["min_observed_days"])
@@ -92,7 +92,7 @@ class FirstEverRule:
             "n": len(history.looks),
             "observed_days": round(history.observed_days, 1),
         }
-        seen = say(
+        seen = phrase(
             "{looks} and {days}",
             looks=numbered(len(history.looks), "usable look"),
             days=numbered(round(history.observed_days), "observed day"),
@@ -103,10 +103,10 @@ class FirstEverRule:
                 self.name,
                 "cannot_tell",
                 exceeded=False,
-                reason=say("No history: {seen}, too few to say that it is the first.", seen=seen),
+                reason=phrase("No history: {seen}, too few to say that it is the first.", seen=seen),
                 details={**details, "missing": missing},
             )
-        return gap_verdict(case, say("The first in {seen}", seen=seen), {**details, "threshold": 0.0})
+        return gap_verdict(case, phrase("The first in {seen}", seen=seen), {**details, "threshold": 0.0})
 
 
 def _declared_none(look: Observation, history: LookHistory) -> DeclaredBaseline | None:

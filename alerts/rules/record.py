@@ -14,7 +14,7 @@ from alerts.rules.figures import Case, RuleFinding, by_chance, cannot_tell, open
 from alerts.rules.series import certain_count
 from alerts.words import count_words, digits, looks_behind, numbered
 from db.records import DeclaredBaseline, Observation
-from db.said import joined, say
+from db.said import chained, phrase
 
 _MARGIN = 2.0
 """While too few looks are known for odds, a count must be so many times the highest known to be told after a published maximum."""
@@ -101,7 +101,7 @@ def _against_declared(look: Observation, known: _Maximum, context: RuleContext) 
     if alike:
         details["alike"] = True
     details["declared"] = citation(declared)
-    basis = say(
+    basis = phrase(
         "at most {value} from {window} {attribution}, {looks}",
         value=digits(declared.value or 0.0),
         window=declared_window(declared, context),
@@ -110,26 +110,26 @@ def _against_declared(look: Observation, known: _Maximum, context: RuleContext) 
     )
     if highest is not None and own >= threshold:
         details["previous"] = _previous(highest)
-        basis = say("{named}; {basis}", named=_named(highest, context), basis=basis)
-    reason = say(
+        basis = phrase("{named}; {basis}", named=_named(highest, context), basis=basis)
+    reason = phrase(
         "{comparison} ({basis}).", comparison=_comparison(value, threshold, context, alike=alike), basis=basis
     )
     notes: list[str] = []
     if passed is None:
         exceeded = _least(look) > most
-        details["until"] = say("any count has passed it")
+        details["until"] = phrase("any count has passed it")
     else:
         exceeded = value > _MARGIN * most
-        details["until"] = say("our own looks are enough for odds")
+        details["until"] = phrase("our own looks are enough for odds")
         notes.append(
-            say(
+            phrase(
                 "The published maximum was passed on {day} and is history.",
                 day=site_day(passed.period_start, context),
             )
         )
     if value > threshold and not alike and _least(look) <= most:
-        notes.append(say("Counts so near each other may be the same."))
-    reason = joined(" ", [reason, *notes]) if notes else reason
+        notes.append(phrase("Counts so near each other may be the same."))
+    reason = chained(" ", [reason, *notes]) if notes else reason
     return Verdict("record", "evaluated", exceeded=exceeded, reason=reason, details=details)
 
 
@@ -148,26 +148,26 @@ def _by_odds(case: Case, highest: Observation | None) -> Verdict:
         more["alike"] = True
     elif threshold > 0:
         more["ratio"] = round(value / threshold, 2)
-    basis = say("in {looks}", looks=numbered(n, "usable look"))
+    basis = phrase("in {looks}", looks=numbered(n, "usable look"))
     if highest is not None:
         more["previous"] = _previous(highest)
-        basis = say("{named}; {basis}", named=_named(highest, case.context), basis=basis)
+        basis = phrase("{named}; {basis}", named=_named(highest, case.context), basis=basis)
     odds = ""
     if is_record:
         if worth < n:
-            basis = say(
+            basis = phrase(
                 "{basis}, worth {looks} as neighbouring looks are alike",
                 basis=basis,
                 looks=numbered(worth, "independent one"),
             )
             more["independent"] = worth
         odds = more["by_chance"] = by_chance(case, 1.0 / (worth + 1), n=worth)
-    told = say(
+    told = phrase(
         "{comparison} ({basis})",
         comparison=_comparison(value, threshold, case.context, alike=alike),
         basis=basis,
     )
-    sentence = told_by_chance(told, say("so many"), odds) if odds else say("{told}.", told=told)
+    sentence = told_by_chance(told, phrase("so many"), odds) if odds else phrase("{told}.", told=told)
     # It has no share of the promise, so that by itself it never fires.
     finding = RuleFinding(case.p, "high", threshold, sentence, chance=0.0, more=more, n=worth)
     return verdict_of_finding(case, finding)
@@ -195,16 +195,16 @@ def _most(look: Observation) -> float:
 def _comparison(value: float, threshold: float, context: RuleContext, *, alike: bool = False) -> str:
     parts = {"value": digits(value), "many": context.metric.many, "threshold": digits(threshold)}
     if alike:
-        return say("{value} {many}: about as many as the highest known before, {threshold}", **parts)
+        return phrase("{value} {many}: about as many as the highest known before, {threshold}", **parts)
     if value > threshold:
-        return say("{value} {many}: more than the highest known before, {threshold}", **parts)
-    return say("{value} {many}: not more than the highest known before, {threshold}", **parts)
+        return phrase("{value} {many}: more than the highest known before, {threshold}", **parts)
+    return phrase("{value} {many}: not more than the highest known before, {threshold}", **parts)
 
 
 def _named(highest: Observation, context: RuleContext) -> str:
-    source = say(", {publisher}", publisher=highest.publisher) if highest.publisher else ""
+    source = phrase(", {publisher}", publisher=highest.publisher) if highest.publisher else ""
     count = count_words(certain_count(highest), highest.qualifier)
-    return say(
+    return phrase(
         "{count} on {day}{source}",
         count=count,
         day=site_day(highest.period_start, context),

@@ -9,7 +9,7 @@ from alerts.baselines.model import Series, clean_looks, merge_near_looks
 from alerts.baselines.special import FloatArray
 from alerts.metrics import metric_named
 from db.records import HOUR_S, Observation
-from db.said import numeral, say
+from db.said import numeral, phrase
 
 DAY_S = 86_400.0
 _DAYS_A_WEEK = 7
@@ -44,13 +44,13 @@ def look_fault(look: Observation) -> str:
         if count is not None and not 0 <= count <= metric.most:
             number = numeral(f"{count:g}")
             return (
-                say("a count of {number}", number=number)
+                phrase("a count of {number}", number=number)
                 if metric.counted
-                else say("a value of {number}", number=number)
+                else phrase("a value of {number}", number=number)
             )
     for share in (look.exposure, look.detectability):
         if share is not None and not 0 <= share <= 1:
-            return say("a share of {share} observed", share=numeral(f"{share:g}"))
+            return phrase("a share of {share} observed", share=numeral(f"{share:g}"))
     return ""
 
 

@@ -8,7 +8,7 @@ from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.series import certain_count
 from alerts.words import count_words, digits, numbered
 from db.records import Observation
-from db.said import say, say_n
+from db.said import phrase, phrase_n
 
 
 class SeveralRule:
@@ -29,16 +29,16 @@ class SeveralRule:
         came, wanted = certain_count(look), float(params["at_least"])
         details: dict[str, object] = {"threshold": wanted - 1, "n": len(history.looks)}
         if came < wanted:
-            reason = say(
+            reason = phrase(
                 "{count}; {unusual}.",
                 count=count_words(came, metric=context.metric.name),
-                unusual=say_n("{n} on one day is unusual", "{n} on one day are unusual", wanted),
+                unusual=phrase_n("{n} on one day is unusual", "{n} on one day are unusual", wanted),
             )
             return Verdict(self.name, "evaluated", exceeded=False, reason=reason, details=details)
         missing = params["min_observed_days"] - history.observed_days
         if missing > 0:
             lacking = math.ceil(missing)
-            reason = say_n(
+            reason = phrase_n(
                 "Too little history: everybody is new here. {n} more observed day is needed.",
                 "Too little history: everybody is new here. {n} more observed days are needed.",
                 lacking,
@@ -46,17 +46,17 @@ class SeveralRule:
             return Verdict(self.name, "cannot_tell", exceeded=False, reason=reason, details=details)
         most = max(history.looks, key=certain_count, default=None)
         before = (
-            say("none came so before")
+            phrase("none came so before")
             if most is None or certain_count(most) < 1
             else (
-                say(
+                phrase(
                     "the most before was {count}, on {day}",
                     count=digits(certain_count(most)),
                     day=site_day(most.period_start, context),
                 )
             )
         )
-        reason = say(
+        reason = phrase(
             "{count} on one day; {before}, in {days}.",
             count=count_words(came, metric=context.metric.name),
             before=before,

@@ -24,7 +24,7 @@ from alerts.rules.figures import (
 )
 from alerts.words import numbered, rounded_number, times_words
 from db.records import Observation
-from db.said import joined, say, say_n
+from db.said import chained, phrase, phrase_n
 
 
 class StepRule:
@@ -56,9 +56,9 @@ def _since_last_step(refused: Verdict, n: int) -> Verdict:
     known = refused.details.get("n", 0)
     if refused.status != "cannot_tell" or n >= known:
         return refused
-    reason = say(
+    reason = phrase(
         "Learning anew after a step: {behind} behind it, needs {missing} more.",
-        behind=say_n(
+        behind=phrase_n(
             "{n} of {looks} lies", "{n} of {looks} lie", n, looks=numbered(known, "usable earlier look")
         ),
         missing=refused.details["missing"],
@@ -72,11 +72,11 @@ def _finding(case: Case, found: Step) -> RuleFinding:
     side: FiredSide = "low" if ratio < 1 else "high"
     began = float(change_day(case.series.looks, case.series.days, found.looks_ago)[0])
     if np.isnan(began) or not np.isfinite(ratio):
-        sentence = say("No change of rate, from {history}.", history=history_words(case))
+        sentence = phrase("No change of rate, from {history}.", history=history_words(case))
         return RuleFinding(1.0, "high", float(case.series.looks.today[0]), sentence)
     at = case.look.period_start + timedelta(days=began)
     odds = by_chance(case, p, n=int(found.n[0]))
-    told = say(
+    told = phrase(
         "About {much} the usual rate since {day} ({looks}; usual {before} a look), from {history}",
         much=times_words(ratio),
         day=site_day(at, case.context),
@@ -84,7 +84,7 @@ def _finding(case: Case, found: Step) -> RuleFinding:
         before=rounded_number(before),
         history=history_words(case),
     )
-    sentence = told_by_chance(told, say("so clear a change"), odds)
+    sentence = told_by_chance(told, phrase("so clear a change"), odds)
     exposure = case.series.looks.today_exposure[0]
     expected = before * (1.0 if np.isnan(exposure) else float(exposure))
     more = {
@@ -95,5 +95,5 @@ def _finding(case: Case, found: Step) -> RuleFinding:
     }
     threshold = np.floor(expected) if side == "high" else np.ceil(expected)
     if found.seasonal[0]:
-        sentence = joined(" ", [sentence, say("So it was in the same season a year before.")])
+        sentence = chained(" ", [sentence, phrase("So it was in the same season a year before.")])
     return RuleFinding(p, side, float(threshold), sentence, expected, more=more, n=int(found.n[0]))

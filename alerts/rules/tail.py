@@ -27,7 +27,7 @@ from alerts.rules.figures import (
 )
 from alerts.words import count_words, digits, rounded_number
 from db.records import Observation
-from db.said import percent, say, say_as
+from db.said import percent, phrase, phrase_as
 
 
 class TailRule:
@@ -65,7 +65,7 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
         "dispersion": round(float(found.tail.dispersion[0]), 3),
         "by_chance": by_chance(case, p),
     }
-    told = say(
+    told = phrase(
         "{count} {noun}; expected {expected} (95 %: {low}–{high}) {exposure}, from {history}",
         count=count,
         noun=case.noun,
@@ -75,7 +75,7 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
         exposure=at_exposure(case),
         history=history_words(case),
     )
-    many = say("so few") if side == "low" else together or say("so many")
+    many = phrase("so few") if side == "low" else together or phrase("so many")
     sentence = told_by_chance(told, many, more["by_chance"])
     size = float(what.of_today()[1][0]) if isinstance(what, UsualCount) else np.inf
     if np.isfinite(size):
@@ -90,12 +90,12 @@ def _measured(
     value, p = float(case.series.looks.today[0]), case.p
     below = float(what.share_below[0])
     beside = (
-        say("more than in {share} of them", share=_share(below))
+        phrase("more than in {share} of them", share=_share(below))
         if side == "high"
-        else say("less than in {share} of them", share=_share(1 - below))
+        else phrase("less than in {share} of them", share=_share(1 - below))
     )
-    much = say("so much") if side == "high" else say("so little")
-    told = say(
+    much = phrase("so much") if side == "high" else phrase("so little")
+    told = phrase(
         "{count} {exposure}, beside {history}: {beside}",
         count=count_words(value, case.look.qualifier, case.context.metric.name),
         exposure=at_exposure(case),
@@ -110,13 +110,13 @@ def _measured(
         "present": round(float(what.present[0]), 4),
     }
     if not what.known[0]:
-        sentence = told_by_chance(told, say("anything at all"), more["by_chance"])
+        sentence = told_by_chance(told, phrase("anything at all"), more["by_chance"])
         return RuleFinding(p, side, 0.0, sentence, chance=chance, more=more)
     expected = float(what.expected()[0])
     low, high = (float(each[0]) for each in what.band())
     bound = what.most_ordinary(alpha) if side == "high" else what.least_ordinary(alpha)
     unit = unit_words(case.context.metric.unit)
-    told = say(
+    told = phrase(
         "{told}; usual are {low} to {high} {unit} (95 %), half the looks show at most {expected}",
         told=told,
         low=digits(_rounded(low)),
@@ -139,7 +139,7 @@ def _measured(
 
 def _share(of_them: float) -> str:
     """A share that does not call most of them all."""
-    return say_as("share of looks", "all") if of_them >= 1 else percent(math.floor(of_them * 100) / 100)
+    return phrase_as("share of looks", "all") if of_them >= 1 else percent(math.floor(of_them * 100) / 100)
 
 
 def _rounded(value: float) -> float:
@@ -151,5 +151,5 @@ def _together(found: TwoSided, case: Case) -> str:
     if float(found.tail.bet[0]) <= 1.0:
         return ""
     if case.series.daily:
-        return say("so many, the newest days taken together,")
-    return say("so many, the newest looks taken together,")
+        return phrase("so many, the newest days taken together,")
+    return phrase("so many, the newest looks taken together,")

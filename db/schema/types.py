@@ -7,7 +7,7 @@ from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from db.said import packed, unpacked
+from db.said import packed_texts, unpacked_texts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -63,11 +63,11 @@ class ToldJson(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         """Lay beside the texts how they were made."""
-        return packed(value)
+        return packed_texts(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Give the texts as they were stored."""
-        return unpacked(value)
+        return unpacked_texts(value)
 
 
 Json = JSON().with_variant(JSONB(), "postgresql")

@@ -14,7 +14,7 @@ import numpy as np
 
 from alerts.words import duration, utc
 from db.records import Observation, Scene
-from db.said import joined, percent, say, spaced
+from db.said import chained, percent, phrase, spaced
 from monitor.imagery.looks import RADAR_SENSORS
 from monitor.imagery.next_pass import SeenPass, next_passes, seen_passes
 
@@ -56,8 +56,8 @@ class MissingPass:
     @property
     def words(self) -> str:
         """Whose pass it was, and when."""
-        by = joined(", ", [self.platform, self.track]) if self.track else self.platform
-        return say("{when} by {by}", when=utc(self.at), by=by)
+        by = chained(", ", [self.platform, self.track]) if self.track else self.platform
+        return phrase("{when} by {by}", when=utc(self.at), by=by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def cadence(
     seen = seen_passes(optical, now)
     if not seen:
         return Cadence(
-            "unknown", say("Cannot tell how passes go here: no usable scene of the last 60 days is known.")
+            "unknown", phrase("Cannot tell how passes go here: no usable scene of the last 60 days is known.")
         )
     delay = listing_delay(optical)
     longest = (delay.longest if delay else UNLEARNT_DELAY) + every
@@ -238,40 +238,40 @@ class _Found:
     def sentences(self, state: PassState) -> Iterator[str]:
         if state == "unasked":
             yield (
-                say(
+                phrase(
                     "No catalogue has answered since {when}, so nobody can tell whether a pass is missing.",
                     when=utc(self.asked_at),
                 )
                 if self.asked_at
-                else say("No catalogue has answered yet, so nobody can tell whether a pass is missing.")
+                else phrase("No catalogue has answered yet, so nobody can tell whether a pass is missing.")
             )
         elif state == "overdue":
             first, others = self.late[0], len(self.late) - 1
             which = first.words
             if others:
-                which = say("{first} and {n} more", first=which, n=others)
-            yield say(
+                which = phrase("{first} and {n} more", first=which, n=others)
+            yield phrase(
                 "Overdue: the pass of {which}, should have been listed by {when}.",
                 which=which,
                 when=utc(first.listed_by),
             )
         elif state == "awaited":
             first = self.later[0]
-            yield say(
+            yield phrase(
                 "Nothing new yet: the pass of {which}, need not be listed before {when}.",
                 which=first.words,
                 when=utc(first.listed_by),
             )
         yield self._newest()
         if self.delay is not None:
-            yield say(
+            yield phrase(
                 "Passes are listed {usual} after they flew, 19 of 20 within {longest} (of {n}).",
                 usual=duration(self.delay.usual),
                 longest=duration(self.delay.longest),
                 n=self.delay.n,
             )
         if missing := sum(not each.look_key for each in self.told):
-            yield say(
+            yield phrase(
                 "Of the {due} passes due in the last 60 days {listed} are listed: a catalogue has gaps, and a pass that is not "
                 "listed may have been there.",
                 due=len(self.told),
@@ -282,16 +282,18 @@ class _Found:
         look = self.look_of(self.last)
         parts = {"when": utc(self.last.at), "by": self.last.platform}
         if look is None or look.exposure is None:
-            return say("The newest pass that is listed, {when} by {by}, was not read yet.", **parts)
+            return phrase("The newest pass that is listed, {when} by {by}, was not read yet.", **parts)
         parts["share"] = percent(look.exposure)
         shown = (
-            say("The newest pass that is listed, {when} by {by}, showed {share} of the site clear", **parts)
+            phrase(
+                "The newest pass that is listed, {when} by {by}, showed {share} of the site clear", **parts
+            )
             if look.exposure_parts.get("cloud_of") == "site"
-            else say(
+            else phrase(
                 "The newest pass that is listed, {when} by {by}, showed {share} of the site clear, by the cloud of its tile of 110 km",
                 **parts,
             )
         )
         if look.assessable:
-            return say("{said}.", said=shown)
-        return say("{said}: it was there, under cloud.", said=shown)
+            return phrase("{said}.", said=shown)
+        return phrase("{said}: it was there, under cloud.", said=shown)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from alerts.words import utc
 from db.records import Scene
-from db.said import joined, say
+from db.said import chained, phrase
 from monitor.imagery.looks import PASS_EXPOSURE_GATE
 
 PASS_WINDOW = timedelta(days=60)
@@ -70,12 +70,12 @@ def next_passes(scenes: Iterable[Scene], now: datetime) -> list[NextPass]:
 def next_pass_sentence(passes: Sequence[NextPass]) -> str:
     """Say in a sentence when the next pass is due, or that nobody can tell."""
     if not passes:
-        return say(
+        return phrase(
             "Cannot tell yet when the next pass is due: no usable scene in the last {days} days.",
             days=PASS_WINDOW.days,
         )
     first = passes[0]
-    return say(
+    return phrase(
         "The next pass is due about {when}, {basis}. Cloud may hide the site.",
         when=utc(first.at),
         basis=first.basis,
@@ -107,12 +107,12 @@ def _repeat_days(platform: str) -> int | None:
 def _next(seen: SeenPass, now: datetime) -> NextPass:
     times = (now - seen.at) // seen.repeat + 1
     days = seen.repeat.days
-    by = joined(", ", [seen.platform, seen.track]) if seen.track else seen.platform
+    by = chained(", ", [seen.platform, seen.track]) if seen.track else seen.platform
     parts = {"days": times * days, "when": utc(seen.at), "by": by}
     basis = (
-        say("{days} days after {when} by {by}", **parts)
+        phrase("{days} days after {when} by {by}", **parts)
         if times == 1
-        else say(
+        else phrase(
             "{days} days ({times} times {repeat}) after {when} by {by}", times=times, repeat=days, **parts
         )
     )

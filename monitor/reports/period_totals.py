@@ -14,7 +14,7 @@ from alerts.metrics import metric_named
 from alerts.words import count_words
 from db.engine import Connection
 from db.records import SeriesKey
-from db.said import say, say_n
+from db.said import phrase, phrase_n
 from monitor.reports.asked import LookWords, World
 from monitor.reports.history import SiteHistory, read_histories
 from monitor.reports.tables import Table, point_of
@@ -127,15 +127,15 @@ def total_words(period: PeriodTotal) -> str:
 def watched_words(period: PeriodTotal) -> str:
     """How much of a period was seen, in words."""
     if period.watched is None:
-        said = say("not stated")
+        said = phrase("not stated")
     elif not period.counted:
-        said = say("not watched")
+        said = phrase("not watched")
     elif period.kind == "flow":
-        said = say("{share} % of the time", share=_percent(period.watched))
+        said = phrase("{share} % of the time", share=_percent(period.watched))
     else:
         # A share, and so right before any number of days.
-        said = say("{share} % of the days", share=_percent(period.watched))
-    return say("{said}, running", said=said) if period.running else said
+        said = phrase("{share} % of the days", share=_percent(period.watched))
+    return phrase("{said}, running", said=said) if period.running else said
 
 
 def _percent(share: float) -> str:
@@ -150,7 +150,7 @@ def remarks(found: Iterable[SiteTotals]) -> list[str]:
     told = []
     if spanning := sum(each.counts.spanning for each in some):
         told.append(
-            say_n(
+            phrase_n(
                 "{n} look is longer than such a period and in none of them.",
                 "{n} looks are longer than such a period and in none of them.",
                 spanning,
@@ -158,7 +158,7 @@ def remarks(found: Iterable[SiteTotals]) -> list[str]:
         )
     if across := sum(each.counts.across for each in some):
         told.append(
-            say_n(
+            phrase_n(
                 "{n} look lies across the border of two periods, as days of another clock do, and counts where the greater part lies.",
                 "{n} looks lie across the border of two periods, as days of another clock do, and count where the greater part lies.",
                 across,
@@ -166,7 +166,7 @@ def remarks(found: Iterable[SiteTotals]) -> list[str]:
         )
     if left_out := sum(period.left_out for each in some for period in each.counts.periods):
         told.append(
-            say_n(
+            phrase_n(
                 "{n} count lies within a longer one of the same series and is not counted twice.",
                 "{n} counts lie within a longer one of the same series and are not counted twice.",
                 left_out,

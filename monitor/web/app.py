@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection
 from db.ended_sessions import ended_sessions
 from db.engine import DataError, SQLAlchemyError, reading, writing
 from db.late import late_engine
-from db.said import say, spaced
+from db.said import phrase, spaced
 from db.scenario_mark import scenario_mark
 from db.tokens import is_use_due, note_token_use, token_in_force
 from db.versions import DatabaseVersion
@@ -208,16 +208,16 @@ def _refuse(request: HTTPConnection, web: WebContext) -> Response:
 
 def _not_public(request: HTTPConnection, web: WebContext) -> Response:
     """What anybody is told who asks for what only those see who watch here."""
-    text = say(
+    text = phrase(
         "This is not public: it is for those who run this sitewatch. Public are the sites, their counts and the alerts."
     )
     if web.keys.api_token is not None:
-        text = spaced([text, say("Log in with the token of this sitewatch to see it.")])
+        text = spaced([text, phrase("Log in with the token of this sitewatch to see it.")])
     if request.url.path.startswith(API_PREFIX):
         return JSONResponse({"error": text}, HTTPStatus.FORBIDDEN)
     late: WebContext = request.app.state.late
     return late.renderer.page(
-        request, "problem.html", status=HTTPStatus.FORBIDDEN, title=say("Not public"), text=text
+        request, "problem.html", status=HTTPStatus.FORBIDDEN, title=phrase("Not public"), text=text
     )
 
 
@@ -242,7 +242,7 @@ def _handle_errors(site: FastAPI, web: WebContext) -> None:
         return answer(
             request,
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            say("The request cannot be answered. {faults}.", faults="; ".join(faults)),
+            phrase("The request cannot be answered. {faults}.", faults="; ".join(faults)),
         )
 
     @site.exception_handler(InputError)
@@ -255,7 +255,7 @@ def _handle_errors(site: FastAPI, web: WebContext) -> None:
         return answer(
             request,
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            say(
+            phrase(
                 "The request cannot be answered: it asks for something that no database here can hold, such as the character "
                 "NUL (%00). Remove it from the address."
             ),
@@ -263,7 +263,7 @@ def _handle_errors(site: FastAPI, web: WebContext) -> None:
 
     @site.exception_handler(SQLAlchemyError)
     def on_database(request: Request, error: SQLAlchemyError) -> Response:
-        text = say(
+        text = phrase(
             "The database cannot be read just now. “sitewatch doctor” says why; then load this page again."
         )
         if note_database_error(web.app.settings, web.app.troubles, error, web.clock()):
@@ -275,7 +275,7 @@ def _handle_errors(site: FastAPI, web: WebContext) -> None:
     @site.exception_handler(Exception)
     def on_fault(request: Request, error: Exception) -> Response:
         _log.error("the page failed", path=request.url.path, exc_info=error)
-        text = say(
+        text = phrase(
             "This is a fault in sitewatch, not in your settings. The log has the details; please report it."
         )
         response = answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, text)
@@ -285,14 +285,14 @@ def _handle_errors(site: FastAPI, web: WebContext) -> None:
 
 
 _PLAIN: dict[int, str] = {
-    HTTPStatus.NOT_FOUND: say("There is nothing at this address. The first page is at /."),
-    HTTPStatus.METHOD_NOT_ALLOWED: say("This address cannot be used in this way."),
+    HTTPStatus.NOT_FOUND: phrase("There is nothing at this address. The first page is at /."),
+    HTTPStatus.METHOD_NOT_ALLOWED: phrase("This address cannot be used in this way."),
 }
 _TITLES: dict[str, str] = {
-    HTTPStatus.NOT_FOUND.phrase: say("Not Found"),
-    HTTPStatus.FORBIDDEN.phrase: say("Forbidden"),
-    HTTPStatus.METHOD_NOT_ALLOWED.phrase: say("Method Not Allowed"),
-    HTTPStatus.UNPROCESSABLE_ENTITY.phrase: say("Unprocessable Entity"),
-    HTTPStatus.INTERNAL_SERVER_ERROR.phrase: say("Internal Server Error"),
-    HTTPStatus.SERVICE_UNAVAILABLE.phrase: say("Service Unavailable"),
+    HTTPStatus.NOT_FOUND.phrase: phrase("Not Found"),
+    HTTPStatus.FORBIDDEN.phrase: phrase("Forbidden"),
+    HTTPStatus.METHOD_NOT_ALLOWED.phrase: phrase("Method Not Allowed"),
+    HTTPStatus.UNPROCESSABLE_ENTITY.phrase: phrase("Unprocessable Entity"),
+    HTTPStatus.INTERNAL_SERVER_ERROR.phrase: phrase("Internal Server Error"),
+    HTTPStatus.SERVICE_UNAVAILABLE.phrase: phrase("Service Unavailable"),
 }

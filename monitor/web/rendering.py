@@ -34,7 +34,7 @@ from alerts.words import (
     rule_words,
     utc,
 )
-from db.said import Said, grouped, joined, made_of_text, moment, numeral, percent, say_as
+from db.said import Said, chained, grouped, made_of_text, moment, numeral, percent, phrase_as
 from monitor.config.secrets import visible
 from monitor.web.files import Assets
 from monitor.web.security import CSRF_COOKIE, Clock, CookieKeys
@@ -188,7 +188,7 @@ def make_environment(assets: Assets) -> Environment:
 
 def _joined(parts: Iterable[str], between: str) -> str:
     """Texts one after the other, each in the language of the page."""
-    return joined(between, list(parts))
+    return chained(between, list(parts))
 
 
 @pass_context
@@ -228,16 +228,16 @@ def _delivery_state(state: str) -> str:
 
 
 _STATES = {
-    "queued": say_as("messages", "queued"),
-    "sending": say_as("messages", "sending"),
-    "sent": say_as("messages", "sent"),
-    "dead": say_as("messages", "dead"),
-    "too_old": say_as("messages", "too old"),
-    "silenced": say_as("messages", "silenced"),
-    "unrouted": say_as("messages", "unrouted"),
-    "gathered": say_as("messages", "gathered"),
-    "bundled": say_as("messages", "bundled"),
-    "joined": say_as("messages", "joined"),
+    "queued": phrase_as("messages", "queued"),
+    "sending": phrase_as("messages", "sending"),
+    "sent": phrase_as("messages", "sent"),
+    "dead": phrase_as("messages", "dead"),
+    "too_old": phrase_as("messages", "too old"),
+    "silenced": phrase_as("messages", "silenced"),
+    "unrouted": phrase_as("messages", "unrouted"),
+    "gathered": phrase_as("messages", "gathered"),
+    "bundled": phrase_as("messages", "bundled"),
+    "joined": phrase_as("messages", "joined"),
 }
 
 

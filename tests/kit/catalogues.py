@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("db", "alerts", "monitor")
 TEMPLATES = ROOT / "monitor/web/templates"
 _HOMES = frozenset({"db.said", "alerts.words"})
-_SAYS = frozenset({"say", "message", "say_as", "say_n", "numbered"})
+_SAYS = frozenset({"phrase", "message", "phrase_as", "phrase_n", "numbered"})
 
 
 class Found(NamedTuple):
@@ -59,6 +60,8 @@ def _of_text(text: str, file: str) -> Iterator[Found]:
 
 def python_messages(source: str, file: str) -> Iterator[Found]:
     """The messages of one Python file; raises NotFoundError for one that does not stand there as it is."""
+    if not any(each in source for each in ("db.said", "numbered")):
+        return
     tree = ast.parse(source)
     known = {
         name.name
@@ -77,7 +80,9 @@ def _called(node: ast.Call) -> str:
 
 def _of_call(node: ast.Call, file: str) -> Iterator[Found]:
     name = _called(node)
-    wanted = {"say": (0,), "message": (0,), "say_as": (0, 1), "say_n": (0, 1), "numbered": (1, 2)}[name]
+    wanted = {"phrase": (0,), "message": (0,), "phrase_as": (0, 1), "phrase_n": (0, 1), "numbered": (1, 2)}[
+        name
+    ]
     texts = [_literal(node.args[at]) for at in wanted if at < len(node.args)]
     if any(text is None for text in texts):
         if (file, name) in _THEMSELVES:
@@ -85,9 +90,9 @@ def _of_call(node: ast.Call, file: str) -> Iterator[Found]:
         raise NotFoundError(f"{file}:{node.lineno}: {name}() needs its message as it is, not put together.")
     known = [text for text in texts if text is not None]
     match name:
-        case "say_as":
+        case "phrase_as":
             yield Found(known[0], (known[1],), file, node.lineno)
-        case "say_n":
+        case "phrase_n":
             yield Found(None, (known[0], known[1]), file, node.lineno)
         case "numbered":
             nouns = known[1] if len(known) > 1 else f"{known[0]}s"
@@ -98,10 +103,10 @@ def _of_call(node: ast.Call, file: str) -> Iterator[Found]:
 
 _THEMSELVES = frozenset(
     {
-        ("alerts/words.py", "say_n"),
-        ("alerts/metrics/declaration.py", "say_as"),
-        ("alerts/odds.py", "say"),
-        ("monitor/flights/tracks/classes.py", "say_as"),
+        ("alerts/words.py", "phrase_n"),
+        ("alerts/metrics/declaration.py", "phrase_as"),
+        ("alerts/odds.py", "phrase"),
+        ("monitor/flights/tracks/classes.py", "phrase_as"),
     }
 )
 """Where a message comes from elsewhere, which names it."""
@@ -153,11 +158,23 @@ def main() -> None:
         if language == ENGLISH_NAME:
             continue
         catalogue = brought_up_to_date(language, messages)
-        catalogue.header_comment = f"# What sitewatch says, in {catalogue.locale_identifier}. docs/languages.md tells how to change it."
-        with (CATALOGUES / f"{language}.po").open("wb") as file:
-            write_po(file, catalogue, width=0, sort_output=True, omit_header=False, include_lineno=False)
+        text = BytesIO()
+        write_po(text, catalogue, width=0, sort_output=True, omit_header=True, include_lineno=False)
+        head = _HEAD.format(language=language, plurals=catalogue.plural_forms)
+        (CATALOGUES / f"{language}.po").write_text(head + text.getvalue().decode(), encoding="utf-8")
         missing = [each.id for each in catalogue if each.id and not each.string]
         sys.stdout.write(f"{language}: {len(catalogue)} messages, {len(missing)} without translation\n")
+        sys.stdout.writelines(f"  {each}\n" for each in missing)
+
+
+_HEAD = """# What sitewatch says. docs/languages.md tells how to change it.
+msgid ""
+msgstr ""
+"Language: {language}\\n"
+"Plural-Forms: {plurals}\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+
+"""
 
 
 if __name__ == "__main__":

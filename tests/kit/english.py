@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 from alerts.speech import read_catalogue
 
-_WORD = re.compile(r"[A-Za-zÄÖÜäöüß]{2,}")
+# What is written with digits, dashes or underlines is a code or a name.
+_WORD = re.compile(r"(?<![\w-])[A-Za-zÄÖÜäöüß]{2,}(?![\w-])")
 _PLACE = re.compile(r"%\(\w+\)s|\{\w+\}")
 _SHOWN = frozenset({"title", "alt", "aria-label", "data-title", "data-hint", "data-label", "data-zoom-in"})
 _EMPTY = frozenset({"meta", "link", "img", "input", "br", "hr", "path", "circle", "line", "rect"})

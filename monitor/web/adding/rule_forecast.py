@@ -20,7 +20,7 @@ from alerts.words import (
     window_words,
 )
 from db.records import DeclaredBaseline, SeriesKey
-from db.said import say, say_n, spaced
+from db.said import phrase, phrase_n, spaced
 from monitor.flights.looks import COUNTED_METRICS
 from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.web.views.rows import subject_words
@@ -93,15 +93,15 @@ def _together(said: Iterable[RuleForecast]) -> Iterator[RuleForecast]:
 
 def _looks_words(flight_feeds: Sequence[str]) -> str:
     if flight_feeds:
-        return say("one look a day, from {feeds}", feeds=listed(flight_feeds))
-    return say("looks come from imports only: no feed counts this here")
+        return phrase("one look a day, from {feeds}", feeds=listed(flight_feeds))
+    return phrase("looks come from imports only: no feed counts this here")
 
 
 def _declared(each: DeclaredBaseline, zone: str) -> str:
     said = capital(statement_words(each))
     if each.series.subject:
-        said = say("{said} ({who})", said=said, who=subject_words(each.series.subject, {}))
-    return say(
+        said = phrase("{said} ({who})", said=said, who=subject_words(each.series.subject, {}))
+    return phrase(
         "{said}, {when}, according to {publisher} ({looks})",
         said=said,
         when=window_words(each, zone),
@@ -117,18 +117,18 @@ def _foretold(said: RuleNow, watch: SiteWatch, *, daily: bool) -> RuleForecast:
     if said.judges:
         threshold = said.figures.get("threshold")
         if isinstance(threshold, int | float) and threshold > 0:
-            return RuleForecast(name, True, say("tells above {threshold}.", threshold=digits(threshold)))
-        return RuleForecast(name, True, spaced([say("can tell."), said.reason]))
+            return RuleForecast(name, True, phrase("tells above {threshold}.", threshold=digits(threshold)))
+        return RuleForecast(name, True, spaced([phrase("can tell."), said.reason]))
     needs = _needs(said, daily=daily)
     if needs:
-        return RuleForecast(name, False, say("cannot tell yet, {needs}.", needs=needs))
-    return RuleForecast(name, False, spaced([say("cannot tell yet."), said.reason]))
+        return RuleForecast(name, False, phrase("cannot tell yet, {needs}.", needs=needs))
+    return RuleForecast(name, False, spaced([phrase("cannot tell yet."), said.reason]))
 
 
 def _watchlist_words(watch: SiteWatch) -> str:
     if not watch.watchlist:
-        return say("says nothing as long as the watch list is empty.")
-    return say(
+        return phrase("says nothing as long as the watch list is empty.")
+    return phrase(
         "tells whenever one of these is seen: {subjects}.",
         subjects=listed([subject_words(each, {}) for each in watch.watchlist]),
     )
@@ -142,6 +142,6 @@ def _needs(said: RuleNow, *, daily: bool) -> str:
     needs = needs_words(said.missing)
     if not daily:
         return needs
-    return say(
-        "{needs} ({days})", needs=needs, days=say_n("at least {n} day", "at least {n} days", said.missing)
+    return phrase(
+        "{needs} ({days})", needs=needs, days=phrase_n("at least {n} day", "at least {n} days", said.missing)
     )

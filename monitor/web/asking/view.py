@@ -13,7 +13,7 @@ from db.flights import visits_by_id
 from db.observations import LookId
 from db.pages import VisitMark, looks_by_id, newest_looks, visit_marks
 from db.records import LookFilter, VisitFilter
-from db.said import say
+from db.said import phrase
 from db.sites import site_names
 from monitor.app import App
 from monitor.errors import InputError
@@ -29,21 +29,21 @@ MOST_VISITS, MOST_LOOKS, MOST_TOTALS = 10_000, 5_000, 1_000
 """So many are counted and ordered at most, the newest; beyond them it is said."""
 _NEWEST_FIRST = "-when"
 _VISIT_COLUMNS = {
-    say("Began"): "when",
-    say("Site"): "site",
-    say("Aircraft"): "aircraft",
-    say("State"): "state",
-    say("Confidence"): "confidence",
-    say("Counted as"): "",
+    phrase("Began"): "when",
+    phrase("Site"): "site",
+    phrase("Aircraft"): "aircraft",
+    phrase("State"): "state",
+    phrase("Confidence"): "confidence",
+    phrase("Counted as"): "",
 }
 _LOOK_COLUMNS = {
-    say("When"): "when",
-    say("Site"): "site",
-    say("What"): "metric",
-    say("Which"): "subject",
-    say("Count"): "",
-    say("Watched"): "",
-    say("According to"): "",
+    phrase("When"): "when",
+    phrase("Site"): "site",
+    phrase("What"): "metric",
+    phrase("Which"): "subject",
+    phrase("Count"): "",
+    phrase("Watched"): "",
+    phrase("According to"): "",
 }
 
 
@@ -176,15 +176,15 @@ def _visit_facets(
 ) -> tuple[Facet, ...]:
     kinds = [subject for each in marks for subject in each.subjects]
     return _kept(
-        spot.facet("site", say("Site"), (each.site_id for each in marks), _named(names)),
-        spot.facet("type", say("Type"), (each.type_code for each in marks if each.type_code)),
+        spot.facet("site", phrase("Site"), (each.site_id for each in marks), _named(names)),
+        spot.facet("type", phrase("Type"), (each.type_code for each in marks if each.type_code)),
         *_kind_facets(spot, kinds, app),
-        spot.facet("status", say("State"), (each.state for each in marks), lambda state: STATES.get(state, state)  # type: ignore[call-overload]
+        spot.facet("status", phrase("State"), (each.state for each in marks), lambda state: STATES.get(state, state)  # type: ignore[call-overload]
         ),
         spot.facet("confidence",
-            say("Confidence"),
+            phrase("Confidence"),
             (str(least) for each in marks for least in range(2, each.confidence + 1)),
-            lambda least: say("4 of 4") if least == "4" else say("at least {n} of 4", n=least),
+            lambda least: phrase("4 of 4") if least == "4" else phrase("at least {n} of 4", n=least),
         ),
     )  # fmt: skip
 
@@ -194,9 +194,9 @@ def _kind_facets(spot: AskedPage, kinds: Sequence[str], app: App) -> tuple[Facet
         return [each.removeprefix(prefix) for each in kinds if each.startswith(prefix)]
 
     return (
-        spot.facet("class", say("Class"), of("class:"), lambda name: capital(app.classes.labels.get(name, name))
+        spot.facet("class", phrase("Class"), of("class:"), lambda name: capital(app.classes.labels.get(name, name))
         ),
-        spot.facet("operator", say("Operator"), of("operator:")),
+        spot.facet("operator", phrase("Operator"), of("operator:")),
     )  # fmt: skip
 
 
@@ -269,14 +269,14 @@ def _look_facets(
     kinds = [key.subject for key, _, _ in ids]
     chosen = {"type", "class", "operator", "subject"} & spot.asked.keys()
     found = [
-        spot.facet("site", say("Site"), (key.site_id for key, _, _ in ids), _named(names)),
-        spot.facet("metric", say("What"), (key.metric for key, _, _ in ids), _metric),
+        spot.facet("site", phrase("Site"), (key.site_id for key, _, _ in ids), _named(names)),
+        spot.facet("metric", phrase("What"), (key.metric for key, _, _ in ids), _metric),
     ]
     # A count has one subject: a second one would find nothing.
     if not chosen or "subject" in chosen:
-        found.append(spot.facet("subject", say("Which"), kinds, lambda one: subject_words(one, names)))
+        found.append(spot.facet("subject", phrase("Which"), kinds, lambda one: subject_words(one, names)))
     elif "type" in chosen:
-        found.append(spot.facet("type", say("Type"), ()))
+        found.append(spot.facet("type", phrase("Type"), ()))
     else:
         found += _kind_facets(spot, (), app)
     return _kept(*found)
@@ -287,7 +287,7 @@ def _metric(name: str) -> str:
 
 
 def _what(metric: str, area: str) -> str:
-    return say("{metric} ({area})", metric=_metric(metric), area=area) if area else _metric(metric)
+    return phrase("{metric} ({area})", metric=_metric(metric), area=area) if area else _metric(metric)
 
 
 def totals_answer(connection: Connection, found: Sequence[SiteTotals], asked: Asked) -> FoundPage:
@@ -298,21 +298,21 @@ def totals_answer(connection: Connection, found: Sequence[SiteTotals], asked: As
     cut, shown = len(rows) > MOST_TOTALS, rows[:MOST_TOTALS]
     titles = dict.fromkeys(
         (
-            say("Period"),
-            say("Site"),
-            say("What"),
-            say("Which"),
-            say("Count"),
-            say("Watched"),
-            say("Counts of looks"),
-            say("How seen"),
+            phrase("Period"),
+            phrase("Site"),
+            phrase("What"),
+            phrase("Which"),
+            phrase("Count"),
+            phrase("Watched"),
+            phrase("Counts of looks"),
+            phrase("How seen"),
         ),
         "",
     )
     series = [period.series for each in found for period in each.counts.periods]
     facets = _kept(
-        spot.facet("site", say("Site"), (each.site_id for each in series), _named(names)),
-        spot.facet("metric", say("What"), (each.metric for each in series), _metric),
+        spot.facet("site", phrase("Site"), (each.site_id for each in series), _named(names)),
+        spot.facet("metric", phrase("What"), (each.metric for each in series), _metric),
     )
     return FoundPage(
         rows=shown,
@@ -339,7 +339,7 @@ def _total_rows(found: SiteTotals, names: Mapping[str, str]) -> list[FoundTotal]
             total_words(each),
             each.value is None,
             watched_words(each),
-            say("{n} of {all}", n=each.counted, all=each.looks),
+            phrase("{n} of {all}", n=each.counted, all=each.looks),
             each.series.procedure,
         )
         for each in sorted(

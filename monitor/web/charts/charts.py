@@ -14,7 +14,7 @@ from alerts.words import (
     window_words,
 )
 from db.records import DeclaredBaseline, Observation
-from db.said import say
+from db.said import phrase
 from monitor.web.charts.marks import (
     BOTTOM_PX,
     Block,
@@ -79,7 +79,7 @@ def _top(values: Sequence[float], declared: Iterable[DeclaredBaseline]) -> float
 
 def _baselines(given: ChartInput, span: Span, y: Scale, floor: float) -> Iterator[Block]:
     for each in given.declared:
-        title = say(
+        title = phrase(
             "{said}, {when}, according to {publisher} ({looks})",
             said=statement_words(each),
             when=window_words(each, given.zone),
@@ -104,7 +104,7 @@ def _usual(given: ChartInput, span: Span, y: Scale) -> Iterator[Block]:
             left,
             round(max(0.4, right - left), 2),
             "usual",
-            say(
+            phrase(
                 "{when}: usually {interval}, {expected} expected",
                 when=look_period(each.look, given.zone),
                 interval=interval_words(each.low, each.high),

@@ -5,7 +5,7 @@ from typing import Any
 
 from alerts.words import counted_by, exposure_words, look_count, look_period, named, statement_words
 from db.records import Observation
-from db.said import say
+from db.said import phrase
 from monitor.web.charts.marks import ChartInput, look_key
 
 
@@ -37,7 +37,7 @@ def _look(look: Observation, given: ChartInput) -> dict[str, Any]:
         "kind": _kind(look, given),
         "count": look_count(look),
         "when": look_period(look, given.zone),
-        "rest": say(
+        "rest": phrase(
             ", {source}. Observed: {exposure}.",
             source=counted_by(look),
             exposure=exposure_words(look.exposure),
@@ -61,7 +61,7 @@ def _declared(given: ChartInput) -> Iterator[dict[str, Any]]:
             "start": each.window_start.timestamp(),
             "end": each.window_end.timestamp(),
             "value": each.value if each.statistic == "max" else None,
-            "words": say(
+            "words": phrase(
                 "{said}, according to {publisher}",
                 said=statement_words(each),
                 publisher=named(each.publisher),

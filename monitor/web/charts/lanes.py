@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alerts.words import capital, count_label, subject_phrase, window_words
 from db.records import DeclaredBaseline
-from db.said import say
+from db.said import phrase
 from monitor.web.charts.marks import (
     BOTTOM_PX,
     Chart,
@@ -87,7 +87,7 @@ def _earlier(each: DeclaredBaseline, given: ChartInput, span: Span, y: float) ->
         span.x(middle),
         y,
         "declared",
-        say("Last seen before: {when}, according to {publisher}", when=when, publisher=each.publisher),
+        phrase("Last seen before: {when}, according to {publisher}", when=when, publisher=each.publisher),
     )
 
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from alerts.judging.forecast import Expected
 from alerts.words import counted_by, hidden_by, listed, look_count, look_period, numbered, period_words, utc
 from db.records import DeclaredBaseline, Observation
-from db.said import joined, moment, say
+from db.said import chained, moment, phrase
 
 LEFT, RIGHT = 1.5, 98.5
 _MOST_TICKS = 7
@@ -173,7 +173,7 @@ def condense(looks: Sequence[Observation]) -> tuple[list[Observation], str]:
     size = math.ceil(len(looks) / _MOST_MARKS)
     stretches = (looks[start : start + size] for start in range(0, len(looks), size))
     kept = [max(each, key=lambda look: look.value or 0.0) for each in stretches]
-    return kept, say("Of every {size} looks the highest is drawn; the table has all.", size=size)
+    return kept, phrase("Of every {size} looks the highest is drawn; the table has all.", size=size)
 
 
 def mark_of(look: Observation, given: ChartInput, span: Span, y: Scale) -> Mark:
@@ -186,7 +186,7 @@ def mark_of(look: Observation, given: ChartInput, span: Span, y: Scale) -> Mark:
         x=round((start + end) / 2, 2) if wide or look.precision == "day" else start,
         y=y(value),
         kind="alert" if look_key(look) in given.alerted else "announced" if look.announced else "count",
-        title=say(
+        title=phrase(
             "{when}: {count}, {by}",
             when=look_period(look, given.zone),
             count=look_count(look),
@@ -206,8 +206,8 @@ def shade_gaps(given: ChartInput, span: Span, room: Room) -> Iterator[Block]:
         stretch = list(group)
         if kind:
             start, end = stretch[0].period_start, stretch[-1].period_end
-            words = not_assessable(stretch) if kind == "unusable" else say("no count: not observed")
-            title = joined(": ", [period_words(start, end, "day", given.zone), words])
+            words = not_assessable(stretch) if kind == "unusable" else phrase("no count: not observed")
+            title = chained(": ", [period_words(start, end, "day", given.zone), words])
             yield _block(span, (start, end), kind, title, room)
 
 
@@ -223,7 +223,9 @@ def shade_silence(given: ChartInput, span: Span, room: Room) -> Iterator[Block]:
     newest = max(each.period_end for each in given.looks if each.value is not None)
     ended = max(each.period_end for each in given.looks)
     if span.end - ended > (span.end - span.start) * _SILENCE_SHARE:
-        yield _block(span, (ended, span.end), "silence", say("No count since {when}", when=utc(newest)), room)
+        yield _block(
+            span, (ended, span.end), "silence", phrase("No count since {when}", when=utc(newest)), room
+        )
 
 
 def _gap_kind(look: Observation) -> str:
@@ -242,7 +244,7 @@ def chart_description(given: ChartInput, title: str) -> str:
     counts = [each for each in given.looks if each.value is not None]
     highest = max(counts, key=lambda each: each.value or 0.0)
     newest = counts[-1]
-    return say(
+    return phrase(
         "{title}: {counts}. Highest {highest} ({highest_when}), newest {newest} ({newest_when}). The table below has every one.",
         title=title,
         counts=numbered(len(counts), "count"),
@@ -254,4 +256,4 @@ def chart_description(given: ChartInput, title: str) -> str:
 
 
 def _hidden(why: Sequence[str]) -> str:
-    return say("not assessable ({why})", why=listed(why)) if why else say("not assessable")
+    return phrase("not assessable ({why})", why=listed(why)) if why else phrase("not assessable")

@@ -22,7 +22,7 @@ from alerts.words import (
 from db.engine import Connection
 from db.observations import looks
 from db.records import Cutout, Observation
-from db.said import joined, say
+from db.said import chained, phrase
 from monitor.imports.analyst import AnalystCount
 from monitor.imports.faults import ImportFault
 from monitor.reports.agreement import PairRecord, SharedCount, pair_records, scene_of, shared_counts
@@ -33,10 +33,10 @@ from monitor.web.views.map_data import geojson_of, plain_map_data
 
 _A_DAY = timedelta(days=1)
 COMPARATORS = {
-    "": say("exactly"),
-    "~=": say("about"),
-    ">=": say("at least"),
-    "<=": say("at most"),
+    "": phrase("exactly"),
+    "~=": phrase("about"),
+    ">=": phrase("at least"),
+    "<=": phrase("at most"),
 }
 CERTAINTIES = ("", "high", "medium", "low")
 
@@ -164,10 +164,10 @@ def _row(look: Observation) -> CountRow:
         what=_what(look),
         count="–" if look.value is None else count_words(look.value, look.qualifier),
         interval=bounds,
-        by=look.publisher or say("an import without a name"),
+        by=look.publisher or phrase("an import without a name"),
         status=look_status(look)
         if look.revision == 1
-        else say("{status}, version {n}", status=look_status(look), n=look.revision),
+        else phrase("{status}, version {n}", status=look_status(look), n=look.revision),
         note=look.note,
     )
 
@@ -192,11 +192,11 @@ def _map(site: Site, shown: ShownPicture | None) -> dict[str, Any]:
 
 def taken_words(made: Cutout) -> str:
     """When a picture was taken, for a list to choose from."""
-    return joined(", ", [utc(made.acquired_at), capital(made.platform)])
+    return chained(", ", [utc(made.acquired_at), capital(made.platform)])
 
 
 def _what(look: Observation) -> str:
     what, subject = metric_words(look.series.metric), look.series.subject
     if subject:
-        what = say("{what} ({subject})", what=what, subject=subject_phrase(subject))
-    return joined(", ", [what, look.series.area]) if look.series.area else what
+        what = phrase("{what} ({subject})", what=what, subject=subject_phrase(subject))
+    return chained(", ", [what, look.series.area]) if look.series.area else what

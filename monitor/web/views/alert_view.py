@@ -26,7 +26,7 @@ from db.causes import causes_of
 from db.deliveries import deliveries, notified_alerts
 from db.engine import Connection
 from db.records import Alert, AlertEvent, Delivery, DeliveryState, SharedCause
-from db.said import say, say_as
+from db.said import phrase, phrase_as
 from db.silences import Silence, silences
 from db.sites import site_names
 from monitor.app import App
@@ -46,16 +46,16 @@ from monitor.web.views.panels import Panel, PanelReader, Topic, panel_attributio
 from monitor.web.views.rows import SourceLink, subject_words
 
 _DELIVERY_WORDS: Mapping[DeliveryState, str] = {
-    "queued": say("waits to be sent"),
-    "sending": say("being sent"),
-    "sent": say_as("messages", "sent"),
-    "dead": say("given up"),
-    "too_old": say("not sent: too old"),
-    "silenced": say("not sent: silenced"),
-    "unrouted": say("not for this channel"),
-    "gathered": say("waits for the daily digest"),
-    "bundled": say("told in a daily digest"),
-    "joined": say("told with others"),
+    "queued": phrase("waits to be sent"),
+    "sending": phrase("being sent"),
+    "sent": phrase_as("messages", "sent"),
+    "dead": phrase("given up"),
+    "too_old": phrase("not sent: too old"),
+    "silenced": phrase("not sent: silenced"),
+    "unrouted": phrase("not for this channel"),
+    "gathered": phrase("waits for the daily digest"),
+    "bundled": phrase("told in a daily digest"),
+    "joined": phrase("told with others"),
 }
 _REASONED = ("too_old", "silenced", "joined")
 ALERT_CHART_HEIGHT = 220
@@ -257,7 +257,7 @@ def _links(entry: Mapping[str, Any]) -> Iterator[SourceLink]:
     for each in entry["evidence"]:
         url = safe_url(each["ref"]) if each["kind"] in {"url", "scene"} else None
         if url:
-            yield SourceLink(each["text"] or entry["publisher"] or say("Source"), url)
+            yield SourceLink(each["text"] or entry["publisher"] or phrase("Source"), url)
 
 
 def _visits(entry: Mapping[str, Any], site_id: str) -> Iterator[SourceLink]:
@@ -265,11 +265,14 @@ def _visits(entry: Mapping[str, Any], site_id: str) -> Iterator[SourceLink]:
     for each in entry["evidence"]:
         if each["kind"] == "visit":
             yield SourceLink(
-                each["text"] or say_as("link", "visit"), f"/sites/{quote(site_id)}#visit-{quote(each['ref'])}"
+                each["text"] or phrase_as("link", "visit"),
+                f"/sites/{quote(site_id)}#visit-{quote(each['ref'])}",
             )
 
 
 def _delivery(each: Delivery, kinds: Mapping[int, str]) -> DeliveryRow:
     because = {"unrouted": str(each.payload.get("why", "")), **dict.fromkeys(_REASONED, each.reason)}
     why = each.last_error or because.get(each.state, "")
-    return DeliveryRow(each, _DELIVERY_WORDS[each.state], why, kinds.get(each.event_seq or 0, say("Notice")))
+    return DeliveryRow(
+        each, _DELIVERY_WORDS[each.state], why, kinds.get(each.event_seq or 0, phrase("Notice"))
+    )

@@ -11,7 +11,7 @@ from alerts.channels.safe_text import clean_text, one_line
 from alerts.delivery.messages import certainty_words, event_words
 from alerts.speech import ENGLISH, Speech
 from db.records import Alert, AlertEvent
-from db.said import joined, say
+from db.said import chained, phrase
 
 MEDIA_TYPE = "application/atom+xml"
 _ATOM = "http://www.w3.org/2005/Atom"
@@ -36,12 +36,16 @@ def atom_feed(
     own = f"{root}/alerts.atom{f'?{query}' if query else ''}"
     feed = ET.Element(f"{{{_ATOM}}}feed", {"xml:lang": speech.language})
     _text(feed, "id", f"urn:uuid:{uuid5(NAMESPACE_URL, own)}")
-    title = say("sitewatch: alerts, {late_by} late", late_by=late_by) if late_by else say("sitewatch: alerts")
+    title = (
+        phrase("sitewatch: alerts, {late_by} late", late_by=late_by)
+        if late_by
+        else phrase("sitewatch: alerts")
+    )
     _text(feed, "title", speech(title))
     _text(
         feed,
         "subtitle",
-        speech(say("Counts above what history says is usual, how they went on, and corrections.")),
+        speech(phrase("Counts above what history says is usual, how they went on, and corrections.")),
     )
     _text(feed, "updated", _time(max((event.at for _, event in told), default=_EPOCH)))
     _link(feed, "self", own)
@@ -59,7 +63,7 @@ def _entry(feed: ET.Element, root: str, told: tuple[Alert, AlertEvent], speech: 
     entry = ET.SubElement(feed, f"{{{_ATOM}}}entry")
     headline: str = event.details.get("headline", alert.headline)
     _text(entry, "id", f"urn:uuid:{uuid5(NAMESPACE_URL, f'sitewatch:{alert.id}:{event.seq}')}")
-    _text(entry, "title", speech(joined(": ", [event_words(event), headline])))
+    _text(entry, "title", speech(chained(": ", [event_words(event), headline])))
     _text(entry, "updated", _time(event.at))
     _text(entry, "published", _time(event.at))
     _link(entry, "alternate", f"{root}/alerts/{quote(alert.id)}")
@@ -68,7 +72,7 @@ def _entry(feed: ET.Element, root: str, told: tuple[Alert, AlertEvent], speech: 
     if data := alert_attributions(alert):
         _text(entry, "rights", speech(one_cell(data)))
     why = "" if event.kind == "opened" or event.reason == headline else event.reason
-    certainty = say("Certainty: {certainty}.", certainty=certainty_words(alert.confidence))
+    certainty = phrase("Certainty: {certainty}.", certainty=certainty_words(alert.confidence))
     _text(entry, "content", "\n".join(filter(None, map(speech, (headline, why, certainty)))))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from alerts.words import ago, counted_by, duration, look_period, numbered, utc
 from db.records import HOUR_S, BlindPeriod, CoverageHour, Observation, Scene
-from db.said import grouped, percent, say
+from db.said import grouped, percent, phrase
 from monitor.feeds import Provider
 from monitor.sites import Site
 
@@ -60,23 +60,23 @@ def flight_sentence(site: Site, provider: Provider, reception: Reception) -> Cov
     name = provider.name
     if not hours:
         return CoverageSentence(
-            "unknown", say("{name} has not been asked about this place in the last 24 hours.", name=name)
+            "unknown", phrase("{name} has not been asked about this place in the last 24 hours.", name=name)
         )
     if observed_s == 0:
         return CoverageSentence(
             "blind",
-            say(
+            phrase(
                 "{name} gave no good answer in the last 24 hours. Nothing is known of flights here in that time, which is not the same as no flights.",
                 name=name,
             ),
         )
-    answered = say("{name} answered for {hours} of the last 24 hours", name=name, hours=_hours(observed_s))
+    answered = phrase("{name} answered for {hours} of the last 24 hours", name=name, hours=_hours(observed_s))
     if any(each.degraded for each in hours):
-        answered = say("{answered} (some of them disturbed by jamming or spoofing)", answered=answered)
+        answered = phrase("{answered} (some of them disturbed by jamming or spoofing)", answered=answered)
     if reports:
         return CoverageSentence(
             "seen",
-            say(
+            phrase(
                 "{answered} and passed on {reports} position reports near this place.",
                 answered=answered,
                 reports=grouped(reports),
@@ -86,7 +86,7 @@ def flight_sentence(site: Site, provider: Provider, reception: Reception) -> Cov
     if other is not None and other.aircraft:
         return CoverageSentence(
             "blind",
-            say(
+            phrase(
                 "{answered}: {aircraft} aircraft heard near {place} when it was last asked there, none near {name}. No receiver hears this place: no coverage, not no flights.",
                 answered=answered,
                 aircraft=grouped(other.aircraft),
@@ -96,7 +96,9 @@ def flight_sentence(site: Site, provider: Provider, reception: Reception) -> Cov
         )
     return CoverageSentence(
         "blind",
-        say("{answered} and heard nothing here or anywhere else that it was asked about.", answered=answered),
+        phrase(
+            "{answered} and heard nothing here or anywhere else that it was asked about.", answered=answered
+        ),
     )
 
 
@@ -109,7 +111,7 @@ def outage_sentence(period: BlindPeriod) -> CoverageSentence:
     """Say since when no working feed has watched a site."""
     return CoverageSentence(
         "blind",
-        say(
+        phrase(
             "No working feed has watched this place since {since}. What happened meanwhile is not known, and nothing is concluded from it.",
             since=utc(period.since),
         ),
@@ -123,19 +125,19 @@ def imagery_sentence(provider: Provider, scenes: Sequence[Scene], now: datetime)
     if not passes:
         return CoverageSentence(
             "unknown",
-            say("{name} lists no satellite pass of the last {days} days.", name=provider.name, days=days),
+            phrase("{name} lists no satellite pass of the last {days} days.", name=provider.name, days=days),
         )
     newest = max(passes.values(), key=lambda each: each.acquired_at)
     clear = sum(each.cloud_share is not None and each.cloud_share < _CLOUDY for each in passes.values())
     cloud = (
-        say("cloud cover not stated")
+        phrase("cloud cover not stated")
         if newest.cloud_share is None
-        else say("{cloud_share} under cloud", cloud_share=percent(newest.cloud_share))
+        else phrase("{cloud_share} under cloud", cloud_share=percent(newest.cloud_share))
     )
 
     return CoverageSentence(
         "seen" if clear else "blind",
-        say(
+        phrase(
             "{name} lists {passes} of the last {days} days, {clear} of them mostly clear; the newest {ago} ({platform}, {cloud}). A pass is a picture that can be looked at, not a count.",
             name=provider.name,
             passes=numbered(len(passes), "satellite pass", "satellite passes"),
@@ -151,13 +153,13 @@ def imagery_sentence(provider: Provider, scenes: Sequence[Scene], now: datetime)
 def published_sentence(newest: Observation | None, zone: str, now: datetime) -> CoverageSentence:
     """Say how old the newest count is, and whose."""
     if newest is None:
-        return CoverageSentence("unknown", say("Nobody has counted anything here yet."))
+        return CoverageSentence("unknown", phrase("Nobody has counted anything here yet."))
     kind = "seen" if now - newest.period_end < CURRENT_FOR else "blind"
     when = look_period(newest, zone)
     age = ago(newest.period_end, now)
     return CoverageSentence(
         kind,
-        say(
+        phrase(
             "The newest count is from {when}, {age} ({counted_by}).",
             when=when,
             age=age,

@@ -8,7 +8,7 @@ from typing import Any
 from alerts.words import local_day
 from db.engine import reading
 from db.polls import requests_since
-from db.said import grouped, joined, numeral, say, say_as
+from db.said import chained, grouped, numeral, phrase, phrase_as
 from monitor.app import App
 from monitor.feeds import Provider
 from monitor.feeds.options import requests_a_day
@@ -26,12 +26,12 @@ from monitor.sites import Site
 from monitor.web.views.feed_coverage import RECEPTION_OVER
 
 _HEALTH = {
-    "ok": say("works"),
-    "failing": say("fails"),
-    "disabled": say("stopped until a person acts"),
-    "unknown": say("not asked yet"),
+    "ok": phrase("works"),
+    "failing": phrase("fails"),
+    "disabled": phrase("stopped until a person acts"),
+    "unknown": phrase("not asked yet"),
 }
-_IDLE = say("not asked any more")
+_IDLE = phrase("not asked any more")
 _NOT_ASKED = FeedDay((), None)
 
 
@@ -83,7 +83,7 @@ def feeds_page(app: App, now: datetime) -> FeedsPage:
             _feed(
                 by_name[name],
                 feed.provider,
-                say_as("feed", "aircraft") if feed.watches else say("satellite scenes"),
+                phrase_as("feed", "aircraft") if feed.watches else phrase("satellite scenes"),
                 _budget(
                     by_name[name].state.credits,
                     asked.get(name, 0),
@@ -108,7 +108,7 @@ def _feed(status: ProviderStatus, provider: Provider, what: str, budget: str, no
     return FeedRow(
         provider,
         status,
-        joined(" · ", [what, provider.kind]),
+        chained(" · ", [what, provider.kind]),
         health,
         lamp,
         resting,
@@ -119,22 +119,22 @@ def _feed(status: ProviderStatus, provider: Provider, what: str, budget: str, no
 
 def _budget(left: Mapping[str, Any] | None, asked: int, planned: int) -> str:
     """What was asked of what is planned, and the credits where the provider counts them."""
-    said = say(
+    said = phrase(
         "{asked} requests in the last 24 hours; the plan needs {planned} a day",
         asked=grouped(asked),
         planned=grouped(planned),
     )
     if not left:
         return said
-    spent = say(
+    spent = phrase(
         "{spent} credits spent since {day}",
         spent=numeral(f"{left['spent']:,g}"),
         day=local_day(left["since"][:10], "UTC"),
     )
     remaining = left.get("left")
     if remaining is None:
-        return say("{said}; {spent}, it is not known how many are left", said=said, spent=spent)
-    return say("{said}; {spent}, {left} left", said=said, spent=spent, left=numeral(f"{remaining:,g}"))
+        return phrase("{said}; {spent}, it is not known how many are left", said=said, spent=spent)
+    return phrase("{said}; {spent}, {left} left", said=said, spent=spent, left=numeral(f"{remaining:,g}"))
 
 
 def _heard(app: App, now: datetime) -> list[HeardRow]:

@@ -12,7 +12,7 @@ from db.imagery import scenes
 from db.pixels import admissions, pixel_summaries
 from db.radar import radar_admissions
 from db.records import Cutout, Scene
-from db.said import joined, numeral, percent, say
+from db.said import chained, numeral, percent, phrase
 from monitor.derive.detecting import detector_sentences
 from monitor.imagery.cadence import Cadence, PassState
 from monitor.imagery.cutout import CUTOUT_LOOK_BACK, clear_scenes
@@ -68,7 +68,7 @@ def site_picture(connection: Connection, site: Site, passes: Cadence, now: datet
         url=f"/sites/{site.id}/picture?taken={_mark(made)}",
         width_px=made.width_px,
         height_px=made.height_px,
-        alt=say(
+        alt=phrase(
             "Satellite picture of {site} with its outline, {metres} m a pixel",
             site=site.name,
             metres=numeral(f"{made.metres_per_pixel:g}"),
@@ -105,15 +105,15 @@ def _measurable_in_pictures(connection: Connection, site: Site) -> tuple[str, ..
     try:
         grid = site_grid(site, map_of_site(site))
     except RasterError as error:
-        return (say("Not measurable here: {reason}.", reason=str(error)),)
+        return (phrase("Not measurable here: {reason}.", reason=str(error)),)
     if not grid.is_kept:
-        return (say("Not measurable here: {reason}.", reason=TOO_LARGE),)
+        return (phrase("Not measurable here: {reason}.", reason=TOO_LARGE),)
     read = pixel_summaries(connection, [site.id]).get(site.id)
     if read is None:
-        return (say("Not measurable here yet: no pass has been read."),)
+        return (phrase("Not measurable here yet: no pass has been read."),)
     needed = LEAST_LOOKS + LEAST_MEASURED
     return (
-        say(
+        phrase(
             "Not measurable here yet: {clear} of {passes} passes read were clear, and {needed} clear ones are needed before "
             "anything can be said.",
             clear=read.clear,
@@ -137,23 +137,23 @@ def picture_caption(made: Cutout, now: datetime) -> str:
     satellite = _SATELLITES.get(made.platform, made.platform)
     parts = [satellite, utc(made.acquired_at), ago(made.acquired_at, now)]
     if made.shown_share < _WHOLE:
-        parts.append(say("{share} of the site", share=percent(made.shown_share)))
-    return joined(", ", parts)
+        parts.append(phrase("{share} of the site", share=percent(made.shown_share)))
+    return chained(", ", parts)
 
 
 def _why_none(connection: Connection, site: Site, known: list[Scene], now: datetime) -> str:
     failures = cutout_failures(connection, site.id, since=now - CUTOUT_LOOK_BACK)
     if failures:
         last = max(failures, key=lambda each: each.failed_at)
-        return say(
+        return phrase(
             "No picture: the scene of {day} could not be read. {reason}",
             day=local_day(last.acquired_at, "UTC"),
             reason=capital(last.reason),
         )
     if not known:
-        return say("No picture yet: no catalogue has listed a scene of this place.")
+        return phrase("No picture yet: no catalogue has listed a scene of this place.")
     if not clear_scenes(known, now):
-        return say(
+        return phrase(
             "No picture: none of the scenes of the last {days} days is clear.", days=CUTOUT_LOOK_BACK.days
         )
-    return say("No picture yet: the newest clear scene waits to be read.")
+    return phrase("No picture yet: the newest clear scene waits to be read.")

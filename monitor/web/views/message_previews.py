@@ -16,7 +16,7 @@ from db.alerts import alert_events
 from db.deliveries import deliveries
 from db.engine import Connection
 from db.records import AlertEvent, Delivery
-from db.said import say, say_as, say_n
+from db.said import phrase, phrase_as, phrase_n
 from monitor.app import App
 from monitor.web.views.rows import SourceLink
 
@@ -103,14 +103,14 @@ def email_preview(message: Message, app: App) -> EmailPreview:
     mail = _mail(message, app)
     body = mail.get_body(("plain",))
     head = (
-        (say("From"), settings.sender if settings else say("(no email is set up)")),
+        (phrase("From"), settings.sender if settings else phrase("(no email is set up)")),
         (
-            say_as("mail", "To"),
-            say_n("{n} recipient", "{n} recipients", len(settings.recipients))
+            phrase_as("mail", "To"),
+            phrase_n("{n} recipient", "{n} recipients", len(settings.recipients))
             if settings
-            else say("(no email is set up)"),
+            else phrase("(no email is set up)"),
         ),
-        (say("Subject"), str(mail["Subject"])),
+        (phrase("Subject"), str(mail["Subject"])),
     )
     return EmailPreview(head, body.get_content() if body else "")
 

@@ -21,7 +21,7 @@ from db.observations import looks
 from db.pages import SeriesSummary, newest_counts, series_summaries
 from db.provider_states import provider_states
 from db.records import Alert, Observation, Scene
-from db.said import joined, say, say_as
+from db.said import chained, phrase, phrase_as
 from db.sites import site_names
 from monitor.app import App
 from monitor.imagery.cadence import Cadence
@@ -50,9 +50,9 @@ _LISTENED = timedelta(days=30)
 
 SiteFinding = Literal["unusual", "ordinary", "unknown"]
 _WORDS: Mapping[SiteFinding, str] = {
-    "unusual": say_as("state", "Unusual"),
-    "ordinary": say_as("state", "Ordinary"),
-    "unknown": say("Cannot tell yet"),
+    "unusual": phrase_as("state", "Unusual"),
+    "ordinary": phrase_as("state", "Ordinary"),
+    "unknown": phrase("Cannot tell yet"),
 }
 
 
@@ -101,10 +101,10 @@ class SiteCard:
         if self.newest is None:
             return ""
         what = within_sentence(metric_words(self.newest.series.metric))
-        when = joined(
+        when = chained(
             ", ", [look_period(self.newest, self.site.timezone.key), ago(self.newest.period_end, now)]
         )
-        return say(
+        return phrase(
             "{what}: {count}, {when} ({by})",
             what=what,
             count=look_count(self.newest),
@@ -287,12 +287,12 @@ class OverviewReader:
             words = numbered(opened, "open alert")
             return SiteState("unusual", current, words, seen, blind)
         if newest is None:
-            return SiteState("unknown", current, say("Nothing counted yet"), seen, blind)
+            return SiteState("unknown", current, phrase("Nothing counted yet"), seen, blind)
         finding = self._finding(newest)
         words = (
             _WORDS[finding]
             if current or finding == "unknown"
-            else say("{state} when last counted", state=_WORDS[finding])
+            else phrase("{state} when last counted", state=_WORDS[finding])
         )
         return SiteState(finding, current, words, seen, blind)
 

@@ -19,7 +19,7 @@ from db.cutouts import newest_cutout, picture_of
 from db.deliveries import notified_alerts
 from db.engine import Connection, reading
 from db.records import AlertFilter, Cutout
-from db.said import say, spaced
+from db.said import phrase, spaced
 from monitor.reports.asked import AlertWords, World
 from monitor.reports.evidence import evidence_of_poll
 from monitor.sites import Site
@@ -50,7 +50,7 @@ def _kept(request: Request, here: WebContext, make: Callable[[], str | None]) ->
     """Send a page that is kept, or made now; where there is none, say so."""
     found = here.pages.answer(request, make)
     if found is None:
-        return _unknown(request, here, say("No such alert"), say("The list of alerts is at /alerts."))
+        return _unknown(request, here, phrase("No such alert"), phrase("The list of alerts is at /alerts."))
     return found
 
 
@@ -76,7 +76,9 @@ def get_site(request: Request, here: Here, site_id: str, asked: Annotated[PanelQ
     """Show one site, with the counts that are asked for or else the most telling ones."""
     watched = here.app.sites.get(site_id)
     if watched is None:
-        return _unknown(request, here, say("No such site"), say("The list of sites is on the first page."))
+        return _unknown(
+            request, here, phrase("No such site"), phrase("The list of sites is on the first page.")
+        )
     return _kept(request, here, partial(_site, request, here, watched, asked))
 
 
@@ -94,7 +96,9 @@ def get_picture(request: Request, here: Here, site_id: str, item: str = "") -> R
     with reading(here.app.engine) as connection:
         made = _kept_picture(connection, site_id, item) if site_id in here.app.sites else None
     if made is None:
-        return _unknown(request, here, say("No such picture"), say("The list of sites is on the first page."))
+        return _unknown(
+            request, here, phrase("No such picture"), phrase("The list of sites is on the first page.")
+        )
     headers = {
         "Cache-Control": "private, max-age=604800",
         "Content-Disposition": f'inline; filename="{site_id}-{made.acquired_at:%Y-%m-%d}.png"',
@@ -202,7 +206,7 @@ def get_email(
     with reading(here.app.engine) as connection:
         html = mail_html(connection, here.app, alert_id, event)
     if html is None:
-        return _unknown(request, here, say("No such alert"), say("The list of alerts is at /alerts."))
+        return _unknown(request, here, phrase("No such alert"), phrase("The list of alerts is at /alerts."))
     return HTMLResponse(html, headers=FRAMED_HEADERS)
 
 
@@ -213,7 +217,7 @@ def get_poll(request: Request, here: Here, poll_id: int) -> Response:
         view = evidence_of_poll(connection, poll_id, public=here.public)
     if view is None:
         return _unknown(
-            request, here, say("No such poll"), say("Alerts and visits name those that they rest on.")
+            request, here, phrase("No such poll"), phrase("Alerts and visits name those that they rest on.")
         )
     return here.renderer.page(
         request, "poll.html", view=view, data=[here.app.sources.provider(view.poll.provider)]
@@ -233,12 +237,12 @@ def _feeds(request: Request, here: WebContext) -> str:
 
 
 def _unknown(request: Request, here: Here, title: str, where: str) -> Response:
-    parts = [say("There is nothing with this address."), where]
+    parts = [phrase("There is nothing with this address."), where]
     if here.public:
         # Said of every address that leads nowhere, so that it tells nothing of this one.
         delay = duration(timedelta(hours=here.app.settings.public_delay_hours))
         parts.append(
-            say(
+            phrase(
                 "What is younger than {delay} is not shown in public; whoever watches here sees it after a log-in.",
                 delay=delay,
             )

@@ -19,7 +19,7 @@ from db.evaluations import verdicts
 from db.observations import looks
 from db.pages import SeriesSummary
 from db.records import Alert, DeclaredBaseline, Observation
-from db.said import say
+from db.said import phrase
 from monitor.sites import Site
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.lanes import lane_chart
@@ -193,7 +193,9 @@ class PanelReader:
             return ""
         where, subject = place.words, look.series.subject
         if subject:
-            where = say("{place} ({subject})", place=where, subject=subject_words(subject, self.site_names))
+            where = phrase(
+                "{place} ({subject})", place=where, subject=subject_words(subject, self.site_names)
+            )
         return placed_words(look, where, self.zone)
 
     def _usual(self, topic: Topic, watch: SiteWatch) -> Iterator[Expected]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
-from db.said import numeral, say
+from db.said import numeral, phrase
 from monitor.sites import Site
 from monitor.sites.geodesy import METRES_PER_NM, NM_PER_DEGREE, longitude_near
 
@@ -45,7 +45,7 @@ class Plan:
     def bar_words(self) -> str:
         """The length of the scale bar."""
         return (
-            say("{length} km", length=numeral(f"{self.bar_m / 1000:g}"))
+            phrase("{length} km", length=numeral(f"{self.bar_m / 1000:g}"))
             if self.bar_m >= _KILOMETRE
             else f"{self.bar_m} m"
         )
@@ -62,7 +62,7 @@ def draw_plan(site: Site) -> Plan:
             if area.geometry is not None
         ),
         *(
-            PlanShape(paper.line(runway["ends"]), say("Runway {name}", name=runway["name"]), "runway")
+            PlanShape(paper.line(runway["ends"]), phrase("Runway {name}", name=runway["name"]), "runway")
             for runway in site.runways
             if runway.get("ends")
         ),

@@ -23,7 +23,7 @@ from alerts.words import (
     window_words,
 )
 from db.records import Alert, DeclaredBaseline, Evaluation, Evidence, Observation, ObservationKey, Visit
-from db.said import Made, Said, joined, say, say_as
+from db.said import Made, Said, chained, phrase, phrase_as
 from monitor.flights import words as telling
 from monitor.web.charts.marks import LookKey, look_key
 from monitor.web.views.verdict_words import reasons, verdict_phrase
@@ -151,7 +151,7 @@ def run_row(run: Sequence[Observation], context: RowContext) -> LookRow:
     oldest = look_row(run[-1], context)
     return replace(
         row,
-        when=say("{begins} to {ends}", begins=_ends_of(oldest.when)[0], ends=_ends_of(row.when)[1]),
+        when=phrase("{begins} to {ends}", begins=_ends_of(oldest.when)[0], ends=_ends_of(row.when)[1]),
         interval=numbered(len(run), "look"),
         at=run[-1].period_start,
     )
@@ -179,12 +179,12 @@ def visit_row(visit: Visit, site_names: Mapping[str, str]) -> VisitRow:
     named = [each for each in known if each]
     return VisitRow(
         visit=visit,
-        aircraft=joined(", ", named)
+        aircraft=chained(", ", named)
         if named
-        else say("ICAO address {address}", address=visit.icao24.upper()),
+        else phrase("ICAO address {address}", address=visit.icao24.upper()),
         state=telling.visit_state_words(visit),
         confidence=telling.confidence_words(visit),
-        subjects=joined(", ", [subject_words(each, site_names) for each in visit.subjects]),
+        subjects=chained(", ", [subject_words(each, site_names) for each in visit.subjects]),
         evidence=tuple(
             SourceLink(each.text, evidence_page(each) or None) for each in visit.evidence if each.text
         ),
@@ -198,7 +198,7 @@ def evidence_page(each: Evidence) -> str:
 
 def subject_words(name: str, site_names: Mapping[str, str]) -> str:
     """A subject in words; '' is all of them."""
-    return capital(subject_phrase(name, site_names)) if name else say_as("subjects", "All")
+    return capital(subject_phrase(name, site_names)) if name else phrase_as("subjects", "All")
 
 
 def alerted_looks(alerts: Iterable[Alert]) -> dict[LookKey, str]:

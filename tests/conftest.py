@@ -1,5 +1,6 @@
 """Real databases built by the migrations, the cast of sites, and the gate for shared recordings."""
 
+import gc
 import importlib
 import itertools
 import os
@@ -7,8 +8,9 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import coverage
 import pytest
@@ -23,6 +25,9 @@ from db.schema import metadata
 # it says of a change is about that change; new ones are tried on every developer's machine.
 settings.register_profile("sitewatch", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("sitewatch")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 StoryUrl = Callable[[Path], str]
 FreshEngine = Callable[[Path], AbstractContextManager[Engine]]
@@ -66,10 +71,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # Thousands of tests that wait their turn are looked through at each collection of garbage: a tenth of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def untraced(request: pytest.FixtureRequest) -> Iterator[None]:
     """Leave a module marked `untraced` out of the measurement of coverage, with the programs that it starts."""
-    tracer = coverage.Coverage.current() if request.node.get_closest_marker("untraced") else None
+    with _unmeasured() if request.node.get_closest_marker("untraced") else nullcontext():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def untraced_twin(request: pytest.FixtureRequest, untraced: None) -> Iterator[None]:
+    """Measure a test that is done on both databases on the one; where they are told apart, in `db`, on both."""
+    left = request.node.get_closest_marker("untraced") is None and request.path.parent.name not in {
+        "db",
+        "wires",
+    }
+    twin = "postgresql" in getattr(getattr(request.node, "callspec", None), "params", {}).values()
+    with _unmeasured() if left and twin else nullcontext():
+        yield
+
+
+@contextmanager
+def _unmeasured() -> Iterator[None]:
+    tracer = coverage.Coverage.current()
     if tracer is None:
         yield
         return
@@ -84,6 +114,15 @@ def untraced(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def shared_data_missing() -> None:
     pytest.fail("this test needs ../shared/data, and CI must have it")
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A real one. Its loop lives as long as the module, in which nothing else may run a loop of asyncio."""
+    # With it comes the whole page, which most modules do without.
+    rig = importlib.import_module("tests.kit.browser_rig")
+    with rig.started_for_tests() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -173,11 +212,22 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return _emptied(request.getfixturevalue("postgres_url"))
 
 
+# Which tables hold a row, and which sequences have given a number: emptying all of them takes ten times as long.
+_USED = " union all ".join(
+    f"select '{table.name}' as name, false as numbers where exists (select from \"{table.name}\")"
+    for table in metadata.sorted_tables
+)
+_NUMBERED = "select sequencename, true from pg_sequences where last_value is not null"
+
+
 def _emptied(url: str) -> str:
     engine = open_engine(url)
     with engine.begin() as connection:
-        names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
-        connection.execute(text(f"truncate {names} restart identity cascade"))
+        used = connection.execute(text(f"{_USED} union all {_NUMBERED}")).all()
+        if names := ", ".join(f'"{name}"' for name, numbers in used if not numbers):
+            connection.execute(text(f"truncate {names} cascade"))
+        for name in (name for name, numbers in used if numbers):
+            connection.execute(text(f'alter sequence "{name}" restart'))
     engine.dispose()
     return url
 

@@ -15,7 +15,7 @@ from benchmarks.baselines_daily import rolling, study
 from benchmarks.baselines_data import aircraft
 from benchmarks.baselines_simulation import metrics, pod_at, simulate
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 
 def scores_of(scores: FloatArray) -> ClassScores:

@@ -26,6 +26,8 @@ from monitor.bootstrap import RULES
 from monitor.sites.kinds import KINDS
 from tests.kit.builders import DAY, at, look, stated
 
+pytestmark = pytest.mark.untraced
+
 PORT = SiteWatch("busy-port", "Busy Port", "railhead", "UTC", metrics=merge_watch(KINDS["railhead"].watch))
 BENCH = JudgingContext({"busy-port": PORT}, RULES, ("log",), too_old=timedelta(days=7))
 MAX_20 = stated("max", 20, ("2018-10-06", "2023-09-18"), known="2022-01-01")

@@ -17,6 +17,8 @@ from monitor.flights.tracks.classes import default_classes
 from tests.kit.archives import DAY, MIDNIGHT, flights, write_folder
 from tests.kit.cast import QUIET_FIELD
 
+pytestmark = pytest.mark.untraced
+
 PROVIDER = "adsb.lol-archive"
 NOW = MIDNIGHT + timedelta(days=30)
 HOUR = timedelta(hours=1)

@@ -26,7 +26,7 @@ from monitor.sites.geodesy import destination
 from tests.kit.cast import DATELINE_STRIP, QUIET_FIELD
 from tests.kit.flying import AIRLINER, CLASSES, NOON, VIP, Cruise, Pilot, World
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

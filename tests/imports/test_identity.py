@@ -39,6 +39,8 @@ from monitor.sites import Site
 from monitor.sites.kinds import KINDS
 from tests.kit.cast import CAST_BY_ID
 
+pytestmark = pytest.mark.untraced
+
 CASES = Path(__file__).parent / "cases"
 NOW = datetime(2024, 8, 1, tzinfo=UTC)
 HEADER = "site_id,start,metric,value,publisher"

@@ -41,6 +41,9 @@ FLAGS = (
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 )
+# What a script gives is carried over as a tree of values: only what is read is given.
+_VIOLATIONS = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
+    .map(({ id, help, impact, nodes }) => ({ id, help, impact, html: nodes[0].html }))"""
 PATIENCE_MS = 60_000
 DESKTOP = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
@@ -82,6 +85,16 @@ def started_for_tests() -> Iterator[Browser]:
         pytest.skip(lacking)
     with started() as browser:
         yield browser
+
+
+def serious(page: Page) -> list[str]:
+    """What stands in the way of people who hear a page, or see little or no colour, as axe-core finds it."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[dict[str, str]] = page.evaluate(_VIOLATIONS)
+    return [
+        f"{each['id']}: {each['help']} ({each['html'][:200]})" for each in found if each["impact"] != "minor"
+    ]
 
 
 @dataclass

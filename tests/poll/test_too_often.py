@@ -24,6 +24,8 @@ from monitor.sites import Site
 from tests.kit.cast import QUIET_FIELD
 from tests.kit.fake_feeds import NOON, aircraft, client, readsb_provider, v2_body
 
+pytestmark = pytest.mark.untraced
+
 MINUTE = timedelta(minutes=1)
 
 

@@ -22,7 +22,7 @@ from monitor.replay.transport import RecordedTransport
 from tests.kit.builders import at
 from tests.kit.reading import visit_versions
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 SEEDS = Path(__file__).resolve().parents[2] / "scenarios" / "seeds"
 MINIMAL = 'title = "t"\nstart = 2023-01-01T00:00:00Z\nend = 2023-01-02T00:00:00Z\nsites = "sites.geojson"\n'

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.day import measure
 
-pytestmark = [pytest.mark.long, pytest.mark.sqlite]
+pytestmark = [pytest.mark.long, pytest.mark.sqlite, pytest.mark.untraced]
 
 HOURS = 0.15
 ROWS = 800

@@ -22,7 +22,7 @@ from monitor.sites.load import load_sites
 from tests.kit.cast import write_cast
 from tests.kit.program import PATIENCE_S, ROOT, Program, environment
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 SCENARIO = """
 title = "Five quiet days"

@@ -52,6 +52,8 @@ from tests.kit.feed_contract import (
 from tests.kit.flying import VIP, Pilot
 from tests.kit.web_rig import Rig, picture, rig
 
+pytestmark = pytest.mark.untraced
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OWNER = "Ophelia Planted"
 JET, LADD, PIA, LATE = "a1b2c3", "abc123", "ad0f0f", "ac7777"

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from db.alerts import alerts
 from db.engine import open_engine, reading
 from db.migrate import migrate
-from tests.kit.browser_rig import PHONE, Served, reader, serving, started_for_tests
+from tests.kit.browser_rig import PHONE, Served, reader, serving
 from tests.kit.web_rig import rig, tell_story
 
 # Playwright talks with its driver over a pipe of asyncio, and the driver with Chromium over a socket of its own.
@@ -20,12 +20,6 @@ SQUARE = {
     "type": "Polygon",
     "coordinates": [[[10.0, 55.0], [10.02, 55.0], [10.02, 55.01], [10.0, 55.01], [10.0, 55.0]]],
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started_for_tests() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +128,7 @@ def test_adding_by_drawing(served: Served, browser: Browser, tmp_path: Path) -> 
     with reader(served, browser) as page:
         page.goto(f"{served.address}/add-site")
         page.wait_for_selector("#map[data-drawing=ready]")
-        page.evaluate("document.querySelector('#map').map.jumpTo({ center: [12, 55.6], zoom: 9 })")
+        page.evaluate("void document.querySelector('#map').map.jumpTo({ center: [12, 55.6], zoom: 9 })")
         page.get_by_role("button", name="Draw on the map").click()
         area = page.locator("#map").bounding_box()
         assert area is not None

@@ -32,7 +32,11 @@ from tests.kit.feed_contract import stac_item, stac_page
 from tests.kit.passes import HOST, Pass, World
 from tests.kit.pictures import ranged
 
-pytestmark = [pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning"), pytest.mark.long]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning"),
+    pytest.mark.long,
+    pytest.mark.untraced,
+]
 FIRST = datetime(2023, 5, 2, 14, 20, tzinfo=UTC)
 LISTED = timedelta(hours=3)
 WEST, NORTH = -70.61, -51.895

@@ -11,7 +11,7 @@ from tests.kit.fakes.slack_api import CHANNEL, TOKEN, SlackApi
 from tests.kit.fakes.smtp import FakeSmtp
 from tests.kit.program import run
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.untraced]
 
 SETTINGS = """
 allowed_networks = ["127.0.0.0/8"]

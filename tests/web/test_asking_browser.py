@@ -8,20 +8,12 @@ from playwright.sync_api import Browser
 from db.engine import open_engine, writing
 from db.flights import record_visits
 from db.migrate import migrate
-from tests.kit.browser_rig import AXE, PHONE, Served, reader, serving, started_for_tests
+from tests.kit.browser_rig import PHONE, Served, reader, serious, serving
 from tests.kit.web_rig import rig, tell_story
 from tests.web.test_asking import PRIVATE, stay
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
-SERIOUS = """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa']})).violations
-    .filter(each => ['serious', 'critical'].includes(each.impact)).map(each => each.id + ': ' + each.nodes[0].html)"""
 WIDTH = "document.documentElement.scrollWidth"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started_for_tests() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +58,7 @@ def test_a_question_becomes_an_address_that_answers_it_again(
 def test_everybody_can_read_it_also_on_a_phone(served: Served, browser: Browser, path: str) -> None:
     with reader(served, browser, bypass_csp=True) as page:
         page.goto(served.address + path)
-        page.add_script_tag(path=AXE)
-        assert page.evaluate(SERIOUS) == []
+        assert serious(page) == []
         page.set_viewport_size(PHONE)
-        assert page.evaluate(SERIOUS) == []
+        assert serious(page) == []
         assert page.evaluate(WIDTH) <= PHONE["width"]

@@ -1,13 +1,11 @@
 """The map of a flight in a real browser: apart from the other tests, for a browser keeps a loop of its own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import Engine
 
-from tests.kit.browser_rig import Served, reader, serving, started_for_tests
+from tests.kit.browser_rig import Served, reader, serving
 from tests.kit.web_rig import rig, tell_story
 from tests.web.test_flight_map import cite
 
@@ -15,12 +13,6 @@ LAYERS = """() => {
     const { map } = document.querySelector("#map");
     return ["heard", "gaps", "ends"].map((layer) => map.queryRenderedFeatures({ layers: [layer] }).length);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started_for_tests() as opened:
-        yield opened
 
 
 def test_in_a_browser_line_gap_and_both_its_ends_are_drawn(

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from db.alerts import alerts
 from db.engine import open_engine, reading
 from db.migrate import migrate
-from tests.kit.browser_rig import AXE, PHONE, Served, reader, serving, started_for_tests
+from tests.kit.browser_rig import PHONE, Served, reader, serious, serving
 from tests.kit.web_rig import png, rig, tell_anew
 from tests.web.test_looking import NEW, OLD, PATH, show
 
@@ -29,19 +29,20 @@ def served(tmp_path: Path) -> Iterator[Served]:
     engine.dispose()
 
 
-def test_before_and_after_on_the_site_and_on_its_alert_by_keyboard(served: Served, tmp_path: Path) -> None:
+def test_before_and_after_on_the_site_and_on_its_alert_by_keyboard(
+    served: Served, browser: Browser, tmp_path: Path
+) -> None:
     tell_anew(served.made.app)
     with reading(served.made.app.engine) as connection:
         (alert,) = alerts(connection, site_id="busy-port")
-    with started_for_tests() as browser:
-        for path in ("/sites/busy-port", f"/alerts/{alert.id}"):
-            _slid_by_keyboard(served, browser, path, tmp_path)
-            with reader(served, browser, java_script_enabled=False) as page:
-                page.goto(f"{served.address}{path}")
-                assert page.locator(".compare img").count() == 2
-                boxes = [page.locator(".compare img").nth(each).bounding_box() for each in (0, 1)]
-                assert boxes[0] != boxes[1], "without a script they stand side by side"
-                assert not page.locator("#slide").is_visible()
+    for path in ("/sites/busy-port", f"/alerts/{alert.id}"):
+        _slid_by_keyboard(served, browser, path, tmp_path)
+        with reader(served, browser, java_script_enabled=False) as page:
+            page.goto(f"{served.address}{path}")
+            assert page.locator(".compare img").count() == 2
+            boxes = [page.locator(".compare img").nth(each).bounding_box() for each in (0, 1)]
+            assert boxes[0] != boxes[1], "without a script they stand side by side"
+            assert not page.locator("#slide").is_visible()
 
 
 def _slid_by_keyboard(served: Served, browser: Browser, path: str, folder: Path) -> None:
@@ -61,16 +62,13 @@ def _slid_by_keyboard(served: Served, browser: Browser, path: str, folder: Path)
         page.wait_for_timeout(300)
         assert page.locator(".compare.sliding #slide").is_visible(), "fresh words leave the slider as it is"
         page.locator(".compare").screenshot(path=folder / "compare.png")
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-        faults = [each["id"] for each in found["violations"]]
+        faults = serious(page)
     assert faults == []
 
 
-def test_two_dates_a_siding_and_a_count(served: Served) -> None:
-    with started_for_tests() as browser:
-        _work(served, browser)
-        _on_a_phone(served, browser)
+def test_two_dates_a_siding_and_a_count(served: Served, browser: Browser) -> None:
+    _work(served, browser)
+    _on_a_phone(served, browser)
 
 
 def _work(served: Served, browser: Browser) -> None:
@@ -100,9 +98,7 @@ def _work(served: Served, browser: Browser) -> None:
         page.get_by_role("button", name="Add this count").click()
         page.wait_for_url("**/look?scene=*#counts-title")
         assert page.locator("section[aria-labelledby=counts-title] td", has_text="Ann").count() == 1
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-        faults = [each["id"] for each in found["violations"]]
+        faults = serious(page)
     assert faults == []
     drawn = {each.id: each.geometry for each in served.made.app.sites["busy-port"].areas}["pier-2"]
     assert drawn is not None

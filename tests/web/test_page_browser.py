@@ -13,20 +13,14 @@ from db.alerts import alerts
 from db.engine import open_engine, reading, writing
 from db.migrate import migrate
 from db.observations import record_observations
-from tests.kit.browser_rig import AXE, PHONE, Served, reader, serving, started_for_tests
+from tests.kit.browser_rig import PHONE, Served, reader, serious, serving
 from tests.kit.builders import look
 from tests.kit.web_rig import Rig, containers, rig, tell_story
 
 # Playwright talks with its driver over a pipe of asyncio, and the driver with Chromium over a socket of its own.
-pytestmark = [pytest.mark.enable_socket, pytest.mark.long]
+pytestmark = [pytest.mark.enable_socket, pytest.mark.long, pytest.mark.untraced]
 # What is recorded later has a later time, in whichever order the tests run.
 LATER = (f"2023-10-{day:02}" for day in range(8, 30))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started_for_tests() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +77,7 @@ SHOW = """([zoom, lon, lat]) => new Promise((done) => {
     for (const layer of ["countries", "sites", "names", "borders", "coast"])
         map.setLayoutProperty(layer, "visibility", "none");
     map.jumpTo({ center: [lon, lat], zoom });
-    map.once("idle", done);
+    map.once("idle", () => done());
 })"""
 FIND = "(places) => places.map((each) => document.querySelector('#map').map.project(each)).map(({ x, y }) => [x, y])"
 
@@ -140,7 +134,7 @@ CROWD = """async (places) => {
     }));
     source.textContent = JSON.stringify(data);
     document.body.dispatchEvent(new CustomEvent("htmx:after:swap"));
-    await new Promise((done) => host.map.once("idle", done));
+    await new Promise((done) => host.map.once("idle", () => done()));
 }"""
 DRAWN = """() => {
     const { map } = document.querySelector("#map");
@@ -229,7 +223,7 @@ def test_no_name_of_a_country_is_cut_by_the_edge(
         ]:
             page.evaluate(GO, [zoom, lon, lat])
             page.evaluate(
-                "() => new Promise((done) => { const { map } = document.querySelector('#map'); map.once('idle', done); map.triggerRepaint(); })"
+                "() => new Promise((done) => { const { map } = document.querySelector('#map'); map.once('idle', () => done()); map.triggerRepaint(); })"
             )
             whole, *cut = page.evaluate(COUNTRIES_IN, [[[0, 0], [right, low]], *edges])
             assert cut == [[]] * len(edges), (zoom, lon, lat)
@@ -362,16 +356,6 @@ def open_page(page: Page, served: Served, name: str) -> None:
     page.wait_for_load_state("load")
 
 
-def serious(page: Page) -> list[str]:
-    """What stands in the way of people who hear a page, or see little or no colour."""
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{each['id']}: {each['help']} ({each['nodes'][0]['html'][:200]})"
-        for each in found["violations"]
-        if each["impact"] != "minor"
-    ]
-
-
 WIDTH = "document.documentElement.scrollWidth"
 NARROWEST = ViewportSize(width=360, height=740)
 
@@ -386,7 +370,6 @@ def test_nothing_serious_stands_in_anybodys_way(
     """By day, by night and on a phone."""
     with reader(served, browser, bypass_csp=True) as page:
         open_page(page, served, name)
-        page.add_script_tag(path=AXE)
         found = {"light": serious(page)}
         page.screenshot(path=tmp_path / "light.png", full_page=True)
         page.emulate_media(color_scheme="dark")

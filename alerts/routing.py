@@ -95,6 +95,7 @@ class ChannelPolicy:
     daily_at: time | None = None
     one_by_one: bool = True
     notices: bool = True
+    language: str = "en"
 
     def quiet_until(self, now: datetime) -> datetime | None:
         """When the quiet that reigns at `now` ends; None where there is none."""

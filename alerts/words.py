@@ -2,35 +2,64 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from alerts.metrics import metric_named
 from db.records import DeclaredBaseline, Observation, Precision
 from db.records.counts import remark
+from db.said import (
+    MomentForm,
+    Said,
+    capitalised,
+    chained,
+    grouped,
+    listing,
+    moment,
+    numeral,
+    percent,
+    phrase,
+    phrase_as,
+    phrase_n,
+)
 
-QUALIFIERS = {"=": ("", ""), "~=": ("about ", "~"), ">=": ("at least ", "≥"), "<=": ("at most ", "≤")}
-"""What is known of a count's exactness: the words before it, and the sign that a chart has room for."""
+QUALIFIERS = {"=": "", "~=": "~", ">=": "≥", "<=": "≤"}
+"""What is known of a count's exactness, as the sign that a chart has room for."""
 _CLASSES = {
-    "vip_military": "military VIP aircraft",
-    "vip": "VIP aircraft",
-    "military": "military aircraft",
-    "state": "state aircraft",
-    "government": "government aircraft",
-    "government_kp": "North Korean government aircraft",
-    "air_koryo": "Air Koryo aircraft",
-    "transport": "heavy transport aircraft",
-    "tanker": "tanker aircraft",
-    "cargo": "freighters",
-    "kinzhal_carrier": "carrier of the Kinzhal system",
-    "dark": "ships without a transponder signal",
+    "vip_military": phrase("military VIP aircraft"),
+    "vip": phrase("VIP aircraft"),
+    "military": phrase("military aircraft"),
+    "state": phrase("state aircraft"),
+    "government": phrase("government aircraft"),
+    "government_kp": phrase("North Korean government aircraft"),
+    "air_koryo": phrase("Air Koryo aircraft"),
+    "transport": phrase("heavy transport aircraft"),
+    "tanker": phrase("tanker aircraft"),
+    "cargo": phrase("freighters"),
+    "kinzhal_carrier": phrase("carrier of the Kinzhal system"),
+    "dark": phrase("ships without a transponder signal"),
 }
 _LENGTHS = (
     (timedelta(days=730), timedelta(days=365.25), "year"),
     (timedelta(days=60), timedelta(days=30.44), "month"),
     (timedelta(days=2), timedelta(days=1), "day"),
     (timedelta(hours=2), timedelta(hours=1), "hour"),
-    (timedelta(minutes=2), timedelta(minutes=1), "minute"),
 )
+_RULES = {
+    "absence": phrase("absence"),
+    "ears_c1": phrase("ears c1"),
+    "ears_c2": phrase("ears c2"),
+    "ears_c3": phrase("ears c3"),
+    "farrington": phrase("farrington"),
+    "first_ever": phrase("first ever"),
+    "first_since": phrase("first since"),
+    "rate_change": phrase("rate change"),
+    "record": phrase("record"),
+    "several": phrase("several"),
+    "step": phrase("step"),
+    "tail": phrase("tail"),
+    "watchlist": phrase("watchlist"),
+}
 _HUNDREDTH = 0.01
 _HOURS_FROM = 1.5
 _WHOLE_HOURS_FROM = 10.0
@@ -43,63 +72,72 @@ _SHORTEST_DAY = timedelta(hours=23)
 def digits(value: float) -> str:
     """A number as it was counted or measured: whole ones in all their digits, others to four figures, no powers of ten."""
     if float(value).is_integer():
-        return str(int(value))
+        return numeral(str(int(value)))
     if abs(value) >= 1000:  # noqa: PLR2004 - four figures
-        return f"{value:.0f}"
+        return numeral(f"{value:.0f}")
     short = f"{value:.4g}"
-    return f"{value:.12f}".rstrip("0").rstrip(".") if "e" in short else short
+    return numeral(f"{value:.12f}".rstrip("0").rstrip(".") if "e" in short else short)
 
 
 def rounded_number(value: float) -> str:
     """A figure that was reckoned, for a sentence: two significant digits below ten, whole above, never a power of ten."""
     if abs(value) >= 9.95:  # noqa: PLR2004 - two digits
-        return f"{value:,.0f}"
-    return f"{float(f'{value:.2g}'):.12f}".rstrip("0").rstrip(".")
+        return grouped(value)
+    return numeral(f"{float(f'{value:.2g}'):.12f}".rstrip("0").rstrip("."))
 
 
 def times_words(ratio: float) -> str:
     """How many times a number is another, without powers of ten: `3.6 times`, `twice`, `less than a hundredth of`."""
     if ratio < _HUNDREDTH:
-        return "less than a hundredth of"
+        return phrase("less than a hundredth of")
     said = rounded_number(ratio)
-    return {"1": "the same as", "2": "twice"}.get(said, f"{said} times")
+    match str(said):
+        case "1":
+            return phrase("the same as")
+        case "2":
+            return phrase("twice")
+    return phrase("{ratio} times", ratio=said)
 
 
 def numbered(number: float, noun: str, nouns: str = "") -> str:
-    """A whole number with its noun: `1 look`, `1,204 looks`."""
-    return f"{number:,.0f} {noun if number == 1 else nouns or f'{noun}s'}"
-
-
-def units(number_of: int, what: str) -> str:
-    """What is counted or missing, in the singular for one: `event in two spans`."""
-    if number_of != 1:
-        return what
-    return what.replace("looks", "look").replace("events", "event").replace("days", "day")
+    """A whole number with its noun, which stands here as it is: `1 look`, `1,204 looks`."""
+    # What extracts messages knows this function, and makes the same of its nouns.
+    return phrase_n(f"{{n}} {noun}", f"{{n}} {nouns or f'{noun}s'}", number)
 
 
 def count_words(value: float, qualifier: str = "=", metric: str = "") -> str:
     """A count with its qualifier, and what was counted: `about 73`, `at least 1 railcar`."""
-    noun = f" {metric_named(metric).noun(value)}" if metric else ""
-    return f"{QUALIFIERS[qualifier][0]}{digits(value)}{noun}"
+    number = digits(value)
+    counted = (
+        phrase("{number} {noun}", number=number, noun=metric_named(metric).noun(value)) if metric else number
+    )
+    match qualifier:
+        case "~=":
+            return phrase("about {count}", count=counted)
+        case ">=":
+            return phrase("at least {count}", count=counted)
+        case "<=":
+            return phrase("at most {count}", count=counted)
+    return counted
 
 
 def count_label(look: Observation) -> str:
     """A count as short as a label in a chart must be: `≥70`."""
-    return "" if look.value is None else f"{QUALIFIERS[look.qualifier][1]}{digits(look.value)}"
+    return "" if look.value is None else chained("", [QUALIFIERS[look.qualifier], digits(look.value)])
 
 
 def look_count(look: Observation) -> str:
     """The count of a look, or that there is none."""
     if look.assessable is False:
-        return "not assessable"
-    return "no count" if look.value is None else count_words(look.value, look.qualifier)
+        return phrase("not assessable")
+    return phrase("no count") if look.value is None else count_words(look.value, look.qualifier)
 
 
 def placed_words(look: Observation, place: str, zone: str) -> str:
     """A look with where it stands among the earlier ones: `150 railcars on 2025-04-07: between the 73 of …`."""
     count = count_words(look.value or 0.0, look.qualifier, look.series.metric)
     when = when_words(look.period_start, look.period_end, look.precision, zone)
-    return f"{capital(count)} {when}: {place}."
+    return phrase("{count} {when}: {place}.", count=capital(count), when=when, place=place)
 
 
 def look_status(look: Observation) -> str:
@@ -107,38 +145,46 @@ def look_status(look: Observation) -> str:
     if look.assessable is False:
         cloud = look.exposure_parts.get("cloud_fraction")
         why = (
-            f"cloud {cloud:.0%}"
+            phrase("cloud {share}", share=percent(cloud))
             if cloud
             else quoted_note(remark(look.note).rstrip("."), look.publisher, look.via)
         )
-        said = f"not assessable: {why}" if why else "not assessable"
+        said = phrase("not assessable: {why}", why=why) if why else phrase("not assessable")
     elif look.value is None:
-        said = "no count"
+        said = phrase("no count")
     else:
-        said = "none seen" if look.value == 0 else "counted"
-    running = "" if look.closed else ", period still running"
-    return said + running + (", announced" if look.announced else "")
+        said = phrase("none seen") if look.value == 0 else phrase("counted")
+    running = [] if look.closed else [phrase("period still running")]
+    return chained(", ", [said, *running, *([phrase("announced")] if look.announced else [])])
 
 
 def hidden_by(look: Observation) -> str:
     """What kept a look from being assessable; '' where nobody said."""
     parts = look.exposure_parts
     if "cloud_fraction" in parts or "clear" in parts or "covered" in parts:
-        return "outside the picture" if parts.get("covered", 1) < parts.get("clear", 1) else "cloud"
+        return (
+            phrase("outside the picture")
+            if parts.get("covered", 1) < parts.get("clear", 1)
+            else phrase("cloud")
+        )
     by_radio = not look.publisher and look.series.procedure.startswith("adsb")
-    return "too little radio coverage" if by_radio and look.precision == "day" else ""
+    return phrase("too little radio coverage") if by_radio and look.precision == "day" else ""
 
 
 def interval_words(low: float | None, high: float | None) -> str:
     """The bounds of a count: `3 to 5`, `from 3`, `up to 5`; '' where none is known."""
     if low is None:
-        return "" if high is None else f"up to {digits(high)}"
-    return f"from {digits(low)}" if high is None else f"{digits(low)} to {digits(high)}"
+        return "" if high is None else phrase("up to {high}", high=digits(high))
+    return (
+        phrase("from {low}", low=digits(low))
+        if high is None
+        else phrase("{low} to {high}", low=digits(low), high=digits(high))
+    )
 
 
 def exposure_words(share: float | None) -> str:
     """The share of a period or area that was really observed."""
-    return "unknown" if share is None else f"{share:.0%}"
+    return phrase("unknown") if share is None else percent(share)
 
 
 def statement_words(declared: DeclaredBaseline) -> str:
@@ -147,17 +193,17 @@ def statement_words(declared: DeclaredBaseline) -> str:
     many = metric_named(declared.series.metric).many
     match declared.statistic:
         case "max":
-            return f"at most {value} {many}"
+            return phrase("at most {value} {many}", value=value, many=many)
         case "none_before":
-            return f"no {many} before"
+            return phrase("no {many} before", many=many)
         case "last_seen":
-            return "last seen then"
-    return f"seen in {value} of {numbered(declared.n_looks or 0, 'look')}"
+            return phrase("last seen then")
+    return phrase("seen in {value} of {looks}", value=value, looks=numbered(declared.n_looks or 0, "look"))
 
 
 def looks_behind(n_looks: int | None) -> str:
     """How many looks stand behind a declared baseline, or that nobody said."""
-    return f"{n_looks} {units(n_looks, 'looks')}" if n_looks else "number of looks not published"
+    return numbered(n_looks, "look") if n_looks else phrase("number of looks not published")
 
 
 def metric_words(metric: str) -> str:
@@ -165,9 +211,14 @@ def metric_words(metric: str) -> str:
     return capital(metric_named(metric).heading)
 
 
+def within_sentence(text: str) -> str:
+    """A heading inside a sentence: in small letters where the language writes its nouns so."""
+    return Said(text.lower(), text.made) if isinstance(text, Said) else text.lower()
+
+
 def rule_words(rule: str) -> str:
     """A rule as a reader would say it: `first ever`."""
-    return rule.replace("_", " ")
+    return _RULES.get(rule, rule.replace("_", " "))
 
 
 def subject_phrase(name: str, site_names: Mapping[str, str] | None = None) -> str:
@@ -179,17 +230,17 @@ def subject_phrase(name: str, site_names: Mapping[str, str] | None = None) -> st
         case "type" | "ship" | "train":
             return rest
         case "link":
-            return f"traffic with {(site_names or {}).get(rest, rest)}"
+            return phrase("traffic with {site}", site=(site_names or {}).get(rest, rest))
         case "operator":
-            return f"operator {rest}"
+            return phrase("operator {name}", name=rest)
         case "icao24":
-            return f"aircraft with ICAO address {rest.upper()}"
+            return phrase("aircraft with ICAO address {address}", address=rest.upper())
     return f"{prefix} {rest}".strip()
 
 
 def named(publisher: str) -> str:
     """Who says it, or that nobody is named."""
-    return publisher or "an unnamed source"
+    return publisher or phrase("an unnamed source")
 
 
 def source_words(publisher: str, via: str) -> str:
@@ -230,7 +281,13 @@ def _quoted_words(text: str, lead: str) -> str | None:
 
 def own_count(procedure: str, data_from: Sequence[str]) -> str:
     """Who counted where no publisher did, and from whose data."""
-    return f"counted by sitewatch ({procedure}){f' from {listed(data_from)}' if data_from else ''}"
+    if data_from:
+        return phrase(
+            "counted by sitewatch ({procedure}) from {sources}",
+            procedure=procedure,
+            sources=listed(data_from),
+        )
+    return phrase("counted by sitewatch ({procedure})", procedure=procedure)
 
 
 def counted_by(look: Observation) -> str:
@@ -240,53 +297,60 @@ def counted_by(look: Observation) -> str:
 
 def utc(at: datetime) -> str:
     """A moment in UTC: `2023-10-05 09:24 UTC`."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return phrase("{time} UTC", time=moment(f"{at.astimezone(UTC):%Y-%m-%d %H:%M}", at, "UTC", "minute"))
 
 
 def utc_seconds(at: datetime) -> str:
     """A moment in UTC to the second, as evidence gives it."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return phrase("{time} UTC", time=moment(f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", at, "UTC", "second"))
 
 
 def local_day(at: datetime | str, zone: str) -> str:
     """The site's own calendar day."""
     instant = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return f"{instant.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
+    return moment(f"{instant.astimezone(ZoneInfo(zone)):%Y-%m-%d}", instant, zone, "day")
+
+
+def month_words(at: datetime, zone: str) -> str:
+    """The site's own calendar month, with its name: `June 2019`."""
+    return moment(f"{at.astimezone(ZoneInfo(zone)):%B %Y}", at, zone, "month")
 
 
 def local_time(at: datetime, zone: str) -> str:
     """A moment on the site's own clock: `18:24 on 5 Oct`."""
     local = at.astimezone(ZoneInfo(zone))
-    return f"{local:%H:%M} on {local.day} {local:%b}"
+    return moment(f"{local:%H:%M} on {local.day} {local:%b}", at, zone, "clock_day")
 
 
 def undated_words(number: int, *, kept: bool = True) -> str:
     """The sentence about statements whose date of publication nobody knows; '' where there is none."""
     if not number:
         return ""
-    have = "1 published statement has" if number == 1 else f"{number} published statements have"
     if not kept:
-        return (
-            f"{have} no known date of publication, and was left out."
-            if number == 1
-            else (f"{have} no known date of publication, and were left out.")
+        return phrase_n(
+            "1 published statement has no known date of publication, and was left out.",
+            "{n} published statements have no known date of publication, and were left out.",
+            number,
         )
-    return (
-        f"{have} no known date of publication: each is taken as known from the end of its period, the earliest "
-        "possible, and may have been known later."
+    return phrase_n(
+        "1 published statement has no known date of publication: each is taken as known from the end of its period, the earliest "
+        "possible, and may have been known later.",
+        "{n} published statements have no known date of publication: each is taken as known from the end of its period, the earliest "
+        "possible, and may have been known later.",
+        number,
     )
 
 
 def known_words(said: str, *, undated: bool) -> str:
     """When something was knowable, as said, or that this is only the earliest."""
-    return f"not known, at the earliest {said}" if undated else said
+    return phrase("not known, at the earliest {said}", said=said) if undated else said
 
 
 def known_since(at: datetime, zone: str) -> str:
     """When something was knowable; a publication is dated by its day, which is stored as that day's first moment."""
     local = at.astimezone(ZoneInfo(zone))
     midnight = any((each.hour, each.minute, each.second) == (0, 0, 0) for each in (at, local))
-    return f"{(at if at.hour == 0 else local):%Y-%m-%d}" if midnight else utc(at)
+    return local_day(at, "UTC" if at.astimezone(UTC).hour == 0 else zone) if midnight else utc(at)
 
 
 def period_words(
@@ -303,30 +367,55 @@ def period_words(
     Sentences may have `month_names`: `June to July 2019`. With `site_clock` times are the site's own and do not
     name their zone: for a table that does.
     """
-    first, last = (each.astimezone(ZoneInfo(zone)) for each in (start, max(start, end - _MICROSECOND)))
+    return _spanned(_period(start, end, precision, zone, month_names=month_names, site_clock=site_clock))
+
+
+class _Span(NamedTuple):
+    """Two texts of times; the second is '' where one says all."""
+
+    begins: str
+    ends: str
+
+
+def _spanned(span: _Span) -> str:
+    return phrase("{begins} to {ends}", begins=span.begins, ends=span.ends) if span.ends else span.begins
+
+
+def _period(
+    start: datetime, end: datetime, precision: Precision, zone: str, *, month_names: bool, site_clock: bool
+) -> _Span:
+    final = max(start, end - _MICROSECOND)
+    first, last = (each.astimezone(ZoneInfo(zone)) for each in (start, final))
     if precision == "month" and month_names:
-        return _months(first, last)
-    form = "%Y-%m" if precision == "month" else "%Y-%m-%d"
+        return _months(start, final, zone)
+    form, sort = (
+        ("%Y-%m", "month") if precision == "month" else ("%Y-%m-%d", "short_day" if site_clock else "day")
+    )
     if precision in {"minute", "hour"} or (
         precision == "window" and first.date() == last.date() and end - start < _SHORTEST_DAY
     ):
         if not site_clock:
             return _times(start, end, precision)
-        form = "%Y-%m-%d %H h" if precision == "hour" else "%Y-%m-%d %H:%M"
-    begins, ends = f"{first:{form}}", f"{last:{form}}"
-    return begins if begins == ends else f"{begins} to {ends}"
+        form, sort = ("%Y-%m-%d %H h", "hour") if precision == "hour" else ("%Y-%m-%d %H:%M", "minute")
+    begins, ends = (moment(f"{each:{form}}", each, zone, cast(MomentForm, sort)) for each in (first, last))
+    return _Span(begins, "" if begins == ends else ends)
 
 
-def _months(first: datetime, last: datetime) -> str:
+def _months(start: datetime, final: datetime, zone: str) -> _Span:
+    first, last = (each.astimezone(ZoneInfo(zone)) for each in (start, final))
     if (first.year, first.month) == (last.year, last.month):
-        return f"{first:%B %Y}"
-    return f"{first:%B} to {last:%B %Y}" if first.year == last.year else f"{first:%B %Y} to {last:%B %Y}"
+        return _Span(month_words(start, zone), "")
+    same_year = first.year == last.year
+    begins = moment(f"{first:%B}", start, zone, "month_name") if same_year else month_words(start, zone)
+    return _Span(begins, month_words(final, zone))
 
 
-def _times(start: datetime, end: datetime, precision: Precision) -> str:
-    begins, ends = utc(start), utc(max(start, end - _MICROSECOND))
+def _times(start: datetime, end: datetime, precision: Precision) -> _Span:
+    final = max(start, end - _MICROSECOND)
     within = timedelta(hours=1) if precision == "hour" else timedelta(minutes=1)
-    return begins if end - start <= within else f"{begins.removesuffix(' UTC')} to {ends}"
+    if end - start <= within:
+        return _Span(utc(start), "")
+    return _Span(moment(f"{start.astimezone(UTC):%Y-%m-%d %H:%M}", start, "UTC", "minute"), utc(final))
 
 
 def look_period(look: Observation, zone: str) -> str:
@@ -343,53 +432,95 @@ def window_words(declared: DeclaredBaseline, zone: str, *, month_names: bool = F
 
 def when_words(start: datetime, end: datetime, precision: Precision, zone: str) -> str:
     """A period with the word that a sentence needs: `on 2023-10-05`, `on 2023-10-05 at 01:24 UTC`, `in June 2019`."""
-    said = period_words(start, end, precision, zone, month_names=True)
-    if " to " in said:
-        return f"from {said}"
+    span = _period(start, end, precision, zone, month_names=True, site_clock=False)
+    if span.ends:
+        return phrase("from {begins} to {ends}", begins=span.begins, ends=span.ends)
     if precision == "month":
-        return f"in {said}"
-    day, _, time = said.partition(" ")
-    return f"on {day} at {time}" if time else f"on {day}"
+        return phrase("in {month}", month=span.begins)
+    if precision in {"day", "window"} and " " not in span.begins:
+        return phrase("on {day}", day=span.begins)
+    at = start.astimezone(UTC)
+    return phrase(
+        "on {day} at {time} UTC", day=moment(f"{at:%Y-%m-%d}", start, "UTC", "day"), time=f"{at:%H:%M}"
+    )
 
 
 def duration(length: timedelta) -> str:
     """A length of time in the largest unit that says enough: `3 days`."""
     for least, unit, name in _LENGTHS:
         if length >= least:
-            return f"{length / unit:.0f} {name}s"
-    minutes = max(0, round(length / timedelta(minutes=1)))
-    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+            return _length(round(length / unit), name)
+    return _length(max(0, round(length / timedelta(minutes=1))), "minute")
+
+
+def _length(number: int, unit: str) -> str:
+    match unit:
+        case "year":
+            return numbered(number, "year")
+        case "month":
+            return numbered(number, "month")
+        case "day":
+            return numbered(number, "day")
+        case "hour":
+            return numbered(number, "hour")
+    return numbered(number, "minute")
 
 
 def measured_duration(length: timedelta) -> str:
     """A length of time that was measured: minutes, hours with their tenths, then days."""
     hours = length.total_seconds() / 3600
     if hours < _HOURS_FROM:
-        minutes = round(hours * 60)
-        return f"{minutes} minute{'' if minutes == 1 else 's'}"
+        return numbered(round(hours * 60), "minute")
     if hours < _WHOLE_HOURS_FROM:
-        return f"{hours:.1f} hours"
-    return f"{hours:.0f} hours" if hours < _DAYS_FROM else f"{hours / 24:.0f} days"
+        return phrase("{number} hours", number=numeral(f"{hours:.1f}"))
+    return numbered(round(hours), "hour") if hours < _DAYS_FROM else numbered(round(hours / 24), "day")
 
 
 def ago(at: datetime, now: datetime) -> str:
     """How long ago, in the largest unit that says enough: `3 minutes ago`."""
-    return f"{duration(now - at)} ago" if now - at >= timedelta(minutes=1) else "just now"
+    length = now - at
+    if length < timedelta(minutes=1):
+        return phrase("just now")
+    for least, unit, name in _LENGTHS:
+        if length >= least:
+            return _long_ago(round(length / unit), name)
+    return _long_ago(round(length / timedelta(minutes=1)), "minute")
+
+
+def _long_ago(number: int, unit: str) -> str:
+    match unit:
+        case "year":
+            return phrase_n("{n} year ago", "{n} years ago", number)
+        case "month":
+            return phrase_n("{n} month ago", "{n} months ago", number)
+        case "day":
+            return phrase_n("{n} day ago", "{n} days ago", number)
+        case "hour":
+            return phrase_n("{n} hour ago", "{n} hours ago", number)
+    return phrase_n("{n} minute ago", "{n} minutes ago", number)
 
 
 def every(seconds: int) -> str:
     """A cadence in the largest unit that divides it: `minute`, `6 hours`, `90 seconds`."""
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds % size == 0:
-            return unit if seconds == size else f"{seconds // size} {unit}s"
-    return "second" if seconds == 1 else f"{seconds} seconds"
+            return _EVERY[unit] if seconds == size else _length(seconds // size, unit)
+    return _EVERY["second"] if seconds == 1 else numbered(seconds, "second")
+
+
+_EVERY = {
+    "day": phrase_as("every", "day"),
+    "hour": phrase_as("every", "hour"),
+    "minute": phrase_as("every", "minute"),
+    "second": phrase_as("every", "second"),
+}
 
 
 def listed(parts: Sequence[str]) -> str:
     """Join words as a sentence does: `a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return listing(parts)
 
 
 def capital(text: str) -> str:
     """Begin with a capital letter, leaving the rest alone."""
-    return text[:1].upper() + text[1:]
+    return capitalised(text)

@@ -24,7 +24,8 @@ from sqlalchemy import (
 )
 
 from db.keys import holds, key_table, with_keys
-from db.records import Alert, AlertEvent, AlertFilter, ObservationKey, SeriesKey
+from db.records import Alert, AlertEvent, AlertFilter, JsonMapping, ObservationKey, SeriesKey
+from db.said import TOLD_TEXT, packed_texts, phrase
 from db.schema import alert, alert_event, silence
 from db.schema.types import UtcDateTime
 
@@ -74,7 +75,7 @@ def append_event(connection: Connection, event: AlertEvent) -> None:
             "revision": key.revision if key else None,
             "visit_id": event.visit_id,
             "visit_version": event.visit_version,
-            "details": {**event.details, **kept},
+            "details": {**event.details, TOLD_TEXT: event.reason, **kept},
             "recorded_at": event.recorded_at,
         },
     )
@@ -266,7 +267,9 @@ def acknowledge(connection: Connection, alert_id: str, by: str, now: datetime) -
     if record is None or record.acknowledged_at is not None:
         return record
     seen = replace(record, acknowledged_at=now, acknowledged_by=by, events=record.events + 1)
-    event = AlertEvent(alert_id, seen.events, "acknowledged", now, now, f"Acknowledged by {by}.")
+    event = AlertEvent(
+        alert_id, seen.events, "acknowledged", now, now, phrase("Acknowledged by {name}.", name=by)
+    )
     append_event(connection, event)
     update_alert(connection, seen)
     return seen
@@ -300,7 +303,7 @@ def forget_earlier_states(connection: Connection, recorded_before: datetime) -> 
 def _plain_row(record: Alert) -> dict[str, Any]:
     """The row in JSON types; a time is its microseconds since 1970, as `db.late` reads it."""
     return {
-        name: (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
+        name: (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else packed_texts(value)
         for name, value in _alert_row(record).items()
     }
 
@@ -308,6 +311,8 @@ def _plain_row(record: Alert) -> dict[str, Any]:
 def _alert_row(record: Alert) -> dict[str, Any]:
     row = asdict(record)
     row["subjects"], row["rules"] = list(record.subjects), list(record.rules)
+    # The column has room for the words alone; how they were made stands with the details.
+    row["details"] = {**record.details, TOLD_TEXT: record.headline}
     return row
 
 
@@ -322,11 +327,21 @@ def _all(connection: Connection, query: Select[Any]) -> list[Alert]:
 
 def _alert(row: Row[Any]) -> Alert:
     fields = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for a row as a mapping
-    return Alert(**{**fields, "subjects": tuple(fields["subjects"]), "rules": tuple(fields["rules"])})
+    details, headline = _untold(row.details, row.headline)
+    lists = {"subjects": tuple(fields["subjects"]), "rules": tuple(fields["rules"])}
+    return Alert(**{**fields, **lists, "details": details, "headline": headline})
+
+
+def _untold(details: JsonMapping, words: str) -> tuple[JsonMapping, str]:
+    """Details without the text that stood with them, and that text where it is the same as the column's."""
+    told = details.get(TOLD_TEXT)
+    left = {name: value for name, value in details.items() if name not in {TOLD_TEXT, BEFORE}}
+    return left, told if told == words else words
 
 
 def _event(row: Row[Any], record: Alert) -> AlertEvent:
     key = None
+    details, reason = _untold(row.details, row.reason)
     if row.look_key is not None:
         series = SeriesKey(record.site_id, record.area, record.metric, row.subject, row.procedure)
         key = ObservationKey(series, row.period_start, row.look_key, row.revision)
@@ -336,10 +351,10 @@ def _event(row: Row[Any], record: Alert) -> AlertEvent:
         kind=row.kind,
         at=row.at,
         recorded_at=row.recorded_at,
-        reason=row.reason,
+        reason=reason,
         value=row.value,
         observation=key,
         visit_id=row.visit_id,
         visit_version=row.visit_version,
-        details={name: value for name, value in row.details.items() if name != BEFORE},
+        details=details,
     )

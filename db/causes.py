@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from db.chunks import chunks
 from db.records import JsonMapping, SharedCause
+from db.said import TOLD_TEXT
 from db.schema import evaluation, shared_cause, shared_cause_alert
 from db.upsert import insert_ignore
 
@@ -50,6 +51,7 @@ def rule_chances(
 def store_cause(connection: Connection, cause: SharedCause) -> None:
     """Append a revision of a cause, once, and note of its alerts that they share it."""
     row = asdict(cause)
+    row["details"] = {**cause.details, TOLD_TEXT: cause.headline}
     insert_ignore(connection, shared_cause, [{**row, "alert_ids": list(cause.alert_ids)}])
     rows = [{"alert_id": each, "cause_id": cause.id, "at": cause.at} for each in cause.alert_ids]
     insert_ignore(connection, shared_cause_alert, rows)
@@ -93,4 +95,8 @@ def _newest(connection: Connection, cause_ids: Sequence[str]) -> list[SharedCaus
 
 def _record(row: RowMapping) -> SharedCause:
     fields: dict[str, Any] = dict(row)
-    return SharedCause(**{**fields, "alert_ids": tuple(fields["alert_ids"])})
+    details = {name: value for name, value in row["details"].items() if name != TOLD_TEXT}
+    headline = row["details"].get(TOLD_TEXT, row["headline"])
+    return SharedCause(
+        **{**fields, "alert_ids": tuple(fields["alert_ids"]), "details": details, "headline": headline}
+    )

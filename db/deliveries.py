@@ -521,6 +521,32 @@ def newest_ref(connection: Connection, held: Delivery, thread: str) -> str | Non
     return connection.execute(query).scalar_one_or_none()
 
 
+_FIRST_LANGUAGE = "en"
+"""What messages were said in before they named their language."""
+
+
+def told_language(connection: Connection, held: Delivery, thread: str) -> str | None:
+    """The language in which a thread of an incident was last told to this channel; None where nothing was."""
+    if held.alert_id is None:
+        return None
+    message = delivery.c.payload["message"]
+    other = alert.alias("other")
+    query = (
+        select(func.coalesce(message["language"].as_string(), _FIRST_LANGUAGE))
+        .join_from(delivery, alert, delivery.c.alert_id == alert.c.id)
+        .join(other, other.c.incident_id == alert.c.incident_id)
+        .where(
+            other.c.id == held.alert_id,
+            delivery.c.channel == held.channel,
+            delivery.c.state == "sent",
+            message["thread"].as_string() == thread,
+        )
+        .order_by(delivery.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
 def requeue_dead(connection: Connection, channels: Collection[str], since: datetime, now: datetime) -> int:
     """Owe again what was given up for these channels and owed since then, under its old identity; give the number."""
     again = (

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, case, func, select
 
 from db.imports import released
 from db.records import JsonMapping
+from db.said import TOLD_TEXT, moment, phrase
 from db.schema import SERIES_KEY, evaluation, observation, poll, shared_cause, shared_cause_alert
 from db.schema import alert as alert_table
 
@@ -105,17 +106,19 @@ def _opened(connection: Connection, since: datetime, until: datetime) -> list[st
     """The headlines of alerts; those that share a cause have one together, its newest."""
     found, link = alert_table.c, shared_cause_alert.c
     query = (
-        select(found.headline, link.cause_id)
+        select(found.headline, found.details, link.cause_id)
         .select_from(alert_table.outerjoin(shared_cause_alert, link.alert_id == found.id))
         .where(found.opened_at >= since, found.opened_at < until)
         .order_by(found.opened_at, found.id)
     )
     told: dict[str, str] = {}
-    for number, (headline, cause_id) in enumerate(connection.execute(query)):
-        told.setdefault(cause_id or f"alert {number}", headline)
-    causes = select(shared_cause.c.id, shared_cause.c.headline).where(shared_cause.c.id.in_(told))
+    for number, (headline, details, cause_id) in enumerate(connection.execute(query)):
+        told.setdefault(cause_id or f"alert {number}", details.get(TOLD_TEXT, headline))
+    newest = shared_cause.c
+    causes = select(newest.id, newest.headline, newest.details).where(newest.id.in_(told))
     # In order, so that the newest revision has the last word.
-    told |= dict(iter(connection.execute(causes.order_by(shared_cause.c.revision))))
+    for cause_id, headline, details in connection.execute(causes.order_by(newest.revision)):
+        told[cause_id] = details.get(TOLD_TEXT, headline)
     return list(told.values())
 
 
@@ -161,7 +164,7 @@ def _unusual(connection: Connection, since: datetime, until: datetime) -> list[s
     told: dict[tuple[str, ...], str] = {}
     for row in connection.execute(query):
         key = (*(getattr(row, name) for name in SERIES_KEY), row.rule)
-        told.setdefault(key, f"{row.site_id}, {row.period_start:%Y-%m-%d}: {row.details['reason']}")
+        told.setdefault(key, _of_site(row, row.details["reason"]))
     return list(told.values())[:_MOST_UNUSUAL]
 
 
@@ -169,7 +172,7 @@ def _placed(connection: Connection, since: datetime, until: datetime) -> list[st
     """One sentence for each look, the newest first; what was known long before the stretch is no news."""
     words = evaluation.c.details["placed"].as_string()
     query = (
-        select(words)
+        select(evaluation.c.details)
         .where(
             evaluation.c.recorded_at >= since,
             evaluation.c.recorded_at < until,
@@ -178,4 +181,10 @@ def _placed(connection: Connection, since: datetime, until: datetime) -> list[st
         )
         .order_by(evaluation.c.period_start.desc(), evaluation.c.site_id, evaluation.c.revision.desc())
     )
-    return list(dict.fromkeys(connection.execute(query).scalars()))[:_MOST_PLACED]
+    return list(dict.fromkeys(each["placed"] for each in connection.execute(query).scalars()))[:_MOST_PLACED]
+
+
+def _of_site(row: Any, reason: str) -> str:
+    start: datetime = row.period_start
+    day = moment(f"{start:%Y-%m-%d}", start, "UTC", "day")
+    return phrase("{site}, {day}: {reason}", site=row.site_id, day=day, reason=reason)

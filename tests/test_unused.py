@@ -20,6 +20,8 @@ SHAPING = {"abstractmethod", "cache", "cached_property", "classmethod", "context
 # Why a name stands although no module of the program asks for it.
 EXCEPTIONS = {
     "alerts.channels.mail_headers.Field.fold": "the library's generator of mails calls it",
+    "db.schema.types.ToldJson.load_dialect_impl": "SQLAlchemy calls it",
+    "db.schema.types.ToldJson.process_result_value": "SQLAlchemy calls it",
     "db.schema.types.UtcDateTime.load_dialect_impl": "SQLAlchemy calls it",
     "db.schema.types.UtcDateTime.process_result_value": "SQLAlchemy calls it",
     "monitor.aircraft.reading._Counted.readable": "io.BufferedReader calls it",

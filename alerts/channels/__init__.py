@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from alerts.speech import speech_of
+
 Fault = Literal["message", "channel"]
 
 
@@ -71,6 +73,8 @@ class Message:
     """What machines want to know of the alert, in JSON types; empty where there is none."""
     thread_ref: str | None = None
     """What the channel gave back for the newest message of this thread."""
+    language: str = "en"
+    """What it is said in, for the few words that a channel adds of its own."""
     repeated: bool = False
     """Whether an earlier try may have arrived though nobody heard so."""
 
@@ -101,6 +105,11 @@ class HttpPost(Protocol):
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         """Send one POST."""
         ...
+
+
+def own_words(message: Message, text: str) -> str:
+    """Words that a channel adds of its own, in the language of the message."""
+    return speech_of(message.language)(text)
 
 
 class Channel(Protocol):

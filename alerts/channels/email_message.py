@@ -12,9 +12,11 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from html import escape
 
-from alerts.channels import Message
+from alerts.channels import Message, own_words
 from alerts.channels.mail_headers import address_field, plain_field, text_field
+from alerts.channels.plain_text import picture_line
 from alerts.channels.safe_text import clean_text, cut_text, one_line, safe_url
+from db.said import phrase
 
 WRAP_COLUMNS = 76
 SUBJECT_LIMIT = 200
@@ -22,11 +24,11 @@ PARAGRAPHS_LIMIT = 60_000
 _SHORT = 2_000
 _MOST_FACTS = 200
 _MOST_LINKS = 50
-_CUT_ON_PAGE = "This message was too long for an email and was cut; the rest is on the page."
-_CUT = "This message was too long for an email and was cut; “sitewatch alerts show” prints all of it."
+_CUT_ON_PAGE = phrase("This message was too long for an email and was cut; the rest is on the page.")
+_CUT = phrase("This message was too long for an email and was cut; “sitewatch alerts show” prints all of it.")
 _HEAD = """\
 <!doctype html>
-<html lang="en"><head><meta charset="utf-8">
+<html lang="{language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark">
 <title>{title}</title>
@@ -96,6 +98,8 @@ class _Fitted:
         self.headline = self._fit(one_line(message.headline))
         self.footer = self._fit(clean_text(message.footer))
         self.image_alt = self._fit(one_line(message.image_alt))
+        self.image_line = self._fit(picture_line(message))
+        self.language = message.language
         facts = message.facts[:_MOST_FACTS]
         self.facts = [(self._fit(one_line(name)), self._fit(clean_text(value))) for name, value in facts]
         links = [(one_line(link.text), safe_url(link.url)) for link in message.links[:_MOST_LINKS]]
@@ -106,7 +110,7 @@ class _Fitted:
             self.paragraphs += filter(None, [self._fit(text, left)])
             left = max(left - len(text), 0)
         if self._was_cut:
-            self.paragraphs.append(_CUT_ON_PAGE if self.links else _CUT)
+            self.paragraphs.append(own_words(message, _CUT_ON_PAGE if self.links else _CUT))
 
     def _fit(self, text: str, limit: int = _SHORT) -> str:
         fitting = cut_text(text, limit)
@@ -122,8 +126,8 @@ class _Fitted:
                 "\n".join(wrap_lines(f"{name}: {value}", indent="  ") for name, value in self.facts)
             )
         blocks += [f"{wrap_lines(text)}\n{url}" for text, url in self.links]
-        if self.image_alt:
-            blocks.append(wrap_lines(f"Picture: {self.image_alt}"))
+        if self.image_line:
+            blocks.append(wrap_lines(self.image_line))
         if self.footer:
             blocks.append(f"-- \n{wrap_lines(self.footer)}")
         return "\n\n".join(blocks) + "\n"
@@ -131,7 +135,7 @@ class _Fitted:
     def html(self, picture: str) -> str:
         """The HTML part, without colours of its own, so that light and dark mail programs both stay readable."""
         return (
-            _HEAD.format(title=escape(self.headline))
+            _HEAD.format(title=escape(self.headline), language=escape(self.language))
             + "\n".join(self._html_lines(picture))
             + "\n</body></html>\n"
         )

@@ -4,9 +4,11 @@ import json
 import re
 from typing import Any
 
-from alerts.channels import HttpPost, Message, Receipt
+from alerts.channels import HttpPost, Message, Receipt, own_words
+from alerts.channels.plain_text import picture_line
 from alerts.channels.posting import WebPost, json_object, secret_parts
 from alerts.channels.safe_text import clean_text, cut_text, one_line, safe_url
+from db.said import phrase
 
 CHAT_LIMIT = 4_000
 """Mattermost takes 16,383 characters and Rocket.Chat 5,000; more than this is no message but a page."""
@@ -15,7 +17,7 @@ _JOINER = "\u2060"
 _MARKUP = re.compile(r"([\\`*_~\[\]<>|#])")
 _MENTION = re.compile(r"@")
 _EMOJI = re.compile(r":(?=[A-Za-z0-9_+-]+:)")
-_CUT = "This message was too long and was cut; “sitewatch alerts show” prints all of it."
+_CUT = phrase("This message was too long and was cut; “sitewatch alerts show” prints all of it.")
 
 
 class MattermostChannel:
@@ -63,12 +65,13 @@ def _text(message: Message) -> str:
     head = f"**{plain_markdown(headline)}**"
     about = plain_markdown(cut_text(one_line(f"{message.status} · {message.subject}"), 200))
     links = " · ".join(_links(message))
+    cut = own_words(message, _CUT)
     whole = [*_body(message)]
     kept: list[str] = []
-    room = CHAT_LIMIT - len(head) - len(about) - len(links) - len(_CUT) - 10
+    room = CHAT_LIMIT - len(head) - len(about) - len(links) - len(cut) - 10
     for line in whole:
         if len(line) + 2 > room:
-            kept.append(_CUT)
+            kept.append(cut)
             break
         kept.append(line)
         room -= len(line) + 2
@@ -77,8 +80,7 @@ def _text(message: Message) -> str:
 
 def _body(message: Message) -> list[str]:
     facts = (one_line(f"{name}: {value}").strip(": ") for name, value in message.facts)
-    picture = f"Picture: {one_line(message.image_alt)}" if message.image_alt.strip() else ""
-    lines = (*message.paragraphs, *facts, picture, one_line(message.footer))
+    lines = (*message.paragraphs, *facts, picture_line(message), one_line(message.footer))
     return [text for text in map(plain_markdown, lines) if text]
 
 

@@ -5,10 +5,11 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from alerts.channels import HttpPost, Link, Message, Receipt
+from alerts.channels import HttpPost, Link, Message, Receipt, own_words
 from alerts.channels.plain_text import body_lines, title_line
 from alerts.channels.posting import WebPost, secret_parts
 from alerts.channels.safe_text import cut_text, one_line, safe_url
+from db.said import phrase
 
 MESSAGE_BYTES = 4_096
 """The server's own default (`message-size-limit`); a longer one would become a file."""
@@ -19,7 +20,7 @@ _ACTIONS_LIMIT = 3
 _LABEL_LIMIT = 60
 _URL_LIMIT = 1_000
 _DEFAULT, _URGENT = 3, 5
-_CUT = "Cut: “sitewatch alerts show” prints all of it."
+_CUT = phrase("Cut: “sitewatch alerts show” prints all of it.")
 _BACKSLASHED = frozenset('"\\\n\t')
 
 
@@ -72,7 +73,11 @@ def ntfy_payload(message: Message, topic: str) -> dict[str, Any]:
     if links:
         payload["click"] = links[0][1]
         payload["actions"] = [
-            {"action": "view", "label": cut_text(text, _LABEL_LIMIT, _cost) or "Open", "url": url}
+            {
+                "action": "view",
+                "label": cut_text(text, _LABEL_LIMIT, _cost) or own_words(message, phrase("Open")),
+                "url": url,
+            }
             for text, url in links[:_ACTIONS_LIMIT]
         ]
     rest = len(json.dumps(payload, ensure_ascii=False).encode()) + len('"message": "", ')
@@ -81,8 +86,9 @@ def ntfy_payload(message: Message, topic: str) -> dict[str, Any]:
 
 def _body(message: Message, limit: int) -> str:
     whole = "\n".join(body_lines(message)) or title_line(message) or "sitewatch"
-    fitting = cut_text(whole, limit - _bytes(_CUT) - 2, _cost)
-    return whole if fitting == whole else f"{fitting}\n{_CUT}"
+    cut = own_words(message, _CUT)
+    fitting = cut_text(whole, limit - _bytes(cut) - 2, _cost)
+    return whole if fitting == whole else f"{fitting}\n{cut}"
 
 
 def _offered(message: Message) -> tuple[Link, ...]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from alerts.channels import Message
+from alerts.channels import Message, own_words
 from alerts.channels.safe_text import clean_text, one_line, safe_url
+from db.said import phrase
 
 
 def title_line(message: Message) -> str:
@@ -20,7 +21,13 @@ def body_lines(message: Message) -> Iterator[str]:
     for link in (*message.links, *message.actions):
         if url := safe_url(link.url):
             yield one_line(f"{link.text}: {url}")
-    if message.image_alt.strip():
-        yield f"Picture: {one_line(message.image_alt)}"
+    if shown := picture_line(message):
+        yield shown
     if message.footer.strip():
         yield one_line(message.footer)
+
+
+def picture_line(message: Message) -> str:
+    """What the picture shows, as a line of text; '' where there is none."""
+    alt = one_line(message.image_alt)
+    return own_words(message, phrase("Picture: {alt}", alt=alt)) if alt.strip() else ""

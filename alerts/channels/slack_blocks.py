@@ -21,8 +21,10 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.metadata import Metadata
 
-from alerts.channels import Link, Message
+from alerts.channels import Link, Message, own_words
+from alerts.channels.plain_text import picture_line
 from alerts.channels.safe_text import clean_text, cut_text, one_line, safe_url, total_cost
+from db.said import phrase
 
 EVENT_TYPE = "sitewatch_delivery"
 HEADER_LIMIT = 150
@@ -143,15 +145,22 @@ def _top(message: Message, allowance: _Allowance) -> Iterator[Block]:
 
 
 def _footer(message: Message, allowance: _Allowance) -> list[str]:
-    picture = f"Picture: {one_line(message.image_alt)}" if message.image_alt.strip() else ""
-    texts = (allowance.take(one_line(text), _FOOTER_LIMIT) for text in (picture, message.footer))
+    texts = (
+        allowance.take(one_line(text), _FOOTER_LIMIT) for text in (picture_line(message), message.footer)
+    )
     return [text for text in texts if text]
 
 
 def _cut_note(message: Message) -> str:
-    if any(safe_url(link.url) for link in message.links):
-        return "This message was too long for Slack and was cut; the rest is on the page."
-    return "This message was too long for Slack and was cut; “sitewatch alerts show” prints all of it."
+    on_page = any(safe_url(link.url) for link in message.links)
+    said = (
+        phrase("This message was too long for Slack and was cut; the rest is on the page.")
+        if on_page
+        else phrase(
+            "This message was too long for Slack and was cut; “sitewatch alerts show” prints all of it."
+        )
+    )
+    return own_words(message, said)
 
 
 def _body(message: Message, allowance: _Allowance) -> Iterator[Block]:

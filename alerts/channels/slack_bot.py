@@ -13,11 +13,12 @@ from urllib.parse import urlencode
 
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement
 
-from alerts.channels import HttpAnswer, HttpPost, Message, Receipt, SendError
+from alerts.channels import HttpAnswer, HttpPost, Message, Receipt, SendError, own_words
 from alerts.channels.posting import WAIT_WITHOUT_RETRY_AFTER_S, json_object, no_answer, wait_wished_s
 from alerts.channels.safe_text import cut_text, one_line, safe_url, server_words
 from alerts.channels.slack import MIN_INTERVAL_S, OUR_CODES, OUR_FAULT, PASSING_CODES
 from alerts.channels.slack_blocks import EVENT_TYPE, URL_LIMIT, slack_payload
+from db.said import phrase
 
 BUTTON_LIMIT = 75
 MOST_BUTTONS = 5
@@ -122,13 +123,15 @@ class SlackBotChannel:
         if message.image_png is None:
             return ""
         try:
-            self._upload(message.image_png, one_line(message.image_alt), root)
+            self._upload(
+                message.image_png, one_line(message.image_alt) or own_words(message, phrase("Chart")), root
+            )
         except SendError as error:
             return f"The message is there, its picture is not. {error.reason}"
         return ""
 
     def _upload(self, image: bytes, alt: str, root: str) -> None:
-        alt = cut_text(alt, 1_000) or "Chart"
+        alt = cut_text(alt, 1_000)
         query = {"filename": "sitewatch.png", "length": str(len(image)), "alt_txt": alt}
         place = self._slack.wanted("files.getUploadURLExternal", query, form=True)
         self._slack.upload(str(place.get("upload_url", "")), image)
@@ -216,7 +219,7 @@ def _buttons(message: Message) -> list[dict[str, Any]]:
         ButtonElement(
             text={
                 "type": "plain_text",
-                "text": cut_text(one_line(link.text), BUTTON_LIMIT) or "Open",
+                "text": cut_text(one_line(link.text), BUTTON_LIMIT) or own_words(message, phrase("Open")),
                 "emoji": False,
             },
             url=url,

@@ -10,6 +10,7 @@ from db.blindness import begin_period, end_period, open_periods, watched_until
 from db.engine import Connection, Engine, writing
 from db.provider_states import provider_states
 from db.records import BlindPeriod
+from db.said import phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,21 @@ def notify_low_disk(engine: Engine, words: str, channels: Sequence[str], now: da
     """Tell that there is little room left, once in each week in which that is so."""
     year, week, _ = now.isocalendar()
     payload = notice_payload(
-        subject="[sitewatch] The disk is nearly full",
-        headline="The disk is nearly full",
+        subject=phrase("[sitewatch] The disk is nearly full"),
+        headline=phrase("The disk is nearly full"),
         paragraphs=(words,),
-        status="Nearly full",
+        status=phrase("Nearly full"),
         thread=f"room:{year}-{week}",
     )
     with writing(engine) as connection:
-        enqueue_notice(connection, f"room:{year}-{week}", channels, reason="room", payload=payload, now=now)
+        enqueue_notice(
+            connection,
+            f"room:{year}-{week}",
+            channels,
+            reason="room",
+            payload=payload,
+            now=now,
+        )
 
 
 def _tell(
@@ -106,37 +114,52 @@ def _mark(group: Sequence[BlindPeriod]) -> str:
 
 def _blind(who: str, since: datetime) -> dict[str, object]:
     return notice_payload(
-        subject=f"[sitewatch] Blind since {utc(since)}",
-        headline=f"Blind since {utc(since)}: {who}",
+        subject=phrase("[sitewatch] Blind since {since}", since=utc(since)),
+        headline=phrase("Blind since {since}: {who}", since=utc(since), who=who),
         paragraphs=(
-            "Since then no flight feed has answered for these sites, or sitewatch did not run. What flies there now is not seen.",
-            "No counts are made for this time: it is not a quiet time, and it raises, lowers and resolves no alert.",
-            "“sitewatch status” shows which feed fails and why; “sitewatch doctor” says how to mend it.",
+            phrase(
+                "Since then no flight feed has answered for these sites, or sitewatch did not run. What flies there now is not seen."
+            ),
+            phrase(
+                "No counts are made for this time: it is not a quiet time, and it raises, lowers and resolves no alert."
+            ),
+            phrase(
+                "“sitewatch status” shows which feed fails and why; “sitewatch doctor” says how to mend it."
+            ),
         ),
-        status="Blind",
+        status=phrase("Blind"),
         thread=f"blind:{since.isoformat()}",
     )
 
 
 def _seeing(who: str, since: datetime) -> dict[str, object]:
     return notice_payload(
-        subject=f"[sitewatch] Blind since {utc(since)}",
-        headline=f"Watched again: {who}",
-        paragraphs=(f"A feed answers again. The time since {utc(since)} stays without counts.",),
-        status="Seeing again",
+        subject=phrase("[sitewatch] Blind since {since}", since=utc(since)),
+        headline=phrase("Watched again: {who}", who=who),
+        paragraphs=(
+            phrase("A feed answers again. The time since {since} stays without counts.", since=utc(since)),
+        ),
+        status=phrase("Seeing again"),
         thread=f"blind:{since.isoformat()}",
     )
 
 
 def _refused(provider: str, since: datetime, error: str) -> dict[str, object]:
     return notice_payload(
-        subject=f"[sitewatch] {provider} refuses this program",
-        headline=f"{provider} refuses this program and is not asked any more",
+        subject=phrase("[sitewatch] {provider} refuses this program", provider=provider),
+        headline=phrase("{provider} refuses this program and is not asked any more", provider=provider),
         paragraphs=(
             error,
-            f"It was asked last at {utc(since)}. What only {provider} watches is not seen from then on.",
-            f"Read its terms first. “sitewatch poll {provider}” asks it again, and goes on if it answers.",
+            phrase(
+                "It was asked last at {since}. What only {provider} watches is not seen from then on.",
+                since=utc(since),
+                provider=provider,
+            ),
+            phrase(
+                "Read its terms first. “sitewatch poll {provider}” asks it again, and goes on if it answers.",
+                provider=provider,
+            ),
         ),
-        status="Refused",
+        status=phrase("Refused"),
         thread=f"refused:{provider}:{since.isoformat()}",
     )

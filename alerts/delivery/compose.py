@@ -17,6 +17,7 @@ from db.cutouts import picture_of
 from db.deliveries import channels_told
 from db.engine import Connection, Engine, reading
 from db.records import Alert, AlertEvent, Delivery, JsonMapping
+from db.said import phrase
 
 
 class ComposeError(LookupError):
@@ -87,7 +88,7 @@ def _about(alert: Alert, event: AlertEvent) -> dict[str, Any]:
 def _actions(alert: Alert, public_url: str | None) -> tuple[Link, ...]:
     if not public_url or alert.status != "open" or alert.acknowledged_at:
         return ()
-    return (Link("Acknowledge", f"{public_url}/alerts/{quote(alert.id)}#acknowledge"),)
+    return (Link(phrase("Acknowledge"), f"{public_url}/alerts/{quote(alert.id)}#acknowledge"),)
 
 
 def _with_picture(connection: Connection, message: Message, wanted: JsonMapping | None) -> Message:

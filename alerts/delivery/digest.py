@@ -10,12 +10,13 @@ from alerts.delivery.messages import event_words
 from alerts.delivery.notices import enqueue_notice, notice_payload
 from alerts.routing import Routing
 from alerts.rules.combined import false_alarm_chance
-from alerts.words import numbered, rounded_number
+from alerts.words import local_day, numbered, rounded_number
 from db.alerts import alert_by_id, alert_events
 from db.blindness import blind_periods
 from db.deliveries import delivery_by_identity, enqueue, gathered, mark_bundled
 from db.engine import Connection, Engine, reading, writing
 from db.records import Alert, AlertEvent, BlindPeriod, Delivery
+from db.said import chained, phrase, phrase_n, spaced
 from db.weeks import Week, read_week
 
 WEEK = timedelta(days=7)
@@ -35,7 +36,12 @@ def enqueue_weekly_digest(engine: Engine, sites: int, channels: Sequence[str], n
     year, number, _ = since.isocalendar()
     with writing(engine) as connection:
         return enqueue_notice(
-            connection, f"digest:{year}-W{number:02}", channels, reason="digest", payload=payload, now=now
+            connection,
+            f"digest:{year}-W{number:02}",
+            channels,
+            reason="digest",
+            payload=payload,
+            now=now,
         )
 
 
@@ -115,25 +121,31 @@ def daily_payload(
 ) -> dict[str, object]:
     """Say in words what a day brought, the alerts that waited for it first. Pure."""
     alerts = {alert.id: alert for alert, _ in told}
-    news = numbered(len(alerts), "alert") if alerts else "Nothing unusual for this channel"
+    news = numbered(len(alerts), "alert") if alerts else phrase("Nothing unusual for this channel")
     data = one_cell(each_once(said for alert in alerts.values() for said in alert_attributions(alert)))
     return notice_payload(
-        subject=f"[sitewatch] Daily digest, {day.until:%Y-%m-%d}",
-        headline=f"{news}; {numbered(day.sites, 'site')} watched, {numbered(day.looks, 'look')} in a day",
+        subject=phrase("[sitewatch] Daily digest, {until}", until=local_day(day.until, "UTC")),
+        headline=phrase(
+            "{news}; {sites} watched, {looks} in a day",
+            news=news,
+            sites=numbered(day.sites, "site"),
+            looks=numbered(day.looks, "look"),
+        ),
         paragraphs=(*(_line(*each) for each in told), *_paragraphs(replace(day, opened=()), blind)),
-        status="Daily digest",
+        status=phrase("Daily digest"),
         thread=f"daily:{channel}",
         links=[
             Link(each.site_name, f"{public_url}/alerts/{each.id}") for each in alerts.values() if public_url
         ],
-        footer=f"Data: {data}" if data else "",
+        footer=phrase("Data: {data}", data=data) if data else "",
     )
 
 
 def _line(alert: Alert, event: AlertEvent) -> str:
     said = event.details.get("headline", alert.headline)
-    why = "" if event.kind == "opened" or event.reason == said else f" {event.reason}"
-    return f"{event_words(event)}: {said}.{why} (alert {alert.id})"
+    told = phrase("{status}: {said}.", status=event_words(event), said=said)
+    why = "" if event.kind == "opened" or event.reason == said else event.reason
+    return spaced([told, why, phrase("(alert {id})", id=alert.id)])
 
 
 def _monday(now: datetime) -> datetime:
@@ -144,17 +156,44 @@ def _monday(now: datetime) -> datetime:
 def digest_payload(week: Week, blind: Sequence[BlindPeriod]) -> dict[str, object]:
     """Say in words what a week brought. Pure."""
     last = week.until - timedelta(days=1)
-    unusual = numbered(len(week.opened), "alert") if week.opened else "nothing unusual"
-    chance = "" if week.chance is None else f"; chance alone would have given {_chance(week.chance)}"
+    unusual = numbered(len(week.opened), "alert") if week.opened else phrase("nothing unusual")
     providers = [each for each in week.providers if each.failed < each.polls]
     return notice_payload(
-        subject=f"[sitewatch] Still watching, {week.since:%Y-%m-%d} to {last:%Y-%m-%d}",
+        subject=phrase(
+            "[sitewatch] Still watching, {since} to {last}",
+            since=local_day(week.since, "UTC"),
+            last=local_day(last, "UTC"),
+        ),
         headline=(
-            f"Still watching: {numbered(week.sites, 'site')}, {numbered(week.looks, 'look')}, "
-            f"{numbered(len(providers), 'working provider')}, {unusual}{chance}"
+            phrase(
+                "Still watching: {figures}",
+                figures=chained(
+                    ", ",
+                    [
+                        numbered(week.sites, "site"),
+                        numbered(week.looks, "look"),
+                        numbered(len(providers), "working provider"),
+                        unusual,
+                    ],
+                ),
+            )
+            if week.chance is None
+            else phrase(
+                "Still watching: {figures}; chance alone would have given {alarms}",
+                figures=chained(
+                    ", ",
+                    [
+                        numbered(week.sites, "site"),
+                        numbered(week.looks, "look"),
+                        numbered(len(providers), "working provider"),
+                        unusual,
+                    ],
+                ),
+                alarms=_chance(week.chance),
+            )
         ),
         paragraphs=tuple(_paragraphs(week, blind)),
-        status="Digest",
+        status=phrase("Digest"),
         thread=f"digest:{week.since:%Y}",
     )
 
@@ -162,33 +201,52 @@ def digest_payload(week: Week, blind: Sequence[BlindPeriod]) -> dict[str, object
 def _paragraphs(week: Week, blind: Sequence[BlindPeriod]) -> Iterator[str]:
     without = week.looks - week.counted
     yield (
-        f"{numbered(week.looks, 'look')} were recorded; {week.counted} gave a count and {without} did not "
-        "(cloud, no coverage, or not counted yet: no zero)."
+        phrase(
+            "{looks} were recorded; {counted} gave a count and {without} did not (cloud, no coverage, or not counted yet: no zero).",
+            looks=numbered(week.looks, "look"),
+            counted=week.counted,
+            without=without,
+        )
     )
     for headline in week.opened:
-        yield f"Alert: {headline}"
+        yield phrase("Alert: {headline}", headline=headline)
     if week.closed:
-        yield f"{numbered(week.closed, 'alert')} closed."
+        yield phrase_n("{n} alert closed.", "{n} alerts closed.", week.closed)
     if week.chance is None:
-        yield "No rule had enough history of its own to say what chance alone would give."
+        yield phrase("No rule had enough history of its own to say what chance alone would give.")
     else:
         yield (
-            f"Chance alone would have given {_chance(week.chance)} among the {numbered(week.judged, 'look')} that could be judged "
-            "by our own history."
+            phrase(
+                "Chance alone would have given {chance} among the {looks} that could be judged by our own history.",
+                chance=_chance(week.chance),
+                looks=numbered(week.judged, "look"),
+            )
         )
     if week.unusual:
-        yield "Unusual, but not enough for an alert:"
+        yield phrase("Unusual, but not enough for an alert:")
         yield from week.unusual
     if week.placed:
-        yield "Counted where there are too few looks to say what is usual:"
+        yield phrase("Counted where there are too few looks to say what is usual:")
         yield from week.placed
     for each in week.providers:
-        failed = f", {each.failed} of them failed" if each.failed else ", all answered"
-        yield f"{each.provider}: {numbered(each.polls, 'poll')}{failed}."
+        polls = numbered(each.polls, "poll")
+        if each.failed:
+            yield phrase(
+                "{provider}: {polls}, {failed} of them failed.",
+                provider=each.provider,
+                polls=polls,
+                failed=each.failed,
+            )
+        else:
+            yield phrase("{provider}: {polls}, all answered.", provider=each.provider, polls=polls)
     if blind:
         names = sorted({each.site_id for each in blind})
-        yield f"Blind for a time: {', '.join(names)}. That time has no counts."
+        yield phrase("Blind for a time: {names}. That time has no counts.", names=", ".join(names))
 
 
 def _chance(alarms: float) -> str:
-    return numbered(1, "alarm") if (said := rounded_number(alarms)) == "1" else f"{said} alarms"
+    return (
+        numbered(1, "alarm")
+        if (said := rounded_number(alarms)) == "1"
+        else phrase("{number} alarms", number=said)
+    )

@@ -16,6 +16,7 @@ from db.deliveries import delivery_by_identity
 from db.engine import Connection, Engine, writing
 from db.observations import looks
 from db.records import Cutout, Observation
+from db.said import chained, numeral, percent, phrase, spaced
 
 PASSES = METRICS["passes"].name
 WAITS = timedelta(days=1)
@@ -132,43 +133,58 @@ def _payload(
     public_url: str | None,
 ) -> dict[str, object]:
     site_id, taken = look.series.site_id, utc(look.period_start)
-    whose = "of the site" if _of_site(look) else "of its tile of 110 km, for the site itself was not read,"
     lines = [_measured_words(each, wish) for each in measured]
+    passed = {"origin": look.origin or look.publisher, "taken": taken, "share": percent(look.exposure or 0.0)}
     paragraphs = [
-        f"{look.origin or look.publisher} passed on {taken}; {look.exposure:.0%} {whose} was clear.",
-        "Measured in it:"
-        if lines
-        else "Nothing was measured in it: no measure has shown here what it can do."
+        phrase("{origin} passed on {taken}; {share} of the site was clear.", **passed)
         if _of_site(look)
-        else "Nothing was measured in it: its pixels were not read.",
+        else phrase(
+            "{origin} passed on {taken}; {share} of its tile of 110 km, for the site itself was not read, was clear.",
+            **passed,
+        ),
+        phrase("Measured in it:")
+        if lines
+        else phrase("Nothing was measured in it: no measure has shown here what it can do.")
+        if _of_site(look)
+        else phrase("Nothing was measured in it: its pixels were not read."),
         *lines,
-        *([] if picture else ["No picture could be made of it yet."]),
-        "This is no alarm: what is unusual is told by the rules of the site.",
-        f"Data: {picture.attribution if picture else look.publisher}",
+        *([] if picture else [phrase("No picture could be made of it yet.")]),
+        phrase("This is no alarm: what is unusual is told by the rules of the site."),
+        phrase("Data: {attribution}", attribution=picture.attribution if picture else look.publisher),
     ]
     page = f"{public_url.rstrip('/')}/sites/{site_id}" if public_url else ""
     payload = notice_payload(
-        subject=f"[sitewatch] {wish.name}: clear pictures",
-        headline=f"A new clear picture of {wish.name}, {taken}",
+        subject=phrase("[sitewatch] {name}: clear pictures", name=wish.name),
+        headline=phrase("A new clear picture of {name}, {taken}", name=wish.name, taken=taken),
         paragraphs=paragraphs,
-        status="New picture",
+        status=phrase("New picture"),
         thread=f"pictures:{site_id}",
-        links=[Link(f"{wish.name}, its pictures and counts", page)] if page else [],
-        footer="You asked for this in the sites file or the settings (tell_clear_pictures).",
+        links=[Link(phrase("{name}, its pictures and counts", name=wish.name), page)] if page else [],
+        footer=phrase("You asked for this in the sites file or the settings (tell_clear_pictures)."),
     )
     if picture is not None:
         payload[PICTURE] = {
             "site_id": site_id,
             "item_id": picture.item_id,
-            "alt": f"{wish.name}, {utc(picture.acquired_at)}, {picture.metres_per_pixel:g} m a pixel. {picture.attribution}",
+            "alt": phrase(
+                "{name}, {taken}, {metres} m a pixel. {attribution}",
+                name=wish.name,
+                taken=utc(picture.acquired_at),
+                metres=numeral(f"{picture.metres_per_pixel:g}"),
+                attribution=picture.attribution,
+            ),
         }
     return payload
 
 
 def _measured_words(look: Observation, wish: PictureWish) -> str:
     area = wish.areas.get(look.series.area, look.series.area)
-    what = f"{metric_words(look.series.metric)}{f', {area}' if area else ''}"
+    name = metric_words(look.series.metric)
+    what = chained(", ", [name, area]) if area else name
     if look.value is None:
-        return f"- {what}: not assessable. {look.note}".rstrip()
+        return spaced([phrase("- {what}: not assessable.", what=what), look.note])
     within = interval_words(look.low, look.high)
-    return f"- {what}: {count_words(look.value, look.qualifier)}{f' ({within})' if within else ''}"
+    count = count_words(look.value, look.qualifier)
+    if within:
+        return phrase("- {what}: {count} ({within})", what=what, count=count, within=within)
+    return phrase("- {what}: {count}", what=what, count=count)

@@ -15,6 +15,7 @@ from db.channel_states import ChannelState
 from db.deliveries import enqueue, newest_notice, rewrite_notice
 from db.engine import Connection
 from db.records import Delivery, JsonMapping
+from db.said import phrase, phrase_n
 
 GATHER_NOTICES_FOR = timedelta(minutes=1)
 NOTIFY_AGAIN_AFTER = timedelta(days=1)
@@ -22,8 +23,10 @@ NOTIFY_FAILING_AFTER = timedelta(hours=1)
 PICTURE = "picture"
 """Which kept picture a notice shows: `site_id`, `item_id` of its scene, and `alt`."""
 _MOST_ITEMS = 20
-_RESORT = "Each alert is kept: “sitewatch alerts show” prints it. To try every channel, run “sitewatch alerts test”."
-_FOOTER = "sitewatch sends this because one of its own channels does not work."
+_RESORT = phrase(
+    "Each alert is kept: “sitewatch alerts show” prints it. To try every channel, run “sitewatch alerts test”."
+)
+_FOOTER = phrase("sitewatch sends this because one of its own channels does not work.")
 
 
 class NoticeError(ValueError):
@@ -35,7 +38,7 @@ def notice_payload(
     headline: str,
     paragraphs: Iterable[str],
     *,
-    status: str = "Notice",
+    status: str = phrase("Notice"),
     thread: str | None = None,
     links: Iterable[Link] = (),
     footer: str = "",
@@ -59,13 +62,13 @@ def compose_notice(delivery: Delivery) -> Message:
         return Message(
             identity=delivery.identity,
             thread=str(payload.get("thread") or payload["subject"]),
-            subject=str(payload["subject"]),
-            status=str(payload.get("status", "Notice")),
-            headline=str(payload["headline"]),
-            paragraphs=tuple(map(str, payload.get("paragraphs", ()))),
+            subject=_text(payload["subject"]),
+            status=_text(payload.get("status", phrase("Notice"))),
+            headline=_text(payload["headline"]),
+            paragraphs=tuple(map(_text, payload.get("paragraphs", ()))),
             created_at=delivery.created_at,
-            links=tuple(Link(str(text), str(url)) for text, url in payload.get("links", ())),
-            footer=str(payload.get("footer", "")),
+            links=tuple(Link(_text(text), str(url)) for text, url in payload.get("links", ())),
+            footer=_text(payload.get("footer", "")),
         )
     except KeyError as error:
         raise NoticeError(f"The notice {delivery.identity} lacks {error} in its payload.") from None
@@ -73,6 +76,10 @@ def compose_notice(delivery: Delivery) -> Message:
         raise NoticeError(
             f"The notice {delivery.identity} has links that are not pairs of text and URL."
         ) from None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else str(value)
 
 
 def notify_undelivered(
@@ -122,14 +129,16 @@ def notify_failing_channel(
     if since is None or now - since < NOTIFY_FAILING_AFTER:
         return
     payload = notice_payload(
-        subject=f"[sitewatch] The channel {state.channel} does not work",
-        headline=f"The channel “{state.channel}” has not worked since {utc(since)}",
-        paragraphs=(
-            state.last_error or "No reason is known.",
-            "Nothing is lost so far: its messages wait and are sent as soon as it works again.",
-            "To try every channel, run “sitewatch alerts test”.",
+        subject=phrase("[sitewatch] The channel {channel} does not work", channel=state.channel),
+        headline=phrase(
+            "The channel “{channel}” has not worked since {since}", channel=state.channel, since=utc(since)
         ),
-        status="Channel failing",
+        paragraphs=(
+            state.last_error or phrase("No reason is known."),
+            phrase("Nothing is lost so far: its messages wait and are sent as soon as it works again."),
+            phrase("To try every channel, run “sitewatch alerts test”."),
+        ),
+        status=phrase("Channel failing"),
         thread=f"failing:{state.channel}:{since.isoformat()}",
         footer=_FOOTER,
     )
@@ -139,9 +148,22 @@ def notify_failing_channel(
 
 def _what(connection: Connection, lost: Delivery) -> str:
     if cause := lost.payload.get("cause"):
-        return f"{cause['headline']} ({numbered(len(cause['told']), 'alert')})"
+        return phrase(
+            "{headline} ({alerts})",
+            headline=cause["headline"],
+            alerts=numbered(len(cause["told"]), "alert"),
+        )
     alert = alert_by_id(connection, lost.alert_id) if lost.alert_id else None
-    return f"{alert.site_name}: {alert.headline} (alert {alert.id})" if alert else f"delivery {lost.identity}"
+    return (
+        phrase(
+            "{site_name}: {headline} (alert {id})",
+            site_name=alert.site_name,
+            headline=alert.headline,
+            id=alert.id,
+        )
+        if alert
+        else phrase("delivery {identity}", identity=lost.identity)
+    )
 
 
 def _gather(connection: Connection, failed: str, item: Mapping[str, str], target: str, now: datetime) -> None:
@@ -184,15 +206,19 @@ def _open_notice(
 
 def _undelivered(failed: str, items: list[Mapping[str, str]], number: int) -> JsonMapping:
     count = len(items)
-    messages = "1 message" if count == 1 else f"{count} messages"
-    listed = [f"{item['what']}. {item['why']}" for item in items[:_MOST_ITEMS]]
+    listed = [phrase("{what}. {why}", what=item["what"], why=item["why"]) for item in items[:_MOST_ITEMS]]
     if count > _MOST_ITEMS:
-        listed.append(f"And {count - _MOST_ITEMS} more.")
+        listed.append(phrase("And {count} more.", count=count - _MOST_ITEMS))
     payload = notice_payload(
-        subject=f"[sitewatch] Messages that the channel {failed} did not deliver",
-        headline=f"{messages} could not be delivered through the channel “{failed}”",
+        subject=phrase("[sitewatch] Messages that the channel {failed} did not deliver", failed=failed),
+        headline=phrase_n(
+            "{n} message could not be delivered through the channel “{channel}”",
+            "{n} messages could not be delivered through the channel “{channel}”",
+            count,
+            channel=failed,
+        ),
         paragraphs=(*listed, _RESORT),
-        status="Not delivered",
+        status=phrase("Not delivered"),
         thread=f"undelivered:{failed}",
         footer=_FOOTER,
     )

@@ -11,6 +11,7 @@ from db.alerts import silenced
 from db.deliveries import enqueue, unacknowledged
 from db.engine import Engine, reading, writing
 from db.records import Delivery
+from db.said import phrase
 
 _REMINDER = "reminder"
 
@@ -35,7 +36,9 @@ def enqueue_reminders(engine: Engine, routing: Routing, channels: Sequence[str],
                         channel=channel,
                         alert_id=each.alert_id,
                         event_seq=each.event_seq,
-                        reason=f"Nobody has acknowledged it since {utc(each.first_at)}.",
+                        reason=phrase(
+                            "Nobody has acknowledged it since {first_at}.", first_at=utc(each.first_at)
+                        ),
                         payload={_REMINDER: each.first_at.isoformat()},
                         now=now,
                         pressing=each.pressing,
@@ -48,8 +51,9 @@ def reminding(message: Message, delivery: Delivery) -> Message:
     since = delivery.payload.get(_REMINDER)
     if since is None:
         return message
-    said = (
-        f"Nobody has acknowledged this alert since it was told here at {utc(datetime.fromisoformat(since))}. To "
-        f"end these reminders, acknowledge it on the page or with “sitewatch alerts ack {delivery.alert_id}”."
+    said = phrase(
+        "Nobody has acknowledged this alert since it was told here at {since}. To end these reminders, acknowledge it on the page or with “sitewatch alerts ack {alert_id}”.",
+        since=utc(datetime.fromisoformat(since)),
+        alert_id=delivery.alert_id,
     )
-    return replace(message, status="Reminder", paragraphs=(said, *message.paragraphs))
+    return replace(message, status=phrase("Reminder"), paragraphs=(said, *message.paragraphs))

@@ -1,6 +1,7 @@
 """What several alerts with a cause in common say as one message: what they share, and each of them. Pure."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import quote
 
@@ -9,10 +10,11 @@ from alerts.channels import Link, Message
 from alerts.delivery.messages import EVENT_WORDS, FOOTER
 from alerts.incidents.causes import WRONG_A_DAY, common, together_words
 from alerts.metrics import metric_named
-from alerts.odds import frequency_word, one_in
-from alerts.words import listed, numbered, rounded_number
+from alerts.odds import frequency_word, rarer_than
+from alerts.words import listed, rounded_number
 from db.records import Alert, AlertEvent, Delivery, SharedCause
 from db.records.provenance import made_words
+from db.said import chained, grouped, moment, phrase, phrase_n, spaced
 
 ToldEvent = tuple[Alert, AlertEvent]
 """An alert with what happened to it."""
@@ -36,17 +38,29 @@ def compose_together(
         identity=delivery.identity,
         thread=cause.id,
         # The same whatever comes later, for mails of one thread keep one subject.
-        subject=f"[sitewatch] Several alarms at once: {metric_named(cause.metric).many}, {cause.day}",
-        status="Update" if news and others else EVENT_WORDS[kind],
+        subject=phrase(
+            "[sitewatch] Several alarms at once: {many}, {day}",
+            many=metric_named(cause.metric).many,
+            day=moment(
+                cause.day, datetime.combine(date.fromisoformat(cause.day), time(12), UTC), "UTC", "day"
+            ),
+        ),
+        status=phrase("Update") if news and others else EVENT_WORDS[kind],
         headline=cause.headline
         if news
-        else f"{EVENT_WORDS[kind]} at {len(told)} of {len(cause.alert_ids)}: {cause.headline}",
+        else phrase(
+            "{status} at {told} of {all}: {headline}",
+            status=EVENT_WORDS[kind],
+            told=len(told),
+            all=len(cause.alert_ids),
+            headline=cause.headline,
+        ),
         paragraphs=tuple(_paragraphs(cause, told, others, news=news)),
         urgent=_urgent(alerts),
         created_at=max(event.recorded_at for _, event in told),
-        facts=(*_facts(cause, alerts), ("Data", one_cell(data))),
+        facts=(*_facts(cause, alerts), (phrase("Data"), one_cell(data))),
         links=tuple(_links(cause, alerts, public_url)),
-        footer=f"{FOOTER} Cause {cause.id}.",
+        footer=spaced([FOOTER, phrase("Cause {id}.", id=cause.id)]),
     )
 
 
@@ -61,22 +75,30 @@ def _paragraphs(
     if said := made_words(name for each in everything for name in _data_from(each)):
         yield said
     if news:
-        yield f"{together_words(cause)}{_one_source(everything)}"
+        yield spaced([together_words(cause), _one_source(everything)])
     for alert, event in told[:_MOST_LISTED]:
-        yield f"{alert.headline}." if news else f"{alert.site_name}: {event.reason}"
+        yield (
+            phrase("{headline}.", headline=alert.headline)
+            if news
+            else phrase("{site_name}: {reason}", site_name=alert.site_name, reason=event.reason)
+        )
     if left := len(told) - _MOST_LISTED:
-        yield from [f"And {numbered(left, 'more alert')}."] if left > 0 else []
+        yield from [phrase_n("And {n} more alert.", "And {n} more alerts.", left)] if left > 0 else []
     if news and others:
         before = [each.site_name for each in others[:_MOST_LISTED]]
-        more = f" and {len(others) - len(before)} more" if len(others) > len(before) else ""
-        yield f"Told of before: {', '.join(before) + more if more else listed(before)}."
+        left = len(others) - len(before)
+        names = [*before, *([phrase("{n} more", n=grouped(left))] if left else [])]
+        yield phrase("Told of before: {names}.", names=listed(names))
 
 
 def _one_source(alerts: Sequence[Alert]) -> str:
     """That all rest on the same data, where they do."""
     shared = common(_data_from(each) for each in alerts)
     return (
-        f" All of them rest on data from {listed(shared)}: a fault there would look the same."
+        phrase(
+            "All of them rest on data from {shared}: a fault there would look the same.",
+            shared=listed(shared),
+        )
         if shared
         else ""
     )
@@ -89,17 +111,28 @@ def _data_from(alert: Alert) -> list[str]:
 def _facts(cause: SharedCause, alerts: Sequence[Alert]) -> Iterator[tuple[str, str]]:
     figures: Any = cause.details
     if _urgent(alerts):
-        yield "Severity", "urgent"
-    yield "Alarmed", f"{figures['alarmed']} of {figures['judged']} {figures['noun']}"
-    yield "Expected by chance", rounded_number(figures["expected"])
-    less = one_in(WRONG_A_DAY, "day").removeprefix("about ")
-    yield "By chance", f"{frequency_word(WRONG_A_DAY)}, less than {less}"
+        yield phrase("Severity"), phrase("urgent")
+    yield (
+        phrase("Alarmed"),
+        phrase(
+            "{alarmed} of {judged} {noun}",
+            alarmed=figures["alarmed"],
+            judged=figures["judged"],
+            noun=figures["noun"],
+        ),
+    )
+    yield phrase("Expected by chance"), rounded_number(figures["expected"])
+    words = [frequency_word(WRONG_A_DAY), rarer_than(WRONG_A_DAY, "day")]
+    yield phrase("By chance"), chained(", ", words)
     if figures["occasion"]:
-        yield "That day", figures["occasion"]
+        yield phrase("That day"), figures["occasion"]
 
 
 def _links(cause: SharedCause, alerts: Sequence[Alert], public_url: str | None) -> Iterator[Link]:
     if public_url:
-        yield Link("All of these alerts, with their evidence", f"{public_url}/alerts?cause={quote(cause.id)}")
+        yield Link(
+            phrase("All of these alerts, with their evidence"),
+            f"{public_url}/alerts?cause={quote(cause.id)}",
+        )
         for each in alerts:
             yield Link(each.site_name, f"{public_url}/alerts/{each.id}")

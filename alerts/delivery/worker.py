@@ -27,9 +27,10 @@ from alerts.delivery.notices import (
     notify_failing_channel,
     notify_undelivered,
 )
+from alerts.delivery.spoken import spoken
 from alerts.incidents.causes import GATHER_FOR
 from alerts.routing import Routing
-from alerts.words import numbered, utc
+from alerts.words import utc
 from db.channel_states import channel_failed, channel_worked, read_channel_state
 from db.deliveries import (
     LongestWaits,
@@ -41,10 +42,12 @@ from db.deliveries import (
     next_due,
     others_got_through,
     requeue,
+    told_language,
 )
 from db.engine import Connection, Engine, OperationalError, reading, writing
 from db.gates import ChannelGate, ChannelGates, closed_until, waiting_behind
 from db.records import Delivery
+from db.said import phrase, phrase_n
 
 __all__ = ["ChannelTrial", "DeliverReport", "compose_notice", "deliver_due", "send_test"]
 
@@ -201,12 +204,18 @@ class _Worker:
         with reading(self.engine) as connection:
             thread_ref = newest_ref(connection, delivery, message.thread)
         return replace(
-            message,
+            message if thaw(delivery) else spoken(message, self._language(delivery, message)),
             identity=delivery.identity,
             delivered_to=accepted_by(delivery),
             thread_ref=thread_ref,
             repeated=delivery.attempts > 1 or delivery.last_error is not None,
         )
+
+    def _language(self, delivery: Delivery, message: Message) -> str:
+        """That of the thread, where it was begun in one; else what the channel wants."""
+        with reading(self.engine) as connection:
+            begun = told_language(connection, delivery, message.thread)
+        return begun or self.routing.policy(delivery.channel).language
 
     def _composed(self, delivery: Delivery) -> Message:
         if delivery.kind == "notice" and PICTURE not in delivery.payload:
@@ -225,9 +234,12 @@ class _Worker:
             waiting = waiting_behind(connection, delivery.channel, now)
         if not closed or not waiting:
             return message
-        wait = f"{numbered(waiting, 'more message')} {'waits' if waiting == 1 else 'wait'}"
-        said = (
-            f"{wait} for this channel until {utc(closed[delivery.channel])}: it takes at most {most} an hour."
+        said = phrase_n(
+            "{n} more message waits for this channel until {time}: it takes at most {most} an hour.",
+            "{n} more messages wait for this channel until {time}: it takes at most {most} an hour.",
+            waiting,
+            time=utc(closed[delivery.channel]),
+            most=most,
         )
         return replace(message, paragraphs=(*message.paragraphs, said))
 
@@ -382,24 +394,26 @@ def _told(error: Exception) -> str:
     return cut_text(one_line(f"{type(error).__name__}: {error}"), _REASON_LIMIT // 2)
 
 
-def send_test(channels: Mapping[str, Channel], now: datetime) -> list[ChannelTrial]:
+def send_test(
+    channels: Mapping[str, Channel], now: datetime, routing: Routing = EVERYBODY_AT_ONCE
+) -> list[ChannelTrial]:
     """Send a test message through every channel at once, past the outbox, and say in words what to mend."""
-    return [_test(channel, now) for channel in channels.values()]
+    return [_test(channel, now, routing.policy(channel.name).language) for channel in channels.values()]
 
 
-def _test(channel: Channel, now: datetime) -> ChannelTrial:
+def _test(channel: Channel, now: datetime, language: str) -> ChannelTrial:
     message = Message(
         identity=f"test:{channel.name}:{now.isoformat()}",
         thread=f"test:{channel.name}",
-        subject="[sitewatch] Test message",
-        status="Test",
-        headline="This is a test: sitewatch can reach you here",
-        paragraphs=("Nothing was seen. Somebody ran “sitewatch alerts test” to try every channel.",),
+        subject=phrase("[sitewatch] Test message"),
+        status=phrase("Test"),
+        headline=phrase("This is a test: sitewatch can reach you here"),
+        paragraphs=(phrase("Nothing was seen. Somebody ran “sitewatch alerts test” to try every channel."),),
         created_at=now,
-        facts=(("Channel", channel.name), ("Sent", f"{utc(now)}")),
+        facts=((phrase("Channel"), channel.name), (phrase("Sent"), utc(now))),
     )
     try:
-        receipt = _send(channel, message)
+        receipt = _send(channel, spoken(message, language))
     except SendError as error:
         return ChannelTrial(channel.name, ok=False, words=error.reason)
     return ChannelTrial(

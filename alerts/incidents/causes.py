@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +15,7 @@ from alerts.metrics import metric_named
 from alerts.rules.combined import false_alarm_chance
 from alerts.words import local_day, rounded_number
 from db.records import Alert, SharedCause
+from db.said import chained, moment, phrase
 
 GATHER_FOR = timedelta(minutes=10)
 """How long a message waits at most for others of its kind; a round of judging that ends lets it go at once."""
@@ -112,10 +113,19 @@ def find_cause(
         return None
     many = len(judged.that_day | units)
     sites = {site for site, _, _ in units}
-    noun = "sites" if len(sites) == len(units) else "series"
+    noun = phrase("sites") if len(sites) == len(units) else phrase("series")
     where = [countries.get(site, "") for site in sorted(sites)]
     said = occasion(date.fromisoformat(kind.day), where)
-    headline = f"{len(units)} of {many} {noun} {_direction(kind)} at once on {_day_words(kind.day)}{f', {said}' if said else ''}"
+    headline = phrase(
+        "{units} of {many} {noun} {direction} at once on {day}",
+        units=len(units),
+        many=many,
+        noun=noun,
+        direction=_direction(kind),
+        day=_day_words(kind.day),
+    )
+    if said:
+        headline = phrase("{headline}, {occasion}", headline=headline, occasion=said)
     return SharedCause(
         id=f"ca_{blake2b('|'.join(kind).encode(), digest_size=8).hexdigest()}",
         revision=1 if before is None else before.revision + 1,
@@ -140,12 +150,17 @@ def find_cause(
 
 def _direction(kind: CauseClass) -> str:
     metric = metric_named(kind.metric)
-    more = "more" if kind.side == "high" else "fewer" if metric.counted else "less"
-    return f"with {more} {metric.many} than usual"
+    many = metric.many
+    if kind.side == "high":
+        return phrase("with more {many} than usual", many=many)
+    if metric.counted:
+        return phrase("with fewer {many} than usual", many=many)
+    return phrase("with less {many} than usual", many=many)
 
 
 def _day_words(day: str) -> str:
-    return f"{date.fromisoformat(day):%A} {day}"
+    at = datetime.combine(date.fromisoformat(day), time(12), UTC)
+    return chained(" ", [moment(f"{at:%A}", at, "UTC", "weekday"), moment(day, at, "UTC", "day")])
 
 
 def cause_object(cause: SharedCause) -> dict[str, Any]:
@@ -163,10 +178,13 @@ def together_words(cause: SharedCause) -> str:
     """Why alerts are told as one, with the error that this has."""
     figures = cause.details
     years = round(1 / figures["wrong_a_year"])
-    return (
-        f"{figures['alarmed']} of the {figures['judged']} {figures['noun']} whose looks of that day were judged alarmed together. If "
-        f"each kept its promise and none had to do with another, {rounded_number(figures['expected'])} alarms would be expected; so many "
-        f"come together by chance on less than 1 day in {years} years. So they are told as one. What they share is not known from this."
+    return phrase(
+        "{alarmed} of the {judged} {noun} whose looks of that day were judged alarmed together. If each kept its promise and none had to do with another, {expected} alarms would be expected; so many come together by chance on less than 1 day in {years} years. So they are told as one. What they share is not known from this.",
+        alarmed=figures["alarmed"],
+        judged=figures["judged"],
+        noun=figures["noun"],
+        expected=rounded_number(figures["expected"]),
+        years=years,
     )
 
 

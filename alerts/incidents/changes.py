@@ -7,6 +7,7 @@ from alerts.incidents.findings import is_event, snapshot_look_id
 from alerts.incidents.headline import is_doubtful
 from alerts.words import digits, local_day
 from db.records import SEEN_FROM_ABOVE, Alert
+from db.said import phrase, spaced
 from db.spelling import folded
 
 PEAK_GROWTH = 1.25
@@ -17,9 +18,13 @@ def revisions(before: Alert, after: Alert) -> str:
     """The sentences that say which counts that were told now have another value; '' where none has."""
     known = {snapshot_look_id(each): each for each in before.details["entries"]}
     zone = after.details["timezone"]
-    return " ".join(
-        f"The count for {local_day(each['period_start'], zone)} was corrected from {digits(told['value'])} to "
-        f"{digits(each['value'])}."
+    return spaced(
+        phrase(
+            "The count for {day} was corrected from {before} to {now}.",
+            day=local_day(each["period_start"], zone),
+            before=digits(told["value"]),
+            now=digits(each["value"]),
+        )
         for each in after.details["entries"]
         if (told := known.get(snapshot_look_id(each), each))["value"] != each["value"]
         and not _went_on(told, each)
@@ -52,7 +57,7 @@ def seen_sentences(before: Alert, after: Alert) -> list[str]:
     return said or ([_GONE] if gone else [])
 
 
-_GONE = "What a picture said of it no longer counts: the picture was corrected or taken back."
+_GONE = phrase("What a picture said of it no longer counts: the picture was corrected or taken back.")
 
 
 def _seen(entry: Mapping[str, Any]) -> list[str]:
@@ -70,7 +75,12 @@ def is_news(before: Alert, after: Alert) -> bool:
 def change_sentence(before: Alert, after: Alert) -> str:
     """The sentence that tells it."""
     if before.peak != after.peak:
-        return f"Now {digits(after.peak or 0.0)}, before {digits(before.peak or 0.0)}. {after.headline}"
+        return phrase(
+            "Now {now}, before {before}. {headline}",
+            now=digits(after.peak or 0.0),
+            before=digits(before.peak or 0.0),
+            headline=after.headline,
+        )
     return after.headline
 
 

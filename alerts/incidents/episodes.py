@@ -44,6 +44,7 @@ from alerts.watch import SiteWatch
 from alerts.words import capital, digits, local_day, numbered
 from db.records import Alert, AlertEvent, EventKind, Observation
 from db.records.provenance import made_words
+from db.said import chained, listing, phrase, spaced
 
 HESITATES = "hesitates"
 """The key in an alert's details that says, by subject, since when counts were ordinary without being back."""
@@ -168,16 +169,24 @@ def amend_episode(
     look = findings[-1].look
     revised = revisions(alert, after)
     if is_news(alert, after):
-        said = f"{revised} {change_sentence(alert, after)}".strip()
+        said = spaced([revised, change_sentence(alert, after)])
         return _step(after, "amended", moment, said, look, tell=True, corrects=bool(revised))
     if disputed := _new_disputes(alert, after):
-        said = f"{revised} {disputed}".strip()
+        said = spaced([revised, disputed])
         return _step(after, "amended", moment, said, look, tell=True, corrects=bool(revised))
     if revised:
-        return _step(after, "amended", moment, f"{revised} {after.headline}", look, tell=True, corrects=True)
+        return _step(
+            after,
+            "amended",
+            moment,
+            spaced([revised, after.headline]),
+            look,
+            tell=True,
+            corrects=True,
+        )
     if added := new_publishers(alert, after):
-        who = " and ".join(added)
-        return _step(after, "corroborated", moment, f"Also reported by {who}.", look, tell=False)
+        said = phrase("Also reported by {who}.", who=listing(added))
+        return _step(after, "corroborated", moment, said, look, tell=False)
     if better := _known_better(alert, after):
         return _step(after, "amended", moment, better, look, tell=True)
     refreshed = replace(_back(alert, findings), last_look_at=after.last_look_at)
@@ -186,8 +195,10 @@ def amend_episode(
 
 def _known_better(before: Alert, after: Alert) -> str:
     """What is known better now of the same counts, '' where nothing is."""
-    confirmed = [f"Now confirmed: {after.headline}"] if is_confirmed(before, after) else []
-    return " ".join([*confirmed, *seen_sentences(before, after)])
+    confirmed = (
+        [phrase("Now confirmed: {headline}", headline=after.headline)] if is_confirmed(before, after) else []
+    )
+    return spaced([*confirmed, *seen_sentences(before, after)])
 
 
 def resolve_or_withdraw(
@@ -217,9 +228,16 @@ def resolve_or_withdraw(
     if not set(alert.subjects or ("",)) <= set(gone):
         details = {**alert.details, "gone": gone}
         return AlertChange(replace(refreshed, details=details), None)
-    day = local_day(look.period_start, alert.details["timezone"])
-    bound = "more than" if is_low(alert) else "not above"
-    reason = f"Back to {digits(certain_count(look))} on {day}, {bound} {digits(alert_threshold(alert))}."
+    parts = {
+        "count": digits(certain_count(look)),
+        "day": local_day(look.period_start, alert.details["timezone"]),
+        "threshold": digits(alert_threshold(alert)),
+    }
+    reason = (
+        phrase("Back to {count} on {day}, more than {threshold}.", **parts)
+        if is_low(alert)
+        else phrase("Back to {count} on {day}, not above {threshold}.", **parts)
+    )
     # What was over before it became known is one message, not two.
     return _close(refreshed, "resolved", moment, reason, look, tell=moment.at > alert.opened_at)
 
@@ -254,7 +272,9 @@ def _hesitating(alert: Alert, look: Observation, *, unusual: bool) -> Alert:
 def lapse_episode(alert: Alert, lapse_after: timedelta, recorded_at: datetime) -> AlertChange:
     """Close an alert that no usable look has touched for `lapse_after`: outcome unknown, not resolved."""
     moment = JudgementTime(alert.last_look_at + lapse_after, recorded_at)
-    reason = f"No usable look for {numbered(lapse_after.days, 'day')}: the outcome is unknown."
+    reason = phrase(
+        "No usable look for {days}: the outcome is unknown.", days=numbered(lapse_after.days, "day")
+    )
     # One past event (an arrival) leaves nobody waiting for an outcome.
     return _close(alert, "lapsed", moment, reason, None, tell=not is_event(alert))
 
@@ -264,8 +284,9 @@ def unresolve(alert: Alert, look: Observation, moment: JudgementTime) -> AlertCh
     if look.usable and not still_unusual(alert, look):
         return None
     day = local_day(look.period_start, alert.details["timezone"])
-    reason = (
-        f"The count for {day}, by which it had ended, was taken back or corrected: the outcome is unknown."
+    reason = phrase(
+        "The count for {day}, by which it had ended, was taken back or corrected: the outcome is unknown.",
+        day=day,
     )
     return _close(alert, "lapsed", moment, reason, look, tell=True, corrects=True)
 
@@ -279,8 +300,13 @@ def _correct(
 ) -> AlertChange | None:
     before = next(each for each in alert.details["entries"] if same_look(each, look))
     day = local_day(look.period_start, alert.details["timezone"])
-    now_says = digits(look.value) if look.value is not None else "no count"
-    reason = f"The count for {day} was corrected from {digits(before['value'])} to {now_says}."
+    now_says = digits(look.value) if look.value is not None else phrase("no count")
+    reason = phrase(
+        "The count for {day} was corrected from {before} to {now}.",
+        day=day,
+        before=digits(before["value"]),
+        now=now_says,
+    )
     if kept:
         after = _with_entries(alert, kept, episode_context)
         return _step(after, "amended", moment, reason, look, tell=True, corrects=True)
@@ -309,12 +335,12 @@ def reconsider(
         if rules:
             entries.append({**each, "rules": rules})
     if not entries:
-        reason = f"It is not unusual by what is known now. {' '.join(dict.fromkeys(changed))}"
+        reason = spaced([phrase("It is not unusual by what is known now."), *dict.fromkeys(changed)])
         return _close(before, "withdrawn", moment, reason, None, tell=True)
     after = _with_entries(before, entries, episode_context)
     if not changed:
         return AlertChange(after, None)
-    reason = f"More is known now of what was before. {' '.join(dict.fromkeys(changed))}"
+    reason = spaced([phrase("More is known now of what was before."), *dict.fromkeys(changed)])
     return _step(after, "amended", moment, reason, None, tell=True, corrects=True)
 
 
@@ -346,7 +372,7 @@ def _new_disputes(before: Alert, after: Alert) -> str:
     """What people are told of witnesses that contradict others and agree with none, as far as they are much apart."""
     known = disputes(before)
     found = [pair for key, pair in disputes(after).items() if key not in known]
-    return " ".join(told(unheard(found, witnesses(before)), after.metric))
+    return spaced(told(unheard(found, witnesses(before)), after.metric))
 
 
 def _dispute(
@@ -372,8 +398,10 @@ def _dispute(
     if reason:
         return _step(after, "amended", moment, reason, look, tell=watching)
     if len(now) < len(before):
-        reason = (
-            f"{capital(source(snapshot))} no longer contradicts it: {entry_count(snapshot, alert.metric)}."
+        reason = phrase(
+            "{source} no longer contradicts it: {count}.",
+            source=capital(source(snapshot)),
+            count=entry_count(snapshot, alert.metric),
         )
         return _step(after, "amended", moment, reason, look, tell=watching)
     return AlertChange(after, None)
@@ -396,10 +424,15 @@ def _with_entries(alert: Alert, entries: list[dict[str, Any]], episode_context: 
         peak=max(each["value"] for each in entries),
         baseline=baseline,
         confidence=weakest_certainty(entries),
-        headline=headline(
-            (alert.site_name, alert.details["timezone"]), alert.metric, entries, rules[0], baseline
-        )
-        + otherwise(entries, others, alert.metric),
+        headline=chained(
+            "; ",
+            [
+                headline(
+                    (alert.site_name, alert.details["timezone"]), alert.metric, entries, rules[0], baseline
+                ),
+                *otherwise(entries, others, alert.metric),
+            ],
+        ),
         details={**alert.details, "entries": entries, "others": others, "severity": most_severe(entries)},
     )
 
@@ -445,7 +478,7 @@ def _close(
 def _said_of(reason: str, look: Observation | None) -> str:
     """A reason, with what must be known of the look behind it where nobody recorded that."""
     made = "" if look is None else made_words(look.data_from)
-    return reason if not made or reason.endswith(made) else f"{reason} {made}"
+    return reason if not made or reason.endswith(made) else spaced([reason, made])
 
 
 def _step(

@@ -10,6 +10,7 @@ from alerts.words import (
     count_words,
     digits,
     listed,
+    local_day,
     numbered,
     rounded_number,
     subject_phrase,
@@ -17,6 +18,7 @@ from alerts.words import (
     when_words,
 )
 from db.records.provenance import made_of
+from db.said import Said, chained, numeral, phrase
 
 WORTH_A_RATIO = 1.5
 """From here on it is said how many times another a number is: below, “1.05 times” would tell as much as “more”."""
@@ -29,9 +31,14 @@ def headline(
 ) -> str:
     """One line that says what, where, when and why it is unusual; `place` is the site's name and time zone."""
     site_name, timezone = place
-    what = _what(metric, entries)
-    why = _why(rule, details)
-    return f"{made_mark(entries)}{capital(what)} at {site_name} {entry_when(entries[0], timezone)}: {why}"
+    said = phrase(
+        "{what} at {site} {when}: {why}",
+        what=capital(_what(metric, entries)),
+        site=site_name,
+        when=entry_when(entries[0], timezone),
+        why=_why(rule, details),
+    )
+    return chained("", [mark, said]) if (mark := made_mark(entries)) else said
 
 
 def made_mark(entries: Sequence[Entry]) -> str:
@@ -40,7 +47,9 @@ def made_mark(entries: Sequence[Entry]) -> str:
     made = [each for each in found if each != "recorded"]
     if not made:
         return ""
-    return f"{capital(made[0])}: " if len(made) == len(found) else f"Partly {made[0]}: "
+    if len(made) < len(found):
+        return phrase("Partly invented: ") if made[0] == "invented" else phrase("Partly reconstructed: ")
+    return phrase("Invented: ") if made[0] == "invented" else phrase("Reconstructed: ")
 
 
 def is_doubtful(entry: Entry) -> bool:
@@ -66,29 +75,45 @@ def _what(metric: str, entries: Sequence[Entry]) -> str:
     # Two sources may tell of the same.
     names = list(dict.fromkeys(said))
     if len(names) > 1:
-        return f"{metric_named(metric).many} of {len(names)} kinds ({listed(names)})"
+        return phrase(
+            "{many} of {number} kinds ({names})",
+            many=metric_named(metric).many,
+            number=len(names),
+            names=listed(names),
+        )
     first = entries[0]
-    counted = entry_count(first, metric) + (" (not confirmed)" if is_doubtful(first) else "")
-    return f"{names[0]}: {counted}" if names else counted
+    counted = entry_count(first, metric)
+    if is_doubtful(first):
+        counted = phrase("{count} (not confirmed)", count=counted)
+    return chained(": ", [names[0], counted]) if names else counted
 
 
 def _why(rule: str, details: Mapping[str, Any]) -> str:
-    return _seen(rule, details) or _reckoned(rule, details) or "more than history says is normal"
+    return _seen(rule, details) or _reckoned(rule, details) or phrase("more than history says is normal")
 
 
 def _reckoned(rule: str, details: Mapping[str, Any]) -> str:
     """Why, by the rules that expect a number."""
     match rule:
         case "absence" if details.get("silent_looks"):
-            return (
-                f"none in {numbered(details['silent_looks'], 'usable look')}, where "
-                f"{rounded_number(details['expected'])} were expected"
+            return phrase(
+                "none in {looks}, where {expected} were expected",
+                looks=numbered(details["silent_looks"], "usable look"),
+                expected=rounded_number(details["expected"]),
             )
         case "step" if details.get("rate_ratio"):
-            return f"about {times_words(details['rate_ratio'])} the usual rate since {details['since'][:10]}"
+            return phrase(
+                "about {much} the usual rate since {since}",
+                much=times_words(details["rate_ratio"]),
+                since=local_day(details["since"][:10], "UTC"),
+            )
     if "expected" in details and "low" in details:
-        band = f"{rounded_number(details['low'])}–{rounded_number(details['high'])}"
-        return f"expected {rounded_number(details['expected'])} (95 %: {band})"
+        band = phrase(
+            "{low}–{high}", low=rounded_number(details["low"]), high=rounded_number(details["high"])
+        )
+        return phrase(
+            "expected {expected} (95 %: {band})", expected=rounded_number(details["expected"]), band=band
+        )
     return ""
 
 
@@ -96,12 +121,30 @@ def _seen(rule: str, details: Mapping[str, Any]) -> str:
     """Why, by the rules that ask what was ever seen."""
     match rule:
         case "record" if details.get("ratio"):
-            much = f"{details['ratio']:g} times" if details["ratio"] >= WORTH_A_RATIO else "more than"
-            return f"{much} the highest known before ({digits(details['threshold'])})"
+            threshold = digits(details["threshold"])
+            if details["ratio"] < WORTH_A_RATIO:
+                return phrase("more than the highest known before ({threshold})", threshold=threshold)
+            return phrase(
+                "{ratio} times the highest known before ({threshold})",
+                ratio=numeral(f"{details['ratio']:g}"),
+                threshold=threshold,
+            )
         case "first_ever":
-            return "never seen there before"
+            return phrase("never seen there before")
         case "first_since" if details.get("last_seen_words"):
-            return f"the first since {details['last_seen_words'].removeprefix('in ').removeprefix('on ')}"
+            return phrase("the first since {when}", when=_bare(details["last_seen_words"]))
         case "watchlist":
-            return "on the watch list" if details.get("n") else "on the watch list, no history there"
+            return (
+                phrase("on the watch list")
+                if details.get("n")
+                else phrase("on the watch list, no history there")
+            )
     return ""
+
+
+def _bare(when: str) -> str:
+    """When it was, without the word that a sentence puts before it."""
+    if isinstance(when, Said) and when.made[0] == "say" and len(when.made[2]) == 1:
+        (inner,) = when.made[2].values()
+        return Said(when.removeprefix("in ").removeprefix("on "), inner) if isinstance(inner, list) else inner
+    return when.removeprefix("in ").removeprefix("on ")

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from alerts.watch import SiteWatch
 from db.records import Alert
+from db.said import phrase, spaced
 
 INCIDENT_WINDOW = timedelta(days=3)
 """How far from the alert that began an incident another may lie, in the time of what was seen.
@@ -51,12 +52,18 @@ def incident_begun_by(alert_id: str) -> str:
 def incident_words(others: Sequence[Alert]) -> list[str]:
     """A sentence for each of the other alerts of an incident, for a message; [] where there is none."""
     stands = {
-        "resolved": " It is over.",
-        "lapsed": " Its outcome is unknown.",
-        "withdrawn": " It was withdrawn.",
+        "resolved": phrase("It is over."),
+        "lapsed": phrase("Its outcome is unknown."),
+        "withdrawn": phrase("It was withdrawn."),
     }
     return [
-        f"Near in time, at {each.site_name}: {each.headline}.{stands.get(each.status, '')}" for each in others
+        spaced(
+            [
+                phrase("Near in time, at {site}: {headline}.", site=each.site_name, headline=each.headline),
+                stands.get(each.status, ""),
+            ]
+        )
+        for each in others
     ]
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
+from db.said import phrase
+
 _DAY = timedelta(days=1)
 
 
@@ -27,9 +29,9 @@ def occasion_in(day: date, country: str) -> str:
     if name := holiday(day, country):
         return name
     if name := holiday(day - _DAY, country):
-        return f"the day after {name}"
+        return phrase("the day after {name}", name=name)
     if name := holiday(day + _DAY, country):
-        return f"the day before {name}"
+        return phrase("the day before {name}", name=name)
     return ""
 
 
@@ -39,4 +41,10 @@ def occasion(day: date, countries: Sequence[str]) -> str:
     name, number = min(counted.items(), key=lambda item: (-item[1], item[0]), default=("", 0))
     if 2 * number <= len(countries):
         return ""
-    return name if number == len(countries) else f"{name} in {number} of these {len(countries)}"
+    return (
+        name
+        if number == len(countries)
+        else phrase(
+            "{name} in {number} of these {countries}", name=name, number=number, countries=len(countries)
+        )
+    )

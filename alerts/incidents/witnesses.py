@@ -10,6 +10,7 @@ from alerts.rules import HUMAN_METHODS, method_of
 from alerts.rules.among import ABOUT_FACTOR, bounds_of_count
 from alerts.words import own_count
 from db.records import Alert
+from db.said import phrase
 from db.spelling import folded
 
 MUCH = ABOUT_FACTOR
@@ -73,23 +74,35 @@ def _much_apart(one: Entry, other: Entry) -> bool:
     return float(max(one["value"], other["value"])) > MUCH * float(min(one["value"], other["value"]))
 
 
-def otherwise(entries: Sequence[Entry], others: Iterable[Entry], metric: str) -> str:
+def otherwise(entries: Sequence[Entry], others: Iterable[Entry], metric: str) -> list[str]:
     """What others say of the count that leads a headline, to be put behind it."""
     against = [
         each
         for each in (*entries[1:], *others)
         if contradict(entries[0], each) and _much_apart(entries[0], each)
     ]
-    said = dict.fromkeys(f"but {entry_count(each, metric)} according to {source(each)}" for each in against)
-    return "".join(f"; {each}" for each in said)
+    said = dict.fromkeys(
+        phrase(
+            "but {count} according to {source}",
+            count=entry_count(each, metric),
+            source=source(each),
+        )
+        for each in against
+    )
+    return list(said)
 
 
 def told(pairs: Iterable[tuple[Entry, Entry]], metric: str) -> Iterator[str]:
     """One sentence for each contradiction."""
     for one, other in pairs:
         yield (
-            f"{source(other)} and {source(one)} contradict each other: {entry_count(other, metric)} and "
-            f"{entry_count(one, metric)}."
+            phrase(
+                "{source} and {other} contradict each other: {count} and {other_count}.",
+                source=source(other),
+                other=source(one),
+                count=entry_count(other, metric),
+                other_count=entry_count(one, metric),
+            )
         )
 
 

@@ -21,15 +21,16 @@ from alerts.rules.contract import Rule, Verdict
 from alerts.rules.series import certain_count, past_looks, series_of
 from alerts.watch import SiteWatch
 from db.records import Observation, SeriesKey
+from db.said import phrase
 
 _FOUND_WITHIN_YEARS = 1.0 / 6.0
 FOUND_WORDS: Mapping[float, str] = MappingProxyType(
     {
-        1.5: "half as much again",
-        2.0: "a doubling",
-        3.0: "a trebling",
-        5.0: "five times the usual",
-        10.0: "ten times the usual",
+        1.5: phrase("half as much again"),
+        2.0: phrase("a doubling"),
+        3.0: phrase("a trebling"),
+        5.0: phrase("five times the usual"),
+        10.0: phrase("ten times the usual"),
     }
 )
 """What `SeriesBaseline.finds` is called."""

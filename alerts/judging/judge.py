@@ -56,6 +56,7 @@ from db.evaluations import record_evaluations, unjudged, verdicts
 from db.observations import looks
 from db.records import Alert, AlertEvent, DeliveryState, Evaluation, Observation
 from db.rule_states import read_rule_states, store_rule_state
+from db.said import chained, phrase, spaced
 from db.sites import site_changes
 
 LOOKS_PER_BATCH = 500
@@ -260,9 +261,14 @@ def _placed(
     if not place.beside:
         return said
     subject = look.series.subject
-    who = f" ({subject_phrase(subject)})" if subject else ""
-    source = f" Counted by {named(look.publisher)}." if look.publisher else ""
-    words = f"{site.name}: {placed_words(look, f'{place}{who}', site.timezone)}{source}"
+    where = (
+        phrase("{place} ({subject})", place=place.words, subject=subject_phrase(subject))
+        if subject
+        else place.words
+    )
+    words = chained(": ", [site.name, placed_words(look, where, site.timezone)])
+    source = phrase("Counted by {publisher}.", publisher=named(look.publisher)) if look.publisher else ""
+    words = spaced([words, source])
     return (replace(said[0], details={**said[0].details, "placed": words}), *said[1:])
 
 

@@ -9,9 +9,10 @@ from alerts.judging.forecast import FOUND_WORDS, SeriesBaseline, series_baseline
 from alerts.judging.knowable import histories_at, known_at
 from alerts.rules.contract import Rule
 from alerts.watch import SiteWatch
-from alerts.words import numbered
+from alerts.words import numbered, rule_words
 from db.engine import Connection
 from db.records import SeriesKey
+from db.said import chained, phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,20 @@ def judgeability_words(found: SeriesBaseline) -> str:
     """Say it in a few words: `can be judged`, or what is lacking."""
     if found.judgeable:
         waiting = [
-            f"{each.rule.replace('_', ' ')} needs {each.missing} more" for each in found.rules if each.missing
+            phrase("{rule} needs {missing} more", rule=rule_words(each.rule), missing=each.missing)
+            for each in found.rules
+            if each.missing
         ]
         if found.finds is not None:
-            waiting.append(f"{FOUND_WORDS[found.finds]} is found within about two months")
-        return "can be judged" + (f"; {', '.join(waiting)}" if waiting else "")
+            waiting.append(phrase("{what} is found within about two months", what=FOUND_WORDS[found.finds]))
+        return (
+            phrase("can be judged; {waiting}", waiting=chained(", ", waiting))
+            if waiting
+            else phrase("can be judged")
+        )
     if not found.usable:
-        return f"cannot be judged yet: nobody has counted; needs {numbered(found.missing, 'usable look')}"
-    return f"cannot be judged yet: needs {numbered(found.missing, 'more usable look')}"
+        return phrase(
+            "cannot be judged yet: nobody has counted; needs {looks}",
+            looks=numbered(found.missing, "usable look"),
+        )
+    return phrase("cannot be judged yet: needs {looks}", looks=numbered(found.missing, "more usable look"))

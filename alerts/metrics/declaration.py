@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from db.records import Measure, SeriesKind
 from db.records.counts import LARGEST_COUNT
+from db.said import phrase, phrase_as
 
 NOTE_METRIC = "note"
 """What stands in a metric's place where a row is a remark."""
@@ -100,15 +101,15 @@ def declared_metric(name: str, given: Mapping[str, Any], taken: Collection[str])
         raise MetricError([f"metrics.{name}: {fault}" for fault in faults])
     measure: Measure = given["measure"]
     unit = given.get("unit", "")
-    heading = given.get("heading") or given.get("what") or given["many"]
+    heading = _word(given.get("heading") or given.get("what") or given["many"])
     measured = f"{unit_words(unit)} of {given['what']}" if "what" in given else ""
     counted = measure == "count"
     return Metric(
         name=name,
         kind=given["kind"],
-        one=given.get("one") or measured,
-        many=given.get("many") or measured,
-        heading=heading if counted else f"{heading} ({unit_words(unit)})",
+        one=_word(given.get("one") or measured),
+        many=_word(given.get("many") or measured),
+        heading=heading if counted else phrase("{heading} ({unit})", heading=heading, unit=unit_words(unit)),
         measure=measure,
         unit=unit,
         event=given.get("event", False),
@@ -116,8 +117,13 @@ def declared_metric(name: str, given: Mapping[str, Any], taken: Collection[str])
         most=float(given.get("most", LARGEST_COUNT if counted else LARGEST_AMOUNT)),
         also=tuple(given.get("also", ())),
         shares=given.get("shares", ""),
-        unknown=given.get("unknown", ""),
+        unknown=_word(given.get("unknown", "")),
     )
+
+
+def _word(text: str) -> str:
+    """A metric's word, which the catalogues have for those that are built in."""
+    return phrase_as("metric", text) if text else ""
 
 
 def _faults(name: str, given: Mapping[str, Any], taken: Collection[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from alerts.rules.contract import LookHistory, RuleContext, Verdict
 from alerts.rules.series import certain_count, look_fault
 from alerts.words import local_day, named, quoted_note, window_words
 from db.records import DeclaredBaseline, Observation
+from db.said import capitalised, phrase
 
 HUMAN_METHODS = frozenset({"analyst", "published"})
 IDENTITY_PREFIXES = ("icao24:", "type:", "operator:", "ship:")
@@ -31,21 +32,21 @@ def unjudgeable(rule: str, look: Observation, history: LookHistory | None = None
         return Verdict(rule, "not_observed", exceeded=False, reason=_why_not_observed(look))
     impossible = look_fault(look)
     if impossible:
-        reason = f"{impossible.capitalize()} cannot be true, so the look was not judged."
+        reason = phrase("{fault} cannot be true, so the look was not judged.", fault=capitalised(impossible))
         return Verdict(rule, "not_observed", exceeded=False, reason=reason)
     if look.announced:
-        reason = "The event was announced beforehand: recorded, not told."
+        reason = phrase("The event was announced beforehand: recorded, not told.")
         return Verdict(rule, "suppressed", exceeded=False, reason=reason)
     if history is not None and history.excluded_by is not None:
-        reason = f"Excluded from judging: {history.excluded_by.what}."
+        reason = phrase("Excluded from judging: {what}.", what=history.excluded_by.what)
         return Verdict(rule, "suppressed", exceeded=False, reason=reason)
     return None
 
 
 def _why_not_observed(look: Observation) -> str:
     if look.assessable is False:
-        return "The look was not assessable, so there is no count; this is not a zero."
-    return "Nothing was counted in this period; this is not a zero."
+        return phrase("The look was not assessable, so there is no count; this is not a zero.")
+    return phrase("Nothing was counted in this period; this is not a zero.")
 
 
 def seen_before(history: LookHistory) -> tuple[Observation, ...]:
@@ -68,7 +69,7 @@ def unlisted_identity(subject: str, watchlist: tuple[str, ...]) -> bool:
 
 def attribution(declared: DeclaredBaseline) -> str:
     """Whose statistic it is, as a reader must be told."""
-    return f"according to {named(declared.publisher)}"
+    return phrase("according to {publisher}", publisher=named(declared.publisher))
 
 
 def citation(declared: DeclaredBaseline) -> dict[str, object]:

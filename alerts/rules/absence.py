@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from alerts.baselines.absence import Absence
+from alerts.odds import told_by_chance
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import (
     RuleFinding,
@@ -12,8 +13,9 @@ from alerts.rules.figures import (
     open_case,
     verdict_of_finding,
 )
-from alerts.words import rounded_number, units
+from alerts.words import numbered, rounded_number
 from db.records import Observation
+from db.said import chained, percent, phrase, phrase_n
 
 
 class AbsenceRule:
@@ -35,20 +37,42 @@ class AbsenceRule:
         silent, hidden = int(found.silent[0]), int(found.not_counted[0])
         share = float(found.active_share[0])
         if silent == 0 or case.series.looks.today[0] > 0:
-            sentence = f"Something was there; usually {share:.0%} of looks show activity."
+            sentence = phrase(
+                "Something was there; usually {share} of looks show activity.", share=percent(share)
+            )
             return verdict_of_finding(case, RuleFinding(1.0, "low", -1.0, sentence))
-        clouds = f" ({hidden} that could not see are not counted)" if hidden else ""
         expected = float(found.expected[0])
         stretches = round(share * (case.usable + 1 - silent))
+        # Each look with something in it begins one stretch.
+        chance = by_chance(case, p, "stretch of looks", n=stretches)
         more = {
             "silent_looks": silent,
             "looks_not_counted": hidden,
-            # Each look with something in it begins one stretch.
-            "by_chance": by_chance(case, p, "stretch of looks", n=stretches),
+            "by_chance": chance,
         }
-        sentence = (
-            f"Usually {share:.0%} of looks show activity; none in {silent} usable {units(silent, 'looks')}{clouds}, where "
-            f"{rounded_number(expected)} {case.noun} were expected, from {history_words(case)}; so long a silence by chance: "
-            f"{more['by_chance']}."
+        clouds = (
+            chained(
+                "",
+                [
+                    " ",
+                    phrase_n(
+                        "({n} that could not see is not counted)",
+                        "({n} that could not see are not counted)",
+                        hidden,
+                    ),
+                ],
+            )
+            if hidden
+            else ""
         )
+        told = phrase(
+            "Usually {share} of looks show activity; none in {silent}{clouds}, where {expected} {noun} were expected, from {history}",
+            share=percent(share),
+            silent=numbered(silent, "usable look"),
+            clouds=clouds,
+            expected=rounded_number(expected),
+            noun=case.noun,
+            history=history_words(case),
+        )
+        sentence = told_by_chance(told, phrase("so long a silence"), chance)
         return verdict_of_finding(case, RuleFinding(p, "low", 0.0, sentence, expected, more=more))

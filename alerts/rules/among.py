@@ -11,13 +11,14 @@ from alerts.baselines.model import EXPOSURE_GATES
 from alerts.metrics import metric_named
 from alerts.rules import HUMAN_METHODS, comparable, method_of
 from alerts.rules.contract import LookHistory
-from alerts.words import count_words, digits
+from alerts.words import count_words, digits, local_day, month_words
 from db.records import DeclaredBaseline, Observation
+from db.said import chained, grouped, phrase
 
 ABOUT_FACTOR = 1.25
 """By this factor “about” may be off."""
 _LAST = 5
-_NUMBERS = ("", "one", "two", "three", "four", "five")
+_NUMBERS = ("", "one", phrase("two"), phrase("three"), phrase("four"), phrase("five"))
 _SINCE_FROM = 20
 """From so many earlier counts on it says more since when there was no such count than which one is nearest."""
 _LIKE_LENGTH = 1.15
@@ -49,7 +50,12 @@ class Placing:
     recent: str
 
     def __str__(self) -> str:
-        return "; ".join(filter(None, (self.beside, self.recent)))
+        return str(self.words)
+
+    @property
+    def words(self) -> str:
+        """Both, one after the other."""
+        return chained("; ", [each for each in (self.beside, self.recent) if each])
 
 
 NOWHERE = Placing("", "")
@@ -71,7 +77,11 @@ class _Earlier:
     def words(self, beside: str = "") -> str:
         """With its month, or its day where another one of that month is named."""
         when = self.day if self.when == beside else self.when
-        return f"the {self.count} at most of {when}" if self.most_of else f"the {self.count} of {when}"
+        return (
+            phrase("the {count} at most of {when}", count=self.count, when=when)
+            if self.most_of
+            else phrase("the {count} of {when}", count=self.count, when=when)
+        )
 
 
 def placing(look: Observation, history: LookHistory, timezone: str) -> Placing:
@@ -87,7 +97,7 @@ def placing(look: Observation, history: LookHistory, timezone: str) -> Placing:
     if not _well_seen(look):
         # Only the least is known of it.
         high = float("inf")
-    month = f"{look.period_start.astimezone(zone):%B %Y}"
+    month = month_words(look.period_start, timezone)
     words = _COUNTED if metric_named(look.series.metric).counted else _MEASURED
     # A published maximum says something of what passes it; below it, nothing.
     earlier = [each for each in earlier if not each.most_of or each.value < low]
@@ -102,11 +112,10 @@ class _Words(NamedTuple):
     few: str
     fewer: str
     fewest: str
-    were: str
 
 
-_COUNTED = _Words("many", "few", "fewer", "fewest", "were")
-_MEASURED = _Words("much", "little", "less", "least", "was")
+_COUNTED = _Words(phrase("many"), phrase("few"), phrase("fewer"), phrase("fewest"))
+_MEASURED = _Words(phrase("much"), phrase("little"), phrase("less"), phrase("least"))
 
 
 def _beside(earlier: Sequence[_Earlier], today: tuple[float, float, float], month: str, words: _Words) -> str:
@@ -114,31 +123,65 @@ def _beside(earlier: Sequence[_Earlier], today: tuple[float, float, float], mont
     below = [each for each in earlier if each.high < low]
     above = [each for each in earlier if each.low > high]
     alike = [each for each in earlier if each.high >= low and each.low <= high]
-    if not above and not alike:
-        top = max(below, key=lambda each: (each.value, each.at))
-        return f"more than was ever counted here before, where the highest was {top.words(month)}"
-    if not below and not alike:
-        bottom = min(above, key=lambda each: (each.value, -each.at.timestamp()))
-        return f"{words.fewer} than {words.were} ever counted here before, where the lowest was {bottom.words(month)}"
-    about = "" if low == high and all(each.low == each.high for each in alike) else "about "
+    if not alike and not (above and below):
+        return _extreme(below, above, month, words)
+    about = "" if low == high and all(each.low == each.high for each in alike) else phrase("about ")
     if not above:
         top = max(alike, key=lambda each: (each.value, each.at))
-        return f"{about}as {words.many} as the highest count known before, {top.words(month)}"
+        return phrase(
+            "{about}as {many} as the highest count known before, {words}",
+            about=about,
+            many=words.many,
+            words=top.words(month),
+        )
     if not below:
         last = max(alike, key=lambda each: each.at)
-        return f"{about}as {words.few} as the lowest count known before, last {last.words(month)}"
-    if len(earlier) < _SINCE_FROM:
-        between = _between(below, above, month)
-        same = max(alike, key=lambda each: each.at, default=None)
-        return between if same is None else f"{about}as {words.many} as {same.words(month)}, {between}"
-    return _since((below, above, alike), value, month, words)
+        return phrase(
+            "{about}as {few} as the lowest count known before, last {words}",
+            about=about,
+            few=words.few,
+            words=last.words(month),
+        )
+    if len(earlier) >= _SINCE_FROM:
+        return _since((below, above, alike), value, month, words)
+    same = max(alike, key=lambda each: each.at, default=None)
+    return _near(_between(below, above, month), same, about, month, words)
+
+
+def _extreme(below: Sequence[_Earlier], above: Sequence[_Earlier], month: str, words: _Words) -> str:
+    """What is beyond all that was counted before, above it or below it."""
+    if not above:
+        top = max(below, key=lambda each: (each.value, each.at))
+        return phrase(
+            "more than was ever counted here before, where the highest was {highest}",
+            highest=top.words(month),
+        )
+    bottom = min(above, key=lambda each: (each.value, -each.at.timestamp()))
+    lowest = bottom.words(month)
+    if words is _COUNTED:
+        return phrase(
+            "fewer than were ever counted here before, where the lowest was {lowest}", lowest=lowest
+        )
+    return phrase("less than was ever counted here before, where the lowest was {lowest}", lowest=lowest)
+
+
+def _near(between: str, same: _Earlier | None, about: str, month: str, words: _Words) -> str:
+    if same is None:
+        return between
+    return phrase(
+        "{about}as {many} as {same}, {between}",
+        about=about,
+        many=words.many,
+        same=same.words(month),
+        between=between,
+    )
 
 
 def _between(below: Sequence[_Earlier], above: Sequence[_Earlier], month: str) -> str:
     lower = max(below, key=lambda each: (each.value, each.at))
     upper = min(above, key=lambda each: (each.value, -each.at.timestamp()))
     together = upper.when if upper.when == lower.when else month
-    return f"between {lower.words(together)} and {upper.words(together)}"
+    return phrase("between {lower} and {upper}", lower=lower.words(together), upper=upper.words(together))
 
 
 def _since(
@@ -151,10 +194,22 @@ def _since(
     earlier = [*below, *above, *alike]
     if value >= median(each.value for each in earlier):
         last = max([*above, *alike], key=lambda each: each.at)
-        return f"the most since {last.words(month)}, more than in {len(below):,} of {len(earlier):,} earlier looks"
+        return phrase(
+            "the most since {words}, more than in {below} of {earlier} earlier looks",
+            words=last.words(month),
+            below=grouped(len(below)),
+            earlier=grouped(len(earlier)),
+        )
     last = max([*below, *alike], key=lambda each: each.at)
-    less = f"{words.fewer} than in {len(above):,} of {len(earlier):,} earlier looks"
-    return f"the {words.fewest} since {last.words(month)}, {less}"
+    less = phrase(
+        "{fewer} than in {above} of {earlier} earlier looks",
+        fewer=words.fewer,
+        above=grouped(len(above)),
+        earlier=grouped(len(earlier)),
+    )
+    return phrase(
+        "the {fewest} since {words}, {less}", fewest=words.fewest, words=last.words(month), less=less
+    )
 
 
 def _recent(seen: Sequence[Observation]) -> str:
@@ -164,10 +219,14 @@ def _recent(seen: Sequence[Observation]) -> str:
     if not values:
         return ""
     least, most = digits(min(values)), digits(max(values))
-    shown = f"{least} each" if least == most else f"{least} to {most}"
+    shown = (
+        phrase("{least} each", least=least)
+        if least == most
+        else phrase("{least} to {most}", least=least, most=most)
+    )
     if len(times) == 1:
-        return f"the look before shows {least if least == most else shown}"
-    return f"the last {_NUMBERS[len(times)]} looks show {shown}"
+        return phrase("the look before shows {least}", least=least if least == most else shown)
+    return phrase("the last {number} looks show {shown}", number=_NUMBERS[len(times)], shown=shown)
 
 
 def _compares(earlier: Observation, look: Observation) -> bool:
@@ -191,9 +250,17 @@ def _counted(seen: Sequence[Observation], zone: ZoneInfo) -> Iterator[_Earlier]:
         low, high = bounds_of_count(each.value, each.low, each.high, each.qualifier)
         # Of “at least 70” no more is known than 70.
         known = each.value if each.qualifier == ">=" else high
-        at = each.period_start.astimezone(zone)
+        at = each.period_start
         count = count_words(each.value, each.qualifier)
-        yield _Earlier(low, known, each.value, each.period_start, count, f"{at:%B %Y}", f"{at:%Y-%m-%d}")
+        yield _Earlier(
+            low,
+            known,
+            each.value,
+            each.period_start,
+            count,
+            month_words(at, zone.key),
+            local_day(at, zone.key),
+        )
 
 
 def _published(look: Observation, declared: Sequence[DeclaredBaseline], zone: ZoneInfo) -> Iterator[_Earlier]:
@@ -206,5 +273,7 @@ def _published(look: Observation, declared: Sequence[DeclaredBaseline], zone: Zo
                 each.window_start.astimezone(zone),
                 (each.window_end - _MICROSECOND).astimezone(zone),
             )
-            when = f"{first:%B %Y} to {last:%B %Y}"
+            when = phrase(
+                "{begins} to {ends}", begins=month_words(first, zone.key), ends=month_words(last, zone.key)
+            )
             yield _Earlier(0.0, each.value, each.value, last, digits(each.value), when, when, most_of=True)

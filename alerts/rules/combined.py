@@ -7,6 +7,7 @@ from typing import Any
 from alerts.baselines.budget import BUDGETED_RULES, FIRST_RULES, TAIL_ALTERNATIVES, Spending
 from alerts.rules.contract import Verdict
 from db.records import JsonMapping
+from db.said import phrase
 
 _SUPPORTED = {"record": "is_record", "first_ever": "is_first", "first_since": "is_first"}
 """Statements whose odds seldom fit the promise; they are told where the margin does."""
@@ -51,13 +52,13 @@ def _drawing(verdict: Verdict) -> Verdict:
     if details.get("supported"):
         drawn = {"from": "promise", "part": "tail"}
     elif "declared" in details:
-        drawn = {"from": "published statistic", "until": details.get("until", "it was told once")}
+        drawn = {"from": "published statistic", "until": details.get("until", phrase("it was told once"))}
     elif "promised_a_year" in details:
         drawn = {"from": "promise", "part": verdict.rule}
     elif verdict.rule in {"watchlist", *FIRST_RULES}:
-        drawn = {"from": "watch list", "until": "the subject is taken off the list"}
+        drawn = {"from": "watch list", "until": phrase("the subject is taken off the list")}
     else:
-        drawn = {"from": "own request", "until": f"{verdict.rule} is switched off"}
+        drawn = {"from": "own request", "until": phrase("{rule} is switched off", rule=verdict.rule)}
     return replace(verdict, details={**details, "budget": drawn})
 
 

@@ -9,6 +9,7 @@ from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import RuleFinding, cannot_tell, history_words, open_case, verdict_of_finding
 from alerts.words import rounded_number
 from db.records import Observation
+from db.said import numeral, phrase
 
 _METHODS: Mapping[str, EarsMethod] = {"ears_c1": "C1", "ears_c2": "C2", "ears_c3": "C3"}
 
@@ -39,9 +40,15 @@ class EarsRule:
         # For C3 what today's count would have to pass on its own.
         reach = z + 1.0 if method == "C3" else z
         count = float(case.series.looks.today[0])
-        sentence = (
-            f"{rounded_number(count)} {case.noun}: {found.statistic[0]:.1f} standard deviations ({method}) above the last "
-            f"{int(found.n[0])} usable looks, which had {rounded_number(mean)} on average; from {history_words(case)}."
+        sentence = phrase(
+            "{count} {noun}: {statistic} standard deviations ({method}) above the last {n} usable looks, which had {mean} on average; from {history}.",
+            count=rounded_number(count),
+            noun=case.noun,
+            statistic=numeral(f"{found.statistic[0]:.1f}"),
+            method=method,
+            n=int(found.n[0]),
+            mean=rounded_number(mean),
+            history=history_words(case),
         )
         threshold = mean + reach * sd
         if method == "C3":

@@ -6,6 +6,7 @@ import numpy as np
 
 from alerts.baselines import nb
 from alerts.baselines.farrington import FarringtonWeek
+from alerts.odds import told_by_chance
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import (
     RuleFinding,
@@ -17,6 +18,7 @@ from alerts.rules.figures import (
 )
 from alerts.words import digits, rounded_number
 from db.records import Observation
+from db.said import phrase
 
 
 class FarringtonRule:
@@ -42,10 +44,16 @@ class FarringtonRule:
         weeks = int(float(-case.series.days[0]) // 7)
         n = min(case.usable, weeks)
         odds = by_chance(case, p, "week", n=n)
-        sentence = (
-            f"{rounded_number(week)} {case.noun} in the week that ends here; expected {rounded_number(float(expected[0]))} in this "
-            f"season (95 %: {digits(low)}–{digits(high)}), from {history_words(case)}; so many by chance: {odds}."
+        told = phrase(
+            "{week} {noun} in the week that ends here; expected {expected} in this season (95 %: {low}–{high}), from {history}",
+            week=rounded_number(week),
+            noun=case.noun,
+            expected=rounded_number(float(expected[0])),
+            low=digits(low),
+            high=digits(high),
+            history=history_words(case),
         )
+        sentence = told_by_chance(told, phrase("so many"), odds)
         chance = float(nb.sf(upper + 1.0, expected, size)[0])
         threshold = max(0.0, upper - float(found.earlier[0]))
         return verdict_of_finding(

@@ -14,10 +14,13 @@ from alerts.odds import odds, supported_chance
 from alerts.rules import site_day, unjudgeable, unlisted_identity
 from alerts.rules.contract import LookHistory, Params, RuleContext, RuleState, Verdict
 from alerts.rules.engine_input import ask_engine
-from alerts.words import exposure_words, numbered, units
+from alerts.words import exposure_words, numbered
 from db.records import Observation
+from db.said import chained, grouped, phrase, phrase_n
 
 FiredSide = Literal["high", "low"]
+Lacking = Literal["usable looks", "events", "weeks", "events in two spans"]
+"""Of what a rule may know too little."""
 _SMALLEST = 1e-300
 
 
@@ -76,14 +79,14 @@ def open_case(
     if refused:
         return refused
     if unlisted_identity(look.series.subject, context.watchlist):
-        reason = "Identities that nobody listed have no baseline of their own."
+        reason = phrase("Identities that nobody listed have no baseline of their own.")
         return Verdict(rule, "suppressed", exceeded=False, reason=reason)
     judgement = context.judgement or ask_engine(look, history, context, {rule: params})
     return Case(rule, look, history, context, judgement)
 
 
 def cannot_tell(
-    case: Case, what: str = "usable looks", state: RuleState | None = None, n: int | None = None
+    case: Case, what: Lacking = "usable looks", state: RuleState | None = None, n: int | None = None
 ) -> Verdict | None:
     """The answer where the rule cannot judge: too little history, or a zero that nobody could have seen.
 
@@ -92,15 +95,16 @@ def cannot_tell(
     answers = case.ruling.answers
     status, needs = int(answers.status[0]), int(answers.needs[0])
     if status == NOT_OBSERVED and not case.series.looks.seen[0, -1]:
-        reason = (
-            f"A count of zero at {exposure_words(case.exposure)} exposure says nothing: this is not a zero."
+        reason = phrase(
+            "A count of zero at {exposure} exposure says nothing: this is not a zero.",
+            exposure=exposure_words(case.exposure),
         )
         return Verdict(case.rule, "not_observed", exceeded=False, reason=reason, state=state)
     if status == NOT_OBSERVED:
-        reason = "Seen too badly to compare with whole looks: only its least count is known."
+        reason = phrase("Seen too badly to compare with whole looks: only its least count is known.")
         return Verdict(case.rule, "not_observed", exceeded=False, reason=reason, state=state)
     if status == CANNOT_TELL and needs == 0:
-        reason = "Something was there, but a count at unknown exposure says too little of the level."
+        reason = phrase("Something was there, but a count at unknown exposure says too little of the level.")
         return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, state=state)
     if status == CANNOT_TELL:
         return too_little(case, needs, what, state, n)
@@ -108,23 +112,53 @@ def cannot_tell(
 
 
 def too_little(
-    case: Case, needs: int, what: str = "usable looks", state: RuleState | None = None, n: int | None = None
+    case: Case,
+    needs: int,
+    what: Lacking = "usable looks",
+    state: RuleState | None = None,
+    n: int | None = None,
 ) -> Verdict:
     """Say “cannot tell yet, needs n more”, or that a change began the baseline anew; `n` are the looks there are."""
     missing, n = max(1, needs), case.usable if n is None else n
     details: dict[str, Any] = {"n": n, "missing": missing, "missing_what": what}
-    more = f"{missing} more" if what == "usable looks" else f"{missing} more {units(missing, what)}"
-    have = f"{numbered(n, 'usable earlier look')}, needs {more}"
+    have = phrase(
+        "{looks}, needs {more}", looks=numbered(n, "usable earlier look"), more=_more(missing, what)
+    )
     broken = case.history.broken_by
     if broken is not None:
         details["change"] = broken.what
         since = site_day(broken.starts_at, case.context)
-        reason = f"The history before {since} no longer counts ({broken.what}): {have}."
+        reason = phrase(
+            "The history before {since} no longer counts ({what}): {have}.",
+            since=since,
+            what=broken.what,
+            have=have,
+        )
         return Verdict(
             case.rule, "baseline_broken", exceeded=False, reason=reason, details=details, state=state
         )
-    reason = f"Too little history: {have}."
+    reason = phrase("Too little history: {have}.", have=have)
     return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, details=details, state=state)
+
+
+def needs_words(missing: int, what: str = "looks") -> str:
+    """How much more of something is needed: `needs 3 more looks`."""
+    return phrase("needs {more}", more=_more(missing, what))
+
+
+def _more(missing: int, what: str) -> str:
+    match what:
+        case "events":
+            return phrase_n("{n} more event", "{n} more events", missing)
+        case "weeks":
+            return phrase_n("{n} more week", "{n} more weeks", missing)
+        case "looks":
+            return phrase_n("{n} more look", "{n} more looks", missing)
+        case "observed days":
+            return phrase_n("{n} more observed day", "{n} more observed days", missing)
+        case "events in two spans":
+            return phrase_n("{n} more event in two spans", "{n} more events in two spans", missing)
+    return phrase("{n} more", n=grouped(missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +211,15 @@ def verdict_of_finding(case: Case, found: RuleFinding, state: RuleState | None =
         )
     if severity != ORDINARY:
         details["severity"] = SEVERITIES[severity]
-    notes = "".join(
-        f" On record since {site_day(each.starts_at, case.context)}: {each.what}." for each in _noted(case)
-    )
+    notes = [
+        phrase("On record since {day}: {what}.", day=site_day(each.starts_at, case.context), what=each.what)
+        for each in _noted(case)
+    ]
     return Verdict(
         case.rule,
         "evaluated",
         exceeded=ruling is not None and bool(ruling.fires[0]),
-        reason=found.sentence + notes,
+        reason=chained(" ", [found.sentence, *notes]) if notes else found.sentence,
         details=details,
         state=state,
     )
@@ -226,18 +261,22 @@ def history_words(case: Case) -> str:
     """How much history stands behind it: `in 121 usable looks since 2019-05-03`."""
     basis = _basis(case)
     if "window" not in basis:
-        return "without usable looks"
+        return phrase("without usable looks")
     first = case.look.period_start + timedelta(
         days=float(case.series.days[:-1][case.series.looks.past.member[0]][0])
     )
-    return f"{numbered(basis['n'], 'usable look')} since {site_day(first, case.context)}"
+    return phrase(
+        "{looks} since {first}",
+        looks=numbered(basis["n"], "usable look"),
+        first=site_day(first, case.context),
+    )
 
 
 def at_exposure(case: Case) -> str:
     """How much of today was seen, for a sentence."""
     if case.series.alike:
-        return "exposure not published, taken as alike"
-    return f"at {exposure_words(case.exposure)} exposure"
+        return phrase("exposure not published, taken as alike")
+    return phrase("at {exposure} exposure", exposure=exposure_words(case.exposure))
 
 
 def _short(value: float) -> float:

@@ -19,6 +19,7 @@ from alerts.rules.figures import open_case
 from alerts.rules.series import certain_count
 from alerts.words import looks_behind, numbered
 from db.records import DeclaredBaseline, Observation
+from db.said import phrase
 
 
 class FirstEverRule:
@@ -38,14 +39,17 @@ class FirstEverRule:
         if refused:
             return refused
         if certain_count(look) <= 0:
-            return Verdict(self.name, "evaluated", exceeded=False, reason="Nothing was there.")
+            return Verdict(self.name, "evaluated", exceeded=False, reason=phrase("Nothing was there."))
         earlier = seen_before(history)
         if earlier:
             return Verdict(
                 self.name,
                 "evaluated",
                 exceeded=False,
-                reason=f"Seen before, last on {site_day(earlier[-1].period_start, context)}.",
+                reason=phrase(
+                    "Seen before, last on {day}.",
+                    day=site_day(earlier[-1].period_start, context),
+                ),
             )
         return self._first(look, history, context, params)
 
@@ -54,17 +58,25 @@ class FirstEverRule:
     ) -> Verdict:
         declared = _declared_none(look, history)
         if declared is not None:
-            when = f"{declared_window(declared, context)}, {looks_behind(declared.n_looks)}"
+            when = phrase(
+                "{window}, {looks}",
+                window=declared_window(declared, context),
+                looks=looks_behind(declared.n_looks),
+            )
             return Verdict(
                 self.name,
                 "evaluated",
                 exceeded=True,
-                reason=f"None had been seen here before ({when}), {attribution(declared)}.",
+                reason=phrase(
+                    "None had been seen here before ({when}), {attribution}.",
+                    when=when,
+                    attribution=attribution(declared),
+                ),
                 details={"threshold": 0.0, "declared": citation(declared)},
             )
         if any(each.statistic == "last_seen" for each in history.declared):
             return Verdict(
-                self.name, "evaluated", exceeded=False, reason="A source names an earlier sighting."
+                self.name, "evaluated", exceeded=False, reason=phrase("A source names an earlier sighting.")
             )
         if unlisted_identity(look.series.subject, context.watchlist):
             return new_identity_verdict(self.name, history, context, params["min_observed_days"])
@@ -80,17 +92,21 @@ class FirstEverRule:
             "n": len(history.looks),
             "observed_days": round(history.observed_days, 1),
         }
-        seen = f"{numbered(len(history.looks), 'usable look')} and {numbered(round(history.observed_days), 'observed day')}"
+        seen = phrase(
+            "{looks} and {days}",
+            looks=numbered(len(history.looks), "usable look"),
+            days=numbered(round(history.observed_days), "observed day"),
+        )
         missing = int(case.ruling.answers.needs[0])
         if missing > 0:
             return Verdict(
                 self.name,
                 "cannot_tell",
                 exceeded=False,
-                reason=f"No history: {seen}, too few to say that it is the first.",
+                reason=phrase("No history: {seen}, too few to say that it is the first.", seen=seen),
                 details={**details, "missing": missing},
             )
-        return gap_verdict(case, f"The first in {seen}", {**details, "threshold": 0.0})
+        return gap_verdict(case, phrase("The first in {seen}", seen=seen), {**details, "threshold": 0.0})
 
 
 def _declared_none(look: Observation, history: LookHistory) -> DeclaredBaseline | None:

@@ -21,6 +21,7 @@ from alerts.rules.figures import Case, open_case
 from alerts.rules.series import certain_count
 from alerts.words import duration, numbered
 from db.records import DeclaredBaseline, Observation
+from db.said import numeral, phrase, phrase_n
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,14 @@ class FirstSinceRule:
         if refused:
             return refused
         if certain_count(look) <= 0:
-            return Verdict(self.name, "evaluated", exceeded=False, reason="Nothing was there.")
+            return Verdict(self.name, "evaluated", exceeded=False, reason=phrase("Nothing was there."))
         last = _last_seen(look, history, context)
         if last is None:
             return Verdict(
                 self.name,
                 "cannot_tell",
                 exceeded=False,
-                reason="No history: no earlier sighting is known, here or in a publication.",
+                reason=phrase("No history: no earlier sighting is known, here or in a publication."),
             )
         return self._after_gap(look, last, history, context, params)
 
@@ -70,16 +71,30 @@ class FirstSinceRule:
             "gap_days": round(gap_days, 1),
         }
         if gap_days < params["min_gap_days"]:
-            reason = f"Last seen {last.words}, {numbered(round(gap_days), 'day')} before; {params['min_gap_days']:g} are unusual."
+            reason = phrase(
+                "Last seen {when}, {days} before; {least} are unusual.",
+                when=last.words,
+                days=numbered(round(gap_days), "day"),
+                least=f"{params['min_gap_days']:g}",
+            )
             return Verdict(self.name, "evaluated", exceeded=False, reason=reason, details=details)
         gap = timedelta(days=gap_days)
-        years = f"{gap_days / DAYS_A_YEAR:.1f} years" if gap_days >= 2 * DAYS_A_YEAR else duration(gap)
+        years = (
+            phrase("{number} years", number=numeral(f"{gap_days / DAYS_A_YEAR:.1f}"))
+            if gap_days >= 2 * DAYS_A_YEAR
+            else duration(gap)
+        )
         if last.declared is not None:
             details["declared"] = citation(last.declared)
-            reason = f"The first in {years}: last seen {last.words}, {attribution(last.declared)}."
+            reason = phrase(
+                "The first in {years}: last seen {when}, {attribution}.",
+                years=years,
+                when=last.words,
+                attribution=attribution(last.declared),
+            )
             return Verdict(self.name, "evaluated", exceeded=True, reason=reason, details=details)
         if unlisted_identity(look.series.subject, context.watchlist):
-            reason = f"Last seen {last.words}, but not on the watch list."
+            reason = phrase("Last seen {when}, but not on the watch list.", when=last.words)
             return Verdict(self.name, "suppressed", exceeded=False, reason=reason, details=details)
         case = open_case(self.name, look, history, context, params)
         return case if isinstance(case, Verdict) else _watched(case, last.words, details)
@@ -89,21 +104,37 @@ def _watched(case: Case, words: str, details: dict[str, Any]) -> Verdict:
     days, missing = float(case.judgement.watched.since_days[0]), int(case.ruling.answers.needs[0])
     details["observed_days"] = round(days, 1)
     if missing > 0:
-        reason = f"Last seen {words}, but only {numbered(round(days), 'day')} since then {'was' if round(days) == 1 else 'were'} observed."
+        reason = phrase(
+            "Last seen {when}, but only {days} observed.",
+            when=words,
+            days=phrase_n("{n} day since then was", "{n} days since then were", round(days)),
+        )
         details |= {"missing": missing, "missing_what": "observed days"}
         return Verdict(case.rule, "cannot_tell", exceeded=False, reason=reason, details=details)
     return gap_verdict(
-        case, f"The first since {words}: {numbered(round(days), 'observed day')} without one", details
+        case,
+        phrase(
+            "The first since {when}: {days} without one",
+            when=words,
+            days=numbered(round(days), "observed day"),
+        ),
+        details,
     )
 
 
 def _last_seen(look: Observation, history: LookHistory, context: RuleContext) -> _LastSeen | None:
     candidates = [
-        _LastSeen(each.window_end, f"in {declared_window(each, context)}", each)
+        _LastSeen(each.window_end, phrase("in {window}", window=declared_window(each, context)), each)
         for each in history.declared
         if each.statistic == "last_seen" and each.window_end <= look.period_start
     ]
     seen = last_seen(history)
     if seen is not None:
-        candidates.append(_LastSeen(seen.period_end, f"on {site_day(seen.period_start, context)}", None))
+        candidates.append(
+            _LastSeen(
+                seen.period_end,
+                phrase("on {day}", day=site_day(seen.period_start, context)),
+                None,
+            )
+        )
     return max(candidates, key=lambda each: each.at, default=None)

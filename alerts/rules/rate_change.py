@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from alerts.baselines.change_rate import judge_rate_change
-from alerts.odds import odds
+from alerts.odds import odds, told_by_chance
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import (
     FiredSide,
@@ -19,6 +19,7 @@ from alerts.rules.figures import (
 )
 from alerts.words import capital, numbered, rounded_number, times_words
 from db.records import Observation
+from db.said import phrase
 
 _ALPHA = 0.01
 _DIGITS = 3
@@ -44,17 +45,23 @@ class RateChangeRule:
             return too_little(case, int(found.answers.needs[0]), "events in two spans")
         ratio, p = float(found.ratio[0]), float(found.answers.p[0])
         if not found.answers.fires(_ALPHA)[0]:
-            sentence = f"{_compared(ratio, days)}: no difference to speak of."
+            sentence = phrase("{compared}: no difference to speak of.", compared=_compared(ratio, days))
             return verdict_of_finding(case, _finding(p, ratio, sentence, {}))
         told = judge_rate_change(case.series.looks, newest, before)
         low, high = float(told.low[0]), float(told.high[0])
         between = (
-            f"{rounded_number(low)}–{rounded_number(high)}"
+            phrase("{low}–{high}", low=rounded_number(low), high=rounded_number(high))
             if np.isfinite(high)
-            else f"at least {rounded_number(low)}"
+            else phrase("at least {low}", low=rounded_number(low))
         )
         by_law = odds(p, "comparison")
-        sentence = f"{_compared(ratio, days)} (95 %: {between}), from {history_words(case)}; such a difference by chance: {by_law}."
+        said = phrase(
+            "{compared} (95 %: {between}), from {history}",
+            compared=_compared(ratio, days),
+            between=between,
+            history=history_words(case),
+        )
+        sentence = told_by_chance(said, phrase("such a difference"), by_law)
         more: dict[str, float | str] = {"rate_ratio_low": round(low, _DIGITS), "by_chance": by_law}
         if np.isfinite(high):
             more["rate_ratio_high"] = round(high, _DIGITS)
@@ -64,9 +71,11 @@ class RateChangeRule:
 
 
 def _compared(ratio: float, days: float) -> str:
-    before = f"the {numbered(days, 'day')} before, at equal exposure"
+    before = phrase("the {days} before, at equal exposure", days=numbered(days, "day"))
     return (
-        f"{capital(times_words(ratio))} {before}" if np.isfinite(ratio) else f"Some, after none in {before}"
+        phrase("{much} {before}", much=capital(times_words(ratio)), before=before)
+        if np.isfinite(ratio)
+        else phrase("Some, after none in {before}", before=before)
     )
 
 

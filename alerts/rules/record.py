@@ -6,6 +6,7 @@ from typing import Any
 
 from alerts.baselines.record import Record as Found
 from alerts.baselines.record import comparable_looks
+from alerts.odds import told_by_chance
 from alerts.rules import attribution, citation, comparable, declared_window, site_day, unjudgeable
 from alerts.rules.among import bounds_of_count
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
@@ -13,6 +14,7 @@ from alerts.rules.figures import Case, RuleFinding, by_chance, cannot_tell, open
 from alerts.rules.series import certain_count
 from alerts.words import count_words, digits, looks_behind, numbered
 from db.records import DeclaredBaseline, Observation
+from db.said import chained, phrase
 
 _MARGIN = 2.0
 """While too few looks are known for odds, a count must be so many times the highest known to be told after a published maximum."""
@@ -99,25 +101,35 @@ def _against_declared(look: Observation, known: _Maximum, context: RuleContext) 
     if alike:
         details["alike"] = True
     details["declared"] = citation(declared)
-    basis = (
-        f"at most {digits(declared.value or 0.0)} from {declared_window(declared, context)} {attribution(declared)}, "
-        f"{looks_behind(declared.n_looks)}"
+    basis = phrase(
+        "at most {value} from {window} {attribution}, {looks}",
+        value=digits(declared.value or 0.0),
+        window=declared_window(declared, context),
+        attribution=attribution(declared),
+        looks=looks_behind(declared.n_looks),
     )
     if highest is not None and own >= threshold:
         details["previous"] = _previous(highest)
-        basis = f"{_named(highest, context)}; {basis}"
-    reason = f"{_comparison(value, threshold, context, alike=alike)} ({basis})."
+        basis = phrase("{named}; {basis}", named=_named(highest, context), basis=basis)
+    reason = phrase(
+        "{comparison} ({basis}).", comparison=_comparison(value, threshold, context, alike=alike), basis=basis
+    )
+    notes: list[str] = []
     if passed is None:
         exceeded = _least(look) > most
-        details["until"] = "any count has passed it"
+        details["until"] = phrase("any count has passed it")
     else:
         exceeded = value > _MARGIN * most
-        details["until"] = "our own looks are enough for odds"
-        reason += (
-            f" The published maximum was passed on {site_day(passed.period_start, context)} and is history."
+        details["until"] = phrase("our own looks are enough for odds")
+        notes.append(
+            phrase(
+                "The published maximum was passed on {day} and is history.",
+                day=site_day(passed.period_start, context),
+            )
         )
     if value > threshold and not alike and _least(look) <= most:
-        reason += " Counts so near each other may be the same."
+        notes.append(phrase("Counts so near each other may be the same."))
+    reason = chained(" ", [reason, *notes]) if notes else reason
     return Verdict("record", "evaluated", exceeded=exceeded, reason=reason, details=details)
 
 
@@ -136,18 +148,26 @@ def _by_odds(case: Case, highest: Observation | None) -> Verdict:
         more["alike"] = True
     elif threshold > 0:
         more["ratio"] = round(value / threshold, 2)
-    basis = f"in {numbered(n, 'usable look')}"
+    basis = phrase("in {looks}", looks=numbered(n, "usable look"))
     if highest is not None:
         more["previous"] = _previous(highest)
-        basis = f"{_named(highest, case.context)}; {basis}"
-    chance_words = ""
+        basis = phrase("{named}; {basis}", named=_named(highest, case.context), basis=basis)
+    odds = ""
     if is_record:
         if worth < n:
-            basis += f", worth {numbered(worth, 'independent one')} as neighbouring looks are alike"
+            basis = phrase(
+                "{basis}, worth {looks} as neighbouring looks are alike",
+                basis=basis,
+                looks=numbered(worth, "independent one"),
+            )
             more["independent"] = worth
-        more["by_chance"] = by_chance(case, 1.0 / (worth + 1), n=worth)
-        chance_words = f"; so many by chance: {more['by_chance']}"
-    sentence = f"{_comparison(value, threshold, case.context, alike=alike)} ({basis}){chance_words}."
+        odds = more["by_chance"] = by_chance(case, 1.0 / (worth + 1), n=worth)
+    told = phrase(
+        "{comparison} ({basis})",
+        comparison=_comparison(value, threshold, case.context, alike=alike),
+        basis=basis,
+    )
+    sentence = told_by_chance(told, phrase("so many"), odds) if odds else phrase("{told}.", told=told)
     # It has no share of the promise, so that by itself it never fires.
     finding = RuleFinding(case.p, "high", threshold, sentence, chance=0.0, more=more, n=worth)
     return verdict_of_finding(case, finding)
@@ -173,16 +193,23 @@ def _most(look: Observation) -> float:
 
 
 def _comparison(value: float, threshold: float, context: RuleContext, *, alike: bool = False) -> str:
-    comparison = "about as many as" if alike else "more than" if value > threshold else "not more than"
-    return (
-        f"{digits(value)} {context.metric.many}: {comparison} the highest known before, {digits(threshold)}"
-    )
+    parts = {"value": digits(value), "many": context.metric.many, "threshold": digits(threshold)}
+    if alike:
+        return phrase("{value} {many}: about as many as the highest known before, {threshold}", **parts)
+    if value > threshold:
+        return phrase("{value} {many}: more than the highest known before, {threshold}", **parts)
+    return phrase("{value} {many}: not more than the highest known before, {threshold}", **parts)
 
 
 def _named(highest: Observation, context: RuleContext) -> str:
-    source = f", {highest.publisher}" if highest.publisher else ""
+    source = phrase(", {publisher}", publisher=highest.publisher) if highest.publisher else ""
     count = count_words(certain_count(highest), highest.qualifier)
-    return f"{count} on {site_day(highest.period_start, context)}{source}"
+    return phrase(
+        "{count} on {day}{source}",
+        count=count,
+        day=site_day(highest.period_start, context),
+        source=source,
+    )
 
 
 def _previous(highest: Observation) -> dict[str, object]:

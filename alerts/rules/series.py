@@ -9,6 +9,7 @@ from alerts.baselines.model import Series, clean_looks, merge_near_looks
 from alerts.baselines.special import FloatArray
 from alerts.metrics import metric_named
 from db.records import HOUR_S, Observation
+from db.said import numeral, phrase
 
 DAY_S = 86_400.0
 _DAYS_A_WEEK = 7
@@ -41,10 +42,15 @@ def look_fault(look: Observation) -> str:
     metric = metric_named(look.series.metric)
     for count in (look.value, look.low):
         if count is not None and not 0 <= count <= metric.most:
-            return f"a {'count' if metric.counted else 'value'} of {count:g}"
+            number = numeral(f"{count:g}")
+            return (
+                phrase("a count of {number}", number=number)
+                if metric.counted
+                else phrase("a value of {number}", number=number)
+            )
     for share in (look.exposure, look.detectability):
         if share is not None and not 0 <= share <= 1:
-            return f"a share of {share:g} observed"
+            return phrase("a share of {share} observed", share=numeral(f"{share:g}"))
     return ""
 
 

@@ -8,6 +8,7 @@ from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.series import certain_count
 from alerts.words import count_words, digits, numbered
 from db.records import Observation
+from db.said import phrase, phrase_n
 
 
 class SeveralRule:
@@ -28,23 +29,37 @@ class SeveralRule:
         came, wanted = certain_count(look), float(params["at_least"])
         details: dict[str, object] = {"threshold": wanted - 1, "n": len(history.looks)}
         if came < wanted:
-            reason = f"{count_words(came, metric=context.metric.name)}; {digits(wanted)} on one day {'is' if wanted == 1 else 'are'} unusual."
+            reason = phrase(
+                "{count}; {unusual}.",
+                count=count_words(came, metric=context.metric.name),
+                unusual=phrase_n("{n} on one day is unusual", "{n} on one day are unusual", wanted),
+            )
             return Verdict(self.name, "evaluated", exceeded=False, reason=reason, details=details)
         missing = params["min_observed_days"] - history.observed_days
         if missing > 0:
             lacking = math.ceil(missing)
-            reason = (
-                f"Too little history: everybody is new here. {numbered(lacking, 'more observed day')} "
-                f"{'is' if lacking == 1 else 'are'} needed."
+            reason = phrase_n(
+                "Too little history: everybody is new here. {n} more observed day is needed.",
+                "Too little history: everybody is new here. {n} more observed days are needed.",
+                lacking,
             )
             return Verdict(self.name, "cannot_tell", exceeded=False, reason=reason, details=details)
         most = max(history.looks, key=certain_count, default=None)
         before = (
-            "none came so before"
+            phrase("none came so before")
             if most is None or certain_count(most) < 1
             else (
-                f"the most before was {digits(certain_count(most))}, on {site_day(most.period_start, context)}"
+                phrase(
+                    "the most before was {count}, on {day}",
+                    count=digits(certain_count(most)),
+                    day=site_day(most.period_start, context),
+                )
             )
         )
-        reason = f"{count_words(came, metric=context.metric.name)} on one day; {before}, in {numbered(round(history.observed_days), 'observed day')}."
+        reason = phrase(
+            "{count} on one day; {before}, in {days}.",
+            count=count_words(came, metric=context.metric.name),
+            before=before,
+            days=numbered(round(history.observed_days), "observed day"),
+        )
         return Verdict(self.name, "evaluated", exceeded=True, reason=reason, details=details)

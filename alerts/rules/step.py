@@ -8,6 +8,7 @@ import numpy as np
 
 from alerts.baselines.engine import Remembered
 from alerts.baselines.step import Step, change_day
+from alerts.odds import told_by_chance
 from alerts.rules import site_day
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.engine_input import step_memory_record
@@ -23,6 +24,7 @@ from alerts.rules.figures import (
 )
 from alerts.words import numbered, rounded_number, times_words
 from db.records import Observation
+from db.said import chained, phrase, phrase_n
 
 
 class StepRule:
@@ -54,9 +56,12 @@ def _since_last_step(refused: Verdict, n: int) -> Verdict:
     known = refused.details.get("n", 0)
     if refused.status != "cannot_tell" or n >= known:
         return refused
-    reason = (
-        f"Learning anew after a step: {n} of {numbered(known, 'usable earlier look')} {'lies' if n == 1 else 'lie'} behind it, "
-        f"needs {refused.details['missing']} more."
+    reason = phrase(
+        "Learning anew after a step: {behind} behind it, needs {missing} more.",
+        behind=phrase_n(
+            "{n} of {looks} lies", "{n} of {looks} lie", n, looks=numbered(known, "usable earlier look")
+        ),
+        missing=refused.details["missing"],
     )
     return replace(refused, reason=reason, details={**refused.details, "n": n})
 
@@ -67,14 +72,19 @@ def _finding(case: Case, found: Step) -> RuleFinding:
     side: FiredSide = "low" if ratio < 1 else "high"
     began = float(change_day(case.series.looks, case.series.days, found.looks_ago)[0])
     if np.isnan(began) or not np.isfinite(ratio):
-        sentence = f"No change of rate, from {history_words(case)}."
+        sentence = phrase("No change of rate, from {history}.", history=history_words(case))
         return RuleFinding(1.0, "high", float(case.series.looks.today[0]), sentence)
     at = case.look.period_start + timedelta(days=began)
     odds = by_chance(case, p, n=int(found.n[0]))
-    sentence = (
-        f"About {times_words(ratio)} the usual rate since {site_day(at, case.context)} ({numbered(looks, 'usable look')}; usual "
-        f"{rounded_number(before)} a look), from {history_words(case)}; so clear a change by chance: {odds}."
+    told = phrase(
+        "About {much} the usual rate since {day} ({looks}; usual {before} a look), from {history}",
+        much=times_words(ratio),
+        day=site_day(at, case.context),
+        looks=numbered(looks, "usable look"),
+        before=rounded_number(before),
+        history=history_words(case),
     )
+    sentence = told_by_chance(told, phrase("so clear a change"), odds)
     exposure = case.series.looks.today_exposure[0]
     expected = before * (1.0 if np.isnan(exposure) else float(exposure))
     more = {
@@ -85,5 +95,5 @@ def _finding(case: Case, found: Step) -> RuleFinding:
     }
     threshold = np.floor(expected) if side == "high" else np.ceil(expected)
     if found.seasonal[0]:
-        sentence += " So it was in the same season a year before."
+        sentence = chained(" ", [sentence, phrase("So it was in the same season a year before.")])
     return RuleFinding(p, side, float(threshold), sentence, expected, more=more, n=int(found.n[0]))

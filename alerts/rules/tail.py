@@ -2,6 +2,7 @@
 
 import math
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from alerts.baselines.special import FloatArray
 from alerts.baselines.tail_measured import UsualMeasure
 from alerts.baselines.usual import UsualCount
 from alerts.metrics.declaration import unit_words
+from alerts.odds import told_by_chance
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.figures import (
     Case,
@@ -25,6 +27,7 @@ from alerts.rules.figures import (
 )
 from alerts.words import count_words, digits, rounded_number
 from db.records import Observation
+from db.said import percent, phrase, phrase_as
 
 
 class TailRule:
@@ -56,17 +59,24 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
     low, high = (float(each[0]) for each in what.band())
     bound = what.most_ordinary(alpha) if side == "high" else what.least_ordinary(alpha) - 1.0
     count = rounded_number(float(case.series.looks.today[0]))
-    many = "so many" if side == "high" else "so few"
     together = _together(found, case) if side == "high" and p < 1 else ""
-    more: dict[str, float | str] = {
+    more: dict[str, Any] = {
         "score": score_of(float(found.spent[0])),
         "dispersion": round(float(found.tail.dispersion[0]), 3),
         "by_chance": by_chance(case, p),
     }
-    sentence = (
-        f"{count} {case.noun}; expected {rounded_number(expected)} (95 %: {digits(low)}–{digits(high)}) {at_exposure(case)}, from "
-        f"{history_words(case)}; {many}{together} by chance: {more['by_chance']}."
+    told = phrase(
+        "{count} {noun}; expected {expected} (95 %: {low}–{high}) {exposure}, from {history}",
+        count=count,
+        noun=case.noun,
+        expected=rounded_number(expected),
+        low=digits(low),
+        high=digits(high),
+        exposure=at_exposure(case),
+        history=history_words(case),
     )
+    many = phrase("so few") if side == "low" else together or phrase("so many")
+    sentence = told_by_chance(told, many, more["by_chance"])
     size = float(what.of_today()[1][0]) if isinstance(what, UsualCount) else np.inf
     if np.isfinite(size):
         more["size"] = size
@@ -80,30 +90,41 @@ def _measured(
     value, p = float(case.series.looks.today[0]), case.p
     below = float(what.share_below[0])
     beside = (
-        f"more than in {_share(below)} of them"
+        phrase("more than in {share} of them", share=_share(below))
         if side == "high"
-        else f"less than in {_share(1 - below)} of them"
+        else phrase("less than in {share} of them", share=_share(1 - below))
     )
-    much = "so much" if side == "high" else "so little"
-    told = f"{count_words(value, case.look.qualifier, case.context.metric.name)} {at_exposure(case)}, beside {history_words(case)}: {beside}"
+    much = phrase("so much") if side == "high" else phrase("so little")
+    told = phrase(
+        "{count} {exposure}, beside {history}: {beside}",
+        count=count_words(value, case.look.qualifier, case.context.metric.name),
+        exposure=at_exposure(case),
+        history=history_words(case),
+        beside=beside,
+    )
     upto = float(what.chance_of(np.array([value]))[0])
-    more: dict[str, float | str] = {
+    more: dict[str, Any] = {
         "by_chance": by_chance(case, p if what.known[0] else float(what.present[0])),
         "share_below": round(below, 4),
         "pit": round(1.0 - upto, 6) if value > 0 else 0.0,
         "present": round(float(what.present[0]), 4),
     }
     if not what.known[0]:
-        sentence = f"{told}; anything at all by chance: {more['by_chance']}."
+        sentence = told_by_chance(told, phrase("anything at all"), more["by_chance"])
         return RuleFinding(p, side, 0.0, sentence, chance=chance, more=more)
     expected = float(what.expected()[0])
     low, high = (float(each[0]) for each in what.band())
     bound = what.most_ordinary(alpha) if side == "high" else what.least_ordinary(alpha)
     unit = unit_words(case.context.metric.unit)
-    sentence = (
-        f"{told}; usual are {digits(_rounded(low))} to {digits(_rounded(high))} {unit} (95 %), half the looks show at most "
-        f"{digits(_rounded(expected))}; {much} by chance: {more['by_chance']}."
+    told = phrase(
+        "{told}; usual are {low} to {high} {unit} (95 %), half the looks show at most {expected}",
+        told=told,
+        low=digits(_rounded(low)),
+        high=digits(_rounded(high)),
+        unit=unit,
+        expected=digits(_rounded(expected)),
     )
+    sentence = told_by_chance(told, much, more["by_chance"])
     return RuleFinding(
         p,
         side,
@@ -118,7 +139,7 @@ def _measured(
 
 def _share(of_them: float) -> str:
     """A share that does not call most of them all."""
-    return "all" if of_them >= 1 else f"{math.floor(of_them * 100):.0f}%"
+    return phrase_as("share of looks", "all") if of_them >= 1 else percent(math.floor(of_them * 100) / 100)
 
 
 def _rounded(value: float) -> float:
@@ -129,5 +150,6 @@ def _rounded(value: float) -> float:
 def _together(found: TwoSided, case: Case) -> str:
     if float(found.tail.bet[0]) <= 1.0:
         return ""
-    days = "days" if case.series.daily else "looks"
-    return f", the newest {days} taken together,"
+    if case.series.daily:
+        return phrase("so many, the newest days taken together,")
+    return phrase("so many, the newest looks taken together,")

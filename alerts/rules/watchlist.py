@@ -6,6 +6,7 @@ from alerts.rules import seen_before, site_day, unjudgeable
 from alerts.rules.contract import LookHistory, Params, RuleContext, Verdict
 from alerts.rules.series import certain_count
 from db.records import Observation
+from db.said import phrase, phrase_n
 
 
 class WatchlistRule:
@@ -21,19 +22,25 @@ class WatchlistRule:
         if refused:
             return refused
         if look.series.subject not in context.watchlist:
-            return Verdict(self.name, "evaluated", exceeded=False, reason="Not on the watch list.")
+            return Verdict(self.name, "evaluated", exceeded=False, reason=phrase("Not on the watch list."))
         if certain_count(look) <= 0:
-            return Verdict(self.name, "evaluated", exceeded=False, reason="On the watch list, but not there.")
+            return Verdict(
+                self.name, "evaluated", exceeded=False, reason=phrase("On the watch list, but not there.")
+            )
         earlier = seen_before(history)
         if earlier:
-            times = "once" if len(earlier) == 1 else f"at {len(earlier)} looks"
-            past = f"seen here {times} before, last on {site_day(earlier[-1].period_start, context)}"
+            past = phrase_n(
+                "seen here once before, last on {day}",
+                "seen here at {n} looks before, last on {day}",
+                len(earlier),
+                day=site_day(earlier[-1].period_start, context),
+            )
         else:
-            past = "no history of it here"
+            past = phrase("no history of it here")
         return Verdict(
             self.name,
             "evaluated",
             exceeded=True,
-            reason=f"On the watch list; {past}.",
+            reason=phrase("On the watch list; {past}.", past=past),
             details={"threshold": 0.0, "n": len(earlier)},
         )

@@ -7,6 +7,8 @@ name is stored with every row, and goes wherever the row goes.
 from collections.abc import Iterable
 from typing import Literal
 
+from db.said import phrase
+
 Provenance = Literal["recorded", "reconstructed", "invented"]
 MADE: tuple[Provenance, ...] = ("invented", "reconstructed")
 """What nobody recorded; what is further from the truth comes first."""
@@ -34,7 +36,7 @@ def made_words(names: Iterable[str]) -> str:
     """The sentence about data that nobody recorded; '' where all of them were recorded."""
     match made_of(names):
         case "invented":
-            return "This rests on data that were invented for a scenario, and is no record."
+            return phrase("This rests on data that were invented for a scenario, and is no record.")
         case "reconstructed":
-            return "This rests on data that were reconstructed for a scenario, and is no record."
+            return phrase("This rests on data that were reconstructed for a scenario, and is no record.")
     return ""

@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 
 from db.schema.base import metadata, series_columns
-from db.schema.types import Json, UtcDateTime
+from db.schema.types import Json, ToldJson, UtcDateTime
 
 evaluation = Table(
     "evaluation",
@@ -26,7 +26,7 @@ evaluation = Table(
     Column("rule", Text, primary_key=True),
     Column("status", Text, nullable=False),
     Column("exceeded", Boolean, nullable=False),
-    Column("details", Json, nullable=False),
+    Column("details", ToldJson, nullable=False),
     Column("as_of", UtcDateTime, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
     CheckConstraint(
@@ -67,10 +67,10 @@ alert = Table(
     Column("last_look_at", UtcDateTime, nullable=False),
     Column("value", Float),
     Column("peak", Float),
-    Column("baseline", Json, nullable=False),
+    Column("baseline", ToldJson, nullable=False),
     Column("headline", Text, nullable=False),
     Column("confidence", Text, nullable=False, server_default=""),
-    Column("details", Json, nullable=False),
+    Column("details", ToldJson, nullable=False),
     Column("incident_id", Text, nullable=False),
     Column("acknowledged_at", UtcDateTime),
     Column("acknowledged_by", Text, nullable=False, server_default=""),
@@ -112,7 +112,7 @@ shared_cause = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("headline", Text, nullable=False),
     Column("alert_ids", Json, nullable=False),
-    Column("details", Json, nullable=False),
+    Column("details", ToldJson, nullable=False),
     CheckConstraint("side in ('high', 'low')", name="side"),
 )
 
@@ -141,7 +141,7 @@ alert_event = Table(
     Column("revision", Integer),
     Column("visit_id", Text),
     Column("visit_version", Integer),
-    Column("details", Json, nullable=False),
+    Column("details", ToldJson, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
     ForeignKeyConstraint(["alert_id"], ["alert.id"]),
     CheckConstraint(

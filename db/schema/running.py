@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 
 from db.schema.base import metadata
-from db.schema.types import BigId, Json, UtcDateTime
+from db.schema.types import BigId, Json, ToldJson, UtcDateTime
 
 delivery = Table(
     "delivery",
@@ -34,7 +34,7 @@ delivery = Table(
     Column("not_before", UtcDateTime, nullable=False),
     Column("last_error", Text),
     Column("provider_ref", Text),
-    Column("payload", Json, nullable=False),
+    Column("payload", ToldJson, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("pressing", Boolean, nullable=False, server_default=false()),

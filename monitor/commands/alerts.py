@@ -368,7 +368,7 @@ def try_channels(
 
     with opened(prepared=False) as app:
         names = _channels(app, channel)
-        results = send_test({name: app.channels[name] for name in names}, utc_now())
+        results = send_test({name: app.channels[name] for name in names}, utc_now(), app.routing)
     if as_json:
         print_json({"items": [each._asdict() for each in results]})
     else:

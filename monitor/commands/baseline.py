@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alerts.odds import times_a_year, without_odds
-from alerts.words import capital, digits, numbered, placed_words, rounded_number, units
+from alerts.rules.figures import needs_words
+from alerts.words import capital, digits, numbered, placed_words, rounded_number
 from monitor.commands import JsonFlag, opened, print_json, print_table, say, say_data
 from monitor.config.clock import utc_now
 from monitor.errors import InputError, WorkFailed
@@ -183,7 +184,7 @@ def _row(each: "RuleNow") -> tuple[str, ...]:
     figures = each.figures
     if not each.judges:
         what = figures.get("missing_what", "looks")
-        lacks = f"needs {each.missing} more {units(each.missing, what)}" if each.missing else "not here"
+        lacks = needs_words(each.missing, what) if each.missing else "not here"
         return (each.rule, lacks, "", "", "", str(figures.get("n", "")), "", "")
     bound = figures.get("threshold") if each.rule in _COUNTING else None
     return (

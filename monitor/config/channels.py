@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from alerts.routing import EVERY_DAY, ChannelPolicy, Matcher, Route
+from alerts.speech import ENGLISH_NAME, language_names
 from monitor.config.values import http_url
 
 _SHORTEST_SECRET = 16
@@ -60,6 +61,14 @@ class TellingSettings(StrictModel):
     daily_at: str | None = None
     one_by_one: bool = True
     notices: bool = True
+    language: str = ENGLISH_NAME
+
+    @field_validator("language")
+    @classmethod
+    def _spoken(cls, value: str) -> str:
+        if value not in language_names():
+            raise ValueError(f"must be one of {', '.join(language_names())}")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -113,6 +122,7 @@ class TellingSettings(StrictModel):
             daily_at=time_of_day(self.daily_at) if self.daily_at else None,
             one_by_one=self.one_by_one,
             notices=self.notices,
+            language=self.language,
         )
 
 

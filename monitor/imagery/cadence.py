@@ -14,6 +14,7 @@ import numpy as np
 
 from alerts.words import duration, utc
 from db.records import Observation, Scene
+from db.said import chained, percent, phrase, spaced
 from monitor.imagery.looks import RADAR_SENSORS
 from monitor.imagery.next_pass import SeenPass, next_pass_sentence, next_passes, seen_passes
 from monitor.imagery.orbits import FlownPasses
@@ -58,7 +59,8 @@ class MissingPass:
     @property
     def words(self) -> str:
         """Whose pass it was, and when."""
-        return f"{utc(self.at)} by {self.platform}{f', {self.track}' if self.track else ''}"
+        by = chained(", ", [self.platform, self.track]) if self.track else self.platform
+        return phrase("{when} by {by}", when=utc(self.at), by=by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def cadence(
     seen, due = seen_passes(optical, now), next_passes(optical, now, flown)
     next_at, next_words = due[0].at if due else None, next_pass_sentence(due)
     if not seen:
-        words = "Cannot tell how passes go here: no usable scene of the last 60 days is known."
+        words = phrase("Cannot tell how passes go here: no usable scene of the last 60 days is known.")
         return Cadence("unknown", words, next_at=next_at, next_words=next_words)
     delay = listing_delay(optical)
     longest = (delay.longest if delay else UNLEARNT_DELAY) + every
@@ -130,7 +132,7 @@ def cadence(
     newest = found.look_of(found.last)
     return Cadence(
         state,
-        " ".join([*found.sentences(state), *_too_old({each.platform for each in seen}, flown, now)]),
+        spaced([*found.sentences(state), *_too_old({each.platform for each in seen}, flown, now)]),
         last_at=found.last.at,
         last_clear_at=max((each.at for each in seen if found.is_clear(each)), default=None),
         clear_share=newest.exposure if newest else None,
@@ -280,32 +282,63 @@ class _Found:
 
     def sentences(self, state: PassState) -> Iterator[str]:
         if state == "unasked":
-            when = f"since {utc(self.asked_at)}" if self.asked_at else "yet"
-            yield f"No catalogue has answered {when}, so nobody can tell whether a pass is missing."
+            yield (
+                phrase(
+                    "No catalogue has answered since {when}, so nobody can tell whether a pass is missing.",
+                    when=utc(self.asked_at),
+                )
+                if self.asked_at
+                else phrase("No catalogue has answered yet, so nobody can tell whether a pass is missing.")
+            )
         elif state == "overdue":
             first, others = self.late[0], len(self.late) - 1
-            several = f" and {others} more" if others else ""
-            yield f"Overdue: the pass of {first.words}{several}, should have been listed by {utc(first.listed_by)}."
+            which = first.words
+            if others:
+                which = phrase("{first} and {n} more", first=which, n=others)
+            yield phrase(
+                "Overdue: the pass of {which}, should have been listed by {when}.",
+                which=which,
+                when=utc(first.listed_by),
+            )
         elif state == "awaited":
             first = self.later[0]
-            yield f"Nothing new yet: the pass of {first.words}, need not be listed before {utc(first.listed_by)}."
+            yield phrase(
+                "Nothing new yet: the pass of {which}, need not be listed before {when}.",
+                which=first.words,
+                when=utc(first.listed_by),
+            )
         yield self._newest()
         if self.delay is not None:
-            yield (
-                f"Passes are listed {duration(self.delay.usual)} after they flew, 19 of 20 within "
-                f"{duration(self.delay.longest)} (of {self.delay.n})."
+            yield phrase(
+                "Passes are listed {usual} after they flew, 19 of 20 within {longest} (of {n}).",
+                usual=duration(self.delay.usual),
+                longest=duration(self.delay.longest),
+                n=self.delay.n,
             )
         if missing := sum(not each.look_key for each in self.told):
-            yield (
-                f"Of the {len(self.told)} passes due in the last 60 days {len(self.told) - missing} are listed: a catalogue "
-                "has gaps, and a pass that is not listed may have been there."
+            yield phrase(
+                "Of the {due} passes due in the last 60 days {listed} are listed: a catalogue has gaps, and a pass that is not "
+                "listed may have been there.",
+                due=len(self.told),
+                listed=len(self.told) - missing,
             )
 
     def _newest(self) -> str:
         look = self.look_of(self.last)
-        begins = f"The newest pass that is listed, {utc(self.last.at)} by {self.last.platform},"
+        parts = {"when": utc(self.last.at), "by": self.last.platform}
         if look is None or look.exposure is None:
-            return f"{begins} was not read yet."
-        tile = "" if look.exposure_parts.get("cloud_of") == "site" else ", by the cloud of its tile of 110 km"
-        hidden = "" if look.assessable else ": it was there, under cloud"
-        return f"{begins} showed {look.exposure:.0%} of the site clear{tile}{hidden}."
+            return phrase("The newest pass that is listed, {when} by {by}, was not read yet.", **parts)
+        parts["share"] = percent(look.exposure)
+        shown = (
+            phrase(
+                "The newest pass that is listed, {when} by {by}, showed {share} of the site clear", **parts
+            )
+            if look.exposure_parts.get("cloud_of") == "site"
+            else phrase(
+                "The newest pass that is listed, {when} by {by}, showed {share} of the site clear, by the cloud of its tile of 110 km",
+                **parts,
+            )
+        )
+        if look.assessable:
+            return phrase("{said}.", said=shown)
+        return phrase("{said}: it was there, under cloud.", said=shown)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from alerts.words import utc
 from db.records import Scene
+from db.said import chained, phrase
 from monitor.imagery.looks import PASS_EXPOSURE_GATE
 from monitor.imagery.orbits import FlownPasses
 
@@ -80,11 +81,16 @@ def next_passes(scenes: Iterable[Scene], now: datetime, flown: Sequence[FlownPas
 def next_pass_sentence(passes: Sequence[NextPass]) -> str:
     """Say in a sentence when the next pass is due, or that nobody can tell."""
     if not passes:
-        return (
-            f"Cannot tell yet when the next pass is due: no usable scene in the last {PASS_WINDOW.days} days."
+        return phrase(
+            "Cannot tell yet when the next pass is due: no usable scene in the last {days} days.",
+            days=PASS_WINDOW.days,
         )
     first = passes[0]
-    return f"The next pass is due about {utc(first.at)}, {first.basis}. Cloud may hide the site."
+    return phrase(
+        "The next pass is due about {when}, {basis}. Cloud may hide the site.",
+        when=utc(first.at),
+        basis=first.basis,
+    )
 
 
 def seen_passes(scenes: Iterable[Scene], now: datetime) -> list[SeenPass]:
@@ -112,9 +118,16 @@ def _repeat_days(platform: str) -> int | None:
 def _next(seen: SeenPass, now: datetime) -> NextPass:
     times = (now - seen.at) // seen.repeat + 1
     days = seen.repeat.days
-    after = f"{days} days" if times == 1 else f"{times * days} days ({times} times {days})"
-    by = f"{seen.platform}, {seen.track}" if seen.track else seen.platform
-    return NextPass(seen.platform, seen.at + times * seen.repeat, f"{after} after {utc(seen.at)} by {by}")
+    by = chained(", ", [seen.platform, seen.track]) if seen.track else seen.platform
+    parts = {"days": times * days, "when": utc(seen.at), "by": by}
+    basis = (
+        phrase("{days} days after {when} by {by}", **parts)
+        if times == 1
+        else phrase(
+            "{days} days ({times} times {repeat}) after {when} by {by}", times=times, repeat=days, **parts
+        )
+    )
+    return NextPass(seen.platform, seen.at + times * seen.repeat, basis)
 
 
 def _track(scene: Scene) -> str:

@@ -11,9 +11,10 @@ from shapely.geometry.base import BaseGeometry
 
 from alerts.attribution import Attributions, each_once, one_cell
 from alerts.metrics import metric_named
-from alerts.words import count_words, numbered
+from alerts.words import count_words
 from db.engine import Connection
 from db.records import SeriesKey
+from db.said import phrase, phrase_n
 from monitor.reports.asked import LookWords, World
 from monitor.reports.history import SiteHistory, read_histories
 from monitor.reports.tables import Table, point_of
@@ -126,21 +127,21 @@ def total_words(period: PeriodTotal) -> str:
 def watched_words(period: PeriodTotal) -> str:
     """How much of a period was seen, in words."""
     if period.watched is None:
-        said = "not stated"
+        said = phrase("not stated")
     elif not period.counted:
-        said = "not watched"
+        said = phrase("not watched")
     elif period.kind == "flow":
-        said = f"{_percent(period.watched)} of the time"
+        said = phrase("{share} % of the time", share=_percent(period.watched))
     else:
         # A share, and so right before any number of days.
-        said = " ".join((_percent(period.watched), "of the days"))
-    return f"{said}, running" if period.running else said
+        said = phrase("{share} % of the days", share=_percent(period.watched))
+    return phrase("{said}, running", said=said) if period.running else said
 
 
 def _percent(share: float) -> str:
     # What was seen a little is not nothing, and what was missed a little is not all.
     rounded = min(99, max(1, round(100 * share))) if 0 < share < 1 else round(100 * share)
-    return f"{rounded} %"
+    return f"{rounded}"
 
 
 def remarks(found: Iterable[SiteTotals]) -> list[str]:
@@ -149,16 +150,26 @@ def remarks(found: Iterable[SiteTotals]) -> list[str]:
     told = []
     if spanning := sum(each.counts.spanning for each in some):
         told.append(
-            f"{numbered(spanning, 'look')} {'is' if spanning == 1 else 'are'} longer than such a period and in none of them."
+            phrase_n(
+                "{n} look is longer than such a period and in none of them.",
+                "{n} looks are longer than such a period and in none of them.",
+                spanning,
+            )
         )
     if across := sum(each.counts.across for each in some):
         told.append(
-            f"{numbered(across, 'look')} {'lies' if across == 1 else 'lie'} across the border of two periods, as days of another "
-            f"clock do, and {'counts' if across == 1 else 'count'} where the greater part lies."
+            phrase_n(
+                "{n} look lies across the border of two periods, as days of another clock do, and counts where the greater part lies.",
+                "{n} looks lie across the border of two periods, as days of another clock do, and count where the greater part lies.",
+                across,
+            )
         )
     if left_out := sum(period.left_out for each in some for period in each.counts.periods):
         told.append(
-            f"{numbered(left_out, 'count')} {'lies' if left_out == 1 else 'lie'} within a longer one of the same series and "
-            f"{'is' if left_out == 1 else 'are'} not counted twice."
+            phrase_n(
+                "{n} count lies within a longer one of the same series and is not counted twice.",
+                "{n} counts lie within a longer one of the same series and are not counted twice.",
+                left_out,
+            )
         )
     return told

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alerts.watch import WatchSpec
+from db.said import phrase_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +49,18 @@ _PORT: WatchSpec = {
 KINDS = {
     kind.name: kind
     for kind in (
-        SiteKind("airport", "airport", _AIRFIELD),
-        SiteKind("airbase", "air base", _AIRFIELD),
-        SiteKind("railhead", "railhead", _RAIL),
-        SiteKind("rail_crossing", "rail crossing", _RAIL),
-        SiteKind("port", "port", _PORT),
-        SiteKind("naval_base", "naval base", _PORT),
-        SiteKind("factory", "factory", {**_AIRFIELD, "vehicles": _JUDGED, "railcars": _JUDGED}),
-        SiteKind("launch_site", "launch site", {"vehicles": _JUDGED, **_OPEN_GROUND}),
+        SiteKind("airport", phrase_as("kind", "airport"), _AIRFIELD),
+        SiteKind("airbase", phrase_as("kind", "air base"), _AIRFIELD),
+        SiteKind("railhead", phrase_as("kind", "railhead"), _RAIL),
+        SiteKind("rail_crossing", phrase_as("kind", "rail crossing"), _RAIL),
+        SiteKind("port", phrase_as("kind", "port"), _PORT),
+        SiteKind("naval_base", phrase_as("kind", "naval base"), _PORT),
+        SiteKind(
+            "factory", phrase_as("kind", "factory"), {**_AIRFIELD, "vehicles": _JUDGED, "railcars": _JUDGED}
+        ),
+        SiteKind("launch_site", phrase_as("kind", "launch site"), {"vehicles": _JUDGED, **_OPEN_GROUND}),
         # What landed at a named place is counted there; here only what landed somewhere in the region.
-        SiteKind("region", "region", {"arrivals": {"rules": {"watchlist": {}}}}),
+        SiteKind("region", phrase_as("kind", "region"), {"arrivals": {"rules": {"watchlist": {}}}}),
     )
 }
 """Every kind by name. A new kind is one entry here and one line in docs/sites.md."""

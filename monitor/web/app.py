@@ -20,6 +20,7 @@ from starlette.requests import HTTPConnection
 from db.ended_sessions import ended_sessions
 from db.engine import DataError, SQLAlchemyError, reading, writing
 from db.late import late_engine
+from db.said import phrase, spaced
 from db.scenario_mark import scenario_mark
 from db.tokens import is_use_due, note_token_use, token_in_force
 from db.versions import DatabaseVersion
@@ -226,74 +227,91 @@ def _fault(request: HTTPConnection, status: int, text: str) -> Response:
 
 def _not_public(request: HTTPConnection, web: WebContext) -> Response:
     """What anybody is told who asks for what only those see who watch here."""
-    text = "This is not public: it is for those who run this sitewatch. Public are the sites, their counts and the alerts."
+    text = phrase(
+        "This is not public: it is for those who run this sitewatch. Public are the sites, their counts and the alerts."
+    )
     if web.keys.api_token is not None:
-        text += " Log in with the token of this sitewatch to see it."
+        text = spaced([text, phrase("Log in with the token of this sitewatch to see it.")])
     if _asks_a_program(request):
         return _fault(request, HTTPStatus.FORBIDDEN, text)
     late: WebContext = request.app.state.late
     return late.renderer.page(
-        request, "problem.html", status=HTTPStatus.FORBIDDEN, title="Not public", text=text
+        request, "problem.html", status=HTTPStatus.FORBIDDEN, title=phrase("Not public"), text=text
     )
 
 
 def _handle_errors(site: FastAPI, web: WebContext) -> None:
-    def say(request: Request, status: int, text: str) -> Response:
+    def answer(request: Request, status: int, text: str) -> Response:
         if _asks_a_program(request):
             return _fault(request, status, text)
-        return web_of(request).renderer.problem(request, status, HTTPStatus(status).phrase, text)
+        title = HTTPStatus(status).phrase
+        return web_of(request).renderer.problem(request, status, _TITLES.get(title, title), text)
 
     @site.exception_handler(HTTPException)
     def on_http(request: Request, error: HTTPException) -> Response:
         plain = error.detail == HTTPStatus(error.status_code).phrase
         text = _PLAIN.get(error.status_code, error.detail) if plain else error.detail
-        response = say(request, error.status_code, text)
+        response = answer(request, error.status_code, text)
         response.headers.update(error.headers or {})
         return response
 
     @site.exception_handler(RequestValidationError)
     def on_invalid(request: Request, error: RequestValidationError) -> Response:
         faults = (f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
-        return say(
-            request, HTTPStatus.UNPROCESSABLE_ENTITY, f"The request cannot be answered. {'; '.join(faults)}."
+        return answer(
+            request,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            phrase("The request cannot be answered. {faults}.", faults="; ".join(faults)),
         )
 
     @site.exception_handler(InputError)
     def on_input(request: Request, error: InputError) -> Response:
-        return say(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
     @site.exception_handler(DataError)
     def on_value(request: Request, _error: DataError) -> Response:
         # PostgreSQL refuses what it could not hold, a NUL in a text among it: the question is at fault.
-        return say(
+        return answer(
             request,
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "The request cannot be answered: it asks for something that no database here can hold, such as the character "
-            "NUL (%00). Remove it from the address.",
+            phrase(
+                "The request cannot be answered: it asks for something that no database here can hold, such as the character "
+                "NUL (%00). Remove it from the address."
+            ),
         )
 
     @site.exception_handler(SQLAlchemyError)
     def on_database(request: Request, error: SQLAlchemyError) -> Response:
-        text = "The database cannot be read just now. “sitewatch doctor” says why; then load this page again."
+        text = phrase(
+            "The database cannot be read just now. “sitewatch doctor” says why; then load this page again."
+        )
         if note_database_error(web.app.settings, web.app.troubles, error, web.clock()):
             text = database_trouble(web.app.settings, web.app.troubles)
         else:
             _log.error("the page could not read the database", path=request.url.path, exc_info=error)
-        return say(request, HTTPStatus.SERVICE_UNAVAILABLE, text)
+        return answer(request, HTTPStatus.SERVICE_UNAVAILABLE, text)
 
     @site.exception_handler(Exception)
     def on_fault(request: Request, error: Exception) -> Response:
         _log.error("the page failed", path=request.url.path, exc_info=error)
-        text = (
+        text = phrase(
             "This is a fault in sitewatch, not in your settings. The log has the details; please report it."
         )
-        response = say(request, HTTPStatus.INTERNAL_SERVER_ERROR, text)
+        response = answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, text)
         # Such an answer does not pass the guard again.
         add_headers(response.headers, https=web.renderer.https)
         return response
 
 
 _PLAIN: dict[int, str] = {
-    HTTPStatus.NOT_FOUND: "There is nothing at this address. The first page is at /.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address cannot be used in this way.",
+    HTTPStatus.NOT_FOUND: phrase("There is nothing at this address. The first page is at /."),
+    HTTPStatus.METHOD_NOT_ALLOWED: phrase("This address cannot be used in this way."),
+}
+_TITLES: dict[str, str] = {
+    HTTPStatus.NOT_FOUND.phrase: phrase("Not Found"),
+    HTTPStatus.FORBIDDEN.phrase: phrase("Forbidden"),
+    HTTPStatus.METHOD_NOT_ALLOWED.phrase: phrase("Method Not Allowed"),
+    HTTPStatus.UNPROCESSABLE_ENTITY.phrase: phrase("Unprocessable Entity"),
+    HTTPStatus.INTERNAL_SERVER_ERROR.phrase: phrase("Internal Server Error"),
+    HTTPStatus.SERVICE_UNAVAILABLE.phrase: phrase("Service Unavailable"),
 }

@@ -104,7 +104,7 @@ class KeptPages:
     def _send(self, request: Request, page: KeptPage) -> Response:
         if not page.packed:
             return self.renderer.sent(request, page.html)
-        headers = {"ETag": page.tag, "Vary": "Accept-Encoding"}
+        headers = {"ETag": page.tag, "Vary": "Accept-Encoding, Accept-Language, Cookie"}
         if has_tag(request.headers.get("if-none-match", ""), page.tag):
             response = Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         elif "gzip" in request.headers.get("accept-encoding", ""):

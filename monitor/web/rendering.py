@@ -1,7 +1,7 @@
 """Turning views into HTML: templates with escaping that cannot be forgotten, and the pages for errors."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -9,14 +9,18 @@ from http import HTTPStatus
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
+from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, Response
 
 from alerts.channels.safe_text import clean_text, safe_url
+from alerts.delivery.messages import certainty_words
 from alerts.metrics import metric_named
+from alerts.speech import Speech, chosen_language, language_names, speech_of
 from alerts.words import (
     ago,
     capital,
@@ -27,8 +31,10 @@ from alerts.words import (
     listed,
     local_time,
     metric_words,
+    rule_words,
     utc,
 )
+from db.said import Said, chained, grouped, made_of_text, moment, numeral, percent, phrase_as
 from monitor.config.secrets import visible
 from monitor.web.files import Assets
 from monitor.web.security import CSRF_COOKIE, Clock, CookieKeys
@@ -36,6 +42,11 @@ from monitor.web.security import CSRF_COOKIE, Clock, CookieKeys
 _FORM_COOKIE_BYTES = 24
 FORM_MARK = f"form-token-{token_urlsafe(_FORM_COOKIE_BYTES)}"
 """Stands for the token of a reader; nobody can know it, so that no text of others is taken for it."""
+LANGUAGE_COOKIE = "sitewatch_language"
+LANGUAGE_QUERY = "language"
+SPEECH = "speech"
+"""How templates name the language that they are said in."""
+_A_YEAR_S = 365 * 86_400
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -43,6 +54,21 @@ def path_and_query(request: HTTPConnection) -> str:
     """The path and query of a request, to come back to."""
     query = request.url.query
     return f"{request.url.path}?{query}" if query else request.url.path
+
+
+def language_of(request: HTTPConnection) -> str:
+    """What a page is said in: what its address asks for, what was chosen before, or what the browser prefers."""
+    wishes = (request.query_params.get(LANGUAGE_QUERY, ""), request.cookies.get(LANGUAGE_COOKIE, ""))
+    return chosen_language(*wishes, request.headers.get("accept-language", ""))
+
+
+def language_choices(request: HTTPConnection) -> list[tuple[str, str, str]]:
+    """Each language with its own name, and the address of this page in it."""
+    others = [each for each in request.query_params.multi_items() if each[0] != LANGUAGE_QUERY]
+    return [
+        (name, speech_of(name).own_name, f"?{urlencode([*others, (LANGUAGE_QUERY, name)])}")
+        for name in language_names()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +95,13 @@ class Renderer:
 
     def html(self, request: HTTPConnection, template: str, **context: Any) -> str:
         """The same for any reader: where forms carry a token of the reader's own stands `FORM_MARK`."""
+        language = language_of(request)
+        speech = speech_of(language)
         return self.environment.get_template(template).render(
             {
+                SPEECH: speech,
+                "language": language,
+                "languages": language_choices(request),
                 "now": self.clock(),
                 "path": request.url.path,
                 "address": path_and_query(request),
@@ -93,7 +124,11 @@ class Renderer:
         return response
 
     def add_cookie(self, request: HTTPConnection, response: Response, cookie: str = "") -> None:
-        """Give a reader who has none the cookie that forms need; the public gets none."""
+        """Give a reader who has none the cookie that forms need; the public gets none. And note a language that was chosen."""
+        if (chosen := request.query_params.get(LANGUAGE_QUERY)) in language_names():
+            response.set_cookie(
+                LANGUAGE_COOKIE, chosen, max_age=_A_YEAR_S, httponly=True, samesite="lax", secure=self.https
+            )
         if CSRF_COOKIE not in request.cookies and self.late_by is None:
             value = cookie or token_urlsafe(_FORM_COOKIE_BYTES)
             response.set_cookie(CSRF_COOKIE, value, httponly=True, samesite="strict", secure=self.https)
@@ -113,13 +148,30 @@ def make_environment(assets: Assets) -> Environment:
         finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    # The messages are given with what stands in them, so that this is said in the same language.
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    environment.globals |= {"_": _gettext, "gettext": _gettext, "ngettext": _ngettext, "pgettext": _pgettext}
     environment.globals["assets"] = assets
     environment.filters |= {
         "utc": _time_tag,
         "ago": ago,
         "capital": capital,
         "listed": listed,
+        "joined": _joined,
+        "told": _told,
+        "unstopped": _unstopped,
+        "capital_tag": _capital_tag,
+        "day": _day,
+        "day_tag": _day_tag,
+        "number": grouped,
+        "numeral": numeral,
+        "percent": percent,
+        "rule": rule_words,
+        "certainty": certainty_words,
+        "delivery_state": _delivery_state,
         "lines": _lines,
         "whole_dates": _whole_dates,
         "verbatim": escape,
@@ -134,25 +186,116 @@ def make_environment(assets: Assets) -> Environment:
     return environment
 
 
-def _finalize(value: Any) -> Any:
+def _joined(parts: Iterable[str], between: str) -> str:
+    """Texts one after the other, each in the language of the page."""
+    return chained(between, list(parts))
+
+
+@pass_context
+def _told(context: Context, value: Any) -> Any:
+    """Data for a script, its texts in the language of the page."""
+    if isinstance(value, Said):
+        return _speech(context)(value)
+    if isinstance(value, Mapping):
+        return {name: _told(context, each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_told(context, each) for each in value]
+    return value
+
+
+def _unstopped(text: str) -> str:
+    """Text without the full stop at its end, in every language."""
+    return Said(text.rstrip("."), ["unstopped", made_of_text(text)])
+
+
+def _capital_tag(text: Markup) -> Markup:
+    """What begins with words of ours, with a capital letter."""
+    return Markup(capital(str(text)))  # noqa: S704 - it was escaped before
+
+
+def _day(at: datetime) -> str:
+    """A day as tables have it."""
+    return moment(f"{at:%Y-%m-%d}", at, "UTC", "short_day")
+
+
+@pass_context
+def _day_tag(context: Context, at: datetime) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), _speech(context)(_day(at)))
+
+
+def _delivery_state(state: str) -> str:
+    return _STATES.get(state, state.replace("_", " "))
+
+
+_STATES = {
+    "queued": phrase_as("messages", "queued"),
+    "sending": phrase_as("messages", "sending"),
+    "sent": phrase_as("messages", "sent"),
+    "dead": phrase_as("messages", "dead"),
+    "too_old": phrase_as("messages", "too old"),
+    "silenced": phrase_as("messages", "silenced"),
+    "unrouted": phrase_as("messages", "unrouted"),
+    "gathered": phrase_as("messages", "gathered"),
+    "bundled": phrase_as("messages", "bundled"),
+    "joined": phrase_as("messages", "joined"),
+}
+
+
+@pass_context
+def _finalize(context: Context, value: Any) -> Any:
     # Foreign text may hold marks that turn the reading direction or pose as lines of ours.
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return visible(_speech(context)(value))
 
 
-def _time_tag(at: datetime) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), utc(at))
+def _speech(context: Context) -> Speech:
+    speech: Speech = context[SPEECH]
+    return speech
 
 
-def _known_tag(at: datetime, zone: str) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), known_since(at, zone))
+def _printed(context: Context, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _finalize(context, each) for name, each in values.items()}
 
 
-def _whole_dates(text: str) -> Markup:
+@pass_context
+def _gettext(context: Context, message: str, **values: Any) -> Markup:
+    said = _speech(context).message(None, message)
+    return Markup(said) % _printed(context, values)  # noqa: S704 - our own words; the values are escaped
+
+
+@pass_context
+def _pgettext(context: Context, sense: str, message: str, **values: Any) -> Markup:
+    said = _speech(context).message(sense, message)
+    return Markup(said) % _printed(context, values)  # noqa: S704 - our own words; the values are escaped
+
+
+@pass_context
+def _ngettext(context: Context, one: str, many: str, number: float, **values: Any) -> Markup:
+    said = _speech(context).message_for(one, many, number)
+    shown = {**values, "num": grouped(number)} if values.get("num") == number else values
+    return Markup(said) % _printed(context, shown)  # noqa: S704 - our own words; the values are escaped
+
+
+@pass_context
+def _time_tag(context: Context, at: datetime) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), _speech(context)(utc(at)))
+
+
+@pass_context
+def _known_tag(context: Context, at: datetime, zone: str) -> Markup:
+    said = _speech(context)(known_since(at, zone))
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), said)
+
+
+@pass_context
+def _whole_dates(context: Context, text: str) -> Markup:
     """Text whose dates no line end divides."""
-    marked = _DATE.sub(r'<span class="whole">\g<0></span>', str(escape(visible(text))))
+    marked = _DATE.sub(r'<span class="whole">\g<0></span>', str(escape(visible(_speech(context)(text)))))
     return Markup(marked)  # noqa: S704 - escaped just now
 
 
-def _lines(text: str) -> Markup:
+@pass_context
+def _lines(context: Context, text: str) -> Markup:
     """Text with its own line ends, for `pre`."""
-    return Markup(escape(clean_text(text)))  # noqa: S704 - escaped just now
+    return Markup(escape(clean_text(_speech(context)(text))))  # noqa: S704 - escaped just now

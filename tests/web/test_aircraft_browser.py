@@ -1,23 +1,15 @@
 """The page of a watched aircraft in a real browser: its map, at a desk and on a phone, by keyboard, for everybody."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import Engine
 
-from tests.kit.browser_rig import AXE, DESKTOP, Served, reader, serving, started_for_tests
+from tests.kit.browser_rig import DESKTOP, Served, reader, serious, serving
 from tests.kit.web_rig import rig, tell_story
 from tests.web.test_flight_map import VIP, cite
 from tests.web.test_flight_map_browser import LAYERS
-from tests.web.test_page_browser import NARROWEST, WIDTH, serious
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started_for_tests() as opened:
-        yield opened
+from tests.web.test_page_browser import NARROWEST, WIDTH
 
 
 def test_the_page_of_an_aircraft_in_a_browser(
@@ -40,6 +32,5 @@ def test_the_page_of_an_aircraft_in_a_browser(
                     assert min(heard, gaps) > 0
                     assert ends >= 4
                     assert page.evaluate(WIDTH) <= size["width"]
-                    page.add_script_tag(path=AXE)
                     assert serious(page) == []
                     page.screenshot(path=tmp_path / f"aircraft-{name}.png", full_page=True)

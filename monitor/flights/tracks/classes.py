@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from db.said import phrase_as
 from monitor.flights.tracks.codes import is_icao, registry_states
 from monitor.flights.tracks.identity import Classes, ClassRule
 
@@ -46,7 +47,7 @@ def load_classes(*paths: Path) -> Classes:
             rules += made
             if path != CLASSES_FILE and len(str(entry.get("reason", "")).strip()) < LEAST_REASON:
                 unexplained += [(f"{path}, in rule {number}", rule) for rule in made if rule.singles]
-    labels = {name: str(entry.get("label", name)) for name, entry in named.items()}
+    labels = {name: phrase_as("class", str(entry.get("label", name))) for name, entry in named.items()}
     watched = frozenset(name for name, entry in named.items() if entry.get("watch"))
     for where, rule in unexplained:
         if rule.name in watched:

@@ -12,6 +12,7 @@ from alerts.judging.verdicts import KnownHistory
 from alerts.watch import SiteWatch
 from db.engine import Connection, reading
 from db.records import DeclaredBaseline
+from db.said import phrase
 from monitor.app import App
 from monitor.bootstrap import address_test, rule_defaults
 from monitor.imports import ImportClock, declared_of
@@ -39,8 +40,8 @@ from monitor.web.adding.request_load import RequestLoad, request_loads
 from monitor.web.adding.rule_forecast import MetricPlan, forecast_rules
 from monitor.web.views.plan import Plan, draw_plan
 
-_PASTED = "the outline"
-_FORM = "the form"
+_PASTED = phrase("the outline")
+_FORM = phrase("the form")
 # Where on the form a fault is mended, by the key in the file that it names.
 _FIELDS = {"name": "name", "kind": "kind", "timezone": "timezone", "id": "site_id", "code": "airport"} | {
     "place": "place",
@@ -162,8 +163,8 @@ def _drawing(wish: SiteForm) -> Drawing | None:
     """What a file or a text that was given holds, or None where a place is given in another way."""
     given = [bool(wish.airport), bool(wish.place), bool(wish.geojson) or wish.upload is not None]
     if sum(given) != 1:
-        problem = "it names several places" if any(given) else "it names no place at all"
-        mend = "Give one: an airport code, a place with a radius, a file or an outline"
+        problem = phrase("it names several places") if any(given) else phrase("it names no place at all")
+        mend = phrase("Give one: an airport code, a place with a radius, a file or an outline")
         raise SitesError(_FORM, [SitesFault(_FORM, "", problem, mend)])
     if wish.upload is not None:
         return read_drawing(*wish.upload)
@@ -178,14 +179,16 @@ def _new_sites(wish: SiteForm, drawing: Drawing | None) -> NewSites:
     if drawing is None:
         found = place_from_text(wish.place, told, radius_m)
         if found is None:
-            mend = "Write it as in 39.2241, 125.67 or 39°13'27\"N 125°40'12\"E, as MGRS, or give a link of a map service"
+            mend = phrase(
+                "Write it as in 39.2241, 125.67 or 39°13'27\"N 125°40'12\"E, as MGRS, or give a link of a map service"
+            )
             raise SitesError(_FORM, [SitesFault(_FORM, "place", "this is no place that is known here", mend)])
         return found
     # What was ticked before was said of another file.
     choice = Choice(() if wish.upload else wish.chosen, radius_m=radius_m)
     new = sites_in_drawing(wish.upload[0] if wish.upload else _PASTED, drawing, told, choice)
     if not new.features:
-        mend = "Give at least one feature with a shape"
+        mend = phrase("Give at least one feature with a shape")
         raise SitesError(_FORM, [SitesFault("the outline", "features", "it holds no feature", mend)])
     return new
 
@@ -196,7 +199,7 @@ def _radius_m(text: str) -> float | None:
     except ValueError:
         radius_m = math.nan
     if radius_m is not None and not math.isfinite(radius_m):
-        mend = "Write metres as a number, as in 800"
+        mend = phrase("Write metres as a number, as in 800")
         raise SitesError(_FORM, [SitesFault(_FORM, "radius", f"{printable_value(text)} is no number", mend)])
     return radius_m
 

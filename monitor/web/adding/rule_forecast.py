@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from alerts.judging.forecast import RuleNow, series_baseline, series_in
 from alerts.judging.verdicts import KnownHistory
 from alerts.rules.contract import Rule
+from alerts.rules.figures import needs_words
 from alerts.watch import SiteWatch
 from alerts.words import (
     capital,
@@ -16,10 +17,10 @@ from alerts.words import (
     named,
     rule_words,
     statement_words,
-    units,
     window_words,
 )
 from db.records import DeclaredBaseline, SeriesKey
+from db.said import phrase, phrase_n, spaced
 from monitor.flights.looks import COUNTED_METRICS
 from monitor.flights.visits import ADSB_PROCEDURE
 from monitor.web.views.rows import subject_words
@@ -92,16 +93,20 @@ def _together(said: Iterable[RuleForecast]) -> Iterator[RuleForecast]:
 
 def _looks_words(flight_feeds: Sequence[str]) -> str:
     if flight_feeds:
-        return f"one look a day, from {listed(flight_feeds)}"
-    return "looks come from imports only: no feed counts this here"
+        return phrase("one look a day, from {feeds}", feeds=listed(flight_feeds))
+    return phrase("looks come from imports only: no feed counts this here")
 
 
 def _declared(each: DeclaredBaseline, zone: str) -> str:
-    who = "" if not each.series.subject else f" ({subject_words(each.series.subject, {})})"
-    publisher = named(each.publisher)
-    return (
-        f"{capital(statement_words(each))}{who}, {window_words(each, zone)}, according to {publisher}"
-        f" ({looks_behind(each.n_looks)})"
+    said = capital(statement_words(each))
+    if each.series.subject:
+        said = phrase("{said} ({who})", said=said, who=subject_words(each.series.subject, {}))
+    return phrase(
+        "{said}, {when}, according to {publisher} ({looks})",
+        said=said,
+        when=window_words(each, zone),
+        publisher=named(each.publisher),
+        looks=looks_behind(each.n_looks),
     )
 
 
@@ -112,25 +117,31 @@ def _foretold(said: RuleNow, watch: SiteWatch, *, daily: bool) -> RuleForecast:
     if said.judges:
         threshold = said.figures.get("threshold")
         if isinstance(threshold, int | float) and threshold > 0:
-            return RuleForecast(name, True, f"tells above {digits(threshold)}.")
-        return RuleForecast(name, True, f"can tell. {said.reason}")
+            return RuleForecast(name, True, phrase("tells above {threshold}.", threshold=digits(threshold)))
+        return RuleForecast(name, True, spaced([phrase("can tell."), said.reason]))
     needs = _needs(said, daily=daily)
-    return RuleForecast(
-        name, False, f"cannot tell yet, {needs}." if needs else f"cannot tell yet. {said.reason}"
-    )
+    if needs:
+        return RuleForecast(name, False, phrase("cannot tell yet, {needs}.", needs=needs))
+    return RuleForecast(name, False, spaced([phrase("cannot tell yet."), said.reason]))
 
 
 def _watchlist_words(watch: SiteWatch) -> str:
     if not watch.watchlist:
-        return "says nothing as long as the watch list is empty."
-    return f"tells whenever one of these is seen: {listed([subject_words(each, {}) for each in watch.watchlist])}."
+        return phrase("says nothing as long as the watch list is empty.")
+    return phrase(
+        "tells whenever one of these is seen: {subjects}.",
+        subjects=listed([subject_words(each, {}) for each in watch.watchlist]),
+    )
 
 
 def _needs(said: RuleNow, *, daily: bool) -> str:
     if not said.missing:
         return ""
-    what = said.figures.get("missing_what", USABLE_LOOKS)
-    if what != USABLE_LOOKS:
-        return f"needs {said.missing} more {units(said.missing, what)}"
-    wait = f" (at least {said.missing} {units(said.missing, 'days')})" if daily else ""
-    return f"needs {said.missing} more {units(said.missing, 'looks')}{wait}"
+    if (what := said.figures.get("missing_what", USABLE_LOOKS)) != USABLE_LOOKS:
+        return needs_words(said.missing, what)
+    needs = needs_words(said.missing)
+    if not daily:
+        return needs
+    return phrase(
+        "{needs} ({days})", needs=needs, days=phrase_n("at least {n} day", "at least {n} days", said.missing)
+    )

@@ -13,6 +13,7 @@ from db.flights import visits_by_id
 from db.observations import LookId
 from db.pages import VisitMark, looks_by_id, newest_looks, visit_marks
 from db.records import LookFilter, VisitFilter
+from db.said import phrase
 from db.sites import site_names
 from monitor.app import App
 from monitor.errors import InputError
@@ -29,21 +30,21 @@ MOST_VISITS, MOST_LOOKS, MOST_TOTALS = 10_000, 5_000, 1_000
 """So many are counted and ordered at most, the newest; beyond them it is said."""
 _NEWEST_FIRST = "-when"
 _VISIT_COLUMNS = {
-    "Began": "when",
-    "Site": "site",
-    "Aircraft": "aircraft",
-    "State": "state",
-    "Confidence": "confidence",
-    "Counted as": "",
+    phrase("Began"): "when",
+    phrase("Site"): "site",
+    phrase("Aircraft"): "aircraft",
+    phrase("State"): "state",
+    phrase("Confidence"): "confidence",
+    phrase("Counted as"): "",
 }
 _LOOK_COLUMNS = {
-    "When": "when",
-    "Site": "site",
-    "What": "metric",
-    "Which": "subject",
-    "Count": "",
-    "Watched": "",
-    "According to": "",
+    phrase("When"): "when",
+    phrase("Site"): "site",
+    phrase("What"): "metric",
+    phrase("Which"): "subject",
+    phrase("Count"): "",
+    phrase("Watched"): "",
+    phrase("According to"): "",
 }
 
 
@@ -177,15 +178,15 @@ def _visit_facets(
 ) -> tuple[Facet, ...]:
     kinds = [subject for each in marks for subject in each.subjects]
     return _kept(
-        spot.facet("site", "Site", (each.site_id for each in marks), _named(names)),
-        spot.facet("type", "Type", (each.type_code for each in marks if each.type_code)),
+        spot.facet("site", phrase("Site"), (each.site_id for each in marks), _named(names)),
+        spot.facet("type", phrase("Type"), (each.type_code for each in marks if each.type_code)),
         *_kind_facets(spot, kinds, app),
-        spot.facet("status", "State", (each.state for each in marks), lambda state: STATES.get(state, state)  # type: ignore[call-overload]
+        spot.facet("status", phrase("State"), (each.state for each in marks), lambda state: STATES.get(state, state)  # type: ignore[call-overload]
         ),
         spot.facet("confidence",
-            "Confidence",
+            phrase("Confidence"),
             (str(least) for each in marks for least in range(2, each.confidence + 1)),
-            lambda least: "4 of 4" if least == "4" else f"at least {least} of 4",
+            lambda least: phrase("4 of 4") if least == "4" else phrase("at least {n} of 4", n=least),
         ),
     )  # fmt: skip
 
@@ -195,9 +196,9 @@ def _kind_facets(spot: AskedPage, kinds: Sequence[str], app: App) -> tuple[Facet
         return [each.removeprefix(prefix) for each in kinds if each.startswith(prefix)]
 
     return (
-        spot.facet("class", "Class", of("class:"), lambda name: capital(app.classes.labels.get(name, name))
+        spot.facet("class", phrase("Class"), of("class:"), lambda name: capital(app.classes.labels.get(name, name))
         ),
-        spot.facet("operator", "Operator", of("operator:")),
+        spot.facet("operator", phrase("Operator"), of("operator:")),
     )  # fmt: skip
 
 
@@ -270,14 +271,14 @@ def _look_facets(
     kinds = [key.subject for key, _, _ in ids]
     chosen = {"type", "class", "operator", "subject"} & spot.asked.keys()
     found = [
-        spot.facet("site", "Site", (key.site_id for key, _, _ in ids), _named(names)),
-        spot.facet("metric", "What", (key.metric for key, _, _ in ids), _metric),
+        spot.facet("site", phrase("Site"), (key.site_id for key, _, _ in ids), _named(names)),
+        spot.facet("metric", phrase("What"), (key.metric for key, _, _ in ids), _metric),
     ]
     # A count has one subject: a second one would find nothing.
     if not chosen or "subject" in chosen:
-        found.append(spot.facet("subject", "Which", kinds, lambda one: subject_words(one, names)))
+        found.append(spot.facet("subject", phrase("Which"), kinds, lambda one: subject_words(one, names)))
     elif "type" in chosen:
-        found.append(spot.facet("type", "Type", ()))
+        found.append(spot.facet("type", phrase("Type"), ()))
     else:
         found += _kind_facets(spot, (), app)
     return _kept(*found)
@@ -288,7 +289,7 @@ def _metric(name: str) -> str:
 
 
 def _what(metric: str, area: str) -> str:
-    return f"{_metric(metric)} ({area})" if area else _metric(metric)
+    return phrase("{metric} ({area})", metric=_metric(metric), area=area) if area else _metric(metric)
 
 
 def totals_answer(connection: Connection, found: Sequence[SiteTotals], asked: Asked) -> FoundPage:
@@ -298,12 +299,22 @@ def totals_answer(connection: Connection, found: Sequence[SiteTotals], asked: As
     rows = [row for each in found for row in _total_rows(each, names)]
     cut, shown = len(rows) > MOST_TOTALS, rows[:MOST_TOTALS]
     titles = dict.fromkeys(
-        ("Period", "Site", "What", "Which", "Count", "Watched", "Counts of looks", "How seen"), ""
+        (
+            phrase("Period"),
+            phrase("Site"),
+            phrase("What"),
+            phrase("Which"),
+            phrase("Count"),
+            phrase("Watched"),
+            phrase("Counts of looks"),
+            phrase("How seen"),
+        ),
+        "",
     )
     series = [period.series for each in found for period in each.counts.periods]
     facets = _kept(
-        spot.facet("site", "Site", (each.site_id for each in series), _named(names)),
-        spot.facet("metric", "What", (each.metric for each in series), _metric),
+        spot.facet("site", phrase("Site"), (each.site_id for each in series), _named(names)),
+        spot.facet("metric", phrase("What"), (each.metric for each in series), _metric),
     )
     return FoundPage(
         rows=shown,
@@ -330,7 +341,7 @@ def _total_rows(found: SiteTotals, names: Mapping[str, str]) -> list[FoundTotal]
             total_words(each),
             each.value is None,
             watched_words(each),
-            f"{each.counted} of {each.looks}",
+            phrase("{n} of {all}", n=each.counted, all=each.looks),
             each.series.procedure,
         )
         for each in sorted(

@@ -174,13 +174,14 @@ function axis(extra) {
 }
 
 const DAY_S = 86_400;
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTH = new Intl.DateTimeFormat(document.documentElement.lang || "en", { month: "short", timeZone: "UTC" });
 
 /** Dates that read the same in every country, in UTC; no finer than the distance between two of them. */
 function dates(_chart, splits, _axis, _space, increment) {
   return splits.map((seconds, place) => {
-    const [year, month, day, time] = new Date(seconds * 1000).toISOString().split(/[-T]/);
-    const name = MONTHS[Number(month) - 1];
+    const at = new Date(seconds * 1000);
+    const [year, , day, time] = at.toISOString().split(/[-T]/);
+    const name = MONTH.format(at);
     if (increment >= 360 * DAY_S) return year;
     if (increment >= 27 * DAY_S) return `${name} ${year}`;
     const date = `${Number(day)} ${name}${place ? "" : ` ${year}`}`;
@@ -188,15 +189,15 @@ function dates(_chart, splits, _axis, _space, increment) {
   });
 }
 
-function describe(tip, look) {
+function describe(tip, look, hint) {
   tip.replaceChildren();
   if (!look) {
-    tip.textContent = "Point at a mark, or use the table below, to see where a count comes from.";
+    tip.textContent = hint;
     return;
   }
   const count = document.createElement("strong");
   count.textContent = look.count;
-  tip.append(`${look.when}: `, count, `, ${look.source}. Observed: ${look.exposure}.`);
+  tip.append(`${look.when}: `, count, look.rest);
 }
 
 function draw(host) {
@@ -206,7 +207,7 @@ function draw(host) {
   host.hidden = false;
   const tip = document.createElement("p");
   tip.className = "chart-tip";
-  describe(tip);
+  describe(tip, undefined, host.dataset.hint);
   const full = whole(data);
   const chart = new uPlot(
     {
@@ -238,7 +239,7 @@ function draw(host) {
             host.dataset.drawn = String(counts.length);
           },
         ],
-        setCursor: [(each) => describe(tip, counts[each.cursor.idx])],
+        setCursor: [(each) => describe(tip, counts[each.cursor.idx], host.dataset.hint)],
         setScale: [
           (each, name) => {
             if (name !== "x" || each.status !== 1) return;

@@ -286,7 +286,11 @@ function start(host) {
     container: host,
     style: style(host, data),
     attributionControl: false,
-    locale: { "Map.Title": host.dataset.title }, // the canvas is a region of its own
+    locale: {
+      "Map.Title": host.dataset.title, // the canvas is a region of its own
+      "NavigationControl.ZoomIn": host.dataset.zoomIn,
+      "NavigationControl.ZoomOut": host.dataset.zoomOut,
+    },
     cooperativeGestures: matchMedia("(pointer: coarse)").matches,
     dragRotate: false,
     pitchWithRotate: false,

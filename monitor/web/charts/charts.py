@@ -14,6 +14,7 @@ from alerts.words import (
     window_words,
 )
 from db.records import DeclaredBaseline, Observation
+from db.said import phrase
 from monitor.web.charts.marks import (
     BOTTOM_PX,
     Block,
@@ -78,9 +79,12 @@ def _top(values: Sequence[float], declared: Iterable[DeclaredBaseline]) -> float
 
 def _baselines(given: ChartInput, span: Span, y: Scale, floor: float) -> Iterator[Block]:
     for each in given.declared:
-        title = (
-            f"{statement_words(each)}, {window_words(each, given.zone)}, according to "
-            f"{named(each.publisher)} ({looks_behind(each.n_looks)})"
+        title = phrase(
+            "{said}, {when}, according to {publisher} ({looks})",
+            said=statement_words(each),
+            when=window_words(each, given.zone),
+            publisher=named(each.publisher),
+            looks=looks_behind(each.n_looks),
         )
         left, right = span.x(each.window_start), span.x(each.window_end)
         width = round(max(0.6, right - left), 2)
@@ -100,8 +104,12 @@ def _usual(given: ChartInput, span: Span, y: Scale) -> Iterator[Block]:
             left,
             round(max(0.4, right - left), 2),
             "usual",
-            f"{look_period(each.look, given.zone)}: usually {interval_words(each.low, each.high)}, "
-            f"{rounded_number(each.expected)} expected",
+            phrase(
+                "{when}: usually {interval}, {expected} expected",
+                when=look_period(each.look, given.zone),
+                interval=interval_words(each.low, each.high),
+                expected=rounded_number(each.expected),
+            ),
             top,
             round(max(1.0, y(each.low) - top), 1),
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 from alerts.words import counted_by, exposure_words, look_count, look_period, named, statement_words
 from db.records import Observation
+from db.said import phrase
 from monitor.web.charts.marks import ChartInput, look_key
 
 
@@ -36,8 +37,11 @@ def _look(look: Observation, given: ChartInput) -> dict[str, Any]:
         "kind": _kind(look, given),
         "count": look_count(look),
         "when": look_period(look, given.zone),
-        "source": counted_by(look),
-        "exposure": exposure_words(look.exposure),
+        "rest": phrase(
+            ", {source}. Observed: {exposure}.",
+            source=counted_by(look),
+            exposure=exposure_words(look.exposure),
+        ),
     }
 
 
@@ -57,5 +61,9 @@ def _declared(given: ChartInput) -> Iterator[dict[str, Any]]:
             "start": each.window_start.timestamp(),
             "end": each.window_end.timestamp(),
             "value": each.value if each.statistic == "max" else None,
-            "words": f"{statement_words(each)}, according to {named(each.publisher)}",
+            "words": phrase(
+                "{said}, according to {publisher}",
+                said=statement_words(each),
+                publisher=named(each.publisher),
+            ),
         }

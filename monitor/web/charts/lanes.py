@@ -6,6 +6,7 @@ from datetime import datetime
 
 from alerts.words import capital, count_label, subject_phrase, window_words
 from db.records import DeclaredBaseline
+from db.said import phrase
 from monitor.web.charts.marks import (
     BOTTOM_PX,
     Chart,
@@ -82,7 +83,12 @@ def _earlier(each: DeclaredBaseline, given: ChartInput, span: Span, y: float) ->
         return None
     middle = each.window_start + (each.window_end - each.window_start) / 2
     when = window_words(each, given.zone)
-    return Mark(span.x(middle), y, "declared", f"Last seen before: {when}, according to {each.publisher}")
+    return Mark(
+        span.x(middle),
+        y,
+        "declared",
+        phrase("Last seen before: {when}, according to {publisher}", when=when, publisher=each.publisher),
+    )
 
 
 def _only(marks: list[Mark | None]) -> Iterator[Mark]:

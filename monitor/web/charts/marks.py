@@ -9,6 +9,7 @@ from itertools import groupby
 from alerts.judging.forecast import Expected
 from alerts.words import counted_by, hidden_by, listed, look_count, look_period, numbered, period_words, utc
 from db.records import DeclaredBaseline, Observation
+from db.said import chained, moment, phrase
 
 LEFT, RIGHT = 1.5, 98.5
 _MOST_TICKS = 7
@@ -64,12 +65,17 @@ class Span:
         for month in range(first, last + 1):
             if month % step == 0:
                 at = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
-                yield Tick(self.x(at), f"{at:%b %Y}" if month % 12 == 0 else f"{at:%b}")
+                yield Tick(
+                    self.x(at),
+                    moment(f"{at:%b %Y}", at, "UTC", "short_month_year")
+                    if month % 12 == 0
+                    else moment(f"{at:%b}", at, "UTC", "short_month"),
+                )
 
     def _daily(self, step: int) -> Iterator[Tick]:
         at = self.start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         while at <= self.end:
-            yield Tick(self.x(at), f"{at.day} {at:%b}")
+            yield Tick(self.x(at), moment(f"{at.day} {at:%b}", at, "UTC", "day_month"))
             at += timedelta(days=step)
 
 
@@ -167,7 +173,7 @@ def condense(looks: Sequence[Observation]) -> tuple[list[Observation], str]:
     size = math.ceil(len(looks) / _MOST_MARKS)
     stretches = (looks[start : start + size] for start in range(0, len(looks), size))
     kept = [max(each, key=lambda look: look.value or 0.0) for each in stretches]
-    return kept, f"Of every {size} looks the highest is drawn; the table has all."
+    return kept, phrase("Of every {size} looks the highest is drawn; the table has all.", size=size)
 
 
 def mark_of(look: Observation, given: ChartInput, span: Span, y: Scale) -> Mark:
@@ -180,7 +186,12 @@ def mark_of(look: Observation, given: ChartInput, span: Span, y: Scale) -> Mark:
         x=round((start + end) / 2, 2) if wide or look.precision == "day" else start,
         y=y(value),
         kind="alert" if look_key(look) in given.alerted else "announced" if look.announced else "count",
-        title=f"{look_period(look, given.zone)}: {look_count(look)}, {counted_by(look)}",
+        title=phrase(
+            "{when}: {count}, {by}",
+            when=look_period(look, given.zone),
+            count=look_count(look),
+            by=counted_by(look),
+        ),
         width=round(end - start, 2) if wide else None,
         y_low=y(look.low) if bounded and look.low is not None else None,
         y_high=y(look.high) if bounded and look.high is not None else None,
@@ -195,8 +206,8 @@ def shade_gaps(given: ChartInput, span: Span, room: Room) -> Iterator[Block]:
         stretch = list(group)
         if kind:
             start, end = stretch[0].period_start, stretch[-1].period_end
-            words = not_assessable(stretch) if kind == "unusable" else "no count: not observed"
-            title = f"{period_words(start, end, 'day', given.zone)}: {words}"
+            words = not_assessable(stretch) if kind == "unusable" else phrase("no count: not observed")
+            title = chained(": ", [period_words(start, end, "day", given.zone), words])
             yield _block(span, (start, end), kind, title, room)
 
 
@@ -204,7 +215,7 @@ def not_assessable(looks: Iterable[Observation]) -> str:
     """Say what hid the looks that could not be used: `not assessable (cloud)`; '' where there is no such look."""
     unusable = [each for each in looks if each.assessable is False]
     why = sorted({*map(hidden_by, unusable)} - {""})
-    return f"not assessable{f' ({listed(why)})' if why else ''}" if unusable else ""
+    return _hidden(why) if unusable else ""
 
 
 def shade_silence(given: ChartInput, span: Span, room: Room) -> Iterator[Block]:
@@ -212,7 +223,9 @@ def shade_silence(given: ChartInput, span: Span, room: Room) -> Iterator[Block]:
     newest = max(each.period_end for each in given.looks if each.value is not None)
     ended = max(each.period_end for each in given.looks)
     if span.end - ended > (span.end - span.start) * _SILENCE_SHARE:
-        yield _block(span, (ended, span.end), "silence", f"No count since {utc(newest)}", room)
+        yield _block(
+            span, (ended, span.end), "silence", phrase("No count since {when}", when=utc(newest)), room
+        )
 
 
 def _gap_kind(look: Observation) -> str:
@@ -231,8 +244,16 @@ def chart_description(given: ChartInput, title: str) -> str:
     counts = [each for each in given.looks if each.value is not None]
     highest = max(counts, key=lambda each: each.value or 0.0)
     newest = counts[-1]
-    return (
-        f"{title}: {numbered(len(counts), 'count')}. Highest {look_count(highest)} "
-        f"({look_period(highest, given.zone)}), newest {look_count(newest)} "
-        f"({look_period(newest, given.zone)}). The table below has every one."
+    return phrase(
+        "{title}: {counts}. Highest {highest} ({highest_when}), newest {newest} ({newest_when}). The table below has every one.",
+        title=title,
+        counts=numbered(len(counts), "count"),
+        highest=look_count(highest),
+        highest_when=look_period(highest, given.zone),
+        newest=look_count(newest),
+        newest_when=look_period(newest, given.zone),
     )
+
+
+def _hidden(why: Sequence[str]) -> str:
+    return phrase("not assessable ({why})", why=listed(why)) if why else phrase("not assessable")

@@ -11,7 +11,6 @@ from alerts.attribution import Attributions, each_once
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
 from alerts.words import (
-    QUALIFIERS,
     capital,
     count_words,
     interval_words,
@@ -23,6 +22,7 @@ from alerts.words import (
 from db.engine import Connection
 from db.observations import looks
 from db.records import Cutout, Observation
+from db.said import chained, phrase
 from monitor.imports.analyst import AnalystCount
 from monitor.imports.faults import ImportFault
 from monitor.reports.agreement import PairRecord, SharedCount, pair_records, scene_of, shared_counts
@@ -33,7 +33,10 @@ from monitor.web.views.map_data import geojson_of, plain_map_data
 
 _A_DAY = timedelta(days=1)
 COMPARATORS = {
-    "" if sign == "=" else sign: words.strip() or "exactly" for sign, (words, _) in QUALIFIERS.items()
+    "": phrase("exactly"),
+    "~=": phrase("about"),
+    ">=": phrase("at least"),
+    "<=": phrase("at most"),
 }
 CERTAINTIES = ("", "high", "medium", "low")
 
@@ -155,16 +158,16 @@ def _picked(shown: Sequence[ShownPicture], scene: str, place: int) -> ShownPictu
 
 
 def _row(look: Observation) -> CountRow:
-    subject = look.series.subject
-    area = f", {look.series.area}" if look.series.area else ""
     bounds = interval_words(look.low, look.high) if look.low is not None and look.high is not None else ""
     return CountRow(
         metric=look.series.metric,
-        what=f"{metric_words(look.series.metric)}{f' ({subject_phrase(subject)})' if subject else ''}{area}",
+        what=_what(look),
         count="–" if look.value is None else count_words(look.value, look.qualifier),
         interval=bounds,
-        by=look.publisher or "an import without a name",
-        status=f"{look_status(look)}{'' if look.revision == 1 else f', version {look.revision}'}",
+        by=look.publisher or phrase("an import without a name"),
+        status=look_status(look)
+        if look.revision == 1
+        else phrase("{status}, version {n}", status=look_status(look), n=look.revision),
         note=look.note,
     )
 
@@ -189,4 +192,11 @@ def _map(site: Site, shown: ShownPicture | None) -> dict[str, Any]:
 
 def taken_words(made: Cutout) -> str:
     """When a picture was taken, for a list to choose from."""
-    return f"{utc(made.acquired_at)}, {capital(made.platform)}"
+    return chained(", ", [utc(made.acquired_at), capital(made.platform)])
+
+
+def _what(look: Observation) -> str:
+    what, subject = metric_words(look.series.metric), look.series.subject
+    if subject:
+        what = phrase("{what} ({subject})", what=what, subject=subject_phrase(subject))
+    return chained(", ", [what, look.series.area]) if look.series.area else what

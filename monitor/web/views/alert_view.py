@@ -8,9 +8,8 @@ from urllib.parse import quote
 
 from alerts.attribution import alert_attributions, each_once
 from alerts.channels.safe_text import safe_url
-from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
-from alerts.delivery.messages import event_words, placed
+from alerts.delivery.messages import certainty_words, event_words, placed
 from alerts.incidents.causes import together_words
 from alerts.incidents.headline import entry_count
 from alerts.words import (
@@ -27,6 +26,7 @@ from db.causes import causes_of
 from db.deliveries import deliveries, notified_alerts
 from db.engine import Connection
 from db.records import Alert, AlertEvent, Delivery, DeliveryState, SharedCause
+from db.said import phrase, phrase_as
 from db.silences import Silence, silences
 from db.sites import site_names
 from monitor.app import App
@@ -38,6 +38,7 @@ from monitor.web.views.message_previews import (
     SlackPreview,
     delivery_of,
     email_preview,
+    in_its_language,
     shown_event,
     slack_preview,
 )
@@ -45,16 +46,16 @@ from monitor.web.views.panels import Panel, PanelReader, Topic, panel_attributio
 from monitor.web.views.rows import SourceLink, subject_words
 
 _DELIVERY_WORDS: Mapping[DeliveryState, str] = {
-    "queued": "waits to be sent",
-    "sending": "being sent",
-    "sent": "sent",
-    "dead": "given up",
-    "too_old": "not sent: too old",
-    "silenced": "not sent: silenced",
-    "unrouted": "not for this channel",
-    "gathered": "waits for the daily digest",
-    "bundled": "told in a daily digest",
-    "joined": "told with others",
+    "queued": phrase("waits to be sent"),
+    "sending": phrase("being sent"),
+    "sent": phrase_as("messages", "sent"),
+    "dead": phrase("given up"),
+    "too_old": phrase("not sent: too old"),
+    "silenced": phrase("not sent: silenced"),
+    "unrouted": phrase("not for this channel"),
+    "gathered": phrase("waits for the daily digest"),
+    "bundled": phrase("told in a daily digest"),
+    "joined": phrase("told with others"),
 }
 _REASONED = ("too_old", "silenced", "joined")
 ALERT_CHART_HEIGHT = 220
@@ -171,7 +172,7 @@ def alert_page(
     owed = deliveries(connection, alert_id)
     told = shown_event(life, owed, seq)
     delivery = delivery_of(told, owed)
-    message = compose_within(connection, delivery, app.settings.public_url)
+    message = in_its_language(connection, app, delivery)
     panel = _panel(connection, app, alert, now)
     comparison = around(alert, shown_pictures(connection, alert.site_id, now))
     cause = causes_of(connection, [alert.id]).get(alert.id)
@@ -240,7 +241,7 @@ def _entry(entry: Mapping[str, Any], alert: Alert) -> EntryRow:
         source=SourceLink(name, links[0].url if links else None),
         procedure=entry["procedure"],
         exposure=exposure_words(entry["exposure"]),
-        certainty=entry["certainty"] or "not stated",
+        certainty=certainty_words(entry["certainty"]),
         known_since=datetime.fromisoformat(entry["result_time"]),
         undated=entry.get("undated", False),
         revision=entry["revision"],
@@ -256,17 +257,22 @@ def _links(entry: Mapping[str, Any]) -> Iterator[SourceLink]:
     for each in entry["evidence"]:
         url = safe_url(each["ref"]) if each["kind"] in {"url", "scene"} else None
         if url:
-            yield SourceLink(each["text"] or entry["publisher"] or "Source", url)
+            yield SourceLink(each["text"] or entry["publisher"] or phrase("Source"), url)
 
 
 def _visits(entry: Mapping[str, Any], site_id: str) -> Iterator[SourceLink]:
     """Link the aircraft visits behind a count to where the site's page tells them."""
     for each in entry["evidence"]:
         if each["kind"] == "visit":
-            yield SourceLink(each["text"] or "visit", f"/sites/{quote(site_id)}#visit-{quote(each['ref'])}")
+            yield SourceLink(
+                each["text"] or phrase_as("link", "visit"),
+                f"/sites/{quote(site_id)}#visit-{quote(each['ref'])}",
+            )
 
 
 def _delivery(each: Delivery, kinds: Mapping[int, str]) -> DeliveryRow:
     because = {"unrouted": str(each.payload.get("why", "")), **dict.fromkeys(_REASONED, each.reason)}
     why = each.last_error or because.get(each.state, "")
-    return DeliveryRow(each, _DELIVERY_WORDS[each.state], why, kinds.get(each.event_seq or 0, "Notice"))
+    return DeliveryRow(
+        each, _DELIVERY_WORDS[each.state], why, kinds.get(each.event_seq or 0, phrase("Notice"))
+    )

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerts.words import ago, counted_by, duration, look_period, utc
+from alerts.words import ago, counted_by, duration, look_period, numbered, utc
 from db.records import HOUR_S, BlindPeriod, CoverageHour, Observation, Scene
+from db.said import grouped, percent, phrase
 from monitor.feeds import Provider
 from monitor.sites import Site
 
@@ -59,44 +60,61 @@ def flight_sentence(site: Site, provider: Provider, reception: Reception) -> Cov
     name = provider.name
     if not hours:
         return CoverageSentence(
-            "unknown", f"{name} has not been asked about this place in the last 24 hours."
+            "unknown", phrase("{name} has not been asked about this place in the last 24 hours.", name=name)
         )
     if observed_s == 0:
         return CoverageSentence(
             "blind",
-            f"{name} gave no good answer in the last 24 hours. Nothing is known of flights here in that time, "
-            "which is not the same as no flights.",
+            phrase(
+                "{name} gave no good answer in the last 24 hours. Nothing is known of flights here in that time, which is not the same as no flights.",
+                name=name,
+            ),
         )
-    answered = f"{name} answered for {_hours(observed_s)} of the last 24 hours"
+    answered = phrase("{name} answered for {hours} of the last 24 hours", name=name, hours=_hours(observed_s))
     if any(each.degraded for each in hours):
-        answered += " (some of them disturbed by jamming or spoofing)"
+        answered = phrase("{answered} (some of them disturbed by jamming or spoofing)", answered=answered)
     if reports:
         return CoverageSentence(
-            "seen", f"{answered} and passed on {reports:,} position reports near this place."
+            "seen",
+            phrase(
+                "{answered} and passed on {reports} position reports near this place.",
+                answered=answered,
+                reports=grouped(reports),
+            ),
         )
     other = reception.busiest_other(site.id, name)
     if other is not None and other.aircraft:
         return CoverageSentence(
             "blind",
-            f"{answered}: {other.aircraft:,} aircraft heard near {other.place} when it was last asked there, none near "
-            f"{site.name}. No receiver hears this place: no coverage, not no flights.",
+            phrase(
+                "{answered}: {aircraft} aircraft heard near {place} when it was last asked there, none near {name}. No receiver hears this place: no coverage, not no flights.",
+                answered=answered,
+                aircraft=grouped(other.aircraft),
+                place=other.place,
+                name=site.name,
+            ),
         )
     return CoverageSentence(
-        "blind", f"{answered} and heard nothing here or anywhere else that it was asked about."
+        "blind",
+        phrase(
+            "{answered} and heard nothing here or anywhere else that it was asked about.", answered=answered
+        ),
     )
 
 
 def _hours(seconds: int) -> str:
     hours = seconds / HOUR_S
-    return f"{hours:.0f}" if hours >= 1 else duration(timedelta(seconds=max(60, seconds)))
+    return grouped(hours) if hours >= 1 else duration(timedelta(seconds=max(60, seconds)))
 
 
 def outage_sentence(period: BlindPeriod) -> CoverageSentence:
     """Say since when no working feed has watched a site."""
     return CoverageSentence(
         "blind",
-        f"No working feed has watched this place since {utc(period.since)}. What happened meanwhile is not "
-        "known, and nothing is concluded from it.",
+        phrase(
+            "No working feed has watched this place since {since}. What happened meanwhile is not known, and nothing is concluded from it.",
+            since=utc(period.since),
+        ),
     )
 
 
@@ -106,27 +124,45 @@ def imagery_sentence(provider: Provider, scenes: Sequence[Scene], now: datetime)
     passes = {each.look_key: each for each in scenes if each.provider == provider.name}
     if not passes:
         return CoverageSentence(
-            "unknown", f"{provider.name} lists no satellite pass of the last {days} days."
+            "unknown",
+            phrase("{name} lists no satellite pass of the last {days} days.", name=provider.name, days=days),
         )
     newest = max(passes.values(), key=lambda each: each.acquired_at)
     clear = sum(each.cloud_share is not None and each.cloud_share < _CLOUDY for each in passes.values())
     cloud = (
-        "cloud cover not stated" if newest.cloud_share is None else f"{newest.cloud_share:.0%} under cloud"
+        phrase("cloud cover not stated")
+        if newest.cloud_share is None
+        else phrase("{cloud_share} under cloud", cloud_share=percent(newest.cloud_share))
     )
-    plural = "pass" if len(passes) == 1 else "passes"
+
     return CoverageSentence(
         "seen" if clear else "blind",
-        f"{provider.name} lists {len(passes)} satellite {plural} of the last {days} days, {clear} of them mostly clear; "
-        f"the newest {ago(newest.acquired_at, now)} ({newest.platform}, {cloud}). "
-        "A pass is a picture that can be looked at, not a count.",
+        phrase(
+            "{name} lists {passes} of the last {days} days, {clear} of them mostly clear; the newest {ago} ({platform}, {cloud}). A pass is a picture that can be looked at, not a count.",
+            name=provider.name,
+            passes=numbered(len(passes), "satellite pass", "satellite passes"),
+            days=days,
+            clear=clear,
+            ago=ago(newest.acquired_at, now),
+            platform=newest.platform,
+            cloud=cloud,
+        ),
     )
 
 
 def published_sentence(newest: Observation | None, zone: str, now: datetime) -> CoverageSentence:
     """Say how old the newest count is, and whose."""
     if newest is None:
-        return CoverageSentence("unknown", "Nobody has counted anything here yet.")
+        return CoverageSentence("unknown", phrase("Nobody has counted anything here yet."))
     kind = "seen" if now - newest.period_end < CURRENT_FOR else "blind"
     when = look_period(newest, zone)
     age = ago(newest.period_end, now)
-    return CoverageSentence(kind, f"The newest count is from {when}, {age} ({counted_by(newest)}).")
+    return CoverageSentence(
+        kind,
+        phrase(
+            "The newest count is from {when}, {age} ({counted_by}).",
+            when=when,
+            age=age,
+            counted_by=counted_by(newest),
+        ),
+    )

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from alerts.words import local_day
 from db.engine import reading
 from db.polls import requests_since
+from db.said import chained, grouped, numeral, phrase, phrase_as
 from monitor.app import App
 from monitor.feeds import Provider
 from monitor.feeds.options import requests_a_day
@@ -24,12 +26,12 @@ from monitor.sites import Site
 from monitor.web.views.feed_coverage import RECEPTION_OVER
 
 _HEALTH = {
-    "ok": "works",
-    "failing": "fails",
-    "disabled": "stopped until a person acts",
-    "unknown": "not asked yet",
+    "ok": phrase("works"),
+    "failing": phrase("fails"),
+    "disabled": phrase("stopped until a person acts"),
+    "unknown": phrase("not asked yet"),
 }
-_IDLE = "not asked any more"
+_IDLE = phrase("not asked any more")
 _NOT_ASKED = FeedDay((), None)
 
 
@@ -81,7 +83,7 @@ def feeds_page(app: App, now: datetime) -> FeedsPage:
             _feed(
                 by_name[name],
                 feed.provider,
-                "aircraft" if feed.watches else "satellite scenes",
+                phrase_as("feed", "aircraft") if feed.watches else phrase("satellite scenes"),
                 _budget(
                     by_name[name].state.credits,
                     asked.get(name, 0),
@@ -103,19 +105,36 @@ def _feed(status: ProviderStatus, provider: Provider, what: str, budget: str, no
     if lamp == "ok" and status.is_idle(now) and not resting:
         health, lamp = _IDLE, "unknown"
     cadence = cadence_words(status.delivered_s)
-    return FeedRow(provider, status, f"{what} · {provider.kind}", health, lamp, resting, budget, cadence)
+    return FeedRow(
+        provider,
+        status,
+        chained(" · ", [what, provider.kind]),
+        health,
+        lamp,
+        resting,
+        budget,
+        cadence,
+    )
 
 
 def _budget(left: Mapping[str, Any] | None, asked: int, planned: int) -> str:
     """What was asked of what is planned, and the credits where the provider counts them."""
-    said = f"{asked:,} requests in the last 24 hours; the plan needs {planned:,} a day"
+    said = phrase(
+        "{asked} requests in the last 24 hours; the plan needs {planned} a day",
+        asked=grouped(asked),
+        planned=grouped(planned),
+    )
     if not left:
         return said
-    spent = f"{left['spent']:,g} credits spent since {left['since'][:10]}"
-    remaining = left.get("left")
-    return (
-        f"{said}; {spent}, {'it is not known how many are' if remaining is None else f'{remaining:,g}'} left"
+    spent = phrase(
+        "{spent} credits spent since {day}",
+        spent=numeral(f"{left['spent']:,g}"),
+        day=local_day(left["since"][:10], "UTC"),
     )
+    remaining = left.get("left")
+    if remaining is None:
+        return phrase("{said}; {spent}, it is not known how many are left", said=said, spent=spent)
+    return phrase("{said}; {spent}, {left} left", said=said, spent=spent, left=numeral(f"{remaining:,g}"))
 
 
 def _heard(app: App, now: datetime) -> list[HeardRow]:

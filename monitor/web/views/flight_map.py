@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from alerts.words import measured_duration, numbered, utc
 from db.engine import Connection
 from db.records import Alert, Fix
+from db.said import chained, grouped, phrase
 from monitor.app import App
 from monitor.reports.tracks import AROUND, HeardTrack, Unheard, nameable_visits, reports_around, stretches_of
 from monitor.sites import Site
@@ -90,9 +91,9 @@ def _features(track: HeardTrack, near: float) -> Iterator[dict[str, Any]]:
         yield _feature(_line(part, near), "heard")
     for gap in track.gaps:
         yield _feature(_line((gap.before, gap.after), near), "gap")
-        for words, fix in (("last heard", gap.before), ("heard again", gap.after)):
+        for words, fix in ((phrase("last heard"), gap.before), (phrase("heard again"), gap.after)):
             at = {"type": "Point", "coordinates": [longitude_near(fix.lon, near), fix.lat]}
-            label = f"{words} {fix.at:%H:%M}"
+            label = chained(" ", [words, f"{fix.at:%H:%M}"])
             yield {"type": "Feature", "properties": {"kind": "end", "label": label}, "geometry": at}
 
 
@@ -117,14 +118,23 @@ def _legs(track: HeardTrack, site: Site) -> Iterator[str]:
     for part, gap in zip(track.stretches, gaps, strict=True):
         first, last = part[0], part[-1]
         if len(part) == 1:
-            yield f"Heard once, {utc(first.at)}, {_place(first, site)}."
+            yield phrase("Heard once, {at}, {place}.", at=utc(first.at), place=_place(first, site))
         else:
             yield (
-                f"Heard {numbered(len(part), 'time')} from {utc(first.at)}, {_place(first, site)}, "
-                f"to {utc(last.at)}, {_place(last, site)}."
+                phrase(
+                    "Heard {times} from {begins}, {place}, to {ends}, {last_place}.",
+                    times=numbered(len(part), "time"),
+                    begins=utc(first.at),
+                    place=_place(first, site),
+                    ends=utc(last.at),
+                    last_place=_place(last, site),
+                )
             )
         if gap is not None:
-            yield f"Then not heard for {measured_duration(gap.length)}: where it was is not known from this."
+            yield phrase(
+                "Then not heard for {length}: where it was is not known from this.",
+                length=measured_duration(gap.length),
+            )
 
 
 def _place(fix: Fix, site: Site) -> str:
@@ -132,10 +142,14 @@ def _place(fix: Fix, site: Site) -> str:
     middle = site.geometry.representative_point()
     km = great_circle_nm(middle.y, middle.x, fix.lat, fix.lon) * _KM_PER_NM
     if km < _HERE_KM:
-        where = f"at {site.name}"
+        where = phrase("at {site}", site=site.name)
     else:
         wind = _WINDS[round(course_deg(middle.y, middle.x, fix.lat, fix.lon) / 45) % 8]
-        where = f"{km:,.0f} km {wind} of {site.name}"
+        where = phrase("{km} km {wind} of {site}", km=grouped(km), wind=wind, site=site.name)
     if fix.on_ground:
-        return f"{where}, on the ground"
-    return f"{where}, at {fix.altitude_ft:,.0f} ft" if fix.altitude_ft is not None else where
+        return phrase("{where}, on the ground", where=where)
+    return (
+        phrase("{where}, at {altitude} ft", where=where, altitude=grouped(fix.altitude_ft))
+        if fix.altitude_ft is not None
+        else where
+    )

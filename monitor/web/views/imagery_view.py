@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from alerts.words import ago, capital, utc
+from alerts.words import ago, capital, local_day, utc
 from db.cutouts import cutout_failures, newest_cutout
 from db.engine import Connection
 from db.imagery import scenes
 from db.pixels import admissions, pixel_summaries
 from db.radar import radar_admissions
 from db.records import Cutout, Scene
+from db.said import chained, numeral, percent, phrase
 from monitor.derive.detecting import detector_sentences
 from monitor.imagery.cadence import Cadence, PassState
 from monitor.imagery.cutout import CUTOUT_LOOK_BACK, clear_scenes
@@ -63,7 +64,11 @@ def site_picture(connection: Connection, site: Site, passes: Cadence, now: datet
         url=f"/sites/{site.id}/picture?taken={_mark(made)}",
         width_px=made.width_px,
         height_px=made.height_px,
-        alt=f"Satellite picture of {site.name} with its outline, {made.metres_per_pixel:g} m a pixel",
+        alt=phrase(
+            "Satellite picture of {site} with its outline, {metres} m a pixel",
+            site=site.name,
+            metres=numeral(f"{made.metres_per_pixel:g}"),
+        ),
         caption=picture_caption(made, now),
         attribution=made.attribution,
         missing="",
@@ -96,15 +101,22 @@ def _measurable_in_pictures(connection: Connection, site: Site) -> tuple[str, ..
     try:
         grid = site_grid(site, map_of_site(site))
     except RasterError as error:
-        return (f"Not measurable here: {error}.",)
+        return (phrase("Not measurable here: {reason}.", reason=str(error)),)
     if not grid.is_kept:
-        return (f"Not measurable here: {TOO_LARGE}.",)
+        return (phrase("Not measurable here: {reason}.", reason=TOO_LARGE),)
     read = pixel_summaries(connection, [site.id]).get(site.id)
     if read is None:
-        return ("Not measurable here yet: no pass has been read.",)
+        return (phrase("Not measurable here yet: no pass has been read."),)
     needed = LEAST_LOOKS + LEAST_MEASURED
-    words = f"{read.clear} of {read.passes} passes read were clear, and {needed} clear ones are needed"
-    return (f"Not measurable here yet: {words} before anything can be said.",)
+    return (
+        phrase(
+            "Not measurable here yet: {clear} of {passes} passes read were clear, and {needed} clear ones are needed before "
+            "anything can be said.",
+            clear=read.clear,
+            passes=read.passes,
+            needed=needed,
+        ),
+    )
 
 
 def picture_url(made: Cutout) -> str:
@@ -119,19 +131,25 @@ def _mark(made: Cutout) -> str:
 def picture_caption(made: Cutout, now: datetime) -> str:
     """Who took a picture, when, and how much of the site it shows."""
     satellite = _SATELLITES.get(made.platform, made.platform)
-    part = "" if made.shown_share >= _WHOLE else f", {made.shown_share:.0%} of the site"
-    return f"{satellite}, {utc(made.acquired_at)}, {ago(made.acquired_at, now)}{part}"
+    parts = [satellite, utc(made.acquired_at), ago(made.acquired_at, now)]
+    if made.shown_share < _WHOLE:
+        parts.append(phrase("{share} of the site", share=percent(made.shown_share)))
+    return chained(", ", parts)
 
 
 def _why_none(connection: Connection, site: Site, known: list[Scene], now: datetime) -> str:
     failures = cutout_failures(connection, site.id, since=now - CUTOUT_LOOK_BACK)
     if failures:
         last = max(failures, key=lambda each: each.failed_at)
-        return (
-            f"No picture: the scene of {last.acquired_at:%Y-%m-%d} could not be read. {capital(last.reason)}"
+        return phrase(
+            "No picture: the scene of {day} could not be read. {reason}",
+            day=local_day(last.acquired_at, "UTC"),
+            reason=capital(last.reason),
         )
     if not known:
-        return "No picture yet: no catalogue has listed a scene of this place."
+        return phrase("No picture yet: no catalogue has listed a scene of this place.")
     if not clear_scenes(known, now):
-        return f"No picture: none of the scenes of the last {CUTOUT_LOOK_BACK.days} days is clear."
-    return "No picture yet: the newest clear scene waits to be read."
+        return phrase(
+            "No picture: none of the scenes of the last {days} days is clear.", days=CUTOUT_LOOK_BACK.days
+        )
+    return phrase("No picture yet: the newest clear scene waits to be read.")

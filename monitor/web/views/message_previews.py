@@ -11,10 +11,12 @@ from alerts.channels.safe_text import safe_url
 from alerts.channels.slack_blocks import slack_payload
 from alerts.delivery.compose import compose_within
 from alerts.delivery.frozen import thaw
+from alerts.delivery.spoken import spoken
 from db.alerts import alert_events
 from db.deliveries import deliveries
 from db.engine import Connection
 from db.records import AlertEvent, Delivery
+from db.said import phrase, phrase_as, phrase_n
 from monitor.app import App
 from monitor.web.views.rows import SourceLink
 
@@ -63,6 +65,13 @@ def delivery_of(event: AlertEvent, owed: Sequence[Delivery]) -> Delivery:
     )
 
 
+def in_its_language(connection: Connection, app: App, delivery: Delivery) -> Message:
+    """The message of a delivery as its channel says it: as it was sent, else in the language that the channel has now."""
+    message = compose_within(connection, delivery, app.settings.public_url)
+    sent = thaw(delivery) is not None
+    return message if sent else spoken(message, app.routing.policy(delivery.channel).language)
+
+
 def slack_preview(message: Message) -> SlackPreview:
     """Read the very blocks that Slack is sent back into plain text."""
     header = ""
@@ -94,9 +103,14 @@ def email_preview(message: Message, app: App) -> EmailPreview:
     mail = _mail(message, app)
     body = mail.get_body(("plain",))
     head = (
-        ("From", settings.sender if settings else "(no email is set up)"),
-        ("To", f"{len(settings.recipients)} recipients" if settings else "(no email is set up)"),
-        ("Subject", str(mail["Subject"])),
+        (phrase("From"), settings.sender if settings else phrase("(no email is set up)")),
+        (
+            phrase_as("mail", "To"),
+            phrase_n("{n} recipient", "{n} recipients", len(settings.recipients))
+            if settings
+            else phrase("(no email is set up)"),
+        ),
+        (phrase("Subject"), str(mail["Subject"])),
     )
     return EmailPreview(head, body.get_content() if body else "")
 
@@ -108,7 +122,7 @@ def mail_html(connection: Connection, app: App, alert_id: str, seq: int | None) 
         return None
     owed = deliveries(connection, alert_id)
     delivery = delivery_of(shown_event(life, owed, seq), owed)
-    body = _mail(compose_within(connection, delivery, app.settings.public_url), app).get_body(("html",))
+    body = _mail(in_its_language(connection, app, delivery), app).get_body(("html",))
     return body.get_content() if body else ""
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from alerts.attribution import alert_attributions, each_once
 from alerts.incidents.causes import counted_once
-from alerts.words import ago, counted_by, look_count, look_period, metric_words
+from alerts.words import ago, counted_by, look_count, look_period, metric_words, numbered, within_sentence
 from db.alerts import alerts, newest_by_site, open_alerts
 from db.blindness import open_periods
 from db.causes import causes_of
@@ -21,6 +21,7 @@ from db.observations import looks
 from db.pages import SeriesSummary, newest_counts, series_summaries
 from db.provider_states import provider_states
 from db.records import Alert, Observation, Scene
+from db.said import chained, phrase, phrase_as
 from db.sites import site_names
 from monitor.app import App
 from monitor.imagery.cadence import Cadence
@@ -49,9 +50,9 @@ _LISTENED = timedelta(days=30)
 
 SiteFinding = Literal["unusual", "ordinary", "unknown"]
 _WORDS: Mapping[SiteFinding, str] = {
-    "unusual": "Unusual",
-    "ordinary": "Ordinary",
-    "unknown": "Cannot tell yet",
+    "unusual": phrase_as("state", "Unusual"),
+    "ordinary": phrase_as("state", "Ordinary"),
+    "unknown": phrase("Cannot tell yet"),
 }
 
 
@@ -99,9 +100,17 @@ class SiteCard:
         """The newest count with what was counted, when and by whom, for a line of a table; '' where there is none."""
         if self.newest is None:
             return ""
-        what = metric_words(self.newest.series.metric).lower()
-        when = f"{look_period(self.newest, self.site.timezone.key)}, {ago(self.newest.period_end, now)}"
-        return f"{what}: {look_count(self.newest)}, {when} ({counted_by(self.newest)})"
+        what = within_sentence(metric_words(self.newest.series.metric))
+        when = chained(
+            ", ", [look_period(self.newest, self.site.timezone.key), ago(self.newest.period_end, now)]
+        )
+        return phrase(
+            "{what}: {count}, {when} ({by})",
+            what=what,
+            count=look_count(self.newest),
+            when=when,
+            by=counted_by(self.newest),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,12 +284,16 @@ class OverviewReader:
         blind = seen is None or self._now - seen >= CURRENT_FOR
         current = newest is not None and self._now - newest.period_end < CURRENT_FOR
         if opened := self._opened[site.id]:
-            words = f"{opened} open {'alert' if opened == 1 else 'alerts'}"
+            words = numbered(opened, "open alert")
             return SiteState("unusual", current, words, seen, blind)
         if newest is None:
-            return SiteState("unknown", current, "Nothing counted yet", seen, blind)
+            return SiteState("unknown", current, phrase("Nothing counted yet"), seen, blind)
         finding = self._finding(newest)
-        words = _WORDS[finding] if current or finding == "unknown" else f"{_WORDS[finding]} when last counted"
+        words = (
+            _WORDS[finding]
+            if current or finding == "unknown"
+            else phrase("{state} when last counted", state=_WORDS[finding])
+        )
         return SiteState(finding, current, words, seen, blind)
 
     def _finding(self, newest: Observation) -> SiteFinding:

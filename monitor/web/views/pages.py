@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from alerts.attribution import MAP, alert_attributions, each_once
+from alerts.speech import chosen_language, speech_of
 from alerts.words import duration
 from db.alerts import alerts_asked, newest_alerts, newest_events
 from db.causes import cause_by_id, causes_of
@@ -18,6 +19,7 @@ from db.cutouts import newest_cutout, picture_of
 from db.deliveries import notified_alerts
 from db.engine import Connection, reading
 from db.records import AlertFilter, Cutout
+from db.said import phrase, spaced
 from monitor.reports.asked import AlertWords, World
 from monitor.reports.evidence import evidence_of_poll
 from monitor.sites import Site
@@ -48,7 +50,7 @@ def _kept(request: Request, here: WebContext, make: Callable[[], str | None]) ->
     """Send a page that is kept, or made now; where there is none, say so."""
     found = here.pages.answer(request, make)
     if found is None:
-        return _unknown(request, here, "alert", "The list of alerts is at /alerts.")
+        return _unknown(request, here, phrase("No such alert"), phrase("The list of alerts is at /alerts."))
     return found
 
 
@@ -74,7 +76,9 @@ def get_site(request: Request, here: Here, site_id: str, asked: Annotated[PanelQ
     """Show one site, with the counts that are asked for or else the most telling ones."""
     watched = here.app.sites.get(site_id)
     if watched is None:
-        return _unknown(request, here, "site", "The list of sites is on the first page.")
+        return _unknown(
+            request, here, phrase("No such site"), phrase("The list of sites is on the first page.")
+        )
     return _kept(request, here, partial(_site, request, here, watched, asked))
 
 
@@ -92,7 +96,9 @@ def get_picture(request: Request, here: Here, site_id: str, item: str = "") -> R
     with reading(here.app.engine) as connection:
         made = _kept_picture(connection, site_id, item) if site_id in here.app.sites else None
     if made is None:
-        return _unknown(request, here, "picture", "The list of sites is on the first page.")
+        return _unknown(
+            request, here, phrase("No such picture"), phrase("The list of sites is on the first page.")
+        )
     headers = {
         "Cache-Control": "private, max-age=604800",
         "Content-Disposition": f'inline; filename="{site_id}-{made.acquired_at:%Y-%m-%d}.png"',
@@ -163,13 +169,16 @@ def _newest_groups(connection: Connection) -> tuple[CauseGroup, ...]:
 
 
 @router.get("/alerts.atom")
-def get_alert_feed(request: Request, here: Here, site: str = "") -> Response:
-    """Send the newest events of alerts as an Atom feed; in public it is as late as all else."""
+def get_alert_feed(request: Request, here: Here, site: str = "", language: str = "") -> Response:
+    """Send the newest events of alerts as an Atom feed in one language; in public it is as late as all else."""
     with reading(here.app.engine) as connection:
         told = newest_events(connection, NEWEST_EVENTS, site or None)
     root = here.app.settings.public_url or str(request.base_url).rstrip("/")
     late_by = duration(timedelta(hours=here.app.settings.public_delay_hours)) if here.public else ""
-    return Response(atom_feed(root, told, site=site, late_by=late_by), media_type=MEDIA_TYPE)
+    return Response(
+        atom_feed(root, told, site=site, late_by=late_by, speech=speech_of(chosen_language(language))),
+        media_type=MEDIA_TYPE,
+    )
 
 
 @router.get("/alerts/{alert_id}")
@@ -197,7 +206,7 @@ def get_email(
     with reading(here.app.engine) as connection:
         html = mail_html(connection, here.app, alert_id, event)
     if html is None:
-        return _unknown(request, here, "alert", "The list of alerts is at /alerts.")
+        return _unknown(request, here, phrase("No such alert"), phrase("The list of alerts is at /alerts."))
     return HTMLResponse(html, headers=FRAMED_HEADERS)
 
 
@@ -207,7 +216,9 @@ def get_poll(request: Request, here: Here, poll_id: int) -> Response:
     with reading(here.app.engine) as connection:
         view = evidence_of_poll(connection, poll_id, public=here.public)
     if view is None:
-        return _unknown(request, here, "poll", "Alerts and visits name those that they rest on.")
+        return _unknown(
+            request, here, phrase("No such poll"), phrase("Alerts and visits name those that they rest on.")
+        )
     return here.renderer.page(
         request, "poll.html", view=view, data=[here.app.sources.provider(view.poll.provider)]
     )
@@ -225,10 +236,15 @@ def _feeds(request: Request, here: WebContext) -> str:
     return here.renderer.html(request, "feeds.html", view=view, data=data)
 
 
-def _unknown(request: Request, here: Here, what: str, where: str) -> Response:
-    text = f"There is no {what} with this address. {where}"
+def _unknown(request: Request, here: Here, title: str, where: str) -> Response:
+    parts = [phrase("There is nothing with this address."), where]
     if here.public:
         # Said of every address that leads nowhere, so that it tells nothing of this one.
         delay = duration(timedelta(hours=here.app.settings.public_delay_hours))
-        text += f" What is younger than {delay} is not shown in public; whoever watches here sees it after a log-in."
-    return here.renderer.problem(request, HTTPStatus.NOT_FOUND, f"No such {what}", text)
+        parts.append(
+            phrase(
+                "What is younger than {delay} is not shown in public; whoever watches here sees it after a log-in.",
+                delay=delay,
+            )
+        )
+    return here.renderer.problem(request, HTTPStatus.NOT_FOUND, title, spaced(parts))

@@ -19,6 +19,7 @@ from db.evaluations import verdicts
 from db.observations import looks
 from db.pages import SeriesSummary
 from db.records import Alert, DeclaredBaseline, Observation
+from db.said import phrase
 from monitor.sites import Site
 from monitor.web.charts.charts import value_chart
 from monitor.web.charts.lanes import lane_chart
@@ -190,9 +191,12 @@ class PanelReader:
         place = placing_of(look, KnownHistory(self.now, found, stated), self.zone)
         if not place.beside:
             return ""
-        subject = look.series.subject
-        who = f" ({subject_words(subject, self.site_names)})" if subject else ""
-        return placed_words(look, f"{place}{who}", self.zone)
+        where, subject = place.words, look.series.subject
+        if subject:
+            where = phrase(
+                "{place} ({subject})", place=where, subject=subject_words(subject, self.site_names)
+            )
+        return placed_words(look, where, self.zone)
 
     def _usual(self, topic: Topic, watch: SiteWatch) -> Iterator[Expected]:
         known = known_at(self.connection, watch, topic.metric, topic.area, self.now)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
+from db.said import numeral, phrase
 from monitor.sites import Site
 from monitor.sites.geodesy import METRES_PER_NM, NM_PER_DEGREE, longitude_near
 
 PLAN_SIZE = 1000.0
 """The longer side of the drawing, in its own units."""
+_KILOMETRE = 1000
 _M_PER_DEG = METRES_PER_NM * NM_PER_DEGREE
 _MARGIN = 0.06
 _BARS_M = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
@@ -42,7 +44,11 @@ class Plan:
     @property
     def bar_words(self) -> str:
         """The length of the scale bar."""
-        return f"{self.bar_m / 1000:g} km" if self.bar_m >= 1000 else f"{self.bar_m} m"  # noqa: PLR2004 - a kilometre
+        return (
+            phrase("{length} km", length=numeral(f"{self.bar_m / 1000:g}"))
+            if self.bar_m >= _KILOMETRE
+            else f"{self.bar_m} m"
+        )
 
 
 def draw_plan(site: Site) -> Plan:
@@ -56,7 +62,7 @@ def draw_plan(site: Site) -> Plan:
             if area.geometry is not None
         ),
         *(
-            PlanShape(paper.line(runway["ends"]), f"Runway {runway['name']}", "runway")
+            PlanShape(paper.line(runway["ends"]), phrase("Runway {name}", name=runway["name"]), "runway")
             for runway in site.runways
             if runway.get("ends")
         ),

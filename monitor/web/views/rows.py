@@ -15,6 +15,7 @@ from alerts.words import (
     look_period,
     looks_behind,
     named,
+    numbered,
     quoted_note,
     source_words,
     statement_words,
@@ -22,6 +23,7 @@ from alerts.words import (
     window_words,
 )
 from db.records import Alert, DeclaredBaseline, Evaluation, Evidence, Observation, ObservationKey, Visit
+from db.said import Made, Said, chained, phrase, phrase_as
 from monitor.flights import words as telling
 from monitor.web.charts.marks import LookKey, look_key
 from monitor.web.views.verdict_words import reasons, verdict_phrase
@@ -149,8 +151,12 @@ def run_row(run: Sequence[Observation], context: RowContext) -> LookRow:
     if len(run) == 1:
         return row
     oldest = look_row(run[-1], context)
-    first, last = oldest.when.split(" to ")[0], row.when.split(" to ")[-1]
-    return replace(row, when=f"{first} to {last}", interval=f"{len(run)} looks", at=run[-1].period_start)
+    return replace(
+        row,
+        when=phrase("{begins} to {ends}", begins=_ends_of(oldest.when)[0], ends=_ends_of(row.when)[1]),
+        interval=numbered(len(run), "look"),
+        at=run[-1].period_start,
+    )
 
 
 def declared_row(each: DeclaredBaseline, context: RowContext) -> DeclaredRow:
@@ -175,10 +181,12 @@ def visit_row(visit: Visit, site_names: Mapping[str, str], *, named: bool = Fals
     told = [each for each in known if each]
     return VisitRow(
         visit=visit,
-        aircraft=", ".join(told) or f"ICAO address {visit.icao24.upper()}",
+        aircraft=chained(", ", told)
+        if told
+        else phrase("ICAO address {address}", address=visit.icao24.upper()),
         state=telling.visit_state_words(visit),
         confidence=telling.confidence_words(visit),
-        subjects=", ".join(subject_words(each, site_names) for each in visit.subjects),
+        subjects=chained(", ", [subject_words(each, site_names) for each in visit.subjects]),
         evidence=tuple(
             SourceLink(each.text, evidence_page(each) or None) for each in visit.evidence if each.text
         ),
@@ -193,7 +201,7 @@ def evidence_page(each: Evidence) -> str:
 
 def subject_words(name: str, site_names: Mapping[str, str]) -> str:
     """A subject in words; '' is all of them."""
-    return capital(subject_phrase(name, site_names)) if name else "All"
+    return capital(subject_phrase(name, site_names)) if name else phrase_as("subjects", "All")
 
 
 def alerted_looks(alerts: Iterable[Alert]) -> dict[LookKey, str]:
@@ -216,3 +224,16 @@ def _links(evidence: Iterable[Evidence], publisher: str) -> Iterator[SourceLink]
         url = safe_url(each.ref) if each.kind in {"url", "scene"} else None
         if url:
             yield SourceLink(each.text or publisher or "Source", url)
+
+
+def _ends_of(when: str) -> tuple[str, str]:
+    """Where a period that was said begins and ends."""
+    match when.made if isinstance(when, Said) else None:
+        case ["say", "{begins} to {ends}", {"begins": begins, "ends": ends}]:
+            first, last = when.split(" to ")
+            return _part(first, begins), _part(last, ends)
+    return when, when
+
+
+def _part(english: str, made: Made | str) -> str:
+    return made if isinstance(made, str) else Said(english, made)

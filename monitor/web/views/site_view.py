@@ -14,6 +14,7 @@ from db.deliveries import notified_alerts
 from db.engine import Connection
 from db.pages import visit_page
 from db.records import Alert, Note, VisitFilter
+from db.said import chained, phrase
 from monitor.aircraft.listed import CANNOT_FIRE, entries_that_cannot_fire
 from monitor.app import App
 from monitor.reports.sources import visit_attributions
@@ -156,10 +157,10 @@ def _listed(connection: Connection, site: Site, names: Mapping[str, str]) -> Ite
     for each in site.watchlist:
         reason = site.watchlist_reasons.get(each, "")
         remarks = [
-            *([f"listed because: “{reason}”"] if reason else []),
+            *([phrase("listed because: “{reason}”", reason=reason)] if reason else []),
             *([CANNOT_FIRE] if each in mute else []),
         ]
-        yield subject_words(each, names), "; ".join(remarks)
+        yield subject_words(each, names), chained("; ", remarks) if remarks else ""
 
 
 def _chosen(known: list[Topic], asked: PanelQuery) -> Topic | None:
@@ -176,7 +177,7 @@ def _subject_links(
         (each for each in known if chosen and (each.area, each.metric) == (chosen.area, chosen.metric)), None
     )
     if whole is not None and len(whole.subjects) > 1:
-        yield SubjectLink(None, "Side by side", chosen == whole)
+        yield SubjectLink(None, phrase("Side by side"), chosen == whole)
         for each in whole.subjects:
             one = chosen is not None and chosen.subjects == (each,)
             yield SubjectLink(each, subject_words(each, names), one)

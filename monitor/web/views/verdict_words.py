@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 
 from alerts.watch import SiteWatch
-from alerts.words import metric_words, rule_words, units
+from alerts.words import metric_words, rule_words
 from db.records import Evaluation
+from db.said import chained, phrase, phrase_n
 
 _STATUS_WORDS = {
-    "evaluated": "ordinary",
-    "not_observed": "not observed",
-    "cannot_tell": "cannot tell yet",
-    "baseline_broken": "baseline broken",
-    "suppressed": "recorded, not told",
-    "no_rule": "not judged",
+    "evaluated": phrase("ordinary"),
+    "not_observed": phrase("not observed"),
+    "cannot_tell": phrase("cannot tell yet"),
+    "baseline_broken": phrase("baseline broken"),
+    "suppressed": phrase("recorded, not told"),
+    "no_rule": phrase("not judged"),
 }
 # What a look is called when several rules answered differently.
 _STATUS_ORDER = ("not_observed", "suppressed", "baseline_broken", "cannot_tell", "evaluated", "no_rule")
@@ -25,16 +26,18 @@ USABLE_LOOKS = "usable looks"
 def verdict_phrase(evaluations: Sequence[Evaluation]) -> str:
     """What the rules said of one look, in a few words."""
     if not evaluations:
-        return "waits to be judged"
+        return phrase("waits to be judged")
     fired = [rule_words(each.rule) for each in evaluations if each.exceeded]
     if fired:
-        return f"unusual: {', '.join(fired)}"
+        return phrase("unusual: {rules}", rules=chained(", ", fired))
     said = verdict_status(evaluations)
     words = _STATUS_WORDS[said]
     missing = missing_looks(evaluations) if said == "cannot_tell" else None
     if missing is None:
         return words
-    return f"{words}, needs {missing} more {units(missing, 'looks')}"
+    return phrase(
+        "{said}, needs {looks}", said=words, looks=phrase_n("{n} more look", "{n} more looks", missing)
+    )
 
 
 def verdict_status(evaluations: Sequence[Evaluation]) -> str:
@@ -62,7 +65,9 @@ def reasons(evaluations: Iterable[Evaluation]) -> list[str]:
         if reason := each.details.get("reason"):
             said.setdefault(reason, []).append(rule_words(each.rule))
     return [
-        f"{named}: {reason}" if (named := ", ".join(filter(None, rules))) else reason
+        chained(": ", [chained(", ", named), reason])
+        if (named := [each for each in rules if each])
+        else reason
         for reason, rules in said.items()
     ]
 
@@ -73,4 +78,4 @@ def rules_by_metric(watch: SiteWatch) -> tuple[tuple[str, tuple[str, ...]], ...]
     for each in watch.metrics.values():
         rules = tuple(rule_words(rule) for rule in each.rules)
         shared.setdefault(rules, []).append(metric_words(each.metric))
-    return tuple((", ".join(metrics), rules) for rules, metrics in shared.items())
+    return tuple((chained(", ", metrics), rules) for rules, metrics in shared.items())

@@ -23,6 +23,7 @@ from alerts.rules.figures import (
     score_of,
     verdict_of_finding,
 )
+from alerts.rules.series import middle_of
 from alerts.words import count_words, digits, rounded_number
 from db.records import Observation
 
@@ -58,19 +59,29 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
     count = rounded_number(float(case.series.looks.today[0]))
     many = "so many" if side == "high" else "so few"
     together = _together(found, case) if side == "high" and p < 1 else ""
+    occasion = _occasion(case)
     more: dict[str, float | str] = {
+        **({"occasion": occasion} if occasion else {}),
         "score": score_of(float(found.spent[0])),
         "dispersion": round(float(found.tail.dispersion[0]), 3),
         "by_chance": by_chance(case, p),
     }
     sentence = (
-        f"{count} {case.noun}; expected {rounded_number(expected)} (95 %: {digits(low)}–{digits(high)}) {at_exposure(case)}, from "
+        f"{count} {case.noun}; expected {rounded_number(expected)}{f' on {occasion}' if occasion else ''} (95 %: {digits(low)}–{digits(high)}) {at_exposure(case)}, from "
         f"{history_words(case)}; {many}{together} by chance: {more['by_chance']}."
     )
     size = float(what.of_today()[1][0]) if isinstance(what, UsualCount) else np.inf
     if np.isfinite(size):
         more["size"] = size
     return RuleFinding(p, side, float(bound[0]), sentence, expected, (low, high), chance, more=more)
+
+
+def _occasion(case: Case) -> str:
+    """The holiday of a daily look, or the day that it lies beside one; '' where what is expected knows of none."""
+    occasions = case.series.occasions
+    if occasions is None or not occasions.which[-1]:
+        return ""
+    return case.history.calendar.occasion(middle_of(case.look))
 
 
 def _measured(

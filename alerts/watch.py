@@ -12,6 +12,7 @@ from alerts.baselines.budget import (
     shares_of,
 )
 from alerts.metrics import metric_named
+from alerts.occasions import Calendar
 from alerts.promise import site_budget
 
 RuleParams = Mapping[str, Any]
@@ -54,6 +55,11 @@ class SiteWatch:
     """False alarms a site-year by severity, as the settings say."""
     false_alarms: Any = None
     """What the site itself says: a number, by severity, or by metric; None: as the settings say."""
+
+    @property
+    def calendar(self) -> Calendar:
+        """Whose holidays are no ordinary days here."""
+        return Calendar(self.country, self.timezone)
 
     def promise(
         self, metric: str, series: int = 1, counted: Collection[str] | None = None

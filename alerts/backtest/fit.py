@@ -15,6 +15,7 @@ from alerts.baselines.special import FloatArray, normal_sf
 from alerts.baselines.tail import Expectation, judge_newest
 from alerts.baselines.tail_measured import UsualMeasure
 from alerts.baselines.usual import Usual, UsualCount, usual_of_series
+from alerts.occasions import Calendar
 from alerts.odds import odds
 from alerts.rules.series import past_looks, series_of
 from alerts.words import numbered
@@ -132,6 +133,8 @@ class DetectionPower:
 def detection_power(
     looks: Sequence[Observation],
     judged: Sequence[ReplayedLook],
+    calendar: Calendar,
+    *,
     starts: int,
     seed: int,
     progress: Callable[[float], None] = lambda _share: None,
@@ -141,7 +144,7 @@ def detection_power(
     `looks` are the newest revisions of the series, in order of time. Expectations are those of the unchanged
     history: how a surge of many looks comes to be expected is not played. `progress` is told the share of the starts that is done.
     """
-    bench = _InjectedSeries(looks, judged)
+    bench = _InjectedSeries(looks, judged, calendar)
     if not bench.usable:
         return []
     rng = np.random.default_rng(seed)
@@ -174,7 +177,10 @@ def _power(surge: str, days: int, rows: Sequence[tuple[int, float, str]]) -> Det
 class _InjectedSeries:
     """The series' looks with their expectations, worked out once each."""
 
-    def __init__(self, looks: Sequence[Observation], judged: Sequence[ReplayedLook]) -> None:
+    def __init__(
+        self, looks: Sequence[Observation], judged: Sequence[ReplayedLook], calendar: Calendar
+    ) -> None:
+        self._calendar = calendar
         self._looks = [each for each in looks if each.usable and not each.announced]
         self._past = past_looks(self._looks)
         self._bounds = {
@@ -227,7 +233,7 @@ class _InjectedSeries:
 
     def _expect(self, n: int) -> Usual:
         if n not in self._usual:
-            self._usual[n] = usual_of_series(series_of(self._looks[n], self._past))
+            self._usual[n] = usual_of_series(series_of(self._looks[n], self._past, self._calendar))
         return self._usual[n]
 
     @staticmethod

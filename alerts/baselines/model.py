@@ -78,6 +78,20 @@ class Looks:
         return Looks(self.counts[rows], self.exposure[rows], self.kind, self.member[rows], self.faults[rows])
 
 
+@dataclass(frozen=True, slots=True)
+class Occasions:
+    """Which columns of a batch are no ordinary days; the batch shares one calendar."""
+
+    which: IntArray
+    """[time]: 0 on ordinary days, else the number of an occasion: Easter Monday, the day before it."""
+    sorts: IntArray
+    """[occasions + 1]: the sort of each occasion by its number: holidays, days before and after, on working days or at weekends."""
+
+    def newest(self, columns: int) -> "Occasions":
+        """Those of the newest columns."""
+        return Occasions(self.which[max(0, len(self.which) - columns) :], self.sorts)
+
+
 @dataclass(frozen=True)
 class Series:
     """S series in order of time with the judged look last: what every rule is asked about."""
@@ -97,6 +111,8 @@ class Series:
     """Counts have laws of their own; anything else is judged by how its values lie."""
     adds_up: bool = True
     """Whether a look that saw half shows half of a continuous measure."""
+    occasions: Occasions | None = None
+    """Of days: which are no ordinary ones; None: nothing is known of it."""
 
     @property
     def weekday(self) -> IntArray:
@@ -133,7 +149,8 @@ class Series:
     def newest(self, columns: int) -> Self:
         """The newest columns alone."""
         part = slice(max(0, len(self.days) - columns), None)
-        return replace(self, days=self.days[part], looks=self.looks.window(part))
+        occasions = None if self.occasions is None else self.occasions.newest(columns)
+        return replace(self, days=self.days[part], looks=self.looks.window(part), occasions=occasions)
 
 
 def clean_looks(

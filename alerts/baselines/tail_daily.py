@@ -1,12 +1,12 @@
 """The daily expectation for R2: the newest eight weeks at the day of the week's usual level."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alerts.baselines.level import Levels, find_levels
-from alerts.baselines.model import DAYS_A_WEEK, Looks, cap_outliers, learn_rate
+from alerts.baselines.model import DAYS_A_WEEK, Looks, Occasions, cap_outliers, learn_rate
 from alerts.baselines.special import FloatArray, IntArray, times
 from alerts.baselines.tail import Expectation, level_se
 
@@ -27,15 +27,23 @@ class DailyOptions:
 
 
 def daily_expectation(
-    looks: Looks, weekday: ArrayLike, options: DailyOptions | None = None, *, window: int = 1
+    looks: Looks,
+    weekday: ArrayLike,
+    options: DailyOptions | None = None,
+    *,
+    window: int = 1,
+    occasions: Occasions | None = None,
 ) -> tuple[Expectation, FloatArray]:
     """Expectation of the newest day and the factors [series, window] of the newest days, for `judge_newest`.
 
     `looks` are consecutive days, `weekday` [time] is any number of the day, modulo 7. Days of the window
     and the newest two before it are left out. Below 182 usable days all weekdays are alike; factors shrink
-    towards 1 by ten events. Counts over 3 robust standard deviations above the level are cut to that.
+    towards 1 by ten events. Counts over 3 robust standard deviations above the level are cut to that. Past `occasions` are
+    left out where four weeks of other days remain.
     """
     options = options or DailyOptions()
+    if occasions is not None:
+        looks = _without(looks, occasions, options)
     day = np.asarray(weekday, np.int64) % DAYS_A_WEEK
     end = max(0, looks.counts.shape[1] - window - options.guard_days)
     longer = cap_outliers(looks.window(slice(max(0, end - options.factor_days), end)))
@@ -69,6 +77,14 @@ def weekday_factors(past: Looks, weekday: IntArray, options: DailyOptions) -> Fl
     factors = (times(y, days) + options.prior_events) / (times(expected, days) + options.prior_events)
     known = used.sum(axis=1) >= options.least_factor_days
     return np.where(known[:, None], factors, 1.0)
+
+
+def _without(looks: Looks, occasions: Occasions, options: DailyOptions) -> Looks:
+    """The looks with occasions left out of baselines, in series whose newest eight weeks keep enough others."""
+    kept = looks.member & (occasions.which == 0)
+    recent = slice(-options.level_days - options.guard_days - 1, None)
+    enough = (kept[:, recent].sum(axis=1) >= options.least_usable)[:, None]
+    return replace(looks, member=np.where(enough, kept, looks.member))
 
 
 def _cut(past: Looks, scale: FloatArray, options: DailyOptions) -> Looks:

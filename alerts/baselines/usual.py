@@ -1,12 +1,13 @@
 """What the judged look of a series should show (R2): counts by day of the week, or by season and trend; else as measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from alerts.baselines import nb
 from alerts.baselines.model import Looks, Series
+from alerts.baselines.occasions import occasion_effects
 from alerts.baselines.special import FloatArray, IntArray
 from alerts.baselines.tail import (
     MOST_IN_TURN,
@@ -157,10 +158,16 @@ def usual_count(series: Series, longest_years: float = 10.0) -> UsualCount:
     if not series.daily:
         return UsualCount(series.looks, seasonal_expectation(series.looks, series.days, season), newest, None)
     recent = series.newest(DAILY_COLUMNS)
-    expectation, factors = daily_expectation(recent.looks, recent.weekday, window=newest)
+    expectation, factors = daily_expectation(
+        recent.looks, recent.weekday, window=newest, occasions=recent.occasions
+    )
     young = np.flatnonzero(expectation.needs > 0)
     if young.size:
         plain = seasonal_expectation(series.looks.rows(young), series.days, season)
         expectation.put(young, plain)
         factors[young] = 1.0
+    if series.occasions is not None and series.occasions.which[-newest:].any():
+        effects = occasion_effects(series.looks, series.occasions, expectation.dispersion, newest)
+        factors = factors * effects.factor
+        expectation = replace(expectation, se_log=np.hypot(expectation.se_log, effects.se_log[:, -1]))
     return UsualCount(recent.looks, expectation, newest, factors)

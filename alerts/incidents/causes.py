@@ -10,8 +10,8 @@ import numpy as np
 
 from alerts.baselines.model import DAYS_A_YEAR
 from alerts.incidents.findings import is_low
-from alerts.incidents.occasions import occasion
 from alerts.metrics import metric_named
+from alerts.occasions import occasion
 from alerts.rules.combined import false_alarm_chance
 from alerts.words import local_day, rounded_number
 from db.records import Alert, SharedCause

@@ -52,7 +52,15 @@ def verdicts_on(
     if watch is None or not watch.covers(look.series.subject):
         return ()
     states = known.states.get(look.series, {})
-    history = history_of(look, known.looks, known.declared, known.as_of, changes=known.changes, states=states)
+    history = history_of(
+        look,
+        known.looks,
+        known.declared,
+        known.as_of,
+        changes=known.changes,
+        states=states,
+        calendar=site.calendar,
+    )
     fit = watch.rules.keys() if context.metric.counted else watch.rules.keys() - COUNT_RULES
     asked = {name: {**rule.defaults, **watch.rules[name]} for name, rule in rules.items() if name in fit}
     if RULE_QUESTIONS.keys() & asked.keys() and _has_odds(look, history, context):

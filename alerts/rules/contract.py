@@ -10,6 +10,7 @@ from alerts.baselines.budget import FalseAlarmPromise
 from alerts.baselines.engine import Judgement
 from alerts.baselines.model import Series
 from alerts.metrics import Metric
+from alerts.occasions import Calendar
 from alerts.rules.series import PastLooks, past_looks, series_of
 from db.records import Change, DeclaredBaseline, EvaluationStatus, Observation
 
@@ -47,6 +48,8 @@ class LookHistory:
     """For an identity: how often each identity of its sort was counted here before."""
     states: Mapping[str, RuleState] = field(default_factory=dict)
     """What each rule remembered, by rule."""
+    calendar: Calendar = field(default_factory=Calendar)
+    """Whose holidays are no ordinary days here."""
 
     @cached_property
     def past(self) -> PastLooks:
@@ -56,7 +59,7 @@ class LookHistory:
     def series(self, look: Observation) -> Series:
         """The look behind its past, laid out once for all rules."""
         if look is not self._laid[0]:
-            self._laid[:] = [look, series_of(look, self.past)]
+            self._laid[:] = [look, series_of(look, self.past, self.calendar)]
         laid: Series = self._laid[1]
         return laid
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
 from alerts.baselines.model import Series, clean_looks, merge_near_looks
 from alerts.baselines.special import FloatArray
 from alerts.metrics import metric_named
+from alerts.occasions import Calendar
 from db.records import HOUR_S, Observation
 from db.said import numeral, phrase
 
@@ -35,6 +37,11 @@ def certain_count(look: Observation) -> float:
     if look.value is None or look.qualifier == "<=":
         return look.low or 0.0
     return look.value
+
+
+def middle_of(look: Observation) -> datetime:
+    """The middle of a look's period, which tells its day by every clock."""
+    return look.period_start + (look.period_end - look.period_start) / 2
 
 
 def look_fault(look: Observation) -> str:
@@ -88,8 +95,8 @@ def exposure_of(look: Observation) -> float:
     return look.exposure * (1.0 if look.detectability is None else look.detectability)
 
 
-def series_of(look: Observation, past: PastLooks) -> Series:
-    """Lay the judged look behind its past: one look an hour, periods of like length, days on a calendar."""
+def series_of(look: Observation, past: PastLooks, calendar: Calendar) -> Series:
+    """Lay the judged look behind its past: one look an hour, periods of like length, days on the place's calendar."""
     metric = metric_named(look.series.metric)
     start = look.period_start.timestamp()
     length = max(look.period_end.timestamp() - start, 1.0)
@@ -123,6 +130,7 @@ def series_of(look: Observation, past: PastLooks) -> Series:
         today=look.period_start.date(),
         measure=metric.measure,
         adds_up=metric.adds_up,
+        occasions=calendar.occasions(middle_of(look), len(days)) if daily else None,
     )
 
 

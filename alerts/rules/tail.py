@@ -25,6 +25,7 @@ from alerts.rules.figures import (
     score_of,
     verdict_of_finding,
 )
+from alerts.rules.series import middle_of
 from alerts.words import count_words, digits, rounded_number
 from db.records import Observation
 from db.said import percent, phrase, phrase_as
@@ -60,7 +61,9 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
     bound = what.most_ordinary(alpha) if side == "high" else what.least_ordinary(alpha) - 1.0
     count = rounded_number(float(case.series.looks.today[0]))
     together = _together(found, case) if side == "high" and p < 1 else ""
+    occasion = _occasion(case)
     more: dict[str, Any] = {
+        **({"occasion": occasion} if occasion else {}),
         "score": score_of(float(found.spent[0])),
         "dispersion": round(float(found.tail.dispersion[0]), 3),
         "by_chance": by_chance(case, p),
@@ -69,7 +72,11 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
         "{count} {noun}; expected {expected} (95 %: {low}–{high}) {exposure}, from {history}",
         count=count,
         noun=case.noun,
-        expected=rounded_number(expected),
+        expected=(
+            phrase("{expected} on {day}", expected=rounded_number(expected), day=occasion)
+            if occasion
+            else rounded_number(expected)
+        ),
         low=digits(low),
         high=digits(high),
         exposure=at_exposure(case),
@@ -81,6 +88,14 @@ def _finding(case: Case, found: TwoSided) -> RuleFinding:
     if np.isfinite(size):
         more["size"] = size
     return RuleFinding(p, side, float(bound[0]), sentence, expected, (low, high), chance, more=more)
+
+
+def _occasion(case: Case) -> str:
+    """The holiday of a daily look, or the day that it lies beside one; '' where what is expected knows of none."""
+    occasions = case.series.occasions
+    if occasions is None or not occasions.which[-1]:
+        return ""
+    return case.history.calendar.occasion(middle_of(case.look))
 
 
 def _measured(

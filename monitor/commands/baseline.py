@@ -50,7 +50,10 @@ def baseline(
         with reading(app.engine) as connection:
             known = known_at(connection, watch, metric, area, utc_now())
         keys = series_in(known, subject)
-        found = [(series_baseline(key, known, watch, app.rules), expectations(key, known)) for key in keys]
+        found = [
+            (series_baseline(key, known, watch, app.rules), expectations(key, known, watch.calendar))
+            for key in keys
+        ]
         data = known_attributions(known, keys, app.sources)
     if png is not None:
         _write(png, keys, known, found, data)

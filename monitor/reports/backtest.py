@@ -171,9 +171,10 @@ def run_backtest(
             detection_power(
                 looks,
                 judged,
-                question.starts,
-                question.seed,
-                lambda share: progress(_REPLAYING + share * (1 - _REPLAYING)),
+                site.calendar,
+                starts=question.starts,
+                seed=question.seed,
+                progress=lambda share: progress(_REPLAYING + share * (1 - _REPLAYING)),
             )
         ),
         judged=tuple(judged),

@@ -1,4 +1,4 @@
-"""Which country a site lies in, as far as what it declares says so: only for naming public holidays."""
+"""Which country a site lies in, as far as what it declares says so: for public holidays."""
 
 from functools import cache
 from importlib.resources import files

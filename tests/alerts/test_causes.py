@@ -24,8 +24,8 @@ from alerts.incidents.causes import (
     class_of,
     find_cause,
 )
-from alerts.incidents.occasions import occasion, occasion_in
 from alerts.judging.judge import judge_pending
+from alerts.occasions import occasion, occasion_in
 from alerts.rules.combined import false_alarm_chance
 from alerts.watch import SiteWatch
 from db.alerts import alerts

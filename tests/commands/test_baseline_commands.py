@@ -257,7 +257,7 @@ def test_planting_surges_says_how_far_it_is() -> None:
         replay_series(looks, KnownHistory(looks[-1].result_time, looks), looks[0].series, site, RULES)
     )
     shares: list[float] = []
-    assert detection_power(looks, judged, 6, 1, shares.append)
+    assert detection_power(looks, judged, site.calendar, starts=6, seed=1, progress=shares.append)
     assert shares == sorted(shares)
     assert (len(shares), shares[0], shares[-1] < 1) == (6, 0.0, True)
 

@@ -201,7 +201,7 @@ class PanelReader:
     def _usual(self, topic: Topic, watch: SiteWatch) -> Iterator[Expected]:
         known = known_at(self.connection, watch, topic.metric, topic.area, self.now)
         for key in series_in(known, topic.subjects[0])[:1]:
-            yield from expectations(key, known, MOST_EXPECTED)
+            yield from expectations(key, known, watch.calendar, MOST_EXPECTED)
 
     def alerts(self) -> list[Alert]:
         """The site's alerts, the newest first."""

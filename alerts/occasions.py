@@ -62,7 +62,7 @@ def _occasions(country: str, year: int) -> Mapping[date, tuple[str, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class HolidayCalendar:
     """Whose holidays change what is usual at a place, and by whose days; '' where the country is not known."""
 
     country: str = ""

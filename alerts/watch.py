@@ -12,7 +12,7 @@ from alerts.baselines.budget import (
     shares_of,
 )
 from alerts.metrics import metric_named
-from alerts.occasions import Calendar
+from alerts.occasions import HolidayCalendar
 from alerts.promise import site_budget
 
 RuleParams = Mapping[str, Any]
@@ -57,9 +57,9 @@ class SiteWatch:
     """What the site itself says: a number, by severity, or by metric; None: as the settings say."""
 
     @property
-    def calendar(self) -> Calendar:
+    def calendar(self) -> HolidayCalendar:
         """Whose holidays are no ordinary days here."""
-        return Calendar(self.country, self.timezone)
+        return HolidayCalendar(self.country, self.timezone)
 
     def promise(
         self, metric: str, series: int = 1, counted: Collection[str] | None = None

@@ -20,7 +20,7 @@ from alerts.baselines.budget import FalseAlarmPromise
 from alerts.baselines.engine import TwoSided, judge_series
 from alerts.baselines.model import DAYS_A_YEAR, Series, clean_looks
 from alerts.baselines.special import BoolArray, FloatArray
-from alerts.occasions import Calendar, occasion_in
+from alerts.occasions import HolidayCalendar, occasion_in
 
 YEARS = (1974, 1978, 1982, 1986)
 HISTORIES = (1_826, 365)
@@ -51,7 +51,9 @@ def births(file: Path) -> tuple[datetime, FloatArray]:
     return table.index[0].to_pydatetime().replace(tzinfo=UTC), table.to_numpy(float).T
 
 
-def told(first: datetime, counts: FloatArray, year: int, history: int, calendar: Calendar) -> Iterator[Told]:
+def told(
+    first: datetime, counts: FloatArray, year: int, history: int, calendar: HolidayCalendar
+) -> Iterator[Told]:
     """Judge every day of a year."""
     for column in range(counts.shape[1]):
         day = first + timedelta(days=column)
@@ -68,7 +70,7 @@ def told(first: datetime, counts: FloatArray, year: int, history: int, calendar:
         yield Told(day, occasion, high, low, found)
 
 
-def _fires(counts: FloatArray, day: datetime, calendar: Calendar) -> tuple[BoolArray, BoolArray]:
+def _fires(counts: FloatArray, day: datetime, calendar: HolidayCalendar) -> tuple[BoolArray, BoolArray]:
     width = counts.shape[1]
     series = Series(
         np.arange(1.0 - width, 1.0),
@@ -107,7 +109,7 @@ def main() -> None:
     first, counts = births(Path(sys.argv[1]))
     years = [int(each) for each in sys.argv[2:]] or list(YEARS)
     for history in HISTORIES:
-        for name, calendar in (("without", Calendar()), ("with holidays", Calendar(_COUNTRY))):
+        for name, calendar in (("without", HolidayCalendar()), ("with holidays", HolidayCalendar(_COUNTRY))):
             days = [each for year in years for each in told(first, counts, year, history, calendar)]
             print(f"{history} days before, {name}: {table(days, len(counts))}", flush=True)
 

@@ -15,7 +15,7 @@ from alerts.baselines.special import FloatArray, normal_sf
 from alerts.baselines.tail import Expectation, judge_newest
 from alerts.baselines.tail_measured import UsualMeasure
 from alerts.baselines.usual import Usual, UsualCount, usual_of_series
-from alerts.occasions import Calendar
+from alerts.occasions import HolidayCalendar
 from alerts.odds import odds
 from alerts.rules.series import past_looks, series_of
 from alerts.words import numbered
@@ -133,7 +133,7 @@ class DetectionPower:
 def detection_power(
     looks: Sequence[Observation],
     judged: Sequence[ReplayedLook],
-    calendar: Calendar,
+    calendar: HolidayCalendar,
     *,
     starts: int,
     seed: int,
@@ -178,7 +178,7 @@ class _InjectedSeries:
     """The series' looks with their expectations, worked out once each."""
 
     def __init__(
-        self, looks: Sequence[Observation], judged: Sequence[ReplayedLook], calendar: Calendar
+        self, looks: Sequence[Observation], judged: Sequence[ReplayedLook], calendar: HolidayCalendar
     ) -> None:
         self._calendar = calendar
         self._looks = [each for each in looks if each.usable and not each.announced]

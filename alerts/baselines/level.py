@@ -53,13 +53,18 @@ def steady(series: int, looks: int) -> Levels:
 
 
 def find_levels(
-    counts: FloatArray, mean: FloatArray, member: BoolArray, dispersion: FloatArray | None = None
+    counts: FloatArray,
+    mean: FloatArray,
+    member: BoolArray,
+    dispersion: FloatArray | None = None,
+    *,
+    most: int = _MOST_LEVELS,
 ) -> Levels:
     """Tell apart stretches of past looks, [S, T] oldest first, whose counts lie at another multiple of their `mean`.
 
     `mean` is what each look would show at one level (exposure, season, day of the week), up to a factor. Stretch after
     stretch the likeliest one is taken as long as it is likely enough (quasi-likelihood with the `dispersion` of
-    neighbouring looks [S], which no change of level inflates), five at most.
+    neighbouring looks [S], which no change of level inflates), `most` of them at most.
     """
     series, looks = counts.shape
     found = steady(series, looks)
@@ -71,7 +76,7 @@ def find_levels(
     phi = neighbour_dispersion(y, e, used[enough]) if dispersion is None else dispersion[enough]
     level = np.ones_like(y)
     open_, edges = np.arange(len(enough)), _edges(looks)
-    for _ in range(_MOST_LEVELS):
+    for _ in range(most):
         first, last, likely = _likeliest(y[open_], (e * level)[open_], used[enough][open_], phi[open_], edges)
         open_, first, last = open_[likely], first[likely], last[likely]
         if not open_.size:

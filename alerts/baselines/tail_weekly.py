@@ -126,7 +126,14 @@ def _fit_rows(past: Looks, frame: _Frame) -> tuple[Expectation, BoolArray]:
     own = plain.rows(rows)
     alone = own.levels()
     best, cost = _with_levels(own, frame, moved.rows(rows))
-    flat, cost_flat = _with_levels(own, replace(frame, season=replace(frame.season, least_t=np.inf)), alone)
+    without_trend = replace(frame, season=replace(frame.season, least_t=np.inf))
+    flat, cost_flat = _with_levels(own, without_trend, alone)
+    # A great change bends the first season out of shape, and a great season breaks into levels: from either the fits may
+    # never come to what happened. The one greatest change is neither.
+    one, cost_one = _with_levels(own, without_trend, own.greatest_change())
+    better = cost_one < cost_flat
+    flat.put(np.flatnonzero(better), one, better)
+    cost_flat = np.where(better, cost_one, cost_flat)
     no_trend = cost_flat < cost + _COST_OF_A_TREND
     best.put(np.flatnonzero(no_trend), flat, no_trend)
     fitted.put(rows, best)
@@ -160,6 +167,10 @@ class _Plain:
     def levels(self) -> Levels:
         """The levels without any season."""
         return find_levels(self.counts, self.exposure, self.past.member, self.dispersion)
+
+    def greatest_change(self) -> Levels:
+        """The likeliest stretch alone, without any season."""
+        return find_levels(self.counts, self.exposure, self.past.member, self.dispersion, most=1)
 
     def unlike_years_before(self, days: FloatArray) -> BoolArray:
         """Whether the newest quarter, half or whole year is at another level than the same weeks of the years before."""

@@ -16,7 +16,7 @@ from alerts.baselines.usual import usual_of_series
 from alerts.judging.history import history_of
 from alerts.judging.verdicts import KnownHistory, context_of, placing_of, verdicts_on
 from alerts.metrics import metric_named
-from alerts.occasions import Calendar
+from alerts.occasions import HolidayCalendar
 from alerts.rules.among import NOWHERE, Placing
 from alerts.rules.contract import Rule, Verdict
 from alerts.rules.series import certain_count, past_looks, series_of
@@ -189,13 +189,15 @@ def next_look(key: SeriesKey, usable: Sequence[Observation], now: datetime) -> O
 
 
 def expectations(
-    key: SeriesKey, known: KnownHistory, calendar: Calendar, most: int = MOST_DRAWN
+    key: SeriesKey, known: KnownHistory, calendar: HolidayCalendar, most: int = MOST_DRAWN
 ) -> list[Expected]:
     """What was expected of each of the newest looks, from the looks before it alone."""
     return list(_expectations(key, known, calendar, most))
 
 
-def _expectations(key: SeriesKey, known: KnownHistory, calendar: Calendar, most: int) -> Iterator[Expected]:
+def _expectations(
+    key: SeriesKey, known: KnownHistory, calendar: HolidayCalendar, most: int
+) -> Iterator[Expected]:
     own = [each for each in known.looks if each.series == key and each.usable and not each.announced]
     if not own:
         return

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from alerts.baselines.model import LONGEST_SPAN_DAYS
-from alerts.occasions import Calendar
+from alerts.occasions import HolidayCalendar
 from alerts.rules import HUMAN_METHODS, IDENTITY_PREFIXES, method_of
 from alerts.rules.contract import LookHistory, RuleState
 from alerts.rules.series import certain_count, look_fault
@@ -24,7 +24,7 @@ def history_of(
     *,
     changes: Sequence[Change] = (),
     states: Mapping[str, RuleState] | None = None,
-    calendar: Calendar | None = None,
+    calendar: HolidayCalendar | None = None,
 ) -> LookHistory:
     """Choose from what was known of the look's site, area and metric what its rules may see.
 
@@ -63,7 +63,7 @@ def history_of(
         excluded_by=next((each for each in changes if fit.excludes(each, look)), None),
         identities=_identities(look, before),
         states=states or {},
-        calendar=calendar or Calendar(),
+        calendar=calendar or HolidayCalendar(),
     )
 
 

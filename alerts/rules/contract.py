@@ -10,7 +10,7 @@ from alerts.baselines.budget import FalseAlarmPromise
 from alerts.baselines.engine import Judgement
 from alerts.baselines.model import Series
 from alerts.metrics import Metric
-from alerts.occasions import Calendar
+from alerts.occasions import HolidayCalendar
 from alerts.rules.series import PastLooks, past_looks, series_of
 from db.records import Change, DeclaredBaseline, EvaluationStatus, Observation
 
@@ -48,7 +48,7 @@ class LookHistory:
     """For an identity: how often each identity of its sort was counted here before."""
     states: Mapping[str, RuleState] = field(default_factory=dict)
     """What each rule remembered, by rule."""
-    calendar: Calendar = field(default_factory=Calendar)
+    calendar: HolidayCalendar = field(default_factory=HolidayCalendar)
     """Whose holidays are no ordinary days here."""
 
     @cached_property

@@ -9,7 +9,7 @@ import numpy as np
 from alerts.baselines.model import Series, clean_looks, merge_near_looks
 from alerts.baselines.special import FloatArray
 from alerts.metrics import metric_named
-from alerts.occasions import Calendar
+from alerts.occasions import HolidayCalendar
 from db.records import HOUR_S, Observation
 from db.said import numeral, phrase
 
@@ -39,7 +39,7 @@ def certain_count(look: Observation) -> float:
     return look.value
 
 
-def middle_of(look: Observation) -> datetime:
+def middle_of_look(look: Observation) -> datetime:
     """The middle of a look's period, which tells its day by every clock."""
     return look.period_start + (look.period_end - look.period_start) / 2
 
@@ -95,7 +95,7 @@ def exposure_of(look: Observation) -> float:
     return look.exposure * (1.0 if look.detectability is None else look.detectability)
 
 
-def series_of(look: Observation, past: PastLooks, calendar: Calendar) -> Series:
+def series_of(look: Observation, past: PastLooks, calendar: HolidayCalendar) -> Series:
     """Lay the judged look behind its past: one look an hour, periods of like length, days on the place's calendar."""
     metric = metric_named(look.series.metric)
     start = look.period_start.timestamp()
@@ -130,7 +130,7 @@ def series_of(look: Observation, past: PastLooks, calendar: Calendar) -> Series:
         today=look.period_start.date(),
         measure=metric.measure,
         adds_up=metric.adds_up,
-        occasions=calendar.occasions(middle_of(look), len(days)) if daily else None,
+        occasions=calendar.occasions(middle_of_look(look), len(days)) if daily else None,
     )
 
 

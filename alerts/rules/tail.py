@@ -25,7 +25,7 @@ from alerts.rules.figures import (
     score_of,
     verdict_of_finding,
 )
-from alerts.rules.series import middle_of
+from alerts.rules.series import middle_of_look
 from alerts.words import count_words, digits, rounded_number
 from db.records import Observation
 from db.said import percent, phrase, phrase_as
@@ -95,7 +95,7 @@ def _occasion(case: Case) -> str:
     occasions = case.series.occasions
     if occasions is None or not occasions.which[-1]:
         return ""
-    return case.history.calendar.occasion(middle_of(case.look))
+    return case.history.calendar.occasion(middle_of_look(case.look))
 
 
 def _measured(

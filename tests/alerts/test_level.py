@@ -205,3 +205,14 @@ def test_a_silence_is_judged_by_the_lower_level_that_all_rules_believe_by_then()
     assert present_rate(clean_looks(values)).per_exposure[0] == pytest.approx(2.0, rel=0.1)
     # A third of a year may be its quiet part.
     assert present_rate(clean_looks(values[:, :-24])).per_exposure[0] > 5.0
+
+
+def test_a_rise_in_a_seasonal_series_stays_usual_when_the_season_is_learnt_from_both_sides_of_it() -> None:
+    """Eight months after the rise the season's fit takes in its first looks: neither it nor the levels may be bent by them."""
+    at = np.arange(198)
+    mean = 30.0 * np.exp(0.4 * np.cos(2.0 * np.pi * 7.0 * at / 365.25))
+    mean[160:] *= 12.0
+    said = list(look_by_look(counts(mean, 24, seed=5), 191))
+    shown = np.array([expected(each) / mean[191 + n] for n, each in enumerate(said)])
+    assert np.abs(np.median(shown, axis=1) - 1.0).max() < 0.06
+    assert np.array([each.fires for each in said]).mean() < 0.03

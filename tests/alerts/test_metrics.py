@@ -19,7 +19,7 @@ from alerts.metrics import (
     read_declarations,
     recall_metrics,
 )
-from alerts.occasions import Calendar
+from alerts.occasions import HolidayCalendar
 from alerts.words import count_words, metric_words
 from db.alerts import alerts
 from db.engine import reading
@@ -288,6 +288,6 @@ def test_a_declared_metric_has_a_baseline_and_a_backtest(watched: App, tmp_path:
     found = series_baseline(key, known, site, watched.rules)
     assert found.judgeable
     assert {each.rule for each in found.rules} == {"record", "tail"}
-    drawn = expectations(key, known, Calendar())
+    drawn = expectations(key, known, HolidayCalendar())
     assert drawn
     assert all(0 <= each.low <= each.expected <= each.high for each in drawn)

@@ -12,7 +12,7 @@ from alerts.baselines.model import Series, clean_looks
 from alerts.baselines.special import FloatArray
 from alerts.baselines.usual import usual_count
 from alerts.judging.verdicts import KnownHistory, context_of, verdicts_on
-from alerts.occasions import Calendar, occasion_in
+from alerts.occasions import HolidayCalendar, occasion_in
 from alerts.rules.contract import Verdict
 from alerts.watch import SiteWatch, merge_watch
 from db.records import Observation
@@ -57,7 +57,7 @@ def series(counts: FloatArray, day: str, country: str) -> Series:
         clean_looks(found),
         daily=True,
         period_days=1.0,
-        occasions=Calendar(country).occasions(noon(day), width),
+        occasions=HolidayCalendar(country).occasions(noon(day), width),
     )
 
 
@@ -73,7 +73,7 @@ FEASTS = [
 
 @pytest.mark.parametrize(("country", "day"), FEASTS)
 def test_a_feast_is_known_again_in_other_years_whenever_it_comes(country: str, day: str) -> None:
-    found = Calendar(country).occasions(noon(day), 1_100)
+    found = HolidayCalendar(country).occasions(noon(day), 1_100)
     assert found is not None
     assert found.which[-1] > 0
     again = [
@@ -93,17 +93,17 @@ def test_a_feast_is_known_again_in_other_years_whenever_it_comes(country: str, d
 def test_days_are_those_of_the_place() -> None:
     """New Year in Vladivostok begins while it is still 2023 by UTC."""
     moment = datetime(2023, 12, 31, 16, tzinfo=UTC)
-    here = Calendar("RU", "Asia/Vladivostok").occasions(moment, 5)
-    there = Calendar("RU", "UTC").occasions(moment, 5)
+    here = HolidayCalendar("RU", "Asia/Vladivostok").occasions(moment, 5)
+    there = HolidayCalendar("RU", "UTC").occasions(moment, 5)
     assert here is not None
     assert there is not None
-    assert Calendar("RU", "Asia/Vladivostok").occasion(moment).startswith("New Year")
-    assert Calendar("RU", "UTC").occasion(moment).startswith("the day before New Year")
+    assert HolidayCalendar("RU", "Asia/Vladivostok").occasion(moment).startswith("New Year")
+    assert HolidayCalendar("RU", "UTC").occasion(moment).startswith("the day before New Year")
 
 
 @pytest.mark.parametrize("country", ["", "XX"])
 def test_where_the_country_is_not_known_every_day_is_ordinary(country: str) -> None:
-    assert Calendar(country).occasions(noon("2024-01-01"), 400) is None
+    assert HolidayCalendar(country).occasions(noon("2024-01-01"), 400) is None
 
 
 @pytest.mark.parametrize(("country", "day"), FEASTS)

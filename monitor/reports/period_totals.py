@@ -18,7 +18,7 @@ from db.said import phrase, phrase_n
 from monitor.reports.asked import LookWords, World
 from monitor.reports.history import SiteHistory, read_histories
 from monitor.reports.tables import Table, point_of
-from monitor.reports.totals import Calendar, PeriodTotal, SeriesTotals, TotalsBy, totals
+from monitor.reports.totals import PeriodTotal, SeriesTotals, TotalsBy, TotalsCalendar, totals
 from monitor.sites import Site
 
 TOTAL_TYPES: Mapping[str, type] = {
@@ -59,7 +59,9 @@ def site_totals(
     """What a history comes to, period by period of the site's own clock; `area` None is every one."""
     query = history.query
     looks = [each for each in history.looks if area in {None, each.series.area}]
-    counts = totals(looks, Calendar(by, history.site.timezone, now), since=query.since, until=query.until)
+    counts = totals(
+        looks, TotalsCalendar(by, history.site.timezone, now), since=query.since, until=query.until
+    )
     sources: dict[SeriesKey, list[str]] = defaultdict(list)
     for look in looks:
         sources[look.series] += attributions.look(look)

@@ -46,7 +46,7 @@ class PeriodTotal:
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class TotalsCalendar:
     """Which periods time is cut into, whose days they are made of, and what the time is. Weeks begin on Monday."""
 
     by: TotalsBy
@@ -101,7 +101,7 @@ class SeriesTotals:
 
 def totals(
     looks: Iterable[Observation],
-    calendar: Calendar,
+    calendar: TotalsCalendar,
     *,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -133,7 +133,7 @@ def totals(
 
 
 def _periods(
-    inside: Iterable[date], calendar: Calendar, since: datetime | None, until: datetime | None
+    inside: Iterable[date], calendar: TotalsCalendar, since: datetime | None, until: datetime | None
 ) -> Iterator[date]:
     """From what is asked for, else from the first look to the last, without a gap and not into the future."""
     known = sorted(inside)
@@ -147,7 +147,7 @@ def _periods(
         first = calendar.following(first)
 
 
-def _total(of: Observation, looks: Sequence[Observation], day: date, calendar: Calendar) -> PeriodTotal:
+def _total(of: Observation, looks: Sequence[Observation], day: date, calendar: TotalsCalendar) -> PeriodTotal:
     """One period of the series that a look is of."""
     start, end = calendar.bounds(day)
     usable = [each for each in looks if each.usable and not _is_silence(each)]
@@ -211,7 +211,9 @@ def _watched_share(counted: Sequence[Observation], over: timedelta) -> float | N
     return min(1.0, seen)
 
 
-def _days_seen(counted: Sequence[Observation], start: datetime, end: datetime, calendar: Calendar) -> float:
+def _days_seen(
+    counted: Sequence[Observation], start: datetime, end: datetime, calendar: TotalsCalendar
+) -> float:
     """The share of the days, as far as they have begun, on which somebody counted."""
     last = min(end, max(calendar.now, start)) - _MOMENT
     first_day, last_day = (at.astimezone(calendar.zone).date() for at in (start, last))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from db.records import Observation
 from monitor.reports.period_totals import watched_words
-from monitor.reports.totals import Calendar, SeriesTotals, TotalsBy, totals
+from monitor.reports.totals import SeriesTotals, TotalsBy, TotalsCalendar, totals
 from tests.kit.builders import at, look
 
 DAY = timedelta(days=1)
@@ -24,7 +24,7 @@ def by(
     found: list[Observation], period: TotalsBy = "month", zone: ZoneInfo = UTC_CLOCK, **asked: str
 ) -> SeriesTotals:
     spans = {name: at(text) for name, text in asked.items()}
-    return totals(found, Calendar(period, zone, NOW), **spans)
+    return totals(found, TotalsCalendar(period, zone, NOW), **spans)
 
 
 def arrivals(day: str, value: float | None, exposure: float | None = 1.0, **fields: Any) -> Observation:
@@ -131,7 +131,7 @@ def test_what_was_announced_and_what_could_not_be_assessed_is_in_no_value() -> N
 
 def test_a_running_period_is_measured_by_what_is_over() -> None:
     found = [arrivals("2024-05-31", 1), replace(arrivals("2024-06-01", 1), period_end=at("2024-06-02"))]
-    (_, june) = totals(found, Calendar("month", UTC_CLOCK, at("2024-06-02"))).periods
+    (_, june) = totals(found, TotalsCalendar("month", UTC_CLOCK, at("2024-06-02"))).periods
     assert (june.running, june.watched) == (True, 1.0)
     assert watched_words(june) == "100 % of the time, running"
 

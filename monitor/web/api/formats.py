@@ -33,13 +33,13 @@ def decode_cursor(cursor: str | None, length: int) -> list[str] | None:
     """Read a cursor of so many texts; raises 422 for anything that this API did not give out."""
     if not cursor:
         return None
-    values = packed_texts(cursor, length)
+    values = cursor_texts(cursor, length)
     if values is None:
         raise bad_cursor()
     return values
 
 
-def packed_texts(packed: str, length: int) -> list[str] | None:
+def cursor_texts(packed: str, length: int) -> list[str] | None:
     """The texts that `encode_cursor` packed; None where it did not."""
     try:
         values = json.loads(

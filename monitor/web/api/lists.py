@@ -18,10 +18,10 @@ from monitor.reports.asked import World
 from monitor.reports.sources import visit_attributions
 from monitor.web.api.formats import (
     cursor_number,
+    cursor_texts,
     cursor_time,
     decode_cursor,
     encode_cursor,
-    packed_texts,
     packed_time,
 )
 from monitor.web.api.models import (
@@ -106,7 +106,7 @@ def look_feature_id(item: ObservationItem) -> str:
 
 def look_of_feature(name: str) -> LookId | None:
     """The look with this id; None where it is no id of one."""
-    texts = packed_texts(name, 7)
+    texts = cursor_texts(name, 7)
     at = None if texts is None else packed_time(texts[5])
     return None if texts is None or at is None else (SeriesKey(*texts[:5]), at, texts[6])
 

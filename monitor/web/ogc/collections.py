@@ -18,7 +18,7 @@ from db.pages import count_looks, count_visits, look_at, places_on_record
 from db.records import GeoBox, LookFilter, SiteArea
 from monitor.reports.sources import visit_attributions
 from monitor.sites import Site
-from monitor.web.api.formats import encode_cursor, item_shape, packed_texts
+from monitor.web.api.formats import cursor_texts, encode_cursor, item_shape
 from monitor.web.api.lists import (
     alert_list,
     alerts_wanted,
@@ -185,7 +185,7 @@ def _detection_page(connection: Connection, here: WebContext, wanted: Wanted) ->
 
 
 def _one_detection(connection: Connection, here: WebContext, name: str) -> DetectionItem | None:
-    key = packed_texts(name, 4)
+    key = cursor_texts(name, 4)
     found = None if key is None else detection_by_key(connection, (key[0], key[1], key[2], key[3]))
     if found is None:
         return None

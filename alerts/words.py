@@ -23,8 +23,13 @@ from db.said import (
     phrase_n,
 )
 
-QUALIFIERS = {"=": "", "~=": "~", ">=": "≥", "<=": "≤"}
-"""What is known of a count's exactness, as the sign that a chart has room for."""
+QUALIFIERS = {
+    "=": ("", ""),
+    "~=": (phrase("about"), "~"),
+    ">=": (phrase("at least"), "≥"),
+    "<=": (phrase("at most"), "≤"),
+}
+"""What is known of a count's exactness: in words, and as the sign that a chart has room for."""
 _CLASSES = {
     "vip_military": phrase("military VIP aircraft"),
     "vip": phrase("VIP aircraft"),
@@ -123,7 +128,7 @@ def count_words(value: float, qualifier: str = "=", metric: str = "") -> str:
 
 def count_label(look: Observation) -> str:
     """A count as short as a label in a chart must be: `≥70`."""
-    return "" if look.value is None else chained("", [QUALIFIERS[look.qualifier], digits(look.value)])
+    return "" if look.value is None else chained("", [QUALIFIERS[look.qualifier][1], digits(look.value)])
 
 
 def look_count(look: Observation) -> str:
@@ -473,7 +478,12 @@ def measured_duration(length: timedelta) -> str:
         return numbered(round(hours * 60), "minute")
     if hours < _WHOLE_HOURS_FROM:
         return phrase("{number} hours", number=numeral(f"{hours:.1f}"))
-    return numbered(round(hours), "hour") if hours < _DAYS_FROM else numbered(round(hours / 24), "day")
+    return numbered(round(hours), "hour") if hours < _DAYS_FROM else _days(round(hours / 24))
+
+
+def _days(number: int) -> str:
+    """Days in all their digits, as what is measured has them."""
+    return phrase_n("{n} day", "{n} days", number, n=digits(number))
 
 
 def ago(at: datetime, now: datetime) -> str:

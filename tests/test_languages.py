@@ -251,13 +251,13 @@ def test_no_message_of_an_alert_leaves_english_over(german: Rig) -> None:
         ]
     assert kinds >= {"opened", "withdrawn"}
     assert english_in((text for each in told for text in texts_of(each)), "de", FOREIGN) == {}
-    assert any(each.headline.startswith("Busy Port: Etwa 73 Container am 5. Oktober 2023") for each in told)
+    assert any(each.headline.startswith("Busy Port: Etwa 73 Container von 5. Oktober 2023") for each in told)
     assert {each.language for each in told} == {"de"}
 
 
 def test_no_notice_leaves_english_over(german: Rig) -> None:
     engine, names = german.app.engine, {"busy-port": "Busy Port", "quiet-field": "Quiet Field"}
-    lost = Delivery(1, "lost", "alert", "desk-2", "queued", NOW, NOW)
+    lost = Delivery(1, "al_1:1:desk-2", "alert", "desk-2", "queued", NOW, NOW)
     broken = ChannelState("desk-2", failing_since=NOW - timedelta(hours=2), not_before=None, last_error=None)
     notify_blindness(engine, names, ["log"], timedelta(0), NOW + timedelta(days=2))
     notify_low_disk(engine, "", ["log"], NOW)

@@ -33,6 +33,7 @@ from alerts.words import (
     metric_words,
     rule_words,
     utc,
+    within_sentence,
 )
 from db.said import Said, chained, grouped, made_of_text, moment, numeral, percent, phrase_as
 from monitor.config.secrets import visible
@@ -162,6 +163,7 @@ def make_environment(assets: Assets) -> Environment:
         "listed": listed,
         "joined": _joined,
         "told": _told,
+        "within_sentence": within_sentence,
         "unstopped": _unstopped,
         "capital_tag": _capital_tag,
         "day": _day,

@@ -296,7 +296,10 @@ def test_one_module_says_a_moment_in_utc() -> None:
     spelled = "%Y-%m-%d %H:%M"
     text = {path.relative_to(ROOT).as_posix(): path.read_text() for path in CODE}
     assert {
-        name for name, code in text.items() for end in ("}", ":%S}") if f"{spelled}{end} UTC" in code
+        name
+        for name, code in text.items()
+        for end in ("}", ":%S}")
+        if f"{spelled}{end} UTC" in code or f'{spelled}{end}", at, "UTC"' in code
     } == {"alerts/words.py"}
 
 

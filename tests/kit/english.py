@@ -14,7 +14,7 @@ _SHOWN = frozenset({"title", "alt", "aria-label", "data-title", "data-hint", "da
 _EMPTY = frozenset({"meta", "link", "img", "input", "br", "hr", "path", "circle", "line", "rect"})
 _SILENT = frozenset({"script", "style", "pre", "code"})
 # Words that are the same in both languages, of which German messages happen to use none.
-_BOTH = frozenset({"in", "an", "so", "of", "am", "was", "hat", "also", "name", "from"})
+_BOTH = frozenset({"in", "an", "so", "of", "am", "was", "hat", "also", "name", "from", "icao", "iata"})
 
 
 @cache

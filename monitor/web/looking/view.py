@@ -11,6 +11,7 @@ from alerts.attribution import Attributions, each_once
 from alerts.metrics import METRICS
 from alerts.watch import SiteWatch
 from alerts.words import (
+    QUALIFIERS,
     capital,
     count_words,
     interval_words,
@@ -33,10 +34,7 @@ from monitor.web.views.map_data import geojson_of, plain_map_data
 
 _A_DAY = timedelta(days=1)
 COMPARATORS = {
-    "": phrase("exactly"),
-    "~=": phrase("about"),
-    ">=": phrase("at least"),
-    "<=": phrase("at most"),
+    "" if sign == "=" else sign: words or phrase("exactly") for sign, (words, _) in QUALIFIERS.items()
 }
 CERTAINTIES = ("", "high", "medium", "low")
 

@@ -50,7 +50,13 @@ def _kept(request: Request, here: WebContext, make: Callable[[], str | None]) ->
     """Send a page that is kept, or made now; where there is none, say so."""
     found = here.pages.answer(request, make)
     if found is None:
-        return _unknown(request, here, phrase("No such alert"), phrase("The list of alerts is at /alerts."))
+        return _unknown(
+            request,
+            here,
+            phrase("No such alert"),
+            phrase("There is no alert with this address."),
+            phrase("The list of alerts is at /alerts."),
+        )
     return found
 
 
@@ -77,7 +83,11 @@ def get_site(request: Request, here: Here, site_id: str, asked: Annotated[PanelQ
     watched = here.app.sites.get(site_id)
     if watched is None:
         return _unknown(
-            request, here, phrase("No such site"), phrase("The list of sites is on the first page.")
+            request,
+            here,
+            phrase("No such site"),
+            phrase("There is no site with this address."),
+            phrase("The list of sites is on the first page."),
         )
     return _kept(request, here, partial(_site, request, here, watched, asked))
 
@@ -97,7 +107,11 @@ def get_picture(request: Request, here: Here, site_id: str, item: str = "") -> R
         made = _kept_picture(connection, site_id, item) if site_id in here.app.sites else None
     if made is None:
         return _unknown(
-            request, here, phrase("No such picture"), phrase("The list of sites is on the first page.")
+            request,
+            here,
+            phrase("No such picture"),
+            phrase("There is no picture with this address."),
+            phrase("The list of sites is on the first page."),
         )
     headers = {
         "Cache-Control": "private, max-age=604800",
@@ -206,7 +220,13 @@ def get_email(
     with reading(here.app.engine) as connection:
         html = mail_html(connection, here.app, alert_id, event)
     if html is None:
-        return _unknown(request, here, phrase("No such alert"), phrase("The list of alerts is at /alerts."))
+        return _unknown(
+            request,
+            here,
+            phrase("No such alert"),
+            phrase("There is no alert with this address."),
+            phrase("The list of alerts is at /alerts."),
+        )
     return HTMLResponse(html, headers=FRAMED_HEADERS)
 
 
@@ -217,7 +237,11 @@ def get_poll(request: Request, here: Here, poll_id: int) -> Response:
         view = evidence_of_poll(connection, poll_id, public=here.public)
     if view is None:
         return _unknown(
-            request, here, phrase("No such poll"), phrase("Alerts and visits name those that they rest on.")
+            request,
+            here,
+            phrase("No such poll"),
+            phrase("There is no poll with this address."),
+            phrase("Alerts and visits name those that they rest on."),
         )
     return here.renderer.page(
         request, "poll.html", view=view, data=[here.app.sources.provider(view.poll.provider)]
@@ -236,15 +260,15 @@ def _feeds(request: Request, here: WebContext) -> str:
     return here.renderer.html(request, "feeds.html", view=view, data=data)
 
 
-def _unknown(request: Request, here: Here, title: str, where: str) -> Response:
-    parts = [phrase("There is nothing with this address."), where]
+def _unknown(request: Request, here: Here, title: str, *parts: str) -> Response:
+    told = list(parts)
     if here.public:
         # Said of every address that leads nowhere, so that it tells nothing of this one.
         delay = duration(timedelta(hours=here.app.settings.public_delay_hours))
-        parts.append(
+        told.append(
             phrase(
                 "What is younger than {delay} is not shown in public; whoever watches here sees it after a log-in.",
                 delay=delay,
             )
         )
-    return here.renderer.problem(request, HTTPStatus.NOT_FOUND, title, spaced(parts))
+    return here.renderer.problem(request, HTTPStatus.NOT_FOUND, title, spaced(told))

@@ -1,7 +1,7 @@
 """Every message stands in every catalogue, with the same places for its parts; pages and messages leave no English over."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from tests.kit.builders import at, look
 from tests.kit.catalogues import NotFoundError, all_messages, collected, python_messages
 from tests.kit.english import english_in, shown_texts
 from tests.kit.web_rig import NOW, Rig, containers, rig, tell_story
+from tests.web.test_flight_map import VIP, cite
 
 OTHERS = [each for each in language_names() if each != ENGLISH_NAME]
 PLACE = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
@@ -289,10 +290,17 @@ def test_the_feed_is_said_in_the_language_of_its_address(german: Rig) -> None:
 
 
 def test_no_page_leaves_english_over(german: Rig) -> None:
+    assert left_over(german, addresses(german)) == {}
+    cite(german)
+    assert left_over(german, [f"/aircraft/{VIP}", "/aircraft/000001"]) == {}
+
+
+def left_over(made: Rig, addresses: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """The English on pages, by address, text and word."""
     left = {}
-    for address in addresses(german):
-        html = german.client.get(address).text
+    for address in addresses:
+        html = made.client.get(address).text
         assert '<html lang="de">' in html
-        if found := english_in(shown_texts(html), "de", (*FOREIGN, *german.app.sites)):
+        if found := english_in(shown_texts(html), "de", (*FOREIGN, *made.app.sites)):
             left[address] = found
-    assert left == {}
+    return left

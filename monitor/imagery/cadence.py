@@ -236,7 +236,11 @@ def _too_old(seen: Collection[str], flown: Sequence[FlownPasses], now: datetime)
     yield from sorted({each.fault for each in flown if each.fault})
     for each in flown:
         if each.platform in seen and now > each.until:
-            yield f"The orbit elements of {each.platform} are of {utc(each.epoch)}, too old to go by: renew them."
+            yield phrase(
+                "The orbit elements of {satellite} are of {when}, too old to go by: renew them.",
+                satellite=each.platform,
+                when=utc(each.epoch),
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,15 @@ def next_passes(scenes: Iterable[Scene], now: datetime, flown: Sequence[FlownPas
     ours = {each.platform for each in by_elements}
     found = [_next(seen, now) for seen in newest if seen.platform not in ours]
     found += [
-        NextPass(each.platform, due.at, f"by the orbit elements of {each.platform} of {utc(each.epoch)}")
+        NextPass(
+            each.platform,
+            due.at,
+            phrase(
+                "by the orbit elements of {satellite} of {when}",
+                satellite=each.platform,
+                when=utc(each.epoch),
+            ),
+        )
         for each in by_elements
         for due in each.passes
         if due.sure and due.at > now
@@ -134,12 +142,12 @@ def _track(scene: Scene) -> str:
     """The name of the track: what the catalogue says, else what the number of the orbit says."""
     told = scene.properties.get("sat:relative_orbit")
     if isinstance(told, int) and not isinstance(told, bool):
-        return f"orbit {told}"
+        return phrase("orbit {number}", number=str(told))
     path = scene.properties.get("landsat:wrs_path")
     if path is not None:
-        return f"path {int(path)}" if str(path).isdecimal() else ""
+        return phrase("path {number}", number=str(int(path))) if str(path).isdecimal() else ""
     orbit = relative_orbit(str(scene.properties.get("s2:datatake_id", "")))
-    return f"orbit {orbit}" if orbit else ""
+    return phrase("orbit {number}", number=str(orbit)) if orbit else ""
 
 
 def relative_orbit(datatake: str) -> int | None:

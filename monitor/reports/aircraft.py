@@ -11,6 +11,7 @@ from alerts.attribution import Attributions, each_once, one_cell
 from db.engine import Connection
 from db.pages import visit_page
 from db.records import Fix, Visit
+from db.said import phrase
 from monitor.app import App
 from monitor.reports.asked import VisitWords, World
 from monitor.reports.sources import visit_attributions
@@ -19,9 +20,8 @@ from monitor.sites.geodesy import longitude_near
 
 MOST_TOLD = 50
 """So many visits, the newest, are told with their ways; older ones are found by asking for an earlier time."""
-NOT_WATCHED = (
-    "There is no such page. Only an aircraft that was watched when it came, and is watched still, is shown by its own address: "
-    "by a watched class or a watch list (docs/responsible-use.md). Nobody else is followed, so that it is not said either whether it was ever heard."
+NOT_WATCHED = phrase(
+    "There is no such page. Only an aircraft that was watched when it came, and is watched still, is shown by its own address: by a watched class or a watch list (docs/responsible-use.md). Nobody else is followed, so that it is not said either whether it was ever heard."
 )
 _DETAIL_DEG = 0.004
 """A line is drawn no finer than this: some 400 m."""

@@ -49,7 +49,7 @@ def test_the_page_shows_visits_ways_and_gaps(told: tuple[Rig, Alert]) -> None:
     answer = made.client.get(f"/aircraft/{VIP}")
     text = unescape(answer.text)
     assert answer.status_code == 200
-    assert f"ICAO address {VIP.upper()} · vip military" in text
+    assert f"ICAO address {VIP.upper()} · military VIP aircraft" in text
     assert '<h1 dir="auto">RA-86559, IL62</h1>' in text
     assert "Then not heard for 36 hours: where it was is not known from this." in text
     assert text.count("<article") == 1

@@ -202,7 +202,7 @@ def get_aircraft(
         try:
             found = aircraft_record(connection, here.app, wanted.words, here.clock())
         except NotWatchedError as error:
-            raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+            raise HTTPException(HTTPStatus.NOT_FOUND, error.args[0]) from None
     items = [AircraftItem(**row) for row in leg_rows(found)]
     return _answer(request, here, Paging(form), AircraftWays(items=items, next=None, attribution=found.data))
 

@@ -95,7 +95,7 @@ def _aircraft(request: Request, here: WebContext, wanted: AircraftQuery) -> str:
         try:
             found = aircraft_record(connection, here.app, wanted.words, here.clock())
         except NotWatchedError as error:
-            raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+            raise HTTPException(HTTPStatus.NOT_FOUND, error.args[0]) from None
         names = site_names(connection)
     view = aircraft_page(found, here.app.sites, names)
     filters = {name: value for name, value in request.query_params.items() if name in {"since", "until"}}

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alerts.attribution import MAP
-from alerts.words import measured_duration
+from alerts.words import capital, measured_duration, subject_phrase
+from db.records import Visit
+from db.said import phrase
 from monitor.reports.aircraft import AircraftRecord
 from monitor.sites import Site
 from monitor.web.views.flight_map import FlightLegs, FlightMap, draw_tracks
@@ -24,6 +26,8 @@ class FlownVisit:
     watched: bool
     began_at: datetime
     row: VisitRow
+    said: str
+    """How it ended, and how sure that is."""
     flight: FlightLegs | None
     """None where no reports are kept."""
 
@@ -45,6 +49,8 @@ class AircraftPage:
 
     record: AircraftRecord
     name: str
+    kinds: tuple[str, ...]
+    """Under which classes it is watched."""
     visits: tuple[FlownVisit, ...]
     gaps: tuple[GapRow, ...]
     map: FlightMap | None
@@ -61,22 +67,22 @@ def aircraft_page(
     known = [each for each in (newest.registration, newest.type_code) if each]
     return AircraftPage(
         record,
-        ", ".join(known) or f"ICAO address {record.icao24.upper()}",
-        tuple(
-            FlownVisit(
-                each.site_id,
-                names.get(each.site_id, each.site_id),
-                each.site_id in sites,
-                each.began_at,
-                visit_row(each, names),
-                flights.get(each.visit_id),
-            )
-            for each in record.visits
-        ),
+        ", ".join(known) or phrase("ICAO address {address}", address=record.icao24.upper()),
+        tuple(subject_phrase(f"class:{each}", names) for each in record.classes),
+        tuple(_flown(each, names, sites, flights.get(each.visit_id)) for each in record.visits),
         tuple(_gaps(record, names)),
         drawn,
         [*record.data, MAP] if drawn else record.data,
     )
+
+
+def _flown(
+    visit: Visit, names: Mapping[str, str], sites: Mapping[str, Site], flight: FlightLegs | None
+) -> FlownVisit:
+    row = visit_row(visit, names)
+    said = phrase("{state}; confidence {confidence}.", state=capital(row.state), confidence=row.confidence)
+    name, watched = names.get(visit.site_id, visit.site_id), visit.site_id in sites
+    return FlownVisit(visit.site_id, name, watched, visit.began_at, row, said, flight)
 
 
 def _map(record: AircraftRecord, sites: Mapping[str, Site]) -> FlightMap | None:

@@ -62,7 +62,7 @@ def test_from_the_first_look_to_an_acknowledged_alert(
         page.get_by_label("Your name").first.fill("Mina")
         page.get_by_role("button", name="Acknowledge").click()
         expect(page.locator("main")).to_contain_text("Acknowledged by Mina at 2023-10-07 12:00 UTC")
-        page.get_by_role("button", name="Silence containers at this site").click()
+        page.get_by_role("button", name="Silence at this site: containers").click()
         expect(page.locator("main")).to_contain_text(
             "No messages about Containers here until 2023-10-08 12:00 UTC"
         )

@@ -438,8 +438,10 @@ def window_words(declared: DeclaredBaseline, zone: str, *, month_names: bool = F
 def when_words(start: datetime, end: datetime, precision: Precision, zone: str) -> str:
     """A period with the word that a sentence needs: `on 2023-10-05`, `on 2023-10-05 at 01:24 UTC`, `in June 2019`."""
     span = _period(start, end, precision, zone, month_names=True, site_clock=False)
-    if span.ends:
+    if span.ends and precision == "month":
         return phrase("from {begins} to {ends}", begins=span.begins, ends=span.ends)
+    if span.ends:
+        return phrase_as("days", "from {begins} to {ends}", begins=span.begins, ends=span.ends)
     if precision == "month":
         return phrase("in {month}", month=span.begins)
     if precision in {"day", "window"} and " " not in span.begins:

@@ -252,7 +252,7 @@ def test_no_message_of_an_alert_leaves_english_over(german: Rig) -> None:
         ]
     assert kinds >= {"opened", "withdrawn"}
     assert english_in((text for each in told for text in texts_of(each)), "de", FOREIGN) == {}
-    assert any(each.headline.startswith("Busy Port: Etwa 73 Container von 5. Oktober 2023") for each in told)
+    assert any(each.headline.startswith("Busy Port: Etwa 73 Container vom 5. Oktober 2023 bis zum 6. Oktober") for each in told)
     assert {each.language for each in told} == {"de"}
 
 
@@ -293,6 +293,7 @@ def test_no_page_leaves_english_over(german: Rig) -> None:
     assert left_over(german, addresses(german)) == {}
     cite(german)
     assert left_over(german, [f"/aircraft/{VIP}", "/aircraft/000001"]) == {}
+    assert "heard again" not in german.client.get(f"/aircraft/{VIP}").text
 
 
 def left_over(made: Rig, addresses: Iterable[str]) -> dict[str, dict[str, list[str]]]:

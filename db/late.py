@@ -15,7 +15,7 @@ from sqlalchemy import JSON, Column, Connection, Engine, Float, Integer, Table, 
 
 from db.engine import open_engine
 from db.schema import alert, metadata, visit
-from db.schema.types import UtcDateTime
+from db.schema.types import ToldJson, UtcDateTime
 
 MOMENT = "public_moment"
 _AT = f"(select at from {MOMENT})"  # noqa: S608 - the names in these queries are those of our own schema
@@ -202,7 +202,7 @@ def _from_json(column: Column[Any], *, postgresql: bool) -> str:
     inside = f"(e.details -> 'before' ->> '{column.name}')"
     if isinstance(column.type, UtcDateTime):
         return f"(timestamptz 'epoch' + {inside}::bigint * interval '1 microsecond')"
-    if isinstance(column.type, JSON):
+    if isinstance(column.type, JSON | ToldJson):
         return f"(e.details -> 'before' -> '{column.name}')"
     if isinstance(column.type, Float):
         return f"{inside}::double precision"

@@ -252,7 +252,10 @@ def test_no_message_of_an_alert_leaves_english_over(german: Rig) -> None:
         ]
     assert kinds >= {"opened", "withdrawn"}
     assert english_in((text for each in told for text in texts_of(each)), "de", FOREIGN) == {}
-    assert any(each.headline.startswith("Busy Port: Etwa 73 Container vom 5. Oktober 2023 bis zum 6. Oktober") for each in told)
+    assert any(
+        each.headline.startswith("Busy Port: Etwa 73 Container vom 5. Oktober 2023 bis zum 6. Oktober")
+        for each in told
+    )
     assert {each.language for each in told} == {"de"}
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alerts.odds import times_a_year, without_odds
-from alerts.rules.figures import needs_words
 from alerts.words import capital, digits, numbered, placed_words, rounded_number
 from monitor.commands import JsonFlag, opened, print_json, print_table, say, say_data
 from monitor.config.clock import utc_now
@@ -184,6 +183,8 @@ def _why(each: "RuleNow") -> str:
 
 
 def _row(each: "RuleNow") -> tuple[str, ...]:
+    from alerts.rules.figures import needs_words
+
     figures = each.figures
     if not each.judges:
         what = figures.get("missing_what", "looks")

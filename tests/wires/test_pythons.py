@@ -12,6 +12,7 @@ from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
+import babel
 import pytest
 
 from alerts.channels import Message
@@ -20,6 +21,7 @@ from tests.kit.channel_contract import HOSTILE, MESSAGE, poisoned
 from tests.kit.real_servers import ROOT, in_their_venv, needed
 
 FOLDER = Path(__file__).parent / "pythons"
+PACKAGES = Path(babel.__file__).parents[1]
 SENDER = '"평양 =?utf-8?q?x=0D=0ABcc=3A_a@example.org?=, night desk" <watch@example.org>'
 RECIPIENTS = ["desk@example.org", "편집자 <editor@example.org>"]
 WORDS = "=?utf-8?q?x=0D=0ABcc=3A_someone@example.org=0D=0A=0D=0A<b>body</b>?="
@@ -57,7 +59,7 @@ def test_each_python_writes_the_same_mails_and_no_header_but_ours(
     asked = {"sender": SENDER, "recipients": RECIPIENTS, "messages": [as_json(each) for each in messages]}
     given = tmp_path / "messages.json"
     given.write_text(json.dumps(asked))
-    command = [node, str(FOLDER / "write_mails.mjs"), python, str(ROOT), str(given)]
+    command = [node, str(FOLDER / "write_mails.mjs"), python, str(ROOT), str(PACKAGES), str(given)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     answer = json.loads(done.stdout.splitlines()[-1])

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
-sys.path.insert(0, "/sources")
+sys.path[:] = ["/sources", *sys.path, "/packages"]
 sys.dont_write_bytecode = True
 
 from alerts.channels import Link, Message  # noqa: E402 - the sources are mounted a moment ago
